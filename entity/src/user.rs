@@ -1,0 +1,83 @@
+//! `users`: accounts.
+
+use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::{Expr, ExprTrait, Func};
+
+use crate::value::{Email, PasswordHash, Provider};
+
+/// An account.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "users")]
+pub struct Model {
+    /// Never used again, even after deletion.
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    /// Unique without regard to case.
+    #[sea_orm(column_type = "String(StringLen::N(255))")]
+    pub email: Email,
+    /// Unique.
+    #[sea_orm(unique, column_type = "String(StringLen::N(255))")]
+    pub username: String,
+    /// Empty for accounts of a provider.
+    #[sea_orm(column_type = "String(StringLen::N(255))")]
+    pub password_hash: PasswordHash,
+    /// Picture.
+    #[sea_orm(column_type = "String(StringLen::N(500))", nullable)]
+    pub avatar_url: Option<String>,
+    /// Where the account came from.
+    #[sea_orm(default_value = "email")]
+    pub provider: Provider,
+    /// The account's id there.
+    #[sea_orm(column_type = "String(StringLen::N(255))", nullable)]
+    pub provider_id: Option<String>,
+    /// `None`: never.
+    pub last_login: Option<DateTimeUtc>,
+    /// Whether the address was shown to be theirs.
+    pub email_verified: bool,
+    /// Whether they may log in.
+    pub active: bool,
+    /// Failed logins since the last successful one.
+    pub failed_login_count: i32,
+    /// No login before this time.
+    pub locked_until: Option<DateTimeUtc>,
+    /// When the account was made.
+    pub created_at: DateTimeUtc,
+    /// Kept by a trigger.
+    pub updated_at: DateTimeUtc,
+    /// Soft-deleted since.
+    pub deleted_at: Option<DateTimeUtc>,
+    /// Links to providers.
+    #[sea_orm(has_many)]
+    pub oauth_providers: HasMany<super::oauth_provider::Entity>,
+    /// Sessions.
+    #[sea_orm(has_many)]
+    pub refresh_tokens: HasMany<super::refresh_token::Entity>,
+    /// Trail.
+    #[sea_orm(has_many)]
+    pub auth_events: HasMany<super::auth_event::Entity>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl Entity {
+    /// Accounts that are not soft-deleted. Every other finder starts here.
+    pub fn existing() -> Select<Self> {
+        Self::find().filter(Column::DeletedAt.is_null())
+    }
+
+    /// The account with this id, unless it is soft-deleted.
+    pub fn existing_by_id(id: i64) -> Select<Self> {
+        Self::existing().filter(Column::Id.eq(id))
+    }
+
+    /// The account with this address in any case, unless it is soft-deleted. Uses `users_email_lower_key`.
+    pub fn by_email(email: &Email) -> Select<Self> {
+        Self::existing().filter(Expr::expr(Func::lower(Expr::col(Column::Email))).eq(email.folded()))
+    }
+
+    /// The account that came from this account at a provider. Uses `idx_users_provider_provider_id`.
+    pub fn by_provider_account(provider: Provider, provider_id: &str) -> Select<Self> {
+        Self::existing().filter(Column::Provider.eq(provider)).filter(Column::ProviderId.eq(provider_id))
+    }
+}

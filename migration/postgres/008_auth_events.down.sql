@@ -1,0 +1,3 @@
+-- Drops the trail. Back up first.
+
+DROP TABLE auth_events;

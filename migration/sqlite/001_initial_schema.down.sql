@@ -1,0 +1,5 @@
+-- Drops the core tables WITH ALL ACCOUNTS. Back up first.
+
+DROP TABLE refresh_tokens;
+DROP TABLE oauth_providers;
+DROP TABLE users;

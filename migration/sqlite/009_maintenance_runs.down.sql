@@ -1,0 +1,3 @@
+-- Drops the records; the runs themselves are not undone.
+
+DROP TABLE maintenance_runs;

@@ -1,0 +1,147 @@
+//! The command line: one file per subcommand, named as the command is.
+//!
+//! Commands call the domain and hand its report to [`output`], the only writer of stdout; [`error`] maps what went wrong
+//! to an exit code. To add a command: a file with `Arguments` and `run`, and one line each in [`Command`] and `dispatch`.
+
+mod completions;
+mod error;
+mod migrate;
+mod output;
+mod planned;
+mod progress;
+mod rollback;
+mod seed;
+mod serve;
+mod status;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::config::{Config, Variables};
+use crate::telemetry::{self, Format};
+use error::Error;
+use output::Output;
+
+const VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    " (commit ",
+    env!("AUTHSVC_COMMIT"),
+    ", migration ",
+    env!("AUTHSVC_NEWEST_MIGRATION"),
+    ")"
+);
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done, up to date, healthy or degraded
+  1  failed
+  2  wrong usage or configuration
+  3  it ran, and the answer is no: unhealthy, pending work or drift with --check, backup not valid
+  4  the database is newer than this program
+  5  an applied migration was changed
+  6  a lock was not got in time
+
+Without DATABASE_URL the database is the SQLite file authsvc.db in the working directory.
+Environment variables: see README.md.";
+
+/// An authentication service whose database layer is compiled into it.
+#[derive(Parser)]
+#[command(name = "authsvc", version = VERSION, after_help = EXIT_CODES, disable_help_subcommand = false)]
+pub struct Cli {
+    /// Print one JSON document to stdout
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// One line per command.
+#[derive(Subcommand)]
+enum Command {
+    /// Wait for the database, migrate it, and serve HTTP until SIGTERM or SIGINT
+    Serve(serve::Arguments),
+    /// Apply pending migrations
+    Migrate(migrate::Arguments),
+    /// Show every migration and how the schema differs from them
+    Status(status::Arguments),
+    /// Undo applied migrations, newest first
+    Rollback(rollback::Arguments),
+    /// Put development data into the database; refused in staging and production
+    Seed(seed::Arguments),
+    /// Print a completion script for a shell
+    Completions(completions::Arguments),
+    #[command(flatten)]
+    Planned(planned::Command),
+}
+
+/// Parses, runs, renders: the whole program.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let output = Output::new(cli.json);
+    match run(cli.command, output) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            output.error(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+/// Runs a command; its exit code.
+fn run(command: Command, output: Output) -> Result<u8, Error> {
+    match command {
+        Command::Completions(arguments) => return completions::run(&arguments, output),
+        Command::Planned(command) => return Err(planned::error(&command)),
+        _ => {}
+    }
+    let config = Config::from_variables(&Variables::of_process()?)?;
+    let output = output.coloured(!config.no_color);
+    start_logging(&config, output);
+    let runtime = runtime(&command)?;
+    runtime.block_on(dispatch(command, &config, output))
+}
+
+async fn dispatch(command: Command, config: &Config, output: Output) -> Result<u8, Error> {
+    match command {
+        Command::Serve(arguments) => serve::run(&arguments, config, output).await,
+        Command::Migrate(arguments) => migrate::run(&arguments, config, output).await,
+        Command::Status(arguments) => status::run(&arguments, config, output).await,
+        Command::Rollback(arguments) => rollback::run(&arguments, config, output).await,
+        Command::Seed(arguments) => seed::run(&arguments, config, output).await,
+        Command::Completions(arguments) => completions::run(&arguments, output),
+        Command::Planned(command) => Err(planned::error(&command)),
+    }
+}
+
+fn start_logging(config: &Config, output: Output) {
+    let format = if config.log_json { Format::Json } else { Format::Text { colours: output.stderr_colours() } };
+    let warning = telemetry::start(config.log_filter.as_deref(), format);
+    for warning in config.warnings.iter().chain(&warning) {
+        tracing::warn!("{warning}");
+    }
+}
+
+/// A server uses every core; a command starts faster without threads.
+fn runtime(command: &Command) -> Result<Runtime, Error> {
+    let mut builder = match command {
+        Command::Serve(_) => Builder::new_multi_thread(),
+        _ => Builder::new_current_thread(),
+    };
+    Ok(builder.enable_all().build()?)
+}
+
+/// What is recorded in the ledger as the program that did it.
+fn app_version() -> String {
+    format!("{}+{}", env!("CARGO_PKG_VERSION"), env!("AUTHSVC_COMMIT"))
+}
+
+/// How migrations behave, from the configuration.
+fn settings(config: &Config) -> crate::migrate::Settings {
+    crate::migrate::Settings {
+        patience: config.lock_wait,
+        lock_timeout: config.lock_timeout,
+        app_version: app_version(),
+    }
+}

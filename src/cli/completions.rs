@@ -1,0 +1,21 @@
+//! `authsvc completions`
+
+use clap::CommandFactory;
+use clap_complete::{Shell, generate};
+
+use super::Cli;
+use super::error::Error;
+use super::output::Output;
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// The shell
+    shell: Shell,
+}
+
+pub(super) fn run(arguments: &Arguments, output: Output) -> Result<u8, Error> {
+    let mut script = Vec::new();
+    generate(arguments.shell, &mut Cli::command(), "authsvc", &mut script);
+    output.raw(&String::from_utf8_lossy(&script))?;
+    Ok(0)
+}

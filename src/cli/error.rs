@@ -1,0 +1,69 @@
+//! What went wrong, with its exit code and what to do. One kind, one code.
+
+use std::io;
+
+use crate::migrate::Kind;
+use crate::{config, db, migrate, seed};
+
+/// A command's failure.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    #[error("{subject}: {source}")]
+    Migrate { subject: String, source: migrate::Error },
+    #[error("{subject}: {source}")]
+    Seed { subject: String, source: seed::Error },
+    #[error("{subject}: {source}")]
+    Database { subject: String, source: db::Error },
+    #[error("{message}")]
+    Usage { message: String, hint: String },
+    #[error("`authsvc {command}` is not part of this version")]
+    Planned { command: &'static str },
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+impl Error {
+    pub(super) fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Usage { message: message.into(), hint: hint.into() }
+    }
+
+    /// For `map_err`: the database that it happened to.
+    pub(super) fn migrating(config: &config::Config) -> impl Fn(migrate::Error) -> Self {
+        let subject = config.database_url.to_string();
+        move |source| Self::Migrate { subject: subject.clone(), source }
+    }
+
+    pub(super) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_) | Self::Usage { .. } => 2,
+            Self::Migrate { source, .. } => exit_code(source.kind()),
+            Self::Seed { source: seed::Error::Migrate(source), .. } => exit_code(source.kind()),
+            Self::Seed { .. } | Self::Database { .. } | Self::Planned { .. } | Self::Io(_) => 1,
+        }
+    }
+
+    pub(super) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Config(error) => Some(error.hint().to_owned()),
+            Self::Migrate { source, .. } | Self::Seed { source: seed::Error::Migrate(source), .. } => source.hint(),
+            Self::Seed { source: seed::Error::Database(source), .. } | Self::Database { source, .. } => {
+                source.hint().map(str::to_owned)
+            }
+            Self::Usage { hint, .. } => Some(hint.clone()),
+            Self::Planned { .. } => Some("see CHANGELOG.md for what this version has".to_owned()),
+            Self::Seed { .. } | Self::Io(_) => None,
+        }
+    }
+}
+
+fn exit_code(kind: Kind) -> u8 {
+    match kind {
+        Kind::Failed => 1,
+        Kind::Usage => 2,
+        Kind::Newer => 4,
+        Kind::Changed => 5,
+        Kind::Lock => 6,
+    }
+}

@@ -1,0 +1,105 @@
+//! `authsvc migrate`
+
+use std::fmt::Write as _;
+
+use super::error::Error;
+use super::output::{Output, Piped};
+use super::progress::Shown;
+use crate::config::Config;
+use crate::db::Backend;
+use crate::migrate::{self, Action, Outcome, Report, Target};
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  authsvc migrate                      apply everything that is pending
+  authsvc migrate --dry-run --sql      print the SQL that would run
+  authsvc migrate --to 004             stop at migration 004
+  authsvc migrate --adopt              take over a database of the earlier manager")]
+pub(super) struct Arguments {
+    /// Stop after this migration
+    #[arg(long, value_name = "NNN")]
+    to: Option<u32>,
+    /// Only say what would be done
+    #[arg(long)]
+    dry_run: bool,
+    /// With --dry-run: print the SQL
+    #[arg(long, requires = "dry_run")]
+    sql: bool,
+    /// Take over a database of the earlier manager, after comparing its schema
+    #[arg(long, conflicts_with = "baseline")]
+    adopt: bool,
+    /// Record everything up to this migration as applied, after comparing the schema
+    #[arg(long, value_name = "NNN")]
+    baseline: Option<u32>,
+}
+
+pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) -> Result<u8, Error> {
+    let action = Action {
+        target: arguments.to.map_or(Target::Default, Target::Number),
+        adopt: arguments.adopt,
+        baseline: arguments.baseline,
+        dry_run: arguments.dry_run,
+    };
+    let progress = Shown::new();
+    let done = migrate::migrate(&config.database_url, action, &super::settings(config), &progress).await;
+    drop(progress);
+    let report = done.map_err(Error::migrating(config))?;
+    warn(&report);
+    if arguments.sql {
+        output.answer(&with_sql(&report), Piped::Text, || sql(&report))?;
+    } else {
+        output.answer(&report, Piped::Text, || text(&report))?;
+    }
+    Ok(0)
+}
+
+fn warn(report: &Report) {
+    if !report.unknown.is_empty() {
+        tracing::warn!("the database has newer migrations, compatible with this program: {}", report.unknown.join(", "));
+    }
+    if !report.seed_accounts.is_empty() {
+        tracing::warn!(
+            "accounts of the earlier manager's seed data, all with one published password, are in this database; \
+             delete them or change their passwords: {}",
+            report.seed_accounts.join(", ")
+        );
+    }
+}
+
+fn text(report: &Report) -> String {
+    let mut text = String::new();
+    for name in &report.recorded {
+        let _ = writeln!(text, "{name}  recorded as applied");
+    }
+    for entry in &report.migrations {
+        let _ = match entry.duration_ms {
+            Some(duration) => writeln!(text, "{}  {duration} ms", entry.name),
+            None => writeln!(text, "{}  pending", entry.name),
+        };
+    }
+    let newest = report.to.as_deref().unwrap_or("nothing");
+    let _ = match report.outcome {
+        Outcome::Current => writeln!(text, "up to date: {newest} is applied"),
+        Outcome::Planned => writeln!(text, "nothing was changed: these would be applied, in this order"),
+        Outcome::Applied | Outcome::RolledBack => writeln!(text, "done: {newest} is applied"),
+    };
+    text
+}
+
+fn sql(report: &Report) -> String {
+    scripts(report).iter().map(|(name, sql)| format!("-- {name}\n{sql}\n")).collect()
+}
+
+fn with_sql(report: &Report) -> serde_json::Value {
+    let scripts: Vec<_> =
+        scripts(report).into_iter().map(|(name, sql)| serde_json::json!({"name": name, "sql": sql})).collect();
+    serde_json::json!({"outcome": report.outcome, "database": report.database, "migrations": scripts})
+}
+
+fn scripts(report: &Report) -> Vec<(&'static str, String)> {
+    let backend = if report.backend == "sqlite" { Backend::Sqlite } else { Backend::Postgres };
+    let planned = |name: &str| report.migrations.iter().any(|entry| entry.name == name);
+    let migrations = migrate::migrations().iter().filter(|migration| planned(migration.name));
+    migrations.map(|migration| (migration.name, migration.sql(backend))).collect()
+}

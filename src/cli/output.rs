@@ -1,0 +1,91 @@
+//! The only writer of stdout, and of what is said to people on stderr.
+
+use std::io::{self, IsTerminal, Write};
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::error::Error;
+
+/// How answers are written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Output {
+    json: bool,
+    colours: bool,
+}
+
+/// What a command's stdout is when nobody asked for JSON and it is no terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Piped {
+    Text,
+    Json,
+}
+
+impl Output {
+    pub(super) fn new(json: bool) -> Self {
+        Self { json, colours: true }
+    }
+
+    pub(super) fn coloured(self, colours: bool) -> Self {
+        Self { colours: self.colours && colours, ..self }
+    }
+
+    pub(super) fn stdout_colours(self) -> bool {
+        self.colours && io::stdout().is_terminal()
+    }
+
+    pub(super) fn stderr_colours(self) -> bool {
+        self.colours && io::stderr().is_terminal()
+    }
+
+    /// Writes a command's answer.
+    pub(super) fn answer<T: Serialize>(self, report: &T, piped: Piped, text: impl FnOnce() -> String) -> Result<(), Error> {
+        if self.json || (piped == Piped::Json && !io::stdout().is_terminal()) {
+            let document = serde_json::to_string_pretty(report).map_err(io::Error::from)?;
+            return self.raw(&format!("{document}\n"));
+        }
+        self.raw(&text())
+    }
+
+    /// Writes a text as it is. A reader that has gone away is no failure.
+    pub(super) fn raw(self, text: &str) -> Result<(), Error> {
+        let mut stdout = io::stdout().lock();
+        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            done => Ok(done?),
+        }
+    }
+
+    /// Writes an error to stderr, and to stdout as a document where one was asked for.
+    pub(super) fn error(self, error: &Error) {
+        let hint = error.hint();
+        let label = if self.stderr_colours() { "\u{1b}[1;31merror:\u{1b}[0m" } else { "error:" };
+        let mut message = format!("{label} {error}\n");
+        if let Some(hint) = &hint {
+            message.push_str(&format!(" hint: {hint}\n"));
+        }
+        // there is nowhere left to tell that stderr is gone
+        let _ = io::stderr().write_all(message.as_bytes());
+        if self.json {
+            let document = json!({"error": {"message": error.to_string(), "hint": hint, "exit_code": error.exit_code()}});
+            let _ = self.raw(&format!("{document:#}\n"));
+        }
+    }
+
+    /// Asks at a terminal; without one, `--yes` has to be there.
+    pub(super) fn confirm(self, question: &str, yes: bool) -> Result<(), Error> {
+        if yes {
+            return Ok(());
+        }
+        if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+            return Err(Error::usage("this is destructive and there is no terminal to ask at", "add --yes to confirm"));
+        }
+        write!(io::stderr(), "{question} [y/N] ")?;
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer)?;
+        match answer.trim() {
+            "y" | "Y" | "yes" => Ok(()),
+            _ => Err(Error::usage("not confirmed; nothing was changed", "answer `y`, or add --yes")),
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Commands of the contract that this version does not have: each says so instead of being unknown.
+
+use clap::Subcommand;
+
+use super::error::Error;
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    #[command(hide = true)]
+    Backup(Ignored),
+    #[command(hide = true)]
+    ListBackups(Ignored),
+    #[command(hide = true)]
+    VerifyBackup(Ignored),
+    #[command(hide = true)]
+    Restore(Ignored),
+    #[command(hide = true)]
+    Health(Ignored),
+    #[command(hide = true)]
+    DetailedHealth(Ignored),
+    #[command(hide = true)]
+    Cleanup(Ignored),
+}
+
+#[derive(clap::Args)]
+pub(super) struct Ignored {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    _arguments: Vec<String>,
+}
+
+pub(super) fn error(command: &Command) -> Error {
+    let command = match command {
+        Command::Backup(_) => "backup",
+        Command::ListBackups(_) => "list-backups",
+        Command::VerifyBackup(_) => "verify-backup",
+        Command::Restore(_) => "restore",
+        Command::Health(_) => "health",
+        Command::DetailedHealth(_) => "detailed-health",
+        Command::Cleanup(_) => "cleanup",
+    };
+    Error::Planned { command }
+}

@@ -1,0 +1,70 @@
+//! Shows a migration's progress: a bar at a terminal, log lines elsewhere.
+
+use std::io::{self, IsTerminal};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::migrate::{Event, Progress};
+
+/// The bar or the log.
+pub(super) enum Shown {
+    Bar(ProgressBar),
+    Log(Logged),
+}
+
+impl Shown {
+    pub(super) fn new() -> Self {
+        if !io::stderr().is_terminal() {
+            return Self::Log(Logged);
+        }
+        let style = ProgressStyle::with_template("{spinner} {pos}/{len} {msg}");
+        let bar = ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        bar.enable_steady_tick(Duration::from_millis(100));
+        Self::Bar(bar)
+    }
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        if let Self::Bar(bar) = self {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Progress for Shown {
+    fn event(&self, event: Event<'_>) {
+        match self {
+            Self::Log(log) => log.event(event),
+            Self::Bar(bar) => show(bar, &event),
+        }
+    }
+}
+
+fn show(bar: &ProgressBar, event: &Event<'_>) {
+    match event {
+        Event::WaitingForLock => bar.set_message("waiting for another migrator"),
+        Event::Started { name, position, total } => {
+            bar.set_length(*total as u64);
+            bar.set_position(*position as u64);
+            bar.set_message((*name).to_owned());
+        }
+        Event::Retrying { name, .. } => bar.set_message(format!("{name}: a table is locked, trying again")),
+        Event::Finished { .. } => {}
+    }
+}
+
+/// Progress as log lines.
+pub(super) struct Logged;
+
+impl Progress for Logged {
+    fn event(&self, event: Event<'_>) {
+        match event {
+            Event::WaitingForLock => tracing::info!("waiting for another migrator"),
+            Event::Started { name, position, total } => tracing::debug!("{position}/{total} {name} starts"),
+            Event::Retrying { name, pause } => tracing::warn!(?pause, "{name}: a table is locked, trying again"),
+            Event::Finished { name, duration } => tracing::info!(duration_ms = duration.as_millis(), "{name}"),
+        }
+    }
+}

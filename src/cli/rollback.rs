@@ -1,0 +1,74 @@
+//! `authsvc rollback`
+
+use std::fmt::Write as _;
+
+use super::error::Error;
+use super::output::{Output, Piped};
+use super::progress::Shown;
+use crate::config::Config;
+use crate::migrate::{self, Outcome, Report, Target};
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Undoing a migration can delete data; take a backup first.
+
+Examples:
+  authsvc rollback                 undo the newest migration
+  authsvc rollback 2 --yes         undo two, without asking
+  authsvc rollback --to 004        undo everything after 004
+  authsvc rollback --to 0          undo everything")]
+pub(super) struct Arguments {
+    /// How many migrations to undo [default: 1]
+    #[arg(conflicts_with = "to")]
+    steps: Option<usize>,
+    /// Undo everything after this migration; 0 undoes everything
+    #[arg(long, value_name = "NNN")]
+    to: Option<u32>,
+    /// Only say what would be done
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) -> Result<u8, Error> {
+    let target = match (arguments.steps, arguments.to) {
+        (Some(0), _) => return Err(Error::usage("0 steps undo nothing", "give the number of migrations to undo")),
+        (Some(steps), _) => Target::Steps(steps),
+        (None, Some(number)) => Target::Number(number),
+        (None, None) => Target::Default,
+    };
+    let settings = super::settings(config);
+    let plan = migrate::rollback(&config.database_url, target, true, &settings, &()).await;
+    let plan = plan.map_err(Error::migrating(config))?;
+    if arguments.dry_run || plan.outcome == Outcome::Current {
+        output.answer(&plan, Piped::Text, || text(&plan))?;
+        return Ok(0);
+    }
+    let names: Vec<&str> = plan.migrations.iter().map(|entry| entry.name.as_str()).collect();
+    output.confirm(&format!("undo {} in {}?", names.join(", "), plan.database), arguments.yes)?;
+    let progress = Shown::new();
+    let done = migrate::rollback(&config.database_url, target, false, &settings, &progress).await;
+    drop(progress);
+    let report = done.map_err(Error::migrating(config))?;
+    output.answer(&report, Piped::Text, || text(&report))?;
+    Ok(0)
+}
+
+fn text(report: &Report) -> String {
+    let mut text = String::new();
+    for entry in &report.migrations {
+        let _ = match entry.duration_ms {
+            Some(duration) => writeln!(text, "{}  undone in {duration} ms", entry.name),
+            None => writeln!(text, "{}  would be undone", entry.name),
+        };
+    }
+    let newest = report.to.as_deref().unwrap_or("nothing");
+    let _ = match report.outcome {
+        Outcome::Current => writeln!(text, "nothing to undo: {newest} is applied"),
+        Outcome::Planned => writeln!(text, "nothing was changed"),
+        Outcome::Applied | Outcome::RolledBack => writeln!(text, "done: {newest} is applied"),
+    };
+    text
+}

@@ -1,0 +1,49 @@
+//! `authsvc seed`
+
+use super::error::Error;
+use super::output::{Output, Piped};
+use crate::clock;
+use crate::config::Config;
+use crate::db::{Pool, PoolUse};
+use crate::migrate;
+use crate::seed;
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+The accounts, and their password, are in seed/README.md. Seeding twice changes nothing.")]
+pub(super) struct Arguments {}
+
+pub(super) async fn run(_: &Arguments, config: &Config, output: Output) -> Result<u8, Error> {
+    if !config.environment.allows_seed() {
+        return Err(Error::usage(
+            format!("the environment is {}: development data does not belong there", config.environment),
+            "set AUTHSVC_ENV=development if this database is one for development",
+        ));
+    }
+    let status = migrate::status(&config.database_url).await.map_err(Error::migrating(config))?;
+    if status.pending > 0 || status.applied == 0 {
+        return Err(Error::usage(
+            format!("{}: the schema is not up to date", config.database_url),
+            "run `authsvc migrate` first",
+        ));
+    }
+    let subject = config.database_url.to_string();
+    let pool = Pool::open(&config.database_url, PoolUse::Migrate)
+        .await
+        .map_err(|source| Error::Database { subject: subject.clone(), source })?;
+    let seeded = seed::seed(&pool, clock::now(), config.lock_wait).await;
+    pool.close().await;
+    let report = seeded.map_err(|source| Error::Seed { subject, source })?;
+    output.answer(&report, Piped::Text, || text(&report))?;
+    Ok(0)
+}
+
+fn text(report: &seed::Report) -> String {
+    if *report == seed::Report::default() {
+        return "nothing to add: the development data is there\n".to_owned();
+    }
+    format!(
+        "added {} users, {} oauth_providers, {} refresh_tokens\n",
+        report.users, report.oauth_providers, report.refresh_tokens
+    )
+}

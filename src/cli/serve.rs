@@ -1,0 +1,116 @@
+//! `authsvc serve`: the boot sequence.
+//!
+//! Listen first, so that probes are answered from the start; wait for the database; migrate; seed in development; be
+//! ready; stop on a signal. A signal during boot stops at once: migrations are atomic, or can be run again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::error::Error;
+use super::output::Output;
+use super::progress::Logged;
+use crate::clock::{self, Stopwatch};
+use crate::config::Config;
+use crate::db::{Pool, PoolUse};
+use crate::http::{Readiness, Server, Stage};
+use crate::migrate::{self, Action, Event, Progress};
+use crate::{seed, shutdown};
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Listens on AUTHSVC_LISTEN (127.0.0.1:8080) for everybody and on AUTHSVC_ADMIN_LISTEN (127.0.0.1:9090) for operators.")]
+pub(super) struct Arguments {}
+
+pub(super) async fn run(_: &Arguments, config: &Config, _: Output) -> Result<u8, Error> {
+    tracing::info!(version = super::VERSION, database = %config.database_url, environment = %config.environment, "starting");
+    let readiness = Arc::new(Readiness::default());
+    let server = Server::start(config.listen, config.admin_listen, readiness.clone()).await?;
+    let stop = shutdown::requested();
+    tokio::pin!(stop);
+    let booted = tokio::select! {
+        signal = &mut stop => {
+            tracing::info!("{} during boot: stopping", signal?);
+            server.stop(config.shutdown_timeout).await;
+            return Ok(0);
+        }
+        booted = boot(config, &readiness) => booted,
+    };
+    let pool = match booted {
+        Ok(pool) => pool,
+        Err(error) => {
+            server.stop(Duration::from_secs(1)).await;
+            return Err(error);
+        }
+    };
+    let signal = stop.await?;
+    tracing::info!("{signal}: stopping");
+    let drained = server.stop(config.shutdown_timeout).await;
+    if !drained {
+        tracing::warn!("requests were still running after {:?} and were cut off", config.shutdown_timeout);
+    }
+    let _ = tokio::time::timeout(Duration::from_secs(5), pool.close()).await;
+    tracing::info!("stopped");
+    Ok(0)
+}
+
+/// From no connection to ready.
+async fn boot(config: &Config, readiness: &Readiness) -> Result<Pool, Error> {
+    migrate_when_reachable(config, readiness).await?;
+    let database = |source| Error::Database { subject: config.database_url.to_string(), source };
+    if config.environment == crate::config::Environment::Development {
+        readiness.enter(Stage::Seeding);
+        let pool = Pool::open(&config.database_url, PoolUse::Migrate).await.map_err(database)?;
+        let seeded = seed::seed(&pool, clock::now(), config.lock_wait).await;
+        pool.close().await;
+        let report = seeded.map_err(|source| Error::Seed { subject: config.database_url.to_string(), source })?;
+        tracing::info!(users = report.users, "development data added");
+    }
+    let pool = Pool::open(&config.database_url, PoolUse::Serve).await.map_err(database)?;
+    readiness.ready(pool.clone()).await;
+    tracing::info!("ready");
+    Ok(pool)
+}
+
+/// Migrates, trying again while the database does not answer. Whatever waiting cannot heal fails at once.
+async fn migrate_when_reachable(config: &Config, readiness: &Readiness) -> Result<(), Error> {
+    let watch = Stopwatch::start();
+    let mut pause = Duration::from_millis(100);
+    loop {
+        let progress = Boot { readiness };
+        let error = match migrate::migrate(&config.database_url, Action::latest(), &super::settings(config), &progress).await {
+            Ok(report) => {
+                if !report.unknown.is_empty() {
+                    tracing::warn!("the database has newer, compatible migrations: {}", report.unknown.join(", "));
+                }
+                tracing::info!(migration = report.to.as_deref().unwrap_or("none"), "schema is up to date");
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        if !error.is_transient() || watch.elapsed() + pause > config.database_wait {
+            return Err(Error::migrating(config)(error));
+        }
+        tracing::warn!("waiting for the database: {error}");
+        readiness.enter(Stage::WaitingForDatabase { reason: error.to_string() });
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(5));
+    }
+}
+
+/// Progress into the log and the readiness answer.
+struct Boot<'a> {
+    readiness: &'a Readiness,
+}
+
+impl Progress for Boot<'_> {
+    fn event(&self, event: Event<'_>) {
+        let current = match &event {
+            Event::Started { name, .. } | Event::Retrying { name, .. } | Event::Finished { name, .. } => {
+                Some((*name).to_owned())
+            }
+            Event::WaitingForLock => None,
+        };
+        self.readiness.enter(Stage::Migrating { current, target: migrate::newest().to_owned() });
+        Logged.event(event);
+    }
+}

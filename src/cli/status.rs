@@ -1,0 +1,89 @@
+//! `authsvc status`
+
+use std::fmt::Write as _;
+
+use comfy_table::{Cell, Color, Table, presets};
+
+use super::error::Error;
+use super::output::{Output, Piped};
+use crate::config::Config;
+use crate::migrate::{self, Checksum, Line, Status};
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Read-only. JSON where stdout is no terminal.
+
+Examples:
+  authsvc status                   show every migration, and drift
+  authsvc status --check           exit with 3 if anything is pending, changed or drifted")]
+pub(super) struct Arguments {
+    /// Exit with 3 unless everything is applied and the schema is as the migrations make it
+    #[arg(long)]
+    check: bool,
+}
+
+pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) -> Result<u8, Error> {
+    let status = migrate::status(&config.database_url).await.map_err(Error::migrating(config))?;
+    output.answer(&status, Piped::Json, || text(&status, output.stdout_colours()))?;
+    Ok(if arguments.check && !status.is_clean() { 3 } else { 0 })
+}
+
+fn text(status: &Status, colours: bool) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(["migration", "state", "applied at (UTC)", "took", "checksum"]);
+    if !colours {
+        table.force_no_tty();
+    }
+    for line in &status.migrations {
+        table.add_row(row(line));
+    }
+    let mut text = format!("{}\n{table}\n", status.database);
+    for difference in &status.drift {
+        let _ = writeln!(text, "drift: {difference}");
+    }
+    let _ = writeln!(text, "{}", conclusion(status));
+    text
+}
+
+fn row(line: &Line) -> Vec<Cell> {
+    let state = match line.state {
+        "applied" => Cell::new(line.origin.map_or("applied", migrate_origin)).fg(Color::Green),
+        other => Cell::new(other).fg(Color::Yellow),
+    };
+    let checksum = match line.checksum {
+        Checksum::Ok => Cell::new("ok").fg(Color::Green),
+        Checksum::Changed => Cell::new("CHANGED").fg(Color::Red),
+        Checksum::Unknown => Cell::new("unknown to this program").fg(Color::Red),
+        Checksum::None => Cell::new("-"),
+    };
+    let applied_at = line.applied_at.map_or("-".to_owned(), |time| time.format("%Y-%m-%d %H:%M:%S").to_string());
+    let took = line.duration_ms.map_or("-".to_owned(), |duration| format!("{duration} ms"));
+    vec![Cell::new(&line.name), state, Cell::new(applied_at), Cell::new(took), checksum]
+}
+
+fn migrate_origin(origin: migrate::Origin) -> &'static str {
+    match origin {
+        migrate::Origin::Applied => "applied",
+        migrate::Origin::Adopted => "adopted",
+        migrate::Origin::Baseline => "baseline",
+    }
+}
+
+/// What it means, and what to do.
+fn conclusion(status: &Status) -> String {
+    use migrate::Summary;
+    match status.state {
+        Summary::UpToDate => format!("up to date: {} applied, none pending, no drift", status.applied),
+        Summary::Pending => format!("{} pending: run `authsvc migrate`", status.pending),
+        Summary::Empty => "the database is empty: run `authsvc migrate`".to_owned(),
+        Summary::EarlierManager => "a database of the earlier manager: run `authsvc migrate --adopt`".to_owned(),
+        Summary::NoHistory => "tables without history: see `authsvc migrate --baseline`".to_owned(),
+        Summary::Newer => "the database is newer than this program: deploy the newer one".to_owned(),
+        Summary::Changed => "applied migrations were changed: put their files back".to_owned(),
+        Summary::Drifted => format!(
+            "{} pending, and the schema differs in {} places from what the migrations make",
+            status.pending,
+            status.drift.len()
+        ),
+    }
+}

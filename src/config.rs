@@ -1,0 +1,154 @@
+//! The only reader of the environment. Every variable is documented where it is read and in the README.
+//!
+//! Variables come from the process, then from `.env` in the working directory. Every secret `X` can be given as a file
+//! named by `X_FILE`; both at once is an error. A variable that starts with `AUTHSVC_` and is unknown is warned about.
+
+mod environment;
+mod variables;
+
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+
+pub use environment::Environment;
+pub use variables::Variables;
+
+use crate::db::{DatabaseUrl, Defaults, InvalidUrl, SqliteMode};
+
+/// The database when `DATABASE_URL` is unset.
+const DEFAULT_SQLITE_FILE: &str = "authsvc.db";
+
+/// What the environment says, parsed.
+#[derive(Debug)]
+pub struct Config {
+    /// `DATABASE_URL` or `DATABASE_URL_FILE`.
+    pub database_url: DatabaseUrl,
+    /// `AUTHSVC_ENV`, then `APP_ENV`, then `GO_ENV`.
+    pub environment: Environment,
+    /// `AUTHSVC_LISTEN`: the public listener.
+    pub listen: SocketAddr,
+    /// `AUTHSVC_ADMIN_LISTEN`: the operators' listener.
+    pub admin_listen: SocketAddr,
+    /// `AUTHSVC_DATABASE_WAIT`: how long `serve` waits for a database that is not there yet.
+    pub database_wait: Duration,
+    /// `AUTHSVC_LOCK_WAIT`: how long to wait for another migrator and for locked tables.
+    pub lock_wait: Duration,
+    /// `AUTHSVC_LOCK_TIMEOUT`: how long one statement of a migration may wait for a lock.
+    pub lock_timeout: Duration,
+    /// `AUTHSVC_SHUTDOWN_TIMEOUT`: how long running requests may take after SIGTERM.
+    pub shutdown_timeout: Duration,
+    /// `AUTHSVC_LOG`: a filter as `RUST_LOG` takes it.
+    pub log_filter: Option<String>,
+    /// `AUTHSVC_LOG_FORMAT`: `text` or `json`.
+    pub log_json: bool,
+    /// `NO_COLOR`: no colours anywhere.
+    pub no_color: bool,
+    /// Things to tell that are no errors, such as unknown variables.
+    pub warnings: Vec<String>,
+}
+
+/// A variable that cannot be used: which, why, and what to do. Never holds a secret's value.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database URL is refused.
+    #[error("{variable}: {source}")]
+    Url {
+        /// Where it came from.
+        variable: &'static str,
+        /// Why.
+        source: InvalidUrl,
+    },
+    /// Another variable is refused.
+    #[error("{variable}: {message}")]
+    Invalid {
+        /// Its name.
+        variable: String,
+        /// Why.
+        message: String,
+        /// What to do.
+        hint: String,
+    },
+}
+
+impl Error {
+    fn invalid(variable: impl Into<String>, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Invalid { variable: variable.into(), message: message.into(), hint: hint.into() }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> &str {
+        match self {
+            Self::Url { source, .. } => source.hint(),
+            Self::Invalid { hint, .. } => hint,
+        }
+    }
+}
+
+impl Config {
+    /// Reads the process's environment and `.env`.
+    ///
+    /// # Errors
+    /// The first variable that cannot be used.
+    pub fn load() -> Result<Self, Error> {
+        Self::from_variables(&Variables::of_process()?)
+    }
+
+    /// Parses given variables.
+    ///
+    /// # Errors
+    /// The first variable that cannot be used.
+    pub fn from_variables(variables: &Variables) -> Result<Self, Error> {
+        let url = variables.secret("DATABASE_URL")?;
+        let environment = Environment::of(variables, url.is_some())?;
+        Ok(Self {
+            database_url: database_url(url.as_ref(), variables)?,
+            environment,
+            listen: parsed(variables, "AUTHSVC_LISTEN", "127.0.0.1:8080", "an address and port like 0.0.0.0:8080")?,
+            admin_listen: parsed(variables, "AUTHSVC_ADMIN_LISTEN", "127.0.0.1:9090", "an address and port like 127.0.0.1:9090")?,
+            database_wait: duration(variables, "AUTHSVC_DATABASE_WAIT", "5m")?,
+            lock_wait: duration(variables, "AUTHSVC_LOCK_WAIT", "60s")?,
+            lock_timeout: duration(variables, "AUTHSVC_LOCK_TIMEOUT", "2s")?,
+            shutdown_timeout: duration(variables, "AUTHSVC_SHUTDOWN_TIMEOUT", "20s")?,
+            log_filter: variables.get("AUTHSVC_LOG").map(str::to_owned),
+            log_json: log_json(variables)?,
+            no_color: variables.get("NO_COLOR").is_some(),
+            warnings: variables.unknown(),
+        })
+    }
+}
+
+fn log_json(variables: &Variables) -> Result<bool, Error> {
+    match variables.get("AUTHSVC_LOG_FORMAT") {
+        None | Some("text") => Ok(false),
+        Some("json") => Ok(true),
+        Some(other) => Err(Error::invalid("AUTHSVC_LOG_FORMAT", format!("`{other}` is no log format"), "use text or json")),
+    }
+}
+
+fn database_url(url: Option<&SecretString>, variables: &Variables) -> Result<DatabaseUrl, Error> {
+    let Some(url) = url else { return Ok(DatabaseUrl::sqlite(DEFAULT_SQLITE_FILE, SqliteMode::Create)) };
+    let text = |name: &str| variables.get(name).map(str::to_owned);
+    let defaults = Defaults {
+        host: text("PGHOST"),
+        port: text("PGPORT"),
+        user: text("PGUSER").or_else(|| text("USER")).or_else(|| text("LOGNAME")),
+        database: text("PGDATABASE"),
+        password: variables.secret("PGPASSWORD")?,
+        ssl_mode: text("PGSSLMODE"),
+    };
+    DatabaseUrl::parse(url.expose_secret(), &defaults).map_err(|source| Error::Url { variable: "DATABASE_URL", source })
+}
+
+fn parsed<T: FromStr>(variables: &Variables, name: &'static str, default: &str, form: &str) -> Result<T, Error> {
+    let text = variables.get(name).unwrap_or(default);
+    text.parse().map_err(|_| Error::invalid(name, format!("`{text}` cannot be read"), format!("write {form}")))
+}
+
+fn duration(variables: &Variables, name: &'static str, default: &str) -> Result<Duration, Error> {
+    let text = variables.get(name).unwrap_or(default);
+    let refuse = |why: String| Error::invalid(name, format!("`{text}` {why}"), "write a duration like 30s, 5m or 1h");
+    let duration = humantime::parse_duration(text).map_err(|error| refuse(format!("is no duration: {error}")))?;
+    if duration.is_zero() { Err(refuse("is too short".to_owned())) } else { Ok(duration) }
+}

@@ -1,0 +1,108 @@
+//! Variables by name, from the process and `.env`, with `_FILE` twins for secrets.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use secrecy::SecretString;
+
+use super::Error;
+
+/// Every variable of ours, to tell a typing error from one.
+const KNOWN: [&str; 9] = [
+    "AUTHSVC_ENV",
+    "AUTHSVC_LISTEN",
+    "AUTHSVC_ADMIN_LISTEN",
+    "AUTHSVC_DATABASE_WAIT",
+    "AUTHSVC_LOCK_WAIT",
+    "AUTHSVC_LOCK_TIMEOUT",
+    "AUTHSVC_SHUTDOWN_TIMEOUT",
+    "AUTHSVC_LOG",
+    "AUTHSVC_LOG_FORMAT",
+];
+
+/// Variables by name. Prints names only.
+#[derive(Clone, Default)]
+pub struct Variables(BTreeMap<String, String>);
+
+impl fmt::Debug for Variables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+impl<const N: usize> From<[(&str, &str); N]> for Variables {
+    fn from(pairs: [(&str, &str); N]) -> Self {
+        Self(pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+    }
+}
+
+impl Variables {
+    /// The process's environment over `.env` in the working directory.
+    ///
+    /// # Errors
+    /// A `.env` that cannot be read.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+    pub fn of_process() -> Result<Self, Error> {
+        let mut variables = Self::of_file(Path::new(".env"))?;
+        let texts = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+        for (name, value) in texts {
+            if let Ok(value) = value.into_string() {
+                variables.insert(name, value);
+            } else if name.starts_with("AUTHSVC_") || name == "DATABASE_URL" {
+                return Err(Error::invalid(name, "is not UTF-8", "correct its value"));
+            }
+        }
+        Ok(Self(variables))
+    }
+
+    /// The lines of a file in `.env` form; none if there is no such file.
+    fn of_file(path: &Path) -> Result<BTreeMap<String, String>, Error> {
+        let refuse = |message: String| Error::invalid(".env", message, "correct the file, one NAME=value a line");
+        let lines = match dotenvy::from_path_iter(path) {
+            Ok(lines) => lines,
+            Err(error) if error.not_found() => return Ok(BTreeMap::new()),
+            Err(error) => return Err(refuse(format!("cannot be read: {error}"))),
+        };
+        let mut variables = BTreeMap::new();
+        for (index, line) in lines.enumerate() {
+            // the parser's message quotes the line, which may hold a secret
+            let (name, value) = line.map_err(|_| refuse(format!("entry {} cannot be read", index + 1)))?;
+            variables.insert(name, value);
+        }
+        Ok(variables)
+    }
+
+    /// The value of a variable that is no secret; an empty one is none.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// The value of a secret: of the variable, or of the file that its `_FILE` twin names.
+    pub(super) fn secret(&self, name: &'static str) -> Result<Option<SecretString>, Error> {
+        let file_name = format!("{name}_FILE");
+        let (value, file) = (self.get(name), self.get(&file_name));
+        let Some(file) = file else { return Ok(value.map(SecretString::from)) };
+        let refuse = |message: String, hint: &str| Error::invalid(file_name.clone(), message, hint);
+        if value.is_some() {
+            return Err(refuse(format!("{name} is set, too"), "set one of the two"));
+        }
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| refuse(format!("`{file}` cannot be read: {error}"), "correct the path or its permissions"))?;
+        let text = text.trim_end_matches(['\r', '\n']);
+        if text.is_empty() {
+            return Err(refuse(format!("`{file}` is empty"), "write the secret into the file"));
+        }
+        Ok(Some(SecretString::from(text)))
+    }
+
+    /// A warning for each `AUTHSVC_` variable that is unknown, with the nearest known name.
+    pub(super) fn unknown(&self) -> Vec<String> {
+        let ours = self.0.keys().filter(|name| name.starts_with("AUTHSVC_") && !KNOWN.contains(&name.as_str()));
+        ours.map(|name| {
+            let near = KNOWN.iter().min_by_key(|known| strsim::damerau_levenshtein(known, name));
+            format!("unknown variable {name}; did you mean {}?", near.unwrap_or(&""))
+        })
+        .collect()
+    }
+}

@@ -1,0 +1,17 @@
+//! The database: where it is ([`DatabaseUrl`]), how it is reached ([`Connection`], [`Pool`]), what went wrong
+//! ([`Error`]), and what differs between the engines ([`Backend`]).
+//!
+//! Nothing above this module sends SQL in the extended protocol before the schema is known to be current: reading
+//! the ledger, locking and migrating use simple queries, which work through a transaction-pooling PgBouncer.
+
+mod connection;
+mod dialect;
+mod error;
+mod pool;
+mod url;
+
+pub use connection::{Connection, Row};
+pub use dialect::Backend;
+pub use error::{Error, Kind};
+pub use pool::{Pool, PoolUse};
+pub use url::{DatabaseUrl, Defaults, InvalidUrl, PostgresTarget, SqliteMode, SqliteTarget, SslMode, Target};

@@ -1,0 +1,154 @@
+//! One plain connection for reading with simple queries: what `status` and a `migrate` with nothing to do need, in as
+//! few round trips as a connection can have.
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, Connection as _, Database, Decode, Row as SqlRow};
+
+use super::error::{Error, Kind};
+use super::url::{DatabaseUrl, PostgresTarget, SqliteMode, SqliteTarget, SslMode, Target};
+use super::Backend;
+
+/// A row as text, column by column.
+pub type Row = Vec<Option<String>>;
+
+/// A connection that only reads.
+pub enum Connection {
+    /// To a server.
+    Postgres(PgConnection),
+    /// To a file.
+    Sqlite(SqliteConnection),
+}
+
+impl Connection {
+    /// Connects, in at most the URL's `connect_timeout`. A SQLite file is never created.
+    ///
+    /// # Errors
+    /// What the server or the file system said; nothing is retried.
+    pub async fn open(url: &DatabaseUrl) -> Result<Self, Error> {
+        match url.target() {
+            Target::Postgres(target) => {
+                let options = postgres_options(target)?;
+                match tokio::time::timeout(target.connect_timeout, PgConnection::connect_with(&options)).await {
+                    Ok(connected) => Ok(Self::Postgres(connected?)),
+                    Err(_) => Err(Error::new(
+                        Kind::Unreachable,
+                        format!("no answer within {}", humantime::format_duration(target.connect_timeout)),
+                    )),
+                }
+            }
+            Target::Sqlite(target) => {
+                check_file(target)?;
+                let options = sqlite_options(target).create_if_missing(false);
+                Ok(Self::Sqlite(SqliteConnection::connect_with(&options).await?))
+            }
+        }
+    }
+
+    /// Which engine it is.
+    pub fn backend(&self) -> Backend {
+        match self {
+            Self::Postgres(_) => Backend::Postgres,
+            Self::Sqlite(_) => Backend::Sqlite,
+        }
+    }
+
+    /// Runs one or more statements in one round trip; the rows of all of them. Every column must be text.
+    ///
+    /// # Errors
+    /// What the database said.
+    pub async fn query(&mut self, sql: &'static str) -> Result<Vec<Row>, Error> {
+        match self {
+            Self::Postgres(connection) => {
+                sqlx::raw_sql(sql).fetch_all(connection).await?.iter().map(|row| texts(row)).collect()
+            }
+            Self::Sqlite(connection) => {
+                sqlx::raw_sql(sql).fetch_all(connection).await?.iter().map(|row| texts(row)).collect()
+            }
+        }
+    }
+
+    /// Says good-bye to the server.
+    pub async fn close(self) {
+        let closed = match self {
+            Self::Postgres(connection) => connection.close().await,
+            Self::Sqlite(connection) => connection.close().await,
+        };
+        if let Err(error) = closed {
+            tracing::debug!(%error, "closing the connection failed");
+        }
+    }
+}
+
+/// A row's columns, all of which are text.
+fn texts<'r, R>(row: &'r R) -> Result<Row, Error>
+where
+    R: SqlRow,
+    usize: sqlx::ColumnIndex<R>,
+    Option<String>: Decode<'r, R::Database>,
+    R::Database: Database,
+{
+    (0..row.len()).map(|at| Ok(row.try_get_unchecked(at)?)).collect()
+}
+
+/// SQLite reports every trouble with a file as "unable to open database file"; this says which.
+pub(super) fn check_file(target: &SqliteTarget) -> Result<(), Error> {
+    let path = target.path.display();
+    match std::fs::metadata(&target.path) {
+        Ok(found) if found.is_dir() => Err(Error::new(Kind::NoSuchFile, format!("`{path}` is a directory"))),
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Err(Error::new(Kind::NoSuchFile, format!("the SQLite file `{path}` does not exist")))
+        }
+        Err(error) => Err(Error::new(Kind::PermissionDenied, format!("`{path}` cannot be opened: {error}"))),
+    }
+}
+
+pub(super) fn postgres_options(target: &PostgresTarget) -> Result<PgConnectOptions, Error> {
+    for file in [&target.ssl_root_cert, &target.ssl_cert, &target.ssl_key].into_iter().flatten() {
+        if let Err(error) = std::fs::metadata(file) {
+            return Err(Error::new(Kind::Tls, format!("`{}` cannot be read: {error}", file.display())));
+        }
+    }
+    let mut options = PgConnectOptions::new_without_pgpass()
+        .host(&target.host)
+        .port(target.port)
+        .username(&target.user)
+        .database(&target.database)
+        .application_name(&target.application_name)
+        .ssl_mode(ssl_mode(target.ssl_mode))
+        // PgBouncer refuses start-up parameters that it does not know
+        .extra_float_digits(None)
+        .disable_statement_logging();
+    options = match target.exposed_password() {
+        Some(password) => options.password(password),
+        None => options,
+    };
+    options = target.ssl_root_cert.iter().fold(options, PgConnectOptions::ssl_root_cert);
+    options = target.ssl_cert.iter().fold(options, PgConnectOptions::ssl_client_cert);
+    Ok(target.ssl_key.iter().fold(options, PgConnectOptions::ssl_client_key))
+}
+
+fn ssl_mode(mode: SslMode) -> PgSslMode {
+    match mode {
+        SslMode::Disable => PgSslMode::Disable,
+        SslMode::Allow => PgSslMode::Allow,
+        SslMode::Prefer => PgSslMode::Prefer,
+        SslMode::Require => PgSslMode::Require,
+        SslMode::VerifyCa => PgSslMode::VerifyCa,
+        SslMode::VerifyFull => PgSslMode::VerifyFull,
+    }
+}
+
+pub(super) fn sqlite_options(target: &SqliteTarget) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(&target.path)
+        .read_only(target.mode == SqliteMode::ReadOnly)
+        .create_if_missing(target.mode == SqliteMode::Create)
+        .busy_timeout(Duration::from_secs(5))
+        .foreign_keys(true)
+        .disable_statement_logging()
+}

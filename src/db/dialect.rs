@@ -1,0 +1,93 @@
+//! What differs between the engines. This is the only file that matches on the backend to choose SQL; the longer
+//! texts are in `postgres/` and `sqlite/` beside it.
+
+use std::fmt;
+
+/// A database engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// PostgreSQL.
+    Postgres,
+    /// SQLite.
+    Sqlite,
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.pick("postgres", "sqlite"))
+    }
+}
+
+impl Backend {
+    /// Chooses between the two engines' forms of a thing.
+    pub(crate) fn pick<T>(self, postgres: T, sqlite: T) -> T {
+        match self {
+            Self::Postgres => postgres,
+            Self::Sqlite => sqlite,
+        }
+    }
+
+    /// Every applied migration: `ledger`, version, applied at (Unix seconds), checksum, kind, duration in ms,
+    /// program version, compatible. Fails with an undefined table where there is no ledger.
+    pub(crate) fn read_ledger(self) -> &'static str {
+        self.pick(include_str!("postgres/ledger.sql"), include_str!("sqlite/ledger.sql"))
+    }
+
+    /// Every object of the schema: `fact`, key, shape, detail.
+    pub(crate) fn read_catalogue(self) -> &'static str {
+        self.pick(include_str!("postgres/catalogue.sql"), include_str!("sqlite/catalogue.sql"))
+    }
+
+    /// Ledger and catalogue in one round trip.
+    pub(crate) fn read_ledger_and_catalogue(self) -> &'static str {
+        self.pick(
+            concat!(include_str!("postgres/ledger.sql"), include_str!("postgres/catalogue.sql")),
+            concat!(include_str!("sqlite/ledger.sql"), include_str!("sqlite/catalogue.sql")),
+        )
+    }
+
+    /// The names of the tables and views that belong to no extension.
+    pub(crate) fn read_tables(self) -> &'static str {
+        self.pick(include_str!("postgres/tables.sql"), include_str!("sqlite/tables.sql"))
+    }
+
+    /// Which files the earlier manager recorded as applied.
+    pub(crate) fn read_earlier_records(self) -> &'static str {
+        "SELECT filename FROM migration_records ORDER BY filename;"
+    }
+
+    /// The two ledger tables.
+    pub(crate) fn create_ledger(self) -> &'static str {
+        self.pick(include_str!("postgres/create_ledger.sql"), include_str!("sqlite/create_ledger.sql"))
+    }
+
+    /// Affects one row if this transaction now is the only migrator, none if another one is at work. On SQLite the
+    /// transaction itself is the lock.
+    pub(crate) fn try_lock(self) -> &'static str {
+        self.pick("SELECT 1 WHERE pg_try_advisory_xact_lock(4711203350194)", "SELECT 1")
+    }
+
+    /// Settings for the transaction that holds the lock: it may be idle for as long as the work takes.
+    pub(crate) fn hold_lock(self) -> &'static str {
+        self.pick("SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL statement_timeout = 0", "SELECT 1")
+    }
+
+    /// Settings for a transaction that migrates, besides its lock timeout.
+    pub(crate) fn migration_settings(self) -> &'static str {
+        self.pick(
+            "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; \
+             SET LOCAL TimeZone = 'UTC'; SET LOCAL client_min_messages = warning",
+            "SELECT 1",
+        )
+    }
+
+    /// How long a statement of a migration may wait for a lock.
+    pub(crate) fn lock_timeout(self, milliseconds: u64) -> String {
+        self.pick(format!("SET LOCAL lock_timeout = {milliseconds}"), "SELECT 1".to_owned())
+    }
+
+    /// A text as a literal.
+    pub(crate) fn literal(self, text: &str) -> String {
+        format!("'{}'", text.replace('\'', "''"))
+    }
+}

@@ -1,0 +1,76 @@
+//! Connections through SeaORM, for everything that writes.
+
+use std::time::Duration;
+
+use sea_orm::{DatabaseConnection, SqlxPostgresConnector, SqlxSqliteConnector};
+use sqlx::postgres::PgPoolOptions;
+use sqlx::sqlite::SqlitePoolOptions;
+
+use super::connection::{check_file, postgres_options, sqlite_options};
+use super::error::Error;
+use super::url::{DatabaseUrl, SqliteMode, Target};
+use super::Backend;
+
+/// What the connections are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PoolUse {
+    /// Changing the schema: two connections, one to hold the lock; on SQLite one, with foreign keys off.
+    Migrate,
+    /// Serving requests.
+    Serve,
+}
+
+/// A pool of connections to one database.
+#[derive(Clone)]
+pub struct Pool {
+    orm: DatabaseConnection,
+    backend: Backend,
+}
+
+impl Pool {
+    /// Prepares a pool; connections are made when they are first needed.
+    ///
+    /// # Errors
+    /// Files that the URL names and that cannot be opened.
+    pub async fn open(url: &DatabaseUrl, purpose: PoolUse) -> Result<Self, Error> {
+        match url.target() {
+            Target::Postgres(target) => {
+                let pool = PgPoolOptions::new()
+                    .max_connections(if purpose == PoolUse::Migrate { 2 } else { 10 })
+                    .acquire_timeout(target.connect_timeout)
+                    .connect_lazy_with(postgres_options(target)?);
+                Ok(Self { orm: SqlxPostgresConnector::from_sqlx_postgres_pool(pool), backend: Backend::Postgres })
+            }
+            Target::Sqlite(target) => {
+                if target.mode != SqliteMode::Create {
+                    check_file(target)?;
+                }
+                let mut options = sqlite_options(target);
+                let mut size = 8;
+                if purpose == PoolUse::Migrate {
+                    options = options.foreign_keys(false).busy_timeout(Duration::from_millis(200));
+                    size = 1;
+                }
+                let pool = SqlitePoolOptions::new().max_connections(size).connect_lazy_with(options);
+                Ok(Self { orm: SqlxSqliteConnector::from_sqlx_sqlite_pool(pool), backend: Backend::Sqlite })
+            }
+        }
+    }
+
+    /// SeaORM's handle.
+    pub fn orm(&self) -> &DatabaseConnection {
+        &self.orm
+    }
+
+    /// Which engine it is.
+    pub fn backend(&self) -> Backend {
+        self.backend
+    }
+
+    /// Waits for running queries and closes every connection.
+    pub async fn close(self) {
+        if let Err(error) = self.orm.close().await {
+            tracing::debug!(%error, "closing the pool failed");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+WITH schema AS (
+    SELECT n.oid FROM pg_namespace n WHERE n.nspname = current_schema()
+), relations AS (
+    SELECT c.oid, c.relname::text AS name, c.relkind, c.relrowsecurity
+    FROM pg_class c
+    WHERE c.relnamespace = (SELECT oid FROM schema)
+      AND c.relkind IN ('r', 'p', 'v', 'm', 'S')
+      AND c.relname NOT IN ('seaql_migrations', 'authsvc_migrations', 'migration_records', 'migration_records_id_seq')
+      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+), facts AS (
+    SELECT CASE r.relkind WHEN 'v' THEN 'view ' WHEN 'm' THEN 'view ' ELSE 'table ' END || r.name AS key,
+           CASE WHEN r.relrowsecurity THEN 'row security' END AS shape,
+           CASE WHEN r.relkind IN ('v', 'm') THEN md5(pg_get_viewdef(r.oid)) END AS detail
+    FROM relations r WHERE r.relkind <> 'S'
+    UNION ALL
+    SELECT 'column ' || r.name || '.' || a.attname,
+           format_type(a.atttypid, a.atttypmod) || CASE WHEN a.attnotnull THEN ' not null' ELSE '' END
+               || coalesce(' default ' || pg_get_expr(d.adbin, d.adrelid), ''),
+           (SELECT 'collate ' || l.collname FROM pg_collation l WHERE l.oid = a.attcollation AND l.collname <> 'default')
+    FROM relations r
+    JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
+    LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+    WHERE r.relkind IN ('r', 'p')
+    UNION ALL
+    SELECT 'index ' || r.name || '.' || c.relname,
+           replace(regexp_replace(pg_get_indexdef(i.indexrelid, 0, true), ' WHERE .*$', CASE WHEN i.indpred IS NULL THEN '' ELSE ' WHERE …' END), 'CREATE ', ''),
+           concat_ws(' ', 'where ' || pg_get_expr(i.indpred, i.indrelid, true), CASE WHEN NOT i.indisvalid THEN 'INVALID' END)
+    FROM relations r
+    JOIN pg_index i ON i.indrelid = r.oid
+    JOIN pg_class c ON c.oid = i.indexrelid
+    UNION ALL
+    SELECT 'constraint ' || r.name || '.' || k.conname,
+           CASE WHEN k.contype = 'c'
+                THEN 'CHECK on ' || (SELECT string_agg(a.attname, ', ' ORDER BY a.attname) FROM pg_attribute a
+                                     WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey))
+                ELSE pg_get_constraintdef(k.oid, true) END,
+           CASE WHEN k.contype = 'c' THEN pg_get_constraintdef(k.oid, true) END
+    FROM relations r
+    JOIN pg_constraint k ON k.conrelid = r.oid AND k.contype IN ('c', 'f', 'p', 'u', 'x')
+    UNION ALL
+    SELECT 'trigger ' || r.name || '.' || t.tgname,
+           replace(pg_get_triggerdef(t.oid, true), 'CREATE TRIGGER ', '') || CASE WHEN t.tgenabled <> 'O' THEN ' DISABLED' ELSE '' END,
+           NULL
+    FROM relations r
+    JOIN pg_trigger t ON t.tgrelid = r.oid AND NOT t.tgisinternal
+    UNION ALL
+    SELECT 'sequence ' || r.name, NULL,
+           format_type(s.seqtypid, NULL) || coalesce(
+               ' owned by ' || (SELECT d.refobjid::regclass::text || '.' || a.attname
+                                FROM pg_depend d JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+                                WHERE d.classid = 'pg_class'::regclass AND d.objid = r.oid AND d.deptype IN ('a', 'i')), '')
+    FROM relations r
+    JOIN pg_sequence s ON s.seqrelid = r.oid
+    UNION ALL
+    SELECT 'function ' || p.proname || '(' || oidvectortypes(p.proargtypes) || ')',
+           NULL,
+           'returns ' || pg_get_function_result(p.oid) || ' language ' || l.lanname || ' body ' || left(md5(p.prosrc), 12)
+    FROM pg_proc p
+    JOIN pg_language l ON l.oid = p.prolang
+    WHERE p.pronamespace = (SELECT oid FROM schema)
+      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
+)
+SELECT 'fact', key, shape, detail FROM facts;

@@ -1,0 +1,85 @@
+//! Two listeners: the public one, and the operators'. Both tell whether the process lives and whether it is ready.
+
+mod probes;
+mod readiness;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+pub use readiness::{Readiness, Stage};
+
+/// Both listeners, bound and answering.
+pub struct Server {
+    readiness: Arc<Readiness>,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<io::Result<()>>>,
+}
+
+impl Server {
+    /// Binds both listeners and starts to answer.
+    ///
+    /// # Errors
+    /// An address that cannot be bound, with the address.
+    pub async fn start(public: SocketAddr, admin: SocketAddr, readiness: Arc<Readiness>) -> io::Result<Self> {
+        let listeners = [("public", bind(public).await?, public_router()), ("admin", bind(admin).await?, admin_router())];
+        let (stop, stopped) = watch::channel(false);
+        let mut tasks = Vec::new();
+        for (name, listener, router) in listeners {
+            tracing::info!(address = %listener.local_addr()?, "{name} listener answers");
+            let router = router.merge(probes::router(readiness.clone()));
+            let mut stopped = stopped.clone();
+            let until = async move {
+                // an error means that the sender is gone, which is a reason to stop as well
+                let _ = stopped.wait_for(|stop| *stop).await;
+            };
+            tasks.push(tokio::spawn(async move { axum::serve(listener, router).with_graceful_shutdown(until).await }));
+        }
+        Ok(Self { readiness, stop, tasks })
+    }
+
+    /// Says that it is no longer ready, answers what is running, and stops; after `patience` whatever is left is cut
+    /// off. Whether everything was answered.
+    pub async fn stop(self, patience: Duration) -> bool {
+        self.readiness.enter(Stage::ShuttingDown);
+        let _ = self.stop.send(true);
+        let drained = async {
+            for task in self.tasks {
+                let _ = task.await;
+            }
+        };
+        tokio::time::timeout(patience, drained).await.is_ok()
+    }
+}
+
+async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| io::Error::new(error.kind(), format!("{address} cannot be bound: {error}")))
+}
+
+fn public_router() -> Router {
+    Router::new().fallback(not_found)
+}
+
+fn admin_router() -> Router {
+    Router::new().fallback(not_found)
+}
+
+async fn not_found() -> Response {
+    problem(StatusCode::NOT_FOUND, "Not Found")
+}
+
+/// An RFC 9457 problem document.
+fn problem(status: StatusCode, title: &str) -> Response {
+    let body = serde_json::json!({"type": "about:blank", "title": title, "status": status.as_u16()});
+    (status, [("content-type", "application/problem+json")], body.to_string()).into_response()
+}

@@ -1,0 +1,39 @@
+//! Schema history: what is embedded, what a database has, and how the one becomes the other.
+//!
+//! The migrations are SQL files, checked and compiled in by `build.rs` ([`embedded`]). SeaORM's `MigrationTrait` and
+//! its ledger table `seaql_migrations` are used as they are; around them this module adds what an operated service
+//! needs: one migrator at a time, atomicity on both engines, checksums, drift, adoption, and refusals with a reason.
+//!
+//! Data flows one way: [`ledger`] reads a [`ledger::State`], [`plan`] (pure) makes a [`plan::Plan`] or a refusal of it,
+//! [`session`] locks, reads again and runs the plan, [`status`] and [`Report`] tell. Invariants: nothing is written
+//! before the plan stands; a migration and its ledger row commit together (those marked `no-transaction` first run
+//! and are then recorded, and can be run again); when nothing is pending nothing is written and no right is needed.
+//!
+//! To add a migration see `migration/README.md`.
+
+mod adopt;
+mod catalogue;
+mod embedded;
+mod error;
+mod ledger;
+mod lock;
+mod plan;
+mod progress;
+mod run;
+mod script;
+mod session;
+mod status;
+
+pub use catalogue::{Change, Difference};
+pub use embedded::{Migration, migrations, newest};
+pub use error::{Error, Kind};
+pub use ledger::{Applied, Origin, State};
+pub use lock::with_lock;
+pub use plan::Target;
+pub use progress::{Event, Progress};
+pub use script::Migrator;
+pub use session::{Action, Entry, Outcome, Report, Settings, migrate, rollback};
+pub use status::{Checksum, Line, Status, Summary, status};
+
+#[doc(hidden)]
+pub use catalogue::read as read_catalogue;

@@ -1,0 +1,51 @@
+//! Taking over a database whose history this program did not write.
+
+use sea_orm::{ConnectionTrait, DatabaseTransaction};
+use std::time::Duration;
+
+use super::catalogue::{self, Catalogue};
+use super::embedded;
+use super::error::Error;
+use super::plan::Recorded;
+use super::run;
+use super::session::Settings;
+use crate::db::{Backend, Connection};
+
+/// Accounts listed in a report at most.
+const LISTED: usize = 50;
+
+/// Compares the live schema with what the migrations up to the recorded one make.
+pub(crate) async fn compare(reader: &mut Connection, recorded: Recorded) -> Result<(), Error> {
+    let expected = Catalogue::after(recorded.up_to, reader.backend());
+    let differences = catalogue::read(reader).await?.shape_differs_from(&expected);
+    if differences.is_empty() { Ok(()) } else { Err(Error::NotEqual { name: recorded.up_to.name, differences }) }
+}
+
+/// Writes the recorded migrations into the ledger, in the caller's transaction.
+pub(crate) async fn record(
+    transaction: &DatabaseTransaction,
+    recorded: Recorded,
+    backend: Backend,
+    settings: &Settings,
+) -> Result<Vec<&'static str>, Error> {
+    let mut names = Vec::new();
+    for migration in embedded::migrations().iter().filter(|migration| migration.number <= recorded.up_to.number) {
+        let sql = run::insert(migration, recorded.origin, backend, settings, crate::clock::now(), Duration::ZERO);
+        transaction.execute_unprepared(&sql).await?;
+        names.push(migration.name);
+    }
+    Ok(names)
+}
+
+/// The accounts that came with the earlier manager's seed migration: they were inserted with one hash, which two
+/// accounts never share otherwise, because hashes are salted.
+pub(crate) async fn seed_accounts(reader: &mut Connection) -> Result<Vec<String>, Error> {
+    let rows = reader
+        .query(
+            "SELECT email FROM users WHERE password_hash IN \
+             (SELECT password_hash FROM users WHERE password_hash <> '' GROUP BY password_hash HAVING count(*) > 1) \
+             ORDER BY id LIMIT 50;",
+        )
+        .await?;
+    Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).take(LISTED).collect())
+}

@@ -1,0 +1,161 @@
+//! The schema as a set of facts, and how two of them differ.
+//!
+//! A fact is one object of the live catalogue: a key (`column users.email`), its shape, and details. Two schemas are the
+//! same if their facts are. For adoption the details are left out: the earlier manager's databases have the same
+//! objects, but nobody knows how their predicates and function bodies were phrased.
+//!
+//! What the migrations produce is written down, one file per migration, in `migration/catalogue/`; a test makes every
+//! state on a real database and compares.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Serialize;
+
+use super::embedded::Migration;
+use crate::db::{Backend, Connection, Error, Row};
+
+/// All facts of a schema, by key.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Catalogue(BTreeMap<String, Fact>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Fact {
+    shape: String,
+    detail: String,
+}
+
+/// One object that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// The object, such as `index users.idx_users_last_login`.
+    pub object: String,
+    /// How it differs.
+    #[serde(flatten)]
+    pub change: Change,
+}
+
+/// How an object differs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "change", rename_all = "snake_case")]
+pub enum Change {
+    /// The migrations make it; it is not there.
+    Missing {
+        /// As the migrations make it.
+        expected: String,
+    },
+    /// It is there in another form.
+    Changed {
+        /// As the migrations make it.
+        expected: String,
+        /// As it is.
+        found: String,
+    },
+    /// It is there; no migration makes it.
+    Unexpected {
+        /// As it is.
+        found: String,
+    },
+}
+
+impl Difference {
+    /// Whether a migration could stumble over it: extra objects are reported, but nothing is refused for them.
+    pub fn is_obstacle(&self) -> bool {
+        !matches!(self.change, Change::Unexpected { .. })
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let object = &self.object;
+        match &self.change {
+            Change::Missing { expected } => write!(f, "missing: {object} {expected}"),
+            Change::Changed { expected, found } => write!(f, "changed: {object} is {found}, should be {expected}"),
+            Change::Unexpected { found } => write!(f, "unexpected: {object} {found}"),
+        }
+    }
+}
+
+/// Reads the live schema.
+///
+/// # Errors
+/// What the database said.
+pub async fn read(connection: &mut Connection) -> Result<Catalogue, Error> {
+    let sql = connection.backend().read_catalogue();
+    Ok(Catalogue::from_rows(&connection.query(sql).await?))
+}
+
+impl Catalogue {
+    /// From rows of `fact`, key, shape, detail; other rows are passed over.
+    pub(crate) fn from_rows(rows: &[Row]) -> Self {
+        let column = |row: &Row, at: usize| one_line(row.get(at).and_then(Option::as_deref).unwrap_or_default());
+        let facts = rows.iter().filter(|row| column(row, 0) == "fact");
+        Self(facts.map(|row| (column(row, 1), Fact { shape: column(row, 2), detail: column(row, 3) })).collect())
+    }
+
+    /// What a migration leaves behind.
+    pub(crate) fn after(migration: &Migration, backend: Backend) -> Self {
+        Self::parse(migration.pair(backend).catalogue)
+    }
+
+    /// Reads the lines that `Display` writes.
+    pub(crate) fn parse(text: &str) -> Self {
+        let line = |line: &str| {
+            let mut parts = line.split('\t').map(str::to_owned);
+            let key = parts.next()?;
+            Some((key, Fact { shape: parts.next().unwrap_or_default(), detail: parts.next().unwrap_or_default() }))
+        };
+        Self(text.lines().filter(|text| !text.is_empty()).filter_map(line).collect())
+    }
+
+    /// How this live schema differs from the one the migrations make, in every fact. Tables that no migration makes
+    /// belong to somebody else and are left out with all that is on them.
+    pub(crate) fn drift_from(&self, expected: &Self) -> Vec<Difference> {
+        self.compare(expected, |fact| format!("{} {}", fact.shape, fact.detail).trim().to_owned())
+    }
+
+    /// The same without the details, for adoption.
+    pub(crate) fn shape_differs_from(&self, expected: &Self) -> Vec<Difference> {
+        self.compare(expected, |fact| fact.shape.clone())
+    }
+
+    fn compare(&self, expected: &Self, form: impl Fn(&Fact) -> String) -> Vec<Difference> {
+        let mut differences = Vec::new();
+        for (object, wanted) in &expected.0 {
+            let expected = form(wanted);
+            let change = match self.0.get(object).map(&form) {
+                None => Change::Missing { expected },
+                Some(found) if found != expected => Change::Changed { expected, found },
+                Some(_) => continue,
+            };
+            differences.push(Difference { object: object.clone(), change });
+        }
+        for (object, extra) in self.0.iter().filter(|(object, _)| !expected.0.contains_key(*object)) {
+            if expected.owns(object) {
+                let change = Change::Unexpected { found: form(extra) };
+                differences.push(Difference { object: object.clone(), change });
+            }
+        }
+        differences
+    }
+
+    /// Whether an object sits on one of these tables: `column users.x` does, `table other` does not.
+    fn owns(&self, object: &str) -> bool {
+        let table = object.split_once(' ').and_then(|(_, name)| name.split_once('.')).map(|(table, _)| table);
+        table.is_some_and(|table| self.0.contains_key(&format!("table {table}")))
+    }
+}
+
+impl fmt::Display for Catalogue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (key, Fact { shape, detail }) in &self.0 {
+            writeln!(f, "{}", format!("{key}\t{shape}\t{detail}").trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// White space as single spaces, so that a fact is one line.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

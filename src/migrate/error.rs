@@ -1,0 +1,210 @@
+//! Why a migration, rollback or adoption did not happen.
+
+use std::time::Duration;
+
+use super::catalogue::Difference;
+use crate::db;
+
+/// A refusal or a failure. Unless it says otherwise, the database is as it was.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The database could not be reached or read.
+    #[error(transparent)]
+    Database(#[from] db::Error),
+    /// SQL of a migration failed; the migration was rolled back.
+    #[error("{file}:{line}: {source}\n  in `{excerpt}`")]
+    Sql {
+        /// Path of the file.
+        file: &'static str,
+        /// Line of the statement.
+        line: usize,
+        /// First line of the statement.
+        excerpt: String,
+        /// What the server said.
+        source: db::Error,
+    },
+    /// Rows point to rows that are not there after the migration (SQLite).
+    #[error("{file}: the migration leaves {count} rows of `{table}` pointing to rows that do not exist")]
+    ForeignKeys {
+        /// Path of the last file.
+        file: &'static str,
+        /// Table of the pointing rows.
+        table: String,
+        /// How many.
+        count: usize,
+    },
+    /// The ledger has migrations this program does not know.
+    #[error("the database is newer than this program: it has {}", names.join(", "))]
+    Newer {
+        /// The unknown migrations.
+        names: Vec<String>,
+    },
+    /// The SQL of an applied migration is not what was applied.
+    #[error("applied migrations were changed: {}", names.join(", "))]
+    Changed {
+        /// The changed migrations.
+        names: Vec<String>,
+    },
+    /// A migration is pending below one that is applied.
+    #[error("{pending} is not applied, but the later {applied} is")]
+    OutOfOrder {
+        /// The pending one.
+        pending: String,
+        /// The newest applied one.
+        applied: String,
+    },
+    /// The database of the earlier manager.
+    #[error("the database belongs to the earlier manager (it has the table migration_records)")]
+    Earlier,
+    /// Tables, but no history.
+    #[error("the database has tables but no migration history: {}", shorten(tables))]
+    UnknownTables {
+        /// Their names.
+        tables: Vec<String>,
+    },
+    /// Nothing there that could be taken over.
+    #[error("there is nothing to adopt: {found}")]
+    NothingToAdopt {
+        /// What is there instead.
+        found: &'static str,
+    },
+    /// The schema is not the one that is to be recorded as applied.
+    #[error("the schema differs from what {name} makes, in {} places:{}", differences.len(), list(differences))]
+    NotEqual {
+        /// The migration compared with.
+        name: &'static str,
+        /// Every difference.
+        differences: Vec<Difference>,
+    },
+    /// The live schema is not what the applied migrations made.
+    #[error("the schema has drifted from what {name} made, in {} places:{}", differences.len(), list(differences))]
+    Drift {
+        /// The newest applied migration.
+        name: String,
+        /// Every difference.
+        differences: Vec<Difference>,
+    },
+    /// Another program migrates, or a table stayed locked.
+    #[error("{what} for {}", humantime::format_duration(*waited))]
+    LockTimeout {
+        /// Which lock.
+        what: &'static str,
+        /// How long was waited.
+        waited: Duration,
+    },
+    /// No migration has this number.
+    #[error("there is no migration {number:03}")]
+    NoSuchMigration {
+        /// The number asked for.
+        number: u32,
+        /// The numbers there are.
+        known: String,
+    },
+    /// `--to` points the other way.
+    #[error("{asked} is {relation} the newest applied migration, {applied}")]
+    WrongDirection {
+        /// The migration asked for.
+        asked: String,
+        /// `below` or `above`.
+        relation: &'static str,
+        /// The newest applied one.
+        applied: String,
+    },
+    /// A migration on the way down cannot be undone.
+    #[error("{name} cannot be undone")]
+    Irreversible {
+        /// Its name.
+        name: &'static str,
+    },
+}
+
+/// What kind of outcome an error is: one exit code each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It failed, or was refused.
+    Failed,
+    /// It was asked wrongly.
+    Usage,
+    /// The database is newer than this program.
+    Newer,
+    /// An applied migration was changed.
+    Changed,
+    /// A lock was not got in time.
+    Lock,
+}
+
+impl Error {
+    /// The kind of outcome.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Newer { .. } => Kind::Newer,
+            Self::Changed { .. } => Kind::Changed,
+            Self::LockTimeout { .. } => Kind::Lock,
+            Self::NoSuchMigration { .. } | Self::WrongDirection { .. } => Kind::Usage,
+            _ => Kind::Failed,
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Database(error) => return error.hint().map(str::to_owned),
+            Self::Sql { source, .. } if source.kind() == db::Kind::PermissionDenied => {
+                "run `authsvc migrate` once with a role that may change the schema"
+            }
+            Self::Sql { .. } => {
+                "nothing of this migration was applied; correct the cause and run `authsvc migrate` again"
+            }
+            Self::ForeignKeys { .. } => "nothing was applied; correct the rows and run `authsvc migrate` again",
+            Self::Newer { .. } => "deploy the program that made these migrations, or restore a backup from before them",
+            Self::Changed { .. } => {
+                "put the files back as they were when they were applied, and make the change a new migration"
+            }
+            Self::OutOfOrder { .. } => "give the pending migration a number above every applied one",
+            Self::Earlier => "take it over, keeping every row: take a backup, then run `authsvc migrate --adopt`",
+            Self::UnknownTables { .. } => {
+                "use an empty database, or, if these are this program's tables, `authsvc migrate --baseline NNN`"
+            }
+            Self::NothingToAdopt { .. } => "check DATABASE_URL, or run `authsvc migrate` without --adopt and --baseline",
+            Self::NotEqual { .. } => "nothing was changed; bring the schema into line by hand, then run it again",
+            Self::Drift { .. } => {
+                "nothing was changed; undo the change made by hand, or see `authsvc status` for the whole picture"
+            }
+            Self::LockTimeout { .. } => {
+                "look for the other migrator or the long transaction in pg_stat_activity, then run it again"
+            }
+            Self::NoSuchMigration { known, .. } => return Some(format!("there are {known}")),
+            Self::WrongDirection { relation: "below", .. } => "go down with `authsvc rollback --to NNN`",
+            Self::WrongDirection { .. } => "go up with `authsvc migrate --to NNN`",
+            Self::Irreversible { .. } => "restore a backup from before it",
+        };
+        Some(hint.to_owned())
+    }
+
+    /// Whether trying again can help.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Database(error) => error.is_transient(),
+            _ => false,
+        }
+    }
+}
+
+impl From<sea_orm::DbErr> for Error {
+    fn from(error: sea_orm::DbErr) -> Self {
+        Self::Database(error.into())
+    }
+}
+
+fn shorten(names: &[String]) -> String {
+    const SHOWN: usize = 8;
+    match names.len().checked_sub(SHOWN) {
+        Some(more) if more > 0 => format!("{} and {more} more", names[..SHOWN].join(", ")),
+        _ => names.join(", "),
+    }
+}
+
+fn list(differences: &[Difference]) -> String {
+    differences.iter().map(|difference| format!("\n  {difference}")).collect()
+}

@@ -1,0 +1,127 @@
+//! What a database says of its own history.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::db::{Backend, Connection, Error, Kind, Row};
+
+/// The tables of the ledger itself.
+const OWN: [&str; 2] = ["seaql_migrations", "authsvc_migrations"];
+/// The ledger of the earlier manager.
+const EARLIER: &str = "migration_records";
+
+/// What a database is, seen from this program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// No tables.
+    Empty,
+    /// This program's ledger: what is applied, oldest first.
+    Ledger(Vec<Applied>),
+    /// The earlier manager's ledger: the files it applied.
+    Earlier(Vec<String>),
+    /// Tables and no ledger.
+    Unknown(Vec<String>),
+}
+
+/// One row of the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// `NNN_name`.
+    pub version: String,
+    /// When.
+    pub applied_at: Option<DateTime<Utc>>,
+    /// Checksum of what was applied; `None` if another tool wrote the ledger.
+    pub checksum: Option<String>,
+    /// How it got there.
+    pub origin: Option<Origin>,
+    /// How long it took.
+    pub duration_ms: Option<u64>,
+    /// The program that applied it.
+    pub app_version: Option<String>,
+    /// Whether programs that do not know it may work with the database.
+    pub compatible: bool,
+}
+
+/// How a migration came to be recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// Its SQL was run.
+    Applied,
+    /// Found in a database of the earlier manager.
+    Adopted,
+    /// Recorded by `--baseline`.
+    Baseline,
+}
+
+impl Origin {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Adopted => "adopted",
+            Self::Baseline => "baseline",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        [Self::Applied, Self::Adopted, Self::Baseline].into_iter().find(|origin| origin.as_str() == text)
+    }
+}
+
+/// Reads the state: one round trip where there is a ledger.
+///
+/// # Errors
+/// What the database said.
+pub(crate) async fn read(connection: &mut Connection) -> Result<State, Error> {
+    let sql = connection.backend().read_ledger();
+    match connection.query(sql).await {
+        Ok(rows) => Ok(State::from_rows(&rows)),
+        Err(error) if is_missing_table(&error, connection.backend()) => without_ledger(connection).await,
+        Err(error) => Err(error),
+    }
+}
+
+pub(crate) fn is_missing_table(error: &Error, backend: Backend) -> bool {
+    error.kind() == Kind::UndefinedTable || (backend == Backend::Sqlite && error.to_string().contains("no such table"))
+}
+
+/// Tells the states without a ledger apart.
+pub(crate) async fn without_ledger(connection: &mut Connection) -> Result<State, Error> {
+    let backend = connection.backend();
+    let tables = first_column(connection.query(backend.read_tables()).await?);
+    if tables.iter().any(|table| table == EARLIER) {
+        return Ok(State::Earlier(first_column(connection.query(backend.read_earlier_records()).await?)));
+    }
+    let tables: Vec<String> = tables.into_iter().filter(|table| !OWN.contains(&table.as_str())).collect();
+    Ok(if tables.is_empty() { State::Empty } else { State::Unknown(tables) })
+}
+
+fn first_column(rows: Vec<Row>) -> Vec<String> {
+    rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect()
+}
+
+impl State {
+    /// From rows of the ledger query; other rows are passed over.
+    pub(crate) fn from_rows(rows: &[Row]) -> Self {
+        Self::Ledger(rows.iter().filter_map(|row| Applied::from_row(row)).collect())
+    }
+}
+
+impl Applied {
+    fn from_row(row: &Row) -> Option<Self> {
+        let column = |at: usize| row.get(at).and_then(Option::as_deref);
+        if column(0) != Some("ledger") {
+            return None;
+        }
+        let seconds = column(2).and_then(|text| text.parse().ok());
+        Some(Self {
+            version: column(1)?.to_owned(),
+            applied_at: seconds.and_then(|seconds| DateTime::from_timestamp(seconds, 0)),
+            checksum: column(3).map(str::to_owned),
+            origin: column(4).and_then(Origin::parse),
+            duration_ms: column(5).and_then(|text| text.parse().ok()),
+            app_version: column(6).map(str::to_owned),
+            compatible: column(7) == Some("true"),
+        })
+    }
+}

@@ -1,0 +1,182 @@
+//! From a state to what is to be done, or the reason why nothing is: pure functions.
+
+use super::embedded::{self, Migration};
+use super::error::Error;
+use super::ledger::{Applied, State};
+use crate::db::Backend;
+
+/// Where to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// Up: everything. Down: one step.
+    Default,
+    /// This many steps (down only).
+    Steps(usize),
+    /// This number becomes the newest applied one; 0 stands for nothing applied.
+    Number(u32),
+}
+
+/// What to do with a database without a usable ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Takeover {
+    /// Refuse it.
+    No,
+    /// Take over a database of the earlier manager.
+    Adopt,
+    /// Record everything up to this number as applied, after comparing.
+    Baseline(u32),
+}
+
+/// Migrations to record as applied without running them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Recorded {
+    pub(crate) up_to: &'static Migration,
+    pub(crate) origin: super::ledger::Origin,
+}
+
+/// What is to be done to go up.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    /// Whether there is nothing yet: everything can be one transaction.
+    pub(crate) fresh: bool,
+    /// Recorded first.
+    pub(crate) record: Option<Recorded>,
+    /// Then run, in this order.
+    pub(crate) steps: Vec<&'static Migration>,
+    /// The newest applied migration before.
+    pub(crate) from: Option<String>,
+    /// Newer, compatible migrations that this program does not know.
+    pub(crate) unknown: Vec<String>,
+}
+
+impl Plan {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.record.is_none() && self.steps.is_empty()
+    }
+}
+
+/// Plans the way up.
+///
+/// # Errors
+/// Every reason not to touch this database.
+pub(crate) fn up(state: &State, target: Target, takeover: Takeover, backend: Backend) -> Result<Plan, Error> {
+    let known = embedded::migrations();
+    let applied: &[Applied] = match (state, takeover) {
+        (State::Ledger(applied), _) => applied,
+        (State::Empty, Takeover::No) => &[],
+        (State::Empty, _) => return Err(Error::NothingToAdopt { found: "the database is empty" }),
+        (State::Earlier(_), Takeover::Adopt) => return taken_over(find_number(4)?, target, takeover),
+        (State::Earlier(_) | State::Unknown(_), Takeover::Baseline(number)) => {
+            return taken_over(find_number(number)?, target, takeover);
+        }
+        (State::Earlier(_), Takeover::No) => return Err(Error::Earlier),
+        (State::Unknown(_), Takeover::Adopt) => {
+            return Err(Error::NothingToAdopt { found: "the database has tables, but no table migration_records" });
+        }
+        (State::Unknown(tables), Takeover::No) => return Err(Error::UnknownTables { tables: tables.clone() }),
+    };
+    let unknown = check(applied, known, backend)?;
+    let pending: Vec<&'static Migration> = known.iter().filter(|migration| !has(applied, migration)).collect();
+    let newest = applied.last().map(|applied| applied.version.clone());
+    if let (Some(first), Some(newest)) = (pending.first(), &newest)
+        && first.name < newest.as_str()
+    {
+        return Err(Error::OutOfOrder { pending: first.name.to_owned(), applied: newest.clone() });
+    }
+    let steps = up_to(pending, target, newest.as_deref())?;
+    Ok(Plan { fresh: applied.is_empty(), record: None, steps, from: newest, unknown })
+}
+
+/// Plans the way down: the migrations to undo, newest first.
+///
+/// # Errors
+/// A ledger that is not this program's, a number that is not on the way, or a migration that cannot be undone.
+pub(crate) fn down(state: &State, target: Target, backend: Backend) -> Result<Vec<&'static Migration>, Error> {
+    let applied: &[Applied] = match state {
+        State::Ledger(applied) => applied,
+        State::Empty => &[],
+        State::Earlier(_) => return Err(Error::Earlier),
+        State::Unknown(tables) => return Err(Error::UnknownTables { tables: tables.clone() }),
+    };
+    let known = embedded::migrations();
+    let unknown = check(applied, known, backend)?;
+    if !unknown.is_empty() {
+        return Err(Error::Newer { names: unknown });
+    }
+    let newest_first: Vec<&'static Migration> = known.iter().rev().filter(|migration| has(applied, migration)).collect();
+    let steps: Vec<&'static Migration> = match target {
+        Target::Default => newest_first.into_iter().take(1).collect(),
+        Target::Steps(count) => newest_first.into_iter().take(count).collect(),
+        Target::Number(number) => {
+            let newest = newest_first.first().map_or(0, |migration| migration.number);
+            if number > newest {
+                return Err(wrong_direction(number, "above", applied.last().map(|applied| applied.version.as_str())));
+            }
+            if number != 0 {
+                find_number(number)?;
+            }
+            newest_first.into_iter().take_while(|migration| migration.number > number).collect()
+        }
+    };
+    match steps.iter().find(|migration| migration.pair(backend).down.is_none()) {
+        Some(migration) => Err(Error::Irreversible { name: migration.name }),
+        None => Ok(steps),
+    }
+}
+
+/// Compares the ledger with what is embedded. Migrations that this program does not know are refused, unless all of
+/// them say that an older program may go on; then they are returned.
+pub(crate) fn check(applied: &[Applied], known: &[Migration], backend: Backend) -> Result<Vec<String>, Error> {
+    let find = |applied: &Applied| known.iter().find(|migration| migration.name == applied.version);
+    let unknown: Vec<&Applied> = applied.iter().filter(|applied| find(applied).is_none()).collect();
+    let names = |list: &[&Applied]| list.iter().map(|applied| applied.version.clone()).collect::<Vec<_>>();
+    if unknown.iter().any(|applied| !applied.compatible) {
+        return Err(Error::Newer { names: names(&unknown) });
+    }
+    let is_changed = |applied: &&Applied| {
+        find(applied).zip(applied.checksum.as_deref()).is_some_and(|(known, sum)| known.checksum(backend) != sum)
+    };
+    let changed: Vec<&Applied> = applied.iter().filter(is_changed).collect();
+    if changed.is_empty() { Ok(names(&unknown)) } else { Err(Error::Changed { names: names(&changed) }) }
+}
+
+fn has(applied: &[Applied], migration: &Migration) -> bool {
+    applied.iter().any(|applied| applied.version == migration.name)
+}
+
+fn taken_over(last: &'static Migration, target: Target, takeover: Takeover) -> Result<Plan, Error> {
+    let origin = match takeover {
+        Takeover::Baseline(_) => super::ledger::Origin::Baseline,
+        Takeover::Adopt | Takeover::No => super::ledger::Origin::Adopted,
+    };
+    let pending = embedded::migrations().iter().filter(|migration| migration.number > last.number).collect();
+    let steps = up_to(pending, target, Some(last.name))?;
+    Ok(Plan { record: Some(Recorded { up_to: last, origin }), steps, ..Plan::default() })
+}
+
+fn up_to(
+    pending: Vec<&'static Migration>,
+    target: Target,
+    newest: Option<&str>,
+) -> Result<Vec<&'static Migration>, Error> {
+    let Target::Number(number) = target else { return Ok(pending) };
+    let last = find_number(number)?;
+    if newest.is_some_and(|newest| last.name < newest) {
+        return Err(wrong_direction(number, "below", newest));
+    }
+    Ok(pending.into_iter().filter(|migration| migration.number <= number).collect())
+}
+
+fn wrong_direction(number: u32, relation: &'static str, newest: Option<&str>) -> Error {
+    let applied = newest.unwrap_or("none").to_owned();
+    Error::WrongDirection { asked: format!("{number:03}"), relation, applied }
+}
+
+/// The migration with this number.
+pub(crate) fn find_number(number: u32) -> Result<&'static Migration, Error> {
+    let known = embedded::migrations();
+    known.iter().find(|migration| migration.number == number).ok_or_else(|| {
+        let numbers: Vec<String> = known.iter().map(|migration| format!("{:03}", migration.number)).collect();
+        Error::NoSuchMigration { number, known: numbers.join(", ") }
+    })
+}

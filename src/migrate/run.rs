@@ -1,0 +1,223 @@
+//! Runs one migration, up or down, and its line in the ledger.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, TransactionTrait};
+use sea_orm_migration::{MigrationTrait, SchemaManager};
+
+use super::embedded::{Migration, Script};
+use super::error::Error;
+use super::ledger::Origin;
+use super::lock::with_jitter;
+use super::progress::{Event, Progress};
+use super::script::SqlMigration;
+use super::session::Settings;
+use crate::clock::Stopwatch;
+use crate::db::{self, Backend, Pool};
+
+/// Up or down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Up,
+    Down,
+}
+
+/// One migration in one direction.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Step {
+    pub(crate) migration: &'static Migration,
+    pub(crate) direction: Direction,
+}
+
+impl Step {
+    pub(crate) fn script(self, backend: Backend) -> Result<&'static Script, Error> {
+        let pair = self.migration.pair(backend);
+        match self.direction {
+            Direction::Up => Ok(&pair.up),
+            Direction::Down => pair.down.as_ref().ok_or(Error::Irreversible { name: self.migration.name }),
+        }
+    }
+
+    fn record(self, backend: Backend, settings: &Settings, now: DateTime<Utc>, duration: Duration) -> String {
+        match self.direction {
+            Direction::Up => insert(self.migration, Origin::Applied, backend, settings, now, duration),
+            Direction::Down => delete(self.migration, backend),
+        }
+    }
+}
+
+/// Runs a step in the caller's transaction; on failure the transaction is only good for rolling back.
+pub(crate) async fn in_transaction(
+    step: Step,
+    transaction: &DatabaseTransaction,
+    backend: Backend,
+    settings: &Settings,
+) -> Result<Duration, Error> {
+    let script = step.script(backend)?;
+    let watch = Stopwatch::start();
+    let timeout = script.lock_timeout_ms.unwrap_or(milliseconds(settings.lock_timeout));
+    let before = format!("{}; {}; SAVEPOINT migration", backend.migration_settings(), backend.lock_timeout(timeout));
+    transaction.execute_unprepared(&before).await?;
+    let manager = SchemaManager::new(transaction);
+    let migration = SqlMigration(step.migration);
+    let outcome = match step.direction {
+        Direction::Up => migration.up(&manager).await,
+        Direction::Down => migration.down(&manager).await,
+    };
+    if let Err(error) = outcome {
+        return Err(locate(script, error, transaction).await);
+    }
+    let record = step.record(backend, settings, crate::clock::now(), watch.elapsed());
+    transaction.execute_unprepared(&format!("RELEASE SAVEPOINT migration; {record}")).await?;
+    Ok(watch.elapsed())
+}
+
+/// Runs a step in a transaction of its own, again and again while somebody else's lock is in the way.
+pub(crate) async fn with_retry(step: Step, pool: &Pool, settings: &Settings, progress: &dyn Progress) -> Result<Duration, Error> {
+    let watch = Stopwatch::start();
+    let mut pause = Duration::from_millis(200);
+    loop {
+        let transaction = pool.orm().begin().await?;
+        let error = match in_transaction(step, &transaction, pool.backend(), settings).await {
+            Ok(duration) => {
+                transaction.commit().await?;
+                return Ok(duration);
+            }
+            Err(error) => error,
+        };
+        transaction.rollback().await?;
+        if !is_lock_timeout(&error) {
+            return Err(error);
+        }
+        if watch.elapsed() + pause > settings.patience {
+            return Err(Error::LockTimeout { what: "a table that has to be changed stayed locked", waited: settings.patience });
+        }
+        let pause_now = with_jitter(pause);
+        progress.event(Event::Retrying { name: step.migration.name, pause: pause_now });
+        tokio::time::sleep(pause_now).await;
+        pause = (pause * 2).min(Duration::from_secs(5));
+    }
+}
+
+/// Runs a step outside a transaction, statement by statement. It can be run again after any failure.
+pub(crate) async fn without_transaction(step: Step, pool: &Pool, settings: &Settings) -> Result<Duration, Error> {
+    let backend = pool.backend();
+    let script = step.script(backend)?;
+    let watch = Stopwatch::start();
+    for (at, statement) in script.statements.iter().enumerate() {
+        if let Some(index) = index_built_concurrently(statement.sql) {
+            drop_if_invalid(pool, index).await?;
+        }
+        pool.orm().execute_unprepared(statement.sql).await.map_err(|error| failure(script, at, 0, error.into()))?;
+    }
+    let record = step.record(backend, settings, crate::clock::now(), watch.elapsed());
+    let transaction = pool.orm().begin().await?;
+    transaction.execute_unprepared(&record).await?;
+    transaction.commit().await?;
+    Ok(watch.elapsed())
+}
+
+/// The name of the index that a statement builds concurrently.
+fn index_built_concurrently(sql: &str) -> Option<&str> {
+    let words: Vec<&str> = sql.split_whitespace().collect();
+    let at = words.iter().position(|word| word.eq_ignore_ascii_case("CONCURRENTLY"))?;
+    if !words[0].eq_ignore_ascii_case("CREATE") {
+        return None;
+    }
+    words[at + 1..].iter().copied().find(|word| !["IF", "NOT", "EXISTS"].iter().any(|skip| skip.eq_ignore_ascii_case(word)))
+}
+
+/// An index whose concurrent building was interrupted is there, but not used; `IF NOT EXISTS` would leave it so.
+async fn drop_if_invalid(pool: &Pool, index: &str) -> Result<(), Error> {
+    let name = pool.backend().literal(index);
+    let invalid = format!("SELECT 1 FROM pg_index WHERE indexrelid = to_regclass({name}) AND NOT indisvalid");
+    if pool.orm().execute_unprepared(&invalid).await?.rows_affected() > 0 {
+        tracing::info!(index, "dropping an index whose building was interrupted");
+        pool.orm().execute_unprepared(&format!("DROP INDEX CONCURRENTLY IF EXISTS {index}")).await?;
+    }
+    Ok(())
+}
+
+/// Finds the statement that failed: by the position the server gave, else by running them one by one.
+async fn locate(script: &'static Script, error: DbErr, transaction: &DatabaseTransaction) -> Error {
+    let error = db::Error::from(error);
+    if error.kind() == db::Kind::Locked || error.kind() == db::Kind::Unreachable {
+        return Error::Database(error);
+    }
+    if let Some(position) = error.position()
+        && let Some((at, line)) = statement_at(script, position)
+    {
+        return failure(script, at, line, error);
+    }
+    if transaction.execute_unprepared("ROLLBACK TO SAVEPOINT migration").await.is_err() {
+        return Error::Database(error);
+    }
+    for (at, statement) in script.statements.iter().enumerate() {
+        if let Err(error) = transaction.execute_unprepared(statement.sql).await {
+            return failure(script, at, 0, error.into());
+        }
+    }
+    Error::Database(error)
+}
+
+/// Which statement, and which of its lines, a character of the batch belongs to.
+fn statement_at(script: &Script, position: usize) -> Option<(usize, usize)> {
+    let byte = script.batch.char_indices().nth(position.checked_sub(1)?)?.0;
+    let mut start = 0;
+    for (at, statement) in script.statements.iter().enumerate() {
+        // the batch holds the same statements; only CONCURRENTLY is left out of some
+        let end = start + script.batch[start..].find(&format!("{};\n", statement.sql)).unwrap_or(0) + statement.sql.len() + 2;
+        if byte < end {
+            return Some((at, script.batch[start..byte].matches('\n').count()));
+        }
+        start = end;
+    }
+    None
+}
+
+fn failure(script: &Script, at: usize, lines_down: usize, source: db::Error) -> Error {
+    let statement = &script.statements[at];
+    let excerpt = statement.sql.lines().nth(lines_down).unwrap_or_default().trim().to_owned();
+    Error::Sql { file: script.file, line: statement.line + lines_down, excerpt, source }
+}
+
+fn is_lock_timeout(error: &Error) -> bool {
+    let source = match error {
+        Error::Database(source) | Error::Sql { source, .. } => source,
+        _ => return false,
+    };
+    source.kind() == db::Kind::Locked
+}
+
+/// The ledger rows of a migration.
+pub(crate) fn insert(
+    migration: &Migration,
+    origin: Origin,
+    backend: Backend,
+    settings: &Settings,
+    now: DateTime<Utc>,
+    duration: Duration,
+) -> String {
+    let name = backend.literal(migration.name);
+    format!(
+        "INSERT INTO seaql_migrations (version, applied_at) VALUES ({name}, {}); \
+         INSERT INTO authsvc_migrations (version, checksum, kind, compatible, duration_ms, app_version) \
+         VALUES ({name}, {}, {}, {}, {}, {})",
+        now.timestamp(),
+        backend.literal(migration.checksum(backend)),
+        backend.literal(origin.as_str()),
+        migration.compatible,
+        milliseconds(duration),
+        backend.literal(&settings.app_version),
+    )
+}
+
+fn delete(migration: &Migration, backend: Backend) -> String {
+    let name = backend.literal(migration.name);
+    format!("DELETE FROM authsvc_migrations WHERE version = {name}; DELETE FROM seaql_migrations WHERE version = {name}")
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,195 @@
+//! What `authsvc status` tells: every migration, and how the live schema differs from what they make. Read-only.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::catalogue::{Catalogue, Difference};
+use super::embedded;
+use super::error::Error;
+use super::ledger::{self, Applied, Origin, State};
+use super::plan;
+use super::session::{backend_of, is_missing_and_may_be_created};
+use crate::db::{Backend, Connection, DatabaseUrl, Kind, Row};
+
+/// The state of a database's history.
+#[derive(Debug, Serialize)]
+pub struct Status {
+    /// The database, without its password.
+    pub database: String,
+    /// Which engine.
+    pub backend: String,
+    /// `up_to_date`, `pending`, `empty`, `earlier_manager`, `no_history`, `newer`, `changed` or `drifted`.
+    pub state: Summary,
+    /// How many are applied.
+    pub applied: usize,
+    /// How many are pending.
+    pub pending: usize,
+    /// Every migration, oldest first: those of this program, and those that only the database knows.
+    pub migrations: Vec<Line>,
+    /// How the live schema differs from what the applied migrations make.
+    pub drift: Vec<Difference>,
+}
+
+/// One word for the whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Summary {
+    /// Nothing to do.
+    UpToDate,
+    /// `authsvc migrate` has something to do.
+    Pending,
+    /// No tables.
+    Empty,
+    /// A database of the earlier manager.
+    EarlierManager,
+    /// Tables and no history.
+    NoHistory,
+    /// It has migrations that this program does not know.
+    Newer,
+    /// An applied migration was changed.
+    Changed,
+    /// The schema was changed by hand.
+    Drifted,
+}
+
+/// One migration.
+#[derive(Debug, Serialize)]
+pub struct Line {
+    /// The digits of its name.
+    pub number: String,
+    /// `NNN_name`.
+    pub name: String,
+    /// `applied` or `pending`.
+    pub state: &'static str,
+    /// When it was applied.
+    pub applied_at: Option<DateTime<Utc>>,
+    /// How long that took.
+    pub duration_ms: Option<u64>,
+    /// How it got into the ledger.
+    pub origin: Option<Origin>,
+    /// The program that applied it.
+    pub app_version: Option<String>,
+    /// Whether its SQL is what was applied.
+    pub checksum: Checksum,
+}
+
+/// Whether the SQL in this program is what was applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Checksum {
+    /// It is.
+    Ok,
+    /// It is not.
+    Changed,
+    /// This program does not have it.
+    Unknown,
+    /// Nothing was applied, or another tool did not record it.
+    None,
+}
+
+impl Status {
+    /// Whether there is nothing to do and nothing wrong: what `--check` asks.
+    pub fn is_clean(&self) -> bool {
+        self.state == Summary::UpToDate
+    }
+}
+
+/// Reads ledger and catalogue: one round trip where there is a ledger.
+///
+/// # Errors
+/// The database could not be reached or read.
+pub async fn status(url: &DatabaseUrl) -> Result<Status, Error> {
+    let backend = backend_of(url);
+    let (state, rows) = match Connection::open(url).await {
+        Ok(mut connection) => {
+            let found = read(&mut connection).await?;
+            connection.close().await;
+            found
+        }
+        Err(error) if error.kind() == Kind::NoSuchFile && is_missing_and_may_be_created(url) => {
+            (State::Empty, Vec::new())
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let applied = if let State::Ledger(applied) = &state { applied.as_slice() } else { &[] };
+    let drift = drift(applied, &rows, backend);
+    let migrations = lines(applied, backend);
+    let pending = migrations.iter().filter(|line| line.state == "pending").count();
+    Ok(Status {
+        database: url.to_string(),
+        backend: backend.to_string(),
+        state: summary(&state, pending, &drift, backend),
+        applied: applied.len(),
+        pending,
+        migrations,
+        drift,
+    })
+}
+
+async fn read(connection: &mut Connection) -> Result<(State, Vec<Row>), crate::db::Error> {
+    let backend = connection.backend();
+    match connection.query(backend.read_ledger_and_catalogue()).await {
+        Ok(rows) => Ok((State::from_rows(&rows), rows)),
+        Err(error) if ledger::is_missing_table(&error, backend) => {
+            Ok((ledger::without_ledger(connection).await?, Vec::new()))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Drift is told where this program knows what the newest applied migration makes.
+fn drift(applied: &[Applied], rows: &[Row], backend: Backend) -> Vec<Difference> {
+    let Some(migration) = applied.last().and_then(|applied| embedded::find(&applied.version)) else {
+        return Vec::new();
+    };
+    Catalogue::from_rows(rows).drift_from(&Catalogue::after(migration, backend))
+}
+
+fn summary(state: &State, pending: usize, drift: &[Difference], backend: Backend) -> Summary {
+    let applied = match state {
+        State::Empty => return Summary::Empty,
+        State::Earlier(_) => return Summary::EarlierManager,
+        State::Unknown(_) => return Summary::NoHistory,
+        State::Ledger(applied) => applied,
+    };
+    match plan::check(applied, embedded::migrations(), backend) {
+        Err(Error::Changed { .. }) => Summary::Changed,
+        Err(_) => Summary::Newer,
+        Ok(_) if !drift.is_empty() => Summary::Drifted,
+        Ok(_) if pending > 0 => Summary::Pending,
+        Ok(_) => Summary::UpToDate,
+    }
+}
+
+fn lines(applied: &[Applied], backend: Backend) -> Vec<Line> {
+    let find = |name: &str| applied.iter().find(|applied| applied.version == name);
+    let known = embedded::migrations().iter().map(|migration| {
+        let checksum = |applied: &Applied| match applied.checksum.as_deref() {
+            None => Checksum::None,
+            Some(sum) if sum == migration.checksum(backend) => Checksum::Ok,
+            Some(_) => Checksum::Changed,
+        };
+        let applied = find(migration.name);
+        Line::new(migration.name, applied, applied.map_or(Checksum::None, checksum))
+    });
+    let unknown = applied.iter().filter(|applied| embedded::find(&applied.version).is_none());
+    let unknown = unknown.map(|applied| Line::new(&applied.version, Some(applied), Checksum::Unknown));
+    let mut lines: Vec<Line> = known.chain(unknown).collect();
+    lines.sort_by(|a, b| a.name.cmp(&b.name));
+    lines
+}
+
+impl Line {
+    fn new(name: &str, applied: Option<&Applied>, checksum: Checksum) -> Self {
+        Self {
+            number: name.chars().take_while(char::is_ascii_digit).collect(),
+            name: name.to_owned(),
+            state: if applied.is_some() { "applied" } else { "pending" },
+            applied_at: applied.and_then(|applied| applied.applied_at),
+            duration_ms: applied.and_then(|applied| applied.duration_ms),
+            origin: applied.and_then(|applied| applied.origin),
+            app_version: applied.and_then(|applied| applied.app_version.clone()),
+            checksum,
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! Development data: the accounts of `seed/`, embedded, put into a database that is no production.
+//!
+//! Times in the files are relative to the moment of seeding. Rows that are there already, or that conflict with a row
+//! of a developer's, are left alone, so seeding twice changes nothing. It runs under the migrators' lock: many replicas
+//! that boot at once seed once.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use entity::value::{Email, PasswordHash, Provider, ProviderToken, TokenHash};
+use entity::{oauth_provider, refresh_token, user};
+use include_dir::{Dir, include_dir};
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{ActiveModelTrait, DatabaseTransaction, DbErr, EntityTrait, Set};
+use serde::{Deserialize, Serialize};
+
+use crate::db::Pool;
+use crate::migrate;
+
+static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/seed");
+
+/// What was inserted; what was there already is not counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Accounts.
+    pub users: u64,
+    /// Links to providers.
+    pub oauth_providers: u64,
+    /// Sessions.
+    pub refresh_tokens: u64,
+}
+
+/// Why seeding failed; nothing was inserted.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The lock, or the schema.
+    #[error(transparent)]
+    Migrate(#[from] migrate::Error),
+    /// The database refused.
+    #[error(transparent)]
+    Database(#[from] crate::db::Error),
+    /// The embedded data is wrong: a bug of this program.
+    #[error("seed/{file}: {message}")]
+    Data {
+        /// The file.
+        file: &'static str,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+impl From<DbErr> for Error {
+    fn from(error: DbErr) -> Self {
+        Self::Database(error.into())
+    }
+}
+
+const USERS: &str = "users.json";
+const LINKS: &str = "oauth_providers.json";
+const TOKENS: &str = "refresh_tokens.json";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SeedUser {
+    email: String,
+    username: String,
+    provider: Provider,
+    provider_id: Option<String>,
+    #[serde(default)]
+    password_hash: String,
+    avatar_url: Option<String>,
+    email_verified: bool,
+    active: bool,
+    #[serde(default)]
+    failed_login_count: i32,
+    locked_until: Option<Relative>,
+    created: Relative,
+    last_login: Option<Relative>,
+    deleted: Option<Relative>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SeedLink {
+    user: String,
+    provider: Provider,
+    provider_id: String,
+    access_token: String,
+    refresh_token: Option<String>,
+    expires: Relative,
+    created: Relative,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SeedToken {
+    user: String,
+    token_hash: String,
+    created: Relative,
+    expires: Relative,
+    revoked: Option<Relative>,
+}
+
+/// `-5m` or `+7d`.
+#[derive(Deserialize, Clone, Copy)]
+#[serde(try_from = "String")]
+struct Relative {
+    duration: Duration,
+    past: bool,
+}
+
+impl TryFrom<String> for Relative {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let past = text.starts_with('-');
+        let digits = text.strip_prefix(['-', '+']).ok_or_else(|| format!("`{text}` has no sign"))?;
+        let duration = humantime::parse_duration(digits).map_err(|error| format!("`{text}`: {error}"))?;
+        Ok(Self { duration, past })
+    }
+}
+
+impl Relative {
+    fn at(self, now: DateTime<Utc>) -> DateTime<Utc> {
+        if self.past { now - self.duration } else { now + self.duration }
+    }
+}
+
+/// Puts the development data into a migrated database, in one transaction. Whether it may is the caller's decision.
+///
+/// # Errors
+/// The lock was not got within `patience`, or the database refused.
+pub async fn seed(pool: &Pool, now: DateTime<Utc>, patience: Duration) -> Result<Report, Error> {
+    let (users, links, tokens) = (read(USERS)?, read(LINKS)?, read(TOKENS)?);
+    migrate::with_lock(pool, patience, async |transaction| {
+        let inserted = insert_users(transaction, users, now).await?;
+        let ids = user_ids(transaction).await?;
+        Ok(Report {
+            users: inserted,
+            oauth_providers: insert_links(transaction, links, &ids, now).await?,
+            refresh_tokens: insert_tokens(transaction, tokens, &ids, now).await?,
+        })
+    })
+    .await
+}
+
+fn read<T: for<'de> Deserialize<'de>>(file: &'static str) -> Result<Vec<T>, Error> {
+    let text = FILES.get_file(file).and_then(include_dir::File::contents_utf8).unwrap_or_default();
+    serde_json::from_str(text).map_err(|error| Error::Data { file, message: error.to_string() })
+}
+
+async fn insert_users(transaction: &DatabaseTransaction, seeds: Vec<SeedUser>, now: DateTime<Utc>) -> Result<u64, Error> {
+    let existing = user::Entity::find().all(transaction).await?;
+    let emails: HashSet<String> = existing.iter().map(|user| user.email.folded()).collect();
+    let names: HashSet<String> = existing.into_iter().map(|user| user.username).collect();
+    let mut models = Vec::new();
+    for seed in seeds {
+        let email = Email::parse(&seed.email)
+            .map_err(|error| Error::Data { file: USERS, message: format!("`{}` is {error}", seed.email) })?;
+        if !emails.contains(&email.folded()) && !names.contains(&seed.username) {
+            models.push(seed.into_model(email, now));
+        }
+    }
+    insert(transaction, models).await
+}
+
+impl SeedUser {
+    fn into_model(self, email: Email, now: DateTime<Utc>) -> user::ActiveModel {
+        let at = |relative: Option<Relative>| relative.map(|relative| relative.at(now));
+        user::ActiveModel {
+            email: Set(email),
+            username: Set(self.username),
+            password_hash: Set(PasswordHash::new(self.password_hash)),
+            avatar_url: Set(self.avatar_url),
+            provider: Set(self.provider),
+            provider_id: Set(self.provider_id),
+            last_login: Set(at(self.last_login)),
+            email_verified: Set(self.email_verified),
+            active: Set(self.active),
+            failed_login_count: Set(self.failed_login_count),
+            locked_until: Set(at(self.locked_until)),
+            created_at: Set(self.created.at(now)),
+            updated_at: Set(now),
+            deleted_at: Set(at(self.deleted)),
+            ..Default::default()
+        }
+    }
+}
+
+/// Ids by folded address; soft-deleted accounts, too, whose tokens are part of the data.
+async fn user_ids(transaction: &DatabaseTransaction) -> Result<HashMap<String, i64>, Error> {
+    let users = user::Entity::find().all(transaction).await?;
+    Ok(users.into_iter().map(|user| (user.email.folded(), user.id)).collect())
+}
+
+async fn insert_links(
+    transaction: &DatabaseTransaction,
+    seeds: Vec<SeedLink>,
+    ids: &HashMap<String, i64>,
+    now: DateTime<Utc>,
+) -> Result<u64, Error> {
+    let existing = oauth_provider::Entity::find().all(transaction).await?;
+    let existing: HashSet<_> = existing.into_iter().map(|link| (link.provider, link.provider_id)).collect();
+    let models = seeds.into_iter().filter_map(|seed| {
+        let user_id = *ids.get(&seed.user)?;
+        (!existing.contains(&(seed.provider, seed.provider_id.clone()))).then(|| oauth_provider::ActiveModel {
+            user_id: Set(user_id),
+            provider: Set(seed.provider),
+            provider_id: Set(seed.provider_id),
+            access_token: Set(Some(ProviderToken::new(seed.access_token))),
+            refresh_token: Set(seed.refresh_token.map(ProviderToken::new)),
+            expires_at: Set(Some(seed.expires.at(now))),
+            created_at: Set(seed.created.at(now)),
+            updated_at: Set(now),
+            ..Default::default()
+        })
+    });
+    insert(transaction, models.collect()).await
+}
+
+async fn insert_tokens(
+    transaction: &DatabaseTransaction,
+    seeds: Vec<SeedToken>,
+    ids: &HashMap<String, i64>,
+    now: DateTime<Utc>,
+) -> Result<u64, Error> {
+    let existing = refresh_token::Entity::find().all(transaction).await?;
+    let existing: HashSet<_> = existing.into_iter().map(|token| token.token_hash).collect();
+    let models = seeds.into_iter().filter_map(|seed| {
+        let user_id = *ids.get(&seed.user)?;
+        let token_hash = TokenHash::new(seed.token_hash);
+        (!existing.contains(&token_hash)).then(|| refresh_token::ActiveModel {
+            user_id: Set(user_id),
+            token_hash: Set(token_hash),
+            expires_at: Set(seed.expires.at(now)),
+            created_at: Set(seed.created.at(now)),
+            revoked: Set(seed.revoked.is_some()),
+            revoked_at: Set(seed.revoked.map(|revoked| revoked.at(now))),
+            ..Default::default()
+        })
+    });
+    insert(transaction, models.collect()).await
+}
+
+/// Inserts what does not conflict; how many that were.
+async fn insert<A>(transaction: &DatabaseTransaction, models: Vec<A>) -> Result<u64, Error>
+where
+    A: ActiveModelTrait + Send,
+{
+    if models.is_empty() {
+        return Ok(0);
+    }
+    let insert = <A::Entity as EntityTrait>::insert_many(models).on_conflict(OnConflict::new().do_nothing().to_owned());
+    Ok(insert.exec_without_returning(transaction).await?)
+}

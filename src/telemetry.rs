@@ -1,0 +1,39 @@
+//! Logs: to stderr, as text or JSON lines.
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// What is logged when nothing else is asked for.
+const DEFAULT_FILTER: &str = "warn,authsvc=info";
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    Text {
+        /// With colours.
+        colours: bool,
+    },
+    /// One JSON object a line.
+    Json,
+}
+
+/// Starts logging. A filter that cannot be read is replaced by the default and returned as a warning.
+pub fn start(filter: Option<&str>, format: Format) -> Option<String> {
+    let (parsed, warning) = match filter.map(EnvFilter::try_new) {
+        Some(Ok(filter)) => (filter, None),
+        Some(Err(error)) => (EnvFilter::new(DEFAULT_FILTER), Some(format!("AUTHSVC_LOG cannot be read: {error}"))),
+        None => (EnvFilter::new(DEFAULT_FILTER), None),
+    };
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let registry = tracing_subscriber::registry().with(parsed);
+    let started = match format {
+        Format::Text { colours } => registry.with(layer.with_ansi(colours).with_target(false)).try_init(),
+        Format::Json => registry.with(layer.json()).try_init(),
+    };
+    if started.is_err() {
+        tracing::debug!("logging was started already");
+    }
+    warning
+}
