@@ -23,6 +23,7 @@ mod run;
 mod script;
 mod session;
 mod status;
+mod verify;
 
 pub use catalogue::{Change, Difference};
 pub use embedded::{Migration, migrations, newest};

@@ -36,6 +36,8 @@ impl Drop for Shown {
 impl Progress for Shown {
     fn event(&self, event: Event<'_>) {
         match self {
+            // the answer on stdout lists what was done
+            Self::Log(_) if matches!(event, Event::Finished { .. }) => {}
             Self::Log(log) => log.event(event),
             Self::Bar(bar) => show(bar, &event),
         }

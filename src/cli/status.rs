@@ -30,7 +30,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
 
 fn text(status: &Status, colours: bool) -> String {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(["migration", "state", "applied at (UTC)", "took", "checksum"]);
+    table.load_style(presets::NOTHING).set_header(["migration", "state", "applied at (UTC)", "took", "checksum"]);
     if !colours {
         table.force_no_tty();
     }

@@ -109,9 +109,19 @@ impl Catalogue {
     }
 
     /// How this live schema differs from the one the migrations make, in every fact. Tables that no migration makes
-    /// belong to somebody else and are left out with all that is on them.
-    pub(crate) fn drift_from(&self, expected: &Self) -> Vec<Difference> {
-        self.compare(expected, |fact| format!("{} {}", fact.shape, fact.detail).trim().to_owned())
+    /// belong to somebody else and are left out with all that is on them. Where the database was taken over, the details
+    /// of what no migration has touched since are its own.
+    pub(crate) fn drift_from(&self, expected: &Self, taken_over: Option<&Self>) -> Vec<Difference> {
+        let mut differences = self.compare(expected, |fact| format!("{} {}", fact.shape, fact.detail).trim().to_owned());
+        if let Some(base) = taken_over {
+            let shape = |catalogue: &Self, object: &str| catalogue.0.get(object).map(|fact| fact.shape.clone());
+            differences.retain(|difference| {
+                let object = difference.object.as_str();
+                let untouched = base.0.get(object) == expected.0.get(object);
+                !(untouched && shape(self, object) == shape(expected, object))
+            });
+        }
+        differences
     }
 
     /// The same without the details, for adoption.

@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement};
 use serde::Serialize;
 
 use super::adopt;
-use super::catalogue::{self, Catalogue};
+use super::catalogue;
 use super::embedded;
 use super::error::Error;
 use super::ledger::{self, State};
@@ -14,6 +14,7 @@ use super::lock;
 use super::plan::{self, Plan, Takeover, Target};
 use super::progress::{Event, Progress};
 use super::run::{self, Direction, Step};
+use super::verify;
 use crate::db::{Backend, Connection, DatabaseUrl, Kind, Pool, PoolUse, SqliteMode, Target as Engine};
 
 /// How a run behaves.
@@ -229,7 +230,7 @@ async fn up(url: &DatabaseUrl, pool: &Pool, action: Action, settings: &Settings,
     let (Some(mut reader), false) = (reader, plan.is_empty()) else { return Ok(report) };
     match plan.record {
         Some(recorded) => adopt::compare(&mut reader, recorded).await?,
-        None => refuse_drift(&mut reader, plan.from.as_deref()).await?,
+        None => refuse_drift(&mut reader, &state).await?,
     }
     report.outcome = Outcome::Applied;
     let steps: Vec<Step> = plan.steps.iter().map(|migration| Step { migration, direction: Direction::Up }).collect();
@@ -279,14 +280,16 @@ async fn down(url: &DatabaseUrl, pool: &Pool, target: Target, settings: &Setting
 }
 
 /// A migration assumes the schema that its predecessors made.
-async fn refuse_drift(reader: &mut Connection, from: Option<&str>) -> Result<(), Error> {
-    let Some(migration) = from.and_then(embedded::find) else { return Ok(()) };
-    let expected = Catalogue::after(migration, reader.backend());
-    let mut differences = catalogue::read(reader).await?.drift_from(&expected);
+async fn refuse_drift(reader: &mut Connection, state: &State) -> Result<(), Error> {
+    let State::Ledger(applied) = state else { return Ok(()) };
+    let mut differences = verify::drift(&catalogue::read(reader).await?, applied, reader.backend());
     for extra in differences.extract_if(.., |difference| !difference.is_obstacle()) {
         tracing::warn!(%extra, "the schema has an object that no migration made");
     }
-    if differences.is_empty() { Ok(()) } else { Err(Error::Drift { name: migration.name.to_owned(), differences }) }
+    match newest(state) {
+        Some(name) if !differences.is_empty() => Err(Error::Drift { name, differences }),
+        _ => Ok(()),
+    }
 }
 
 /// Makes the ledger and what is to be recorded in it.

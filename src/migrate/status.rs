@@ -8,6 +8,7 @@ use super::embedded;
 use super::error::Error;
 use super::ledger::{self, Applied, Origin, State};
 use super::plan;
+use super::verify;
 use super::session::{backend_of, is_missing_and_may_be_created};
 use crate::db::{Backend, Connection, DatabaseUrl, Kind, Row};
 
@@ -112,7 +113,7 @@ pub async fn status(url: &DatabaseUrl) -> Result<Status, Error> {
         Err(error) => return Err(error.into()),
     };
     let applied = if let State::Ledger(applied) = &state { applied.as_slice() } else { &[] };
-    let drift = drift(applied, &rows, backend);
+    let drift = verify::drift(&Catalogue::from_rows(&rows), applied, backend);
     let migrations = lines(applied, backend);
     let pending = migrations.iter().filter(|line| line.state == "pending").count();
     Ok(Status {
@@ -135,14 +136,6 @@ async fn read(connection: &mut Connection) -> Result<(State, Vec<Row>), crate::d
         }
         Err(error) => Err(error),
     }
-}
-
-/// Drift is told where this program knows what the newest applied migration makes.
-fn drift(applied: &[Applied], rows: &[Row], backend: Backend) -> Vec<Difference> {
-    let Some(migration) = applied.last().and_then(|applied| embedded::find(&applied.version)) else {
-        return Vec::new();
-    };
-    Catalogue::from_rows(rows).drift_from(&Catalogue::after(migration, backend))
 }
 
 fn summary(state: &State, pending: usize, drift: &[Difference], backend: Backend) -> Summary {

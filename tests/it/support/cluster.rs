@@ -1,0 +1,141 @@
+//! PostgreSQL servers of the tests' own, from the installed binaries. They listen on a unix socket and a free port of
+//! 127.0.0.1, never touch a server that was there before, and end with the test process however that ends.
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+use super::CANARY;
+
+pub(crate) struct Cluster {
+    pub(crate) port: u16,
+    directory: tempfile::TempDir,
+    bin: PathBuf,
+    /// Stops the server when its stdin is closed, which the end of this process does.
+    _watchdog: Child,
+}
+
+static SHARED: OnceLock<Cluster> = OnceLock::new();
+
+impl Cluster {
+    /// The cluster that all tests share; each has databases of its own in it.
+    pub(crate) fn shared() -> &'static Self {
+        SHARED.get_or_init(|| Self::start(&["max_connections=300"]))
+    }
+
+    /// A cluster that a test may break.
+    pub(crate) fn start(settings: &[&str]) -> Self {
+        let cluster = Self::initialise();
+        cluster.launch(settings);
+        cluster.superuser(&format!("CREATE ROLE app LOGIN CREATEDB PASSWORD '{CANARY}'"));
+        cluster
+    }
+
+    fn initialise() -> Self {
+        let bin = binaries();
+        let directory = tempfile::Builder::new().prefix("authsvc-pg-").tempdir().unwrap();
+        if is_root() {
+            run(Command::new("chown").arg("postgres").arg(directory.path()));
+        }
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let data = directory.path().join("data");
+        run(as_server_user(&bin.join("initdb")).args(["-A", "trust", "-E", "UTF8", "-N", "-U", "postgres", "-D"]).arg(&data));
+        let rules = "local all postgres trust\nlocal all all scram-sha-256\nhost all all 127.0.0.1/32 scram-sha-256\n";
+        std::fs::write(data.join("pg_hba.conf"), rules).unwrap();
+        let _watchdog = watchdog(&bin, &data);
+        Self { port, directory, bin, _watchdog }
+    }
+
+    /// Starts the server (again).
+    pub(crate) fn launch(&self, settings: &[&str]) {
+        let socket = self.socket().display().to_string();
+        let mut options = format!(
+            "-c listen_addresses=127.0.0.1 -c port={} -c unix_socket_directories={socket} -c fsync=off \
+             -c shared_buffers=64MB -c log_min_messages=fatal",
+            self.port
+        );
+        for setting in settings {
+            options.push_str(&format!(" -c {setting}"));
+        }
+        let log = self.directory.path().join("log");
+        let mut start = as_server_user(&self.bin.join("pg_ctl"));
+        start.arg("-D").arg(self.data()).args(["-w", "-o", &options, "-l"]).arg(log).arg("start");
+        run(start.stdout(Stdio::null()));
+    }
+
+    /// Stops the server as a power failure does.
+    pub(crate) fn crash(&self) {
+        run(as_server_user(&self.bin.join("pg_ctl")).arg("-D").arg(self.data()).args(["-m", "immediate", "-w", "stop"]).stdout(Stdio::null()));
+    }
+
+    /// The directory of the unix socket.
+    pub(crate) fn socket(&self) -> &Path {
+        self.directory.path()
+    }
+
+    fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    /// Runs SQL in the database `postgres` as the superuser.
+    pub(crate) fn superuser(&self, sql: &str) {
+        super::database::execute(&self.superuser_url("postgres"), sql);
+    }
+
+    pub(crate) fn superuser_url(&self, database: &str) -> String {
+        format!("postgres://postgres@localhost:{}/{database}?host={}", self.port, self.socket().display())
+    }
+}
+
+fn watchdog(bin: &Path, data: &Path) -> Child {
+    let mut child = as_server_user(Path::new("sh"))
+        .args(["-c", r#"read -r _; "$0" -D "$1" -m immediate stop >/dev/null 2>&1"#])
+        .arg(bin.join("pg_ctl"))
+        .arg(data)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    child.stdin.as_mut().unwrap().flush().unwrap();
+    child
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self._watchdog.stdin.take();
+        let _ = self._watchdog.wait();
+    }
+}
+
+/// The newest installed server. Without one the tests fail and say what to install; nothing is skipped.
+fn binaries() -> PathBuf {
+    let mut found: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path().join("bin")))
+        .filter(|bin| bin.join("initdb").exists())
+        .collect();
+    found.sort();
+    found.pop().expect("PostgreSQL is not installed: apt-get install postgresql (./test.sh does it)")
+}
+
+fn is_root() -> bool {
+    std::fs::read_to_string("/proc/self/status").unwrap().lines().any(|line| line.starts_with("Uid:\t0\t"))
+}
+
+/// PostgreSQL refuses to run as root.
+fn as_server_user(program: &Path) -> Command {
+    if !is_root() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]).arg(program).current_dir("/");
+    command
+}
+
+fn run(command: &mut Command) {
+    let output = command.stdin(Stdio::null()).stderr(Stdio::piped()).output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}

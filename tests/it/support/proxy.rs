@@ -1,0 +1,58 @@
+//! A TCP proxy between the program and a server, to count connections and to be in the way.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+pub(crate) struct Proxy {
+    pub(crate) address: SocketAddr,
+    stalled: Arc<AtomicBool>,
+    messages: Arc<AtomicUsize>,
+}
+
+impl Proxy {
+    pub(crate) fn to(port: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stalled, messages) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let (stall, count) = (stalled.clone(), messages.clone());
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let Ok(server) = TcpStream::connect(("127.0.0.1", port)) else { continue };
+                let (client_read, server_write) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+                let (stall, count) = (stall.clone(), count.clone());
+                let (stall_back, nothing) = (stall.clone(), Arc::default());
+                std::thread::spawn(move || copy(client_read, server_write, &stall, &count));
+                std::thread::spawn(move || copy(server, client, &stall_back, &nothing));
+            }
+        });
+        Self { address, stalled, messages }
+    }
+
+    /// From now on nothing goes through.
+    pub(crate) fn stall(&self) {
+        self.stalled.store(true, Ordering::SeqCst);
+    }
+
+    /// How many messages with a query went to the server.
+    pub(crate) fn queries(&self) -> usize {
+        self.messages.load(Ordering::SeqCst)
+    }
+}
+
+fn copy(mut from: TcpStream, mut to: TcpStream, stalled: &AtomicBool, queries: &AtomicUsize) {
+    let mut buffer = [0; 65536];
+    while let Ok(length @ 1..) = from.read(&mut buffer) {
+        while stalled.load(Ordering::SeqCst) {
+            std::thread::park_timeout(std::time::Duration::from_millis(50));
+        }
+        if buffer[0] == b'Q' {
+            queries.fetch_add(1, Ordering::SeqCst);
+        }
+        if to.write_all(&buffer[..length]).is_err() {
+            return;
+        }
+    }
+    let _ = to.shutdown(std::net::Shutdown::Write);
+}
