@@ -1,5 +1,8 @@
 -- First of three steps to required columns, checks, lock-out state, token families and half of the indexes: makes the
 -- tables of the final shape beside the old ones. Undone by dropping them.
+--
+-- Addresses are unique without regard to case by a constraint and not, as in PostgreSQL, by an index on lower(email):
+-- SeaORM's schema sync drops unique indexes on expressions. 007 adds the index that lookups use.
 
 CREATE TABLE users_next (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -20,7 +23,8 @@ CREATE TABLE users_next (
     CONSTRAINT chk_users_email_format CHECK (email LIKE '_%@_%._%' AND email NOT LIKE '%@%@%' AND email NOT LIKE '% %'),
     CONSTRAINT chk_users_provider_values CHECK (provider IN ('email', 'google', 'github')),
     CONSTRAINT chk_users_password_oauth CHECK ((provider = 'email') = (password_hash <> '')),
-    CONSTRAINT chk_users_failed_login_count CHECK (failed_login_count >= 0)
+    CONSTRAINT chk_users_failed_login_count CHECK (failed_login_count >= 0),
+    CONSTRAINT users_email_lower_key UNIQUE (email COLLATE NOCASE)
 );
 
 CREATE TABLE oauth_providers_next (

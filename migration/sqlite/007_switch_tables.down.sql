@@ -12,7 +12,7 @@ DROP INDEX idx_oauth_providers_user_id;
 DROP INDEX idx_users_locked_until;
 DROP INDEX idx_users_last_login;
 DROP INDEX idx_users_provider_provider_id;
-DROP INDEX users_email_lower_key;
+DROP INDEX idx_users_email_lower;
 
 CREATE TABLE users_next (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -33,7 +33,8 @@ CREATE TABLE users_next (
     CONSTRAINT chk_users_email_format CHECK (email LIKE '_%@_%._%' AND email NOT LIKE '%@%@%' AND email NOT LIKE '% %'),
     CONSTRAINT chk_users_provider_values CHECK (provider IN ('email', 'google', 'github')),
     CONSTRAINT chk_users_password_oauth CHECK ((provider = 'email') = (password_hash <> '')),
-    CONSTRAINT chk_users_failed_login_count CHECK (failed_login_count >= 0)
+    CONSTRAINT chk_users_failed_login_count CHECK (failed_login_count >= 0),
+    CONSTRAINT users_email_lower_key UNIQUE (email COLLATE NOCASE)
 );
 
 CREATE TABLE oauth_providers_next (

@@ -15,7 +15,7 @@ ALTER TABLE users_next RENAME TO users;
 ALTER TABLE oauth_providers_next RENAME TO oauth_providers;
 ALTER TABLE refresh_tokens_next RENAME TO refresh_tokens;
 
-CREATE UNIQUE INDEX users_email_lower_key ON users (lower(email));
+CREATE INDEX idx_users_email_lower ON users (lower(email));
 CREATE INDEX idx_users_provider_provider_id ON users (provider, provider_id) WHERE provider_id IS NOT NULL;
 CREATE INDEX idx_users_last_login ON users (last_login);
 CREATE INDEX idx_users_locked_until ON users (locked_until) WHERE locked_until IS NOT NULL;

@@ -98,7 +98,7 @@ where
 pub(super) fn check_file(target: &SqliteTarget) -> Result<(), Error> {
     let path = target.path.display();
     match std::fs::metadata(&target.path) {
-        Ok(found) if found.is_dir() => Err(Error::new(Kind::NoSuchFile, format!("`{path}` is a directory"))),
+        Ok(found) if found.is_dir() => Err(Error::new(Kind::CannotOpen, format!("`{path}` is a directory"))),
         Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             Err(Error::new(Kind::NoSuchFile, format!("the SQLite file `{path}` does not exist")))
@@ -144,9 +144,14 @@ fn ssl_mode(mode: SslMode) -> PgSslMode {
 }
 
 pub(super) fn sqlite_options(target: &SqliteTarget) -> SqliteConnectOptions {
+    let read_only = target.mode == SqliteMode::ReadOnly;
+    let mut log = target.path.clone().into_os_string();
+    log.push("-wal");
     SqliteConnectOptions::new()
         .filename(&target.path)
-        .read_only(target.mode == SqliteMode::ReadOnly)
+        .read_only(read_only)
+        // without a log beside it nobody writes; and in a directory that cannot be written no log can be made
+        .immutable(read_only && !std::path::Path::new(&log).exists())
         .create_if_missing(target.mode == SqliteMode::Create)
         .busy_timeout(Duration::from_secs(5))
         .foreign_keys(true)

@@ -31,8 +31,10 @@ pub enum Kind {
     Authentication,
     /// The database does not exist.
     NoSuchDatabase,
-    /// The SQLite file does not exist or cannot be opened.
+    /// The SQLite file does not exist.
     NoSuchFile,
+    /// The SQLite file cannot be opened or created.
+    CannotOpen,
     /// The SQLite file is not a database, or is damaged.
     Corrupt,
     /// The role or the file's permissions do not allow it.
@@ -81,6 +83,7 @@ impl Error {
             Kind::Authentication => Some("check user and password of DATABASE_URL, and pg_hba.conf on the server"),
             Kind::NoSuchDatabase => Some("create the database (createdb NAME), or correct its name in DATABASE_URL"),
             Kind::NoSuchFile => Some("correct the path in DATABASE_URL, or add ?mode=rwc to create the file"),
+            Kind::CannotOpen => Some("check the path in DATABASE_URL, and the permissions of the file and its directory"),
             Kind::Corrupt => Some("restore a backup; keep the damaged file for inspection"),
             Kind::PermissionDenied => Some("use a role or file permissions that allow this"),
             Kind::Locked => Some("find who holds the lock, then run the command again"),
@@ -180,7 +183,7 @@ fn sqlite_kind(code: &str) -> Kind {
         5 | 6 => Kind::Locked,
         3 | 8 => Kind::PermissionDenied,
         11 | 26 => Kind::Corrupt,
-        14 => Kind::NoSuchFile,
+        14 => Kind::CannotOpen,
         _ => Kind::Refused,
     }
 }

@@ -85,10 +85,13 @@ pub(crate) fn is_missing_table(error: &Error, backend: Backend) -> bool {
     error.kind() == Kind::UndefinedTable || (backend == Backend::Sqlite && error.to_string().contains("no such table"))
 }
 
-/// Tells the states without a ledger apart.
+/// Tells the states without a ledger apart. If there is one by now, another migrator has just made it.
 pub(crate) async fn without_ledger(connection: &mut Connection) -> Result<State, Error> {
     let backend = connection.backend();
     let tables = first_column(connection.query(backend.read_tables()).await?);
+    if OWN.iter().all(|own| tables.iter().any(|table| table == own)) {
+        return Ok(State::from_rows(&connection.query(backend.read_ledger()).await?));
+    }
     if tables.iter().any(|table| table == EARLIER) {
         return Ok(State::Earlier(first_column(connection.query(backend.read_earlier_records()).await?)));
     }

@@ -185,13 +185,13 @@ pub async fn rollback(
 pub(crate) async fn read_state(url: &DatabaseUrl) -> Result<(State, Option<Connection>), Error> {
     match Connection::open(url).await {
         Ok(mut reader) => Ok((ledger::read(&mut reader).await?, Some(reader))),
-        Err(error) if error.kind() == Kind::NoSuchFile && is_missing_and_may_be_created(url) => Ok((State::Empty, None)),
+        Err(error) if error.kind() == Kind::NoSuchFile && may_be_created(url) => Ok((State::Empty, None)),
         Err(error) => Err(error.into()),
     }
 }
 
-pub(crate) fn is_missing_and_may_be_created(url: &DatabaseUrl) -> bool {
-    matches!(url.target(), Engine::Sqlite(target) if target.mode == SqliteMode::Create && !target.path.exists())
+pub(crate) fn may_be_created(url: &DatabaseUrl) -> bool {
+    matches!(url.target(), Engine::Sqlite(target) if target.mode == SqliteMode::Create)
 }
 
 pub(crate) fn backend_of(url: &DatabaseUrl) -> Backend {

@@ -9,7 +9,7 @@ use super::error::Error;
 use super::ledger::{self, Applied, Origin, State};
 use super::plan;
 use super::verify;
-use super::session::{backend_of, is_missing_and_may_be_created};
+use super::session::{backend_of, may_be_created};
 use crate::db::{Backend, Connection, DatabaseUrl, Kind, Row};
 
 /// The state of a database's history.
@@ -107,7 +107,7 @@ pub async fn status(url: &DatabaseUrl) -> Result<Status, Error> {
             connection.close().await;
             found
         }
-        Err(error) if error.kind() == Kind::NoSuchFile && is_missing_and_may_be_created(url) => {
+        Err(error) if error.kind() == Kind::NoSuchFile && may_be_created(url) => {
             (State::Empty, Vec::new())
         }
         Err(error) => return Err(error.into()),

@@ -1,1 +1,135 @@
-//! x
+//! Boot, probes and shutdown.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use crate::support::database::ENGINES;
+use crate::support::program::get;
+use crate::support::{Cluster, Database, Engine, Program, eventually, proxy::Proxy};
+
+#[test]
+fn a_newcomer_gets_a_running_service_with_data() {
+    let program = Program::new();
+    let file = program.directory().join("authsvc.db");
+    let server = program.serve().ready();
+    assert_eq!(get(server.public, "/livez").unwrap().0, 200);
+    assert_eq!(get(server.admin, "/readyz").unwrap(), (200, r#"{"state":"ready"}"#.to_owned()));
+    assert_eq!(get(server.public, "/nothing").unwrap().0, 404);
+    assert!(file.exists());
+    let outcome = server.stop().success();
+    assert!(outcome.stderr.contains("environment=development") && outcome.stderr.contains("users=13"), "{}", outcome.stderr);
+}
+
+#[test]
+fn eight_replicas_boot_at_once_on_an_empty_database() {
+    for engine in ENGINES {
+        for _ in 0..3 {
+            let database = Database::empty(engine);
+            let servers: Vec<_> = (0..8).map(|_| Program::on(&database).env("AUTHSVC_ENV", "development").serve()).collect();
+            for server in servers.into_iter().map(crate::support::program::Server::ready).collect::<Vec<_>>() {
+                server.stop().success();
+            }
+            assert_eq!(database.one("SELECT count(*) FROM users"), "13");
+            assert_eq!(database.ledger().len(), authsvc::migrate::migrations().len());
+        }
+    }
+}
+
+#[test]
+fn a_running_service_notices_that_its_database_is_gone_and_back() {
+    let cluster = Cluster::start(&[]);
+    let database = Database::on(&cluster, None);
+    let mut server = Program::on(&database).serve().ready();
+    cluster.crash();
+    let (_, body) = eventually("503", || get(server.public, "/readyz").filter(|(status, _)| *status == 503));
+    assert!(body.contains("database_gone"), "{body}");
+    assert_eq!(get(server.public, "/livez").unwrap().0, 200);
+    cluster.launch(&[]);
+    server = server.ready();
+    server.stop().success();
+}
+
+#[test]
+fn it_waits_for_a_database_that_is_not_there_yet() {
+    let cluster = Cluster::start(&[]);
+    let database = Database::on(&cluster, None);
+    cluster.crash();
+    let server = Program::on(&database).serve();
+    let (_, body) = eventually("the reason", || get(server.public, "/readyz").filter(|(_, body)| body.contains("waiting")));
+    assert!(body.contains("waiting_for_database") && body.contains("refused"), "{body}");
+    assert_eq!(get(server.admin, "/livez").unwrap().0, 200);
+    cluster.launch(&[]);
+    server.ready().stop().success();
+}
+
+#[test]
+fn it_gives_up_waiting_in_time() {
+    let program = Program::new().env("DATABASE_URL", "postgres://app@127.0.0.1:1/none").env("AUTHSVC_DATABASE_WAIT", "1s");
+    let error = program.serve().running.wait().code(1).error();
+    assert!(error.contains("Connection refused") && error.contains("check that the server runs"), "{error}");
+}
+
+#[test]
+fn probes_answer_in_time_when_the_database_gives_no_answer() {
+    let proxy = Proxy::to(Cluster::shared().port);
+    let database = Database::migrated(Engine::Postgres);
+    let url = database.url.replace(&Cluster::shared().port.to_string(), &proxy.address.port().to_string());
+    let server = Program::new().env("DATABASE_URL", &url).serve().ready();
+    proxy.stall();
+    let begin = Instant::now();
+    let (_, body) = eventually("503", || get(server.public, "/readyz").filter(|(status, _)| *status == 503));
+    assert!(body.contains("no answer"), "{body}");
+    let probe = Instant::now();
+    get(server.public, "/readyz").unwrap();
+    assert!(probe.elapsed() < Duration::from_secs(2), "{:?}", probe.elapsed());
+    assert!(begin.elapsed() < Duration::from_secs(10));
+    let probe = Instant::now();
+    assert_eq!(get(server.public, "/livez").unwrap().0, 200);
+    assert!(probe.elapsed() < Duration::from_secs(1));
+}
+
+#[test]
+fn a_flood_of_probes_costs_one_query_a_second() {
+    let proxy = Proxy::to(Cluster::shared().port);
+    let database = Database::migrated(Engine::Postgres);
+    let url = database.url.replace(&Cluster::shared().port.to_string(), &proxy.address.port().to_string());
+    let server = Program::new().env("DATABASE_URL", &url).serve().ready();
+    let (before, begin) = (proxy.queries(), Instant::now());
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| (0..100).for_each(|_| assert_eq!(get(server.public, "/readyz").unwrap().0, 200)));
+        }
+    });
+    let allowed = begin.elapsed().as_secs() as usize + 2;
+    assert!(proxy.queries() - before <= allowed, "{} queries, allowed {allowed}", proxy.queries() - before);
+}
+
+#[test]
+fn sigterm_answers_what_runs_and_exits_with_0() {
+    let server = Program::new().env("AUTHSVC_SHUTDOWN_TIMEOUT", "1s").serve().ready();
+    // a client that has sent half a request, and will never send the rest
+    let mut slow = TcpStream::connect(server.public).unwrap();
+    write!(slow, "GET /livez HTTP/1.1\r\nHost: te").unwrap();
+    let begin = Instant::now();
+    let outcome = server.stop().success();
+    assert!(begin.elapsed() < Duration::from_secs(10));
+    assert!(outcome.stderr.contains("SIGTERM: stopping"), "{}", outcome.stderr);
+}
+
+#[test]
+fn sigterm_while_waiting_for_the_database_stops_at_once() {
+    let server = Program::new().env("DATABASE_URL", "postgres://app@127.0.0.1:1/none").serve();
+    eventually("listening", || get(server.public, "/livez"));
+    server.stop().success();
+}
+
+#[test]
+fn an_address_in_use_is_an_error_that_names_it() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let program = Program::new().env("AUTHSVC_LISTEN", &address);
+    let error = program.run(&["serve"]).code(1).error();
+    assert!(error.contains(&address) && error.contains("cannot be bound"), "{error}");
+    assert!(!program.directory().join("authsvc.db").exists());
+}
