@@ -1,5 +1,5 @@
 //! Compiles `migration/` and `seed/` into the program, after checking all that can be known without a database.
-#![expect(clippy::print_stdout, reason = "cargo reads a build script's stdout")]
+#![expect(clippy::disallowed_methods, reason = "cargo tells a build script its folders in the environment")]
 
 #[path = "build/emit.rs"]
 mod emit;
@@ -48,7 +48,10 @@ fn report(problems: &[migrations::Problem]) {
 fn warn_of_missing_catalogues(migrations: &[migrations::Migration]) {
     let pairs = migrations.iter().flat_map(|migration| &migration.scripts);
     for pair in pairs.filter(|pair| !pair.catalogue.exists()) {
-        println!("cargo::warning={} is missing: `UPDATE_CATALOGUE=1 cargo test catalogue` writes it", pair.catalogue.display());
+        println!(
+            "cargo::warning={} is missing: `UPDATE_CATALOGUE=1 cargo test catalogue` writes it",
+            pair.catalogue.display()
+        );
     }
 }
 

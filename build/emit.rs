@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::migrations::{Migration, Pair, Script};
-use crate::sql::Statement;
+use super::migrations::{Migration, Pair, Script};
+use super::sql::Statement;
 
 /// The source text of `static MIGRATIONS`.
 pub fn table(migrations: &[Migration]) -> String {
@@ -23,12 +23,10 @@ pub fn table(migrations: &[Migration]) -> String {
 }
 
 fn pair(pair: &Pair) -> String {
-    let catalogue = if pair.catalogue.exists() {
-        format!("include_str!({:?})", pair.catalogue)
-    } else {
-        "\"\"".to_owned()
-    };
-    let down = if pair.up.directives.irreversible { "None".to_owned() } else { format!("Some({})", script(&pair.down)) };
+    let catalogue =
+        if pair.catalogue.exists() { format!("include_str!({:?})", pair.catalogue) } else { "\"\"".to_owned() };
+    let down =
+        if pair.up.directives.irreversible { "None".to_owned() } else { format!("Some({})", script(&pair.down)) };
     format!(
         "Pair {{ up: {}, down: {down}, checksum: {:?}, catalogue: {catalogue} }}",
         script(&pair.up),

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::sql::{self, Statement};
+use super::sql::{self, Statement};
 
 /// The folders below `migration/`, one for each engine.
 pub const DIALECTS: [&str; 2] = ["postgres", "sqlite"];
@@ -151,8 +151,8 @@ fn number(name: &str) -> Result<u32, String> {
     let words = rest.strip_prefix('_').unwrap_or_default();
     let named = !words.is_empty() && words.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
     match parsed {
-        Some(0) => Err("numbers start at 001".to_owned()),
-        Some(RESERVED) => Err("number 003 is reserved (development data lives in seed/)".to_owned()),
+        Some(0) if named => Err("numbers start at 001".to_owned()),
+        Some(RESERVED) if named => Err("number 003 is reserved (development data lives in seed/)".to_owned()),
         Some(number) if named => Ok(number),
         _ => Err("a migration is named NNN_name.sql: three digits, then a-z, 0-9 and _".to_owned()),
     }
@@ -185,7 +185,11 @@ fn pair(root: &Path, dialect: &str, name: &str) -> Result<Pair, Problem> {
     } else if path.exists() {
         script(&path)?
     } else {
-        return Err(problem(&path, None, "is missing: every migration can be undone, or says `-- migrate: irreversible`"));
+        return Err(problem(
+            &path,
+            None,
+            "is missing: every migration can be undone, or says `-- migrate: irreversible`",
+        ));
     };
     Ok(Pair { up, down, catalogue: root.join("catalogue").join(dialect).join(format!("{name}.txt")) })
 }
@@ -259,8 +263,7 @@ fn milliseconds(value: &str) -> Result<u64, String> {
 }
 
 fn allowed(statement: &Statement, directives: &Directives) -> Result<(), String> {
-    const CONTROL: [&str; 8] =
-        ["BEGIN", "COMMIT", "ROLLBACK", "START", "END", "SAVEPOINT", "RELEASE", "ABORT"];
+    const CONTROL: [&str; 8] = ["BEGIN", "COMMIT", "ROLLBACK", "START", "END", "SAVEPOINT", "RELEASE", "ABORT"];
     if let Some(word) = CONTROL.iter().find(|word| statement.starts_with(&[word])) {
         return Err(format!("{word} belongs to the runner, which makes every migration one transaction"));
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::migrations::Problem;
+use super::migrations::Problem;
 
 /// The files that `src/seed.rs` reads.
 pub const FILES: [&str; 3] = ["users.json", "oauth_providers.json", "refresh_tokens.json"];

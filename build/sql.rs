@@ -18,8 +18,7 @@ pub struct Statement {
 impl Statement {
     /// Whether the statement starts with these words, whatever their case.
     pub fn starts_with(&self, words: &[&str]) -> bool {
-        self.tokens.len() >= words.len()
-            && words.iter().zip(&self.tokens).all(|(word, token)| token.is_word(word))
+        self.tokens.len() >= words.len() && words.iter().zip(&self.tokens).all(|(word, token)| token.is_word(word))
     }
 
     /// Whether the word occurs outside strings, quoted names, bodies and comments.

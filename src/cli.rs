@@ -43,18 +43,18 @@ Exit codes:
   5  an applied migration was changed
   6  a lock was not got in time
 
-Without DATABASE_URL the database is the SQLite file authsvc.db in the working directory.
+Without a command it serves. Without DATABASE_URL the database is the SQLite file authsvc.db in the working directory.
 Environment variables: see README.md.";
 
 /// An authentication service whose database layer is compiled into it.
 #[derive(Parser)]
-#[command(name = "authsvc", version = VERSION, after_help = EXIT_CODES, disable_help_subcommand = false)]
+#[command(name = "authsvc", version = VERSION, after_help = EXIT_CODES)]
 pub struct Cli {
     /// Print one JSON document to stdout
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 /// One line per command.
@@ -80,7 +80,8 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let output = Output::new(cli.json);
-    match run(cli.command, output) {
+    let command = cli.command.unwrap_or(Command::Serve(serve::Arguments {}));
+    match run(command, output) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             output.error(&error);

@@ -106,7 +106,12 @@ impl Config {
             database_url: database_url(url.as_ref(), variables)?,
             environment,
             listen: parsed(variables, "AUTHSVC_LISTEN", "127.0.0.1:8080", "an address and port like 0.0.0.0:8080")?,
-            admin_listen: parsed(variables, "AUTHSVC_ADMIN_LISTEN", "127.0.0.1:9090", "an address and port like 127.0.0.1:9090")?,
+            admin_listen: parsed(
+                variables,
+                "AUTHSVC_ADMIN_LISTEN",
+                "127.0.0.1:9090",
+                "an address and port like 127.0.0.1:9090",
+            )?,
             database_wait: duration(variables, "AUTHSVC_DATABASE_WAIT", "5m")?,
             lock_wait: duration(variables, "AUTHSVC_LOCK_WAIT", "60s")?,
             lock_timeout: duration(variables, "AUTHSVC_LOCK_TIMEOUT", "2s")?,
@@ -123,7 +128,9 @@ fn log_json(variables: &Variables) -> Result<bool, Error> {
     match variables.get("AUTHSVC_LOG_FORMAT") {
         None | Some("text") => Ok(false),
         Some("json") => Ok(true),
-        Some(other) => Err(Error::invalid("AUTHSVC_LOG_FORMAT", format!("`{other}` is no log format"), "use text or json")),
+        Some(other) => {
+            Err(Error::invalid("AUTHSVC_LOG_FORMAT", format!("`{other}` is no log format"), "use text or json"))
+        }
     }
 }
 

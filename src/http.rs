@@ -30,7 +30,8 @@ impl Server {
     /// # Errors
     /// An address that cannot be bound, with the address.
     pub async fn start(public: SocketAddr, admin: SocketAddr, readiness: Arc<Readiness>) -> io::Result<Self> {
-        let listeners = [("public", bind(public).await?, public_router()), ("admin", bind(admin).await?, admin_router())];
+        let listeners =
+            [("public", bind(public).await?, public_router()), ("admin", bind(admin).await?, admin_router())];
         let (stop, stopped) = watch::channel(false);
         let mut tasks = Vec::new();
         for (name, listener, router) in listeners {

@@ -150,7 +150,11 @@ fn read<T: for<'de> Deserialize<'de>>(file: &'static str) -> Result<Vec<T>, Erro
     serde_json::from_str(text).map_err(|error| Error::Data { file, message: error.to_string() })
 }
 
-async fn insert_users(transaction: &DatabaseTransaction, seeds: Vec<SeedUser>, now: DateTime<Utc>) -> Result<u64, Error> {
+async fn insert_users(
+    transaction: &DatabaseTransaction,
+    seeds: Vec<SeedUser>,
+    now: DateTime<Utc>,
+) -> Result<u64, Error> {
     let existing = user::Entity::find().all(transaction).await?;
     let emails: HashSet<String> = existing.iter().map(|user| user.email.folded()).collect();
     let names: HashSet<String> = existing.into_iter().map(|user| user.username).collect();

@@ -11,9 +11,9 @@ pub(super) enum Error {
     #[error(transparent)]
     Config(#[from] config::Error),
     #[error("{subject}: {source}")]
-    Migrate { subject: String, source: migrate::Error },
+    Migrate { subject: String, source: Box<migrate::Error> },
     #[error("{subject}: {source}")]
-    Seed { subject: String, source: seed::Error },
+    Seed { subject: String, source: Box<seed::Error> },
     #[error("{subject}: {source}")]
     Database { subject: String, source: db::Error },
     #[error("{message}")]
@@ -32,28 +32,34 @@ impl Error {
     /// For `map_err`: the database that it happened to.
     pub(super) fn migrating(config: &config::Config) -> impl Fn(migrate::Error) -> Self {
         let subject = config.database_url.to_string();
-        move |source| Self::Migrate { subject: subject.clone(), source }
+        move |source| Self::Migrate { subject: subject.clone(), source: Box::new(source) }
     }
 
     pub(super) fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_) | Self::Usage { .. } => 2,
             Self::Migrate { source, .. } => exit_code(source.kind()),
-            Self::Seed { source: seed::Error::Migrate(source), .. } => exit_code(source.kind()),
-            Self::Seed { .. } | Self::Database { .. } | Self::Planned { .. } | Self::Io(_) => 1,
+            Self::Seed { source, .. } => match source.as_ref() {
+                seed::Error::Migrate(source) => exit_code(source.kind()),
+                _ => 1,
+            },
+            Self::Database { .. } | Self::Planned { .. } | Self::Io(_) => 1,
         }
     }
 
     pub(super) fn hint(&self) -> Option<String> {
         match self {
             Self::Config(error) => Some(error.hint().to_owned()),
-            Self::Migrate { source, .. } | Self::Seed { source: seed::Error::Migrate(source), .. } => source.hint(),
-            Self::Seed { source: seed::Error::Database(source), .. } | Self::Database { source, .. } => {
-                source.hint().map(str::to_owned)
-            }
+            Self::Migrate { source, .. } => source.hint(),
+            Self::Seed { source, .. } => match source.as_ref() {
+                seed::Error::Migrate(source) => source.hint(),
+                seed::Error::Database(source) => source.hint().map(str::to_owned),
+                seed::Error::Data { .. } => None,
+            },
+            Self::Database { source, .. } => source.hint().map(str::to_owned),
             Self::Usage { hint, .. } => Some(hint.clone()),
             Self::Planned { .. } => Some("see CHANGELOG.md for what this version has".to_owned()),
-            Self::Seed { .. } | Self::Io(_) => None,
+            Self::Io(_) => None,
         }
     }
 }

@@ -56,7 +56,10 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
 
 fn warn(report: &Report) {
     if !report.unknown.is_empty() {
-        tracing::warn!("the database has newer migrations, compatible with this program: {}", report.unknown.join(", "));
+        tracing::warn!(
+            "the database has newer migrations, compatible with this program: {}",
+            report.unknown.join(", ")
+        );
     }
     if !report.seed_accounts.is_empty() {
         tracing::warn!(

@@ -39,7 +39,12 @@ impl Output {
     }
 
     /// Writes a command's answer.
-    pub(super) fn answer<T: Serialize>(self, report: &T, piped: Piped, text: impl FnOnce() -> String) -> Result<(), Error> {
+    pub(super) fn answer<T: Serialize>(
+        self,
+        report: &T,
+        piped: Piped,
+        text: impl FnOnce() -> String,
+    ) -> Result<(), Error> {
         if self.json || (piped == Piped::Json && !io::stdout().is_terminal()) {
             let document = serde_json::to_string_pretty(report).map_err(io::Error::from)?;
             return self.raw(&format!("{document}\n"));
@@ -67,7 +72,8 @@ impl Output {
         // there is nowhere left to tell that stderr is gone
         let _ = io::stderr().write_all(message.as_bytes());
         if self.json {
-            let document = json!({"error": {"message": error.to_string(), "hint": hint, "exit_code": error.exit_code()}});
+            let document =
+                json!({"error": {"message": error.to_string(), "hint": hint, "exit_code": error.exit_code()}});
             let _ = self.raw(&format!("{document:#}\n"));
         }
     }

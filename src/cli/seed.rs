@@ -33,7 +33,7 @@ pub(super) async fn run(_: &Arguments, config: &Config, output: Output) -> Resul
         .map_err(|source| Error::Database { subject: subject.clone(), source })?;
     let seeded = seed::seed(&pool, clock::now(), config.lock_wait).await;
     pool.close().await;
-    let report = seeded.map_err(|source| Error::Seed { subject, source })?;
+    let report = seeded.map_err(|source| Error::Seed { subject, source: Box::new(source) })?;
     output.answer(&report, Piped::Text, || text(&report))?;
     Ok(0)
 }

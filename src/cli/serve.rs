@@ -62,7 +62,8 @@ async fn boot(config: &Config, readiness: &Readiness) -> Result<Pool, Error> {
         let pool = Pool::open(&config.database_url, PoolUse::Migrate).await.map_err(database)?;
         let seeded = seed::seed(&pool, clock::now(), config.lock_wait).await;
         pool.close().await;
-        let report = seeded.map_err(|source| Error::Seed { subject: config.database_url.to_string(), source })?;
+        let report = seeded
+            .map_err(|source| Error::Seed { subject: config.database_url.to_string(), source: Box::new(source) })?;
         tracing::info!(users = report.users, "development data added");
     }
     let pool = Pool::open(&config.database_url, PoolUse::Serve).await.map_err(database)?;
@@ -77,16 +78,17 @@ async fn migrate_when_reachable(config: &Config, readiness: &Readiness) -> Resul
     let mut pause = Duration::from_millis(100);
     loop {
         let progress = Boot { readiness };
-        let error = match migrate::migrate(&config.database_url, Action::latest(), &super::settings(config), &progress).await {
-            Ok(report) => {
-                if !report.unknown.is_empty() {
-                    tracing::warn!("the database has newer, compatible migrations: {}", report.unknown.join(", "));
+        let error =
+            match migrate::migrate(&config.database_url, Action::latest(), &super::settings(config), &progress).await {
+                Ok(report) => {
+                    if !report.unknown.is_empty() {
+                        tracing::warn!("the database has newer, compatible migrations: {}", report.unknown.join(", "));
+                    }
+                    tracing::info!(migration = report.to.as_deref().unwrap_or("none"), "schema is up to date");
+                    return Ok(());
                 }
-                tracing::info!(migration = report.to.as_deref().unwrap_or("none"), "schema is up to date");
-                return Ok(());
-            }
-            Err(error) => error,
-        };
+                Err(error) => error,
+            };
         if !error.is_transient() || watch.elapsed() + pause > config.database_wait {
             return Err(Error::migrating(config)(error));
         }

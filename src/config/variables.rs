@@ -87,8 +87,9 @@ impl Variables {
         if value.is_some() {
             return Err(refuse(format!("{name} is set, too"), "set one of the two"));
         }
-        let text = std::fs::read_to_string(file)
-            .map_err(|error| refuse(format!("`{file}` cannot be read: {error}"), "correct the path or its permissions"))?;
+        let text = std::fs::read_to_string(file).map_err(|error| {
+            refuse(format!("`{file}` cannot be read: {error}"), "correct the path or its permissions")
+        })?;
         let text = text.trim_end_matches(['\r', '\n']);
         if text.is_empty() {
             return Err(refuse(format!("`{file}` is empty"), "write the secret into the file"));

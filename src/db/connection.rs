@@ -8,9 +8,9 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection as _, Database, Decode, Row as SqlRow};
 
+use super::Backend;
 use super::error::{Error, Kind};
 use super::url::{DatabaseUrl, PostgresTarget, SqliteMode, SqliteTarget, SslMode, Target};
-use super::Backend;
 
 /// A row as text, column by column.
 pub type Row = Vec<Option<String>>;
@@ -62,12 +62,8 @@ impl Connection {
     /// What the database said.
     pub async fn query(&mut self, sql: &'static str) -> Result<Vec<Row>, Error> {
         match self {
-            Self::Postgres(connection) => {
-                sqlx::raw_sql(sql).fetch_all(connection).await?.iter().map(|row| texts(row)).collect()
-            }
-            Self::Sqlite(connection) => {
-                sqlx::raw_sql(sql).fetch_all(connection).await?.iter().map(|row| texts(row)).collect()
-            }
+            Self::Postgres(connection) => sqlx::raw_sql(sql).fetch_all(connection).await?.iter().map(texts).collect(),
+            Self::Sqlite(connection) => sqlx::raw_sql(sql).fetch_all(connection).await?.iter().map(texts).collect(),
         }
     }
 

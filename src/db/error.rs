@@ -83,7 +83,9 @@ impl Error {
             Kind::Authentication => Some("check user and password of DATABASE_URL, and pg_hba.conf on the server"),
             Kind::NoSuchDatabase => Some("create the database (createdb NAME), or correct its name in DATABASE_URL"),
             Kind::NoSuchFile => Some("correct the path in DATABASE_URL, or add ?mode=rwc to create the file"),
-            Kind::CannotOpen => Some("check the path in DATABASE_URL, and the permissions of the file and its directory"),
+            Kind::CannotOpen => {
+                Some("check the path in DATABASE_URL, and the permissions of the file and its directory")
+            }
             Kind::Corrupt => Some("restore a backup; keep the damaged file for inspection"),
             Kind::PermissionDenied => Some("use a role or file permissions that allow this"),
             Kind::Locked => Some("find who holds the lock, then run the command again"),

@@ -6,10 +6,10 @@ use sea_orm::{DatabaseConnection, SqlxPostgresConnector, SqlxSqliteConnector};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::SqlitePoolOptions;
 
+use super::Backend;
 use super::connection::{check_file, postgres_options, sqlite_options};
 use super::error::Error;
 use super::url::{DatabaseUrl, SqliteMode, Target};
-use super::Backend;
 
 /// What the connections are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

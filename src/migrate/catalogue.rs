@@ -112,7 +112,8 @@ impl Catalogue {
     /// belong to somebody else and are left out with all that is on them. Where the database was taken over, the details
     /// of what no migration has touched since are its own.
     pub(crate) fn drift_from(&self, expected: &Self, taken_over: Option<&Self>) -> Vec<Difference> {
-        let mut differences = self.compare(expected, |fact| format!("{} {}", fact.shape, fact.detail).trim().to_owned());
+        let mut differences =
+            self.compare(expected, |fact| format!("{} {}", fact.shape, fact.detail).trim().to_owned());
         if let Some(base) = taken_over {
             let shape = |catalogue: &Self, object: &str| catalogue.0.get(object).map(|fact| fact.shape.clone());
             differences.retain(|difference| {

@@ -166,7 +166,9 @@ impl Error {
             Self::UnknownTables { .. } => {
                 "use an empty database, or, if these are this program's tables, `authsvc migrate --baseline NNN`"
             }
-            Self::NothingToAdopt { .. } => "check DATABASE_URL, or run `authsvc migrate` without --adopt and --baseline",
+            Self::NothingToAdopt { .. } => {
+                "check DATABASE_URL, or run `authsvc migrate` without --adopt and --baseline"
+            }
             Self::NotEqual { .. } => "nothing was changed; bring the schema into line by hand, then run it again",
             Self::Drift { .. } => {
                 "nothing was changed; undo the change made by hand, or see `authsvc status` for the whole picture"

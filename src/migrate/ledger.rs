@@ -106,7 +106,7 @@ fn first_column(rows: Vec<Row>) -> Vec<String> {
 impl State {
     /// From rows of the ledger query; other rows are passed over.
     pub(crate) fn from_rows(rows: &[Row]) -> Self {
-        Self::Ledger(rows.iter().filter_map(|row| Applied::from_row(row)).collect())
+        Self::Ledger(rows.iter().filter_map(Applied::from_row).collect())
     }
 }
 

@@ -7,7 +7,9 @@
 
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+use sea_orm::{
+    ConnectionTrait, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
 
 use super::error::Error;
 use super::progress::{Event, Progress};
@@ -15,7 +17,11 @@ use crate::clock::Stopwatch;
 use crate::db::{self, Backend, Pool};
 
 /// Takes the lock, waiting at most `patience`. The transaction is the lock: end it to release it.
-pub(crate) async fn acquire(pool: &Pool, patience: Duration, progress: &dyn Progress) -> Result<DatabaseTransaction, Error> {
+pub(crate) async fn acquire(
+    pool: &Pool,
+    patience: Duration,
+    progress: &dyn Progress,
+) -> Result<DatabaseTransaction, Error> {
     let watch = Stopwatch::start();
     let mut pause = Duration::from_millis(20);
     let mut told = false;
@@ -24,7 +30,10 @@ pub(crate) async fn acquire(pool: &Pool, patience: Duration, progress: &dyn Prog
             return Ok(lock);
         }
         if watch.elapsed() >= patience {
-            return Err(Error::LockTimeout { what: "another program is changing the schema and held its lock", waited: patience });
+            return Err(Error::LockTimeout {
+                what: "another program is changing the schema and held its lock",
+                waited: patience,
+            });
         }
         if !told {
             progress.event(Event::WaitingForLock);
@@ -66,8 +75,10 @@ async fn try_attempt(pool: &Pool, backend: Backend) -> Result<Option<DatabaseTra
         // readers do not block the writer in this mode; it stays with the file
         pool.orm().execute_unprepared("PRAGMA journal_mode = WAL").await?;
     }
-    let options =
-        TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..TransactionOptions::default() };
+    let options = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
     let lock = pool.orm().begin_with_options(options).await?;
     let got = backend == Backend::Sqlite || lock.execute_unprepared(backend.try_lock()).await?.rows_affected() == 1;
     if got {

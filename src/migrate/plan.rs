@@ -103,7 +103,8 @@ pub(crate) fn down(state: &State, target: Target, backend: Backend) -> Result<Ve
     if !unknown.is_empty() {
         return Err(Error::Newer { names: unknown });
     }
-    let newest_first: Vec<&'static Migration> = known.iter().rev().filter(|migration| has(applied, migration)).collect();
+    let newest_first: Vec<&'static Migration> =
+        known.iter().rev().filter(|migration| has(applied, migration)).collect();
     let steps: Vec<&'static Migration> = match target {
         Target::Default => newest_first.into_iter().take(1).collect(),
         Target::Steps(count) => newest_first.into_iter().take(count).collect(),

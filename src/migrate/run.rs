@@ -74,7 +74,12 @@ pub(crate) async fn in_transaction(
 }
 
 /// Runs a step in a transaction of its own, again and again while somebody else's lock is in the way.
-pub(crate) async fn with_retry(step: Step, pool: &Pool, settings: &Settings, progress: &dyn Progress) -> Result<Duration, Error> {
+pub(crate) async fn with_retry(
+    step: Step,
+    pool: &Pool,
+    settings: &Settings,
+    progress: &dyn Progress,
+) -> Result<Duration, Error> {
     let watch = Stopwatch::start();
     let mut pause = Duration::from_millis(200);
     loop {
@@ -91,7 +96,10 @@ pub(crate) async fn with_retry(step: Step, pool: &Pool, settings: &Settings, pro
             return Err(error);
         }
         if watch.elapsed() + pause > settings.patience {
-            return Err(Error::LockTimeout { what: "a table that has to be changed stayed locked", waited: settings.patience });
+            return Err(Error::LockTimeout {
+                what: "a table that has to be changed stayed locked",
+                waited: settings.patience,
+            });
         }
         let pause_now = with_jitter(pause);
         progress.event(Event::Retrying { name: step.migration.name, pause: pause_now });
@@ -125,7 +133,10 @@ fn index_built_concurrently(sql: &str) -> Option<&str> {
     if !words[0].eq_ignore_ascii_case("CREATE") {
         return None;
     }
-    words[at + 1..].iter().copied().find(|word| !["IF", "NOT", "EXISTS"].iter().any(|skip| skip.eq_ignore_ascii_case(word)))
+    words[at + 1..]
+        .iter()
+        .copied()
+        .find(|word| !["IF", "NOT", "EXISTS"].iter().any(|skip| skip.eq_ignore_ascii_case(word)))
 }
 
 /// An index whose concurrent building was interrupted is there, but not used; `IF NOT EXISTS` would leave it so.
@@ -167,7 +178,8 @@ fn statement_at(script: &Script, position: usize) -> Option<(usize, usize)> {
     let mut start = 0;
     for (at, statement) in script.statements.iter().enumerate() {
         // the batch holds the same statements; only CONCURRENTLY is left out of some
-        let end = start + script.batch[start..].find(&format!("{};\n", statement.sql)).unwrap_or(0) + statement.sql.len() + 2;
+        let end =
+            start + script.batch[start..].find(&format!("{};\n", statement.sql)).unwrap_or(0) + statement.sql.len() + 2;
         if byte < end {
             return Some((at, script.batch[start..byte].matches('\n').count()));
         }
@@ -215,7 +227,9 @@ pub(crate) fn insert(
 
 fn delete(migration: &Migration, backend: Backend) -> String {
     let name = backend.literal(migration.name);
-    format!("DELETE FROM authsvc_migrations WHERE version = {name}; DELETE FROM seaql_migrations WHERE version = {name}")
+    format!(
+        "DELETE FROM authsvc_migrations WHERE version = {name}; DELETE FROM seaql_migrations WHERE version = {name}"
+    )
 }
 
 fn milliseconds(duration: Duration) -> u64 {

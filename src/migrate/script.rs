@@ -55,6 +55,9 @@ pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        embedded::migrations().iter().map(|migration| Box::new(SqlMigration(migration)) as Box<dyn MigrationTrait>).collect()
+        embedded::migrations()
+            .iter()
+            .map(|migration| Box::new(SqlMigration(migration)) as Box<dyn MigrationTrait>)
+            .collect()
     }
 }

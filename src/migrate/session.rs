@@ -137,7 +137,12 @@ impl Report {
 ///
 /// # Errors
 /// Every refusal and failure of [`Error`]; what was committed before a failure stays.
-pub async fn migrate(url: &DatabaseUrl, action: Action, settings: &Settings, progress: &dyn Progress) -> Result<Report, Error> {
+pub async fn migrate(
+    url: &DatabaseUrl,
+    action: Action,
+    settings: &Settings,
+    progress: &dyn Progress,
+) -> Result<Report, Error> {
     let (state, reader) = read_state(url).await?;
     let backend = backend_of(url);
     let plan = plan::up(&state, action.target, action.takeover(), backend)?;
@@ -221,7 +226,13 @@ fn planned(url: &DatabaseUrl, plan: &Plan) -> Report {
 }
 
 /// Locks, reads and plans again (another migrator may have been here), and does it.
-async fn up(url: &DatabaseUrl, pool: &Pool, action: Action, settings: &Settings, progress: &dyn Progress) -> Result<Report, Error> {
+async fn up(
+    url: &DatabaseUrl,
+    pool: &Pool,
+    action: Action,
+    settings: &Settings,
+    progress: &dyn Progress,
+) -> Result<Report, Error> {
     let backend = pool.backend();
     let lock = lock::acquire(pool, settings.patience, progress).await?;
     let (state, reader) = read_state(url).await?;
@@ -255,13 +266,18 @@ async fn up(url: &DatabaseUrl, pool: &Pool, action: Action, settings: &Settings,
     Ok(report)
 }
 
-async fn down(url: &DatabaseUrl, pool: &Pool, target: Target, settings: &Settings, progress: &dyn Progress) -> Result<Report, Error> {
+async fn down(
+    url: &DatabaseUrl,
+    pool: &Pool,
+    target: Target,
+    settings: &Settings,
+    progress: &dyn Progress,
+) -> Result<Report, Error> {
     let backend = pool.backend();
     let lock = lock::acquire(pool, settings.patience, progress).await?;
     let (state, _) = read_state(url).await?;
     let migrations = plan::down(&state, target, backend)?;
-    let steps: Vec<Step> =
-        migrations.iter().map(|migration| Step { migration, direction: Direction::Down }).collect();
+    let steps: Vec<Step> = migrations.iter().map(|migration| Step { migration, direction: Direction::Down }).collect();
     let mut report = Report::new(url, Outcome::RolledBack, newest(&state));
     report.migrations = if backend == Backend::Sqlite {
         all_in(&lock, &steps, backend, settings, progress).await?
@@ -293,7 +309,12 @@ async fn refuse_drift(reader: &mut Connection, state: &State) -> Result<(), Erro
 }
 
 /// Makes the ledger and what is to be recorded in it.
-async fn prepare(transaction: &DatabaseTransaction, plan: &Plan, backend: Backend, settings: &Settings) -> Result<(), Error> {
+async fn prepare(
+    transaction: &DatabaseTransaction,
+    plan: &Plan,
+    backend: Backend,
+    settings: &Settings,
+) -> Result<(), Error> {
     transaction.execute_unprepared(backend.create_ledger()).await?;
     if let Some(recorded) = plan.record {
         adopt::record(transaction, recorded, backend, settings).await?;
@@ -324,7 +345,12 @@ async fn all_in(
 }
 
 /// Each step in a transaction of its own, or, where it says so, in none.
-async fn one_by_one(pool: &Pool, steps: &[Step], settings: &Settings, progress: &dyn Progress) -> Result<Vec<Entry>, Error> {
+async fn one_by_one(
+    pool: &Pool,
+    steps: &[Step],
+    settings: &Settings,
+    progress: &dyn Progress,
+) -> Result<Vec<Entry>, Error> {
     let mut entries = Vec::new();
     for (index, step) in steps.iter().enumerate() {
         let name = step.migration.name;

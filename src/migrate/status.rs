@@ -8,8 +8,8 @@ use super::embedded;
 use super::error::Error;
 use super::ledger::{self, Applied, Origin, State};
 use super::plan;
-use super::verify;
 use super::session::{backend_of, may_be_created};
+use super::verify;
 use crate::db::{Backend, Connection, DatabaseUrl, Kind, Row};
 
 /// The state of a database's history.
@@ -107,9 +107,7 @@ pub async fn status(url: &DatabaseUrl) -> Result<Status, Error> {
             connection.close().await;
             found
         }
-        Err(error) if error.kind() == Kind::NoSuchFile && may_be_created(url) => {
-            (State::Empty, Vec::new())
-        }
+        Err(error) if error.kind() == Kind::NoSuchFile && may_be_created(url) => (State::Empty, Vec::new()),
         Err(error) => return Err(error.into()),
     };
     let applied = if let State::Ledger(applied) = &state { applied.as_slice() } else { &[] };

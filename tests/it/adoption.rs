@@ -39,7 +39,8 @@ fn without_adopt_it_is_refused_and_says_how() {
     let database = earlier();
     let before = rows(&database);
     for command in [&["migrate"][..], &["rollback", "--yes"], &["serve"]] {
-        let program = Program::on(&database).env("AUTHSVC_LISTEN", "127.0.0.1:0").env("AUTHSVC_ADMIN_LISTEN", "127.0.0.1:0");
+        let program =
+            Program::on(&database).env("AUTHSVC_LISTEN", "127.0.0.1:0").env("AUTHSVC_ADMIN_LISTEN", "127.0.0.1:0");
         let error = program.run(command).code(1).error();
         assert!(error.contains("earlier manager") && error.contains("migrate --adopt"), "{error}");
     }
@@ -52,20 +53,30 @@ fn without_adopt_it_is_refused_and_says_how() {
 fn adopt_takes_it_over_with_every_row() {
     let database = earlier();
     let before = rows(&database);
-    let counts = ["users", "oauth_providers", "refresh_tokens"].map(|table| database.one(&format!("SELECT count(*) FROM {table}")));
+    let counts = ["users", "oauth_providers", "refresh_tokens"]
+        .map(|table| database.one(&format!("SELECT count(*) FROM {table}")));
     let report = Program::on(&database).run(&["migrate", "--adopt", "--json"]).success().json();
     assert_eq!(report["recorded"].as_array().unwrap().len(), 3);
     assert_eq!(report["migrations"].as_array().unwrap().len(), 5);
-    let seeds: Vec<&str> = report["seed_accounts"].as_array().unwrap().iter().map(|email| email.as_str().unwrap()).collect();
+    let seeds: Vec<&str> =
+        report["seed_accounts"].as_array().unwrap().iter().map(|email| email.as_str().unwrap()).collect();
     assert_eq!(seeds.len(), 9, "{seeds:?}");
     assert!(seeds.contains(&"admin@example.com"));
     assert_same(&rows(&database), &before);
-    assert_eq!(["users", "oauth_providers", "refresh_tokens"].map(|table| database.one(&format!("SELECT count(*) FROM {table}"))), counts);
+    assert_eq!(
+        ["users", "oauth_providers", "refresh_tokens"]
+            .map(|table| database.one(&format!("SELECT count(*) FROM {table}"))),
+        counts
+    );
     let status = Program::on(&database).run(&["status", "--check"]).success().json();
     assert_eq!(status["state"], "up_to_date", "{status}");
-    assert_eq!(database.ledger()[..3], ["001_initial_schema adopted", "002_add_indexes adopted", "004_enhanced_indexes adopted"]);
+    assert_eq!(
+        database.ledger()[..3],
+        ["001_initial_schema adopted", "002_add_indexes adopted", "004_enhanced_indexes adopted"]
+    );
     // ids go on where they were, and the functions work
-    let id = database.one("INSERT INTO users (email, username, password_hash) VALUES ('new@example.org', 'new', 'x') RETURNING id");
+    let id = database
+        .one("INSERT INTO users (email, username, password_hash) VALUES ('new@example.org', 'new', 'x') RETURNING id");
     assert_eq!(id, "50001");
     let cleaned = database.one("SELECT cleanup_expired_tokens()");
     assert_eq!(cleaned, counts[2], "all of the fixture's tokens have expired");
@@ -79,7 +90,12 @@ fn a_column_changed_by_hand_is_listed_and_nothing_changes() {
     database.execute("ALTER TABLE users ALTER COLUMN avatar_url TYPE TEXT; DROP INDEX idx_users_last_login; ALTER TABLE users ADD COLUMN phone TEXT");
     let before = rows(&database);
     let error = Program::on(&database).run(&["migrate", "--adopt"]).code(1).error();
-    for part in ["3 places", "changed: column users.avatar_url is text, should be character varying(500)", "missing: index users.idx_users_last_login", "unexpected: column users.phone text"] {
+    for part in [
+        "3 places",
+        "changed: column users.avatar_url is text, should be character varying(500)",
+        "missing: index users.idx_users_last_login",
+        "unexpected: column users.phone text",
+    ] {
         assert!(error.contains(part), "{part} in {error}");
     }
     let error = Program::on(&database).run(&["migrate", "--adopt", "--dry-run"]).code(1).error();
@@ -113,7 +129,12 @@ fn addresses_that_differ_only_in_case_stop_it_before_anything_changes() {
     let database = earlier();
     database.execute("INSERT INTO users (email, username, password_hash) VALUES ('ADMIN@example.com', 'admin2', 'x')");
     let error = Program::on(&database).run(&["migrate", "--adopt"]).code(1).error();
-    assert!(error.contains("migration/postgres/005_next_tables.sql:") && error.contains("admin@example.com") && error.contains("23505"), "{error}");
+    assert!(
+        error.contains("migration/postgres/005_next_tables.sql:")
+            && error.contains("admin@example.com")
+            && error.contains("23505"),
+        "{error}"
+    );
     assert_eq!(database.one("SELECT count(*) FROM users"), "12010");
     assert_eq!(database.one("SELECT to_regclass('users_next')"), "∅");
     // put right, it goes on from where it was

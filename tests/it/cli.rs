@@ -1,1 +1,110 @@
-//! x
+//! What people see: help, versions, answers in text and JSON, and errors.
+
+use crate::support::{Database, Engine, Program};
+
+const COMMANDS: [&str; 6] = ["serve", "migrate", "status", "rollback", "seed", "completions"];
+
+#[test]
+fn every_help_is_as_written_down() {
+    let mut all = Program::new().run(&["--help"]).success().stdout;
+    for command in COMMANDS {
+        all.push_str(&format!("\n==== {command}\n{}", Program::new().run(&[command, "--help"]).success().stdout));
+    }
+    insta::assert_snapshot!("help", all);
+}
+
+#[test]
+fn the_version_names_commit_and_newest_migration() {
+    let version = Program::new().run(&["--version"]).success().stdout;
+    let newest = authsvc::migrate::newest();
+    assert!(version.starts_with(&format!("authsvc {} (commit ", env!("CARGO_PKG_VERSION"))), "{version}");
+    assert!(version.contains(&format!("migration {newest}")), "{version}");
+}
+
+#[test]
+fn usage_errors_exit_with_2() {
+    for arguments in [
+        &["nonsense"][..],
+        &["migrate", "--nonsense"],
+        &["migrate", "--to", "x"],
+        &["migrate", "--adopt", "--baseline", "4"],
+        &["rollback", "1", "--to", "2"],
+        &["completions", "nonsense"],
+    ] {
+        Program::new().run(arguments).code(2);
+    }
+}
+
+#[test]
+fn commands_of_later_versions_say_so() {
+    for command in ["backup", "list-backups", "verify-backup", "restore", "health", "detailed-health", "cleanup"] {
+        let error = Program::new().run(&[command, "--any", "thing"]).code(1).error();
+        assert!(error.contains(&format!("`authsvc {command}` is not part of this version")), "{error}");
+    }
+}
+
+#[test]
+fn stdout_is_the_answer_and_nothing_else() {
+    let database = Database::empty(Engine::Sqlite);
+    let program = Program::on(&database).env("AUTHSVC_UNKNOWN", "1");
+    let outcome = program.run(&["migrate", "--json"]).success();
+    outcome.json();
+    assert!(outcome.stderr.contains("unknown variable AUTHSVC_UNKNOWN"), "{}", outcome.stderr);
+    for arguments in [
+        &["migrate", "--json"][..],
+        &["status"],
+        &["rollback", "--dry-run", "--json"],
+        &["migrate", "--dry-run", "--sql", "--json"],
+    ] {
+        program.run(arguments).success().json();
+    }
+    assert!(program.run(&["migrate"]).success().stdout.starts_with("up to date: 009"));
+}
+
+#[test]
+fn an_error_is_a_document_with_json() {
+    let outcome = Program::new().env("DATABASE_URL", "mysql://h").run(&["status", "--json"]).code(2);
+    let error = &outcome.json()["error"];
+    assert_eq!(error["exit_code"], 2);
+    assert!(
+        error["message"].as_str().unwrap().contains("mysql") && error["hint"].as_str().unwrap().contains("postgres://")
+    );
+    assert!(outcome.stderr.contains("error: ") && outcome.stderr.contains("hint: "));
+}
+
+#[test]
+fn at_a_terminal_it_is_text_and_asks_before_it_destroys() {
+    let database = Database::migrated(Engine::Sqlite);
+    let terminal = |input: &str, command: &str, no_color: &str| {
+        let shell = format!("printf '{input}' | script -qec '{} {command}' /dev/null", env!("CARGO_BIN_EXE_authsvc"));
+        let output = std::process::Command::new("sh")
+            .args(["-c", &shell])
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("DATABASE_URL", &database.url)
+            .env("NO_COLOR", no_color)
+            .output()
+            .unwrap();
+        String::from_utf8_lossy(&output.stdout).replace('\r', "")
+    };
+    let text = terminal("", "status", "1");
+    assert!(
+        text.contains("009_maintenance_runs") && text.contains("up to date: 8 applied, none pending, no drift"),
+        "{text}"
+    );
+    assert!(!text.contains('\u{1b}'), "colours in spite of NO_COLOR: {text:?}");
+    assert!(terminal("", "status", "").contains('\u{1b}'));
+    let refused = terminal("n\\n", "rollback", "1");
+    assert!(refused.contains("undo 009_maintenance_runs in sqlite:") && refused.contains("not confirmed"), "{refused}");
+    assert_eq!(database.ledger().len(), 8);
+    let done = terminal("y\\n", "rollback", "1");
+    assert!(done.contains("done: 008_auth_events is applied"), "{done}");
+}
+
+#[test]
+fn completions_name_the_commands() {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = Program::new().run(&["completions", shell]).success().stdout;
+        assert!(script.contains("rollback"), "{shell}");
+    }
+}

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use authsvc::db::{DatabaseUrl, Defaults, Pool, PoolUse};
 use entity::value::{Email, Provider, TokenHash};
 use entity::{TABLES, auth_event, maintenance_run, oauth_provider, refresh_token, user};
-use sea_orm::{ColumnTrait, DatabaseConnection, EntityName, EntityTrait, Iden, Iterable, Schema};
+use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, Iden, Iterable, Schema};
 
 use crate::support::database::{ENGINES, block_on};
 use crate::support::{Database, Engine, Program};
@@ -21,9 +21,11 @@ fn schema_sync_finds_nothing_to_do() {
     for engine in ENGINES {
         let database = Database::migrated(engine);
         let objects = match engine {
-            Engine::Postgres => "SELECT c.relname || ' ' || coalesce(pg_get_indexdef(c.oid), '') FROM pg_class c WHERE relnamespace = 'public'::regnamespace \
+            Engine::Postgres => {
+                "SELECT c.relname || ' ' || coalesce(pg_get_indexdef(c.oid), '') FROM pg_class c WHERE relnamespace = 'public'::regnamespace \
                                  UNION ALL SELECT attrelid::regclass || '.' || attname || format_type(atttypid, atttypmod) FROM pg_attribute JOIN pg_class c ON c.oid = attrelid WHERE relnamespace = 'public'::regnamespace \
-                                 UNION ALL SELECT conname || pg_get_constraintdef(oid) FROM pg_constraint ORDER BY 1",
+                                 UNION ALL SELECT conname || pg_get_constraintdef(oid) FROM pg_constraint ORDER BY 1"
+            }
             Engine::Sqlite => "SELECT name || coalesce(sql, '') FROM sqlite_schema ORDER BY 1",
         };
         let before = database.query(objects);
@@ -44,7 +46,9 @@ fn schema_sync_finds_nothing_to_do() {
 /// `table.column null|not null` of an entity.
 fn columns<E: EntityTrait>(entity: E) -> Vec<String> {
     let nullable = |column: E::Column| if column.def().is_null() { "null" } else { "not null" };
-    E::Column::iter().map(|column| format!("{}.{} {}", entity.table_name(), column.to_string(), nullable(column))).collect()
+    E::Column::iter()
+        .map(|column| format!("{}.{} {}", entity.table_name(), column.to_string(), nullable(column)))
+        .collect()
 }
 
 #[test]
@@ -58,8 +62,12 @@ fn every_column_is_in_both_with_the_same_nullability() {
     for engine in ENGINES {
         let database = Database::migrated(engine);
         let sql = match engine {
-            Engine::Postgres => "SELECT table_name || '.' || column_name || CASE is_nullable WHEN 'YES' THEN ' null' ELSE ' not null' END FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT IN ('seaql_migrations', 'authsvc_migrations')",
-            Engine::Sqlite => "SELECT t.name || '.' || c.name || iif(c.\"notnull\" OR c.pk, ' not null', ' null') FROM sqlite_schema t, pragma_table_info(t.name) c WHERE t.type = 'table' AND t.name NOT IN ('seaql_migrations', 'authsvc_migrations', 'sqlite_sequence')",
+            Engine::Postgres => {
+                "SELECT table_name || '.' || column_name || CASE is_nullable WHEN 'YES' THEN ' null' ELSE ' not null' END FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT IN ('seaql_migrations', 'authsvc_migrations')"
+            }
+            Engine::Sqlite => {
+                "SELECT t.name || '.' || c.name || iif(c.\"notnull\" OR c.pk, ' not null', ' null') FROM sqlite_schema t, pragma_table_info(t.name) c WHERE t.type = 'table' AND t.name NOT IN ('seaql_migrations', 'authsvc_migrations', 'sqlite_sequence')"
+            }
         };
         assert_eq!(database.query(sql).into_iter().collect::<BTreeSet<_>>(), of_entities, "{engine:?}");
     }
@@ -92,9 +100,11 @@ fn finders_leave_soft_deleted_accounts_out() {
             let live = refresh_token::Entity::live(now).all(&orm).await.unwrap();
             assert_eq!(live.len(), 4);
             assert!(live.iter().all(|token| token.is_live(now) && token.family() == token.id));
-            let hedy = user::Entity::by_provider_account(Provider::Google, "100000000000000000001").one(&orm).await.unwrap();
+            let hedy =
+                user::Entity::by_provider_account(Provider::Google, "100000000000000000001").one(&orm).await.unwrap();
             assert_eq!(hedy.unwrap().username, "hedy");
-            let link = oauth_provider::Entity::of_existing(Provider::Github, "200001").one(&orm).await.unwrap().unwrap();
+            let link =
+                oauth_provider::Entity::of_existing(Provider::Github, "200001").one(&orm).await.unwrap().unwrap();
             assert!(!format!("{link:?}").contains("dev-github"), "a token shows in Debug");
         });
     }
@@ -103,8 +113,23 @@ fn finders_leave_soft_deleted_accounts_out() {
 #[test]
 fn email_addresses_are_what_the_database_accepts() {
     let database = Database::migrated(Engine::Postgres);
-    for text in ["a@b.co", "A.b+c%d_e-f@x-y.example.museum", "a@b", "@b.co", "a@.co", "a b@c.co", "a@b.c", "a@b.c0", "ä@b.co", "a@b@c.co", "", "a@b..co", "-@-.aa"] {
-        let accepted = database.one(&format!("SELECT '{text}' ~* '^[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\\.[A-Za-z]{{2,}}$'")) == "t";
+    for text in [
+        "a@b.co",
+        "A.b+c%d_e-f@x-y.example.museum",
+        "a@b",
+        "@b.co",
+        "a@.co",
+        "a b@c.co",
+        "a@b.c",
+        "a@b.c0",
+        "ä@b.co",
+        "a@b@c.co",
+        "",
+        "a@b..co",
+        "-@-.aa",
+    ] {
+        let accepted =
+            database.one(&format!("SELECT '{text}' ~* '^[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\\.[A-Za-z]{{2,}}$'")) == "t";
         assert_eq!(Email::parse(text).is_ok(), accepted, "{text}");
     }
 }

@@ -94,7 +94,11 @@ fn rows_survive_the_way_down_and_up() {
         program.run(&["migrate"]).success();
         assert_eq!(tables.map(|table| database.one(&format!("{columns} {table}"))), before);
         database.execute("DELETE FROM users WHERE email = 'ada@example.com'");
-        assert_eq!(database.one("SELECT count(*) FROM refresh_tokens t LEFT JOIN users u ON u.id = t.user_id WHERE u.id IS NULL"), "0");
+        assert_eq!(
+            database
+                .one("SELECT count(*) FROM refresh_tokens t LEFT JOIN users u ON u.id = t.user_id WHERE u.id IS NULL"),
+            "0"
+        );
     }
 }
 
@@ -114,7 +118,8 @@ fn the_ledger_is_one_that_seaorms_own_tools_read() {
 fn with_nothing_pending_one_query_is_sent_and_nothing_written() {
     let database = Database::migrated(Engine::Postgres);
     let proxy = crate::support::proxy::Proxy::to(crate::support::Cluster::shared().port);
-    let url = database.url.replace(&crate::support::Cluster::shared().port.to_string(), &proxy.address.port().to_string());
+    let url =
+        database.url.replace(&crate::support::Cluster::shared().port.to_string(), &proxy.address.port().to_string());
     let program = Program::new().env("DATABASE_URL", &url);
     program.run(&["migrate"]).success();
     assert_eq!(proxy.queries(), 1);

@@ -63,7 +63,10 @@ fn p9_kill_9_at_any_moment_of_an_upgrade_with_rows() {
         drop(running);
         program.run(&["migrate"]).success();
         program.run(&["status", "--check"]).success();
-        assert_eq!(database.one("SELECT count(*) || ' ' || (SELECT count(*) FROM refresh_tokens) FROM users"), "20000 20000");
+        assert_eq!(
+            database.one("SELECT count(*) || ' ' || (SELECT count(*) FROM refresh_tokens) FROM users"),
+            "20000 20000"
+        );
     }
 }
 
@@ -73,7 +76,9 @@ fn a_migration_without_transaction_can_be_run_again_after_each_of_its_statements
     let database = Database::empty(Engine::Postgres);
     let program = Program::on(&database);
     program.run(&["migrate", "--to", "006"]).success();
-    let sql = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/migration/postgres/006_copy_rows.down.sql")).unwrap();
+    let sql =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/migration/postgres/006_copy_rows.down.sql"))
+            .unwrap();
     let forget = "DELETE FROM authsvc_migrations WHERE version LIKE '006%'; DELETE FROM seaql_migrations WHERE version LIKE '006%'";
     database.execute(forget);
     // its own leftovers are drift of 005 that must not stop it: they are unexpected, not missing
@@ -101,7 +106,8 @@ fn a_stopped_lock_holder_makes_others_give_up_in_time_and_say_so() {
     assert!(begin.elapsed() < Duration::from_secs(10));
     // a service waits, alive and not ready
     let server = Program::on(&database).serve();
-    let (_, body) = eventually("migrating", || get(server.public, "/readyz").filter(|(_, body)| body.contains("migrating")));
+    let (_, body) =
+        eventually("migrating", || get(server.public, "/readyz").filter(|(_, body)| body.contains("migrating")));
     assert!(body.contains(&format!(r#""target":"{}""#, newest())), "{body}");
     assert_eq!(get(server.public, "/readyz").unwrap().0, 503);
     assert_eq!(get(server.public, "/livez").unwrap().0, 200);
@@ -150,7 +156,12 @@ fn a_long_reader_is_waited_for_and_logins_are_not_queued_behind_the_ddl() {
     // and when it never ends, there is an end to patience
     program.run(&["rollback", "--to", "006", "--yes"]).success();
     reader.execute("BEGIN; SELECT count(*) FROM users");
-    let error = Program::on(&database).env("AUTHSVC_LOCK_TIMEOUT", "100ms").env("AUTHSVC_LOCK_WAIT", "1s").run(&["migrate"]).code(6).error();
+    let error = Program::on(&database)
+        .env("AUTHSVC_LOCK_TIMEOUT", "100ms")
+        .env("AUTHSVC_LOCK_WAIT", "1s")
+        .run(&["migrate"])
+        .code(6)
+        .error();
     assert!(error.contains("stayed locked"), "{error}");
 }
 
@@ -180,7 +191,8 @@ struct PgBouncer {
 
 impl PgBouncer {
     fn start(database: &Database) -> Self {
-        let program = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"].into_iter().find(|path| std::path::Path::new(path).exists());
+        let program =
+            ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"].into_iter().find(|path| std::path::Path::new(path).exists());
         let program = program.expect("PgBouncer is not installed: apt-get install pgbouncer (./test.sh does it)");
         let cluster = Cluster::shared();
         let directory = tempfile::tempdir().unwrap();
@@ -229,7 +241,10 @@ fn a_role_without_rights_can_serve_what_is_current_and_is_told_what_it_lacks() {
     Program::new().env("DATABASE_URL", &url).serve().ready().stop().success();
     Program::on(&database).run(&["rollback", "--yes"]).success();
     let error = program.run(&["migrate"]).code(1).error();
-    assert!(error.contains("permission denied") && error.contains("42501") && error.contains("a role that may"), "{error}");
+    assert!(
+        error.contains("permission denied") && error.contains("42501") && error.contains("a role that may"),
+        "{error}"
+    );
     // nor can it read what it may not
     database.execute(&format!("REVOKE SELECT ON authsvc_migrations FROM {reader}"));
     let error = program.run(&["status"]).code(1).error();
@@ -278,7 +293,9 @@ fn the_server_crashes_in_the_middle() {
     let mut blocker = database.session();
     blocker.execute("BEGIN; CREATE TABLE users (id INTEGER)");
     let migrator = Program::on(&database).env("AUTHSVC_LOCK_TIMEOUT", "60s").spawn(&["migrate"]);
-    eventually("the migrator", || (database.one("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == "1").then_some(()));
+    eventually("the migrator", || {
+        (database.one("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == "1").then_some(())
+    });
     cluster.crash();
     let error = migrator.wait().code(1).error();
     assert!(!error.contains("panicked"), "{error}");

@@ -113,7 +113,12 @@ fn a_failing_migration_leaves_what_was_before_it() {
     program.run(&["migrate", "--to", "007"]).success();
     database.execute("CREATE TABLE auth_events (id INTEGER)");
     let error = program.run(&["migrate"]).code(1).error();
-    assert!(error.contains("migration/postgres/008_auth_events.sql:9: ") && error.contains("(42P07)") && error.contains("CREATE TABLE auth_events"), "{error}");
+    assert!(
+        error.contains("migration/postgres/008_auth_events.sql:9: ")
+            && error.contains("(42P07)")
+            && error.contains("CREATE TABLE auth_events"),
+        "{error}"
+    );
     assert_eq!(database.ledger().last().unwrap(), "007_switch_tables applied");
     database.execute("DROP TABLE auth_events");
     program.run(&["migrate"]).success();

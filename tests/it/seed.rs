@@ -65,12 +65,18 @@ fn twice_changes_nothing_and_a_developers_rows_are_left_alone() {
         let program = Program::on(&database).env("AUTHSVC_ENV", "development");
         program.run(&["seed"]).success();
         database.execute("UPDATE users SET active = FALSE WHERE username = 'barbara'");
-        let everything = || ["users", "oauth_providers", "refresh_tokens"].map(|table| database.query(&format!("SELECT * FROM {table} ORDER BY id")));
+        let everything = || {
+            ["users", "oauth_providers", "refresh_tokens"]
+                .map(|table| database.query(&format!("SELECT * FROM {table} ORDER BY id")))
+        };
         let before = everything();
         let report = program.run(&["seed", "--json"]).success().json();
         assert_eq!(report["users"], 0);
         assert_eq!(everything(), before);
-        assert_eq!(database.one("SELECT username || ' ' || password_hash FROM users WHERE lower(email) = 'ada@example.com'"), "mine x");
+        assert_eq!(
+            database.one("SELECT username || ' ' || password_hash FROM users WHERE lower(email) = 'ada@example.com'"),
+            "mine x"
+        );
     }
 }
 

@@ -18,7 +18,11 @@ fn a_newcomer_gets_a_running_service_with_data() {
     assert_eq!(get(server.public, "/nothing").unwrap().0, 404);
     assert!(file.exists());
     let outcome = server.stop().success();
-    assert!(outcome.stderr.contains("environment=development") && outcome.stderr.contains("users=13"), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("environment=development") && outcome.stderr.contains("users=13"),
+        "{}",
+        outcome.stderr
+    );
 }
 
 #[test]
@@ -26,7 +30,8 @@ fn eight_replicas_boot_at_once_on_an_empty_database() {
     for engine in ENGINES {
         for _ in 0..3 {
             let database = Database::empty(engine);
-            let servers: Vec<_> = (0..8).map(|_| Program::on(&database).env("AUTHSVC_ENV", "development").serve()).collect();
+            let servers: Vec<_> =
+                (0..8).map(|_| Program::on(&database).env("AUTHSVC_ENV", "development").serve()).collect();
             for server in servers.into_iter().map(crate::support::program::Server::ready).collect::<Vec<_>>() {
                 server.stop().success();
             }
@@ -56,7 +61,8 @@ fn it_waits_for_a_database_that_is_not_there_yet() {
     let database = Database::on(&cluster, None);
     cluster.crash();
     let server = Program::on(&database).serve();
-    let (_, body) = eventually("the reason", || get(server.public, "/readyz").filter(|(_, body)| body.contains("waiting")));
+    let (_, body) =
+        eventually("the reason", || get(server.public, "/readyz").filter(|(_, body)| body.contains("waiting")));
     assert!(body.contains("waiting_for_database") && body.contains("refused"), "{body}");
     assert_eq!(get(server.admin, "/livez").unwrap().0, 200);
     cluster.launch(&[]);
@@ -65,7 +71,8 @@ fn it_waits_for_a_database_that_is_not_there_yet() {
 
 #[test]
 fn it_gives_up_waiting_in_time() {
-    let program = Program::new().env("DATABASE_URL", "postgres://app@127.0.0.1:1/none").env("AUTHSVC_DATABASE_WAIT", "1s");
+    let program =
+        Program::new().env("DATABASE_URL", "postgres://app@127.0.0.1:1/none").env("AUTHSVC_DATABASE_WAIT", "1s");
     let error = program.serve().running.wait().code(1).error();
     assert!(error.contains("Connection refused") && error.contains("check that the server runs"), "{error}");
 }

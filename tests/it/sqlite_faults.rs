@@ -91,7 +91,8 @@ fn another_process_that_writes_is_waited_for_and_then_given_up() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut writer = runtime.block_on(async {
         use sqlx::{Connection as _, Executor as _};
-        let mut writer = sqlx::SqliteConnection::connect(&format!("sqlite:{}", database.path().display())).await.unwrap();
+        let mut writer =
+            sqlx::SqliteConnection::connect(&format!("sqlite:{}", database.path().display())).await.unwrap();
         writer.execute("BEGIN IMMEDIATE").await.unwrap();
         writer
     });
@@ -134,14 +135,19 @@ fn orphans_are_found_before_the_run_is_committed() {
 
 #[test]
 fn times_sort_as_texts_and_come_back_as_they_were() {
-    use entity::{User, user, value::{Email, PasswordHash, Provider}};
-    use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, Set};
+    use entity::{
+        User, user,
+        value::{Email, PasswordHash, Provider},
+    };
+    use sea_orm::{ActiveModelTrait, ColumnTrait, QueryFilter, QueryOrder, Set};
     let database = Database::migrated(Engine::Sqlite);
     crate::support::database::block_on(async {
         let url = authsvc::db::DatabaseUrl::parse(&database.url, &authsvc::db::Defaults::default()).unwrap();
         let pool = authsvc::db::Pool::open(&url, authsvc::db::PoolUse::Serve).await.unwrap();
         let base = chrono::DateTime::from_timestamp(1_800_000_000, 0).unwrap();
-        let times: Vec<_> = [0, 1, 999, 1_000, 250_000, 999_999, 1_000_000, 61_000_001].map(|us| base + chrono::Duration::microseconds(us)).into();
+        let times: Vec<_> = [0, 1, 999, 1_000, 250_000, 999_999, 1_000_000, 61_000_001]
+            .map(|us| base + chrono::Duration::microseconds(us))
+            .into();
         for (n, time) in times.iter().enumerate().rev() {
             let model = user::ActiveModel {
                 email: Set(Email::parse(&format!("u{n}@example.com")).unwrap()),

@@ -26,7 +26,8 @@ fn imports() -> BTreeMap<String, BTreeSet<String>> {
     let source = root().join("src");
     for file in sources(&source) {
         let inside = file.strip_prefix(&source).unwrap();
-        let module = inside.components().next().unwrap().as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned();
+        let module =
+            inside.components().next().unwrap().as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned();
         let text = std::fs::read_to_string(&file).unwrap();
         let used = imports.entry(module.clone()).or_default();
         for found in text.split("crate::").skip(1) {

@@ -41,7 +41,9 @@ impl Cluster {
         }
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let data = directory.path().join("data");
-        run(as_server_user(&bin.join("initdb")).args(["-A", "trust", "-E", "UTF8", "-N", "-U", "postgres", "-D"]).arg(&data));
+        run(as_server_user(&bin.join("initdb"))
+            .args(["-A", "trust", "-E", "UTF8", "-N", "-U", "postgres", "-D"])
+            .arg(&data));
         let rules = "local all postgres trust\nlocal all all scram-sha-256\nhost all all 127.0.0.1/32 scram-sha-256\n";
         std::fs::write(data.join("pg_hba.conf"), rules).unwrap();
         let _watchdog = watchdog(&bin, &data);
@@ -67,7 +69,11 @@ impl Cluster {
 
     /// Stops the server as a power failure does.
     pub(crate) fn crash(&self) {
-        run(as_server_user(&self.bin.join("pg_ctl")).arg("-D").arg(self.data()).args(["-m", "immediate", "-w", "stop"]).stdout(Stdio::null()));
+        run(as_server_user(&self.bin.join("pg_ctl"))
+            .arg("-D")
+            .arg(self.data())
+            .args(["-m", "immediate", "-w", "stop"])
+            .stdout(Stdio::null()));
     }
 
     /// The directory of the unix socket.

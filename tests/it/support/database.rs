@@ -18,7 +18,6 @@ pub(crate) const ENGINES: [Engine; 2] = [Engine::Postgres, Engine::Sqlite];
 
 /// One database, deleted with its cluster or directory.
 pub(crate) struct Database {
-    pub(crate) engine: Engine,
     /// For the program, with the canary as password.
     pub(crate) url: String,
     /// For looking.
@@ -35,7 +34,7 @@ impl Database {
                 let directory = tempfile::tempdir().unwrap();
                 let path = directory.path().join("test.db");
                 let url = format!("sqlite:{}?mode=rwc", path.display());
-                Self { engine, inspect: format!("sqlite:{}", path.display()), url, directory: Some(directory) }
+                Self { inspect: format!("sqlite:{}", path.display()), url, directory: Some(directory) }
             }
         }
     }
@@ -49,7 +48,7 @@ impl Database {
         let inspect = cluster.superuser_url(&name);
         super::database::execute(&inspect, "ALTER SCHEMA public OWNER TO app");
         let url = format!("postgres://app:{CANARY_ENCODED}@127.0.0.1:{}/{name}", cluster.port);
-        Self { engine: Engine::Postgres, url, inspect, directory: None }
+        Self { url, inspect, directory: None }
     }
 
     /// One with every migration applied.

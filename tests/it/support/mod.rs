@@ -7,7 +7,7 @@ pub(crate) mod proxy;
 
 pub(crate) use cluster::Cluster;
 pub(crate) use database::{Database, Engine};
-pub(crate) use program::{Outcome, Program};
+pub(crate) use program::Program;
 
 use std::time::{Duration, Instant};
 

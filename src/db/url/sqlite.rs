@@ -1,0 +1,52 @@
+//! The SQLite form: `sqlite:FILE?mode=ro|rw|rwc`.
+
+use std::path::PathBuf;
+
+use super::{InvalidUrl, decode, parameters, unknown_parameter};
+
+/// A SQLite file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SqliteTarget {
+    /// The file.
+    pub path: PathBuf,
+    /// What may be done to it.
+    pub mode: SqliteMode,
+}
+
+/// SQLite's `mode` parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SqliteMode {
+    /// Read.
+    ReadOnly,
+    /// Read and write an existing file.
+    ReadWrite,
+    /// Read and write, creating the file.
+    Create,
+}
+
+impl SqliteTarget {
+    /// Parses what follows `sqlite:`.
+    pub(super) fn parse(rest: &str) -> Result<Self, InvalidUrl> {
+        let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let path = decode(path.strip_prefix("//").unwrap_or(path), "file name")?;
+        let path = path.ok_or_else(|| InvalidUrl::new("the SQLite URL names no file", "write sqlite:FILE"))?;
+        let in_memory = || {
+            InvalidUrl::new("an in-memory SQLite database ends with each process", "name a file: sqlite:FILE?mode=rwc")
+        };
+        if path == ":memory:" {
+            return Err(in_memory());
+        }
+        let mut mode = SqliteMode::ReadWrite;
+        for (name, value) in parameters(query)? {
+            mode = match (name.as_str(), value.as_str()) {
+                ("mode", "ro") => SqliteMode::ReadOnly,
+                ("mode", "rw") => SqliteMode::ReadWrite,
+                ("mode", "rwc") => SqliteMode::Create,
+                ("mode", "memory") => return Err(in_memory()),
+                ("mode", _) => return Err(InvalidUrl::new("the SQLite mode is unknown", "use ro, rw or rwc")),
+                (other, _) => return Err(unknown_parameter(other, "known parameters: mode")),
+            };
+        }
+        Ok(Self { path: PathBuf::from(path), mode })
+    }
+}

