@@ -19,9 +19,7 @@ impl Shown {
             return Self::Log(Logged);
         }
         let style = ProgressStyle::with_template("{spinner} {pos}/{len} {msg}");
-        let bar = ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-        bar.enable_steady_tick(Duration::from_millis(100));
-        Self::Bar(bar)
+        Self::Bar(ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner())))
     }
 }
 
@@ -45,6 +43,7 @@ impl Progress for Shown {
 }
 
 fn show(bar: &ProgressBar, event: &Event<'_>) {
+    bar.enable_steady_tick(Duration::from_millis(100));
     match event {
         Event::WaitingForLock => bar.set_message("waiting for another migrator"),
         Event::Started { name, position, total } => {

@@ -82,7 +82,15 @@ impl Variables {
     pub(super) fn secret(&self, name: &'static str) -> Result<Option<SecretString>, Error> {
         let file_name = format!("{name}_FILE");
         let (value, file) = (self.get(name), self.get(&file_name));
-        let Some(file) = file else { return Ok(value.map(SecretString::from)) };
+        let Some(file) = file else {
+            // an empty URL is a deployment gone wrong, never a wish for the development database
+            return match self.0.get(name) {
+                Some(text) if text.trim().is_empty() && name == "DATABASE_URL" => {
+                    Err(Error::invalid(name, "is set and empty", "give it a value, or unset it"))
+                }
+                _ => Ok(value.map(SecretString::from)),
+            };
+        };
         let refuse = |message: String, hint: &str| Error::invalid(file_name.clone(), message, hint);
         if value.is_some() {
             return Err(refuse(format!("{name} is set, too"), "set one of the two"));

@@ -1,5 +1,8 @@
 //! Connections through SeaORM, for everything that writes.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::time::Duration;
 
 use sea_orm::{DatabaseConnection, SqlxPostgresConnector, SqlxSqliteConnector};
@@ -10,6 +13,12 @@ use super::Backend;
 use super::connection::{check_file, postgres_options, sqlite_options};
 use super::error::Error;
 use super::url::{DatabaseUrl, SqliteMode, Target};
+
+/// Creates the file, if it is not there, so that only its owner can read the accounts in it. SQLite gives its log the
+/// same permissions, and says what is wrong if this fails.
+fn create_private(path: &Path) {
+    let _ = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+}
 
 /// What the connections are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,8 +51,9 @@ impl Pool {
                 Ok(Self { orm: SqlxPostgresConnector::from_sqlx_postgres_pool(pool), backend: Backend::Postgres })
             }
             Target::Sqlite(target) => {
-                if target.mode != SqliteMode::Create {
-                    check_file(target)?;
+                match target.mode {
+                    SqliteMode::Create => create_private(&target.path),
+                    SqliteMode::ReadOnly | SqliteMode::ReadWrite => check_file(target)?,
                 }
                 let mut options = sqlite_options(target);
                 let mut size = 8;

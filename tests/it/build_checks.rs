@@ -6,7 +6,7 @@ mod migrations;
 #[path = "../../build/seed.rs"]
 mod seed;
 #[path = "../../build/sql.rs"]
-mod sql;
+pub(crate) mod sql;
 
 use std::path::Path;
 use std::process::Command;

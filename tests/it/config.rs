@@ -139,6 +139,7 @@ fn where_in_doubt_it_is_production() {
     };
     let url = ("DATABASE_URL", "sqlite:a.db");
     assert_eq!(of(&[]).unwrap().environment, Environment::Development);
+    assert!(of(&[("DATABASE_URL", "")]).unwrap_err().contains("is set and empty"));
     assert_eq!(of(&[url]).unwrap().environment, Environment::Production);
     assert_eq!(of(&[url, ("GO_ENV", "staging")]).unwrap().environment, Environment::Staging);
     assert_eq!(of(&[url, ("APP_ENV", "Test"), ("GO_ENV", "staging")]).unwrap().environment, Environment::Test);

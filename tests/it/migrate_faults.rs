@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use authsvc::migrate::{migrations, newest};
 
+use crate::build_checks::sql;
 use crate::support::database::ENGINES;
 use crate::support::program::get;
 use crate::support::{Cluster, Database, Engine, Program, eventually};
@@ -71,27 +72,38 @@ fn p9_kill_9_at_any_moment_of_an_upgrade_with_rows() {
 }
 
 #[test]
-fn a_migration_without_transaction_can_be_run_again_after_each_of_its_statements() {
-    // 006 is one; what an interrupted run left is made by running it and forgetting that it ran
-    let database = Database::empty(Engine::Postgres);
-    let program = Program::on(&database);
-    program.run(&["migrate", "--to", "006"]).success();
-    let sql =
-        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/migration/postgres/006_copy_rows.down.sql"))
-            .unwrap();
-    let forget = "DELETE FROM authsvc_migrations WHERE version LIKE '006%'; DELETE FROM seaql_migrations WHERE version LIKE '006%'";
-    database.execute(forget);
-    // its own leftovers are drift of 005 that must not stop it: they are unexpected, not missing
-    program.run(&["migrate", "--to", "006"]).success();
-    database.execute(&format!("{sql}; {forget}"));
+fn a_migration_without_transaction_goes_on_after_any_of_its_statements() {
+    let template = Database::empty(Engine::Postgres);
+    Program::on(&template).run(&["migrate", "--to", "005"]).success();
+    template.execute(
+        "INSERT INTO users (email, username, password_hash) SELECT 'u' || g || '@example.com', 'u' || g, 'x' FROM generate_series(1, 100) g;
+         INSERT INTO refresh_tokens (user_id, token_hash, expires_at) SELECT g, 'h' || g, now() FROM generate_series(1, 100) g",
+    );
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/migration/postgres/006_copy_rows.sql");
+    let statements = sql::split(&std::fs::read_to_string(file).unwrap()).unwrap();
+    for interrupted_after in 0..=statements.len() {
+        let database = Database::on(Cluster::shared(), Some(&template.name()));
+        let mut session = database.session();
+        for statement in &statements[..interrupted_after] {
+            session.execute(&statement.text);
+        }
+        drop(session);
+        Program::on(&database).run(&["migrate"]).success();
+        Program::on(&database).run(&["status", "--check"]).success();
+        assert_eq!(
+            database.one("SELECT count(*) || ' ' || (SELECT count(*) FROM refresh_tokens) FROM users"),
+            "100 100"
+        );
+    }
     // an index whose building was interrupted is INVALID, and IF NOT EXISTS would keep it
+    let database = Database::on(Cluster::shared(), Some(&template.name()));
     database.execute(
         "CREATE INDEX refresh_tokens_next_user_id ON refresh_tokens_next (user_id);
          UPDATE pg_index SET indisvalid = FALSE WHERE indexrelid = 'refresh_tokens_next_user_id'::regclass",
     );
-    program.run(&["migrate"]).success();
+    Program::on(&database).run(&["migrate"]).success();
     assert_eq!(database.one("SELECT count(*) FROM pg_index WHERE NOT indisvalid"), "0");
-    program.run(&["status", "--check"]).success();
+    Program::on(&database).run(&["status", "--check"]).success();
 }
 
 #[test]

@@ -37,6 +37,19 @@ fn a_missing_file_is_not_created_unless_the_url_says_so() {
 }
 
 #[test]
+fn a_new_file_is_readable_by_its_owner_only() {
+    let program = Program::new();
+    let file = program.directory().join("authsvc.db");
+    let server = program.serve().ready();
+    let directory = file.parent().unwrap().to_owned();
+    for entry in std::fs::read_dir(&directory).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o077, 0, "{:?}", entry.file_name());
+    }
+    server.stop().success();
+}
+
+#[test]
 fn a_read_only_file_can_be_looked_at_and_served_when_current() {
     let database = Database::migrated(Engine::Sqlite);
     mode(database.directory.as_ref().unwrap().path(), 0o755);
