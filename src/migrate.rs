@@ -19,6 +19,7 @@ mod ledger;
 mod lock;
 mod plan;
 mod progress;
+mod report;
 mod run;
 mod script;
 mod session;
@@ -32,8 +33,9 @@ pub use ledger::{Applied, Origin, State};
 pub use lock::with_lock;
 pub use plan::Target;
 pub use progress::{Event, Progress};
+pub use report::{Entry, Outcome, Report};
 pub use script::Migrator;
-pub use session::{Action, Entry, Outcome, Report, Settings, migrate, rollback};
+pub use session::{Action, Settings, migrate, rollback};
 pub use status::{Checksum, Line, Status, Summary, status};
 
 #[doc(hidden)]

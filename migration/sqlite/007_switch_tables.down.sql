@@ -195,3 +195,8 @@ CREATE INDEX idx_users_oauth_providers ON users (provider_id) WHERE provider <> 
 CREATE INDEX idx_oauth_providers_user_provider ON oauth_providers (user_id, provider);
 CREATE INDEX idx_oauth_providers_expires_at_provider ON oauth_providers (expires_at, provider);
 CREATE INDEX idx_refresh_tokens_user_expires_revoked ON refresh_tokens (user_id, expires_at, revoked);
+
+DELETE FROM refresh_tokens_next;
+DELETE FROM oauth_providers_next;
+DELETE FROM users_next;
+DELETE FROM sqlite_sequence WHERE name IN ('users_next', 'oauth_providers_next', 'refresh_tokens_next');

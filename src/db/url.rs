@@ -12,6 +12,8 @@ use std::path::PathBuf;
 
 use percent_encoding::percent_decode_str;
 
+use super::Backend;
+
 pub use postgres::{Defaults, PostgresTarget, SslMode};
 pub use sqlite::{SqliteMode, SqliteTarget};
 
@@ -79,6 +81,19 @@ impl DatabaseUrl {
     /// A SQLite file.
     pub fn sqlite(path: impl Into<PathBuf>, mode: SqliteMode) -> Self {
         Self { target: Target::Sqlite(SqliteTarget { path: path.into(), mode }) }
+    }
+
+    /// Which engine it is.
+    pub fn backend(&self) -> Backend {
+        match self.target {
+            Target::Postgres(_) => Backend::Postgres,
+            Target::Sqlite(_) => Backend::Sqlite,
+        }
+    }
+
+    /// Whether it is a SQLite file that may be made.
+    pub fn may_be_created(&self) -> bool {
+        matches!(&self.target, Target::Sqlite(target) if target.mode == SqliteMode::Create)
     }
 
     /// The parsed parts.

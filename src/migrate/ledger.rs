@@ -104,6 +104,16 @@ fn first_column(rows: Vec<Row>) -> Vec<String> {
 }
 
 impl State {
+    /// What is applied, oldest first.
+    pub(crate) fn applied(&self) -> &[Applied] {
+        if let Self::Ledger(applied) = self { applied } else { &[] }
+    }
+
+    /// The newest applied migration.
+    pub(crate) fn newest(&self) -> Option<&str> {
+        self.applied().last().map(|applied| applied.version.as_str())
+    }
+
     /// From rows of the ledger query; other rows are passed over.
     pub(crate) fn from_rows(rows: &[Row]) -> Self {
         Self::Ledger(rows.iter().filter_map(Applied::from_row).collect())

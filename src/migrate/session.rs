@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement};
-use serde::Serialize;
+use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement, TransactionTrait};
 
 use super::adopt;
 use super::catalogue;
-use super::embedded;
+use super::embedded::Migration;
 use super::error::Error;
-use super::ledger::{self, State};
+use super::ledger::{self, Applied, State};
 use super::lock;
 use super::plan::{self, Plan, Takeover, Target};
 use super::progress::{Event, Progress};
+use super::report::{Entry, Outcome, Report};
 use super::run::{self, Direction, Step};
 use super::verify;
-use crate::db::{Backend, Connection, DatabaseUrl, Kind, Pool, PoolUse, SqliteMode, Target as Engine};
+use crate::db::{Backend, Connection, DatabaseUrl, Kind, Pool, PoolUse};
 
 /// How a run behaves.
 #[derive(Debug, Clone)]
@@ -56,83 +56,6 @@ impl Action {
     }
 }
 
-/// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// There was nothing to do.
-    Current,
-    /// What was to be done is done.
-    Applied,
-    /// What would be done is listed; nothing was.
-    Planned,
-    /// Migrations were undone.
-    RolledBack,
-}
-
-/// What a run did.
-#[derive(Debug, Clone, Serialize)]
-pub struct Report {
-    /// How it ended.
-    pub outcome: Outcome,
-    /// The database, without its password.
-    pub database: String,
-    /// Which engine.
-    pub backend: String,
-    /// The newest applied migration before.
-    pub from: Option<String>,
-    /// The newest applied migration after.
-    pub to: Option<String>,
-    /// Recorded as applied without running.
-    pub recorded: Vec<String>,
-    /// Run (or undone, or planned), in order.
-    pub migrations: Vec<Entry>,
-    /// Newer, compatible migrations that this program does not know.
-    pub unknown: Vec<String>,
-    /// After an adoption: accounts of the earlier manager's seed data.
-    pub seed_accounts: Vec<String>,
-}
-
-/// A migration in a [`Report`].
-#[derive(Debug, Clone, Serialize)]
-pub struct Entry {
-    /// `NNN_name`.
-    pub name: String,
-    /// How long it took; absent in a plan.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub duration_ms: Option<u64>,
-}
-
-impl Entry {
-    fn done(name: &str, duration: Duration) -> Self {
-        Self { name: name.to_owned(), duration_ms: Some(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)) }
-    }
-
-    fn planned(name: &str) -> Self {
-        Self { name: name.to_owned(), duration_ms: None }
-    }
-}
-
-impl Report {
-    fn new(url: &DatabaseUrl, outcome: Outcome, from: Option<String>) -> Self {
-        let backend = match url.target() {
-            Engine::Postgres(_) => Backend::Postgres,
-            Engine::Sqlite(_) => Backend::Sqlite,
-        };
-        Self {
-            outcome,
-            database: url.to_string(),
-            backend: backend.to_string(),
-            to: from.clone(),
-            from,
-            recorded: Vec::new(),
-            migrations: Vec::new(),
-            unknown: Vec::new(),
-            seed_accounts: Vec::new(),
-        }
-    }
-}
-
 /// Applies what is pending. With nothing pending it is one round trip that only reads.
 ///
 /// # Errors
@@ -143,20 +66,15 @@ pub async fn migrate(
     settings: &Settings,
     progress: &dyn Progress,
 ) -> Result<Report, Error> {
-    let (state, reader) = read_state(url).await?;
-    let backend = backend_of(url);
-    let plan = plan::up(&state, action.target, action.takeover(), backend)?;
+    let (state, mut reader) = read_state(url, None).await?;
+    let plan = plan::up(&state, action.target, action.takeover(), url.backend())?;
     if plan.is_empty() || action.dry_run {
-        if let (Some(mut reader), Some(recorded)) = (reader, plan.record) {
-            adopt::compare(&mut reader, recorded).await?;
-        }
-        return Ok(planned(url, &plan));
-    }
-    if let Some(reader) = reader {
-        reader.close().await;
+        preflight(reader.as_mut(), &plan, &state).await?;
+        return Ok(Report::planned(url, &plan));
     }
     let pool = Pool::open(url, PoolUse::Migrate).await?;
-    let done = up(url, &pool, action, settings, progress).await;
+    let run = Run { url, pool: &pool, settings, progress };
+    let done = run.up(action, reader).await;
     pool.close().await;
     done
 }
@@ -172,198 +90,163 @@ pub async fn rollback(
     settings: &Settings,
     progress: &dyn Progress,
 ) -> Result<Report, Error> {
-    let (state, _) = read_state(url).await?;
-    let steps = plan::down(&state, target, backend_of(url))?;
+    let (state, reader) = read_state(url, None).await?;
+    let steps = plan::down(&state, target, url.backend())?;
     if steps.is_empty() || dry_run {
         let outcome = if steps.is_empty() { Outcome::Current } else { Outcome::Planned };
-        let mut report = Report::new(url, outcome, newest(&state));
+        let mut report = Report::new(url, outcome, state.newest().map(str::to_owned));
         report.migrations = steps.iter().map(|migration| Entry::planned(migration.name)).collect();
         return Ok(report);
     }
     let pool = Pool::open(url, PoolUse::Migrate).await?;
-    let done = down(url, &pool, target, settings, progress).await;
+    let run = Run { url, pool: &pool, settings, progress };
+    let done = run.down(target, reader).await;
     pool.close().await;
     done
 }
 
-/// Reads the state. A SQLite file that may be created and is not there yet is an empty database.
-pub(crate) async fn read_state(url: &DatabaseUrl) -> Result<(State, Option<Connection>), Error> {
-    match Connection::open(url).await {
-        Ok(mut reader) => Ok((ledger::read(&mut reader).await?, Some(reader))),
-        Err(error) if error.kind() == Kind::NoSuchFile && may_be_created(url) => Ok((State::Empty, None)),
-        Err(error) => Err(error.into()),
-    }
-}
-
-pub(crate) fn may_be_created(url: &DatabaseUrl) -> bool {
-    matches!(url.target(), Engine::Sqlite(target) if target.mode == SqliteMode::Create)
-}
-
-pub(crate) fn backend_of(url: &DatabaseUrl) -> Backend {
-    match url.target() {
-        Engine::Postgres(_) => Backend::Postgres,
-        Engine::Sqlite(_) => Backend::Sqlite,
-    }
-}
-
-fn newest(state: &State) -> Option<String> {
-    match state {
-        State::Ledger(applied) => applied.last().map(|applied| applied.version.clone()),
-        _ => None,
-    }
-}
-
-fn planned(url: &DatabaseUrl, plan: &Plan) -> Report {
-    let outcome = if plan.is_empty() { Outcome::Current } else { Outcome::Planned };
-    let mut report = Report::new(url, outcome, plan.from.clone());
-    report.unknown.clone_from(&plan.unknown);
-    report.migrations = plan.steps.iter().map(|migration| Entry::planned(migration.name)).collect();
-    if let Some(recorded) = plan.record {
-        let known = embedded::migrations().iter().filter(|migration| migration.number <= recorded.up_to.number);
-        report.recorded = known.map(|migration| migration.name.to_owned()).collect();
-    }
-    report
-}
-
-/// Locks, reads and plans again (another migrator may have been here), and does it.
-async fn up(
-    url: &DatabaseUrl,
-    pool: &Pool,
-    action: Action,
-    settings: &Settings,
-    progress: &dyn Progress,
-) -> Result<Report, Error> {
-    let backend = pool.backend();
-    let lock = lock::acquire(pool, settings.patience, progress).await?;
-    let (state, reader) = read_state(url).await?;
-    let plan = plan::up(&state, action.target, action.takeover(), backend)?;
-    let mut report = planned(url, &plan);
-    let (Some(mut reader), false) = (reader, plan.is_empty()) else { return Ok(report) };
-    match plan.record {
-        Some(recorded) => adopt::compare(&mut reader, recorded).await?,
-        None => refuse_drift(&mut reader, &state).await?,
-    }
-    report.outcome = Outcome::Applied;
-    let steps: Vec<Step> = plan.steps.iter().map(|migration| Step { migration, direction: Direction::Up }).collect();
-    if plan.fresh || backend == Backend::Sqlite {
-        prepare(&lock, &plan, backend, settings).await?;
-        report.migrations = all_in(&lock, &steps, backend, settings, progress).await?;
-        lock.commit().await?;
-    } else {
-        if plan.record.is_some() {
-            let transaction = sea_orm::TransactionTrait::begin(pool.orm()).await?;
-            prepare(&transaction, &plan, backend, settings).await?;
-            transaction.commit().await?;
-        }
-        report.migrations = one_by_one(pool, &steps, settings, progress).await?;
-        lock.commit().await?;
-    }
-    if plan.record.is_some() {
-        report.seed_accounts = adopt::seed_accounts(&mut reader).await?;
-    }
-    reader.close().await;
-    report.to = report.migrations.last().map(|entry| entry.name.clone()).or(report.recorded.last().cloned());
-    Ok(report)
-}
-
-async fn down(
-    url: &DatabaseUrl,
-    pool: &Pool,
-    target: Target,
-    settings: &Settings,
-    progress: &dyn Progress,
-) -> Result<Report, Error> {
-    let backend = pool.backend();
-    let lock = lock::acquire(pool, settings.patience, progress).await?;
-    let (state, _) = read_state(url).await?;
-    let migrations = plan::down(&state, target, backend)?;
-    let steps: Vec<Step> = migrations.iter().map(|migration| Step { migration, direction: Direction::Down }).collect();
-    let mut report = Report::new(url, Outcome::RolledBack, newest(&state));
-    report.migrations = if backend == Backend::Sqlite {
-        all_in(&lock, &steps, backend, settings, progress).await?
-    } else {
-        one_by_one(pool, &steps, settings, progress).await?
+/// Reads the state, on a connection that is there already or a new one. A SQLite file that may be created and is not
+/// there yet is an empty database.
+async fn read_state(url: &DatabaseUrl, reader: Option<Connection>) -> Result<(State, Option<Connection>), Error> {
+    let mut reader = match reader {
+        Some(reader) => reader,
+        None => match Connection::open(url).await {
+            Ok(reader) => reader,
+            Err(error) if error.kind() == Kind::NoSuchFile && url.may_be_created() => return Ok((State::Empty, None)),
+            Err(error) => return Err(error.into()),
+        },
     };
-    lock.commit().await?;
-    let undone = |version: &str| report.migrations.iter().any(|entry| entry.name == version);
-    report.to = match &state {
-        State::Ledger(applied) => {
-            applied.iter().rev().map(|applied| applied.version.clone()).find(|version| !undone(version))
-        }
-        _ => None,
-    };
-    Ok(report)
+    Ok((ledger::read(&mut reader).await?, Some(reader)))
 }
 
-/// A migration assumes the schema that its predecessors made.
-async fn refuse_drift(reader: &mut Connection, state: &State) -> Result<(), Error> {
-    let State::Ledger(applied) = state else { return Ok(()) };
+/// Whether the live schema is the one that the plan starts from: what the applied migrations made, or, for a takeover,
+/// what is to be recorded as applied.
+async fn preflight(reader: Option<&mut Connection>, plan: &Plan, state: &State) -> Result<(), Error> {
+    let Some(reader) = reader.filter(|_| !plan.is_empty()) else { return Ok(()) };
+    match (plan.record, state) {
+        (Some(recorded), _) => adopt::compare(reader, recorded).await,
+        (None, State::Ledger(applied)) => refuse_drift(reader, applied).await,
+        (None, _) => Ok(()),
+    }
+}
+
+async fn refuse_drift(reader: &mut Connection, applied: &[Applied]) -> Result<(), Error> {
+    let Some(newest) = applied.last() else { return Ok(()) };
     let mut differences = verify::drift(&catalogue::read(reader).await?, applied, reader.backend());
     for extra in differences.extract_if(.., |difference| !difference.is_obstacle()) {
         tracing::warn!(%extra, "the schema has an object that no migration made");
     }
-    match newest(state) {
-        Some(name) if !differences.is_empty() => Err(Error::Drift { name, differences }),
-        _ => Ok(()),
-    }
+    if differences.is_empty() { Ok(()) } else { Err(Error::Drift { name: newest.version.clone(), differences }) }
 }
 
-/// Makes the ledger and what is to be recorded in it.
-async fn prepare(
-    transaction: &DatabaseTransaction,
-    plan: &Plan,
-    backend: Backend,
-    settings: &Settings,
-) -> Result<(), Error> {
-    transaction.execute_unprepared(backend.create_ledger()).await?;
-    if let Some(recorded) = plan.record {
-        adopt::record(transaction, recorded, backend, settings).await?;
-    }
-    Ok(())
+/// One run on one database.
+#[derive(Clone, Copy)]
+struct Run<'a> {
+    url: &'a DatabaseUrl,
+    pool: &'a Pool,
+    settings: &'a Settings,
+    progress: &'a dyn Progress,
 }
 
-/// All steps in one transaction.
-async fn all_in(
-    transaction: &DatabaseTransaction,
-    steps: &[Step],
-    backend: Backend,
-    settings: &Settings,
-    progress: &dyn Progress,
-) -> Result<Vec<Entry>, Error> {
-    let mut entries = Vec::new();
-    for (index, step) in steps.iter().enumerate() {
-        let name = step.migration.name;
-        progress.event(Event::Started { name, position: index + 1, total: steps.len() });
-        let duration = run::in_transaction(*step, transaction, backend, settings).await?;
-        progress.event(Event::Finished { name, duration });
-        entries.push(Entry::done(name, duration));
-    }
-    if let (Backend::Sqlite, Some(last)) = (backend, steps.last()) {
-        check_foreign_keys(transaction, last.script(backend)?.file).await?;
-    }
-    Ok(entries)
-}
-
-/// Each step in a transaction of its own, or, where it says so, in none.
-async fn one_by_one(
-    pool: &Pool,
-    steps: &[Step],
-    settings: &Settings,
-    progress: &dyn Progress,
-) -> Result<Vec<Entry>, Error> {
-    let mut entries = Vec::new();
-    for (index, step) in steps.iter().enumerate() {
-        let name = step.migration.name;
-        progress.event(Event::Started { name, position: index + 1, total: steps.len() });
-        let duration = if step.script(pool.backend())?.transactional {
-            run::with_retry(*step, pool, settings, progress).await?
+impl Run<'_> {
+    /// Locks, reads and plans again (another migrator may have been here), and does it.
+    async fn up(self, action: Action, reader: Option<Connection>) -> Result<Report, Error> {
+        let lock = lock::acquire(self.pool, self.settings.patience, self.progress).await?;
+        let (state, mut reader) = read_state(self.url, reader).await?;
+        let plan = plan::up(&state, action.target, action.takeover(), self.pool.backend())?;
+        let mut report = Report::planned(self.url, &plan);
+        if plan.is_empty() {
+            return Ok(report);
+        }
+        preflight(reader.as_mut(), &plan, &state).await?;
+        report.outcome = Outcome::Applied;
+        let steps = steps(&plan.steps, Direction::Up);
+        if plan.fresh || self.pool.backend() == Backend::Sqlite {
+            self.prepare(&lock, &plan).await?;
+            report.migrations = self.all_in(&lock, &steps).await?;
         } else {
-            run::without_transaction(*step, pool, settings).await?
-        };
-        progress.event(Event::Finished { name, duration });
-        entries.push(Entry::done(name, duration));
+            if plan.record.is_some() {
+                let transaction = self.pool.orm().begin().await?;
+                self.prepare(&transaction, &plan).await?;
+                transaction.commit().await?;
+            }
+            report.migrations = self.one_by_one(&steps).await?;
+        }
+        lock.commit().await?;
+        if let (Some(_), Some(reader)) = (plan.record, reader.as_mut()) {
+            report.seed_accounts = adopt::seed_accounts(reader).await?;
+        }
+        report.to = report.migrations.last().map(|entry| entry.name.clone()).or(report.recorded.last().cloned());
+        Ok(report)
     }
-    Ok(entries)
+
+    /// The same, downwards.
+    async fn down(self, target: Target, reader: Option<Connection>) -> Result<Report, Error> {
+        let lock = lock::acquire(self.pool, self.settings.patience, self.progress).await?;
+        let (state, _reader) = read_state(self.url, reader).await?;
+        let steps = steps(&plan::down(&state, target, self.pool.backend())?, Direction::Down);
+        let mut report = Report::new(self.url, Outcome::RolledBack, state.newest().map(str::to_owned));
+        report.migrations = match self.pool.backend() {
+            Backend::Sqlite => self.all_in(&lock, &steps).await?,
+            Backend::Postgres => self.one_by_one(&steps).await?,
+        };
+        lock.commit().await?;
+        let undone = |applied: &&Applied| report.migrations.iter().any(|entry| entry.name == applied.version);
+        report.to = state.applied().iter().rfind(|applied| !undone(applied)).map(|applied| applied.version.clone());
+        Ok(report)
+    }
+
+    /// Makes the ledger and what is to be recorded in it.
+    async fn prepare(self, transaction: &DatabaseTransaction, plan: &Plan) -> Result<(), Error> {
+        let backend = self.pool.backend();
+        transaction.execute_unprepared(backend.create_ledger()).await?;
+        if let Some(recorded) = plan.record {
+            adopt::record(transaction, recorded, backend, self.settings).await?;
+        }
+        Ok(())
+    }
+
+    /// All steps in one transaction.
+    async fn all_in(self, transaction: &DatabaseTransaction, steps: &[Step]) -> Result<Vec<Entry>, Error> {
+        let backend = self.pool.backend();
+        let mut entries = Vec::new();
+        for (index, step) in steps.iter().enumerate() {
+            self.started(*step, index, steps.len());
+            entries.push(self.finished(*step, run::in_transaction(*step, transaction, backend, self.settings).await?));
+        }
+        if let (Backend::Sqlite, Some(last)) = (backend, steps.last()) {
+            check_foreign_keys(transaction, last.script(backend)?.file).await?;
+        }
+        Ok(entries)
+    }
+
+    /// Each step in a transaction of its own, or, where it says so, in none.
+    async fn one_by_one(self, steps: &[Step]) -> Result<Vec<Entry>, Error> {
+        let mut entries = Vec::new();
+        for (index, step) in steps.iter().enumerate() {
+            self.started(*step, index, steps.len());
+            let duration = if step.script(self.pool.backend())?.transactional {
+                run::with_retry(*step, self.pool, self.settings, self.progress).await?
+            } else {
+                run::without_transaction(*step, self.pool, self.settings).await?
+            };
+            entries.push(self.finished(*step, duration));
+        }
+        Ok(entries)
+    }
+
+    fn started(self, step: Step, index: usize, total: usize) {
+        self.progress.event(Event::Started { name: step.migration.name, position: index + 1, total });
+    }
+
+    fn finished(self, step: Step, duration: Duration) -> Entry {
+        self.progress.event(Event::Finished { name: step.migration.name, duration });
+        Entry::done(step.migration.name, duration)
+    }
+}
+
+fn steps(migrations: &[&'static Migration], direction: Direction) -> Vec<Step> {
+    migrations.iter().map(|migration| Step { migration, direction }).collect()
 }
 
 /// Foreign keys were off while SQLite's tables were rebuilt; this is what they would have refused.

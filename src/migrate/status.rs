@@ -8,7 +8,6 @@ use super::embedded;
 use super::error::Error;
 use super::ledger::{self, Applied, Origin, State};
 use super::plan;
-use super::session::{backend_of, may_be_created};
 use super::verify;
 use crate::db::{Backend, Connection, DatabaseUrl, Kind, Row};
 
@@ -100,17 +99,17 @@ impl Status {
 /// # Errors
 /// The database could not be reached or read.
 pub async fn status(url: &DatabaseUrl) -> Result<Status, Error> {
-    let backend = backend_of(url);
+    let backend = url.backend();
     let (state, rows) = match Connection::open(url).await {
         Ok(mut connection) => {
             let found = read(&mut connection).await?;
             connection.close().await;
             found
         }
-        Err(error) if error.kind() == Kind::NoSuchFile && may_be_created(url) => (State::Empty, Vec::new()),
+        Err(error) if error.kind() == Kind::NoSuchFile && url.may_be_created() => (State::Empty, Vec::new()),
         Err(error) => return Err(error.into()),
     };
-    let applied = if let State::Ledger(applied) = &state { applied.as_slice() } else { &[] };
+    let applied = state.applied();
     let drift = verify::drift(&Catalogue::from_rows(&rows), applied, backend);
     let migrations = lines(applied, backend);
     let pending = migrations.iter().filter(|line| line.state == "pending").count();

@@ -136,6 +136,24 @@ fn a_rebuilt_parent_table_keeps_its_children() {
 }
 
 #[test]
+fn rows_written_between_the_steps_are_kept() {
+    let database = Database::empty(Engine::Sqlite);
+    let program = Program::on(&database);
+    let insert = |name: &str| {
+        database.execute(&format!(
+            "INSERT INTO users (email, username, password_hash) VALUES ('{name}@example.com', '{name}', 'x')"
+        ));
+    };
+    program.run(&["migrate", "--to", "006"]).success();
+    insert("early");
+    program.run(&["migrate"]).success();
+    program.run(&["rollback", "--to", "006", "--yes"]).success();
+    insert("late");
+    program.run(&["migrate"]).success();
+    assert_eq!(database.query("SELECT username FROM users ORDER BY id"), ["early", "late"]);
+}
+
+#[test]
 fn orphans_are_found_before_the_run_is_committed() {
     let database = Database::empty(Engine::Sqlite);
     let program = Program::on(&database);

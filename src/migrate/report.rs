@@ -1,0 +1,95 @@
+//! What a run did, or would do: one struct for text, JSON, log and test.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::embedded;
+use super::plan::Plan;
+use crate::db::DatabaseUrl;
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// There was nothing to do.
+    Current,
+    /// What was to be done is done.
+    Applied,
+    /// What would be done is listed; nothing was.
+    Planned,
+    /// Migrations were undone.
+    RolledBack,
+}
+
+/// What a run did.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The database, without its password.
+    pub database: String,
+    /// Which engine.
+    pub backend: String,
+    /// The newest applied migration before.
+    pub from: Option<String>,
+    /// The newest applied migration after.
+    pub to: Option<String>,
+    /// Recorded as applied without running.
+    pub recorded: Vec<String>,
+    /// Run (or undone, or planned), in order.
+    pub migrations: Vec<Entry>,
+    /// Newer, compatible migrations that this program does not know.
+    pub unknown: Vec<String>,
+    /// After an adoption: accounts of the earlier manager's seed data.
+    pub seed_accounts: Vec<String>,
+}
+
+/// A migration in a [`Report`].
+#[derive(Debug, Clone, Serialize)]
+pub struct Entry {
+    /// `NNN_name`.
+    pub name: String,
+    /// How long it took; absent in a plan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<u64>,
+}
+
+impl Entry {
+    pub(super) fn done(name: &str, duration: Duration) -> Self {
+        Self { name: name.to_owned(), duration_ms: Some(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)) }
+    }
+
+    pub(super) fn planned(name: &str) -> Self {
+        Self { name: name.to_owned(), duration_ms: None }
+    }
+}
+
+impl Report {
+    pub(super) fn new(url: &DatabaseUrl, outcome: Outcome, from: Option<String>) -> Self {
+        Self {
+            outcome,
+            database: url.to_string(),
+            backend: url.backend().to_string(),
+            to: from.clone(),
+            from,
+            recorded: Vec::new(),
+            migrations: Vec::new(),
+            unknown: Vec::new(),
+            seed_accounts: Vec::new(),
+        }
+    }
+
+    /// What a plan would do.
+    pub(super) fn planned(url: &DatabaseUrl, plan: &Plan) -> Self {
+        let outcome = if plan.is_empty() { Outcome::Current } else { Outcome::Planned };
+        let mut report = Self::new(url, outcome, plan.from.clone());
+        report.unknown.clone_from(&plan.unknown);
+        report.migrations = plan.steps.iter().map(|migration| Entry::planned(migration.name)).collect();
+        if let Some(recorded) = plan.record {
+            let known = embedded::migrations().iter().filter(|migration| migration.number <= recorded.up_to.number);
+            report.recorded = known.map(|migration| migration.name.to_owned()).collect();
+        }
+        report
+    }
+}
