@@ -108,7 +108,7 @@ def table(title, times, base):
 
 def nothing_pending(cluster, work, rounds):
     candidates = {"bare: connect and one query": ([BARE, cluster.url("postgres")], {}),
-                  "psql -c 'SELECT 1'": (["psql", "-qX", cluster.url("postgres"), "-c", "SELECT 1"], {})}
+                  "psql -c 'SELECT 1'": ([f"{cluster.bin}/psql", "-qX", cluster.url("postgres"), "-c", "SELECT 1"], {})}
     for index, name in enumerate(commands(cluster, work, "postgres")):
         cluster.sql(f"CREATE DATABASE current{index}")
         candidates[name] = commands(cluster, work, f"current{index}")[name]
@@ -123,8 +123,10 @@ def nothing_pending(cluster, work, rounds):
 
 def fresh(cluster, work, rounds):
     times = {}
+    names = list(commands(cluster, work, "postgres"))
     for turn in range(rounds):
-        for index, name in enumerate(commands(cluster, work, "postgres")):
+        # each round in another order: what comes after a DROP DATABASE pays for its checkpoint
+        for index, name in enumerate(names[turn % len(names):] + names[:turn % len(names)]):
             database = f"fresh{turn}_{index}"
             cluster.sql(f"CREATE DATABASE {database}")
             command, environment = commands(cluster, work, database)[name]

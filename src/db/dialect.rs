@@ -28,7 +28,8 @@ impl Backend {
     }
 
     /// Every applied migration: `ledger`, version, applied at (Unix seconds), checksum, kind, duration in ms,
-    /// program version, compatible. Fails with an undefined table where there is no ledger.
+    /// program version, compatible (`t` or `f`). Fails with an undefined table where there is no ledger. One table and no
+    /// order, because on a new connection every catalogue entry that a query touches costs more than the query.
     pub(crate) fn read_ledger(self) -> &'static str {
         self.pick(include_str!("postgres/ledger.sql"), include_str!("sqlite/ledger.sql"))
     }

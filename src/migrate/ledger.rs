@@ -30,8 +30,8 @@ pub struct Applied {
     pub version: String,
     /// When.
     pub applied_at: Option<DateTime<Utc>>,
-    /// Checksum of what was applied; `None` if another tool wrote the ledger.
-    pub checksum: Option<String>,
+    /// Checksum of what was applied.
+    pub checksum: String,
     /// How it got there.
     pub origin: Option<Origin>,
     /// How long it took.
@@ -116,7 +116,9 @@ impl State {
 
     /// From rows of the ledger query; other rows are passed over.
     pub(crate) fn from_rows(rows: &[Row]) -> Self {
-        Self::Ledger(rows.iter().filter_map(Applied::from_row).collect())
+        let mut applied: Vec<Applied> = rows.iter().filter_map(Applied::from_row).collect();
+        applied.sort_by(|one, other| one.version.cmp(&other.version));
+        Self::Ledger(applied)
     }
 }
 
@@ -130,11 +132,11 @@ impl Applied {
         Some(Self {
             version: column(1)?.to_owned(),
             applied_at: seconds.and_then(|seconds| DateTime::from_timestamp(seconds, 0)),
-            checksum: column(3).map(str::to_owned),
+            checksum: column(3)?.to_owned(),
             origin: column(4).and_then(Origin::parse),
             duration_ms: column(5).and_then(|text| text.parse().ok()),
             app_version: column(6).map(str::to_owned),
-            compatible: column(7) == Some("true"),
+            compatible: column(7) == Some("t"),
         })
     }
 }

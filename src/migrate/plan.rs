@@ -134,9 +134,8 @@ pub(crate) fn check(applied: &[Applied], known: &[Migration], backend: Backend) 
     if unknown.iter().any(|applied| !applied.compatible) {
         return Err(Error::Newer { names: names(&unknown) });
     }
-    let is_changed = |applied: &&Applied| {
-        find(applied).zip(applied.checksum.as_deref()).is_some_and(|(known, sum)| known.checksum(backend) != sum)
-    };
+    let is_changed =
+        |applied: &&Applied| find(applied).is_some_and(|known| known.checksum(backend) != applied.checksum);
     let changed: Vec<&Applied> = applied.iter().filter(is_changed).collect();
     if changed.is_empty() { Ok(names(&unknown)) } else { Err(Error::Changed { names: names(&changed) }) }
 }

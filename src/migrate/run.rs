@@ -211,12 +211,11 @@ pub(crate) fn insert(
     now: DateTime<Utc>,
     duration: Duration,
 ) -> String {
-    let name = backend.literal(migration.name);
+    let (name, at) = (backend.literal(migration.name), now.timestamp());
     format!(
-        "INSERT INTO seaql_migrations (version, applied_at) VALUES ({name}, {}); \
-         INSERT INTO authsvc_migrations (version, checksum, kind, compatible, duration_ms, app_version) \
-         VALUES ({name}, {}, {}, {}, {}, {})",
-        now.timestamp(),
+        "INSERT INTO seaql_migrations (version, applied_at) VALUES ({name}, {at}); \
+         INSERT INTO authsvc_migrations (version, checksum, kind, compatible, applied_at, duration_ms, app_version) \
+         VALUES ({name}, {}, {}, {}, {at}, {}, {})",
         backend.literal(migration.checksum(backend)),
         backend.literal(origin.as_str()),
         migration.compatible,

@@ -75,8 +75,7 @@ pub async fn migrate(
     let pool = Pool::open(url, PoolUse::Migrate).await?;
     let run = Run { url, pool: &pool, settings, progress };
     let done = run.up(action, reader).await;
-    pool.close().await;
-    done
+    end(pool, done).await
 }
 
 /// Undoes applied migrations, newest first.
@@ -101,7 +100,15 @@ pub async fn rollback(
     let pool = Pool::open(url, PoolUse::Migrate).await?;
     let run = Run { url, pool: &pool, settings, progress };
     let done = run.down(target, reader).await;
-    pool.close().await;
+    end(pool, done).await
+}
+
+/// After a failure the open transaction is rolled back before this returns.
+async fn end(pool: Pool, done: Result<Report, Error>) -> Result<Report, Error> {
+    match done {
+        Ok(_) => pool.leave().await,
+        Err(_) => pool.close().await,
+    }
     done
 }
 

@@ -83,7 +83,7 @@ pub enum Checksum {
     Changed,
     /// This program does not have it.
     Unknown,
-    /// Nothing was applied, or another tool did not record it.
+    /// Nothing was applied.
     None,
 }
 
@@ -154,10 +154,9 @@ fn summary(state: &State, pending: usize, drift: &[Difference], backend: Backend
 fn lines(applied: &[Applied], backend: Backend) -> Vec<Line> {
     let find = |name: &str| applied.iter().find(|applied| applied.version == name);
     let known = embedded::migrations().iter().map(|migration| {
-        let checksum = |applied: &Applied| match applied.checksum.as_deref() {
-            None => Checksum::None,
-            Some(sum) if sum == migration.checksum(backend) => Checksum::Ok,
-            Some(_) => Checksum::Changed,
+        let checksum = |applied: &Applied| match applied.checksum == migration.checksum(backend) {
+            true => Checksum::Ok,
+            false => Checksum::Changed,
         };
         let applied = find(migration.name);
         Line::new(migration.name, applied, applied.map_or(Checksum::None, checksum))

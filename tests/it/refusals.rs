@@ -34,7 +34,7 @@ fn a_newer_database_whose_migrations_are_compatible_is_served() {
 fn newer(database: &Database, compatible: bool) {
     database.execute(&format!(
         "INSERT INTO seaql_migrations VALUES ('042_of_the_future', 1);
-         INSERT INTO authsvc_migrations VALUES ('042_of_the_future', 'x', 'applied', {compatible}, 1, '9.0')"
+         INSERT INTO authsvc_migrations VALUES ('042_of_the_future', 'x', 'applied', {compatible}, 1, 1, '9.0')"
     ));
 }
 

@@ -3,10 +3,11 @@ CREATE TABLE IF NOT EXISTS seaql_migrations (
     applied_at INTEGER NOT NULL
 );
 CREATE TABLE IF NOT EXISTS authsvc_migrations (
-    version TEXT NOT NULL PRIMARY KEY REFERENCES seaql_migrations (version) ON DELETE CASCADE,
+    version TEXT NOT NULL PRIMARY KEY,
     checksum TEXT NOT NULL,
     kind TEXT NOT NULL,
     compatible BOOLEAN NOT NULL,
+    applied_at INTEGER NOT NULL,
     duration_ms INTEGER NOT NULL,
     app_version TEXT NOT NULL
 );
