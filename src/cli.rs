@@ -1,7 +1,7 @@
 //! The command line: one file per subcommand, named as the command is.
 //!
-//! Commands call the domain and hand its report to [`output`], the only writer of stdout; [`error`] maps what went wrong
-//! to an exit code. To add a command: a file with `Arguments` and `run`, and one line each in [`Command`] and `dispatch`.
+//! Commands call the domain and hand its report to `output`, the only writer of stdout; `error` maps what went wrong
+//! to an exit code. To add a command: a file with `Arguments` and `run`, and one line each in `Command` and `dispatch`.
 
 mod completions;
 mod error;

@@ -1,11 +1,11 @@
 //! Schema history: what is embedded, what a database has, and how the one becomes the other.
 //!
-//! The migrations are SQL files, checked and compiled in by `build.rs` ([`embedded`]). SeaORM's `MigrationTrait` and
+//! The migrations are SQL files, checked and compiled in by `build.rs` (`embedded`). SeaORM's `MigrationTrait` and
 //! its ledger table `seaql_migrations` are used as they are; around them this module adds what an operated service
 //! needs: one migrator at a time, atomicity on both engines, checksums, drift, adoption, and refusals with a reason.
 //!
-//! Data flows one way: [`ledger`] reads a [`ledger::State`], [`plan`] (pure) makes a [`plan::Plan`] or a refusal of it,
-//! [`session`] locks, reads again and runs the plan, [`status`] and [`Report`] tell. Invariants: nothing is written
+//! Data flows one way: `ledger` reads a [`State`], `plan` (pure) makes a plan or a refusal of it,
+//! `session` locks, reads again and runs the plan, [`Status`] and [`Report`] tell. Invariants: nothing is written
 //! before the plan stands; a migration and its ledger row commit together (those marked `no-transaction` first run
 //! and are then recorded, and can be run again); when nothing is pending nothing is written and no right is needed.
 //!
