@@ -67,14 +67,13 @@ impl Connection {
         }
     }
 
-    /// Says good-bye to the server.
-    pub async fn close(self) {
-        let closed = match self {
-            Self::Postgres(connection) => connection.close().await,
-            Self::Sqlite(connection) => connection.close().await,
-        };
-        if let Err(error) = closed {
-            tracing::debug!(%error, "closing the connection failed");
+    /// Hangs up on PostgreSQL, whose farewell would only take time; closes SQLite, so that the last one to leave writes the
+    /// log back.
+    pub async fn leave(self) {
+        if let Self::Sqlite(connection) = self
+            && let Err(error) = connection.close().await
+        {
+            tracing::debug!(%error, "closing the file failed");
         }
     }
 }

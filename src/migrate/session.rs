@@ -70,6 +70,7 @@ pub async fn migrate(
     let plan = plan::up(&state, action.target, action.takeover(), url.backend())?;
     if plan.is_empty() || action.dry_run {
         preflight(reader.as_mut(), &plan, &state).await?;
+        leave(reader).await;
         return Ok(Report::planned(url, &plan));
     }
     let pool = Pool::open(url, PoolUse::Migrate).await?;
@@ -92,6 +93,7 @@ pub async fn rollback(
     let (state, reader) = read_state(url, None).await?;
     let steps = plan::down(&state, target, url.backend())?;
     if steps.is_empty() || dry_run {
+        leave(reader).await;
         let outcome = if steps.is_empty() { Outcome::Current } else { Outcome::Planned };
         let mut report = Report::new(url, outcome, state.newest().map(str::to_owned));
         report.migrations = steps.iter().map(|migration| Entry::planned(migration.name)).collect();
@@ -110,6 +112,12 @@ async fn end(pool: Pool, done: Result<Report, Error>) -> Result<Report, Error> {
         Err(_) => pool.close().await,
     }
     done
+}
+
+async fn leave(reader: Option<Connection>) {
+    if let Some(reader) = reader {
+        reader.leave().await;
+    }
 }
 
 /// Reads the state, on a connection that is there already or a new one. A SQLite file that may be created and is not
@@ -163,6 +171,7 @@ impl Run<'_> {
         let plan = plan::up(&state, action.target, action.takeover(), self.pool.backend())?;
         let mut report = Report::planned(self.url, &plan);
         if plan.is_empty() {
+            leave(reader).await;
             return Ok(report);
         }
         preflight(reader.as_mut(), &plan, &state).await?;
@@ -183,6 +192,7 @@ impl Run<'_> {
         if let (Some(_), Some(reader)) = (plan.record, reader.as_mut()) {
             report.seed_accounts = adopt::seed_accounts(reader).await?;
         }
+        leave(reader).await;
         report.to = report.migrations.last().map(|entry| entry.name.clone()).or(report.recorded.last().cloned());
         Ok(report)
     }
@@ -190,7 +200,7 @@ impl Run<'_> {
     /// The same, downwards.
     async fn down(self, target: Target, reader: Option<Connection>) -> Result<Report, Error> {
         let lock = lock::acquire(self.pool, self.settings.patience, self.progress).await?;
-        let (state, _reader) = read_state(self.url, reader).await?;
+        let (state, reader) = read_state(self.url, reader).await?;
         let steps = steps(&plan::down(&state, target, self.pool.backend())?, Direction::Down);
         let mut report = Report::new(self.url, Outcome::RolledBack, state.newest().map(str::to_owned));
         report.migrations = match self.pool.backend() {
@@ -198,6 +208,7 @@ impl Run<'_> {
             Backend::Postgres => self.one_by_one(&steps).await?,
         };
         lock.commit().await?;
+        leave(reader).await;
         let undone = |applied: &&Applied| report.migrations.iter().any(|entry| entry.name == applied.version);
         report.to = state.applied().iter().rfind(|applied| !undone(applied)).map(|applied| applied.version.clone());
         Ok(report)

@@ -103,7 +103,7 @@ pub async fn status(url: &DatabaseUrl) -> Result<Status, Error> {
     let (state, rows) = match Connection::open(url).await {
         Ok(mut connection) => {
             let found = read(&mut connection).await?;
-            connection.close().await;
+            connection.leave().await;
             found
         }
         Err(error) if error.kind() == Kind::NoSuchFile && url.may_be_created() => (State::Empty, Vec::new()),

@@ -50,6 +50,17 @@ fn a_new_file_is_readable_by_its_owner_only() {
 }
 
 #[test]
+fn nothing_is_left_beside_the_file() {
+    let database = Database::empty(Engine::Sqlite);
+    let program = Program::on(&database).env("AUTHSVC_ENV", "test");
+    for command in [&["migrate"][..], &["migrate"], &["status"], &["seed"], &["rollback", "--yes"], &["migrate"]] {
+        program.run(command).success();
+        let files = std::fs::read_dir(database.directory.as_ref().unwrap().path()).unwrap().count();
+        assert_eq!(files, 1, "a log was left by {command:?}");
+    }
+}
+
+#[test]
 fn a_read_only_file_can_be_looked_at_and_served_when_current() {
     let database = Database::migrated(Engine::Sqlite);
     mode(database.directory.as_ref().unwrap().path(), 0o755);
