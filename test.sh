@@ -12,6 +12,7 @@ compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || packages+=(postgresq
 have pgbouncer || packages+=(pgbouncer)
 have setpriv || packages+=(util-linux)
 have script || packages+=(bsdutils)
+have openssl || packages+=(openssl)
 have cc || packages+=(gcc libc6-dev)
 if [ ${#packages[@]} -gt 0 ]; then
     say "installing ${packages[*]}"

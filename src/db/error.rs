@@ -141,6 +141,8 @@ impl From<DbErr> for Error {
 fn from_io(error: &io::Error) -> Error {
     let kind = match error.kind() {
         io::ErrorKind::PermissionDenied => Kind::PermissionDenied,
+        // what rustls says of certificates comes as this
+        io::ErrorKind::InvalidData => Kind::Tls,
         _ => Kind::Unreachable,
     };
     Error::new(kind, format!("no connection: {error}"))

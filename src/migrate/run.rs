@@ -91,7 +91,9 @@ pub(crate) async fn with_retry(
             }
             Err(error) => error,
         };
-        transaction.rollback().await?;
+        if let Err(rollback) = transaction.rollback().await {
+            tracing::debug!(%rollback, "rolling back failed: the server has done it, or has to");
+        }
         if !is_lock_timeout(&error) {
             return Err(error);
         }

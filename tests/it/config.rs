@@ -232,6 +232,49 @@ fn p10_a_running_process_shows_no_secret() {
     assert!(outcome.stderr.contains(":****@"), "the log names its database: {}", outcome.stderr);
 }
 
+/// A certificate for `localhost`, signed by an authority of its own, as the server may read it.
+fn certificates() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let script = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -keyout ca.key -out ca.crt -subj /CN=ca &&
+        openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout server.key -out server.csr -subj /CN=localhost &&
+        echo subjectAltName=DNS:localhost > names &&
+        openssl x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -out server.crt -extfile names &&
+        chmod 600 server.key && if [ $(id -u) = 0 ]; then chmod 755 . && chown postgres server.*; fi";
+    let output = std::process::Command::new("sh").args(["-ec", script]).current_dir(folder.path()).output().unwrap();
+    assert!(output.status.success(), "openssl: {}", String::from_utf8_lossy(&output.stderr));
+    folder
+}
+
+#[test]
+fn tls_is_checked_as_sslmode_says_and_its_failures_are_not_waited_for() {
+    let files = certificates();
+    let file = |name: &str| files.path().join(name).display().to_string();
+    let (certificate, key) =
+        (format!("ssl_cert_file={}", file("server.crt")), format!("ssl_key_file={}", file("server.key")));
+    let cluster = Cluster::start(&["ssl=on", &certificate, &key]);
+    let database = Database::on(&cluster, None);
+    let program = |host: &str, query: &str| {
+        let url = format!("{}?{query}", database.url.replace("127.0.0.1", host)).replace("CA", &file("ca.crt"));
+        Program::new()
+            .env("DATABASE_URL", &url)
+            .env("AUTHSVC_LISTEN", "127.0.0.1:0")
+            .env("AUTHSVC_ADMIN_LISTEN", "127.0.0.1:0")
+    };
+    program("127.0.0.1", "sslmode=require").run(&["migrate"]).success();
+    program("127.0.0.1", "sslmode=verify-ca&sslrootcert=CA").run(&["status"]).success();
+    program("localhost", "sslmode=verify-full&sslrootcert=CA").run(&["status"]).success();
+    for (host, query, expected) in [
+        ("localhost", "sslmode=verify-full", "UnknownIssuer"),
+        ("127.0.0.1", "sslmode=verify-full&sslrootcert=CA", "not valid for name"),
+        ("localhost", "sslmode=verify-ca&sslrootcert=/nowhere", "/nowhere"),
+    ] {
+        for command in ["status", "serve"] {
+            let error = program(host, query).run(&[command]).code(1).error();
+            assert!(error.contains(expected) && error.contains("sslrootcert"), "{error}");
+        }
+    }
+}
+
 #[test]
 fn the_urls_of_the_issue() {
     let database = Database::empty(Engine::Postgres);
