@@ -3,8 +3,10 @@
 //! Commands call the domain and hand its report to `output`, the only writer of stdout; `error` maps what went wrong
 //! to an exit code. To add a command: a file with `Arguments` and `run`, and one line each in `Command` and `dispatch`.
 
+mod backup;
 mod completions;
 mod error;
+mod list_backups;
 mod migrate;
 mod output;
 mod planned;
@@ -13,6 +15,7 @@ mod rollback;
 mod seed;
 mod serve;
 mod status;
+mod verify_backup;
 
 use std::process::ExitCode;
 
@@ -68,6 +71,12 @@ enum Command {
     Status(status::Arguments),
     /// Undo applied migrations, newest first
     Rollback(rollback::Arguments),
+    /// Make one consistent, validated backup
+    Backup(backup::Arguments),
+    /// List the backups of BACKUP_DIR, newest first
+    ListBackups(list_backups::Arguments),
+    /// Compare a backup with its metadata
+    VerifyBackup(verify_backup::Arguments),
     /// Put development data into the database; refused in staging and production
     Seed(seed::Arguments),
     /// Print a completion script for a shell
@@ -110,6 +119,9 @@ async fn dispatch(command: Command, config: &Config, output: Output) -> Result<u
         Command::Migrate(arguments) => migrate::run(&arguments, config, output).await,
         Command::Status(arguments) => status::run(&arguments, config, output).await,
         Command::Rollback(arguments) => rollback::run(&arguments, config, output).await,
+        Command::Backup(arguments) => backup::run(&arguments, config, output).await,
+        Command::ListBackups(arguments) => list_backups::run(&arguments, config, output),
+        Command::VerifyBackup(arguments) => verify_backup::run(&arguments, config, output),
         Command::Seed(arguments) => seed::run(&arguments, config, output).await,
         Command::Completions(arguments) => completions::run(&arguments, output),
         Command::Planned(command) => Err(planned::error(&command)),

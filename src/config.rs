@@ -7,6 +7,7 @@ mod environment;
 mod variables;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -39,6 +40,8 @@ pub struct Config {
     pub lock_timeout: Duration,
     /// `AUTHSVC_SHUTDOWN_TIMEOUT`: how long running requests may take after SIGTERM.
     pub shutdown_timeout: Duration,
+    /// `BACKUP_DIR`: where backups are.
+    pub backup_dir: PathBuf,
     /// `AUTHSVC_LOG`: a filter as `RUST_LOG` takes it.
     pub log_filter: Option<String>,
     /// `AUTHSVC_LOG_FORMAT`: `text` or `json`.
@@ -116,6 +119,7 @@ impl Config {
             lock_wait: duration(variables, "AUTHSVC_LOCK_WAIT", "60s")?,
             lock_timeout: duration(variables, "AUTHSVC_LOCK_TIMEOUT", "2s")?,
             shutdown_timeout: duration(variables, "AUTHSVC_SHUTDOWN_TIMEOUT", "20s")?,
+            backup_dir: PathBuf::from(variables.get("BACKUP_DIR").unwrap_or("backups")),
             log_filter: variables.get("AUTHSVC_LOG").map(str::to_owned),
             log_json: log_json(variables)?,
             no_color: variables.get("NO_COLOR").is_some(),

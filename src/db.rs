@@ -8,10 +8,12 @@ mod connection;
 mod dialect;
 mod error;
 mod pool;
+mod snapshot;
 mod url;
 
 pub use connection::{Connection, Row};
 pub use dialect::Backend;
 pub use error::{Error, Kind};
 pub use pool::{Pool, PoolUse};
+pub use snapshot::{RowStream, Snapshot};
 pub use url::{DatabaseUrl, Defaults, InvalidUrl, PostgresTarget, SqliteMode, SqliteTarget, SslMode, Target};

@@ -3,6 +3,7 @@
 //! Imports point one way: `cli` → `http` / `seed` → `migrate` → `db` → `entity`; `config` reads the environment,
 //! `clock`, `shutdown` and `telemetry` are leaves. `tests/it/tidy.rs` holds this. The map is `docs/ARCHITECTURE.md`.
 
+pub mod backup;
 pub mod cli;
 pub mod clock;
 pub mod config;

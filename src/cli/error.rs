@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::migrate::Kind;
-use crate::{config, db, migrate, seed};
+use crate::{backup, config, db, migrate, seed};
 
 /// A command's failure.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +16,10 @@ pub(super) enum Error {
     Seed { subject: String, source: Box<seed::Error> },
     #[error("{subject}: {source}")]
     Database { subject: String, source: db::Error },
+    #[error("{subject}: {source}")]
+    Backup { subject: String, source: Box<backup::Error> },
+    #[error("{signal}: stopped, nothing was left")]
+    Interrupted { signal: &'static str },
     #[error("{message}")]
     Usage { message: String, hint: String },
     #[error("`authsvc {command}` is not part of this version")]
@@ -35,15 +39,26 @@ impl Error {
         move |source| Self::Migrate { subject: subject.clone(), source: Box::new(source) }
     }
 
+    /// The same for a backup.
+    pub(super) fn backing_up(config: &config::Config) -> impl Fn(backup::Error) -> Self {
+        let subject = config.database_url.to_string();
+        move |source| Self::Backup { subject: subject.clone(), source: Box::new(source) }
+    }
+
     pub(super) fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_) | Self::Usage { .. } => 2,
             Self::Migrate { source, .. } => exit_code(source.kind()),
+            Self::Backup { source, .. } => match source.as_ref() {
+                backup::Error::Schema(source) => exit_code(source.kind()),
+                backup::Error::Database(source) if source.kind() == db::Kind::Locked => 6,
+                _ => 1,
+            },
             Self::Seed { source, .. } => match source.as_ref() {
                 seed::Error::Migrate(source) => exit_code(source.kind()),
                 _ => 1,
             },
-            Self::Database { .. } | Self::Planned { .. } | Self::Io(_) => 1,
+            Self::Database { .. } | Self::Planned { .. } | Self::Interrupted { .. } | Self::Io(_) => 1,
         }
     }
 
@@ -51,6 +66,7 @@ impl Error {
         match self {
             Self::Config(error) => Some(error.hint().to_owned()),
             Self::Migrate { source, .. } => source.hint(),
+            Self::Backup { source, .. } => source.hint(),
             Self::Seed { source, .. } => match source.as_ref() {
                 seed::Error::Migrate(source) => source.hint(),
                 seed::Error::Database(source) => source.hint().map(str::to_owned),
@@ -59,7 +75,7 @@ impl Error {
             Self::Database { source, .. } => source.hint().map(str::to_owned),
             Self::Usage { hint, .. } => Some(hint.clone()),
             Self::Planned { .. } => Some("see CHANGELOG.md for what this version has".to_owned()),
-            Self::Io(_) => None,
+            Self::Interrupted { .. } | Self::Io(_) => None,
         }
     }
 }

@@ -30,6 +30,10 @@ impl Output {
         Self { colours: self.colours && colours, ..self }
     }
 
+    pub(super) fn is_json(self) -> bool {
+        self.json
+    }
+
     pub(super) fn stdout_colours(self) -> bool {
         self.colours && io::stdout().is_terminal()
     }

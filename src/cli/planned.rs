@@ -7,12 +7,6 @@ use super::error::Error;
 #[derive(Subcommand)]
 pub(super) enum Command {
     #[command(hide = true)]
-    Backup(Ignored),
-    #[command(hide = true)]
-    ListBackups(Ignored),
-    #[command(hide = true)]
-    VerifyBackup(Ignored),
-    #[command(hide = true)]
     Restore(Ignored),
     #[command(hide = true)]
     Health(Ignored),
@@ -30,9 +24,6 @@ pub(super) struct Ignored {
 
 pub(super) fn error(command: &Command) -> Error {
     let command = match command {
-        Command::Backup(_) => "backup",
-        Command::ListBackups(_) => "list-backups",
-        Command::VerifyBackup(_) => "verify-backup",
         Command::Restore(_) => "restore",
         Command::Health(_) => "health",
         Command::DetailedHealth(_) => "detailed-health",

@@ -67,6 +67,16 @@ impl Connection {
         }
     }
 
+    /// Runs statements made of names that the program knows.
+    pub(super) async fn execute(&mut self, sql: String) -> Result<(), Error> {
+        let sql = sqlx::raw_sql(sqlx::AssertSqlSafe(sql));
+        match self {
+            Self::Postgres(connection) => sql.execute(connection).await.map(|_| ())?,
+            Self::Sqlite(connection) => sql.execute(connection).await.map(|_| ())?,
+        }
+        Ok(())
+    }
+
     /// Hangs up on PostgreSQL, whose farewell would only take time; closes SQLite, so that the last one to leave writes the
     /// log back.
     pub async fn leave(self) {

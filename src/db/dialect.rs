@@ -57,6 +57,43 @@ impl Backend {
         "SELECT filename FROM migration_records ORDER BY filename;"
     }
 
+    /// The server's version.
+    pub(crate) fn read_version(self) -> &'static str {
+        self.pick("SELECT version();", "SELECT 'SQLite ' || sqlite_version();")
+    }
+
+    /// Every sequence that belongs to a table: name, table, value, whether that was given out (`t` or `f`), and whether
+    /// it can be read.
+    pub(crate) fn read_sequences(self) -> &'static str {
+        self.pick(
+            include_str!("postgres/sequences.sql"),
+            "SELECT name, name, CAST(seq AS TEXT), 't', 't' FROM sqlite_sequence ORDER BY name;",
+        )
+    }
+
+    /// Reads every row of a table as one line, in the form that a backup holds: of COPY's text format, or `(…)` with
+    /// literals. A line feed in a SQLite text becomes `'||char(10)||'`, because it would end the line.
+    pub(crate) fn export(self, table: &str, columns: &[String]) -> String {
+        let literal = |column: &String| format!("replace(quote({column}), char(10), '''||char(10)||''')");
+        let literals: Vec<String> = columns.iter().map(literal).collect();
+        self.pick(
+            format!("COPY {table} ({}) TO STDOUT", columns.join(", ")),
+            format!("SELECT '(' || {} || ')' FROM {table}", literals.join(" || ',' || ")),
+        )
+    }
+
+    /// Makes a sequence go on from a value; `used`: the value was given out already.
+    pub(crate) fn set_sequence(self, name: &str, value: &str, used: bool) -> String {
+        let name = self.literal(name);
+        self.pick(
+            format!("SELECT setval({name}, {value}, {used});\n"),
+            format!(
+                "DELETE FROM sqlite_sequence WHERE name = {name};\n\
+                 INSERT INTO sqlite_sequence (name, seq) VALUES ({name}, {value});\n"
+            ),
+        )
+    }
+
     /// The two ledger tables.
     pub(crate) fn create_ledger(self) -> &'static str {
         self.pick(include_str!("postgres/create_ledger.sql"), include_str!("sqlite/create_ledger.sql"))

@@ -108,6 +108,12 @@ impl Catalogue {
         Self(text.lines().filter(|text| !text.is_empty()).filter_map(line).collect())
     }
 
+    /// The keys of one kind of object, without the kind: `users` of `table users`.
+    pub(crate) fn names_of(&self, kind: &str) -> Vec<&str> {
+        let prefix = format!("{kind} ");
+        self.0.keys().filter_map(|key| key.strip_prefix(&prefix)).collect()
+    }
+
     /// How this live schema differs from the one the migrations make, in every fact. Tables that no migration makes
     /// belong to somebody else and are left out with all that is on them. Where the database was taken over, the details
     /// of what no migration has touched since are its own.

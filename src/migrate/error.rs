@@ -141,6 +141,7 @@ impl Error {
             Self::Newer { .. } => Kind::Newer,
             Self::Changed { .. } => Kind::Changed,
             Self::LockTimeout { .. } => Kind::Lock,
+            Self::Database(error) if error.kind() == db::Kind::Locked => Kind::Lock,
             Self::NoSuchMigration { .. } | Self::WrongDirection { .. } => Kind::Usage,
             _ => Kind::Failed,
         }

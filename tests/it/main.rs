@@ -6,6 +6,7 @@
 mod support;
 
 mod adoption;
+mod backup;
 mod build_checks;
 mod catalogue;
 mod cli;
@@ -18,3 +19,4 @@ mod seed;
 mod serve;
 mod sqlite_faults;
 mod tidy;
+mod verify_backup;

@@ -1,3 +1,5 @@
+-- looking at an object waits for who is changing it
+SET LOCAL lock_timeout = '5s';
 WITH schema AS (
     SELECT n.oid FROM pg_namespace n WHERE n.nspname = current_schema()
 ), relations AS (

@@ -1,0 +1,199 @@
+//! Makes a backup.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+use futures_util::StreamExt;
+
+use super::error::Error;
+use super::file::{self, Unfinished};
+use super::format::{self, BLOCK, FORMAT, Header, Sequence};
+use super::metadata::{self, Metadata};
+use super::verify;
+use super::writer::{Part, Writer, Written};
+use crate::clock::Stopwatch;
+use crate::db::{Backend, Connection, DatabaseUrl, Snapshot};
+use crate::migrate::{self, Schema};
+
+/// Where the backup goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A new file, named by its time, in this directory.
+    Directory(PathBuf),
+    /// This file, which must not be there yet.
+    File(PathBuf),
+    /// Standard output: nothing is validated, and no metadata is written.
+    Stdout,
+}
+
+/// What kind of backup.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Where to.
+    pub target: Target,
+    /// Whether it is gzip.
+    pub compressed: bool,
+    /// Whether it is read back from disk and compared.
+    pub validated: bool,
+    /// Recorded in it.
+    pub app_version: String,
+    /// Recorded in it.
+    pub environment: String,
+}
+
+/// Makes a backup of a database: its metadata.
+///
+/// # Errors
+/// Every reason of [`Error`]; no file is left then.
+pub async fn create(url: &DatabaseUrl, request: &Request, now: DateTime<Utc>) -> Result<Metadata, Error> {
+    let watch = Stopwatch::start();
+    let path = match &request.target {
+        Target::Stdout => None,
+        Target::File(path) => Some(path.clone()),
+        Target::Directory(directory) => {
+            file::directory(directory)?;
+            file::sweep(directory);
+            Some(directory.join(file::name(now, request.compressed)))
+        }
+    };
+    let unfinished = path.as_deref().map(|path| Unfinished::begin(path).map_err(Error::file(path))).transpose()?;
+    let sink: Box<dyn Write + Send> = match &unfinished {
+        Some(unfinished) => Box::new(unfinished.handle()?),
+        None => Box::new(io::stdout()),
+    };
+    let (written, header, not_included) = stream(url, request, now, sink).await?;
+    let mut metadata = Metadata {
+        format: FORMAT,
+        filename: String::new(),
+        created_at: now,
+        duration_ms: 0,
+        size: written.size,
+        uncompressed_size: written.uncompressed_size,
+        compressed: request.compressed,
+        validated: false,
+        verified_at: None,
+        sha256: written.sha256,
+        database_url: url.to_string(),
+        version: header.version,
+        backend: header.backend,
+        migration: header.migration,
+        tables: written.tables,
+        not_included,
+        app_version: header.app_version,
+        environment: request.environment.clone(),
+    };
+    if let (Some(unfinished), Some(path)) = (unfinished, path) {
+        unfinished.flush_to_disk().map_err(Error::file(&path))?;
+        if request.validated {
+            let reasons = verify::differences(unfinished.path(), &metadata);
+            metadata.validated = if reasons.is_empty() { true } else { return Err(Error::NotValid { reasons }) };
+        }
+        metadata.duration_ms = watch.milliseconds();
+        place(unfinished, &path, &request.target, &mut metadata)?;
+    }
+    Ok(metadata)
+}
+
+/// Gives the file its name, the next free one if another backup of the same second has it, and writes the metadata.
+fn place(unfinished: Unfinished, path: &Path, target: &Target, metadata: &mut Metadata) -> Result<(), Error> {
+    let mut path = path.to_owned();
+    let mut second = metadata.created_at;
+    if let Target::Directory(directory) = target {
+        while path.exists() {
+            second += chrono::Duration::seconds(1);
+            path = directory.join(file::name(second, metadata.compressed));
+        }
+    }
+    metadata.filename = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    unfinished.finish(&path).map_err(Error::file(&path))?;
+    metadata::write(&path, metadata)
+}
+
+/// Reads everything from one snapshot into the sink.
+async fn stream(
+    url: &DatabaseUrl,
+    request: &Request,
+    now: DateTime<Utc>,
+    sink: Box<dyn Write + Send>,
+) -> Result<(Written, Header, Vec<String>), Error> {
+    let backend = url.backend();
+    let mut connection = Connection::open(url).await?;
+    let schema = migrate::schema_of(&mut connection).await?;
+    let names: Vec<&str> = schema.tables.iter().map(|table| table.name.as_str()).collect();
+    let mut snapshot = Snapshot::begin(connection, &names).await?;
+    let header = Header {
+        format: FORMAT,
+        backend: backend.to_string(),
+        created_at: now,
+        migration: schema.migration.clone(),
+        version: version(&mut snapshot, backend).await?,
+        app_version: request.app_version.clone(),
+    };
+    if !schema.is_that_of(&snapshot.query(backend.read_ledger()).await?) {
+        return Err(Error::SchemaChanged);
+    }
+    let writer = Writer::start(sink, request.compressed, backend, names.into_iter().map(str::to_owned).collect());
+    let sent = send_all(&mut snapshot, &writer, &schema, &header, backend).await;
+    let written = writer.finish();
+    sent?;
+    snapshot.end().await;
+    let written = written?.ok_or_else(|| io::Error::other("the writer stopped before the end"))?;
+    Ok((written, header, schema.not_included))
+}
+
+async fn send_all(
+    snapshot: &mut Snapshot,
+    writer: &Writer,
+    schema: &Schema,
+    header: &Header,
+    backend: Backend,
+) -> Result<(), Error> {
+    let header = serde_json::to_string(header).map_err(io::Error::from)?;
+    let mut listening = writer.send(Part::Text(format::prelude(&header, schema, backend))).await;
+    for (index, table) in schema.tables.iter().enumerate() {
+        let named = |source| Error::Table { table: table.name.clone(), source };
+        let mut rows = snapshot.rows(backend.export(&table.name, &table.columns)).await.map_err(named)?;
+        let mut lines = Vec::with_capacity(BLOCK + BLOCK / 8);
+        while let (true, Some(chunk)) = (listening, rows.next().await) {
+            lines.extend_from_slice(&chunk.map_err(named)?);
+            lines.push(b'\n');
+            if lines.len() >= BLOCK {
+                let full = std::mem::replace(&mut lines, Vec::with_capacity(BLOCK + BLOCK / 8));
+                listening =
+                    writer.send(Part::Rows { table: index, open: format::open(table, backend), lines: full }).await;
+            }
+        }
+        if !lines.is_empty() {
+            listening = writer.send(Part::Rows { table: index, open: format::open(table, backend), lines }).await;
+        }
+    }
+    let sequences = sequences(snapshot, schema, backend).await?;
+    // when nobody listens, the writer has failed and says why when it is asked to finish
+    let _ = writer.send(Part::Text(format::epilogue(schema, &sequences, backend))).await;
+    let _ = writer.send(Part::End).await;
+    Ok(())
+}
+
+async fn version(snapshot: &mut Snapshot, backend: Backend) -> Result<String, Error> {
+    let rows = snapshot.query(backend.read_version()).await?;
+    Ok(rows.into_iter().flatten().flatten().next().unwrap_or_default())
+}
+
+/// The values that the sequences of these tables go on from.
+async fn sequences(snapshot: &mut Snapshot, schema: &Schema, backend: Backend) -> Result<Vec<Sequence>, Error> {
+    let mut sequences = Vec::new();
+    for row in snapshot.query(backend.read_sequences()).await? {
+        let mut columns = row.into_iter().map(Option::unwrap_or_default);
+        let mut next = || columns.next().unwrap_or_default();
+        let (name, table, value, used, readable) = (next(), next(), next(), next(), next());
+        if !schema.tables.iter().any(|known| known.name == table) {
+            continue;
+        }
+        if readable != "t" {
+            return Err(Error::Sequence { sequence: name });
+        }
+        sequences.push(Sequence { name, value, used: used == "t" });
+    }
+    Ok(sequences)
+}

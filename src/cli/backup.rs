@@ -1,0 +1,83 @@
+//! `authsvc backup`
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use bytesize::ByteSize;
+
+use super::error::Error;
+use super::output::{Output, Piped};
+use crate::backup::{self, Metadata, Request, Target};
+use crate::config::Config;
+use crate::{clock, shutdown};
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+The file is plain SQL of schema and rows, from one snapshot. It restores without this program:
+  gunzip -c FILE | psql -X -v ON_ERROR_STOP=1 -d EMPTY_DATABASE
+  gunzip -c FILE | sqlite3 -bail NEW.db
+
+Examples:
+  authsvc backup                           BACKUP_DIR/backup_YYYYMMDD_HHMMSS.sql.gz, and its .meta
+  authsvc backup --output /mnt/today.sql.gz
+  authsvc backup --output - | age -r KEY > backup.sql.gz.age")]
+pub(super) struct Arguments {
+    /// Write plain SQL
+    #[arg(long)]
+    no_compress: bool,
+    /// Do not read the file back
+    #[arg(long)]
+    no_validate: bool,
+    /// Write this file instead, which must not be there; `-` is stdout
+    #[arg(long, value_name = "PATH")]
+    output: Option<PathBuf>,
+}
+
+pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) -> Result<u8, Error> {
+    let target = match &arguments.output {
+        None => Target::Directory(config.backup_dir.clone()),
+        Some(path) if path.as_os_str() == "-" => Target::Stdout,
+        Some(path) if path.exists() => {
+            return Err(Error::usage(format!("{} is there already", path.display()), "name a file that is not there"));
+        }
+        Some(path) => Target::File(path.clone()),
+    };
+    if target == Target::Stdout && output.is_json() {
+        return Err(Error::usage("stdout cannot be both the backup and a JSON document", "leave --json away"));
+    }
+    let request = Request {
+        target: target.clone(),
+        compressed: !arguments.no_compress,
+        validated: !arguments.no_validate,
+        app_version: super::app_version(),
+        environment: config.environment.to_string(),
+    };
+    let metadata = tokio::select! {
+        made = backup::create(&config.database_url, &request, clock::now()) => made.map_err(Error::backing_up(config))?,
+        signal = shutdown::requested() => return Err(Error::Interrupted { signal: signal? }),
+    };
+    for name in &metadata.not_included {
+        tracing::warn!("not in the backup, because no migration makes it: {name}");
+    }
+    if target != Target::Stdout {
+        output.answer(&metadata, Piped::Text, || text(&metadata))?;
+    }
+    Ok(0)
+}
+
+fn text(metadata: &Metadata) -> String {
+    let mut text = String::new();
+    for table in &metadata.tables {
+        let _ = writeln!(text, "{:<24} {:>10} rows", table.name, table.rows);
+    }
+    let validated = if metadata.validated { "read back and compared" } else { "not validated" };
+    let _ = writeln!(
+        text,
+        "{}: {}, {} of SQL, in {} ms, {validated}",
+        metadata.filename,
+        ByteSize(metadata.size).display().iec_short(),
+        ByteSize(metadata.uncompressed_size).display().iec_short(),
+        metadata.duration_ms
+    );
+    text
+}

@@ -1,0 +1,61 @@
+//! `authsvc list-backups`
+
+use bytesize::ByteSize;
+use comfy_table::{Cell, CellAlignment, Table, presets};
+
+use super::error::Error;
+use super::output::{Output, Piped};
+use crate::backup::{self, Entry, State};
+use crate::config::Config;
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Newest first, from the metadata beside each file. The files are not read: `authsvc verify-backup FILE` does that.
+JSON where stdout is no terminal.")]
+pub(super) struct Arguments {}
+
+pub(super) fn run(_: &Arguments, config: &Config, output: Output) -> Result<u8, Error> {
+    let entries = backup::list(&config.backup_dir).map_err(Error::backing_up(config))?;
+    output.answer(&entries, Piped::Json, || text(&entries, config))?;
+    Ok(0)
+}
+
+fn text(entries: &[Entry], config: &Config) -> String {
+    if entries.is_empty() {
+        return format!("no backups in {}\n", config.backup_dir.display());
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header([
+        "name",
+        "created (UTC)",
+        "size",
+        "rows",
+        "validated",
+        "migration",
+        "database",
+    ]);
+    for entry in entries {
+        table.add_row(row(entry));
+    }
+    format!("{table}\n")
+}
+
+fn row(entry: &Entry) -> Vec<Cell> {
+    let or_dash = |text: Option<String>| Cell::new(text.unwrap_or_else(|| "-".to_owned()));
+    let validated = match &entry.state {
+        State::Ok if entry.validated => "yes".to_owned(),
+        State::Ok => "no".to_owned(),
+        State::NoMetadata => "NO METADATA".to_owned(),
+        State::WrongMetadata(reason) => format!("WRONG METADATA: {reason}"),
+    };
+    let version = entry.version.as_deref().map(|version| version.split(" (").next().unwrap_or_default().to_owned());
+    vec![
+        Cell::new(&entry.name),
+        or_dash(entry.created_at.map(|time| time.format("%Y-%m-%d %H:%M:%S").to_string())),
+        Cell::new(ByteSize(entry.size).display().iec_short()).set_alignment(CellAlignment::Right),
+        or_dash(entry.rows.map(|rows| rows.to_string())).set_alignment(CellAlignment::Right),
+        Cell::new(validated),
+        or_dash(entry.migration.clone()),
+        or_dash(version),
+    ]
+}

@@ -1,0 +1,124 @@
+//! The schema that a database has, as SQL that makes it anew and as tables with their columns: what a backup holds.
+
+use super::catalogue::{self, Catalogue, Change};
+use super::embedded;
+use super::error::Error;
+use super::ledger::{self, State};
+use super::plan;
+use crate::db::{Connection, Row};
+
+/// The schema after a migration.
+#[derive(Debug)]
+pub struct Schema {
+    /// The newest applied migration.
+    pub migration: String,
+    /// Statements that make ledger and schema in an empty database.
+    pub sql: String,
+    /// Every table, the ledger first, then parents before children.
+    pub tables: Vec<Table>,
+    /// Tables and columns of the database that no migration makes.
+    pub not_included: Vec<String>,
+}
+
+/// A table and its columns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    /// Its name.
+    pub name: String,
+    /// Names of its columns, in alphabetical order.
+    pub columns: Vec<String>,
+}
+
+/// The ledger's own tables: not in the catalogue, because they are there before and after every migration.
+const LEDGER: [(&str, &[&str]); 2] = [
+    ("seaql_migrations", &["version", "applied_at"]),
+    ("authsvc_migrations", &["version", "checksum", "kind", "compatible", "applied_at", "duration_ms", "app_version"]),
+];
+
+/// The schema of a live database, from its ledger.
+///
+/// # Errors
+/// A ledger that is not this program's, or a schema that lacks what the migrations made.
+pub async fn schema_of(connection: &mut Connection) -> Result<Schema, Error> {
+    let backend = connection.backend();
+    let state = ledger::read(connection).await?;
+    let applied = match &state {
+        State::Ledger(applied) => applied,
+        State::Empty => return Err(Error::UnknownTables { tables: vec!["none".to_owned()] }),
+        State::Earlier(_) => return Err(Error::Earlier),
+        State::Unknown(tables) => return Err(Error::UnknownTables { tables: tables.clone() }),
+    };
+    let unknown = plan::check(applied, embedded::migrations(), backend)?;
+    if !unknown.is_empty() {
+        return Err(Error::Newer { names: unknown });
+    }
+    let newest = applied.last().and_then(|applied| embedded::find(&applied.version));
+    let expected = newest.map(|newest| Catalogue::after(newest, backend)).unwrap_or_default();
+    let live = catalogue::read(connection).await?;
+    let tables = tables(&expected);
+    missing(&live, &expected, newest.map_or("", |newest| newest.name))?;
+    let mut sql = backend.create_ledger().to_owned();
+    for migration in
+        embedded::migrations().iter().filter(|migration| applied.iter().any(|a| a.version == migration.name))
+    {
+        sql.push_str(migration.pair(backend).up.batch);
+    }
+    let not_included = extras(&live, &expected);
+    Ok(Schema {
+        migration: newest.map_or_else(String::new, |newest| newest.name.to_owned()),
+        sql,
+        tables,
+        not_included,
+    })
+}
+
+impl Schema {
+    /// Whether a ledger, read later, still tells of this schema.
+    pub(crate) fn is_that_of(&self, ledger: &[Row]) -> bool {
+        State::from_rows(ledger).newest().unwrap_or_default() == self.migration
+    }
+}
+
+/// A column that the migrations make and that is gone cannot be backed up.
+fn missing(live: &Catalogue, expected: &Catalogue, name: &str) -> Result<(), Error> {
+    let mut differences = live.shape_differs_from(expected);
+    differences.retain(|difference| match difference.change {
+        Change::Missing { .. } => difference.object.starts_with("table ") || difference.object.starts_with("column "),
+        Change::Changed { .. } => difference.object.starts_with("column "),
+        Change::Unexpected { .. } => false,
+    });
+    if differences.is_empty() { Ok(()) } else { Err(Error::Drift { name: name.to_owned(), differences }) }
+}
+
+fn extras(live: &Catalogue, expected: &Catalogue) -> Vec<String> {
+    let mut extras = Vec::new();
+    for kind in ["table", "column"] {
+        let known = expected.names_of(kind);
+        extras.extend(live.names_of(kind).into_iter().filter(|name| !known.contains(name)).map(str::to_owned));
+    }
+    // the columns of a table that is named already say nothing more
+    let tables: Vec<String> = extras.iter().filter(|name| !name.contains('.')).map(|name| format!("{name}.")).collect();
+    extras.retain(|name| !tables.iter().any(|table| name.starts_with(table)));
+    extras
+}
+
+fn tables(expected: &Catalogue) -> Vec<Table> {
+    let ledger =
+        LEDGER.map(|(name, columns)| (name, columns.iter().map(|column| (*column).to_owned()).collect::<Vec<_>>()));
+    let columns = expected.names_of("column");
+    let of = |table: &str| {
+        let prefix = format!("{table}.");
+        columns.iter().filter_map(|name| name.strip_prefix(&prefix)).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let mut names = expected.names_of("table");
+    names.sort_by_key(|name| entity::TABLES.iter().position(|known| known == name).unwrap_or(entity::TABLES.len()));
+    let ledger = ledger.into_iter().map(|(name, columns)| Table { name: name.to_owned(), columns });
+    ledger.chain(names.into_iter().map(|name| Table { name: name.to_owned(), columns: of(name) })).collect()
+}
+
+impl Table {
+    /// `a, b, c`
+    pub fn column_list(&self) -> String {
+        self.columns.join(", ")
+    }
+}

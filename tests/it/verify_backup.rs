@@ -1,0 +1,133 @@
+//! `verify-backup` and `list-backups`: a damaged or foreign file is told as what it is (P5, as far as reading goes).
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::support::database::ENGINES;
+use crate::support::{Database, Engine, Program};
+
+/// A program on a small database, and a backup of it.
+fn backed_up(engine: Engine, arguments: &[&str]) -> (Program, PathBuf, Database) {
+    let database = Database::migrated(engine);
+    Program::on(&database).env("AUTHSVC_ENV", "test").run(&["seed"]).success();
+    let program = Program::on(&database);
+    let arguments: Vec<&str> = ["backup", "--json"].iter().chain(arguments).copied().collect();
+    let metadata = program.run(&arguments).success().json();
+    let file = program.directory().join("backups").join(metadata["filename"].as_str().unwrap());
+    (program, file, database)
+}
+
+fn reasons(file: &Path) -> Vec<String> {
+    authsvc::backup::verify(file).unwrap().reasons
+}
+
+#[test]
+fn a_good_backup_is_valid_on_both_engines() {
+    for engine in ENGINES {
+        for arguments in [&[][..], &["--no-compress"]] {
+            let (program, file, _database) = backed_up(engine, arguments);
+            let verdict = program.run(&["verify-backup", file.to_str().unwrap(), "--json"]).success().json();
+            assert_eq!(verdict["valid"], true);
+        }
+    }
+}
+
+#[test]
+fn every_flipped_byte_and_every_truncation_is_found() {
+    for arguments in [&[][..], &["--no-compress"]] {
+        let (program, file, _database) = backed_up(Engine::Sqlite, arguments);
+        let good = std::fs::read(&file).unwrap();
+        for at in (0..good.len()).step_by(good.len() / 400) {
+            let mut bad = good.clone();
+            bad[at] ^= 0x20;
+            std::fs::write(&file, &bad).unwrap();
+            assert!(!reasons(&file).is_empty(), "byte {at} of {}", good.len());
+            std::fs::write(&file, &good[..at]).unwrap();
+            assert!(!reasons(&file).is_empty(), "cut at {at} of {}", good.len());
+        }
+        for tail in [&b"x"[..], b"\0", &good] {
+            std::fs::write(&file, [&good, tail].concat()).unwrap();
+            assert!(!reasons(&file).is_empty(), "something appended");
+        }
+        let text = program.run(&["verify-backup", file.to_str().unwrap()]).code(3).stdout;
+        assert!(text.contains("NOT valid"), "{text}");
+        std::fs::write(&file, &good).unwrap();
+        program.run(&["verify-backup", file.to_str().unwrap()]).success();
+    }
+}
+
+#[test]
+fn foreign_files_are_refused_with_a_reason() {
+    let (program, file, _database) = backed_up(Engine::Sqlite, &[]);
+    for (content, expected) in
+        [(&b""[..], "empty"), (b"PK\x03\x04zip", "gzip"), (b"-- MySQL dump 10.13\n", "gzip"), (b"\x1f\x8b\x08\0", "")]
+    {
+        std::fs::write(&file, content).unwrap();
+        let reasons = reasons(&file);
+        assert!(reasons.iter().any(|reason| reason.contains(expected)), "{content:?}: {reasons:?}");
+    }
+    let directory = file.parent().unwrap();
+    let fifo = directory.join("fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    for path in [Path::new("/dev/zero"), &fifo, directory] {
+        let error = program.run(&["verify-backup", path.to_str().unwrap()]).code(1).error();
+        assert!(error.contains("not a regular file"), "{error}");
+    }
+    program.run(&["verify-backup", "../nowhere.sql.gz"]).code(1);
+    program.run(&["verify-backup", "-nowhere"]).code(2);
+}
+
+#[test]
+fn a_bomb_and_an_endless_line_are_refused_in_bounded_memory() {
+    let (program, file, _database) = backed_up(Engine::Sqlite, &[]);
+    let script =
+        format!("(echo '-- authsvc backup {{}}'; head -c 1073741824 /dev/zero) | gzip -1 > {}", file.display());
+    assert!(Command::new("sh").args(["-c", &script]).status().unwrap().success());
+    let limited = Program::new().through(&["prlimit", "--as=600000000", "--"]);
+    limited.run(&["verify-backup", file.to_str().unwrap()]).code(3);
+    let header = r#"{"format":1,"backend":"sqlite","created_at":"2026-01-01T00:00:00Z","migration":"x","version":"x","app_version":"x"}"#;
+    let script =
+        format!("(echo '-- authsvc backup {header}'; head -c 1073741824 /dev/zero) | gzip -1 > {}", file.display());
+    assert!(Command::new("sh").args(["-c", &script]).status().unwrap().success());
+    let text = limited.run(&["verify-backup", file.to_str().unwrap()]).code(3).stdout;
+    assert!(text.contains("line of over 64 MiB"), "{text}");
+    drop(program);
+}
+
+#[test]
+fn metadata_that_is_missing_tampered_huge_or_of_another_file() {
+    let (program, file, _database) = backed_up(Engine::Sqlite, &[]);
+    let meta = PathBuf::from(format!("{}.meta", file.display()));
+    let good = std::fs::read_to_string(&meta).unwrap();
+    let listed = || program.run(&["list-backups"]).success().json()[0]["state"].clone();
+    let rejected = |content: &str, expected: &str| {
+        std::fs::write(&meta, content).unwrap();
+        let reasons = reasons(&file);
+        assert!(reasons.iter().any(|reason| reason.contains(expected)), "{expected}: {reasons:?}");
+    };
+    rejected(&good.replace("\"rows\": 13", "\"rows\": 12"), "`users` has 13 rows, told 12");
+    rejected(&good.replace("\"format\": 1", "\"format\": 2"), "format 2");
+    rejected(&good.replace(".sql.gz\"", ".sql.gz/../../etc/passwd\""), "its metadata is that of");
+    assert!(listed().to_string().contains("wrong_metadata"));
+    rejected(&"[".repeat(100_000), "not what this program writes");
+    rejected(&" ".repeat(2 << 20), "bytes long");
+    rejected("", "not what this program writes");
+    std::fs::remove_file(&meta).unwrap();
+    assert!(reasons(&file)[0].contains("metadata cannot be read"));
+    assert_eq!(listed(), "no_metadata");
+}
+
+#[test]
+fn the_listing_is_newest_first_and_names_only_backups() {
+    let (program, file, _database) = backed_up(Engine::Sqlite, &[]);
+    let second = program.run(&["backup", "--json"]).success().json();
+    let directory = file.parent().unwrap();
+    for name in ["notes.txt", "backup_2026.sql", "backup_20261341_250000.sql.gz", "other.sql.gz"] {
+        std::fs::write(directory.join(name), "mine").unwrap();
+    }
+    let listed = program.run(&["list-backups"]).success().json();
+    let names: Vec<&str> = listed.as_array().unwrap().iter().map(|entry| entry["name"].as_str().unwrap()).collect();
+    assert_eq!(names, [second["filename"].as_str().unwrap(), file.file_name().unwrap().to_str().unwrap()]);
+    assert_eq!(listed[0]["rows"], 41);
+    assert_eq!(Program::new().run(&["list-backups"]).success().json(), serde_json::json!([]));
+}
