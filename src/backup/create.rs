@@ -90,23 +90,25 @@ pub async fn create(url: &DatabaseUrl, request: &Request, now: DateTime<Utc>) ->
             metadata.validated = if reasons.is_empty() { true } else { return Err(Error::NotValid { reasons }) };
         }
         metadata.duration_ms = watch.milliseconds();
-        place(unfinished, &path, &request.target, &mut metadata)?;
+        place(&unfinished, &path, &request.target, &mut metadata)?;
     }
     Ok(metadata)
 }
 
 /// Gives the file its name, the next free one if another backup of the same second has it, and writes the metadata.
-fn place(unfinished: Unfinished, path: &Path, target: &Target, metadata: &mut Metadata) -> Result<(), Error> {
-    let mut path = path.to_owned();
-    let mut second = metadata.created_at;
-    if let Target::Directory(directory) = target {
-        while path.exists() {
-            second += chrono::Duration::seconds(1);
-            path = directory.join(file::name(second, metadata.compressed));
+fn place(unfinished: &Unfinished, path: &Path, target: &Target, metadata: &mut Metadata) -> Result<(), Error> {
+    let (mut path, mut second) = (path.to_owned(), metadata.created_at);
+    loop {
+        match (unfinished.place(&path), target) {
+            (Ok(()), _) => break,
+            (Err(error), Target::Directory(directory)) if error.kind() == io::ErrorKind::AlreadyExists => {
+                second += chrono::Duration::seconds(1);
+                path = directory.join(file::name(second, metadata.compressed));
+            }
+            (Err(error), _) => return Err(Error::file(&path)(error)),
         }
     }
     metadata.filename = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    unfinished.finish(&path).map_err(Error::file(&path))?;
     metadata::write(&path, metadata)
 }
 

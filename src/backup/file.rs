@@ -42,7 +42,7 @@ pub(super) fn sweep(directory: &Path) {
     }
 }
 
-/// A file that is being written; removed unless it is finished.
+/// A file that is being written. Its unfinished name is removed in the end; what was placed has another.
 pub(super) struct Unfinished {
     path: PathBuf,
     file: File,
@@ -73,10 +73,17 @@ impl Unfinished {
         self.file.sync_all()
     }
 
-    /// Gives it a name that nothing has yet.
-    pub(super) fn finish(self, target: &Path) -> io::Result<()> {
-        fs::hard_link(&self.path, target)?;
-        fs::remove_file(&self.path)?;
+    /// Gives it a name that nothing has yet. Where the file system has no links, it is renamed.
+    ///
+    /// # Errors
+    /// `AlreadyExists` where something has the name; it is untouched.
+    pub(super) fn place(&self, target: &Path) -> io::Result<()> {
+        match fs::hard_link(&self.path, target) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists && !target.exists() => {
+                fs::rename(&self.path, target)?;
+            }
+            placed => placed?,
+        }
         flush_directory(target)
     }
 }

@@ -24,6 +24,15 @@ fn p8_eight_migrators_at_once_twenty_times() {
             let applied = outcomes.iter().filter(|report| report["outcome"] == "applied").count();
             assert_eq!(applied, 1, "{engine:?}, round {round}");
             assert_eq!(database.ledger().len(), migrations().len());
+            let program = Program::on(&database).env("AUTHSVC_ENV", "development");
+            let running: Vec<_> = (0..AT_ONCE).map(|_| program.spawn(&["seed", "--json"])).collect();
+            let added: u64 =
+                running.into_iter().map(|running| running.wait().success().json()["users"].as_u64().unwrap()).sum();
+            assert_eq!(
+                (added, database.one("SELECT count(*) FROM users").as_str()),
+                (13, "13"),
+                "{engine:?}, round {round}"
+            );
         }
     }
 }

@@ -1,0 +1,47 @@
+"""A private PostgreSQL for the benches, and where things are."""
+import glob
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+AUTHSVC = ROOT / "target/release/authsvc"
+
+
+def run(command, **options):
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, **options)
+    if done.returncode:
+        sys.exit(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+class Cluster:
+    def __init__(self):
+        self.bin = sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1]
+        self.folder = tempfile.mkdtemp(prefix="authsvc-bench-")
+        os.chmod(self.folder, 0o755)
+        self.user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
+        if self.user:
+            shutil.chown(self.folder, "postgres")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.data = f"{self.folder}/data"
+        run([*self.user, f"{self.bin}/initdb", "-A", "trust", "-U", "postgres", "-D", self.data], cwd="/")
+        options = f"-c listen_addresses=127.0.0.1 -c port={self.port} -c unix_socket_directories={self.folder}"
+        subprocess.run([*self.user, f"{self.bin}/pg_ctl", "-D", self.data, "-w", "-o", options, "-l", f"{self.folder}/log", "start"],
+                       check=True, cwd="/", stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+
+    def stop(self):
+        run([*self.user, f"{self.bin}/pg_ctl", "-D", self.data, "-m", "immediate", "stop"], cwd="/")
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def url(self, database):
+        return f"postgres://postgres@127.0.0.1:{self.port}/{database}?sslmode=disable"
+
+    def sql(self, statement):
+        run(["psql", "-qX", self.url("postgres"), "-c", statement])
