@@ -166,12 +166,15 @@ async fn send_all(
                     writer.send(Part::Rows { table: index, open: format::open(table, backend), lines: full }).await;
             }
         }
+        if !listening {
+            // the writer has failed, and says why when it is asked to finish
+            return Ok(());
+        }
         if !lines.is_empty() {
             listening = writer.send(Part::Rows { table: index, open: format::open(table, backend), lines }).await;
         }
     }
     let sequences = sequences(snapshot, schema, backend).await?;
-    // when nobody listens, the writer has failed and says why when it is asked to finish
     let _ = writer.send(Part::Text(format::epilogue(schema, &sequences, backend))).await;
     let _ = writer.send(Part::End).await;
     Ok(())

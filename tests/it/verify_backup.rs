@@ -32,6 +32,19 @@ fn a_good_backup_is_valid_on_both_engines() {
     }
 }
 
+/// Files of the first version, as they were written then: every later version reads them.
+#[test]
+fn files_of_the_first_format_stay_valid() {
+    for engine in ["postgres", "sqlite"] {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/it/fixtures/format1_{engine}.sql.gz"));
+        let verdict = authsvc::backup::verify(&file).unwrap();
+        assert_eq!(verdict.reasons, Vec::<String>::new(), "{engine}");
+        let metadata = verdict.metadata.unwrap();
+        assert_eq!((metadata.format, metadata.migration.as_str()), (1, "009_maintenance_runs"));
+        assert_eq!(metadata.tables.iter().map(|table| table.rows).sum::<u64>(), 41);
+    }
+}
+
 #[test]
 fn every_flipped_byte_and_every_truncation_is_found() {
     for arguments in [&[][..], &["--no-compress"]] {
