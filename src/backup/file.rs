@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
@@ -35,8 +35,9 @@ pub(super) fn sweep(directory: &Path) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let ours = name.starts_with(".backup_") && name.ends_with(UNFINISHED);
-        let abandoned = || File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok());
-        if ours && abandoned() && fs::remove_file(entry.path()).is_ok() {
+        // the lock is held while it is removed, so that nobody begins with it meanwhile
+        let abandoned = File::open(entry.path()).ok().filter(|file| ours && file.try_lock().is_ok());
+        if abandoned.is_some() && fs::remove_file(entry.path()).is_ok() {
             tracing::info!("removed {name}, which an earlier run left unfinished");
         }
     }
@@ -55,9 +56,14 @@ impl Unfinished {
         let name = name.strip_prefix("backup_").unwrap_or(&name);
         let unique = format!(".backup_{name}.{}{UNFINISHED}", std::process::id());
         let path = target.with_file_name(unique);
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(&path)?;
-        file.lock()?;
-        Ok(Self { path, file })
+        loop {
+            let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+            file.lock()?;
+            // a sweep of another process may have taken the file before it was locked
+            if fs::metadata(&path).is_ok_and(|found| file.metadata().is_ok_and(|own| own.ino() == found.ino())) {
+                return Ok(Self { path, file });
+            }
+        }
     }
 
     pub(super) fn path(&self) -> &Path {

@@ -320,9 +320,11 @@ fn a_full_disk_and_places_that_cannot_be_written() {
 fn two_in_one_second_are_two() {
     let database = seeded(Engine::Sqlite);
     let program = Program::on(&database);
-    let running: Vec<_> = (0..4).map(|_| program.spawn(&["backup"])).collect();
-    running.into_iter().for_each(|running| drop(running.wait().success()));
-    assert_eq!(backups(&program.directory().join("backups")).len(), 8);
+    for round in 1..=5 {
+        let running: Vec<_> = (0..6).map(|_| program.spawn(&["backup"])).collect();
+        running.into_iter().for_each(|running| drop(running.wait().success()));
+        assert_eq!(backups(&program.directory().join("backups")).len(), round * 12);
+    }
     let listed = program.run(&["list-backups"]).success().json();
     assert!(listed.as_array().unwrap().iter().all(|entry| entry["state"] == "ok"));
 }
