@@ -8,7 +8,7 @@ use authsvc::migrate::{migrations, newest};
 use crate::build_checks::sql;
 use crate::support::database::ENGINES;
 use crate::support::program::get;
-use crate::support::{Cluster, Database, Engine, Program, eventually};
+use crate::support::{Cluster, Database, Engine, Program, eventually, free_port};
 
 const ROUNDS: usize = 20;
 const AT_ONCE: usize = 8;
@@ -217,7 +217,7 @@ impl PgBouncer {
         let program = program.expect("PgBouncer is not installed: apt-get install pgbouncer (./test.sh does it)");
         let cluster = Cluster::shared();
         let directory = tempfile::tempdir().unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let name = database.name();
         let settings = directory.path().join("pgbouncer.ini");
         std::fs::write(

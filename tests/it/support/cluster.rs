@@ -2,12 +2,11 @@
 //! 127.0.0.1, never touch a server that was there before, and end with the test process however that ends.
 
 use std::io::Write;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
-use super::CANARY;
+use super::{CANARY, free_port};
 
 pub(crate) struct Cluster {
     pub(crate) port: u16,
@@ -39,7 +38,7 @@ impl Cluster {
         if is_root() {
             run(Command::new("chown").arg("postgres").arg(directory.path()));
         }
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let data = directory.path().join("data");
         run(as_server_user(&bin.join("initdb"))
             .args(["-A", "trust", "-E", "UTF8", "-N", "-U", "postgres", "-D"])

@@ -9,12 +9,27 @@ pub(crate) use cluster::Cluster;
 pub(crate) use database::{Database, Engine};
 pub(crate) use program::Program;
 
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 /// The password of the role `app`, in every URL of the suite: no output may ever hold it.
 pub(crate) const CANARY: &str = "cAn4ry/Pass?w#rd@x";
 /// The same, percent-encoded.
 pub(crate) const CANARY_ENCODED: &str = "cAn4ry%2FPass%3Fw%23rd%40x";
+
+/// A port that nobody listens on. It is taken from below the range that the system gives to outgoing connections, so
+/// that nobody comes upon it before it is bound.
+pub(crate) fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 10_000 + u16::try_from(std::process::id() % 180).unwrap() * 100;
+    loop {
+        let port = first + NEXT.fetch_add(1, Ordering::Relaxed) % 2_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
 
 /// Waits until something holds, for ten seconds at most.
 pub(crate) fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
