@@ -154,9 +154,8 @@ fn summary(state: &State, pending: usize, drift: &[Difference], backend: Backend
 fn lines(applied: &[Applied], backend: Backend) -> Vec<Line> {
     let find = |name: &str| applied.iter().find(|applied| applied.version == name);
     let known = embedded::migrations().iter().map(|migration| {
-        let checksum = |applied: &Applied| match applied.checksum == migration.checksum(backend) {
-            true => Checksum::Ok,
-            false => Checksum::Changed,
+        let checksum = |applied: &Applied| {
+            if applied.checksum == migration.checksum(backend) { Checksum::Ok } else { Checksum::Changed }
         };
         let applied = find(migration.name);
         Line::new(migration.name, applied, applied.map_or(Checksum::None, checksum))
