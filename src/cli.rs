@@ -22,7 +22,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::config::{Config, Variables};
+use crate::config::Config;
 use crate::telemetry::{self, Format};
 use error::Error;
 use output::Output;
@@ -106,7 +106,7 @@ fn run(command: Command, output: Output) -> Result<u8, Error> {
         Command::Planned(command) => return Err(planned::error(&command)),
         _ => {}
     }
-    let config = Config::from_variables(&Variables::of_process()?)?;
+    let config = Config::load()?;
     let output = output.coloured(!config.no_color);
     start_logging(&config, output);
     let runtime = runtime(&command)?;

@@ -27,15 +27,20 @@ pub(super) async fn run(_: &Arguments, config: &Config, output: Output) -> Resul
             "run `authsvc migrate` first",
         ));
     }
+    let report = fill(config).await?;
+    output.answer(&report, Piped::Text, || text(&report))?;
+    Ok(0)
+}
+
+/// Puts the development data in; whether it may is the caller's decision.
+pub(super) async fn fill(config: &Config) -> Result<seed::Report, Error> {
     let subject = config.database_url.to_string();
     let pool = Pool::open(&config.database_url, PoolUse::Migrate)
         .await
         .map_err(|source| Error::Database { subject: subject.clone(), source })?;
     let seeded = seed::seed(&pool, clock::now(), config.lock_wait).await;
     pool.close().await;
-    let report = seeded.map_err(|source| Error::Seed { subject, source: Box::new(source) })?;
-    output.answer(&report, Piped::Text, || text(&report))?;
-    Ok(0)
+    seeded.map_err(|source| Error::Seed { subject, source: Box::new(source) })
 }
 
 fn text(report: &seed::Report) -> String {

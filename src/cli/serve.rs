@@ -9,12 +9,12 @@ use std::time::Duration;
 use super::error::Error;
 use super::output::Output;
 use super::progress::Logged;
-use crate::clock::{self, Stopwatch};
+use crate::clock::Stopwatch;
 use crate::config::Config;
 use crate::db::{Pool, PoolUse};
 use crate::http::{Readiness, Server, Stage};
 use crate::migrate::{self, Action, Event, Progress};
-use crate::{seed, shutdown};
+use crate::shutdown;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -59,11 +59,7 @@ async fn boot(config: &Config, readiness: &Readiness) -> Result<Pool, Error> {
     let database = |source| Error::Database { subject: config.database_url.to_string(), source };
     if config.environment == crate::config::Environment::Development {
         readiness.enter(Stage::Seeding);
-        let pool = Pool::open(&config.database_url, PoolUse::Migrate).await.map_err(database)?;
-        let seeded = seed::seed(&pool, clock::now(), config.lock_wait).await;
-        pool.close().await;
-        let report = seeded
-            .map_err(|source| Error::Seed { subject: config.database_url.to_string(), source: Box::new(source) })?;
+        let report = super::seed::fill(config).await?;
         tracing::info!(users = report.users, "development data added");
     }
     let pool = Pool::open(&config.database_url, PoolUse::Serve).await.map_err(database)?;

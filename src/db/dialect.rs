@@ -57,6 +57,21 @@ impl Backend {
         "SELECT filename FROM migration_records ORDER BY filename;"
     }
 
+    /// Begins a read-only transaction that sees one state of these tables. On SQLite the first read fixes it.
+    pub(crate) fn begin_snapshot(self, tables: &[&str]) -> String {
+        let names: Vec<String> = tables.iter().map(|table| format!("\"{table}\"")).collect();
+        self.pick(
+            format!(
+                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL lock_timeout = '10s'; \
+                 SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; \
+                 SET LOCAL row_security = off; SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL TimeZone = 'UTC'; \
+                 SET LOCAL extra_float_digits = 3; LOCK TABLE {} IN ACCESS SHARE MODE",
+                names.join(", ")
+            ),
+            "BEGIN; SELECT count(*) FROM sqlite_schema".to_owned(),
+        )
+    }
+
     /// The server's version.
     pub(crate) fn read_version(self) -> &'static str {
         self.pick("SELECT version();", "SELECT 'SQLite ' || sqlite_version();")

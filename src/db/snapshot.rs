@@ -22,21 +22,8 @@ impl Snapshot {
     /// # Errors
     /// A table that cannot be locked in ten seconds or not at all, or what else the database said.
     pub async fn begin(mut connection: Connection, tables: &[&str]) -> Result<Self, Error> {
-        match &mut connection {
-            Connection::Postgres(_) => {
-                let names: Vec<String> = tables.iter().map(|table| format!("\"{table}\"")).collect();
-                let sql = format!(
-                    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL lock_timeout = '10s'; \
-                     SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; \
-                     SET LOCAL row_security = off; SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL TimeZone = 'UTC'; \
-                     SET LOCAL extra_float_digits = 3; LOCK TABLE {} IN ACCESS SHARE MODE",
-                    names.join(", ")
-                );
-                connection.execute(sql).await?;
-            }
-            // the first read fixes the state that is seen
-            Connection::Sqlite(_) => connection.execute("BEGIN; SELECT count(*) FROM sqlite_schema".to_owned()).await?,
-        }
+        let sql = connection.backend().begin_snapshot(tables);
+        connection.execute(sql).await?;
         Ok(Self { connection })
     }
 
