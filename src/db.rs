@@ -4,6 +4,7 @@
 //! Nothing above this module sends SQL in the extended protocol before the schema is known to be current: reading
 //! the ledger, locking and migrating use simple queries, which work through a transaction-pooling PgBouncer.
 
+mod column;
 mod connection;
 mod dialect;
 mod error;
@@ -11,6 +12,7 @@ mod pool;
 mod snapshot;
 mod url;
 
+pub use column::{Column, ColumnType};
 pub use connection::{Connection, Row};
 pub use dialect::Backend;
 pub use error::{Error, Kind};

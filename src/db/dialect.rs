@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use super::Column;
+
 /// A database engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
@@ -88,11 +90,12 @@ impl Backend {
 
     /// Reads every row of a table as one line, in the form that a backup holds: of COPY's text format, or `(…)` with
     /// literals. A line feed in a SQLite text becomes `'||char(10)||'`, because it would end the line.
-    pub(crate) fn export(self, table: &str, columns: &[String]) -> String {
-        let literal = |column: &String| format!("replace(quote({column}), char(10), '''||char(10)||''')");
-        let literals: Vec<String> = columns.iter().map(literal).collect();
+    pub(crate) fn export(self, table: &str, columns: &[Column]) -> String {
+        let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+        let literal = |column: &&str| format!("replace(quote({column}), char(10), '''||char(10)||''')");
+        let literals: Vec<String> = names.iter().map(literal).collect();
         self.pick(
-            format!("COPY {table} ({}) TO STDOUT", columns.join(", ")),
+            format!("COPY {table} ({}) TO STDOUT", names.join(", ")),
             format!("SELECT '(' || {} || ')' FROM {table}", literals.join(" || ',' || ")),
         )
     }

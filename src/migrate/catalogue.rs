@@ -13,7 +13,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::embedded::Migration;
-use crate::db::{Backend, Connection, Error, Row};
+use crate::db::{Backend, Column, ColumnType, Connection, Error, Row};
 
 /// All facts of a schema, by key.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -112,6 +112,13 @@ impl Catalogue {
     pub(crate) fn names_of(&self, kind: &str) -> Vec<&str> {
         let prefix = format!("{kind} ");
         self.0.keys().filter_map(|key| key.strip_prefix(&prefix)).collect()
+    }
+
+    /// The columns of a table, by name.
+    pub(crate) fn columns_of(&self, table: &str) -> Vec<Column> {
+        let prefix = format!("column {table}.");
+        let columns = self.0.iter().filter_map(|(key, fact)| Some((key.strip_prefix(&prefix)?, fact)));
+        columns.map(|(name, fact)| Column { name: name.to_owned(), kind: ColumnType::parse(&fact.shape) }).collect()
     }
 
     /// How this live schema differs from the one the migrations make, in every fact. Tables that no migration makes

@@ -5,7 +5,7 @@ use super::embedded;
 use super::error::Error;
 use super::ledger::{self, State};
 use super::plan;
-use crate::db::{Connection, Row};
+use crate::db::{Column, ColumnType, Connection, Row};
 
 /// The schema after a migration.
 #[derive(Debug)]
@@ -25,14 +25,25 @@ pub struct Schema {
 pub struct Table {
     /// Its name.
     pub name: String,
-    /// Names of its columns, in alphabetical order.
-    pub columns: Vec<String>,
+    /// Its columns, in alphabetical order; those of the ledger as they were made.
+    pub columns: Vec<Column>,
 }
 
 /// The ledger's own tables: not in the catalogue, because they are there before and after every migration.
-const LEDGER: [(&str, &[&str]); 2] = [
-    ("seaql_migrations", &["version", "applied_at"]),
-    ("authsvc_migrations", &["version", "checksum", "kind", "compatible", "applied_at", "duration_ms", "app_version"]),
+const LEDGER: [(&str, &[(&str, ColumnType)]); 2] = [
+    ("seaql_migrations", &[("version", ColumnType::Text), ("applied_at", ColumnType::Bigint)]),
+    (
+        "authsvc_migrations",
+        &[
+            ("version", ColumnType::Text),
+            ("checksum", ColumnType::Text),
+            ("kind", ColumnType::Text),
+            ("compatible", ColumnType::Boolean),
+            ("applied_at", ColumnType::Bigint),
+            ("duration_ms", ColumnType::Bigint),
+            ("app_version", ColumnType::Text),
+        ],
+    ),
 ];
 
 /// The schema of a live database, from its ledger.
@@ -103,22 +114,19 @@ fn extras(live: &Catalogue, expected: &Catalogue) -> Vec<String> {
 }
 
 fn tables(expected: &Catalogue) -> Vec<Table> {
-    let ledger =
-        LEDGER.map(|(name, columns)| (name, columns.iter().map(|column| (*column).to_owned()).collect::<Vec<_>>()));
-    let columns = expected.names_of("column");
-    let of = |table: &str| {
-        let prefix = format!("{table}.");
-        columns.iter().filter_map(|name| name.strip_prefix(&prefix)).map(str::to_owned).collect::<Vec<_>>()
-    };
+    let ledger = LEDGER.map(|(name, columns)| {
+        let columns = columns.iter().map(|(name, kind)| Column { name: (*name).to_owned(), kind: *kind }).collect();
+        Table { name: name.to_owned(), columns }
+    });
     let mut names = expected.names_of("table");
     names.sort_by_key(|name| entity::TABLES.iter().position(|known| known == name).unwrap_or(entity::TABLES.len()));
-    let ledger = ledger.into_iter().map(|(name, columns)| Table { name: name.to_owned(), columns });
-    ledger.chain(names.into_iter().map(|name| Table { name: name.to_owned(), columns: of(name) })).collect()
+    let made = names.into_iter().map(|name| Table { name: name.to_owned(), columns: expected.columns_of(name) });
+    ledger.into_iter().chain(made).collect()
 }
 
 impl Table {
     /// `a, b, c`
     pub fn column_list(&self) -> String {
-        self.columns.join(", ")
+        self.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ")
     }
 }

@@ -72,3 +72,20 @@ fn each_single_step_down_and_up_makes_the_same_schema() {
         }
     }
 }
+
+#[test]
+fn every_column_has_a_type_that_the_program_knows() {
+    use authsvc::db::ColumnType;
+    for engine in ENGINES {
+        for migration in migrations() {
+            let text = std::fs::read_to_string(written_down(engine, migration.name)).unwrap();
+            for line in text.lines().filter(|line| line.starts_with("column ")) {
+                let declaration = line.split('\t').nth(1).unwrap();
+                assert_ne!(ColumnType::parse(declaration), ColumnType::Other, "{line}");
+            }
+        }
+    }
+    assert_eq!(ColumnType::parse("character varying(255) not null"), ColumnType::Text);
+    assert_eq!(ColumnType::parse("integer primary key"), ColumnType::Integer);
+    assert_eq!(ColumnType::parse("text[]"), ColumnType::Other);
+}
