@@ -13,6 +13,8 @@ have pgbouncer || packages+=(pgbouncer)
 have setpriv || packages+=(util-linux)
 have script || packages+=(bsdutils)
 have openssl || packages+=(openssl)
+have strace || packages+=(strace)
+have sqlite3 || packages+=(sqlite3)
 have cc || packages+=(gcc libc6-dev)
 if [ ${#packages[@]} -gt 0 ]; then
     say "installing ${packages[*]}"

@@ -53,10 +53,12 @@ fn relative(script: &Script) -> std::path::PathBuf {
     parts.into_iter().rev().collect()
 }
 
-/// All statements for one round trip inside a transaction, in which nothing can or need be concurrent.
+/// All statements for one round trip inside a transaction, in which nothing can or need be concurrent, and no block of
+/// PL/pgSQL can commit what it has done so far.
 fn batch(statements: &[Statement]) -> String {
-    let texts: Vec<String> = statements.iter().map(|statement| statement.without_word("CONCURRENTLY")).collect();
-    texts.iter().map(|text| format!("{text};\n")).collect()
+    let texts = statements.iter().map(|statement| statement.without_word("CONCURRENTLY"));
+    let lines = texts.flat_map(|text| format!("{text};").lines().map(str::to_owned).collect::<Vec<_>>());
+    lines.filter(|line| line.trim() != "COMMIT;").map(|line| line + "\n").collect()
 }
 
 fn statement(statement: &Statement) -> String {

@@ -4,16 +4,27 @@
 //! end line), in many members, each a whole number of blocks. `psql` or `sqlite3` restores it. Beside it lies
 //! [`Metadata`]: what it takes to prove that the file is whole.
 //!
+//! Reading goes through one parser: `source` opens anything, `reader` makes items of lines, `content` reads to the end and
+//! checks tables and history, `verify` compares with the metadata. `restore` then fills a staging place (`stage`, `row`).
+//!
 //! Invariants: a file under its final name is complete, flushed and, unless told otherwise, read back and compared; file
 //! and directory are readable by their owner only; memory does not grow with the database; a file of somebody else's is
 //! never touched.
 
+mod content;
 mod create;
 mod error;
 mod file;
 mod format;
 mod listing;
 mod metadata;
+mod progress;
+mod reader;
+mod rehearse;
+mod restore;
+mod row;
+mod source;
+mod stage;
 mod verify;
 mod writer;
 
@@ -22,5 +33,8 @@ pub use error::Error;
 pub use format::{FORMAT, Header};
 pub use listing::{Entry, State, list};
 pub use metadata::Metadata;
+pub use progress::{Phase, Progress};
+pub use rehearse::{abandon_rehearsal, rehearse};
+pub use restore::{Options, Prepared, Restored, abandon, prepare};
 pub use verify::{Verdict, verify};
 pub use writer::TableDigest;

@@ -11,6 +11,7 @@ mod migrate;
 mod output;
 mod planned;
 mod progress;
+mod restore;
 mod rollback;
 mod seed;
 mod serve;
@@ -77,6 +78,8 @@ enum Command {
     ListBackups(list_backups::Arguments),
     /// Compare a backup with its metadata
     VerifyBackup(verify_backup::Arguments),
+    /// Replace the content of the database by that of a backup, all at once
+    Restore(restore::Arguments),
     /// Put development data into the database; refused in staging and production
     Seed(seed::Arguments),
     /// Print a completion script for a shell
@@ -121,7 +124,8 @@ async fn dispatch(command: Command, config: &Config, output: Output) -> Result<u
         Command::Rollback(arguments) => rollback::run(&arguments, config, output).await,
         Command::Backup(arguments) => backup::run(&arguments, config, output).await,
         Command::ListBackups(arguments) => list_backups::run(&arguments, config, output),
-        Command::VerifyBackup(arguments) => verify_backup::run(&arguments, config, output),
+        Command::VerifyBackup(arguments) => verify_backup::run(&arguments, config, output).await,
+        Command::Restore(arguments) => restore::run(&arguments, config, output).await,
         Command::Seed(arguments) => seed::run(&arguments, config, output).await,
         Command::Completions(arguments) => completions::run(&arguments, output),
         Command::Planned(command) => Err(planned::error(&command)),
@@ -148,6 +152,17 @@ fn runtime(command: &Command) -> Result<Runtime, Error> {
 /// What is recorded in the ledger as the program that did it.
 fn app_version() -> String {
     format!("{}+{}", env!("CARGO_PKG_VERSION"), env!("AUTHSVC_COMMIT"))
+}
+
+/// The backup that is taken before something is lost.
+fn safety_backup(config: &Config) -> crate::backup::Request {
+    crate::backup::Request {
+        target: crate::backup::Target::Directory(config.backup_dir.clone()),
+        compressed: true,
+        validated: true,
+        app_version: app_version(),
+        environment: config.environment.to_string(),
+    }
 }
 
 /// How migrations behave, from the configuration.

@@ -10,12 +10,16 @@ mod dialect;
 mod error;
 mod pool;
 mod snapshot;
+mod staging;
 mod url;
+mod value;
 
 pub use column::{Column, ColumnType};
-pub use connection::{Connection, Row};
+pub use connection::{Connection, Row, Use};
 pub use dialect::Backend;
 pub use error::{Error, Kind};
 pub use pool::{Pool, PoolUse};
 pub use snapshot::{RowStream, Snapshot};
+pub use staging::{Block, LoadError, Loaded, Objects, Parse, Staging, Swapped};
 pub use url::{DatabaseUrl, Defaults, InvalidUrl, PostgresTarget, SqliteMode, SqliteTarget, SslMode, Target};
+pub use value::Value;

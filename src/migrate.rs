@@ -12,9 +12,11 @@
 //! To add a migration see `migration/README.md`.
 
 mod adopt;
+mod build;
 mod catalogue;
 mod embedded;
 mod error;
+mod layout;
 mod ledger;
 mod lock;
 mod plan;
@@ -27,15 +29,21 @@ mod session;
 mod status;
 mod verify;
 
+pub use adopt::seed_accounts;
+pub use build::{build, ledger_of};
 pub use catalogue::{Change, Difference};
 pub use embedded::{Migration, migrations, newest};
 pub use error::{Error, Kind};
-pub use ledger::{Applied, Origin, State};
-pub use lock::with_lock;
+pub use layout::{
+    Layout, layout_after, layout_of, layout_of_earlier, layout_of_newest, makes_table, newest_layout, settled_layout,
+    unknown,
+};
+pub use ledger::{Applied, LEDGER, Origin, State, read as state};
+pub use lock::{still_holds, with_lock};
 pub use plan::Target;
 pub use progress::{Event, Progress};
 pub use report::{Entry, Outcome, Report};
-pub use schema::{Schema, Table, schema_of};
+pub use schema::{Schema, Table, extra_columns, is_ledger, schema_of};
 pub use script::Migrator;
 pub use session::{Action, Settings, migrate, rollback};
 pub use status::{Checksum, Line, Status, Summary, status};

@@ -10,6 +10,7 @@ use super::error::Error;
 use super::file::{self, Unfinished};
 use super::format::{self, BLOCK, FORMAT, Header, Sequence};
 use super::metadata::{self, Metadata};
+use super::source::Source;
 use super::verify;
 use super::writer::{Part, Writer, Written};
 use crate::clock::Stopwatch;
@@ -86,8 +87,9 @@ pub async fn create(url: &DatabaseUrl, request: &Request, now: DateTime<Utc>) ->
     if let (Some(unfinished), Some(path)) = (unfinished, path) {
         unfinished.flush_to_disk().map_err(Error::file(&path))?;
         if request.validated {
-            let reasons = verify::differences(unfinished.path(), &metadata);
-            metadata.validated = if reasons.is_empty() { true } else { return Err(Error::NotValid { reasons }) };
+            let source = Source::open(unfinished.path())?;
+            verify::differences(&source, &metadata, &()).map_err(|reasons| Error::NotValid { reasons })?;
+            metadata.validated = true;
         }
         metadata.duration_ms = watch.milliseconds();
         place(&unfinished, &path, &request.target, &mut metadata)?;
@@ -198,6 +200,7 @@ async fn sequences(snapshot: &mut Snapshot, schema: &Schema, backend: Backend) -
         if readable != "t" {
             return Err(Error::Sequence { sequence: name });
         }
+        let value = value.parse().map_err(|_| Error::Sequence { sequence: name.clone() })?;
         sequences.push(Sequence { name, value, used: used == "t" });
     }
     Ok(sequences)

@@ -1,11 +1,11 @@
-//! Why there is no backup.
+//! Why there is no backup, or why it was not restored.
 
 use std::io;
 use std::path::PathBuf;
 
 use crate::{db, migrate};
 
-/// A failure to make or read a backup. No file is left under a final name.
+/// A failure to make, read or restore a backup. No file is left under a final name; the database is as it was.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -46,6 +46,48 @@ pub enum Error {
         /// What is there.
         path: PathBuf,
     },
+    /// The path names nothing that can be a backup.
+    #[error("{} is not a regular file", path.display())]
+    NotAFile {
+        /// What is there.
+        path: PathBuf,
+    },
+    /// The file is damaged, foreign, or not what its metadata says.
+    #[error("the file is not a backup that can be restored: {}", reasons.join("; "))]
+    Invalid {
+        /// Every reason.
+        reasons: Vec<String>,
+    },
+    /// The file was made by a newer program.
+    #[error("{message}")]
+    Newer {
+        /// How that shows.
+        message: String,
+    },
+    /// The safety backup failed.
+    #[error("no safety backup could be taken: {0}")]
+    Safety(Box<Error>),
+    /// The database is one of the earlier manager's, which was not taken over yet.
+    #[error("the database is one of the earlier manager's, which this program does not replace")]
+    EarlierInPlace,
+    /// Something of other programs hangs on the tables that would be replaced.
+    #[error("a restore would lose what hangs on its tables: {}", obstacles.join("; "))]
+    Obstacles {
+        /// What.
+        obstacles: Vec<String>,
+    },
+    /// No database could be made to restore into.
+    #[error("no scratch database could be made: {0}")]
+    Scratch(db::Error),
+    /// The database does not take the rows.
+    #[error(transparent)]
+    Load(#[from] db::LoadError),
+    /// What was loaded is not what is in the file.
+    #[error("`{table}` reads back with other rows than the file has")]
+    Unequal {
+        /// The table.
+        table: String,
+    },
     /// The file that was just written does not read back.
     #[error("the backup does not validate: {}", reasons.join("; "))]
     NotValid {
@@ -64,6 +106,22 @@ impl Error {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::NotAFile { .. } => Some("name the file itself, not a link, directory or device".to_owned()),
+            Self::Invalid { .. } => Some(
+                "`authsvc verify-backup FILE` tells all that is wrong; `authsvc list-backups` shows the others"
+                    .to_owned(),
+            ),
+            Self::Newer { .. } => Some("restore it with the program that made it, or a newer one".to_owned()),
+            Self::Safety(_) => Some("correct this, or go on without one: --no-safety-backup".to_owned()),
+            Self::EarlierInPlace => {
+                Some("take it over with `authsvc migrate --adopt`, or restore into an empty database".to_owned())
+            }
+            Self::Obstacles { .. } => Some("drop them, restore, and create them again".to_owned()),
+            Self::Scratch(_) => Some("use a role with CREATEDB: ALTER ROLE name CREATEDB".to_owned()),
+            Self::Load(error) => error.source.hint().map(str::to_owned),
+            Self::Unequal { .. } => {
+                Some("nothing was changed; suspect a trigger or rule of the server, and report this".to_owned())
+            }
             Self::Database(error) => error.hint().map(str::to_owned),
             Self::Schema(migrate::Error::Earlier) => {
                 Some("take it with pg_dump, then adopt the database: `authsvc migrate --adopt`".to_owned())
@@ -73,7 +131,7 @@ impl Error {
                 Some("use a role that may read every table and is not subject to row-level security".to_owned())
             }),
             Self::Sequence { .. } => Some("GRANT SELECT on the sequence to the role of the backup".to_owned()),
-            Self::SchemaChanged => Some("run `authsvc backup` again".to_owned()),
+            Self::SchemaChanged => Some("run the command again".to_owned()),
             Self::File { .. } => Some("check free space and permissions of the directory".to_owned()),
             Self::NotADirectory { .. } => {
                 Some("set BACKUP_DIR to a directory; it is created if it is not there".to_owned())

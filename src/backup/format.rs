@@ -36,16 +36,24 @@ pub struct Header {
 }
 
 /// What the last line says.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Footer {
     pub(super) tables: Vec<TableDigest>,
 }
 
 /// A value of a sequence: its name, value, and whether that was given out already.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Sequence {
     pub(super) name: String,
-    pub(super) value: String,
+    pub(super) value: i64,
     pub(super) used: bool,
+}
+
+impl Sequence {
+    /// The table whose ids it counts.
+    pub(super) fn table(&self) -> &str {
+        self.name.strip_suffix("_id_seq").unwrap_or(&self.name)
+    }
 }
 
 /// Everything before the first row.
@@ -69,7 +77,7 @@ pub(super) fn prelude(header: &str, schema: &Schema, backend: Backend) -> String
 pub(super) fn epilogue(schema: &Schema, sequences: &[Sequence], backend: Backend) -> String {
     let mut text = triggers(schema, backend, "ENABLE");
     for Sequence { name, value, used } in sequences {
-        text.push_str(&backend.set_sequence(name, value, *used));
+        text.push_str(&backend.set_sequence(name, *value, *used));
     }
     text.push_str("COMMIT;\n");
     text

@@ -1,23 +1,17 @@
-//! Reads a backup from disk and compares it with what is known of it.
-//!
-//! The text is taken line by line and never executed: the first line, then everything up to the data mark unseen, then
-//! blocks of rows, then the last line, then nothing.
+//! Reads a backup from disk and compares it with what is known of it: its metadata, and its own last line.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-use flate2::bufread::MultiGzDecoder;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
+use super::content::{self, Content};
 use super::error::Error;
-use super::format::{DATA, FIRST, FORMAT, Footer, Header, LAST};
+use super::format::FORMAT;
 use super::metadata::{self, Metadata};
-use super::writer::{TableDigest, Tally};
-
-/// A line longer than this is refused: memory stays bounded whatever the file.
-const LONGEST_LINE: u64 = 64 << 20;
+use super::progress::{Phase, Progress};
+use super::reader::Unreadable;
+use super::source::Source;
+use super::writer::TableDigest;
 
 /// What a verification found.
 #[derive(Debug, Serialize)]
@@ -36,17 +30,12 @@ pub struct Verdict {
 ///
 /// # Errors
 /// The path names nothing that can be a backup.
-pub fn verify(path: &Path) -> Result<Verdict, Error> {
-    let found = std::fs::symlink_metadata(path).map_err(Error::file(path))?;
-    if !found.is_file() {
-        return Err(Error::file(path)(io::Error::new(io::ErrorKind::InvalidInput, "is not a regular file")));
-    }
+pub fn verify(path: &Path, progress: &dyn Progress) -> Result<Verdict, Error> {
+    let source = Source::open(path)?;
     let (metadata, reasons) = match metadata::read(path) {
         Ok(metadata) => {
-            let mut reasons = differences(path, &metadata);
-            if path.file_name().is_none_or(|name| name.to_string_lossy() != metadata.filename) {
-                reasons.push(format!("its metadata is that of `{}`", metadata.filename.escape_default()));
-            }
+            let mut reasons = differences(&source, &metadata, progress).err().unwrap_or_default();
+            reasons.extend(is_of_another(path, &metadata));
             (Some(metadata), reasons)
         }
         Err(reason) => (None, vec![reason]),
@@ -54,33 +43,90 @@ pub fn verify(path: &Path) -> Result<Verdict, Error> {
     Ok(Verdict { file: path.display().to_string(), valid: reasons.is_empty(), reasons, metadata })
 }
 
-/// Every way in which a file is not what its metadata says.
-pub(super) fn differences(path: &Path, metadata: &Metadata) -> Vec<String> {
-    if metadata.format > FORMAT {
-        return vec![format!("it has format {}, this program knows up to {FORMAT}", metadata.format)];
+/// Proves a file before it is restored: against its metadata, or, where there is none, against its own last line. What it
+/// holds, and what is worth knowing.
+///
+/// # Errors
+/// It is damaged, foreign, newer, or not what its metadata says.
+pub(super) fn prove(source: &Source, path: &Path, progress: &dyn Progress) -> Result<(Content, Vec<String>), Error> {
+    if !metadata::path_for(path).exists() {
+        let content = read(source, None, progress).map_err(Error::from)?;
+        let reasons = against_footer(&content);
+        let what = if content.header.is_some() { "only its own last line" } else { "only the end of the dump" };
+        let warning = format!("no metadata lies beside the file: {what} says that it is whole");
+        return if reasons.is_empty() { Ok((content, vec![warning])) } else { Err(Error::Invalid { reasons }) };
     }
-    let content = match read(path, metadata.compressed) {
-        Ok(content) => content,
-        Err(error) => return vec![error.to_string()],
+    let invalid = |reason: String| Error::Invalid { reasons: vec![reason] };
+    let metadata = metadata::read(path).map_err(invalid)?;
+    let content = match read(source, Some(metadata.uncompressed_size), progress) {
+        Err(Unreadable::Newer(message)) => return Err(Error::Newer { message }),
+        read => read.map_err(Error::from)?,
     };
+    let mut reasons = against_metadata(&content, &metadata);
+    reasons.extend(is_of_another(path, &metadata));
+    if reasons.is_empty() { Ok((content, Vec::new())) } else { Err(Error::Invalid { reasons }) }
+}
+
+impl From<Unreadable> for Error {
+    fn from(error: Unreadable) -> Self {
+        match error {
+            Unreadable::Newer(message) => Self::Newer { message },
+            other => Self::Invalid { reasons: vec![other.to_string()] },
+        }
+    }
+}
+
+/// What is in a file, or every way in which it is not what its metadata says.
+pub(super) fn differences(
+    source: &Source,
+    metadata: &Metadata,
+    progress: &dyn Progress,
+) -> Result<Content, Vec<String>> {
+    if metadata.format > FORMAT {
+        return Err(vec![format!("it has format {}, this program knows up to {FORMAT}", metadata.format)]);
+    }
+    let content = read(source, Some(metadata.uncompressed_size), progress).map_err(|error| vec![error.to_string()])?;
+    let reasons = against_metadata(&content, metadata);
+    if reasons.is_empty() { Ok(content) } else { Err(reasons) }
+}
+
+fn read(source: &Source, longest: Option<u64>, progress: &dyn Progress) -> Result<Content, Unreadable> {
+    progress.phase(Phase::Verifying(longest));
+    content::read(source.text()?, longest, progress)
+}
+
+fn is_of_another(path: &Path, metadata: &Metadata) -> Option<String> {
+    let is_its_own = path.file_name().is_some_and(|name| name.to_string_lossy() == metadata.filename);
+    (!is_its_own).then(|| format!("its metadata is that of `{}`", metadata.filename.escape_default()))
+}
+
+fn against_metadata(content: &Content, metadata: &Metadata) -> Vec<String> {
     let mut reasons = Vec::new();
     let mut compare = |what: &str, found: &dyn std::fmt::Display, expected: &dyn std::fmt::Display| {
         let (found, expected) = (found.to_string(), expected.to_string());
         if found != expected {
-            reasons.push(format!("{what} is {found}, its metadata says {expected}"));
+            reasons.push(format!("{what} is {found}, its metadata says {}", expected.escape_debug()));
         }
     };
+    let yes_or_no = |compressed| if compressed { "gzip" } else { "none" };
+    compare("its compression", &yes_or_no(content.compressed), &yes_or_no(metadata.compressed));
     compare("its size", &content.size, &metadata.size);
     compare("its uncompressed size", &content.uncompressed_size, &metadata.uncompressed_size);
     compare("its sha256", &content.sha256, &metadata.sha256);
-    compare("its engine", &content.header.backend, &metadata.backend);
-    compare("its migration", &content.header.migration, &metadata.migration);
-    for (what, tables) in [("its end", &content.footer.tables), ("its metadata", &metadata.tables)] {
-        if *tables != content.tables {
-            reasons.push(format!("the rows are not those that {what} tells of: {}", unequal(&content.tables, tables)));
-        }
-    }
+    compare("its engine", &content.backend, &metadata.backend);
+    compare("its migration", &content.layout.migration, &metadata.migration);
+    reasons.extend(against("its metadata", &content.digests(), &metadata.tables));
+    reasons.extend(against_footer(content));
     reasons
+}
+
+fn against_footer(content: &Content) -> Vec<String> {
+    let told = content.footer.iter().map(|footer| against("its end", &content.digests(), &footer.tables));
+    told.flatten().collect()
+}
+
+fn against(what: &str, found: &[TableDigest], told: &[TableDigest]) -> Option<String> {
+    (found != told).then(|| format!("the rows are not those that {what} tells of: {}", unequal(found, told)))
 }
 
 fn unequal(found: &[TableDigest], told: &[TableDigest]) -> String {
@@ -90,139 +136,10 @@ fn unequal(found: &[TableDigest], told: &[TableDigest]) -> String {
     let names = found.iter().chain(told).filter(|table| !(found.contains(table) && told.contains(table)));
     let mut texts: Vec<String> = names
         .map(|table| {
-            format!("`{}` has {} rows, told {}", table.name, rows(found, &table.name), rows(told, &table.name))
+            let name = &table.name;
+            format!("`{}` has {} rows, told {}", name.escape_debug(), rows(found, name), rows(told, name))
         })
         .collect();
     texts.dedup();
     texts.join(", ")
-}
-
-/// What is in a file.
-struct Content {
-    size: u64,
-    uncompressed_size: u64,
-    sha256: String,
-    header: Header,
-    tables: Vec<TableDigest>,
-    footer: Footer,
-}
-
-fn read(path: &Path, compressed: bool) -> io::Result<Content> {
-    let file = File::open(path)?;
-    if file.metadata()?.len() == 0 {
-        return Err(wrong("it is empty"));
-    }
-    let mut raw = BufReader::with_capacity(1 << 18, Hashing { inner: file, sha: Sha256::new(), size: 0 });
-    let mut lines = Lines { read: 0, buffer: Vec::new() };
-    if compressed && !raw.fill_buf()?.starts_with(&[0x1f, 0x8b]) {
-        return Err(wrong("it is not gzip"));
-    }
-    let (header, tables, footer) = if compressed {
-        parse(&mut lines, &mut BufReader::with_capacity(1 << 18, MultiGzDecoder::new(&mut raw)))?
-    } else {
-        parse(&mut lines, &mut raw)?
-    };
-    io::copy(&mut raw, &mut io::sink())?;
-    let Hashing { sha, size, .. } = raw.into_inner();
-    let sha256 = metadata::hex(&sha.finalize());
-    Ok(Content { size, uncompressed_size: lines.read, sha256, header, tables, footer })
-}
-
-fn parse(lines: &mut Lines, text: &mut dyn BufRead) -> io::Result<(Header, Vec<TableDigest>, Footer)> {
-    let first = lines.next(text)?.ok_or_else(|| wrong("it is empty"))?;
-    let header = first.strip_prefix(FIRST.as_bytes()).ok_or_else(|| wrong("its first line is not that of a backup"))?;
-    let header: Header = serde_json::from_slice(header).map_err(|error| wrong(&format!("its first line: {error}")))?;
-    if header.format > FORMAT {
-        return Err(wrong(&format!("it has format {}, this program knows up to {FORMAT}", header.format)));
-    }
-    while lines.next(text)?.ok_or_else(|| wrong("it ends before its rows"))? != DATA.as_bytes() {}
-    let mut tallies: Vec<(String, Tally)> = Vec::new();
-    loop {
-        let line = lines.next(text)?.ok_or_else(|| wrong("it ends before its last line"))?;
-        if let Some(footer) = line.strip_prefix(LAST.as_bytes()) {
-            let footer: Footer =
-                serde_json::from_slice(footer).map_err(|error| wrong(&format!("its last line: {error}")))?;
-            if lines.next(text)?.is_some() {
-                return Err(wrong("it goes on after its last line"));
-            }
-            let found = |table: &TableDigest| {
-                let tally = tallies.iter().find(|(name, _)| *name == table.name).map(|(_, tally)| *tally);
-                tally.unwrap_or_default().digest(&table.name)
-            };
-            return Ok((header, footer.tables.iter().map(found).collect(), footer));
-        }
-        if let Some((table, copy)) = opens(line) {
-            let at = tallies.iter().position(|(name, _)| *name == table).unwrap_or_else(|| {
-                tallies.push((table, Tally::default()));
-                tallies.len() - 1
-            });
-            rows(lines, text, copy, &mut tallies[at].1)?;
-        }
-    }
-}
-
-/// The table of a line that opens a block, and whether it is a COPY.
-fn opens(line: &[u8]) -> Option<(String, bool)> {
-    let line = std::str::from_utf8(line).ok()?;
-    let copy = line.strip_prefix("COPY ").filter(|rest| rest.ends_with(" FROM stdin;"));
-    let insert = line.strip_prefix("INSERT INTO ").filter(|rest| rest.ends_with(" VALUES"));
-    let name = copy.or(insert)?.split(' ').next()?;
-    Some((name.to_owned(), copy.is_some()))
-}
-
-fn rows(lines: &mut Lines, text: &mut dyn BufRead, copy: bool, tally: &mut Tally) -> io::Result<()> {
-    loop {
-        let line = lines.next(text)?.ok_or_else(|| wrong("it ends inside a block of rows"))?;
-        match (copy, line) {
-            (true, b"\\.") => return Ok(()),
-            (true, row) => tally.add(row),
-            (false, [row @ .., b',']) => tally.add(row),
-            (false, [row @ .., b';']) => {
-                tally.add(row);
-                return Ok(());
-            }
-            (false, _) => return Err(wrong("a row has no end")),
-        }
-    }
-}
-
-fn wrong(message: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, message)
-}
-
-/// Lines of bounded length, counted.
-struct Lines {
-    read: u64,
-    buffer: Vec<u8>,
-}
-
-impl Lines {
-    /// The next line, without its line feed.
-    fn next(&mut self, text: &mut dyn BufRead) -> io::Result<Option<&[u8]>> {
-        self.buffer.clear();
-        let length = text.take(LONGEST_LINE).read_until(b'\n', &mut self.buffer)?;
-        self.read += length as u64;
-        match self.buffer.pop() {
-            None => Ok(None),
-            Some(b'\n') => Ok(Some(&self.buffer)),
-            Some(_) if length as u64 == LONGEST_LINE => Err(wrong("it has a line of over 64 MiB")),
-            Some(_) => Err(wrong("it is cut off in the middle of a line")),
-        }
-    }
-}
-
-/// Hashes and counts what is read through it.
-struct Hashing {
-    inner: File,
-    sha: Sha256,
-    size: u64,
-}
-
-impl Read for Hashing {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let length = self.inner.read(buffer)?;
-        self.sha.update(&buffer[..length]);
-        self.size += length as u64;
-        Ok(length)
-    }
 }

@@ -28,7 +28,7 @@ pub struct TableDigest {
 }
 
 /// Adds up rows.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Tally {
     rows: u64,
     sum: u128,
@@ -38,6 +38,10 @@ impl Tally {
     pub(super) fn add(&mut self, row: &[u8]) {
         self.rows += 1;
         self.sum = self.sum.wrapping_add(xxh3_128(row));
+    }
+
+    pub(super) fn rows(self) -> u64 {
+        self.rows
     }
 
     pub(super) fn digest(self, name: &str) -> TableDigest {

@@ -49,11 +49,7 @@ impl Error {
         match self {
             Self::Config(_) | Self::Usage { .. } => 2,
             Self::Migrate { source, .. } => exit_code(source.kind()),
-            Self::Backup { source, .. } => match source.as_ref() {
-                backup::Error::Schema(source) => exit_code(source.kind()),
-                backup::Error::Database(source) if source.kind() == db::Kind::Locked => 6,
-                _ => 1,
-            },
+            Self::Backup { source, .. } => backup_exit_code(source),
             Self::Seed { source, .. } => match source.as_ref() {
                 seed::Error::Migrate(source) => exit_code(source.kind()),
                 _ => 1,
@@ -77,6 +73,17 @@ impl Error {
             Self::Planned { .. } => Some("see CHANGELOG.md for what this version has".to_owned()),
             Self::Interrupted { .. } | Self::Io(_) => None,
         }
+    }
+}
+
+fn backup_exit_code(error: &backup::Error) -> u8 {
+    match error {
+        backup::Error::Schema(source) => exit_code(source.kind()),
+        backup::Error::Safety(source) => backup_exit_code(source),
+        backup::Error::Database(source) if source.kind() == db::Kind::Locked => 6,
+        backup::Error::Invalid { .. } => 3,
+        backup::Error::Newer { .. } => 4,
+        _ => 1,
     }
 }
 

@@ -7,8 +7,6 @@ use super::error::Error;
 #[derive(Subcommand)]
 pub(super) enum Command {
     #[command(hide = true)]
-    Restore(Ignored),
-    #[command(hide = true)]
     Health(Ignored),
     #[command(hide = true)]
     DetailedHealth(Ignored),
@@ -24,7 +22,6 @@ pub(super) struct Ignored {
 
 pub(super) fn error(command: &Command) -> Error {
     let command = match command {
-        Command::Restore(_) => "restore",
         Command::Health(_) => "health",
         Command::DetailedHealth(_) => "detailed-health",
         Command::Cleanup(_) => "cleanup",

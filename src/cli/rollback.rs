@@ -7,10 +7,11 @@ use super::output::{Output, Piped};
 use super::progress::Shown;
 use crate::config::Config;
 use crate::migrate::{self, Outcome, Report, Target};
+use crate::{backup, clock};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-Undoing a migration can delete data; take a backup first.
+Undoing a migration can delete data: a backup is taken first.
 
 Examples:
   authsvc rollback                 undo the newest migration
@@ -27,6 +28,9 @@ pub(super) struct Arguments {
     /// Only say what would be done
     #[arg(long)]
     dry_run: bool,
+    /// Do not back up what is there
+    #[arg(long)]
+    no_safety_backup: bool,
     /// Do not ask
     #[arg(long)]
     yes: bool,
@@ -48,6 +52,12 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
     }
     let names: Vec<&str> = plan.migrations.iter().map(|entry| entry.name.as_str()).collect();
     output.confirm(&format!("undo {} in {}?", names.join(", "), plan.database), arguments.yes)?;
+    if !arguments.no_safety_backup {
+        let request = super::safety_backup(config);
+        let made = backup::create(&config.database_url, &request, clock::now()).await;
+        let made = made.map_err(|error| Error::backing_up(config)(backup::Error::Safety(Box::new(error))))?;
+        tracing::info!("what was there before: {}", config.backup_dir.join(&made.filename).display());
+    }
     let progress = Shown::new();
     let done = migrate::rollback(&config.database_url, target, false, &settings, &progress).await;
     drop(progress);

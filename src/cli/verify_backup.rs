@@ -1,18 +1,27 @@
 //! `authsvc verify-backup`
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::error::Error;
 use super::output::{Output, Piped};
+use super::progress::Transfer;
 use crate::backup::{self, Verdict};
 use crate::config::Config;
+use crate::{clock, shutdown};
+
+/// How long dropping the scratch database may take after a signal.
+const GRACE: Duration = Duration::from_secs(5);
 
 #[derive(clap::Args)]
 #[command(after_help = "\
 Exit code 0: the file is what its metadata says. 3: it is not, with every reason.
+With --restore it is also restored into a scratch database beside that of DATABASE_URL, compared row by row, and the
+proof recorded in the metadata; on PostgreSQL this needs the privilege CREATEDB.
 
 Examples:
-  authsvc verify-backup backups/backup_20261123_214500.sql.gz")]
+  authsvc verify-backup backups/backup_20261123_214500.sql.gz
+  authsvc verify-backup --restore backups/backup_20261123_214500.sql.gz")]
 pub(super) struct Arguments {
     /// The backup; its metadata lies beside it
     file: PathBuf,
@@ -21,18 +30,36 @@ pub(super) struct Arguments {
     restore: bool,
 }
 
-pub(super) fn run(arguments: &Arguments, config: &Config, output: Output) -> Result<u8, Error> {
-    if arguments.restore {
-        return Err(Error::Planned { command: "verify-backup --restore" });
-    }
-    let verdict = backup::verify(&arguments.file).map_err(Error::backing_up(config))?;
+pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) -> Result<u8, Error> {
+    let shown = Transfer::new();
+    let verdict = if arguments.restore {
+        let settings = super::settings(config);
+        let rehearsed = backup::rehearse(&config.database_url, &arguments.file, &settings, clock::now(), &shown);
+        tokio::select! {
+            verdict = rehearsed => verdict,
+            signal = shutdown::requested() => {
+                let removed = backup::abandon_rehearsal(&config.database_url);
+                if !matches!(tokio::time::timeout(GRACE, removed).await, Ok(Ok(()))) {
+                    tracing::warn!("the scratch database is left behind; the next `verify-backup --restore` drops it");
+                }
+                return Err(Error::Interrupted { signal: signal? });
+            }
+        }
+    } else {
+        backup::verify(&arguments.file, &shown)
+    };
+    shown.clear();
+    let verdict = verdict.map_err(Error::backing_up(config))?;
     output.answer(&verdict, Piped::Text, || text(&verdict))?;
     Ok(if verdict.valid { 0 } else { 3 })
 }
 
 fn text(verdict: &Verdict) -> String {
     if verdict.valid {
-        return format!("{}: valid\n", verdict.file.escape_default());
+        let proven = verdict.metadata.as_ref().and_then(|metadata| metadata.verified_at);
+        let proven = proven
+            .map_or(String::new(), |at| format!(", proven by restoring it on {}", at.format("%Y-%m-%d %H:%M:%S UTC")));
+        return format!("{}: valid{proven}\n", verdict.file.escape_default());
     }
     let reasons: String = verdict.reasons.iter().map(|reason| format!("  {reason}\n")).collect();
     format!("{}: NOT valid\n{reasons}", verdict.file.escape_default())

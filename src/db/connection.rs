@@ -15,7 +15,16 @@ use super::url::{DatabaseUrl, PostgresTarget, SqliteMode, SqliteTarget, SslMode,
 /// A row as text, column by column.
 pub type Row = Vec<Option<String>>;
 
-/// A connection that only reads.
+/// What becomes of sessions in a database that is dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// They stay, and so does the database.
+    Respected,
+    /// They are ended.
+    Ended,
+}
+
+/// A connection that reads, and makes and drops scratch databases.
 pub enum Connection {
     /// To a server.
     Postgres(PgConnection),
@@ -77,6 +86,36 @@ impl Connection {
         Ok(())
     }
 
+    /// The databases of the server whose names start so.
+    ///
+    /// # Errors
+    /// What the server said.
+    pub async fn databases(&mut self, start: &'static str) -> Result<Vec<String>, Error> {
+        let rows = self.query("SELECT datname::text FROM pg_database WHERE NOT datistemplate ORDER BY 1").await?;
+        let names = rows.into_iter().filter_map(|row| row.into_iter().next().flatten());
+        Ok(names.filter(|name| name.starts_with(start)).collect())
+    }
+
+    /// Makes an empty database with the encoding that texts need.
+    ///
+    /// # Errors
+    /// The role may not, or what else the server said.
+    pub async fn create_database(&mut self, name: &str) -> Result<(), Error> {
+        self.execute(format!("CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'UTF8'")).await
+    }
+
+    /// Drops a database.
+    ///
+    /// # Errors
+    /// It is in use and that is respected, or what else the server said.
+    pub async fn drop_database(&mut self, name: &str, in_use: Use) -> Result<(), Error> {
+        let force = match in_use {
+            Use::Respected => "",
+            Use::Ended => " WITH (FORCE)",
+        };
+        self.execute(format!("DROP DATABASE IF EXISTS \"{name}\"{force}")).await
+    }
+
     /// Hangs up on PostgreSQL, whose farewell would only take time; closes SQLite, so that the last one to leave writes the
     /// log back.
     pub async fn leave(self) {
@@ -89,7 +128,7 @@ impl Connection {
 }
 
 /// A row's columns, all of which are text.
-fn texts<'r, R>(row: &'r R) -> Result<Row, Error>
+pub(super) fn texts<'r, R>(row: &'r R) -> Result<Row, Error>
 where
     R: SqlRow,
     usize: sqlx::ColumnIndex<R>,

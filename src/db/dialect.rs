@@ -101,7 +101,7 @@ impl Backend {
     }
 
     /// Makes a sequence go on from a value; `used`: the value was given out already.
-    pub(crate) fn set_sequence(self, name: &str, value: &str, used: bool) -> String {
+    pub(crate) fn set_sequence(self, name: &str, value: i64, used: bool) -> String {
         let name = self.literal(name);
         self.pick(
             format!("SELECT setval({name}, {value}, {used});\n"),

@@ -126,6 +126,19 @@ impl From<&sqlx::Error> for Error {
     }
 }
 
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        match &error {
+            rusqlite::Error::SqliteFailure(code, message) => {
+                let code = code.extended_code.to_string();
+                let message = message.clone().unwrap_or_else(|| error.to_string());
+                Self { kind: sqlite_kind(&code), message, code: Some(code), position: None }
+            }
+            _ => Self::new(Kind::Refused, error.to_string()),
+        }
+    }
+}
+
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
         match &error {

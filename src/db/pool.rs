@@ -25,8 +25,21 @@ fn create_private(path: &Path) {
 pub enum PoolUse {
     /// Changing the schema: two connections, one to hold the lock; on SQLite one, with foreign keys off.
     Migrate,
+    /// Restoring: connections to copy, to build, and to read back.
+    Restore,
     /// Serving requests.
     Serve,
+}
+
+impl PoolUse {
+    /// How many connections to a PostgreSQL server.
+    fn connections(self) -> u32 {
+        match self {
+            Self::Migrate => 2,
+            Self::Restore => 3,
+            Self::Serve => 10,
+        }
+    }
 }
 
 /// A pool of connections to one database.
@@ -45,7 +58,7 @@ impl Pool {
         match url.target() {
             Target::Postgres(target) => {
                 let pool = PgPoolOptions::new()
-                    .max_connections(if purpose == PoolUse::Migrate { 2 } else { 10 })
+                    .max_connections(purpose.connections())
                     .acquire_timeout(target.connect_timeout)
                     .connect_lazy_with(postgres_options(target)?);
                 Ok(Self { orm: SqlxPostgresConnector::from_sqlx_postgres_pool(pool), backend: Backend::Postgres })

@@ -83,6 +83,15 @@ impl DatabaseUrl {
         Self { target: Target::Sqlite(SqliteTarget { path: path.into(), mode }) }
     }
 
+    /// Another database of the same server; the same file on SQLite.
+    pub fn with_database(&self, name: &str) -> Self {
+        let mut other = self.clone();
+        if let Target::Postgres(target) = &mut other.target {
+            name.clone_into(&mut target.database);
+        }
+        other
+    }
+
     /// Which engine it is.
     pub fn backend(&self) -> Backend {
         match self.target {

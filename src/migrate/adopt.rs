@@ -36,7 +36,10 @@ pub(crate) async fn record(
 
 /// The accounts that came with the earlier manager's seed migration: they were inserted with one hash, which two
 /// accounts never share otherwise, because hashes are salted; fifty at most.
-pub(crate) async fn seed_accounts(reader: &mut Connection) -> Result<Vec<String>, Error> {
+///
+/// # Errors
+/// What the database said.
+pub async fn seed_accounts(reader: &mut Connection) -> Result<Vec<String>, Error> {
     let rows = reader
         .query(
             "SELECT email FROM users WHERE password_hash IN \

@@ -6,7 +6,9 @@ use serde::Serialize;
 use crate::db::{Backend, Connection, Error, Kind, Row};
 
 /// The tables of the ledger itself.
-const OWN: [&str; 2] = ["seaql_migrations", "authsvc_migrations"];
+const OWN: [&str; 2] = ["seaql_migrations", LEDGER];
+/// The ledger that is read.
+pub const LEDGER: &str = "authsvc_migrations";
 /// The ledger of the earlier manager.
 const EARLIER: &str = "migration_records";
 
@@ -72,7 +74,7 @@ impl Origin {
 ///
 /// # Errors
 /// What the database said.
-pub(crate) async fn read(connection: &mut Connection) -> Result<State, Error> {
+pub async fn read(connection: &mut Connection) -> Result<State, Error> {
     let sql = connection.backend().read_ledger();
     match connection.query(sql).await {
         Ok(rows) => Ok(State::from_rows(&rows)),
@@ -123,6 +125,20 @@ impl State {
 }
 
 impl Applied {
+    /// From the columns of a ledger row that did not come from a query, by name.
+    pub fn from_columns(column: impl Fn(&str) -> Option<String>) -> Option<Self> {
+        let seconds = column("applied_at").and_then(|text| text.parse().ok());
+        Some(Self {
+            version: column("version")?,
+            applied_at: seconds.and_then(|seconds| DateTime::from_timestamp(seconds, 0)),
+            checksum: column("checksum")?,
+            origin: column("kind").as_deref().and_then(Origin::parse),
+            duration_ms: column("duration_ms").and_then(|text| text.parse().ok()),
+            app_version: column("app_version"),
+            compatible: matches!(column("compatible").as_deref(), Some("t" | "1")),
+        })
+    }
+
     fn from_row(row: &Row) -> Option<Self> {
         let column = |at: usize| row.get(at).and_then(Option::as_deref);
         if column(0) != Some("ledger") {

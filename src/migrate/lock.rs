@@ -59,6 +59,15 @@ pub async fn with_lock<T, E: From<Error>>(
     Ok(done)
 }
 
+/// Whether the lock's connection is there yet: without it somebody else may have the lock by now.
+///
+/// # Errors
+/// It is gone.
+pub async fn still_holds(lock: &DatabaseTransaction) -> Result<(), Error> {
+    lock.execute_unprepared("SELECT 1").await?;
+    Ok(())
+}
+
 async fn attempt(pool: &Pool) -> Result<Option<DatabaseTransaction>, Error> {
     let backend = pool.backend();
     match try_attempt(pool, backend).await {

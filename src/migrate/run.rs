@@ -8,7 +8,7 @@ use sea_orm_migration::{MigrationTrait, SchemaManager};
 
 use super::embedded::{Migration, Script};
 use super::error::Error;
-use super::ledger::Origin;
+use super::ledger::{Applied, Origin};
 use super::lock::with_jitter;
 use super::progress::{Event, Progress};
 use super::script::SqlMigration;
@@ -224,6 +224,22 @@ pub(crate) fn insert(
         milliseconds(duration),
         backend.literal(&settings.app_version),
     )
+}
+
+/// The ledger rows of a migration that came with rows from elsewhere: when and how it was applied there stays known.
+pub(crate) fn taken_over(
+    migration: &Migration,
+    before: Option<&Applied>,
+    backend: Backend,
+    settings: &Settings,
+) -> String {
+    let origin = before.and_then(|before| before.origin).unwrap_or(Origin::Adopted);
+    let at = before.and_then(|before| before.applied_at).unwrap_or_else(crate::clock::now);
+    let duration = Duration::from_millis(before.and_then(|before| before.duration_ms).unwrap_or(0));
+    let app_version = before.and_then(|before| before.app_version.clone());
+    let settings =
+        Settings { app_version: app_version.unwrap_or_else(|| settings.app_version.clone()), ..settings.clone() };
+    insert(migration, origin, backend, &settings, at, duration)
 }
 
 fn delete(migration: &Migration, backend: Backend) -> String {

@@ -3,7 +3,8 @@
 use super::catalogue::{self, Catalogue, Change};
 use super::embedded;
 use super::error::Error;
-use super::ledger::{self, State};
+use super::layout;
+use super::ledger::{self, Applied, State};
 use super::plan;
 use crate::db::{Column, ColumnType, Connection, Row};
 
@@ -30,7 +31,7 @@ pub struct Table {
 }
 
 /// The ledger's own tables: not in the catalogue, because they are there before and after every migration.
-const LEDGER: [(&str, &[(&str, ColumnType)]); 2] = [
+const LEDGER_TABLES: [(&str, &[(&str, ColumnType)]); 2] = [
     ("seaql_migrations", &[("version", ColumnType::Text), ("applied_at", ColumnType::Bigint)]),
     (
         "authsvc_migrations",
@@ -113,8 +114,8 @@ fn extras(live: &Catalogue, expected: &Catalogue) -> Vec<String> {
     extras
 }
 
-fn tables(expected: &Catalogue) -> Vec<Table> {
-    let ledger = LEDGER.map(|(name, columns)| {
+pub(crate) fn tables(expected: &Catalogue) -> Vec<Table> {
+    let ledger = LEDGER_TABLES.map(|(name, columns)| {
         let columns = columns.iter().map(|(name, kind)| Column { name: (*name).to_owned(), kind: *kind }).collect();
         Table { name: name.to_owned(), columns }
     });
@@ -122,6 +123,21 @@ fn tables(expected: &Catalogue) -> Vec<Table> {
     names.sort_by_key(|name| entity::TABLES.iter().position(|known| known == name).unwrap_or(entity::TABLES.len()));
     let made = names.into_iter().map(|name| Table { name: name.to_owned(), columns: expected.columns_of(name) });
     ledger.into_iter().chain(made).collect()
+}
+
+/// Columns on tables of a live database's state that no migration makes, as `table.column`.
+///
+/// # Errors
+/// What the database said.
+pub async fn extra_columns(connection: &mut Connection, applied: &[Applied]) -> Result<Vec<String>, Error> {
+    let expected = layout::catalogue_of_newest(applied, connection.backend());
+    let live = catalogue::read(connection).await?;
+    Ok(extras(&live, &expected).into_iter().filter(|name| name.contains('.')).collect())
+}
+
+/// Whether a table is one of the ledger's.
+pub fn is_ledger(table: &str) -> bool {
+    LEDGER_TABLES.iter().any(|(name, _)| *name == table)
 }
 
 impl Table {

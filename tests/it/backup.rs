@@ -17,14 +17,14 @@ const TABLES: [&str; 7] = [
     "maintenance_runs",
 ];
 
-fn seeded(engine: Engine) -> Database {
+pub(crate) fn seeded(engine: Engine) -> Database {
     let database = Database::migrated(engine);
     Program::on(&database).env("AUTHSVC_ENV", "test").run(&["seed"]).success();
     database
 }
 
 /// Texts that are hard to carry.
-fn odd_rows(database: &Database, engine: Engine) {
+pub(crate) fn odd_rows(database: &Database, engine: Engine) {
     let texts = [
         "\\.",
         "\\N",
@@ -61,11 +61,11 @@ fn odd_rows(database: &Database, engine: Engine) {
     );
 }
 
-fn rows(database: &Database) -> Vec<Vec<String>> {
+pub(crate) fn rows(database: &Database) -> Vec<Vec<String>> {
     TABLES.iter().map(|table| database.query(&format!("SELECT * FROM {table} ORDER BY 1"))).collect()
 }
 
-fn backups(directory: &Path) -> Vec<String> {
+pub(crate) fn backups(directory: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(directory).into_iter().flatten();
     let mut names: Vec<String> =
         entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
@@ -74,13 +74,13 @@ fn backups(directory: &Path) -> Vec<String> {
 }
 
 /// Makes a backup; its path.
-fn backup(program: &Program, arguments: &[&str]) -> PathBuf {
+pub(crate) fn backup(program: &Program, arguments: &[&str]) -> PathBuf {
     let arguments: Vec<&str> = ["backup", "--json"].iter().chain(arguments).copied().collect();
     let metadata = program.run(&arguments).success().json();
     program.directory().join("backups").join(metadata["filename"].as_str().unwrap())
 }
 
-fn shell(script: &str) {
+pub(crate) fn shell(script: &str) {
     let output = Command::new("bash").args(["-eo", "pipefail", "-c", script]).stdin(Stdio::null()).output().unwrap();
     assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
 }

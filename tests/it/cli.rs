@@ -38,7 +38,7 @@ fn usage_errors_exit_with_2() {
 
 #[test]
 fn commands_of_later_versions_say_so() {
-    for command in ["restore", "health", "detailed-health", "cleanup"] {
+    for command in ["health", "detailed-health", "cleanup"] {
         let error = Program::new().run(&[command, "--any", "thing"]).code(1).error();
         assert!(error.contains(&format!("`authsvc {command}` is not part of this version")), "{error}");
     }

@@ -15,6 +15,8 @@ mod entities;
 mod migrate;
 mod migrate_faults;
 mod refusals;
+mod restore;
+mod restore_faults;
 mod seed;
 mod serve;
 mod sqlite_faults;

@@ -18,7 +18,7 @@ fn backed_up(engine: Engine, arguments: &[&str]) -> (Program, PathBuf, Database)
 }
 
 fn reasons(file: &Path) -> Vec<String> {
-    authsvc::backup::verify(file).unwrap().reasons
+    authsvc::backup::verify(file, &()).unwrap().reasons
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn a_good_backup_is_valid_on_both_engines() {
 fn files_of_the_first_format_stay_valid() {
     for engine in ["postgres", "sqlite"] {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/it/fixtures/format1_{engine}.sql.gz"));
-        let verdict = authsvc::backup::verify(&file).unwrap();
+        let verdict = authsvc::backup::verify(&file, &()).unwrap();
         assert_eq!(verdict.reasons, Vec::<String>::new(), "{engine}");
         let metadata = verdict.metadata.unwrap();
         assert_eq!((metadata.format, metadata.migration.as_str()), (1, "009_maintenance_runs"));
@@ -72,9 +72,13 @@ fn every_flipped_byte_and_every_truncation_is_found() {
 #[test]
 fn foreign_files_are_refused_with_a_reason() {
     let (program, file, _database) = backed_up(Engine::Sqlite, &[]);
-    for (content, expected) in
-        [(&b""[..], "empty"), (b"PK\x03\x04zip", "gzip"), (b"-- MySQL dump 10.13\n", "gzip"), (b"\x1f\x8b\x08\0", "")]
-    {
+    for (content, expected) in [
+        (&b""[..], "empty"),
+        (b"PK\x03\x04zip", "zip archive"),
+        (b"-- MySQL dump 10.13\n", "neither as a backup"),
+        (b"PGDMP\x01", "custom format"),
+        (b"\x1f\x8b\x08\0", ""),
+    ] {
         std::fs::write(&file, content).unwrap();
         let reasons = reasons(&file);
         assert!(reasons.iter().any(|reason| reason.contains(expected)), "{content:?}: {reasons:?}");

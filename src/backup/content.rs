@@ -1,0 +1,255 @@
+//! What is in a file: read to its end once, before anything is believed or written.
+
+use super::format::{Footer, Header, Sequence};
+use super::progress::Progress;
+use super::reader::{Item, Kind, Reader, Unreadable, wrong};
+use super::row;
+use super::source::Text;
+use super::writer::{TableDigest, Tally};
+use crate::db::Backend;
+use crate::migrate::{self, Applied, Layout};
+
+/// A ledger with more rows is none.
+const LONGEST_LEDGER: u64 = 10_000;
+
+/// Progress is told after so many bytes.
+const STEP: u64 = 1 << 20;
+
+/// What was found in a file.
+#[derive(Debug)]
+pub(super) struct Content {
+    pub(super) compressed: bool,
+    pub(super) size: u64,
+    pub(super) uncompressed_size: u64,
+    pub(super) sha256: String,
+    /// `None`: a plain dump.
+    pub(super) header: Option<Header>,
+    pub(super) footer: Option<Footer>,
+    pub(super) backend: Backend,
+    /// The schema that its tables are of.
+    pub(super) layout: Layout,
+    /// Its history; empty in a dump of a database of the earlier manager.
+    pub(super) ledger: Vec<Applied>,
+    pub(super) tables: Vec<Found>,
+    pub(super) sequences: Vec<Sequence>,
+    /// Tables of a dump that no migration makes.
+    pub(super) passed_over: Vec<String>,
+}
+
+/// A table of a file.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) name: String,
+    /// In the order of the rows.
+    pub(super) columns: Vec<String>,
+    pub(super) tally: Tally,
+    pub(super) bytes: u64,
+}
+
+impl Content {
+    /// Rows and digest of every table that the file tells of.
+    pub(super) fn digests(&self) -> Vec<TableDigest> {
+        let found = |name: &str| {
+            let found = self.tables.iter().find(|table| table.name == name);
+            found.map(|table| table.tally).unwrap_or_default().digest(name)
+        };
+        match &self.footer {
+            Some(footer) => footer.tables.iter().map(|table| found(&table.name)).collect(),
+            None => self.tables.iter().map(|table| found(&table.name)).collect(),
+        }
+    }
+
+    /// How many rows there are in all tables but the ledger.
+    pub(super) fn rows(&self) -> u64 {
+        self.tables.iter().map(|table| table.tally.rows()).sum()
+    }
+}
+
+/// Reads a file to its end. At most `longest` bytes of text are read, so that a bomb is not unpacked for ever.
+///
+/// # Errors
+/// It is none that this program can read, or not whole.
+pub(super) fn read(text: Text, longest: Option<u64>, progress: &dyn Progress) -> Result<Content, Unreadable> {
+    let compressed = text.is_gzip();
+    let mut reader = Reader::open(text)?;
+    let mut gathered = Gathered::default();
+    let mut told = 0;
+    let is_dump = *reader.kind() == Kind::Dump;
+    let footer = loop {
+        let line = reader.line();
+        if reader.position() - told > STEP {
+            progress.advanced(reader.position() - told);
+            told = reader.position();
+        }
+        if longest.is_some_and(|longest| reader.position() > longest) {
+            return Err(wrong("it is longer than its metadata says"));
+        }
+        match reader.next()? {
+            Item::Table(name, ..) if is_dump && !migrate::makes_table(&name) => {
+                gathered.passed_over.push(name);
+                reader.skip_table();
+            }
+            Item::Table(name, columns) => gathered.table(name, columns)?,
+            Item::Row(row) => gathered.row(row, line + 1)?,
+            Item::Sequence(sequence) => gathered.sequences.push(sequence),
+            Item::End(footer) => break footer,
+        }
+    };
+    let uncompressed_size = reader.position();
+    let kind = reader.kind().clone();
+    let (sha256, size) = Text::finish(reader.into_text())?;
+    gathered.into_content(kind, footer, Raw { compressed, size, uncompressed_size, sha256 })
+}
+
+struct Raw {
+    compressed: bool,
+    size: u64,
+    uncompressed_size: u64,
+    sha256: String,
+}
+
+#[derive(Default)]
+struct Gathered {
+    tables: Vec<Found>,
+    current: usize,
+    ledger: Vec<Vec<u8>>,
+    sequences: Vec<Sequence>,
+    passed_over: Vec<String>,
+}
+
+impl Gathered {
+    fn table(&mut self, name: String, columns: Vec<String>) -> Result<(), Unreadable> {
+        self.current = match self.tables.iter().position(|table| table.name == name) {
+            Some(at) if self.tables[at].columns != columns => {
+                return Err(Unreadable::Wrong(format!(
+                    "the columns of `{name}` are not the same in all of its blocks"
+                )));
+            }
+            Some(at) => at,
+            None => {
+                self.tables.push(Found { name, columns, tally: Tally::default(), bytes: 0 });
+                self.tables.len() - 1
+            }
+        };
+        Ok(())
+    }
+
+    fn row(&mut self, row: &[u8], line: u64) -> Result<(), Unreadable> {
+        if std::str::from_utf8(row).is_err() {
+            return Err(Unreadable::Wrong(format!("line {line} is not UTF-8")));
+        }
+        let table = &mut self.tables[self.current];
+        table.tally.add(row);
+        table.bytes += row.len() as u64;
+        if table.name == migrate::LEDGER {
+            if table.tally.rows() > LONGEST_LEDGER {
+                return Err(wrong("its ledger is longer than any that authsvc makes"));
+            }
+            self.ledger.push(row.to_vec());
+        }
+        Ok(())
+    }
+
+    fn into_content(self, kind: Kind, footer: Option<Footer>, raw: Raw) -> Result<Content, Unreadable> {
+        let header = match kind {
+            Kind::Backup(header) => Some(header),
+            Kind::Dump => None,
+        };
+        let backend = match header.as_ref().map(|header| header.backend.as_str()) {
+            None | Some("postgres") => Backend::Postgres,
+            Some("sqlite") => Backend::Sqlite,
+            Some(other) => return Err(wrong(&format!("its engine is `{}`", other.escape_debug()))),
+        };
+        let ledger = self.applied(backend)?;
+        let layout = layout(&ledger, header.as_ref(), backend)?;
+        check_tables(&self.tables, &layout)?;
+        let known = |sequence: &&Sequence| layout.tables.iter().any(|table| sequence.table() == table.name);
+        if header.is_some()
+            && let Some(unknown) = self.sequences.iter().find(|sequence| !known(sequence))
+        {
+            return Err(Unreadable::Wrong(format!(
+                "it sets the sequence `{}`, which no migration makes",
+                unknown.name
+            )));
+        }
+        let Self { tables, sequences, passed_over, .. } = self;
+        let sequences = sequences.into_iter().filter(|sequence| known(&sequence)).collect();
+        let Raw { compressed, size, uncompressed_size, sha256 } = raw;
+        Ok(Content {
+            compressed,
+            size,
+            uncompressed_size,
+            sha256,
+            header,
+            footer,
+            backend,
+            layout,
+            ledger,
+            tables,
+            sequences,
+            passed_over,
+        })
+    }
+
+    /// The rows of the ledger.
+    fn applied(&self, backend: Backend) -> Result<Vec<Applied>, Unreadable> {
+        let Some(table) = self.tables.iter().find(|table| table.name == migrate::LEDGER) else { return Ok(Vec::new()) };
+        let parse = |row: &Vec<u8>| {
+            let texts = row::texts(row, backend).ok()?;
+            let column = |name: &str| {
+                let at = table.columns.iter().position(|column| column == name)?;
+                texts.get(at).cloned().flatten()
+            };
+            Applied::from_columns(column)
+        };
+        let parsed: Option<Vec<Applied>> = self.ledger.iter().map(parse).collect();
+        parsed.ok_or_else(|| wrong("its ledger cannot be read"))
+    }
+}
+
+/// The schema that the ledger tells of, or that of the earlier manager where there is none.
+fn layout(ledger: &[Applied], header: Option<&Header>, backend: Backend) -> Result<Layout, Unreadable> {
+    let layout = if ledger.is_empty() && header.is_none() {
+        migrate::layout_of_earlier(backend)
+    } else {
+        migrate::layout_of(ledger, backend).map_err(|error| match error.kind() {
+            migrate::Kind::Newer => Unreadable::Newer(format!("it was made by a newer program: {error}")),
+            _ => Unreadable::Wrong(format!("its history is not that of this program: {error}")),
+        })?
+    };
+    match header {
+        Some(header) if header.migration != layout.migration => Err(Unreadable::Wrong(format!(
+            "its first line tells of migration `{}`, its ledger of `{}`",
+            header.migration.escape_debug(),
+            layout.migration
+        ))),
+        _ => Ok(layout),
+    }
+}
+
+/// Only tables and columns that the migrations make, and all of them.
+fn check_tables(tables: &[Found], layout: &Layout) -> Result<(), Unreadable> {
+    for found in tables {
+        let known = layout.tables.iter().find(|known| known.name == found.name);
+        let Some(known) = known else {
+            let name = &found.name;
+            return Err(Unreadable::Wrong(format!("it has a table `{name}`, which no migration up to its own makes")));
+        };
+        let mut columns: Vec<&str> = found.columns.iter().map(String::as_str).collect();
+        columns.sort_unstable();
+        let mut expected: Vec<&str> = known.columns.iter().map(|column| column.name.as_str()).collect();
+        expected.sort_unstable();
+        if columns != expected {
+            return Err(Unreadable::Wrong(format!(
+                "its table `{}` has the columns {}, the migrations make {}",
+                found.name,
+                columns.join(", "),
+                expected.join(", ")
+            )));
+        }
+    }
+    match layout.tables.iter().any(|table| table.name == "users") && tables.iter().all(|found| found.name != "users") {
+        true if tables.is_empty() => Err(wrong("it has no rows of tables that are known")),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,123 @@
+//! Proves a backup by restoring it into a scratch database, which is dropped again.
+
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+
+use super::error::Error;
+use super::metadata::{self, Metadata};
+use super::progress::Progress;
+use super::source::Source;
+use super::stage::Stage;
+use super::verify::{self, Verdict};
+use crate::db::{self, Backend, Connection, DatabaseUrl, Staging, Target, Use};
+use crate::migrate::Settings;
+
+/// Starts the name of a scratch database.
+const SCRATCH: &str = "authsvc_verify_";
+
+/// Checks a backup as [`verify::verify`] does, then restores it into a scratch database: on PostgreSQL one that is created
+/// and dropped on the same server, on SQLite a temporary file beside the live one. What is there then is compared with
+/// the metadata, in which the time of this proof is recorded.
+///
+/// # Errors
+/// The path names nothing that can be a backup, or no scratch database can be made. That the backup itself is not good
+/// is no error, but told in the verdict.
+pub async fn rehearse(
+    url: &DatabaseUrl,
+    path: &Path,
+    settings: &Settings,
+    now: DateTime<Utc>,
+    progress: &dyn Progress,
+) -> Result<Verdict, Error> {
+    let verdict = verify::verify(path, progress)?;
+    let (true, Some(metadata)) = (verdict.valid, verdict.metadata.clone()) else { return Ok(verdict) };
+    let source = Source::open(path)?;
+    let content = match verify::differences(&source, &metadata, progress) {
+        Ok(content) => content,
+        Err(reasons) => return Ok(Verdict { valid: false, reasons, ..verdict }),
+    };
+    let scratch = Scratch::make(url, now).await?;
+    let stage = Stage { content: &content, source: &source, backend: url.backend(), settings, progress };
+    let restored = fill(&scratch.url, stage).await;
+    scratch.remove().await?;
+    match restored {
+        Ok(()) => {
+            let proven = Metadata { verified_at: Some(now), ..metadata };
+            metadata::write(path, &proven)?;
+            Ok(Verdict { metadata: Some(proven), ..verdict })
+        }
+        Err(error @ (Error::Load(_) | Error::Unequal { .. } | Error::Invalid { .. } | Error::Schema(_))) => {
+            Ok(Verdict { valid: false, reasons: vec![format!("it cannot be restored: {error}")], ..verdict })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Drops the scratch database of an interrupted proof of this process.
+///
+/// # Errors
+/// The server does not answer, or refuses.
+pub async fn abandon_rehearsal(url: &DatabaseUrl) -> Result<(), Error> {
+    if url.backend() == Backend::Sqlite {
+        return Ok(());
+    }
+    let mut connection = Connection::open(url).await?;
+    let own = format!("_{}", std::process::id());
+    for left in connection.databases(SCRATCH).await?.iter().filter(|name| name.ends_with(&own)) {
+        connection.drop_database(left, Use::Ended).await?;
+    }
+    connection.leave().await;
+    Ok(())
+}
+
+async fn fill(url: &DatabaseUrl, stage: Stage<'_>) -> Result<(), Error> {
+    let mut staging = Staging::begin(url).await?;
+    let staged = stage.fill(&mut staging).await;
+    staging.discard().await?;
+    staged.map(|_| ())
+}
+
+/// A database for one proof.
+struct Scratch {
+    server: DatabaseUrl,
+    url: DatabaseUrl,
+    name: String,
+}
+
+impl Scratch {
+    /// Makes it, and drops what killed processes left.
+    async fn make(server: &DatabaseUrl, now: DateTime<Utc>) -> Result<Self, Error> {
+        let name = format!("{SCRATCH}{}_{}", now.format("%Y%m%d%H%M%S"), std::process::id());
+        let url = match server.target() {
+            Target::Postgres(_) => server.with_database(&name),
+            Target::Sqlite(target) => {
+                let file = target.path.file_name().unwrap_or_default().to_string_lossy();
+                DatabaseUrl::sqlite(target.path.with_file_name(format!(".{file}.{name}")), db::SqliteMode::Create)
+            }
+        };
+        let scratch = Self { server: server.clone(), url, name };
+        if server.backend() == Backend::Postgres {
+            let mut connection = Connection::open(server).await?;
+            for left in connection.databases(SCRATCH).await? {
+                // one that is in use belongs to a proof that runs
+                if let Err(error) = connection.drop_database(&left, Use::Respected).await {
+                    tracing::debug!(%error, "{left} stays");
+                }
+            }
+            connection.create_database(&scratch.name).await.map_err(Error::Scratch)?;
+            connection.leave().await;
+        }
+        Ok(scratch)
+    }
+
+    /// Drops it. On SQLite it was only a file of the staging's, which is gone.
+    async fn remove(self) -> Result<(), Error> {
+        if self.server.backend() == Backend::Postgres {
+            let mut connection = Connection::open(&self.server).await?;
+            connection.drop_database(&self.name, Use::Ended).await?;
+            connection.leave().await;
+        }
+        Ok(())
+    }
+}

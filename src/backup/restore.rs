@@ -1,0 +1,288 @@
+//! Replaces the content of a database by that of a file: the old state or the new one, never between.
+//!
+//! The file is read to its end and proven first. Then everything is built beside the live tables ([`Staging`]): the schema
+//! by the migrations in this program, up to the one that the file names; the rows, as data and never as statements; the
+//! indexes. What was loaded is read back and compared, newer migrations are applied, and one short swap puts it in place.
+
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::content::Content;
+use super::create::{self, Request};
+use super::error::Error;
+use super::progress::{Phase, Progress};
+use super::source::Source;
+use super::stage::{self, Stage};
+use super::verify;
+use super::writer::TableDigest;
+use crate::clock::Stopwatch;
+use crate::db::{Backend, Connection, DatabaseUrl, Kind, Objects, Pool, PoolUse, Staging};
+use crate::migrate::{self, Settings, State};
+
+/// A file that was proven, and a database that can take its content.
+pub struct Prepared {
+    source: Source,
+    path: PathBuf,
+    content: Content,
+    url: DatabaseUrl,
+    state: State,
+    warnings: Vec<String>,
+}
+
+/// How to restore.
+pub struct Options<'a> {
+    /// The backup that is taken first, unless there is nothing to lose.
+    pub safety_backup: Option<&'a Request>,
+    /// How migrations behave; their lock timeout and patience are those of the swap, too.
+    pub settings: &'a Settings,
+}
+
+/// What a restore did.
+#[derive(Debug, Serialize)]
+pub struct Restored {
+    /// The file.
+    pub file: String,
+    /// When its snapshot was taken; a plain dump does not tell.
+    pub created_at: Option<DateTime<Utc>>,
+    /// The database, without its password.
+    pub database: String,
+    /// The migration that the file is of.
+    pub migration: String,
+    /// Newer migrations that were applied to its content.
+    pub migrated: Vec<String>,
+    /// Rows and digest of each table, as loaded and read back.
+    pub tables: Vec<TableDigest>,
+    /// Tables of a plain dump that are none of this program's, and were passed over.
+    pub passed_over: Vec<String>,
+    /// Accounts of the earlier manager's published seed data that came with it.
+    pub seed_accounts: Vec<String>,
+    /// The backup of what was replaced, in BACKUP_DIR.
+    pub safety_backup: Option<String>,
+    /// How long readers could have to wait.
+    pub swap_ms: u64,
+    /// How long all of it took.
+    pub duration_ms: u64,
+    /// What is worth knowing.
+    pub warnings: Vec<String>,
+}
+
+/// Proves the file, and looks whether the database can take it. Nothing is written.
+///
+/// # Errors
+/// A file that is damaged, foreign or newer, or a database that must not be replaced.
+pub async fn prepare(url: &DatabaseUrl, path: &Path, progress: &dyn Progress) -> Result<Prepared, Error> {
+    let source = Source::open(path)?;
+    let (content, mut warnings) = verify::prove(&source, path, progress)?;
+    let state = match live_state(url).await {
+        Err(Error::Database(error)) if error.kind() == Kind::Corrupt => {
+            warnings.push(format!("the database cannot be read: {error}"));
+            State::Empty
+        }
+        state => state?,
+    };
+    refuse(&state)?;
+    let columns = extra_columns(url, &state).await?;
+    if !columns.is_empty() {
+        let obstacles = columns.iter().map(|name| format!("no migration makes the column `{name}`")).collect();
+        return Err(Error::Obstacles { obstacles });
+    }
+    Ok(Prepared { source, path: path.to_owned(), content, url: url.clone(), state, warnings })
+}
+
+/// Removes what an interrupted restore has staged. Without this the next restore does it.
+///
+/// # Errors
+/// The database does not answer, or another restore is at work by now.
+pub async fn abandon(url: &DatabaseUrl, settings: &Settings) -> Result<(), Error> {
+    if url.backend() == Backend::Sqlite {
+        // the file has gone with the future that filled it
+        return Ok(());
+    }
+    let pool = Pool::open(url, PoolUse::Migrate).await?;
+    let removed = migrate::with_lock(&pool, settings.patience, async |_| {
+        Ok::<_, Error>(Staging::begin(url).await?.discard().await?)
+    });
+    let removed = removed.await;
+    pool.close().await;
+    removed
+}
+
+async fn live_state(url: &DatabaseUrl) -> Result<State, Error> {
+    match Connection::open(url).await {
+        Ok(mut connection) => {
+            let state = migrate::state(&mut connection).await?;
+            connection.leave().await;
+            Ok(state)
+        }
+        Err(error) if error.kind() == Kind::NoSuchFile && url.may_be_created() => Ok(State::Empty),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Columns of somebody else's on our tables.
+async fn extra_columns(url: &DatabaseUrl, state: &State) -> Result<Vec<String>, Error> {
+    let State::Ledger(applied) = state else { return Ok(Vec::new()) };
+    let mut connection = Connection::open(url).await?;
+    let columns = migrate::extra_columns(&mut connection, applied).await?;
+    connection.leave().await;
+    Ok(columns)
+}
+
+/// What must not be replaced.
+fn refuse(state: &State) -> Result<(), Error> {
+    match state {
+        State::Empty => Ok(()),
+        State::Ledger(applied) => {
+            let names = migrate::unknown(applied);
+            if names.is_empty() { Ok(()) } else { Err(migrate::Error::Newer { names }.into()) }
+        }
+        State::Earlier(_) => Err(Error::EarlierInPlace),
+        State::Unknown(tables) => {
+            let ours: Vec<String> = tables.iter().filter(|table| migrate::makes_table(table)).cloned().collect();
+            if ours.is_empty() { Ok(()) } else { Err(migrate::Error::UnknownTables { tables: ours }.into()) }
+        }
+    }
+}
+
+impl Prepared {
+    /// What would be done, for the question to people.
+    pub fn question(&self) -> String {
+        let from = match &self.content.header {
+            Some(header) => format!("the backup of {}", header.created_at.format("%Y-%m-%d %H:%M:%S UTC")),
+            None => "a plain dump".to_owned(),
+        };
+        format!("replace the content of {} by {from} ({} rows)?", self.url, self.content.rows())
+    }
+
+    /// Restores.
+    ///
+    /// # Errors
+    /// Every reason of [`Error`]; the database is as it was.
+    pub async fn restore(
+        self,
+        options: &Options<'_>,
+        now: DateTime<Utc>,
+        progress: &dyn Progress,
+    ) -> Result<Restored, Error> {
+        let watch = Stopwatch::start();
+        let mut restored = match self.url.backend() {
+            Backend::Postgres => {
+                // the lock of the migrators: nobody changes the schema, or restores, meanwhile
+                let pool = Pool::open(&self.url, PoolUse::Migrate).await?;
+                let work = async |lock: &_| self.under_lock(Some(lock), options, now, progress).await;
+                let done = migrate::with_lock(&pool, options.settings.patience, work).await;
+                pool.close().await;
+                done?
+            }
+            Backend::Sqlite => self.under_lock(None, options, now, progress).await?,
+        };
+        restored.duration_ms = watch.milliseconds();
+        Ok(restored)
+    }
+
+    async fn under_lock(
+        &self,
+        lock: Option<&sea_orm::DatabaseTransaction>,
+        options: &Options<'_>,
+        now: DateTime<Utc>,
+        progress: &dyn Progress,
+    ) -> Result<Restored, Error> {
+        let nothing_to_lose = matches!(self.state, State::Empty | State::Unknown(_))
+            && self.warnings.iter().all(|warning| !warning.contains("cannot be read"));
+        let safety_backup = match options.safety_backup.filter(|_| !nothing_to_lose) {
+            Some(request) => {
+                progress.phase(Phase::SafetyBackup);
+                Some(create::create(&self.url, request, now).await.map_err(|error| Error::Safety(Box::new(error)))?)
+            }
+            None => None,
+        };
+        let live = self.live_objects();
+        let staging = Staging::begin(&self.url).await?;
+        let stage = Stage {
+            content: &self.content,
+            source: &self.source,
+            backend: self.url.backend(),
+            settings: options.settings,
+            progress,
+        };
+        let done = self.fill_and_swap(staging, stage, &live, lock, options).await;
+        let (staged, swapped) = done?;
+        let mut warnings = self.warnings.clone();
+        warnings.extend(swapped.warnings);
+        Ok(Restored {
+            file: self.path.display().to_string(),
+            created_at: self.content.header.as_ref().map(|header| header.created_at),
+            database: self.url.to_string(),
+            migration: self.content.layout.migration.clone(),
+            migrated: staged.migrated.iter().map(|name| (*name).to_owned()).collect(),
+            tables: staged.tables,
+            passed_over: self.content.passed_over.clone(),
+            seed_accounts: self.seed_accounts().await,
+            safety_backup: safety_backup.map(|metadata| metadata.filename),
+            swap_ms: u64::try_from(swapped.duration.as_millis()).unwrap_or(u64::MAX),
+            duration_ms: 0,
+            warnings,
+        })
+    }
+
+    async fn fill_and_swap(
+        &self,
+        mut staging: Staging,
+        stage: Stage<'_>,
+        live: &Objects,
+        lock: Option<&sea_orm::DatabaseTransaction>,
+        options: &Options<'_>,
+    ) -> Result<(stage::Staged, crate::db::Swapped), Error> {
+        let filled = async {
+            let obstacles = staging.obstacles(live).await?;
+            if !obstacles.is_empty() {
+                return Err(Error::Obstacles { obstacles });
+            }
+            let staged = stage.fill(&mut staging).await?;
+            if let Some(lock) = lock {
+                // without it another migrator may be at work by now
+                migrate::still_holds(lock).await?;
+            }
+            stage.progress.phase(Phase::Swapping);
+            let Settings { lock_timeout, patience, .. } = options.settings;
+            Ok((staged, staging.swap(live, *lock_timeout, *patience).await?))
+        };
+        let filled = filled.await;
+        if filled.is_err()
+            && let Err(error) = staging.discard().await
+        {
+            tracing::warn!("what was staged is left behind, the next restore removes it: {error}");
+        }
+        filled
+    }
+
+    /// Everything of ours that may be in the live database: what its own history made, and what the newest schema has.
+    fn live_objects(&self) -> Objects {
+        let backend = self.url.backend();
+        let applied = match &self.state {
+            State::Ledger(applied) => applied.as_slice(),
+            _ => &[],
+        };
+        let mut objects = migrate::newest_layout(backend).objects;
+        let older = migrate::layout_of_newest(applied, backend).objects;
+        objects.tables.extend(older.tables);
+        objects.functions.extend(older.functions);
+        objects
+    }
+
+    /// The earlier manager's published accounts, if the file may hold them.
+    async fn seed_accounts(&self) -> Vec<String> {
+        if self.content.header.is_some() {
+            return Vec::new();
+        }
+        let found = async {
+            let mut connection = Connection::open(&self.url).await?;
+            let found = migrate::seed_accounts(&mut connection).await?;
+            connection.leave().await;
+            Ok::<_, Error>(found)
+        };
+        found.await.unwrap_or_default()
+    }
+}

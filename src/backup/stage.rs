@@ -1,0 +1,251 @@
+//! Fills a place beside the live tables from a file, and proves that what is there is what was in the file.
+
+use futures_util::future::try_join;
+use tokio::sync::mpsc::{Sender, UnboundedSender, channel, unbounded_channel};
+
+use super::content::Content;
+use super::error::Error;
+use super::format::{BLOCK, Sequence};
+use super::progress::{Phase, Progress};
+use super::reader::{Item, Reader, Unreadable};
+use super::row;
+use super::source::{Source, Text};
+use super::writer::{TableDigest, Tally};
+use crate::db::{Backend, Block, Column, ColumnType, Loaded, Parse, Staging};
+use crate::migrate::{self, Layout, Settings};
+
+/// Blocks that wait to be loaded.
+const QUEUE: usize = 4;
+
+/// What is to be staged.
+#[derive(Clone, Copy)]
+pub(super) struct Stage<'a> {
+    pub(super) content: &'a Content,
+    pub(super) source: &'a Source,
+    pub(super) backend: Backend,
+    pub(super) settings: &'a Settings,
+    pub(super) progress: &'a dyn Progress,
+}
+
+/// What was staged.
+pub(super) struct Staged {
+    pub(super) tables: Vec<TableDigest>,
+    pub(super) migrated: Vec<&'static str>,
+}
+
+impl Stage<'_> {
+    /// Builds, loads, indexes, compares, and migrates to the newest schema.
+    pub(super) async fn fill(self, staging: &mut Staging) -> Result<Staged, Error> {
+        let Self { backend, settings, progress, .. } = self;
+        let number = self.content.layout.number;
+        let same_engine = self.content.backend == backend;
+        let layout =
+            if same_engine { migrate::layout_after(number, backend) } else { migrate::settled_layout(number, backend) };
+        let tables: Vec<String> = layout.objects.tables.clone();
+        progress.phase(Phase::Building);
+        let migration = staging.begin_migration().await?;
+        migrate::build(&migration.1, 0, layout.number, backend, settings).await?;
+        staging.end_migration(migration).await?;
+        staging.strip(&tables).await?;
+
+        progress.phase(Phase::Loading(self.content.uncompressed_size));
+        let loaded = self.loaded(&layout);
+        let expected = self.load(staging, &loaded).await?;
+        staging.execute(self.statements(&layout)).await?;
+
+        progress.phase(Phase::Indexing);
+        let ((), found) =
+            try_join(async { staging.build(&tables).await.map_err(Error::from) }, self.read_back(staging, &loaded))
+                .await?;
+        for ((loaded, expected), found) in loaded.iter().zip(&expected).zip(&found) {
+            if expected != found {
+                return Err(Error::Unequal { table: loaded.table.clone() });
+            }
+        }
+        progress.phase(Phase::Migrating);
+        let migration = staging.begin_migration().await?;
+        let newest = migrate::newest_layout(backend).number;
+        let migrated = migrate::build(&migration.1, layout.number, newest, backend, settings).await?;
+        staging.end_migration(migration).await?;
+        let tables = loaded.iter().zip(found).map(|(loaded, tally)| tally.digest(&loaded.table)).collect();
+        Ok(Staged { tables, migrated })
+    }
+
+    /// Whether rows can be compared as they are written.
+    fn is_verbatim(self) -> bool {
+        self.content.header.is_some() && self.content.backend == self.backend
+    }
+
+    /// The tables to load. Another engine's ledger is not loaded but made, because its checksums are those of other SQL.
+    fn loaded(self, layout: &Layout) -> Vec<Loaded> {
+        // PostgreSQL's types tell times and booleans from texts and numbers
+        let typed = migrate::layout_after(layout.number, Backend::Postgres);
+        let kind = |table: &str, name: &str| {
+            let table = typed.tables.iter().find(|known| known.name == table)?;
+            table.columns.iter().find(|column| column.name == name).map(|column| column.kind)
+        };
+        let wanted = layout.tables.iter().filter(|table| self.is_verbatim() || !migrate::is_ledger(&table.name));
+        wanted
+            .map(|table| {
+                // in the order of the file; a table without rows is not in it
+                let found = self.content.tables.iter().find(|found| found.name == table.name);
+                let own = || table.columns.iter().map(|column| column.name.clone()).collect();
+                let names = found.map_or_else(own, |found| found.columns.clone());
+                let column = |name: String| Column { kind: kind(&table.name, &name).unwrap_or(ColumnType::Text), name };
+                Loaded { table: table.name.clone(), columns: names.into_iter().map(column).collect() }
+            })
+            .collect()
+    }
+
+    /// Ledger and sequences.
+    fn statements(self, layout: &Layout) -> String {
+        let mut sql = String::new();
+        if !self.is_verbatim() {
+            sql.push_str(&migrate::ledger_of(layout, &self.content.ledger, self.backend, self.settings));
+        }
+        for sequence @ Sequence { value, used, .. } in &self.content.sequences {
+            let name = self.backend.pick(format!("{}_id_seq", sequence.table()), sequence.table().to_owned());
+            // SQLite knows only values that were given out
+            let value = if self.backend == Backend::Sqlite && !used { value - 1 } else { *value };
+            if layout.objects.tables.iter().any(|table| table == sequence.table()) {
+                sql.push_str(&self.backend.set_sequence(&name, value, *used));
+            }
+        }
+        sql
+    }
+
+    /// Sends the rows into the tables; what is expected to be there then.
+    async fn load(self, staging: &Staging, loaded: &[Loaded]) -> Result<Vec<Tally>, Error> {
+        let (blocks, received) = channel(QUEUE);
+        let parse: Parse = if self.content.backend == Backend::Postgres { row::of_copy } else { row::of_literals };
+        let text = self.source.text().map_err(|error| Error::Invalid { reasons: vec![error.to_string()] })?;
+        let sending = Sending {
+            loaded: loaded.to_vec(),
+            blocks,
+            parse,
+            converts: self.backend == Backend::Postgres && self.content.backend == Backend::Sqlite,
+            verbatim: self.is_verbatim(),
+            sent: Sent {
+                tallies: vec![Tally::default(); loaded.len()],
+                canonical: vec![Tally::default(); loaded.len()],
+            },
+        };
+        let (advanced, mut steps) = unbounded_channel();
+        let thread = std::thread::spawn(move || sending.run(text, &advanced));
+        let watching = async {
+            while let Some(bytes) = steps.recv().await {
+                self.progress.advanced(bytes);
+            }
+            Ok(())
+        };
+        let done = try_join(staging.load(loaded, received, parse), watching).await;
+        let sent = thread
+            .join()
+            .map_err(|_| Error::Invalid { reasons: vec!["the reading thread ended unexpectedly".to_owned()] })?;
+        done.map_err(Error::Load)?;
+        let sent = sent.map_err(|error| Error::Invalid { reasons: vec![error.to_string()] })?;
+        for (loaded, tally) in loaded.iter().zip(&sent.tallies) {
+            let before = self.content.tables.iter().find(|found| found.name == loaded.table).map(|found| found.tally);
+            if before.unwrap_or_default() != *tally {
+                return Err(Error::Invalid { reasons: vec!["the file was changed while it was read".to_owned()] });
+            }
+        }
+        Ok(if self.is_verbatim() { sent.tallies } else { sent.canonical })
+    }
+
+    /// What is really there.
+    async fn read_back(self, staging: &Staging, loaded: &[Loaded]) -> Result<Vec<Tally>, Error> {
+        let verbatim = self.is_verbatim();
+        let parse: Parse = if self.backend == Backend::Postgres { row::of_copy } else { row::of_literals };
+        let mut tallies = Vec::new();
+        for loaded in loaded {
+            let mut tally = Tally::default();
+            staging
+                .read_back(loaded, |line| {
+                    if verbatim {
+                        tally.add(line);
+                    } else if let Ok(values) = parse(line, &loaded.columns) {
+                        tally.add(&row::canonical(&values, &loaded.columns));
+                    }
+                })
+                .await?;
+            tallies.push(tally);
+        }
+        Ok(tallies)
+    }
+}
+
+/// The thread that reads the file a second time.
+struct Sending {
+    loaded: Vec<Loaded>,
+    blocks: Sender<Block>,
+    parse: Parse,
+    converts: bool,
+    verbatim: bool,
+    sent: Sent,
+}
+
+/// What was sent of each table: as it is written, and in the form that both engines share.
+struct Sent {
+    tallies: Vec<Tally>,
+    canonical: Vec<Tally>,
+}
+
+impl Sending {
+    fn run(mut self, text: Text, advanced: &UnboundedSender<u64>) -> Result<Sent, Unreadable> {
+        let mut reader = Reader::open(text)?;
+        let mut current = None;
+        let mut lines = Vec::with_capacity(BLOCK + BLOCK / 8);
+        let mut told = 0;
+        loop {
+            let line = reader.line() + 1;
+            let (goes_on, is_end) = match (reader.next()?, current) {
+                (Item::Row(row), Some(table)) => {
+                    self.row(table, row, &mut lines).map_err(|why| Unreadable::Wrong(format!("line {line}: {why}")))?;
+                    (lines.len() < BLOCK || self.send(table, &mut lines), false)
+                }
+                (Item::Table(name, _), before) => {
+                    current = self.loaded.iter().position(|loaded| loaded.table == name);
+                    (before.is_none_or(|table| before == current || self.send(table, &mut lines)), false)
+                }
+                (Item::End(_), before) => (before.is_none_or(|table| self.send(table, &mut lines)), true),
+                (Item::Row(_), None) | (Item::Sequence(_), _) => (true, false),
+            };
+            if lines.is_empty() {
+                let _ = advanced.send(reader.position() - told);
+                told = reader.position();
+            }
+            if is_end || !goes_on {
+                // with this the blocks' sender goes, which tells the loader that there are no more
+                return Ok(self.sent);
+            }
+        }
+    }
+
+    /// Whether the loader still takes blocks; if not, it has failed and says why.
+    fn send(&self, table: usize, lines: &mut Vec<u8>) -> bool {
+        if lines.is_empty() {
+            return true;
+        }
+        let lines = std::mem::replace(lines, Vec::with_capacity(BLOCK + BLOCK / 8));
+        self.blocks.blocking_send(Block { table, lines }).is_ok()
+    }
+
+    fn row(&mut self, table: usize, row: &[u8], lines: &mut Vec<u8>) -> Result<(), String> {
+        self.sent.tallies[table].add(row);
+        if self.verbatim {
+            lines.extend_from_slice(row);
+            lines.push(b'\n');
+            return Ok(());
+        }
+        let columns = &self.loaded[table].columns;
+        let values = (self.parse)(row, columns)?;
+        self.sent.canonical[table].add(&row::canonical(&values, columns));
+        if self.converts {
+            return row::to_copy(&values, columns, lines);
+        }
+        lines.extend_from_slice(row);
+        lines.push(b'\n');
+        Ok(())
+    }
+}

@@ -1,0 +1,102 @@
+//! `authsvc restore`
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::error::Error;
+use super::output::{Output, Piped};
+use super::progress::Transfer;
+use crate::backup::{self, Options, Restored};
+use crate::config::Config;
+use crate::{clock, shutdown};
+
+/// How long removing what was staged may take after a signal.
+const GRACE: Duration = Duration::from_secs(5);
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+The file is read and proven first, and never executed: its rows go, as data, into tables that the migrations in this
+program make, beside the live ones. Readers are served the old content until one short swap. A backup of what is there
+is taken first. Older backups are migrated, those of the other engine and plain pg_dump files are taken, too.
+
+Exit code 3: the file is not valid. 4: it is of a newer program. The database is as it was then.
+
+Examples:
+  authsvc restore backups/backup_20261123_214500.sql.gz
+  authsvc restore --yes /mnt/earlier_manager_dump.sql.gz")]
+pub(super) struct Arguments {
+    /// The backup
+    file: PathBuf,
+    /// Do not back up what is there
+    #[arg(long)]
+    no_safety_backup: bool,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) -> Result<u8, Error> {
+    let shown = Transfer::new();
+    let prepared = backup::prepare(&config.database_url, &arguments.file, &shown).await;
+    shown.clear();
+    let prepared = prepared.map_err(Error::backing_up(config))?;
+    output.confirm(&prepared.question(), arguments.yes)?;
+    let request = super::safety_backup(config);
+    let settings = super::settings(config);
+    let options =
+        Options { safety_backup: Some(&request).filter(|_| !arguments.no_safety_backup), settings: &settings };
+    let restored = tokio::select! {
+        restored = prepared.restore(&options, clock::now(), &shown) => Ok(restored),
+        signal = shutdown::requested() => Err(signal?),
+    };
+    shown.clear();
+    let restored = match restored {
+        Ok(restored) => restored,
+        Err(signal) => {
+            let removed = backup::abandon(&config.database_url, &settings);
+            if !matches!(tokio::time::timeout(GRACE, removed).await, Ok(Ok(()))) {
+                tracing::warn!("what was staged is left behind; the next restore removes it");
+            }
+            return Err(Error::Interrupted { signal });
+        }
+    };
+    let restored = restored.map_err(Error::backing_up(config))?;
+    output.answer(&restored, Piped::Text, || text(&restored))?;
+    Ok(0)
+}
+
+fn text(restored: &Restored) -> String {
+    let mut text = String::new();
+    for table in &restored.tables {
+        let _ = writeln!(text, "{:<24} {:>10} rows", table.name, table.rows);
+    }
+    for name in &restored.migrated {
+        let _ = writeln!(text, "{name}  applied to them");
+    }
+    if let Some(name) = &restored.safety_backup {
+        let _ = writeln!(text, "what was there before: {name}");
+    }
+    if !restored.passed_over.is_empty() {
+        let _ = writeln!(text, "passed over, because no migration makes them: {}", restored.passed_over.join(", "));
+    }
+    if !restored.seed_accounts.is_empty() {
+        let _ = writeln!(
+            text,
+            "accounts with the earlier manager's published password, delete them: {}",
+            restored.seed_accounts.join(", ")
+        );
+    }
+    for warning in &restored.warnings {
+        let _ = writeln!(text, "note: {warning}");
+    }
+    let _ = writeln!(
+        text,
+        "{}: restored into {} in {} ms, swapped in within {} ms",
+        restored.file.escape_default(),
+        restored.database,
+        restored.duration_ms,
+        restored.swap_ms
+    );
+    text
+}

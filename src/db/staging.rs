@@ -1,0 +1,217 @@
+//! A place beside the live tables in which a restore builds, loads and proves, before one swap puts it in their place.
+//!
+//! PostgreSQL: a schema in the same database. SQLite: a file beside the live one. Until the swap nothing of the live
+//! database changes; what an interrupted run leaves here is removed by the next.
+
+mod postgres;
+mod sqlite;
+mod swap;
+
+use std::time::Duration;
+
+use sea_orm::DatabaseTransaction;
+use tokio::sync::mpsc::Receiver;
+
+use super::{Column, DatabaseUrl, Error, Pool, PoolUse, Target, Value};
+use postgres::PostgresStaging;
+use sqlite::SqliteStaging;
+
+/// The place.
+pub enum Staging {
+    /// A schema.
+    Postgres(PostgresStaging),
+    /// A file.
+    Sqlite(SqliteStaging),
+}
+
+/// Tables and functions of one state of the schema.
+#[derive(Debug, Clone, Default)]
+pub struct Objects {
+    /// Names of tables.
+    pub tables: Vec<String>,
+    /// Functions as `name(types)`; none on SQLite.
+    pub functions: Vec<String>,
+}
+
+/// A table that is loaded: its columns in the order of the rows.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// Its name.
+    pub table: String,
+    /// Its columns; where rows come from the other engine, with their types in PostgreSQL, which tells more of them apart.
+    pub columns: Vec<Column>,
+}
+
+impl Loaded {
+    /// `a, b, c`
+    fn column_list(&self) -> String {
+        self.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Rows of one table, each ended by a line feed.
+#[derive(Debug)]
+pub struct Block {
+    /// Which of the loaded tables.
+    pub table: usize,
+    /// On PostgreSQL, lines of COPY's text format; on SQLite what the [`Parse`] function takes.
+    pub lines: Vec<u8>,
+}
+
+/// Makes values of a row without its line feed.
+pub type Parse = for<'a> fn(&'a [u8], &[Column]) -> Result<Vec<Value<'a>>, String>;
+
+/// What the swap did.
+#[derive(Debug, Default)]
+pub struct Swapped {
+    /// How long readers could wait.
+    pub duration: Duration,
+    /// What is worth knowing, but no failure.
+    pub warnings: Vec<String>,
+}
+
+/// Rows that the database does not take.
+#[derive(Debug, thiserror::Error)]
+#[error("{}{source}", table.as_ref().map_or(String::new(), |table| format!("loading `{table}`: ")))]
+pub struct LoadError {
+    table: Option<String>,
+    /// What the database said.
+    pub source: Error,
+}
+
+impl LoadError {
+    fn anywhere(source: Error) -> Self {
+        Self { table: None, source }
+    }
+
+    fn in_table(table: &str, source: Error) -> Self {
+        Self { table: Some(table.to_owned()), source }
+    }
+}
+
+impl Staging {
+    /// An empty place beside a database.
+    ///
+    /// # Errors
+    /// Missing privileges or permissions, or another restore that is at work.
+    pub async fn begin(url: &DatabaseUrl) -> Result<Self, Error> {
+        match url.target() {
+            Target::Postgres(_) => {
+                Ok(Self::Postgres(PostgresStaging::begin(Pool::open(url, PoolUse::Restore).await?).await?))
+            }
+            Target::Sqlite(target) => Ok(Self::Sqlite(SqliteStaging::begin(&target.path)?)),
+        }
+    }
+
+    /// A transaction for migrations that make their tables here. End it with [`Self::end_migration`].
+    ///
+    /// # Errors
+    /// What the database said.
+    pub async fn begin_migration(&self) -> Result<(Pool, DatabaseTransaction), Error> {
+        match self {
+            Self::Postgres(staging) => staging.begin_migration().await,
+            Self::Sqlite(staging) => staging.begin_migration().await,
+        }
+    }
+
+    /// Commits what was migrated.
+    ///
+    /// # Errors
+    /// What the database said.
+    pub async fn end_migration(&self, (pool, transaction): (Pool, DatabaseTransaction)) -> Result<(), Error> {
+        transaction.commit().await?;
+        if matches!(self, Self::Sqlite(_)) {
+            pool.close().await;
+        }
+        Ok(())
+    }
+
+    /// Empties the tables and takes down what would slow down loading them.
+    ///
+    /// # Errors
+    /// What the database said.
+    pub async fn strip(&mut self, tables: &[String]) -> Result<(), Error> {
+        match self {
+            Self::Postgres(staging) => staging.strip(tables).await,
+            Self::Sqlite(staging) => staging.strip(tables.to_vec()).await,
+        }
+    }
+
+    /// Loads rows until the sender is gone.
+    ///
+    /// # Errors
+    /// The first row that is refused.
+    pub async fn load(&self, loaded: &[Loaded], blocks: Receiver<Block>, parse: Parse) -> Result<(), LoadError> {
+        match self {
+            Self::Postgres(staging) => staging.load(loaded, blocks).await,
+            Self::Sqlite(staging) => staging.load(loaded.to_vec(), blocks, parse).await,
+        }
+    }
+
+    /// Makes sequences go on: statements of [`super::Backend::set_sequence`].
+    ///
+    /// # Errors
+    /// What the database said.
+    pub async fn execute(&self, sql: String) -> Result<(), Error> {
+        match self {
+            Self::Postgres(staging) => staging.execute(sql).await,
+            Self::Sqlite(staging) => staging.execute(sql).await,
+        }
+    }
+
+    /// Reads every row of a table back, as a line in the form of a backup, without its line feed.
+    ///
+    /// # Errors
+    /// What the database said.
+    pub async fn read_back(&self, loaded: &Loaded, row: impl FnMut(&[u8]) + Send) -> Result<(), Error> {
+        match self {
+            Self::Postgres(staging) => staging.read_back(loaded, row).await,
+            Self::Sqlite(staging) => staging.read_back(loaded, row),
+        }
+    }
+
+    /// Builds what [`Self::strip`] took down.
+    ///
+    /// # Errors
+    /// Rows that break a key, or what else the database said.
+    pub async fn build(&self, tables: &[String]) -> Result<(), Error> {
+        match self {
+            Self::Postgres(staging) => staging.build(tables).await,
+            Self::Sqlite(staging) => staging.build().await,
+        }
+    }
+
+    /// What hangs on the live tables and would be lost by a swap.
+    ///
+    /// # Errors
+    /// What the database said.
+    pub async fn obstacles(&self, live: &Objects) -> Result<Vec<String>, Error> {
+        match self {
+            Self::Postgres(staging) => staging.obstacles(live).await,
+            Self::Sqlite(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// Puts what was built in the place of the live tables, all at once.
+    ///
+    /// # Errors
+    /// Tables that stayed locked for longer than `patience`, or what else the database said; the live tables are as
+    /// they were.
+    pub async fn swap(&self, live: &Objects, lock_timeout: Duration, patience: Duration) -> Result<Swapped, Error> {
+        match self {
+            Self::Postgres(staging) => staging.swap(live, lock_timeout, patience).await,
+            Self::Sqlite(staging) => staging.swap(live.tables.clone(), patience).await,
+        }
+    }
+
+    /// Removes the place.
+    ///
+    /// # Errors
+    /// What the database said.
+    pub async fn discard(self) -> Result<(), Error> {
+        match self {
+            Self::Postgres(staging) => staging.discard().await,
+            Self::Sqlite(staging) => staging.discard(),
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! Staging on PostgreSQL: a schema of its own in the same database, filled by two connections.
+//!
+//! Every statement runs in a transaction that sets its own `search_path`, so that all of this works through a
+//! transaction-pooling PgBouncer. Indexes and keys are taken down before the rows come and built after them.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use futures_util::StreamExt;
+use sea_orm::{ConnectionTrait, DatabaseTransaction, TransactionTrait};
+use sqlx::postgres::{PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, Postgres, Transaction};
+use tokio::sync::mpsc::Receiver;
+
+use super::{Block, LoadError, Loaded};
+use crate::db::connection::{Row, texts};
+use crate::db::{Error, Kind, Pool};
+
+/// The schema in which a restore builds.
+pub(super) const STAGING: &str = "authsvc_restore";
+/// The schema to which the swap moves what was there.
+pub(super) const REPLACED: &str = "authsvc_replaced";
+/// Tells schemas that may be dropped from somebody else's.
+const MARK: &str = "belongs to authsvc restore";
+/// How many connections copy and build indexes.
+const WORKERS: usize = 2;
+
+/// A schema that is being filled.
+pub struct PostgresStaging {
+    pool: Pool,
+    later: Vec<Later>,
+}
+
+/// An index or key that is built when the rows are there.
+struct Later {
+    kind: String,
+    table: String,
+    name: String,
+    definition: String,
+    index: Option<String>,
+}
+
+impl PostgresStaging {
+    /// An empty schema, in place of what an interrupted restore left. The caller holds the migrators' lock.
+    pub(super) async fn begin(pool: Pool) -> Result<Self, Error> {
+        let staging = Self { pool, later: Vec::new() };
+        staging.discard().await?;
+        let mut transaction = staging.sqlx().begin().await?;
+        let sql = format!("CREATE SCHEMA {STAGING}; COMMENT ON SCHEMA {STAGING} IS '{MARK}'");
+        execute(&mut transaction, sql).await.map_err(explain)?;
+        transaction.commit().await?;
+        Ok(staging)
+    }
+
+    pub(super) fn sqlx(&self) -> &PgPool {
+        self.pool.orm().get_postgres_connection_pool()
+    }
+
+    /// Drops what an interrupted restore left.
+    pub(super) async fn discard(&self) -> Result<(), Error> {
+        for schema in [STAGING, REPLACED] {
+            let mut transaction = self.sqlx().begin().await?;
+            let found = format!(
+                "SELECT coalesce(obj_description(oid, 'pg_namespace'), '') FROM pg_namespace WHERE nspname = '{schema}'"
+            );
+            match query(&mut transaction, found).await?.first().and_then(|row| row[0].as_deref()) {
+                None => continue,
+                Some(MARK) => {}
+                Some(_) => {
+                    return Err(Error::new(
+                        Kind::Refused,
+                        format!("there is a schema `{schema}` that is not of authsvc"),
+                    ));
+                }
+            }
+            execute(&mut transaction, format!("DROP SCHEMA {schema} CASCADE")).await?;
+            transaction.commit().await?;
+        }
+        Ok(())
+    }
+
+    /// A transaction for migrations, whose tables come into the staging schema.
+    pub(super) async fn begin_migration(&self) -> Result<(Pool, DatabaseTransaction), Error> {
+        let transaction = self.pool.orm().begin().await?;
+        transaction.execute_unprepared(&settings(STAGING)).await?;
+        Ok((self.pool.clone(), transaction))
+    }
+
+    /// Runs statements in the staging schema.
+    pub(super) async fn execute(&self, sql: String) -> Result<(), Error> {
+        self.run_all(vec![sql]).await
+    }
+
+    /// Takes down what would slow down loading: triggers, keys, indexes; and empties the tables.
+    pub(super) async fn strip(&mut self, tables: &[String]) -> Result<(), Error> {
+        let mut transaction = self.begin_in_staging().await?;
+        let found = query(&mut transaction, include_str!("../postgres/keys_and_indexes.sql").to_owned()).await?;
+        self.later = found.into_iter().filter_map(Later::from_row).collect();
+        let mut sql = String::new();
+        for table in tables {
+            sql.push_str(&format!("ALTER TABLE {table} DISABLE TRIGGER USER;"));
+        }
+        sql.push_str(&format!("TRUNCATE {};", tables.join(", ")));
+        // foreign keys come first, because they need the others
+        for Later { kind, table, name, .. } in &self.later {
+            sql.push_str(&match kind.as_str() {
+                "i" => format!("DROP INDEX {name};"),
+                _ => format!("ALTER TABLE {table} DROP CONSTRAINT {name};"),
+            });
+        }
+        execute(&mut transaction, sql).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    async fn begin_in_staging(&self) -> Result<Transaction<'static, Postgres>, Error> {
+        let mut transaction = self.sqlx().begin().await?;
+        execute(&mut transaction, settings(STAGING)).await?;
+        Ok(transaction)
+    }
+
+    /// Copies blocks into the tables, with several connections at once.
+    pub(super) async fn load(&self, targets: &[Loaded], blocks: Receiver<Block>) -> Result<(), LoadError> {
+        let blocks = tokio::sync::Mutex::new(blocks);
+        let workers = (0..WORKERS).map(|_| self.copy(targets, &blocks));
+        futures_util::future::try_join_all(workers).await.map(|_| ())
+    }
+
+    /// One connection: takes blocks until there are none.
+    async fn copy(&self, targets: &[Loaded], blocks: &tokio::sync::Mutex<Receiver<Block>>) -> Result<(), LoadError> {
+        let mut transaction = self.begin_in_staging().await.map_err(LoadError::anywhere)?;
+        let mut next = blocks.lock().await.recv().await;
+        while let Some(first) = next.take() {
+            let target = &targets[first.table];
+            let failed = |source: sqlx::Error| LoadError::in_table(&target.table, source.into());
+            let sql = format!("COPY {} ({}) FROM STDIN", target.table, target.column_list());
+            let mut copy = transaction.copy_in_raw(&sql).await.map_err(failed)?;
+            let mut block = Some(first);
+            while let Some(current) = block.take() {
+                if let Err(error) = copy.send(current.lines).await {
+                    return Err(failed(copy.abort("stopped").await.err().unwrap_or(error)));
+                }
+                match blocks.lock().await.recv().await {
+                    Some(more) if more.table == current.table => block = Some(more),
+                    other => next = other,
+                }
+            }
+            copy.finish().await.map_err(failed)?;
+        }
+        transaction.commit().await.map_err(|error| LoadError::anywhere(error.into()))
+    }
+}
+
+impl PostgresStaging {
+    /// Reads a table back: each row as a line without its line feed.
+    pub(super) async fn read_back(&self, target: &Loaded, mut row: impl FnMut(&[u8])) -> Result<(), Error> {
+        let mut transaction = self.begin_in_staging().await?;
+        let sql = crate::db::Backend::Postgres.export(&target.table, &target.columns);
+        let mut lines = transaction.copy_out_raw(&sql).await?;
+        while let Some(line) = lines.next().await {
+            let line = line?;
+            row(line.strip_suffix(b"\n").unwrap_or(&line));
+        }
+        drop(lines);
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Builds indexes and keys, with several connections at once.
+    pub(super) async fn build(&self, tables: &[String]) -> Result<(), Error> {
+        let indexes = self.later.iter().filter_map(|later| match later.kind.as_str() {
+            "i" => Some(later.definition.clone()),
+            _ => later.index.clone(),
+        });
+        self.run_all(indexes.collect()).await?;
+        let mut attach = String::new();
+        for Later { kind, table, name, definition, .. } in &self.later {
+            attach.push_str(&match kind.as_str() {
+                "p" => format!("ALTER TABLE {table} ADD CONSTRAINT {name} PRIMARY KEY USING INDEX {name};"),
+                "u" => format!("ALTER TABLE {table} ADD CONSTRAINT {name} UNIQUE USING INDEX {name};"),
+                _ => continue,
+            });
+            let _ = definition;
+        }
+        let keys = || self.later.iter().filter(|later| later.kind == "f");
+        for Later { table, name, definition, .. } in keys() {
+            attach.push_str(&format!("ALTER TABLE {table} ADD CONSTRAINT {name} {definition} NOT VALID;"));
+        }
+        for table in tables {
+            attach.push_str(&format!("ALTER TABLE {table} ENABLE TRIGGER USER;"));
+        }
+        self.run_all(vec![attach]).await?;
+        let validate = keys().map(|key| format!("ALTER TABLE {} VALIDATE CONSTRAINT {}", key.table, key.name));
+        let analyze = tables.iter().map(|table| format!("ANALYZE {table}"));
+        self.run_all(validate.chain(analyze).collect()).await
+    }
+
+    /// Runs statements in transactions of their own.
+    async fn run_all(&self, statements: Vec<String>) -> Result<(), Error> {
+        let queue = Mutex::new(VecDeque::from(statements));
+        let next = || queue.lock().ok().and_then(|mut queue| queue.pop_front());
+        let worker = async || {
+            while let Some(statement) = next() {
+                let mut transaction = self.begin_in_staging().await?;
+                execute(&mut transaction, statement).await?;
+                transaction.commit().await?;
+            }
+            Ok::<_, Error>(())
+        };
+        futures_util::future::try_join_all((0..WORKERS).map(|_| worker())).await.map(|_| ())
+    }
+}
+
+impl Later {
+    fn from_row(row: Row) -> Option<Self> {
+        let mut columns = row.into_iter();
+        let mut next = || columns.next().flatten();
+        Some(Self { kind: next()?, table: next()?, name: next()?, definition: next()?, index: next() })
+    }
+}
+
+/// Settings of a transaction in a schema. Little memory for sorting is fastest here (measured: `benches/README.md`).
+fn settings(schema: &str) -> String {
+    format!(
+        "SET LOCAL search_path = {schema}; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; \
+         SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL maintenance_work_mem = '64MB'; \
+         SET LOCAL client_min_messages = warning; SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL TimeZone = 'UTC'; \
+         SET LOCAL extra_float_digits = 3; SET LOCAL client_encoding = 'UTF8'; SET LOCAL synchronous_commit = off"
+    )
+}
+
+pub(super) async fn execute(connection: &mut PgConnection, sql: String) -> Result<(), Error> {
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await?;
+    Ok(())
+}
+
+/// Rows of texts.
+pub(super) async fn query(connection: &mut PgConnection, sql: String) -> Result<Vec<Row>, Error> {
+    sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(connection).await?.iter().map(texts).collect()
+}
+
+/// What is missing to make a schema.
+fn explain(error: Error) -> Error {
+    if error.kind() != Kind::PermissionDenied {
+        return error;
+    }
+    Error::new(Kind::PermissionDenied, format!("{error}: a restore needs the CREATE privilege on the database"))
+}

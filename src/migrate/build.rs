@@ -1,0 +1,47 @@
+//! Makes a schema anew in a place that the caller chose: what a restore does beside the live tables.
+
+use sea_orm::{ConnectionTrait, DatabaseTransaction};
+
+use super::embedded;
+use super::error::Error;
+use super::layout::Layout;
+use super::ledger::Applied;
+use super::run::{self, Direction, Step};
+use super::session::Settings;
+use crate::db::Backend;
+
+/// Runs the migrations above one number up to another in the caller's transaction, in whose schema the tables come.
+/// From 0 the ledger is made first.
+///
+/// # Errors
+/// A migration that failed; the transaction is only good for rolling back.
+pub async fn build(
+    transaction: &DatabaseTransaction,
+    above: u32,
+    up_to: u32,
+    backend: Backend,
+    settings: &Settings,
+) -> Result<Vec<&'static str>, Error> {
+    if above == 0 {
+        transaction.execute_unprepared(backend.create_ledger()).await?;
+    }
+    let mut names = Vec::new();
+    let wanted = embedded::migrations().iter().filter(|known| known.number > above && known.number <= up_to);
+    for migration in wanted {
+        run::in_transaction(Step { migration, direction: Direction::Up }, transaction, backend, settings).await?;
+        names.push(migration.name);
+    }
+    Ok(names)
+}
+
+/// The ledger of a state, as statements: taken over from another engine's history, or, where there is none, recorded as
+/// adopted.
+pub fn ledger_of(layout: &Layout, history: &[Applied], backend: Backend, settings: &Settings) -> String {
+    let known = embedded::migrations().iter().filter(|known| known.number <= layout.number);
+    known
+        .map(|known| {
+            let before = history.iter().find(|applied| applied.version == known.name);
+            run::taken_over(known, before, backend, settings) + ";\n"
+        })
+        .collect()
+}
