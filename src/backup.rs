@@ -9,18 +9,22 @@
 //! never touched.
 
 mod create;
+mod digest;
 mod error;
 mod file;
 mod format;
 mod listing;
 mod metadata;
+mod pack;
+mod progress;
 mod verify;
 mod writer;
 
 pub use create::{Request, Target, create};
+pub use digest::TableDigest;
 pub use error::Error;
 pub use format::{FORMAT, Header};
 pub use listing::{Entry, State, list};
 pub use metadata::Metadata;
+pub use progress::{Event, Progress};
 pub use verify::{Verdict, verify};
-pub use writer::TableDigest;

@@ -11,10 +11,10 @@ use flate2::bufread::MultiGzDecoder;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::digest::{TableDigest, Tally};
 use super::error::Error;
 use super::format::{DATA, FIRST, FORMAT, Footer, Header, LAST};
 use super::metadata::{self, Metadata};
-use super::writer::{TableDigest, Tally};
 
 /// A line longer than this is refused: memory stays bounded whatever the file.
 const LONGEST_LINE: u64 = 64 << 20;

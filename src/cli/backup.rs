@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use bytesize::ByteSize;
 
@@ -53,7 +54,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
         environment: config.environment.to_string(),
     };
     let metadata = tokio::select! {
-        made = backup::create(&config.database_url, &request, clock::now()) => made.map_err(Error::backing_up(config))?,
+        made = backup::create(&config.database_url, &request, clock::now(), Arc::new(())) => made.map_err(Error::backing_up(config))?,
         signal = shutdown::requested() => return Err(Error::Interrupted { signal: signal? }),
     };
     for name in &metadata.not_included {
