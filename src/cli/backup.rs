@@ -8,6 +8,7 @@ use bytesize::ByteSize;
 
 use super::error::Error;
 use super::output::{Output, Piped};
+use super::progress::BackupShown;
 use crate::backup::{self, Metadata, Request, Target};
 use crate::config::Config;
 use crate::{clock, shutdown};
@@ -53,8 +54,9 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
         app_version: super::app_version(),
         environment: config.environment.to_string(),
     };
+    let making = backup::create(&config.database_url, &request, clock::now(), Arc::new(BackupShown::new()));
     let metadata = tokio::select! {
-        made = backup::create(&config.database_url, &request, clock::now(), Arc::new(())) => made.map_err(Error::backing_up(config))?,
+        made = making => made.map_err(Error::backing_up(config))?,
         signal = shutdown::requested() => return Err(Error::Interrupted { signal: signal? }),
     };
     for name in &metadata.not_included {

@@ -17,6 +17,7 @@ mod migrate_faults;
 mod refusals;
 mod seed;
 mod serve;
+mod snapshot;
 mod sqlite_faults;
 mod tidy;
 mod verify_backup;
