@@ -13,11 +13,13 @@
 
 mod content;
 mod create;
+mod digest;
 mod error;
 mod file;
 mod format;
 mod listing;
 mod metadata;
+mod pack;
 mod progress;
 mod reader;
 mod rehearse;
@@ -29,12 +31,12 @@ mod verify;
 mod writer;
 
 pub use create::{Request, Target, create};
+pub use digest::TableDigest;
 pub use error::Error;
 pub use format::{FORMAT, Header};
 pub use listing::{Entry, State, list};
 pub use metadata::Metadata;
-pub use progress::{Phase, Progress};
+pub use progress::{Event, Phase, Progress};
 pub use rehearse::{abandon_rehearsal, rehearse};
 pub use restore::{Options, Prepared, Restored, abandon, prepare};
 pub use verify::{Verdict, verify};
-pub use writer::TableDigest;

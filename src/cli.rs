@@ -16,6 +16,7 @@ mod rollback;
 mod seed;
 mod serve;
 mod status;
+mod transfer;
 mod verify_backup;
 
 use std::process::ExitCode;

@@ -4,6 +4,7 @@
 //! Nothing above this module sends SQL in the extended protocol before the schema is known to be current: reading
 //! the ledger, locking and migrating use simple queries, which work through a transaction-pooling PgBouncer.
 
+mod binary_copy;
 mod column;
 mod connection;
 mod dialect;
@@ -19,7 +20,7 @@ pub use connection::{Connection, Row, Use};
 pub use dialect::Backend;
 pub use error::{Error, Kind};
 pub use pool::{Pool, PoolUse};
-pub use snapshot::{RowStream, Snapshot};
+pub use snapshot::{BLOCK, Rows, Sink, Size, Snapshot};
 pub use staging::{Block, LoadError, Loaded, Objects, Parse, Staging, Swapped};
 pub use url::{DatabaseUrl, Defaults, InvalidUrl, PostgresTarget, SqliteMode, SqliteTarget, SslMode, Target};
 pub use value::Value;

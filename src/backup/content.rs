@@ -1,13 +1,14 @@
 //! What is in a file: read to its end once, before anything is believed or written.
 
+use super::digest::{TableDigest, Tally};
 use super::format::{Footer, Header, Sequence};
-use super::progress::Progress;
+use super::progress::{Event, Progress};
 use super::reader::{Item, Kind, Reader, Unreadable, wrong};
 use super::row;
 use super::source::Text;
-use super::writer::{TableDigest, Tally};
 use crate::db::Backend;
 use crate::migrate::{self, Applied, Layout};
+use std::sync::Arc;
 
 /// A ledger with more rows is none.
 const LONGEST_LEDGER: u64 = 10_000;
@@ -69,7 +70,7 @@ impl Content {
 ///
 /// # Errors
 /// It is none that this program can read, or not whole.
-pub(super) fn read(text: Text, longest: Option<u64>, progress: &dyn Progress) -> Result<Content, Unreadable> {
+pub(super) fn read(text: Text, longest: Option<u64>, progress: &Arc<dyn Progress>) -> Result<Content, Unreadable> {
     let compressed = text.is_gzip();
     let mut reader = Reader::open(text)?;
     let mut gathered = Gathered::default();
@@ -78,7 +79,7 @@ pub(super) fn read(text: Text, longest: Option<u64>, progress: &dyn Progress) ->
     let footer = loop {
         let line = reader.line();
         if reader.position() - told > STEP {
-            progress.advanced(reader.position() - told);
+            progress.event(Event::Advanced(reader.position() - told));
             told = reader.position();
         }
         if longest.is_some_and(|longest| reader.position() > longest) {

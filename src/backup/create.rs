@@ -2,17 +2,19 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use futures_util::StreamExt;
 
 use super::error::Error;
 use super::file::{self, Unfinished};
-use super::format::{self, BLOCK, FORMAT, Header, Sequence};
+use super::format::{self, FORMAT, Header, Sequence};
 use super::metadata::{self, Metadata};
+use super::pack::Part;
+use super::progress::{Event, Progress};
 use super::source::Source;
 use super::verify;
-use super::writer::{Part, Writer, Written};
+use super::writer::{Into, Settings, Writer, Written};
 use crate::clock::Stopwatch;
 use crate::db::{Backend, Connection, DatabaseUrl, Snapshot};
 use crate::migrate::{self, Schema};
@@ -47,7 +49,12 @@ pub struct Request {
 ///
 /// # Errors
 /// Every reason of [`Error`]; no file is left then.
-pub async fn create(url: &DatabaseUrl, request: &Request, now: DateTime<Utc>) -> Result<Metadata, Error> {
+pub async fn create(
+    url: &DatabaseUrl,
+    request: &Request,
+    now: DateTime<Utc>,
+    progress: &Arc<dyn Progress>,
+) -> Result<Metadata, Error> {
     let watch = Stopwatch::start();
     let path = match &request.target {
         Target::Stdout => None,
@@ -63,7 +70,7 @@ pub async fn create(url: &DatabaseUrl, request: &Request, now: DateTime<Utc>) ->
         Some(unfinished) => Box::new(unfinished.handle()?),
         None => Box::new(io::stdout()),
     };
-    let (written, header, not_included) = stream(url, request, now, sink).await?;
+    let (written, header, not_included) = stream(url, request, now, sink, progress).await?;
     let mut metadata = Metadata {
         format: FORMAT,
         filename: String::new(),
@@ -88,7 +95,7 @@ pub async fn create(url: &DatabaseUrl, request: &Request, now: DateTime<Utc>) ->
         unfinished.flush_to_disk().map_err(Error::file(&path))?;
         if request.validated {
             let source = Source::open(unfinished.path())?;
-            verify::differences(&source, &metadata, &()).map_err(|reasons| Error::NotValid { reasons })?;
+            verify::differences(&source, &metadata, progress).map_err(|reasons| Error::NotValid { reasons })?;
             metadata.validated = true;
         }
         metadata.duration_ms = watch.milliseconds();
@@ -120,12 +127,13 @@ async fn stream(
     request: &Request,
     now: DateTime<Utc>,
     sink: Box<dyn Write + Send>,
+    progress: &Arc<dyn Progress>,
 ) -> Result<(Written, Header, Vec<String>), Error> {
     let backend = url.backend();
     let mut connection = Connection::open(url).await?;
     let schema = migrate::schema_of(&mut connection).await?;
     let names: Vec<&str> = schema.tables.iter().map(|table| table.name.as_str()).collect();
-    let mut snapshot = Snapshot::begin(connection, &names).await?;
+    let mut snapshot = Snapshot::begin(connection, url, &names).await?;
     let header = Header {
         format: FORMAT,
         backend: backend.to_string(),
@@ -137,7 +145,14 @@ async fn stream(
     if !schema.is_that_of(&snapshot.query(backend.read_ledger()).await?) {
         return Err(Error::SchemaChanged);
     }
-    let writer = Writer::start(sink, request.compressed, backend, names.into_iter().map(str::to_owned).collect());
+    progress.event(Event::Began { rows: snapshot.sizes().iter().map(|size| size.rows).sum() });
+    let settings = Settings {
+        compressed: request.compressed,
+        backend,
+        tables: schema.tables.clone().into(),
+        progress: Arc::clone(progress),
+    };
+    let writer = Writer::start(sink, settings);
     let sent = send_all(&mut snapshot, &writer, &schema, &header, backend).await;
     let written = writer.finish();
     sent?;
@@ -146,6 +161,7 @@ async fn stream(
     Ok((written, header, schema.not_included))
 }
 
+/// Sends everything. Where the writer has failed nothing more is read; it says why when it is asked to finish.
 async fn send_all(
     snapshot: &mut Snapshot,
     writer: &Writer,
@@ -154,31 +170,16 @@ async fn send_all(
     backend: Backend,
 ) -> Result<(), Error> {
     let header = serde_json::to_string(header).map_err(io::Error::from)?;
-    let mut listening = writer.send(Part::Text(format::prelude(&header, schema, backend))).await;
-    for (index, table) in schema.tables.iter().enumerate() {
-        let named = |source| Error::Table { table: table.name.clone(), source };
-        let mut rows = snapshot.rows(backend.export(&table.name, &table.columns)).await.map_err(named)?;
-        let mut lines = Vec::with_capacity(BLOCK + BLOCK / 8);
-        while let (true, Some(chunk)) = (listening, rows.next().await) {
-            lines.extend_from_slice(&chunk.map_err(named)?);
-            lines.push(b'\n');
-            if lines.len() >= BLOCK {
-                let full = std::mem::replace(&mut lines, Vec::with_capacity(BLOCK + BLOCK / 8));
-                listening =
-                    writer.send(Part::Rows { table: index, open: format::open(table, backend), lines: full }).await;
-            }
-        }
-        if !listening {
-            // the writer has failed, and says why when it is asked to finish
+    let _ = writer.send(Part::Text(format::prelude(&header, schema, backend))).await;
+    for (at, table) in schema.tables.iter().enumerate() {
+        let read = snapshot.read(at, &table.name, &table.columns, &Into { writer, table: at }).await;
+        if !read.map_err(|source| Error::Table { table: table.name.clone(), source })? {
             return Ok(());
-        }
-        if !lines.is_empty() {
-            listening = writer.send(Part::Rows { table: index, open: format::open(table, backend), lines }).await;
         }
     }
     let sequences = sequences(snapshot, schema, backend).await?;
     let _ = writer.send(Part::Text(format::epilogue(schema, &sequences, backend))).await;
-    let _ = writer.send(Part::End).await;
+    writer.end().await;
     Ok(())
 }
 

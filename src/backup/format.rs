@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::writer::TableDigest;
-use crate::db::Backend;
+use super::digest::{TableDigest, Tally};
+use crate::db::{self, Backend, Rows};
 use crate::migrate::{Schema, Table};
 
 /// Version of the format. A program refuses files with a higher one.
@@ -15,8 +15,6 @@ pub(super) const FIRST: &str = "-- authsvc backup ";
 pub(super) const DATA: &str = "-- authsvc data";
 /// Starts the last line; a JSON [`Footer`] follows.
 pub(super) const LAST: &str = "-- authsvc end ";
-/// Rows of a block, in bytes: the unit of compression and of the `COPY` that `psql` sees.
-pub(super) const BLOCK: usize = 1 << 20;
 
 /// What the first line says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,29 +87,24 @@ fn triggers(schema: &Schema, backend: Backend, word: &str) -> String {
     backend.pick(schema.tables.iter().map(statement).collect(), String::new())
 }
 
-/// The line before a block of rows.
-pub(super) fn open(table: &Table, backend: Backend) -> String {
+/// Appends rows as the block they make; their digest.
+pub(super) fn block(table: &Table, rows: &Rows, backend: Backend, text: &mut Vec<u8>) -> Result<Tally, db::Error> {
     let (name, columns) = (&table.name, table.column_list());
-    backend.pick(format!("COPY {name} ({columns}) FROM stdin;\n"), format!("INSERT INTO {name} ({columns}) VALUES\n"))
-}
-
-/// Rows, a line each, as the block they make.
-pub(super) fn block(open: &str, lines: &[u8], backend: Backend) -> Vec<u8> {
-    let mut block = Vec::with_capacity(open.len() + lines.len() + lines.len() / 64 + 8);
-    block.extend_from_slice(open.as_bytes());
-    match backend {
-        Backend::Postgres => {
-            block.extend_from_slice(lines);
-            block.extend_from_slice(b"\\.\n");
-        }
-        Backend::Sqlite => {
-            for line in lines.split_inclusive(|byte| *byte == b'\n') {
-                block.extend_from_slice(&line[..line.len() - 1]);
-                block.extend_from_slice(b",\n");
-            }
-            let end = block.len() - 2;
-            block[end] = b';';
-        }
+    let open = backend
+        .pick(format!("COPY {name} ({columns}) FROM stdin;\n"), format!("INSERT INTO {name} ({columns}) VALUES\n"));
+    text.extend_from_slice(open.as_bytes());
+    rows.print(&table.columns, text)?;
+    let row_end = backend.pick("\n", ",\n").len();
+    let mut tally = Tally::default();
+    let mut begin = open.len();
+    for feed in memchr::memchr_iter(b'\n', &text[open.len()..]) {
+        let end = open.len() + feed + 1;
+        tally.add(&text[begin..end - row_end]);
+        begin = end;
     }
-    block
+    if backend == Backend::Sqlite {
+        text.truncate(text.len() - row_end);
+    }
+    text.extend_from_slice(backend.pick(b"\\.\n", b";\n"));
+    Ok(tally)
 }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::digest::TableDigest;
 use super::error::Error;
-use super::writer::TableDigest;
 
 /// A metadata file larger than this is none.
 const LARGEST: u64 = 1 << 20;

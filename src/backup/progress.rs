@@ -1,6 +1,29 @@
-//! How far a restore or verification is.
+//! What making, reading and restoring a backup tell while they run.
 
-/// What is going on.
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// Reading a database begins.
+    Began {
+        /// How many rows there are, an estimate.
+        rows: u64,
+    },
+    /// Rows of a database are in the file.
+    Wrote {
+        /// Whose.
+        table: &'a str,
+        /// How many.
+        rows: u64,
+        /// Bytes of text that they are.
+        bytes: u64,
+    },
+    /// The next part of a longer work begins.
+    Phase(Phase),
+    /// So many more bytes of text of this phase are done.
+    Advanced(u64),
+}
+
+/// A part of a longer work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     /// The file is read and compared with its metadata: bytes of text in all, where they are known.
@@ -19,18 +42,13 @@ pub enum Phase {
     Swapping,
 }
 
-/// Is told.
-pub trait Progress: Sync {
-    /// A phase begins.
-    fn phase(&self, phase: Phase);
-
-    /// So many more bytes of this phase are done.
-    fn advanced(&self, bytes: u64);
+/// Somebody who listens, from more than one thread.
+pub trait Progress: Send + Sync {
+    /// Called for each event.
+    fn event(&self, event: Event<'_>);
 }
 
-/// Nobody wants to know.
+/// Nobody.
 impl Progress for () {
-    fn phase(&self, _: Phase) {}
-
-    fn advanced(&self, _: u64) {}
+    fn event(&self, _event: Event<'_>) {}
 }

@@ -1,6 +1,7 @@
 //! Proves a backup by restoring it into a scratch database, which is dropped again.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
@@ -28,7 +29,7 @@ pub async fn rehearse(
     path: &Path,
     settings: &Settings,
     now: DateTime<Utc>,
-    progress: &dyn Progress,
+    progress: &Arc<dyn Progress>,
 ) -> Result<Verdict, Error> {
     let verdict = verify::verify(path, progress)?;
     let (true, Some(metadata)) = (verdict.valid, verdict.metadata.clone()) else { return Ok(verdict) };

@@ -5,18 +5,19 @@
 //! indexes. What was loaded is read back and compared, newer migrations are applied, and one short swap puts it in place.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::content::Content;
 use super::create::{self, Request};
+use super::digest::TableDigest;
 use super::error::Error;
-use super::progress::{Phase, Progress};
+use super::progress::{Event, Phase, Progress};
 use super::source::Source;
 use super::stage::{self, Stage};
 use super::verify;
-use super::writer::TableDigest;
 use crate::clock::Stopwatch;
 use crate::db::{Backend, Connection, DatabaseUrl, Kind, Objects, Pool, PoolUse, Staging};
 use crate::migrate::{self, Settings, State};
@@ -72,7 +73,7 @@ pub struct Restored {
 ///
 /// # Errors
 /// A file that is damaged, foreign or newer, or a database that must not be replaced.
-pub async fn prepare(url: &DatabaseUrl, path: &Path, progress: &dyn Progress) -> Result<Prepared, Error> {
+pub async fn prepare(url: &DatabaseUrl, path: &Path, progress: &Arc<dyn Progress>) -> Result<Prepared, Error> {
     let source = Source::open(path)?;
     let (content, mut warnings) = verify::prove(&source, path, progress)?;
     let state = match live_state(url).await {
@@ -164,7 +165,7 @@ impl Prepared {
         self,
         options: &Options<'_>,
         now: DateTime<Utc>,
-        progress: &dyn Progress,
+        progress: &Arc<dyn Progress>,
     ) -> Result<Restored, Error> {
         let watch = Stopwatch::start();
         let mut restored = match self.url.backend() {
@@ -187,14 +188,18 @@ impl Prepared {
         lock: Option<&sea_orm::DatabaseTransaction>,
         options: &Options<'_>,
         now: DateTime<Utc>,
-        progress: &dyn Progress,
+        progress: &Arc<dyn Progress>,
     ) -> Result<Restored, Error> {
         let nothing_to_lose = matches!(self.state, State::Empty | State::Unknown(_))
             && self.warnings.iter().all(|warning| !warning.contains("cannot be read"));
         let safety_backup = match options.safety_backup.filter(|_| !nothing_to_lose) {
             Some(request) => {
-                progress.phase(Phase::SafetyBackup);
-                Some(create::create(&self.url, request, now).await.map_err(|error| Error::Safety(Box::new(error)))?)
+                progress.event(Event::Phase(Phase::SafetyBackup));
+                Some(
+                    create::create(&self.url, request, now, progress)
+                        .await
+                        .map_err(|error| Error::Safety(Box::new(error)))?,
+                )
             }
             None => None,
         };
@@ -245,7 +250,7 @@ impl Prepared {
                 // without it another migrator may be at work by now
                 migrate::still_holds(lock).await?;
             }
-            stage.progress.phase(Phase::Swapping);
+            stage.progress.event(Event::Phase(Phase::Swapping));
             let Settings { lock_timeout, patience, .. } = options.settings;
             Ok((staged, staging.swap(live, *lock_timeout, *patience).await?))
         };

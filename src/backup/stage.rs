@@ -1,17 +1,18 @@
 //! Fills a place beside the live tables from a file, and proves that what is there is what was in the file.
 
 use futures_util::future::try_join;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc::{Sender, UnboundedSender, channel, unbounded_channel};
 
 use super::content::Content;
+use super::digest::{TableDigest, Tally};
 use super::error::Error;
-use super::format::{BLOCK, Sequence};
-use super::progress::{Phase, Progress};
+use super::format::Sequence;
+use super::progress::{Event, Phase, Progress};
 use super::reader::{Item, Reader, Unreadable};
 use super::row;
 use super::source::{Source, Text};
-use super::writer::{TableDigest, Tally};
-use crate::db::{Backend, Block, Column, ColumnType, Loaded, Parse, Staging};
+use crate::db::{BLOCK, Backend, Block, Column, ColumnType, Loaded, Parse, Rows, Sink, Staging};
 use crate::migrate::{self, Layout, Settings};
 
 /// Blocks that wait to be loaded.
@@ -24,7 +25,7 @@ pub(super) struct Stage<'a> {
     pub(super) source: &'a Source,
     pub(super) backend: Backend,
     pub(super) settings: &'a Settings,
-    pub(super) progress: &'a dyn Progress,
+    pub(super) progress: &'a Arc<dyn Progress>,
 }
 
 /// What was staged.
@@ -42,18 +43,18 @@ impl Stage<'_> {
         let layout =
             if same_engine { migrate::layout_after(number, backend) } else { migrate::settled_layout(number, backend) };
         let tables: Vec<String> = layout.objects.tables.clone();
-        progress.phase(Phase::Building);
+        progress.event(Event::Phase(Phase::Building));
         let migration = staging.begin_migration().await?;
         migrate::build(&migration.1, 0, layout.number, backend, settings).await?;
         staging.end_migration(migration).await?;
         staging.strip(&tables).await?;
 
-        progress.phase(Phase::Loading(self.content.uncompressed_size));
+        progress.event(Event::Phase(Phase::Loading(self.content.uncompressed_size)));
         let loaded = self.loaded(&layout);
         let expected = self.load(staging, &loaded).await?;
         staging.execute(self.statements(&layout)).await?;
 
-        progress.phase(Phase::Indexing);
+        progress.event(Event::Phase(Phase::Indexing));
         let ((), found) =
             try_join(async { staging.build(&tables).await.map_err(Error::from) }, self.read_back(staging, &loaded))
                 .await?;
@@ -62,7 +63,7 @@ impl Stage<'_> {
                 return Err(Error::Unequal { table: loaded.table.clone() });
             }
         }
-        progress.phase(Phase::Migrating);
+        progress.event(Event::Phase(Phase::Migrating));
         let migration = staging.begin_migration().await?;
         let newest = migrate::newest_layout(backend).number;
         let migrated = migrate::build(&migration.1, layout.number, newest, backend, settings).await?;
@@ -134,7 +135,7 @@ impl Stage<'_> {
         let thread = std::thread::spawn(move || sending.run(text, &advanced));
         let watching = async {
             while let Some(bytes) = steps.recv().await {
-                self.progress.advanced(bytes);
+                self.progress.event(Event::Advanced(bytes));
             }
             Ok(())
         };
@@ -155,23 +156,58 @@ impl Stage<'_> {
 
     /// What is really there.
     async fn read_back(self, staging: &Staging, loaded: &[Loaded]) -> Result<Vec<Tally>, Error> {
-        let verbatim = self.is_verbatim();
-        let parse: Parse = if self.backend == Backend::Postgres { row::of_copy } else { row::of_literals };
         let mut tallies = Vec::new();
         for loaded in loaded {
-            let mut tally = Tally::default();
-            staging
-                .read_back(loaded, |line| {
-                    if verbatim {
-                        tally.add(line);
-                    } else if let Ok(values) = parse(line, &loaded.columns) {
-                        tally.add(&row::canonical(&values, &loaded.columns));
-                    }
-                })
-                .await?;
-            tallies.push(tally);
+            let counting = Counting {
+                columns: &loaded.columns,
+                canonical: (!self.is_verbatim())
+                    .then_some(self.backend.pick(row::of_copy as Parse, row::of_literals as Parse)),
+                end: self.backend.pick(&b"\n"[..], &b",\n"[..]),
+                counted: Mutex::new(Ok(Tally::default())),
+            };
+            staging.read_back(loaded, &counting).await?;
+            tallies.push(counting.counted.into_inner().unwrap_or_else(PoisonError::into_inner)?);
         }
         Ok(tallies)
+    }
+}
+
+/// Adds up the rows that are read back.
+struct Counting<'a> {
+    columns: &'a [Column],
+    /// How to read a row, where rows are compared across engines.
+    canonical: Option<Parse>,
+    /// What ends a row as it is printed.
+    end: &'static [u8],
+    counted: Mutex<Result<Tally, crate::db::Error>>,
+}
+
+impl Counting<'_> {
+    fn count(&self, rows: &Rows, tally: &mut Tally) -> Result<(), crate::db::Error> {
+        let mut lines = Vec::new();
+        rows.print(self.columns, &mut lines)?;
+        for line in lines.split_inclusive(|byte| *byte == b'\n') {
+            let row = line.strip_suffix(self.end).unwrap_or(line);
+            match self.canonical.map(|parse| parse(row, self.columns)) {
+                None => tally.add(row),
+                Some(Ok(values)) => tally.add(&row::canonical(&values, self.columns)),
+                // what cannot be read is not what was written, and so makes another sum
+                Some(Err(_)) => tally.add(row),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Sink for Counting<'_> {
+    async fn take(&self, rows: Rows) -> bool {
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Ok(tally) = counted.as_mut()
+            && let Err(error) = self.count(&rows, tally)
+        {
+            *counted = Err(error);
+        }
+        counted.is_ok()
     }
 }
 

@@ -1,17 +1,18 @@
 //! Reads a backup from disk and compares it with what is known of it: its metadata, and its own last line.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::content::{self, Content};
+use super::digest::TableDigest;
 use super::error::Error;
 use super::format::FORMAT;
 use super::metadata::{self, Metadata};
-use super::progress::{Phase, Progress};
+use super::progress::{Event, Phase, Progress};
 use super::reader::Unreadable;
 use super::source::Source;
-use super::writer::TableDigest;
 
 /// What a verification found.
 #[derive(Debug, Serialize)]
@@ -30,7 +31,7 @@ pub struct Verdict {
 ///
 /// # Errors
 /// The path names nothing that can be a backup.
-pub fn verify(path: &Path, progress: &dyn Progress) -> Result<Verdict, Error> {
+pub fn verify(path: &Path, progress: &Arc<dyn Progress>) -> Result<Verdict, Error> {
     let source = Source::open(path)?;
     let (metadata, reasons) = match metadata::read(path) {
         Ok(metadata) => {
@@ -48,7 +49,11 @@ pub fn verify(path: &Path, progress: &dyn Progress) -> Result<Verdict, Error> {
 ///
 /// # Errors
 /// It is damaged, foreign, newer, or not what its metadata says.
-pub(super) fn prove(source: &Source, path: &Path, progress: &dyn Progress) -> Result<(Content, Vec<String>), Error> {
+pub(super) fn prove(
+    source: &Source,
+    path: &Path,
+    progress: &Arc<dyn Progress>,
+) -> Result<(Content, Vec<String>), Error> {
     if !metadata::path_for(path).exists() {
         let content = read(source, None, progress).map_err(Error::from)?;
         let reasons = against_footer(&content);
@@ -80,7 +85,7 @@ impl From<Unreadable> for Error {
 pub(super) fn differences(
     source: &Source,
     metadata: &Metadata,
-    progress: &dyn Progress,
+    progress: &Arc<dyn Progress>,
 ) -> Result<Content, Vec<String>> {
     if metadata.format > FORMAT {
         return Err(vec![format!("it has format {}, this program knows up to {FORMAT}", metadata.format)]);
@@ -90,8 +95,8 @@ pub(super) fn differences(
     if reasons.is_empty() { Ok(content) } else { Err(reasons) }
 }
 
-fn read(source: &Source, longest: Option<u64>, progress: &dyn Progress) -> Result<Content, Unreadable> {
-    progress.phase(Phase::Verifying(longest));
+fn read(source: &Source, longest: Option<u64>, progress: &Arc<dyn Progress>) -> Result<Content, Unreadable> {
+    progress.event(Event::Phase(Phase::Verifying(longest)));
     content::read(source.text()?, longest, progress)
 }
 

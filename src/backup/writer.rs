@@ -1,62 +1,30 @@
-//! Turns blocks of rows into the file, in a thread of its own: digest, compression, checksum, disk. The reader goes on
-//! meanwhile; at most [`QUEUE`] blocks wait.
+//! Turns blocks of rows into the file beside the one who reads them: some threads make members, one writes them in the order
+//! in which they were sent. At most [`QUEUE`] wait, so that memory stays bounded.
 
 use std::io::{self, Write};
+use std::sync::{Arc, Mutex, mpsc as jobs};
 use std::thread::JoinHandle;
 
-use libdeflater::{CompressionLvl, Compressor};
-use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use tokio::sync::mpsc;
-use xxhash_rust::xxh3::xxh3_128;
+use tokio::sync::{mpsc, oneshot};
 
+use super::digest::{TableDigest, Tally};
 use super::error::Error;
-use super::format::{self, Footer, LAST};
-use crate::db::Backend;
+use super::format::{Footer, LAST};
+use super::pack::{Job, Packed, Packer, Part};
+use super::progress::{Event, Progress};
+use crate::db::{Backend, Rows, Sink};
+use crate::migrate::Table;
 
-const QUEUE: usize = 4;
+/// Members that are being made or wait for their turn.
+const QUEUE: usize = 8;
 
-/// Rows of a table, and a digest of them that does not depend on their order: the sum of the 128-bit hashes of the rows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TableDigest {
-    /// The table.
-    pub name: String,
-    /// How many rows.
-    pub rows: u64,
-    /// Hex.
-    pub digest: String,
-}
-
-/// Adds up rows.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Tally {
-    rows: u64,
-    sum: u128,
-}
-
-impl Tally {
-    pub(super) fn add(&mut self, row: &[u8]) {
-        self.rows += 1;
-        self.sum = self.sum.wrapping_add(xxh3_128(row));
-    }
-
-    pub(super) fn rows(self) -> u64 {
-        self.rows
-    }
-
-    pub(super) fn digest(self, name: &str) -> TableDigest {
-        TableDigest { name: name.to_owned(), rows: self.rows, digest: format!("{:032x}", self.sum) }
-    }
-}
-
-/// What goes to the writer.
-pub(super) enum Part {
-    /// As it is.
-    Text(String),
-    /// Rows of the table with this index, a line each.
-    Rows { table: usize, open: String, lines: Vec<u8> },
-    /// The end: the last line is written, and all is done.
-    End,
+/// How the file is made.
+pub(super) struct Settings {
+    pub(super) compressed: bool,
+    pub(super) backend: Backend,
+    pub(super) tables: Arc<[Table]>,
+    pub(super) progress: Arc<dyn Progress>,
 }
 
 /// What the writer has done.
@@ -68,59 +36,89 @@ pub(super) struct Written {
     pub(super) tables: Vec<TableDigest>,
 }
 
-/// The thread.
+/// A member in its place, or the end: the last line is written, and all is done.
+enum Next {
+    Member(oneshot::Receiver<Result<Packed, Error>>),
+    End,
+}
+
+/// The threads.
 pub(super) struct Writer {
-    parts: mpsc::Sender<Part>,
-    thread: JoinHandle<io::Result<Option<Written>>>,
+    jobs: jobs::Sender<Job>,
+    order: mpsc::Sender<Next>,
+    thread: JoinHandle<Result<Option<Written>, Error>>,
 }
 
 impl Writer {
-    pub(super) fn start(sink: Box<dyn Write + Send>, compressed: bool, backend: Backend, tables: Vec<String>) -> Self {
-        let (parts, received) = mpsc::channel(QUEUE);
-        let stream = Stream {
-            sink,
-            compressor: compressed.then(|| Compressor::new(CompressionLvl::new(1).unwrap_or_default())),
-            sha: Sha256::new(),
-            size: 0,
-            uncompressed_size: 0,
-        };
-        Self { parts, thread: std::thread::spawn(move || run(received, stream, backend, &tables)) }
+    pub(super) fn start(sink: Box<dyn Write + Send>, settings: Settings) -> Self {
+        let (jobs, received) = jobs::channel();
+        let received = Arc::new(Mutex::new(received));
+        for _ in 0..packers() {
+            let (received, tables) = (Arc::clone(&received), Arc::clone(&settings.tables));
+            let packer = Packer::new(settings.backend, settings.compressed);
+            std::thread::spawn(move || packer.run(&received, &tables));
+        }
+        let (order, ordered) = mpsc::channel(QUEUE);
+        let stream = Stream { sink, sha: Sha256::new(), size: 0, uncompressed_size: 0 };
+        Self { jobs, order, thread: std::thread::spawn(move || run(ordered, stream, &settings)) }
     }
 
     /// Hands over a part; waits while the queue is full. Whether somebody is there to take it.
     pub(super) async fn send(&self, part: Part) -> bool {
-        self.parts.send(part).await.is_ok()
+        let (done, member) = oneshot::channel();
+        self.order.send(Next::Member(member)).await.is_ok() && self.jobs.send(Job { part, done }).is_ok()
+    }
+
+    /// Says that all is sent.
+    pub(super) async fn end(&self) {
+        let _ = self.order.send(Next::End).await;
     }
 
     /// Waits for the end. `None`: the end was never sent.
-    pub(super) fn finish(self) -> Result<Option<Written>, io::Error> {
-        drop(self.parts);
-        self.thread.join().unwrap_or_else(|_| Err(io::Error::other("the writing thread ended unexpectedly")))
+    pub(super) fn finish(self) -> Result<Option<Written>, Error> {
+        drop((self.jobs, self.order));
+        self.thread.join().unwrap_or_else(|_| Err(io::Error::other("the writing thread ended unexpectedly").into()))
     }
 }
 
-fn run(
-    mut parts: mpsc::Receiver<Part>,
-    mut stream: Stream,
-    backend: Backend,
-    tables: &[String],
-) -> io::Result<Option<Written>> {
+/// Compression is most of the work. Two threads leave the server its share of a small machine; more than four would
+/// wait for the server.
+fn packers() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 4)
+}
+
+/// Rows of one table, on their way to the writer.
+pub(super) struct Into<'a> {
+    pub(super) writer: &'a Writer,
+    pub(super) table: usize,
+}
+
+impl Sink for Into<'_> {
+    async fn take(&self, rows: Rows) -> bool {
+        self.writer.send(Part::Rows { table: self.table, rows }).await
+    }
+}
+
+fn run(mut order: mpsc::Receiver<Next>, mut stream: Stream, settings: &Settings) -> Result<Option<Written>, Error> {
+    let Settings { tables, progress, .. } = settings;
     let mut tallies = vec![Tally::default(); tables.len()];
-    while let Some(part) = parts.blocking_recv() {
-        match part {
-            Part::Text(text) => stream.write(text.as_bytes())?,
-            Part::Rows { table, open, lines } => {
-                for line in lines.split_inclusive(|byte| *byte == b'\n') {
-                    tallies[table].add(&line[..line.len() - 1]);
-                }
-                stream.write(&format::block(&open, &lines, backend))?;
-            }
-            Part::End => {
-                let tables: Vec<_> = tallies.iter().zip(tables).map(|(tally, name)| tally.digest(name)).collect();
-                let footer = serde_json::to_string(&Footer { tables: tables.clone() })?;
-                stream.write(format!("{LAST}{footer}\n").as_bytes())?;
-                return stream.finish(tables).map(Some);
-            }
+    while let Some(next) = order.blocking_recv() {
+        let Next::Member(member) = next else {
+            let tables: Vec<_> =
+                tallies.iter().zip(&**tables).map(|(tally, table)| tally.digest(&table.name)).collect();
+            let footer = serde_json::to_string(&Footer { tables: tables.clone() }).map_err(io::Error::from)?;
+            let mut packer = Packer::new(settings.backend, settings.compressed);
+            stream.put(&packer.compress(format!("{LAST}{footer}\n").as_bytes())?)?;
+            return Ok(stream.finish(tables).map(Some)?);
+        };
+        // nobody makes it where the reader has stopped
+        let Ok(member) = member.blocking_recv() else { return Ok(None) };
+        let member = member?;
+        stream.put(&member)?;
+        if let Some((table, tally)) = member.tally {
+            tallies[table].merge(tally);
+            let (rows, bytes) = (tally.rows(), member.uncompressed_size as u64);
+            progress.event(Event::Wrote { table: &tables[table].name, rows, bytes });
         }
     }
     Ok(None)
@@ -129,25 +127,17 @@ fn run(
 /// The bytes on their way to the disk.
 struct Stream {
     sink: Box<dyn Write + Send>,
-    compressor: Option<Compressor>,
     sha: Sha256,
     size: u64,
     uncompressed_size: u64,
 }
 
 impl Stream {
-    fn write(&mut self, text: &[u8]) -> io::Result<()> {
-        self.uncompressed_size += text.len() as u64;
-        let Some(compressor) = &mut self.compressor else { return self.put(text) };
-        let mut member = vec![0; compressor.gzip_compress_bound(text.len())];
-        let length = compressor.gzip_compress(text, &mut member).map_err(io::Error::other)?;
-        self.put(&member[..length])
-    }
-
-    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.size += bytes.len() as u64;
-        self.sha.update(bytes);
-        self.sink.write_all(bytes)
+    fn put(&mut self, member: &Packed) -> io::Result<()> {
+        self.uncompressed_size += member.uncompressed_size as u64;
+        self.size += member.bytes.len() as u64;
+        self.sha.update(&member.bytes);
+        self.sink.write_all(&member.bytes)
     }
 
     fn finish(mut self, tables: Vec<TableDigest>) -> io::Result<Written> {

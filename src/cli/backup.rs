@@ -2,11 +2,13 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use bytesize::ByteSize;
 
 use super::error::Error;
 use super::output::{Output, Piped};
+use super::transfer::Transfer;
 use crate::backup::{self, Metadata, Request, Target};
 use crate::config::Config;
 use crate::{clock, shutdown};
@@ -52,8 +54,10 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
         app_version: super::app_version(),
         environment: config.environment.to_string(),
     };
+    let progress: Arc<dyn backup::Progress> = Arc::new(Transfer::new());
+    let making = backup::create(&config.database_url, &request, clock::now(), &progress);
     let metadata = tokio::select! {
-        made = backup::create(&config.database_url, &request, clock::now()) => made.map_err(Error::backing_up(config))?,
+        made = making => made.map_err(Error::backing_up(config))?,
         signal = shutdown::requested() => return Err(Error::Interrupted { signal: signal? }),
     };
     for name in &metadata.not_included {

@@ -1,11 +1,10 @@
-//! Shows progress: a bar at a terminal, log lines or nothing elsewhere.
+//! Shows a migration's progress: a bar at a terminal, log lines elsewhere.
 
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::backup::Phase;
 use crate::migrate::{Event, Progress};
 
 /// The bar or the log.
@@ -67,52 +66,6 @@ impl Progress for Logged {
             Event::Started { name, position, total } => tracing::debug!("{position}/{total} {name} starts"),
             Event::Retrying { name, pause } => tracing::warn!(?pause, "{name}: a table is locked, trying again"),
             Event::Finished { name, duration } => tracing::info!(duration_ms = duration.as_millis(), "{name}"),
-        }
-    }
-}
-
-/// A restore's or verification's progress: a bar at a terminal, nothing elsewhere.
-pub(super) struct Transfer(Option<ProgressBar>);
-
-impl Transfer {
-    pub(super) fn new() -> Self {
-        Self(io::stderr().is_terminal().then(|| ProgressBar::new(0)))
-    }
-
-    /// Takes the bar away, for a question or an answer.
-    pub(super) fn clear(&self) {
-        if let Some(bar) = &self.0 {
-            bar.finish_and_clear();
-        }
-    }
-}
-
-impl crate::backup::Progress for Transfer {
-    fn phase(&self, phase: Phase) {
-        let Some(bar) = &self.0 else { return };
-        let (words, total) = match phase {
-            Phase::Verifying(total) => ("verifying the file", total),
-            Phase::SafetyBackup => ("backing up what is there", None),
-            Phase::Building => ("making the schema", None),
-            Phase::Loading(total) => ("loading rows", Some(total)),
-            Phase::Indexing => ("building indexes and reading the rows back", None),
-            Phase::Migrating => ("migrating", None),
-            Phase::Swapping => ("putting the new tables in place", None),
-        };
-        let template = match total {
-            Some(_) => "{spinner} {msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta} left",
-            None => "{spinner} {msg} {elapsed}",
-        };
-        bar.reset();
-        bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner()));
-        bar.set_length(total.unwrap_or(0));
-        bar.set_message(words);
-        bar.enable_steady_tick(Duration::from_millis(100));
-    }
-
-    fn advanced(&self, bytes: u64) {
-        if let Some(bar) = &self.0 {
-            bar.inc(bytes);
         }
     }
 }

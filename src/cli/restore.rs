@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::Error;
 use super::output::{Output, Piped};
-use super::progress::Transfer;
+use super::transfer::Transfer;
 use crate::backup::{self, Options, Restored};
 use crate::config::Config;
 use crate::{clock, shutdown};
@@ -37,8 +38,9 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) -> Result<u8, Error> {
-    let shown = Transfer::new();
-    let prepared = backup::prepare(&config.database_url, &arguments.file, &shown).await;
+    let shown = Arc::new(Transfer::new());
+    let progress: Arc<dyn backup::Progress> = shown.clone();
+    let prepared = backup::prepare(&config.database_url, &arguments.file, &progress).await;
     shown.clear();
     let prepared = prepared.map_err(Error::backing_up(config))?;
     output.confirm(&prepared.question(), arguments.yes)?;
@@ -47,7 +49,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
     let options =
         Options { safety_backup: Some(&request).filter(|_| !arguments.no_safety_backup), settings: &settings };
     let restored = tokio::select! {
-        restored = prepared.restore(&options, clock::now(), &shown) => Ok(restored),
+        restored = prepared.restore(&options, clock::now(), &progress) => Ok(restored),
         signal = shutdown::requested() => Err(signal?),
     };
     shown.clear();

@@ -1,11 +1,12 @@
 //! `authsvc verify-backup`
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::Error;
 use super::output::{Output, Piped};
-use super::progress::Transfer;
+use super::transfer::Transfer;
 use crate::backup::{self, Verdict};
 use crate::config::Config;
 use crate::{clock, shutdown};
@@ -31,10 +32,11 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) -> Result<u8, Error> {
-    let shown = Transfer::new();
+    let shown = Arc::new(Transfer::new());
+    let progress: Arc<dyn backup::Progress> = shown.clone();
     let verdict = if arguments.restore {
         let settings = super::settings(config);
-        let rehearsed = backup::rehearse(&config.database_url, &arguments.file, &settings, clock::now(), &shown);
+        let rehearsed = backup::rehearse(&config.database_url, &arguments.file, &settings, clock::now(), &progress);
         tokio::select! {
             verdict = rehearsed => verdict,
             signal = shutdown::requested() => {
@@ -46,7 +48,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
             }
         }
     } else {
-        backup::verify(&arguments.file, &shown)
+        backup::verify(&arguments.file, &progress)
     };
     shown.clear();
     let verdict = verdict.map_err(Error::backing_up(config))?;

@@ -76,8 +76,8 @@ impl Connection {
         }
     }
 
-    /// Runs statements made of names that the program knows.
-    pub(super) async fn execute(&mut self, sql: String) -> Result<(), Error> {
+    /// Runs a statement made of names that the program knows.
+    async fn execute(&mut self, sql: String) -> Result<(), Error> {
         let sql = sqlx::raw_sql(sqlx::AssertSqlSafe(sql));
         match self {
             Self::Postgres(connection) => sql.execute(connection).await.map(|_| ())?,
@@ -188,16 +188,20 @@ fn ssl_mode(mode: SslMode) -> PgSslMode {
 }
 
 pub(super) fn sqlite_options(target: &SqliteTarget) -> SqliteConnectOptions {
-    let read_only = target.mode == SqliteMode::ReadOnly;
-    let mut log = target.path.clone().into_os_string();
-    log.push("-wal");
     SqliteConnectOptions::new()
         .filename(&target.path)
-        .read_only(read_only)
-        // without a log beside it nobody writes; and in a directory that cannot be written no log can be made
-        .immutable(read_only && !std::path::Path::new(&log).exists())
+        .read_only(target.mode == SqliteMode::ReadOnly)
+        .immutable(is_immutable(target))
         .create_if_missing(target.mode == SqliteMode::Create)
         .busy_timeout(Duration::from_secs(5))
         .foreign_keys(true)
         .disable_statement_logging()
+}
+
+/// Whether nobody writes to the file while it is read: without a log beside it nobody does; and in a directory that cannot be
+/// written no log can be made.
+pub(super) fn is_immutable(target: &SqliteTarget) -> bool {
+    let mut log = target.path.clone().into_os_string();
+    log.push("-wal");
+    target.mode == SqliteMode::ReadOnly && !std::path::Path::new(&log).exists()
 }

@@ -5,6 +5,12 @@ use std::fmt;
 
 use super::Column;
 
+const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+/// What a transaction needs that may take hours and must print every value in one way.
+const SNAPSHOT_SETTINGS: &str = "SET LOCAL lock_timeout = '10s'; SET LOCAL statement_timeout = 0; \
+     SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL row_security = off; SET LOCAL DateStyle = 'ISO, YMD'; \
+     SET LOCAL TimeZone = 'UTC'; SET LOCAL extra_float_digits = 3";
+
 /// A database engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
@@ -61,17 +67,32 @@ impl Backend {
 
     /// Begins a read-only transaction that sees one state of these tables. On SQLite the first read fixes it.
     pub(crate) fn begin_snapshot(self, tables: &[&str]) -> String {
-        let names: Vec<String> = tables.iter().map(|table| format!("\"{table}\"")).collect();
         self.pick(
-            format!(
-                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL lock_timeout = '10s'; \
-                 SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; \
-                 SET LOCAL row_security = off; SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL TimeZone = 'UTC'; \
-                 SET LOCAL extra_float_digits = 3; LOCK TABLE {} IN ACCESS SHARE MODE",
-                names.join(", ")
-            ),
+            format!("{BEGIN}; {SNAPSHOT_SETTINGS}; LOCK TABLE {} IN ACCESS SHARE MODE", quoted(tables)),
             "BEGIN; SELECT count(*) FROM sqlite_schema".to_owned(),
         )
+    }
+
+    /// Begins a transaction that sees what another one has exported, which holds the same locks: somebody who waits for
+    /// one of the tables would wait for both, and so these must be had at once.
+    pub(crate) fn join_snapshot(self, snapshot: &str, tables: &[&str]) -> String {
+        let (snapshot, tables) = (self.literal(snapshot), quoted(tables));
+        format!(
+            "{BEGIN}; SET TRANSACTION SNAPSHOT {snapshot}; {SNAPSHOT_SETTINGS}; \
+             LOCK TABLE {tables} IN ACCESS SHARE MODE NOWAIT"
+        )
+    }
+
+    /// How large these tables are, in their order: about how many rows, and pages if ranges of them can be read.
+    pub(crate) fn read_sizes(self, tables: &[&str]) -> String {
+        let rows = |(at, table): (usize, &&str)| {
+            self.pick(
+                format!("({at}, '{table}')"),
+                format!("SELECT CAST(coalesce(max(rowid), 0) AS TEXT), '0' FROM \"{table}\""),
+            )
+        };
+        let rows: Vec<String> = tables.iter().enumerate().map(rows).collect();
+        self.pick(include_str!("postgres/sizes.sql").replace("(0, '')", &rows.join(", ")), rows.join(" UNION ALL "))
     }
 
     /// The server's version.
@@ -88,16 +109,9 @@ impl Backend {
         )
     }
 
-    /// Reads every row of a table as one line, in the form that a backup holds: of COPY's text format, or `(…)` with
-    /// literals. A line feed in a SQLite text becomes `'||char(10)||'`, because it would end the line.
-    pub(crate) fn export(self, table: &str, columns: &[Column]) -> String {
-        let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
-        let literal = |column: &&str| format!("replace(quote({column}), char(10), '''||char(10)||''')");
-        let literals: Vec<String> = names.iter().map(literal).collect();
-        self.pick(
-            format!("COPY {table} ({}) TO STDOUT", names.join(", ")),
-            format!("SELECT '(' || {} || ')' FROM {table}", literals.join(" || ',' || ")),
-        )
+    /// Prints a floating-point number as a literal that is exactly it.
+    pub(crate) fn quote_number(self) -> &'static str {
+        "SELECT quote(?1)"
     }
 
     /// Makes a sequence go on from a value; `used`: the value was given out already.
@@ -146,4 +160,51 @@ impl Backend {
     pub(crate) fn literal(self, text: &str) -> String {
         format!("'{}'", text.replace('\'', "''"))
     }
+}
+
+/// Reads every row of a table.
+#[derive(Clone, Copy)]
+pub(crate) struct Export<'a> {
+    pub(crate) table: &'a str,
+    pub(crate) columns: &'a [Column],
+    /// In PostgreSQL's binary format, not as lines.
+    pub(crate) binary: bool,
+}
+
+impl<'a> Export<'a> {
+    /// In the fastest format that these columns have.
+    pub(crate) fn of(table: &'a str, columns: &'a [Column]) -> Self {
+        Self { table, columns, binary: super::binary_copy::can_print(columns) }
+    }
+}
+
+impl Export<'_> {
+    /// On PostgreSQL, as a stream.
+    pub(crate) fn copy(self) -> String {
+        format!("COPY {} ({}) TO STDOUT{}", self.table, self.names(), self.format())
+    }
+
+    /// On PostgreSQL, as a stream, what lies in the pages from one on and before another.
+    pub(crate) fn copy_pages(self, from: u64, to: Option<u64>) -> String {
+        let until = to.map(|to| format!(" AND ctid < '({to},0)'")).unwrap_or_default();
+        let (table, names, format) = (self.table, self.names(), self.format());
+        format!("COPY (SELECT {names} FROM ONLY {table} WHERE ctid >= '({from},0)'{until}) TO STDOUT{format}")
+    }
+
+    /// As rows of values.
+    pub(crate) fn select(self) -> String {
+        format!("SELECT {} FROM {}", self.names(), self.table)
+    }
+
+    fn names(self) -> String {
+        self.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ")
+    }
+
+    fn format(self) -> &'static str {
+        if self.binary { " (FORMAT binary)" } else { "" }
+    }
+}
+
+fn quoted(tables: &[&str]) -> String {
+    tables.iter().map(|table| format!("\"{table}\"")).collect::<Vec<_>>().join(", ")
 }

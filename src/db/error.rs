@@ -128,14 +128,12 @@ impl From<&sqlx::Error> for Error {
 
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
-        match &error {
-            rusqlite::Error::SqliteFailure(code, message) => {
-                let code = code.extended_code.to_string();
-                let message = message.clone().unwrap_or_else(|| error.to_string());
-                Self { kind: sqlite_kind(&code), message, code: Some(code), position: None }
-            }
-            _ => Self::new(Kind::Refused, error.to_string()),
-        }
+        let rusqlite::Error::SqliteFailure(failure, message) = &error else {
+            return Self::new(Kind::Refused, error.to_string());
+        };
+        let code = failure.extended_code.to_string();
+        let message = message.clone().unwrap_or_else(|| error.to_string());
+        Self { kind: sqlite_kind(&code), message, code: Some(code), position: None }
     }
 }
 

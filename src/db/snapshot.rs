@@ -1,59 +1,124 @@
-//! One point in time over all tables, read as a stream of rows.
+//! One point in time over all tables, read as blocks of rows.
 
-use bytes::Bytes;
-use futures_util::StreamExt;
-use futures_util::stream::BoxStream;
-use sqlx::{AssertSqlSafe, Row as _};
+pub(super) mod postgres;
+pub(super) mod sqlite;
 
-use super::{Connection, Error, Row};
+use super::binary_copy;
+use super::{Column, Connection, DatabaseUrl, Error, Kind, Row};
 
-/// Rows as lines; a chunk holds whole lines without the last line feed.
-pub type RowStream<'a> = BoxStream<'a, Result<Bytes, Error>>;
+/// Rows of one table, about [`BLOCK`] bytes of them, as the engine gave them.
+#[derive(Debug)]
+pub enum Rows {
+    /// A line each, as they are in a backup.
+    Lines(Vec<u8>),
+    /// Of PostgreSQL's binary format. They become lines where there is time for it.
+    Tuples(Vec<u8>),
+}
+
+/// Where rows go.
+pub trait Sink: Sync {
+    /// Takes some, in any order within a table. Whether more are wanted.
+    fn take(&self, rows: Rows) -> impl Future<Output = bool> + Send;
+}
+
+/// About how large a table is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Size {
+    /// Rows, an estimate.
+    pub rows: u64,
+    /// Pages of the table, without indexes; 0 where they are not told.
+    pages: u64,
+}
+
+/// Bytes of a block of rows.
+pub const BLOCK: usize = 1 << 20;
 
 /// A read-only transaction that sees one state of every table.
-pub struct Snapshot {
-    connection: Connection,
+pub enum Snapshot {
+    /// On one or two connections.
+    Postgres(postgres::Snapshot),
+    /// On a connection that a thread reads from.
+    Sqlite(sqlite::Snapshot),
 }
 
 impl Snapshot {
     /// Begins it. On PostgreSQL every table is locked against being truncated or dropped first: a snapshot alone does not
-    /// stop that.
+    /// stop that. A large database is read on a second connection as well, if there is one to be had.
     ///
     /// # Errors
     /// A table that cannot be locked in ten seconds or not at all, or what else the database said.
-    pub async fn begin(mut connection: Connection, tables: &[&str]) -> Result<Self, Error> {
-        let sql = connection.backend().begin_snapshot(tables);
-        connection.execute(sql).await?;
-        Ok(Self { connection })
+    pub async fn begin(connection: Connection, url: &DatabaseUrl, tables: &[&str]) -> Result<Self, Error> {
+        match connection {
+            Connection::Postgres(first) => Ok(Self::Postgres(postgres::Snapshot::begin(first, url, tables).await?)),
+            Connection::Sqlite(_) => {
+                connection.leave().await;
+                Ok(Self::Sqlite(sqlite::Snapshot::begin(url, tables).await?))
+            }
+        }
     }
 
-    /// Runs a fixed query inside the snapshot.
+    /// About how large each of the tables is, in their order.
+    pub fn sizes(&self) -> &[Size] {
+        match self {
+            Self::Postgres(snapshot) => snapshot.sizes(),
+            Self::Sqlite(snapshot) => snapshot.sizes(),
+        }
+    }
+
+    /// Runs a fixed query inside the snapshot. Every column must be text.
     ///
     /// # Errors
     /// What the database said.
     pub async fn query(&mut self, sql: &'static str) -> Result<Vec<Row>, Error> {
-        self.connection.query(sql).await
+        match self {
+            Self::Postgres(snapshot) => snapshot.query(sql).await,
+            Self::Sqlite(snapshot) => snapshot.query(sql).await,
+        }
     }
 
-    /// Streams what an export statement gives.
+    /// Reads every row of a table, until the sink wants no more; whether it still does. `at` is the table's place among
+    /// all of them.
     ///
     /// # Errors
-    /// What the database said, at once or in the stream.
-    pub async fn rows(&mut self, sql: String) -> Result<RowStream<'_>, Error> {
-        match &mut self.connection {
-            Connection::Postgres(connection) => {
-                let stream = connection.copy_out_raw(&sql).await?;
-                Ok(stream.map(|chunk| Ok(chunk.map(|line| line.slice(..line.len().saturating_sub(1)))?)).boxed())
-            }
-            Connection::Sqlite(connection) => {
-                let stream = sqlx::raw_sql(AssertSqlSafe(sql)).fetch(connection);
-                Ok(stream.map(|row| Ok(Bytes::from(row?.try_get::<String, _>(0)?))).boxed())
-            }
+    /// What the database said.
+    pub async fn read(&mut self, at: usize, table: &str, columns: &[Column], sink: &impl Sink) -> Result<bool, Error> {
+        match self {
+            Self::Postgres(snapshot) => snapshot.read(at, table, columns, sink).await,
+            Self::Sqlite(snapshot) => snapshot.read(table, columns, sink).await,
         }
     }
 
     /// Ends it.
     pub async fn end(self) {
-        self.connection.leave().await;
+        if let Self::Sqlite(snapshot) = self {
+            snapshot.end().await;
+        }
+    }
+}
+
+impl Size {
+    fn from_row(row: Row) -> Self {
+        let mut numbers = row.into_iter().map(|text| text.and_then(|text| text.parse().ok()).unwrap_or_default());
+        Self { rows: numbers.next().unwrap_or_default(), pages: numbers.next().unwrap_or_default() }
+    }
+}
+
+impl Rows {
+    /// Appends the rows as lines, each with what ends it in a backup.
+    ///
+    /// # Errors
+    /// The server sent something else than these columns.
+    pub fn print(&self, columns: &[Column], lines: &mut Vec<u8>) -> Result<(), Error> {
+        match self {
+            Self::Lines(bytes) => lines.extend_from_slice(bytes),
+            Self::Tuples(bytes) => binary_copy::print(bytes, columns, lines)?,
+        }
+        Ok(())
+    }
+}
+
+impl From<binary_copy::Malformed> for Error {
+    fn from(_: binary_copy::Malformed) -> Self {
+        Self::new(Kind::Refused, "the server sent rows that are not of these columns")
     }
 }

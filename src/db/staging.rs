@@ -12,7 +12,7 @@ use std::time::Duration;
 use sea_orm::DatabaseTransaction;
 use tokio::sync::mpsc::Receiver;
 
-use super::{Column, DatabaseUrl, Error, Pool, PoolUse, Target, Value};
+use super::{Column, DatabaseUrl, Error, Pool, PoolUse, Sink, Target, Value};
 use postgres::PostgresStaging;
 use sqlite::SqliteStaging;
 
@@ -159,14 +159,14 @@ impl Staging {
         }
     }
 
-    /// Reads every row of a table back, as a line in the form of a backup, without its line feed.
+    /// Reads every row of a table back.
     ///
     /// # Errors
     /// What the database said.
-    pub async fn read_back(&self, loaded: &Loaded, row: impl FnMut(&[u8]) + Send) -> Result<(), Error> {
+    pub async fn read_back(&self, loaded: &Loaded, sink: &impl Sink) -> Result<(), Error> {
         match self {
-            Self::Postgres(staging) => staging.read_back(loaded, row).await,
-            Self::Sqlite(staging) => staging.read_back(loaded, row),
+            Self::Postgres(staging) => staging.read_back(loaded, sink).await,
+            Self::Sqlite(staging) => staging.read_back(loaded, sink).await,
         }
     }
 

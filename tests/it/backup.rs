@@ -330,6 +330,19 @@ fn two_in_one_second_are_two() {
 }
 
 #[test]
+fn progress_is_shown_at_a_terminal_only() {
+    for engine in ENGINES {
+        let database = seeded(engine);
+        let program = Program::on(&database).env("AUTHSVC_LOG", "error").env("TERM", "xterm");
+        assert_eq!(program.run(&["backup"]).success().stderr, "");
+        let program = program.through(&["sh", "-c", "script -qec \"$0 $*\" /dev/null"]);
+        let shown = program.run(&["backup"]).success().stdout;
+        assert!(shown.contains(" of about ") && shown.contains(" left"), "{shown:?}");
+        assert!(shown.trim_end().ends_with("read back and compared"), "{shown:?}");
+    }
+}
+
+#[test]
 fn output_to_a_file_and_to_stdout() {
     let database = seeded(Engine::Postgres);
     let program = Program::on(&database);

@@ -19,6 +19,7 @@ mod restore;
 mod restore_faults;
 mod seed;
 mod serve;
+mod snapshot;
 mod sqlite_faults;
 mod tidy;
 mod verify_backup;

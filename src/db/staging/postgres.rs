@@ -6,7 +6,6 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
-use futures_util::StreamExt;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, TransactionTrait};
 use sqlx::postgres::{PgConnection, PgPool};
 use sqlx::{AssertSqlSafe, Postgres, Transaction};
@@ -14,7 +13,9 @@ use tokio::sync::mpsc::Receiver;
 
 use super::{Block, LoadError, Loaded};
 use crate::db::connection::{Row, texts};
-use crate::db::{Error, Kind, Pool};
+use crate::db::dialect::Export;
+use crate::db::snapshot::postgres::read_all;
+use crate::db::{Error, Kind, Pool, Sink};
 
 /// The schema in which a restore builds.
 pub(super) const STAGING: &str = "authsvc_restore";
@@ -152,16 +153,9 @@ impl PostgresStaging {
 }
 
 impl PostgresStaging {
-    /// Reads a table back: each row as a line without its line feed.
-    pub(super) async fn read_back(&self, target: &Loaded, mut row: impl FnMut(&[u8])) -> Result<(), Error> {
+    pub(super) async fn read_back(&self, target: &Loaded, sink: &impl Sink) -> Result<(), Error> {
         let mut transaction = self.begin_in_staging().await?;
-        let sql = crate::db::Backend::Postgres.export(&target.table, &target.columns);
-        let mut lines = transaction.copy_out_raw(&sql).await?;
-        while let Some(line) = lines.next().await {
-            let line = line?;
-            row(line.strip_suffix(b"\n").unwrap_or(&line));
-        }
-        drop(lines);
+        read_all(&mut transaction, Export::of(&target.table, &target.columns), sink).await?;
         transaction.commit().await?;
         Ok(())
     }

@@ -6,6 +6,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rusqlite::backup::{Backup, StepResult};
@@ -15,7 +16,9 @@ use tokio::sync::mpsc::Receiver;
 
 use super::{Block, LoadError, Loaded, Parse, Swapped};
 use crate::clock::Stopwatch;
-use crate::db::{Backend, DatabaseUrl, Error, Kind, Pool, PoolUse, SqliteMode};
+use crate::db::dialect::Export;
+use crate::db::snapshot::sqlite::read_all;
+use crate::db::{Backend, DatabaseUrl, Error, Kind, Pool, PoolUse, Sink, SqliteMode};
 
 /// A file that is being filled.
 pub struct SqliteStaging {
@@ -94,14 +97,9 @@ impl SqliteStaging {
         Ok(self.open()?.execute_batch(&sql)?)
     }
 
-    pub(super) fn read_back(&self, loaded: &Loaded, mut row: impl FnMut(&[u8])) -> Result<(), Error> {
-        let connection = self.open()?;
-        let mut rows = connection.prepare(&Backend::Sqlite.export(&loaded.table, &loaded.columns))?;
-        let mut rows = rows.query([])?;
-        while let Some(found) = rows.next()? {
-            row(found.get_ref(0)?.as_bytes().unwrap_or_default());
-        }
-        Ok(())
+    pub(super) async fn read_back(&self, loaded: &Loaded, sink: &impl Sink) -> Result<(), Error> {
+        let connection = Arc::new(Mutex::new(self.open()?));
+        read_all(&connection, Export::of(&loaded.table, &loaded.columns), sink).await.map(|_| ())
     }
 
     pub(super) async fn build(&self) -> Result<(), Error> {

@@ -1,0 +1,189 @@
+//! A snapshot of PostgreSQL, read on one connection or on two.
+//!
+//! The second one imports the snapshot of the first, and holds locks of its own before anything is read. Both read the
+//! same table, each the next range of its pages, so that tables stay in order: parents before children.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures_util::StreamExt;
+use sqlx::AssertSqlSafe;
+use sqlx::postgres::PgConnection;
+
+use super::{BLOCK, Rows, Sink, Size};
+use crate::db::connection::texts;
+use crate::db::dialect::{Backend, Export};
+use crate::db::{Column, Connection, DatabaseUrl, Error, Row, binary_copy};
+
+/// Pages that one statement reads: enough that its cost does not show, few enough that both connections have work until
+/// the end of a table.
+const RANGE: u64 = 2048;
+/// Since this version the server goes straight to a range of pages.
+const READS_RANGES: u32 = 140_000;
+
+/// The transaction.
+pub struct Snapshot {
+    first: PgConnection,
+    second: Option<PgConnection>,
+    sizes: Vec<Size>,
+}
+
+impl Snapshot {
+    pub(super) async fn begin(mut first: PgConnection, url: &DatabaseUrl, tables: &[&str]) -> Result<Self, Error> {
+        let begin = Backend::Postgres.begin_snapshot(tables);
+        let sizes_of = Backend::Postgres.read_sizes(tables);
+        query(&mut first, begin.clone()).await?;
+        let sizes: Vec<Size> = query(&mut first, sizes_of).await?.into_iter().map(Size::from_row).collect();
+        let reads_ranges = first.server_version_num().is_some_and(|version| version >= READS_RANGES);
+        let mut second = None;
+        if reads_ranges && sizes.iter().any(Size::is_large) {
+            match query(&mut first, "SELECT pg_export_snapshot()".to_owned()).await {
+                Ok(rows) => second = join(url, tables, rows).await,
+                Err(error) => {
+                    tracing::debug!(%error, "the snapshot cannot be shared");
+                    // the transaction went with it
+                    query(&mut first, format!("ROLLBACK; {begin}")).await?;
+                }
+            }
+        }
+        Ok(Self { first, second, sizes })
+    }
+
+    pub(super) fn sizes(&self) -> &[Size] {
+        &self.sizes
+    }
+
+    pub(super) async fn query(&mut self, sql: &'static str) -> Result<Vec<Row>, Error> {
+        query(&mut self.first, sql.to_owned()).await
+    }
+
+    pub(super) async fn read(
+        &mut self,
+        at: usize,
+        table: &str,
+        columns: &[Column],
+        sink: &impl Sink,
+    ) -> Result<bool, Error> {
+        let export = Export::of(table, columns);
+        let size = self.sizes.get(at).copied().unwrap_or_default();
+        match &mut self.second {
+            Some(second) if size.is_large() && export.binary => {
+                let ranges = Ranges { next: AtomicU64::new(0), end: size.pages };
+                let one = read_ranges(&mut self.first, export, &ranges, sink);
+                let other = read_ranges(second, export, &ranges, sink);
+                tokio::try_join!(one, other).map(|(one, other)| one && other)
+            }
+            _ => read_all(&mut self.first, export, sink).await,
+        }
+    }
+}
+
+/// Reads a whole table on one connection, in whatever transaction that is.
+pub(in crate::db) async fn read_all(
+    connection: &mut PgConnection,
+    export: Export<'_>,
+    sink: &impl Sink,
+) -> Result<bool, Error> {
+    let mut block = Block::new(export.binary);
+    let wanted = copy(connection, export.copy(), &mut block, sink).await?;
+    Ok(wanted && block.finish(sink).await)
+}
+
+impl Size {
+    fn is_large(&self) -> bool {
+        self.pages >= 2 * RANGE
+    }
+}
+
+/// A second connection that sees the same; `None` if there is none to be had.
+async fn join(url: &DatabaseUrl, tables: &[&str], exported: Vec<Row>) -> Option<PgConnection> {
+    let snapshot = exported.into_iter().flatten().flatten().next()?;
+    let begin = Backend::Postgres.join_snapshot(&snapshot, tables);
+    let joined = async {
+        match Connection::open(url).await? {
+            Connection::Postgres(mut second) => query(&mut second, begin).await.map(|_| Some(second)),
+            Connection::Sqlite(_) => Ok(None),
+        }
+    };
+    joined.await.unwrap_or_else(|error| {
+        tracing::debug!(%error, "one connection reads alone");
+        None
+    })
+}
+
+async fn query(connection: &mut PgConnection, sql: String) -> Result<Vec<Row>, Error> {
+    sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(connection).await?.iter().map(texts).collect()
+}
+
+/// The ranges of a table's pages that nobody has read yet.
+struct Ranges {
+    next: AtomicU64,
+    end: u64,
+}
+
+impl Ranges {
+    /// The next one. The last has no end: pages may have been added before the snapshot was taken.
+    fn next(&self) -> Option<(u64, Option<u64>)> {
+        let from = self.next.fetch_add(RANGE, Ordering::Relaxed);
+        let to = from + RANGE;
+        (from < self.end).then_some((from, Some(to).filter(|to| *to < self.end)))
+    }
+}
+
+async fn read_ranges(
+    connection: &mut PgConnection,
+    export: Export<'_>,
+    ranges: &Ranges,
+    sink: &impl Sink,
+) -> Result<bool, Error> {
+    let mut block = Block::new(export.binary);
+    let mut wanted = true;
+    while let (true, Some((from, to))) = (wanted, ranges.next()) {
+        wanted = copy(connection, export.copy_pages(from, to), &mut block, sink).await?;
+    }
+    Ok(wanted && block.finish(sink).await)
+}
+
+/// Runs a COPY into the block, and hands over what is full. Whether more is wanted.
+async fn copy(connection: &mut PgConnection, sql: String, block: &mut Block, sink: &impl Sink) -> Result<bool, Error> {
+    let mut messages = connection.copy_out_raw(&sql).await?;
+    let mut first = true;
+    // the server sends a message for each row
+    while let Some(message) = messages.next().await {
+        let message = message?;
+        let row = match (block.binary, first) {
+            (true, true) => binary_copy::after_header(&message)?,
+            _ => &message,
+        };
+        first = false;
+        if !(block.binary && binary_copy::is_trailer(row)) {
+            block.bytes.extend_from_slice(row);
+        }
+        if block.bytes.len() >= block.full && !sink.take(block.take()).await {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Rows that are being gathered.
+struct Block {
+    bytes: Vec<u8>,
+    binary: bool,
+    full: usize,
+}
+
+impl Block {
+    fn new(binary: bool) -> Self {
+        // printed, rows grow
+        Self { bytes: Vec::new(), binary, full: if binary { BLOCK / 4 * 3 } else { BLOCK } }
+    }
+
+    fn take(&mut self) -> Rows {
+        let bytes = std::mem::replace(&mut self.bytes, Vec::with_capacity(self.full + self.full / 8));
+        if self.binary { Rows::Tuples(bytes) } else { Rows::Lines(bytes) }
+    }
+
+    async fn finish(mut self, sink: &impl Sink) -> bool {
+        self.bytes.is_empty() || sink.take(self.take()).await
+    }
+}

@@ -1,0 +1,196 @@
+//! A snapshot of SQLite, which a thread reads from: what the driver of the rest of the program sends from thread to thread
+//! row by row, it hands over in blocks.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
+use rusqlite::types::ValueRef;
+use rusqlite::{OpenFlags, Statement};
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+
+use super::{BLOCK, Rows, Sink, Size};
+use crate::db::connection::{check_file, is_immutable};
+use crate::db::dialect::{Backend, Export};
+use crate::db::url::{SqliteMode, SqliteTarget, Target};
+use crate::db::{Column, DatabaseUrl, Error, Kind, Row};
+
+/// Blocks that wait.
+const QUEUE: usize = 2;
+
+/// The transaction.
+pub struct Snapshot {
+    connection: Arc<Mutex<rusqlite::Connection>>,
+    sizes: Vec<Size>,
+}
+
+impl Snapshot {
+    pub(super) async fn begin(url: &DatabaseUrl, tables: &[&str]) -> Result<Self, Error> {
+        let Target::Sqlite(target) = url.target() else {
+            return Err(Error::new(Kind::CannotOpen, "is not a SQLite file"));
+        };
+        let connection = open(target)?;
+        connection.execute_batch(&Backend::Sqlite.begin_snapshot(tables))?;
+        let sizes = rows(&connection, &Backend::Sqlite.read_sizes(tables))?.into_iter().map(Size::from_row).collect();
+        Ok(Self { connection: Arc::new(Mutex::new(connection)), sizes })
+    }
+
+    pub(super) fn sizes(&self) -> &[Size] {
+        &self.sizes
+    }
+
+    pub(super) async fn query(&mut self, sql: &'static str) -> Result<Vec<Row>, Error> {
+        blocking(&self.connection, |connection| rows(connection, sql)).await
+    }
+
+    pub(super) async fn read(&mut self, table: &str, columns: &[Column], sink: &impl Sink) -> Result<bool, Error> {
+        read_all(&self.connection, Export::of(table, columns), sink).await
+    }
+
+    pub(super) async fn end(self) {
+        // the last one to leave writes the log back, which may take time
+        let closed = spawn_blocking(move || drop(self)).await;
+        tracing::debug!(?closed, "the snapshot ended");
+    }
+}
+
+/// Reads a whole table, in whatever transaction the connection is in.
+pub(in crate::db) async fn read_all(
+    connection: &Arc<Mutex<rusqlite::Connection>>,
+    export: Export<'_>,
+    sink: &impl Sink,
+) -> Result<bool, Error> {
+    let sql = export.select();
+    let (blocks, mut read) = mpsc::channel(QUEUE);
+    let reading = blocking(connection, move |connection| send_rows(connection, &sql, &blocks));
+    let passing_on = async {
+        let mut wanted = true;
+        while let (true, Some(rows)) = (wanted, read.recv().await) {
+            wanted = sink.take(rows).await;
+        }
+        // the thread stops when it finds nobody to hand the next ones to
+        drop(read);
+        wanted
+    };
+    let (read, wanted) = tokio::join!(reading, passing_on);
+    read.map(|()| wanted)
+}
+
+/// Works with a connection in a thread where that may take time.
+async fn blocking<T: Send + 'static>(
+    connection: &Arc<Mutex<rusqlite::Connection>>,
+    work: impl FnOnce(&rusqlite::Connection) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let connection = Arc::clone(connection);
+    let done = spawn_blocking(move || work(&connection.lock().unwrap_or_else(PoisonError::into_inner))).await;
+    done.unwrap_or_else(|_| Err(Error::new(Kind::Refused, "the reading thread ended unexpectedly")))
+}
+
+/// Opens the file as the rest of the program does, but never to write.
+fn open(target: &SqliteTarget) -> Result<rusqlite::Connection, Error> {
+    check_file(target)?;
+    let access = match target.mode {
+        SqliteMode::ReadOnly => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        // a log that a crash has left can only be read by who may write
+        SqliteMode::ReadWrite | SqliteMode::Create => OpenFlags::SQLITE_OPEN_READ_WRITE,
+    };
+    let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = if is_immutable(target) {
+        rusqlite::Connection::open_with_flags(immutable(&target.path), flags | OpenFlags::SQLITE_OPEN_URI)?
+    } else {
+        rusqlite::Connection::open_with_flags(&target.path, flags)?
+    };
+    connection.busy_timeout(Duration::from_secs(5))?;
+    Ok(connection)
+}
+
+fn immutable(path: &Path) -> String {
+    format!("file:{}?immutable=1", percent_encode(path.as_os_str().as_encoded_bytes(), NON_ALPHANUMERIC))
+}
+
+fn rows(connection: &rusqlite::Connection, sql: &str) -> Result<Vec<Row>, Error> {
+    let mut statement = connection.prepare(sql)?;
+    let columns = statement.column_count();
+    let rows = statement.query_map([], |row| (0..columns).map(|at| row.get(at)).collect::<Result<Row, _>>())?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Sends every row that a query gives, as a line of literals.
+fn send_rows(connection: &rusqlite::Connection, sql: &str, blocks: &mpsc::Sender<Rows>) -> Result<(), Error> {
+    let mut statement = connection.prepare(sql)?;
+    let mut quote = connection.prepare(Backend::Sqlite.quote_number())?;
+    let columns = statement.column_count();
+    let mut rows = statement.query([])?;
+    let mut lines = Vec::new();
+    while let Some(row) = rows.next()? {
+        lines.push(b'(');
+        for at in 0..columns {
+            if at > 0 {
+                lines.push(b',');
+            }
+            literal(row.get_ref(at)?, &mut quote, &mut lines)?;
+        }
+        lines.extend_from_slice(b"),\n");
+        if lines.len() >= BLOCK {
+            let full = std::mem::replace(&mut lines, Vec::with_capacity(BLOCK + BLOCK / 8));
+            if blocks.blocking_send(Rows::Lines(full)).is_err() {
+                return Ok(());
+            }
+        }
+    }
+    if !lines.is_empty() {
+        let _ = blocks.blocking_send(Rows::Lines(lines));
+    }
+    Ok(())
+}
+
+/// A value as SQLite's own `quote` has it. A line feed in a text becomes `'||char(10)||'`, because it would end the line.
+fn literal(value: ValueRef<'_>, quote: &mut Statement<'_>, line: &mut Vec<u8>) -> Result<(), Error> {
+    match value {
+        ValueRef::Null => line.extend_from_slice(b"NULL"),
+        ValueRef::Integer(number) => line.extend_from_slice(number.to_string().as_bytes()),
+        // how many digits a number needs is best left to the engine
+        ValueRef::Real(number) => {
+            line.extend_from_slice(quote.query_one([number], |row| row.get::<_, String>(0))?.as_bytes())
+        }
+        ValueRef::Text(text) if text.contains(&0) => {
+            return Err(Error::new(Kind::Refused, "a text holds a NUL byte, which SQL cannot write"));
+        }
+        ValueRef::Text(text) => {
+            std::str::from_utf8(text).map_err(|_| Error::new(Kind::Refused, "a text is not UTF-8"))?;
+            quoted(text, line);
+        }
+        ValueRef::Blob(bytes) => {
+            line.extend_from_slice(b"X'");
+            line.extend(
+                bytes
+                    .iter()
+                    .flat_map(|byte| [byte >> 4, byte & 15])
+                    .map(|digit| b"0123456789ABCDEF"[usize::from(digit)]),
+            );
+            line.push(b'\'');
+        }
+    }
+    Ok(())
+}
+
+/// A text in quotes.
+fn quoted(text: &[u8], line: &mut Vec<u8>) {
+    let special = |byte: u8| (byte == b'\'') | (byte == b'\n');
+    line.push(b'\'');
+    // nearly every text has none, and without a branch for each byte that is found out many bytes at a time
+    if text.iter().fold(false, |found, byte| found | special(*byte)) {
+        for &byte in text {
+            match byte {
+                b'\'' => line.extend_from_slice(b"''"),
+                b'\n' => line.extend_from_slice(b"'||char(10)||'"),
+                _ => line.push(byte),
+            }
+        }
+    } else {
+        line.extend_from_slice(text);
+    }
+    line.push(b'\'');
+}
