@@ -33,7 +33,7 @@ pub enum Error {
     #[error("the schema changed while the backup began")]
     SchemaChanged,
     /// A file or directory.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}", shown(path))]
     File {
         /// Which.
         path: PathBuf,
@@ -41,13 +41,13 @@ pub enum Error {
         source: io::Error,
     },
     /// The directory for backups is something else.
-    #[error("{} is not a directory", path.display())]
+    #[error("{} is not a directory", shown(path))]
     NotADirectory {
         /// What is there.
         path: PathBuf,
     },
     /// The path names nothing that can be a backup.
-    #[error("{} is not a regular file", path.display())]
+    #[error("{} is not a regular file", shown(path))]
     NotAFile {
         /// What is there.
         path: PathBuf,
@@ -96,6 +96,12 @@ pub enum Error {
     },
 }
 
+/// A path without signs that a terminal could obey.
+pub(super) fn shown(path: &std::path::Path) -> String {
+    let escaped = |sign: char| if sign.is_control() { sign.escape_default().to_string() } else { sign.to_string() };
+    path.to_string_lossy().chars().map(escaped).collect()
+}
+
 impl Error {
     /// For `map_err`: the file it happened to.
     pub(crate) fn file(path: &std::path::Path) -> impl Fn(io::Error) -> Self {
@@ -132,6 +138,9 @@ impl Error {
             }),
             Self::Sequence { .. } => Some("GRANT SELECT on the sequence to the role of the backup".to_owned()),
             Self::SchemaChanged => Some("run the command again".to_owned()),
+            Self::File { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                Some("correct the path".to_owned())
+            }
             Self::File { .. } => Some("check free space and permissions of the directory".to_owned()),
             Self::NotADirectory { .. } => {
                 Some("set BACKUP_DIR to a directory; it is created if it is not there".to_owned())

@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::content::Content;
 use super::create::{self, Request};
 use super::digest::TableDigest;
-use super::error::Error;
+use super::error::{Error, shown};
 use super::progress::{Event, Phase, Progress};
 use super::source::Source;
 use super::stage::{self, Stage};
@@ -217,7 +217,7 @@ impl Prepared {
         let mut warnings = self.warnings.clone();
         warnings.extend(swapped.warnings);
         Ok(Restored {
-            file: self.path.display().to_string(),
+            file: shown(&self.path),
             created_at: self.content.header.as_ref().map(|header| header.created_at),
             database: self.url.to_string(),
             migration: self.content.layout.migration.clone(),

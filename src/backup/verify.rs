@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::content::{self, Content};
 use super::digest::TableDigest;
-use super::error::Error;
+use super::error::{Error, shown};
 use super::format::FORMAT;
 use super::metadata::{self, Metadata};
 use super::progress::{Event, Phase, Progress};
@@ -41,7 +41,7 @@ pub fn verify(path: &Path, progress: &Arc<dyn Progress>) -> Result<Verdict, Erro
         }
         Err(reason) => (None, vec![reason]),
     };
-    Ok(Verdict { file: path.display().to_string(), valid: reasons.is_empty(), reasons, metadata })
+    Ok(Verdict { file: shown(path), valid: reasons.is_empty(), reasons, metadata })
 }
 
 /// Proves a file before it is restored: against its metadata, or, where there is none, against its own last line. What it

@@ -54,12 +54,14 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
         app_version: super::app_version(),
         environment: config.environment.to_string(),
     };
-    let progress: Arc<dyn backup::Progress> = Arc::new(Transfer::new());
+    let shown = Arc::new(Transfer::new());
+    let progress: Arc<dyn backup::Progress> = shown.clone();
     let making = backup::create(&config.database_url, &request, clock::now(), &progress);
     let metadata = tokio::select! {
         made = making => made.map_err(Error::backing_up(config))?,
         signal = shutdown::requested() => return Err(Error::Interrupted { signal: signal? }),
     };
+    shown.clear();
     for name in &metadata.not_included {
         tracing::warn!("not in the backup, because no migration makes it: {name}");
     }

@@ -95,10 +95,7 @@ fn text(restored: &Restored) -> String {
     let _ = writeln!(
         text,
         "{}: restored into {} in {} ms, swapped in within {} ms",
-        restored.file.escape_default(),
-        restored.database,
-        restored.duration_ms,
-        restored.swap_ms
+        restored.file, restored.database, restored.duration_ms, restored.swap_ms
     );
     text
 }

@@ -56,9 +56,9 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
     output.confirm(&format!("undo {} in {}?", names.join(", "), plan.database), arguments.yes)?;
     if !arguments.no_safety_backup {
         let request = super::safety_backup(config);
-        let shown: Arc<dyn backup::Progress> = Arc::new(Transfer::new());
-        let made = backup::create(&config.database_url, &request, clock::now(), &shown).await;
-        drop(shown);
+        let progress: Arc<dyn backup::Progress> = Arc::new(Transfer::new());
+        let made = backup::create(&config.database_url, &request, clock::now(), &progress).await;
+        drop(progress);
         let made = made.map_err(|error| Error::backing_up(config)(backup::Error::Safety(Box::new(error))))?;
         tracing::info!("what was there before: {}", config.backup_dir.join(&made.filename).display());
     }

@@ -39,7 +39,7 @@ impl Transfer {
     fn begin(&self, words: &'static str, total: Option<u64>) {
         let template = match total {
             Some(_) => "{spinner} {msg} {wide_bar} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left",
-            None => "{spinner} {msg} {elapsed}",
+            None => "{spinner} {msg}",
         };
         self.bar.reset();
         self.bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner()));

@@ -61,8 +61,8 @@ fn text(verdict: &Verdict) -> String {
         let proven = verdict.metadata.as_ref().and_then(|metadata| metadata.verified_at);
         let proven = proven
             .map_or(String::new(), |at| format!(", proven by restoring it on {}", at.format("%Y-%m-%d %H:%M:%S UTC")));
-        return format!("{}: valid{proven}\n", verdict.file.escape_default());
+        return format!("{}: valid{proven}\n", verdict.file);
     }
     let reasons: String = verdict.reasons.iter().map(|reason| format!("  {reason}\n")).collect();
-    format!("{}: NOT valid\n{reasons}", verdict.file.escape_default())
+    format!("{}: NOT valid\n{reasons}", verdict.file)
 }

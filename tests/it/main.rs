@@ -17,6 +17,7 @@ mod migrate_faults;
 mod refusals;
 mod restore;
 mod restore_faults;
+mod restore_files;
 mod seed;
 mod serve;
 mod snapshot;
