@@ -14,6 +14,7 @@ mod file;
 mod format;
 mod listing;
 mod metadata;
+pub mod retention;
 mod verify;
 mod writer;
 
@@ -22,5 +23,6 @@ pub use error::Error;
 pub use format::{FORMAT, Header};
 pub use listing::{Entry, State, list};
 pub use metadata::Metadata;
+pub use retention::{Retention, retain};
 pub use verify::{Verdict, verify};
 pub use writer::TableDigest;

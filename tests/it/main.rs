@@ -15,6 +15,7 @@ mod entities;
 mod migrate;
 mod migrate_faults;
 mod refusals;
+mod retention;
 mod seed;
 mod serve;
 mod sqlite_faults;
