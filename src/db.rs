@@ -9,6 +9,7 @@ mod dialect;
 mod error;
 mod pool;
 mod snapshot;
+mod turn;
 mod url;
 
 pub use connection::{Connection, Row};
@@ -16,4 +17,5 @@ pub use dialect::Backend;
 pub use error::{Error, Kind};
 pub use pool::{Pool, PoolUse};
 pub use snapshot::{RowStream, Snapshot};
+pub use turn::Turn;
 pub use url::{DatabaseUrl, Defaults, InvalidUrl, PostgresTarget, SqliteMode, SqliteTarget, SslMode, Target};

@@ -16,6 +16,7 @@ mod migrate;
 mod migrate_faults;
 mod refusals;
 mod retention;
+mod schedule;
 mod seed;
 mod serve;
 mod sqlite_faults;
