@@ -63,6 +63,14 @@ pub struct Backups {
 }
 
 impl Backups {
+    /// Whether a scheduled time's backup was begun, and may have been left midway. Where nobody answers, it was not.
+    pub(super) async fn is_begun(&self, scheduled: DateTime<Utc>) -> bool {
+        record::is_begun(&self.pool, scheduled).await.unwrap_or_else(|error| {
+            tracing::debug!("whether a backup was left midway is not known: {error}");
+            false
+        })
+    }
+
     /// Makes the backup of a scheduled time, if this is the replica to do it.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use entity::maintenance_run::{ActiveModel, Column, Entity, Kind, Outcome};
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, Set, Unchanged};
+use sea_orm::{ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, Select, Set, Unchanged};
 use serde_json::{Value, json};
 
 use crate::backup::Metadata;
@@ -53,14 +53,22 @@ pub(super) struct End {
 
 /// Whether the backup of a scheduled time was made, or failed. One that was begun only, or was cancelled, was not.
 pub(super) async fn is_served(pool: &Pool, scheduled: DateTime<Utc>) -> Result<bool, Error> {
-    let runs = Entity::find()
+    let ended = runs_for(scheduled).filter(Column::Outcome.is_in([Outcome::Succeeded, Outcome::Failed]));
+    Ok(in_time(PATIENCE, ended.count(pool.orm())).await? > 0)
+}
+
+/// Whether somebody began it at all.
+pub(super) async fn is_begun(pool: &Pool, scheduled: DateTime<Utc>) -> Result<bool, Error> {
+    Ok(in_time(PATIENCE, runs_for(scheduled).count(pool.orm())).await? > 0)
+}
+
+fn runs_for(scheduled: DateTime<Utc>) -> Select<Entity> {
+    Entity::find()
         .filter(Column::Kind.eq(Kind::Backup))
         // by the index, and whatever the clocks of the replicas are
         .filter(Column::StartedAt.gt(scheduled - TimeDelta::days(1)))
-        .filter(Column::Outcome.is_in([Outcome::Succeeded, Outcome::Failed]))
         // both engines read JSON so
-        .filter(Expr::cust("counts ->> 'scheduled'").eq(text(scheduled)));
-    Ok(in_time(PATIENCE, runs.count(pool.orm())).await? > 0)
+        .filter(Expr::cust("counts ->> 'scheduled'").eq(text(scheduled)))
 }
 
 /// What a backup was, for `counts`; `scheduled` is missing where somebody made it by hand.

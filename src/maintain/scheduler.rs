@@ -52,7 +52,7 @@ impl Scheduler {
 
 async fn run(schedule: &Schedule, backups: &Backups, stop: &Stop) {
     tracing::info!(%schedule, retention = %backups.retention, "backups are made by a schedule, in UTC");
-    let mut served = clock::now();
+    let Some(mut served) = stop.or(start(schedule, backups, clock::now())).await else { return };
     loop {
         let now = clock::now();
         // where the clock was set back, it goes on from there
@@ -72,6 +72,14 @@ async fn run(schedule: &Schedule, backups: &Backups, stop: &Stop) {
             return;
         }
         served = scheduled;
+    }
+}
+
+/// From when on times are served: from now, but with the last one if its backup was begun and its replica was replaced.
+async fn start(schedule: &Schedule, backups: &Backups, now: DateTime<Utc>) -> DateTime<Utc> {
+    match schedule.last_until(now).filter(|last| now - last < LATEST) {
+        Some(last) if backups.is_begun(last).await => last - TimeDelta::seconds(1),
+        _ => now,
     }
 }
 

@@ -218,6 +218,24 @@ fn a_time_is_served_once_and_taken_over_from_who_was_stopped() {
 }
 
 #[test]
+fn what_a_replica_left_midway_is_made_by_the_one_that_replaces_it() {
+    for (engine, minutes, outcome) in [(Engine::Postgres, 2, "NULL"), (Engine::Sqlite, 30, "'cancelled'")] {
+        let database = Database::migrated(engine);
+        let now: DateTime<Utc> = std::time::SystemTime::now().into();
+        let time = now - chrono::TimeDelta::minutes(minutes);
+        let text = time.format("%Y-%m-%dT%H:%M:00Z").to_string();
+        database.execute(&format!(
+            "INSERT INTO maintenance_runs (kind, outcome, counts) VALUES ('backup', {outcome}, '{{\"scheduled\":\"{text}\"}}')"
+        ));
+        let daily = time.format("%M %H * * *").to_string();
+        let server = Program::on(&database).env("AUTHSVC_BACKUP_SCHEDULE", &daily).serve().ready();
+        eventually("the backup", || (with_outcome(&database, "succeeded") == 1).then_some(()));
+        server.stop().success();
+        assert_eq!(runs(&database)[1][0], text);
+    }
+}
+
+#[test]
 fn times_are_those_of_cron_in_utc() {
     let at = |text: &str| -> DateTime<Utc> { text.parse().unwrap() };
     let nightly: Schedule = "0 3 * * *".parse().unwrap();
