@@ -3,6 +3,7 @@
 //! Variables come from the process, then from `.env` in the working directory. Every secret `X` can be given as a file
 //! named by `X_FILE`; both at once is an error. A variable that starts with `AUTHSVC_` and is unknown is warned about.
 
+mod backups;
 mod environment;
 mod variables;
 
@@ -16,7 +17,9 @@ use secrecy::{ExposeSecret, SecretString};
 pub use environment::Environment;
 pub use variables::Variables;
 
+use crate::backup::Retention;
 use crate::db::{DatabaseUrl, Defaults, InvalidUrl, SqliteMode};
+use crate::maintain::{Schedule, Verification};
 
 /// The database when `DATABASE_URL` is unset.
 const DEFAULT_SQLITE_FILE: &str = "authsvc.db";
@@ -42,6 +45,12 @@ pub struct Config {
     pub shutdown_timeout: Duration,
     /// `BACKUP_DIR`: where backups are.
     pub backup_dir: PathBuf,
+    /// `AUTHSVC_BACKUP_SCHEDULE`: when `serve` makes backups.
+    pub backup_schedule: Option<Schedule>,
+    /// `AUTHSVC_BACKUP_RETENTION`: how long backups are kept.
+    pub backup_retention: Retention,
+    /// `AUTHSVC_BACKUP_VERIFY`: whether a scheduled backup is proven.
+    pub backup_verification: Verification,
     /// `AUTHSVC_LOG`: a filter as `RUST_LOG` takes it.
     pub log_filter: Option<String>,
     /// `AUTHSVC_LOG_FORMAT`: `text` or `json`.
@@ -120,6 +129,9 @@ impl Config {
             lock_timeout: duration(variables, "AUTHSVC_LOCK_TIMEOUT", "2s")?,
             shutdown_timeout: duration(variables, "AUTHSVC_SHUTDOWN_TIMEOUT", "20s")?,
             backup_dir: PathBuf::from(variables.get("BACKUP_DIR").unwrap_or("backups")),
+            backup_schedule: backups::schedule(variables)?,
+            backup_retention: backups::retention(variables)?,
+            backup_verification: backups::verification(variables)?,
             log_filter: variables.get("AUTHSVC_LOG").map(str::to_owned),
             log_json: log_json(variables)?,
             no_color: variables.get("NO_COLOR").is_some(),

@@ -12,6 +12,7 @@ mod error;
 mod pool;
 mod snapshot;
 mod staging;
+mod turn;
 mod url;
 mod value;
 
@@ -22,5 +23,6 @@ pub use error::{Error, Kind};
 pub use pool::{Pool, PoolUse};
 pub use snapshot::{BLOCK, Rows, Sink, Size, Snapshot};
 pub use staging::{Block, LoadError, Loaded, Objects, Parse, Staging, Swapped};
+pub use turn::Turn;
 pub use url::{DatabaseUrl, Defaults, InvalidUrl, PostgresTarget, SqliteMode, SqliteTarget, SslMode, Target};
 pub use value::Value;

@@ -1,6 +1,6 @@
 //! An authentication service whose whole database layer is compiled into it.
 //!
-//! Imports point one way: `cli` → `http` / `seed` → `migrate` → `db` → `entity`; `config` reads the environment,
+//! Imports point one way: `cli` → `http` / `maintain` / `seed` → `backup` → `migrate` → `db` → `entity`; `config` reads the environment,
 //! `clock`, `shutdown` and `telemetry` are leaves. `tests/it/tidy.rs` holds this. The map is `docs/ARCHITECTURE.md`.
 
 pub mod backup;
@@ -9,6 +9,7 @@ pub mod clock;
 pub mod config;
 pub mod db;
 pub mod http;
+pub mod maintain;
 pub mod migrate;
 pub mod seed;
 pub mod shutdown;

@@ -109,7 +109,8 @@ pub(super) fn replace(target: &Path, content: &[u8]) -> io::Result<()> {
     flush_directory(target)
 }
 
-fn flush_directory(file: &Path) -> io::Result<()> {
+/// Makes what was done to names in the directory of `file` last.
+pub(super) fn flush_directory(file: &Path) -> io::Result<()> {
     let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(directory)?.sync_all()
 }

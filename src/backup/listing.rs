@@ -67,7 +67,7 @@ pub fn list(directory: &Path) -> Result<Vec<Entry>, Error> {
 }
 
 /// `backup_YYYYMMDD_HHMMSS.sql` or `.sql.gz`
-fn is_backup(name: &str) -> bool {
+pub(super) fn is_backup(name: &str) -> bool {
     let stem = name.strip_suffix(".sql.gz").or_else(|| name.strip_suffix(".sql"));
     let time = stem.and_then(|stem| stem.strip_prefix("backup_"));
     time.is_some_and(|time| chrono::NaiveDateTime::parse_from_str(time, "%Y%m%d_%H%M%S").is_ok())

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::digest::TableDigest;
 use super::error::Error;
 
+/// Ends the name of the metadata.
+pub(super) const SUFFIX: &str = ".meta";
 /// A metadata file larger than this is none.
 const LARGEST: u64 = 1 << 20;
 
@@ -56,7 +58,7 @@ pub struct Metadata {
 /// The metadata's path for a backup's.
 pub(super) fn path_for(file: &Path) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
-    name.push(".meta");
+    name.push(SUFFIX);
     PathBuf::from(name)
 }
 
@@ -66,9 +68,13 @@ pub(super) fn path_for(file: &Path) -> PathBuf {
 /// Why it cannot be used, for people.
 pub(super) fn read(file: &Path) -> Result<Metadata, String> {
     let path = path_for(file);
-    let size = fs::metadata(&path).map_err(|error| format!("its metadata cannot be read: {error}"))?.len();
-    if size > LARGEST {
-        return Err(format!("its metadata is {size} bytes long"));
+    let found = fs::symlink_metadata(&path).map_err(|error| format!("its metadata cannot be read: {error}"))?;
+    // a pipe would never end, and a link may lead anywhere
+    if !found.is_file() {
+        return Err("its metadata is not a regular file".to_owned());
+    }
+    if found.len() > LARGEST {
+        return Err(format!("its metadata is {} bytes long", found.len()));
     }
     let text = fs::read_to_string(&path).map_err(|error| format!("its metadata cannot be read: {error}"))?;
     serde_json::from_str(&text).map_err(|error| format!("its metadata is not what this program writes: {error}"))

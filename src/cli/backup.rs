@@ -11,7 +11,7 @@ use super::output::{Output, Piped};
 use super::transfer::Transfer;
 use crate::backup::{self, Metadata, Request, Target};
 use crate::config::Config;
-use crate::{clock, shutdown};
+use crate::{clock, maintain, shutdown};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -66,6 +66,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
         tracing::warn!("not in the backup, because no migration makes it: {name}");
     }
     if target != Target::Stdout {
+        maintain::record_backup(&config.database_url, &metadata).await;
         output.answer(&metadata, Piped::Text, || text(&metadata))?;
     }
     Ok(0)

@@ -1,7 +1,8 @@
 //! `authsvc serve`: the boot sequence.
 //!
 //! Listen first, so that probes are answered from the start; wait for the database; migrate; seed in development; be
-//! ready; stop on a signal. A signal during boot stops at once: migrations are atomic, or can be run again.
+//! ready; make backups by the schedule; stop on a signal. A signal during boot stops at once: migrations are atomic, or
+//! can be run again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use crate::clock::Stopwatch;
 use crate::config::Config;
 use crate::db::{Pool, PoolUse};
 use crate::http::{Readiness, Server, Stage};
+use crate::maintain::{Backups, Scheduler};
 use crate::migrate::{self, Action, Event, Progress};
 use crate::shutdown;
 
@@ -42,15 +44,40 @@ pub(super) async fn run(_: &Arguments, config: &Config, _: Output) -> Result<u8,
             return Err(error);
         }
     };
+    let scheduler = scheduler(config, &pool)?;
     let signal = stop.await?;
     tracing::info!("{signal}: stopping");
-    let drained = server.stop(config.shutdown_timeout).await;
+    let (drained, cancelled) = tokio::join!(server.stop(config.shutdown_timeout), async {
+        match scheduler {
+            Some(scheduler) => scheduler.stop(config.shutdown_timeout).await,
+            None => true,
+        }
+    });
+    if !cancelled {
+        tracing::warn!("a scheduled backup was still running after {:?} and is cut off", config.shutdown_timeout);
+    }
     if !drained {
         tracing::warn!("requests were still running after {:?} and were cut off", config.shutdown_timeout);
     }
     let _ = tokio::time::timeout(Duration::from_secs(5), pool.close()).await;
     tracing::info!("stopped");
     Ok(0)
+}
+
+/// What makes the scheduled backups, if there are to be any.
+fn scheduler(config: &Config, pool: &Pool) -> Result<Option<Scheduler>, Error> {
+    let Some(schedule) = config.backup_schedule.clone() else { return Ok(None) };
+    let backups = Backups {
+        url: config.database_url.clone(),
+        pool: pool.clone(),
+        directory: config.backup_dir.clone(),
+        retention: config.backup_retention,
+        verification: config.backup_verification,
+        settings: super::settings(config),
+        app_version: super::app_version(),
+        environment: config.environment.to_string(),
+    };
+    Ok(Some(Scheduler::start(schedule, backups)?))
 }
 
 /// From no connection to ready.

@@ -9,10 +9,13 @@ use secrecy::SecretString;
 use super::Error;
 
 /// Every variable of ours, to tell a typing error from one.
-const KNOWN: [&str; 9] = [
+const KNOWN: [&str; 12] = [
     "AUTHSVC_ENV",
     "AUTHSVC_LISTEN",
     "AUTHSVC_ADMIN_LISTEN",
+    "AUTHSVC_BACKUP_SCHEDULE",
+    "AUTHSVC_BACKUP_RETENTION",
+    "AUTHSVC_BACKUP_VERIFY",
     "AUTHSVC_DATABASE_WAIT",
     "AUTHSVC_LOCK_WAIT",
     "AUTHSVC_LOCK_TIMEOUT",

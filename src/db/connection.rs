@@ -43,10 +43,7 @@ impl Connection {
                 let options = postgres_options(target)?;
                 match tokio::time::timeout(target.connect_timeout, PgConnection::connect_with(&options)).await {
                     Ok(connected) => Ok(Self::Postgres(connected?)),
-                    Err(_) => Err(Error::new(
-                        Kind::Unreachable,
-                        format!("no answer within {}", humantime::format_duration(target.connect_timeout)),
-                    )),
+                    Err(_) => Err(Error::late(target.connect_timeout)),
                 }
             }
             Target::Sqlite(target) => {

@@ -137,6 +137,16 @@ impl Backend {
         self.pick("SELECT 1 WHERE pg_try_advisory_xact_lock(4711203350194)", "SELECT 1")
     }
 
+    /// Begins a transaction that has the turn of one process at a time (`true`), or has it not (`false`). SQLite has a file
+    /// for that.
+    pub(crate) fn try_turn(self) -> &'static str {
+        self.pick(
+            "BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL statement_timeout = 0; \
+             SELECT CAST(pg_try_advisory_xact_lock(4711203350195) AS TEXT)",
+            "SELECT 'false'",
+        )
+    }
+
     /// Settings for the transaction that holds the lock: it may be idle for as long as the work takes.
     pub(crate) fn hold_lock(self) -> &'static str {
         self.pick("SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL statement_timeout = 0", "SELECT 1")

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
 use sea_orm::{DbErr, RuntimeErr};
 use sqlx::error::DatabaseError;
@@ -52,6 +53,11 @@ pub enum Kind {
 impl Error {
     pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), code: None, position: None }
+    }
+
+    /// There was no answer in time.
+    pub(crate) fn late(patience: Duration) -> Self {
+        Self::new(Kind::Unreachable, format!("no answer within {}", humantime::format_duration(patience)))
     }
 
     /// The kind of failure.

@@ -18,6 +18,8 @@ mod refusals;
 mod restore;
 mod restore_faults;
 mod restore_files;
+mod retention;
+mod schedule;
 mod seed;
 mod serve;
 mod snapshot;

@@ -1,0 +1,42 @@
+//! What concerns scheduled backups.
+
+use std::str::FromStr;
+
+use super::{Error, Variables};
+use crate::backup::Retention;
+use crate::maintain::{Schedule, Verification};
+
+/// `AUTHSVC_BACKUP_SCHEDULE`: cron's five fields, or six with seconds, in UTC; `off`, the default, is none.
+pub(super) fn schedule(variables: &Variables) -> Result<Option<Schedule>, Error> {
+    match variables.get("AUTHSVC_BACKUP_SCHEDULE") {
+        None | Some("off") => Ok(None),
+        Some(text) => read(
+            "AUTHSVC_BACKUP_SCHEDULE",
+            text,
+            "write five fields of cron (minute, hour, day, month, weekday; UTC) like `0 3 * * *`, or `off`",
+        )
+        .map(Some),
+    }
+}
+
+/// `AUTHSVC_BACKUP_RETENTION`: how long backups are kept; `168h` by default.
+pub(super) fn retention(variables: &Variables) -> Result<Retention, Error> {
+    variables.get("AUTHSVC_BACKUP_RETENTION").map_or_else(
+        || Ok(Retention::default()),
+        |text| read("AUTHSVC_BACKUP_RETENTION", text, "write a duration like 168h, 14d or 2w"),
+    )
+}
+
+/// `AUTHSVC_BACKUP_VERIFY`: `off`, the default, or `restore`.
+pub(super) fn verification(variables: &Variables) -> Result<Verification, Error> {
+    const NAME: &str = "AUTHSVC_BACKUP_VERIFY";
+    match variables.get(NAME) {
+        None | Some("off") => Ok(Verification::Off),
+        Some("restore") => Ok(Verification::Restore),
+        Some(other) => Err(Error::invalid(NAME, format!("`{other}` is no way to verify"), "use off or restore")),
+    }
+}
+
+fn read<T: FromStr<Err = String>>(name: &str, text: &str, hint: &str) -> Result<T, Error> {
+    text.parse().map_err(|why| Error::invalid(name, format!("`{text}`: {why}"), hint))
+}

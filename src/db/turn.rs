@@ -1,0 +1,75 @@
+//! One process at a time, over all that share a database, for work that is long and must block nobody.
+//!
+//! It is tried, never waited for, and it ends with the process that has it, however that ends. PostgreSQL: an advisory lock
+//! that belongs to a transaction, on a connection of its own, so that it is safe behind a transaction-pooling PgBouncer.
+//! It is not the migrators' lock: a migration never waits for a backup here. The transaction has no snapshot and keeps
+//! nothing from being vacuumed. SQLite: a lock on a file beside the database, because a transaction would be the only
+//! writer. The file stays; it is the lock on it that counts.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use super::connection::Connection;
+use super::error::{Error, Kind};
+use super::url::{DatabaseUrl, Target};
+
+/// The right to be the only one at work, until it is released or dropped.
+pub struct Turn(Holder);
+
+enum Holder {
+    Connection(Connection),
+    File(File),
+}
+
+impl Turn {
+    /// Takes it, if nobody has it.
+    ///
+    /// # Errors
+    /// The database gives no answer, or the file beside it cannot be opened.
+    pub async fn attempt(url: &DatabaseUrl) -> Result<Option<Self>, Error> {
+        if let Target::Sqlite(target) = url.target() {
+            let path = beside(&target.path);
+            let refused =
+                |error| Error::new(Kind::CannotOpen, format!("`{}` cannot be locked: {error}", path.display()));
+            return Ok(lock(&path).map_err(refused)?.map(|file| Self(Holder::File(file))));
+        }
+        let mut connection = Connection::open(url).await?;
+        let answer = connection.query(connection.backend().try_turn()).await?;
+        let got = answer.into_iter().flatten().flatten().next().is_some_and(|text| text == "true");
+        if got {
+            return Ok(Some(Self(Holder::Connection(connection))));
+        }
+        connection.leave().await;
+        Ok(None)
+    }
+
+    /// Gives it back. Dropping it does, too, as soon as the server notices.
+    pub async fn release(self) {
+        match self.0 {
+            Holder::File(file) => drop(file),
+            Holder::Connection(mut connection) => {
+                if let Err(error) = connection.query("COMMIT").await {
+                    tracing::debug!(%error, "the lock was gone before it was released");
+                }
+                connection.leave().await;
+            }
+        }
+    }
+}
+
+fn beside(database: &Path) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push("-maintenance");
+    PathBuf::from(name)
+}
+
+fn lock(path: &Path) -> io::Result<Option<File>> {
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}

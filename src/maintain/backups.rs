@@ -1,0 +1,223 @@
+//! The scheduled backup: made in its turn, recorded, followed by retention and, if asked for, by the proof that it
+//! restores.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use entity::maintenance_run::{Kind, Outcome};
+
+use super::record::{self, End, Run};
+use super::stop::Stop;
+use crate::backup::retention::{Mode, Reason, Report};
+use crate::backup::{self, Metadata, Request, Retention, Target};
+use crate::clock;
+use crate::db::{DatabaseUrl, Error, Pool, Turn};
+use crate::migrate::Settings;
+
+/// How long the record of an end may take, and that of a stop, which somebody waits for.
+const RECORDING: Duration = Duration::from_secs(10);
+const RECORDING_A_STOP: Duration = Duration::from_secs(1);
+/// How long asking for the lock may take.
+const ASKING: Duration = Duration::from_secs(30);
+
+/// Whether a scheduled backup is proven once it is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verification {
+    /// It is read back and compared, as every backup.
+    Off,
+    /// It is restored into a scratch database and compared with its metadata.
+    Restore,
+}
+
+/// What became of a scheduled time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attempt {
+    /// The backup is there.
+    Made,
+    /// It failed; why was logged and recorded.
+    Failed,
+    /// It was made before, here or elsewhere.
+    Served,
+    /// Another replica is at work.
+    Busy,
+    /// A stop was asked for.
+    Stopped,
+}
+
+/// What it takes to make the scheduled backups of a database.
+pub struct Backups {
+    /// The database.
+    pub url: DatabaseUrl,
+    /// Connections to it, for the records.
+    pub pool: Pool,
+    /// Where they go.
+    pub directory: PathBuf,
+    /// How long they are kept.
+    pub retention: Retention,
+    /// Whether they are proven.
+    pub verification: Verification,
+    /// How the migrations of a proof behave.
+    pub settings: Settings,
+    /// Recorded in them.
+    pub app_version: String,
+    /// Recorded in them.
+    pub environment: String,
+}
+
+impl Backups {
+    /// Whether a scheduled time's backup was begun, and may have been left midway. Where nobody answers, it was not.
+    pub(super) async fn is_begun(&self, scheduled: DateTime<Utc>) -> bool {
+        record::is_begun(&self.pool, scheduled).await.unwrap_or_else(|error| {
+            tracing::debug!("whether a backup was left midway is not known: {error}");
+            false
+        })
+    }
+
+    /// Makes the backup of a scheduled time, if this is the replica to do it.
+    ///
+    /// # Errors
+    /// It could not begin: the database gives no answer, or refuses the lock or the record.
+    pub async fn attempt(&self, scheduled: DateTime<Utc>, stop: &Stop) -> Result<Attempt, Error> {
+        let turn = async {
+            let turn = tokio::time::timeout(ASKING, Turn::attempt(&self.url)).await;
+            turn.unwrap_or_else(|_| Err(Error::late(ASKING)))
+        };
+        let Some(turn) = stop.or(turn).await else { return Ok(Attempt::Stopped) };
+        let Some(turn) = turn? else { return Ok(Attempt::Busy) };
+        let done = self.in_turn(scheduled, stop).await;
+        turn.release().await;
+        done
+    }
+
+    async fn in_turn(&self, scheduled: DateTime<Utc>, stop: &Stop) -> Result<Attempt, Error> {
+        let begin = async {
+            if record::is_served(&self.pool, scheduled).await? {
+                return Ok(None);
+            }
+            let counts = record::counts(Some(scheduled), None);
+            Run::begin(&self.pool, Kind::Backup, clock::now(), counts).await.map(Some)
+        };
+        let Some(begun) = stop.or(begin).await else { return Ok(Attempt::Stopped) };
+        let Some(run) = begun? else { return Ok(Attempt::Served) };
+        match stop.or(self.make()).await {
+            Some(Ok(made)) => {
+                self.made(&run, scheduled, &made).await;
+                if self.verification == Verification::Restore {
+                    self.verify(&made, stop).await;
+                }
+                Ok(Attempt::Made)
+            }
+            Some(Err(error)) => {
+                tell("the scheduled backup", &error);
+                let counts = record::counts(Some(scheduled), None);
+                run.end(end(Outcome::Failed, counts, Some(error.to_string())), RECORDING).await;
+                Ok(Attempt::Failed)
+            }
+            None => {
+                tracing::info!("the scheduled backup is stopped, nothing is left of it");
+                let counts = record::counts(Some(scheduled), None);
+                run.end(end(Outcome::Cancelled, counts, None), RECORDING_A_STOP).await;
+                Ok(Attempt::Stopped)
+            }
+        }
+    }
+
+    async fn make(&self) -> Result<Metadata, backup::Error> {
+        let request = Request {
+            target: Target::Directory(self.directory.clone()),
+            compressed: true,
+            validated: true,
+            app_version: self.app_version.clone(),
+            environment: self.environment.clone(),
+        };
+        backup::create(&self.url, &request, clock::now(), &nobody()).await
+    }
+
+    /// Records the backup at once, and what retention removed after that: a kill between leaves a backup that is known.
+    async fn made(&self, run: &Run<'_>, scheduled: DateTime<Utc>, made: &Metadata) {
+        tracing::info!(filename = made.filename, bytes = made.size, "scheduled backup made");
+        for name in &made.not_included {
+            tracing::warn!("not in the backup, because no migration makes it: {name}");
+        }
+        let mut counts = record::counts(Some(scheduled), Some(made));
+        run.end(end(Outcome::Succeeded, counts.clone(), None), RECORDING).await;
+        match backup::retain(&self.directory, self.retention, clock::now(), Mode::Apply) {
+            Ok(report) => {
+                tell_retention(&report);
+                if !report.removed.is_empty() {
+                    counts["removed"] = report.removed.len().into();
+                    counts["removed_bytes"] = report.removed_bytes.into();
+                    run.end(end(Outcome::Succeeded, counts, None), RECORDING).await;
+                }
+            }
+            Err(error) => {
+                tell("removing old backups", &error);
+                let error = format!("removing old backups: {error}");
+                run.end(end(Outcome::Succeeded, counts, Some(error)), RECORDING).await;
+            }
+        }
+    }
+
+    /// Proves the backup, as a run of its own.
+    async fn verify(&self, made: &Metadata, stop: &Stop) {
+        let counts = record::counts(None, Some(made));
+        let begun = stop.or(Run::begin(&self.pool, Kind::Verify, clock::now(), counts.clone())).await;
+        let run = match begun {
+            Some(Ok(run)) => run,
+            Some(Err(error)) => {
+                return tracing::error!("the verification of the scheduled backup cannot begin: {error}");
+            }
+            None => return,
+        };
+        let (outcome, error, patience) = match stop.or(self.prove(&made.filename)).await {
+            Some(Ok(())) => (Outcome::Succeeded, None, RECORDING),
+            Some(Err(error)) => {
+                tell("the verification of the scheduled backup", &error);
+                (Outcome::Failed, Some(error.to_string()), RECORDING)
+            }
+            None => {
+                let removed = backup::abandon_rehearsal(&self.url);
+                if !matches!(tokio::time::timeout(RECORDING_A_STOP, removed).await, Ok(Ok(()))) {
+                    tracing::warn!("the scratch database is left behind; the next verification drops it");
+                }
+                (Outcome::Cancelled, None, RECORDING_A_STOP)
+            }
+        };
+        run.end(end(outcome, counts, error), patience).await;
+    }
+
+    /// Restores it into a scratch database.
+    async fn prove(&self, filename: &str) -> Result<(), backup::Error> {
+        let file = self.directory.join(filename);
+        let verdict = backup::rehearse(&self.url, &file, &self.settings, clock::now(), &nobody()).await?;
+        if verdict.valid { Ok(()) } else { Err(backup::Error::NotValid { reasons: verdict.reasons }) }
+    }
+}
+
+/// Nobody watches the progress.
+fn nobody() -> Arc<dyn backup::Progress> {
+    Arc::new(())
+}
+
+fn end(outcome: Outcome, counts: serde_json::Value, error: Option<String>) -> End {
+    End { outcome, at: clock::now(), counts, error }
+}
+
+fn tell(what: &str, error: &backup::Error) {
+    tracing::error!(hint = error.hint(), "{what} failed: {error}");
+}
+
+fn tell_retention(report: &Report) {
+    if !report.removed.is_empty() {
+        tracing::info!(files = report.removed.len(), bytes = report.removed_bytes, "old backups removed");
+    }
+    for kept in &report.kept {
+        match &kept.reason {
+            Reason::NotValid(reasons) => tracing::warn!("{} is not valid: {}", kept.name, reasons.join("; ")),
+            Reason::FromTheFuture => tracing::warn!("{} was made in the future: a clock was wrong", kept.name),
+            _ => {}
+        }
+    }
+}

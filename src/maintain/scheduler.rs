@@ -1,0 +1,115 @@
+//! Waits for the scheduled times, and serves each.
+
+use std::io;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+use super::backups::{Attempt, Backups};
+use super::schedule::Schedule;
+use super::stop::{Stop, Stopper};
+use crate::clock;
+
+/// It waits in slices, because the wall clock can be set and a machine can be suspended.
+const SLICE: Duration = Duration::from_secs(30);
+/// A time that nobody has begun to serve for so long is left out.
+const LATEST: TimeDelta = TimeDelta::hours(1);
+/// Between two attempts for one time, growing.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(30));
+
+/// The thread that makes backups by a schedule.
+pub struct Scheduler {
+    stopper: Stopper,
+    done: oneshot::Receiver<()>,
+}
+
+impl Scheduler {
+    /// Starts it, in a thread of its own: reading a backup back is work that must not hold up an answer.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn start(schedule: Schedule, backups: Backups) -> io::Result<Self> {
+        let (stopper, stop) = Stop::pair();
+        let (end, done) = oneshot::channel();
+        let runtime = Handle::current();
+        let work = move || {
+            runtime.block_on(run(&schedule, &backups, &stop));
+            // nobody listens any more where the patience was over
+            let _ = end.send(());
+        };
+        std::thread::Builder::new().name("backups".to_owned()).spawn(work)?;
+        Ok(Self { stopper, done })
+    }
+
+    /// Cancels what is under way and waits until nothing is left of it, for as long as `patience`; whether it came to that.
+    pub async fn stop(self, patience: Duration) -> bool {
+        self.stopper.stop();
+        tokio::time::timeout(patience, self.done).await.is_ok()
+    }
+}
+
+async fn run(schedule: &Schedule, backups: &Backups, stop: &Stop) {
+    tracing::info!(%schedule, retention = %backups.retention, "backups are made by a schedule, in UTC");
+    let Some(mut served) = stop.or(start(schedule, backups, clock::now())).await else { return };
+    loop {
+        let now = clock::now();
+        // where the clock was set back, it goes on from there
+        served = served.min(now);
+        let Some(next) = schedule.next_after(served) else { return };
+        if let Ok(wait @ 1..) = u64::try_from((next - now).num_milliseconds()) {
+            let slice = Duration::from_millis(wait).min(SLICE);
+            if stop.or(tokio::time::sleep(slice)).await.is_none() {
+                return;
+            }
+            continue;
+        }
+        // of several times that passed meanwhile, the last
+        let scheduled = schedule.last_until(now).unwrap_or(next);
+        let following = schedule.next_after(scheduled).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        if serve(scheduled, following.min(scheduled + LATEST), backups, stop).await == Attempt::Stopped {
+            return;
+        }
+        served = scheduled;
+    }
+}
+
+/// From when on times are served: from now, but with the last one if its backup was begun and its replica was replaced.
+async fn start(schedule: &Schedule, backups: &Backups, now: DateTime<Utc>) -> DateTime<Utc> {
+    match schedule.last_until(now).filter(|last| now - last < LATEST) {
+        Some(last) if backups.is_begun(last).await => last - TimeDelta::seconds(1),
+        _ => now,
+    }
+}
+
+/// Tries until the backup of a time is made, here or elsewhere, or it is too late for it.
+async fn serve(scheduled: DateTime<Utc>, deadline: DateTime<Utc>, backups: &Backups, stop: &Stop) -> Attempt {
+    let (mut pause, longest) = PAUSES;
+    let mut told = false;
+    loop {
+        let attempt = match backups.attempt(scheduled, stop).await {
+            Ok(Attempt::Busy) => Attempt::Busy,
+            Ok(attempt) => return attempt,
+            Err(error) => {
+                if !told {
+                    tracing::error!(hint = error.hint(), "the scheduled backup cannot begin: {error}");
+                    told = true;
+                }
+                Attempt::Failed
+            }
+        };
+        if clock::now() + pause >= deadline {
+            return attempt;
+        }
+        if stop.or(tokio::time::sleep(with_jitter(pause))).await.is_none() {
+            return Attempt::Stopped;
+        }
+        pause = (pause * 2).min(longest);
+    }
+}
+
+/// Between half and all of it, so that many replicas do not move in step.
+fn with_jitter(pause: Duration) -> Duration {
+    pause.mul_f64(0.5 + fastrand::f64() / 2.0)
+}
