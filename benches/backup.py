@@ -18,26 +18,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 
-from cluster import AUTHSVC, ROOT, Cluster
-
-
-def measure(command, environment, output):
-    """Wall seconds, CPU seconds of the client, its peak memory in MB, bytes written."""
-    begin = time.perf_counter()
-    process = subprocess.Popen(["bash", "-c", f"set -o pipefail; {command}"], env={**os.environ, **environment},
-                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        sys.exit(f"{command}: {process.stderr.read().decode()}")
-    return time.perf_counter() - begin, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, \
-        output.stat().st_size if output.exists() else 0
-
-
-TABLES = ("users", "oauth_providers", "refresh_tokens")
-# as the program writes them into a SQLite file
-FORMS = {"boolean": "({})::int", "timestamp with time zone": "to_char({}, 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"+00:00\"')"}
+from cluster import AUTHSVC, ROOT, Cluster, measure
 
 
 def copy_to_sqlite(cluster, url, file):

@@ -1,4 +1,4 @@
-"""A private PostgreSQL for the benches, and where things are."""
+"""A private PostgreSQL for the benches, where things are, and what a command costs."""
 import glob
 import os
 import pathlib
@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 AUTHSVC = ROOT / "target/release/authsvc"
@@ -17,6 +18,23 @@ def run(command, **options):
     if done.returncode:
         sys.exit(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
     return done.stdout
+
+
+def measure(command, environment, output):
+    """Wall seconds, CPU seconds of the client, its peak memory in MB, bytes written."""
+    begin = time.perf_counter()
+    process = subprocess.Popen(["bash", "-c", f"set -o pipefail; {command}"], env={**os.environ, **environment},
+                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        sys.exit(f"{command}: {process.stderr.read().decode()}")
+    return time.perf_counter() - begin, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, \
+        output.stat().st_size if output.exists() else 0
+
+
+TABLES = ("users", "oauth_providers", "refresh_tokens")
+# as the program writes them into a SQLite file
+FORMS = {"boolean": "({})::int", "timestamp with time zone": "to_char({}, 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"+00:00\"')"}
 
 
 class Cluster:

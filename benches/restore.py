@@ -17,8 +17,7 @@ import subprocess
 import sys
 import tempfile
 
-from backup import measure
-from cluster import AUTHSVC, ROOT, Cluster
+from cluster import AUTHSVC, ROOT, Cluster, measure
 
 
 def shell(command, **environment):

@@ -57,6 +57,9 @@ impl Drop for Transfer {
 
 impl Progress for Transfer {
     fn event(&self, event: Event<'_>) {
+        if let Event::Phase(phase) = event {
+            tracing::debug!(?phase, "begins");
+        }
         if self.bar.is_hidden() {
             return;
         }
