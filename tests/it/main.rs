@@ -16,6 +16,7 @@ mod migrate;
 mod migrate_faults;
 mod refusals;
 mod restore;
+mod restore_edges;
 mod restore_faults;
 mod restore_files;
 mod seed;

@@ -1,0 +1,47 @@
+//! Edges of what a restore carries over: sequences, numbers, documents, and files that lie beside the database.
+
+use std::path::Path;
+
+use crate::backup::{backup, seeded};
+use crate::support::database::ENGINES;
+use crate::support::{Database, Engine, Program};
+
+const NEXT_USER: &str =
+    "INSERT INTO users (email, username, password_hash) VALUES ('next@example.com', 'next', 'x') RETURNING id";
+
+/// Restores a database's backup into another; that one.
+fn carried(source: &Database, target: Database) -> Database {
+    let program = Program::on(source);
+    restore(&target, &backup(&program, &[]));
+    target
+}
+
+fn restore(target: &Database, file: &Path) -> serde_json::Value {
+    Program::on(target).run(&["restore", "--yes", "--json", file.to_str().unwrap()]).success().json()
+}
+
+#[test]
+fn ids_of_empty_tables_begin_with_1_on_the_way_back() {
+    for (first, second) in [(Engine::Postgres, Engine::Sqlite), (Engine::Sqlite, Engine::Postgres)] {
+        let middle = carried(&Database::migrated(first), Database::empty(second));
+        let end = carried(&middle, Database::empty(first));
+        assert_eq!(end.one(NEXT_USER), "1", "{first:?} to {second:?} and back");
+        assert_eq!(middle.one(NEXT_USER), "1", "{first:?} to {second:?}");
+    }
+}
+
+#[test]
+fn an_id_that_was_given_out_is_not_given_out_again() {
+    for engine in ENGINES {
+        let source = seeded(engine);
+        source.execute("DELETE FROM users WHERE id = (SELECT max(id) FROM users)");
+        let expected = source.one("SELECT max(id) + 2 FROM users");
+        for other in ENGINES {
+            let target = carried(&source, Database::empty(other));
+            let end = carried(&target, Database::empty(engine));
+            for database in [target, end] {
+                assert_eq!(database.one(NEXT_USER), expected, "{engine:?} to {other:?}");
+            }
+        }
+    }
+}
