@@ -145,7 +145,7 @@ async fn stream(
     if !schema.is_that_of(&snapshot.query(backend.read_ledger()).await?) {
         return Err(Error::SchemaChanged);
     }
-    progress.event(Event::Began { rows: snapshot.sizes().iter().map(|size| size.rows).sum() });
+    progress.event(Event::Began { rows: snapshot.sizes().iter().fold(0, |sum, size| sum.saturating_add(size.rows)) });
     let settings = Settings {
         compressed: request.compressed,
         backend,

@@ -45,3 +45,17 @@ fn an_id_that_was_given_out_is_not_given_out_again() {
         }
     }
 }
+
+#[test]
+fn ids_as_large_as_they_get_are_backed_up() {
+    let source = Database::migrated(Engine::Sqlite);
+    source.execute(
+        "INSERT INTO auth_events (id, kind) VALUES (9223372036854775807, 'logout');
+         INSERT INTO maintenance_runs (id, kind) VALUES (9223372036854775807, 'seed');
+         INSERT INTO users (id, email, username, password_hash) VALUES (9223372036854775807, 'a@example.com', 'a', 'x')",
+    );
+    for engine in ENGINES {
+        let target = carried(&source, Database::empty(engine));
+        assert_eq!(target.one("SELECT id FROM users"), "9223372036854775807", "{engine:?}");
+    }
+}
