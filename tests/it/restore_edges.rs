@@ -46,6 +46,18 @@ fn an_id_that_was_given_out_is_not_given_out_again() {
     }
 }
 
+/// `ALTER SEQUENCE … RESTART WITH` sets a value that was not given out yet.
+#[test]
+fn a_sequence_that_was_set_anew_goes_on_from_there() {
+    let source = Database::migrated(Engine::Postgres);
+    source.execute("ALTER SEQUENCE users_id_seq RESTART WITH 5000; SELECT setval('auth_events_id_seq', 77, false)");
+    for engine in ENGINES {
+        let target = carried(&source, Database::empty(engine));
+        assert_eq!(target.one(NEXT_USER), "5000", "{engine:?}");
+        assert_eq!(target.one("INSERT INTO auth_events (kind) VALUES ('logout') RETURNING id"), "77", "{engine:?}");
+    }
+}
+
 #[test]
 fn ids_as_large_as_they_get_are_backed_up() {
     let source = Database::migrated(Engine::Sqlite);
