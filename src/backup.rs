@@ -17,6 +17,7 @@ mod digest;
 mod error;
 mod file;
 mod format;
+mod json;
 mod listing;
 mod metadata;
 mod pack;
@@ -40,3 +41,4 @@ pub use progress::{Event, Phase, Progress};
 pub use rehearse::{abandon_rehearsal, rehearse};
 pub use restore::{Options, Prepared, Restored, abandon, prepare};
 pub use verify::{Verdict, verify};
+

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 
 use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
 
+use super::json;
 use crate::db::{Backend, Column, ColumnType, Value};
 
 /// Why a row cannot be read or carried over.
@@ -75,9 +76,8 @@ pub(super) fn canonical(values: &[Value<'_>], columns: &[Column]) -> Vec<u8> {
         // writing to a String cannot fail
         let _ = match (value, column.kind) {
             (Value::Null, _) => write!(text, "-;"),
-            (Value::Text(json), ColumnType::Json) => {
-                let parsed = serde_json::from_str::<serde_json::Value>(json).map(|value| value.to_string());
-                write!(text, "{:?};", parsed.unwrap_or_else(|_| json.to_string()))
+            (Value::Text(document), ColumnType::Json) => {
+                write!(text, "{:?};", json::canonical(document).unwrap_or_else(|| document.to_string()))
             }
             (Value::Text(time), ColumnType::Timestamp | ColumnType::Timestamptz) => {
                 write!(text, "{:?};", time_of(time))

@@ -71,3 +71,29 @@ fn ids_as_large_as_they_get_are_backed_up() {
         assert_eq!(target.one("SELECT id FROM users"), "9223372036854775807", "{engine:?}");
     }
 }
+
+/// Documents that are the same to PostgreSQL, which keeps their meaning and not their text.
+#[test]
+fn documents_are_carried_over_however_they_are_written() {
+    let source = Database::migrated(Engine::Sqlite);
+    let deep = format!("{}1e3{}", r#"{"a":["#.repeat(40), "]}".repeat(40));
+    for text in [
+        r#"{"z":1,"a":2,"a":3}"#,
+        "[1e5, 1E+2, -0, 0.10, 10e-1, 1e400, -1.50e-3, 123456789012345678901234567890, 9223372036854775808]",
+        r#"{ "\u0061" : "\ud83d\ude00\/" }"#,
+        &deep,
+    ] {
+        source.execute(&format!("INSERT INTO maintenance_runs (kind, counts) VALUES ('cleanup', '{text}')"));
+    }
+    let target = carried(&source, Database::empty(Engine::Postgres));
+    let found = target.query("SELECT counts FROM maintenance_runs WHERE id <> 4 ORDER BY id");
+    let zeros = "0".repeat(400);
+    assert_eq!(found[0], r#"{"a": 3, "z": 1}"#);
+    assert_eq!(
+        found[1],
+        format!("[100000, 100, 0, 0.10, 1.0, 1{zeros}, -0.00150, 123456789012345678901234567890, 9223372036854775808]")
+    );
+    assert_eq!(found[2], r#"{"a": "😀/"}"#);
+    let back = carried(&target, Database::empty(Engine::Sqlite));
+    assert_eq!(back.query("SELECT counts FROM maintenance_runs WHERE id <> 4 ORDER BY id"), found);
+}
