@@ -21,6 +21,7 @@ mod json;
 mod listing;
 mod metadata;
 mod pack;
+mod probe;
 mod progress;
 mod reader;
 mod rehearse;
@@ -42,3 +43,5 @@ pub use rehearse::{abandon_rehearsal, rehearse};
 pub use restore::{Options, Prepared, Restored, abandon, prepare};
 pub use verify::{Verdict, verify};
 
+#[doc(hidden)]
+pub use probe::{probe, probe_row};

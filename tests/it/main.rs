@@ -19,6 +19,7 @@ mod restore;
 mod restore_edges;
 mod restore_faults;
 mod restore_files;
+mod roundtrip;
 mod seed;
 mod serve;
 mod snapshot;
