@@ -11,6 +11,7 @@ mod build_checks;
 mod catalogue;
 mod cli;
 mod config;
+mod corpus;
 mod entities;
 mod migrate;
 mod migrate_faults;
