@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::backup::{backup, seeded};
+use crate::backup::{backup, rows, seeded};
 use crate::support::database::ENGINES;
 use crate::support::{Database, Engine, Program};
 
@@ -96,4 +96,35 @@ fn documents_are_carried_over_however_they_are_written() {
     assert_eq!(found[2], r#"{"a": "😀/"}"#);
     let back = carried(&target, Database::empty(Engine::Sqlite));
     assert_eq!(back.query("SELECT counts FROM maintenance_runs WHERE id <> 4 ORDER BY id"), found);
+}
+
+/// What a killed process leaves beside a file that was then removed belongs to no database any more.
+#[test]
+fn a_log_without_its_database_is_not_played_into_the_new_one() {
+    let source = seeded(Engine::Sqlite);
+    let maker = Program::on(&source);
+    let file = backup(&maker, &[]);
+    for (ending, mode) in [("-wal", "PRAGMA journal_mode = WAL;"), ("-journal", "PRAGMA journal_mode = DELETE;")] {
+        let target = seeded(Engine::Sqlite);
+        let live = target.path();
+        // the content of the log is not checkpointed, or not committed, until this goes
+        let open = rusqlite::Connection::open(&live).unwrap();
+        open.execute_batch(&format!("{mode} PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = 1; BEGIN; UPDATE users SET username = username || ' of the log'; CREATE TABLE big AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) SELECT i, hex(randomblob(100)) h FROM n;")).unwrap();
+        if ending == "-wal" {
+            open.execute_batch("COMMIT").unwrap();
+        }
+        let log = live.with_file_name(format!("test.db{ending}"));
+        let kept = live.with_file_name("kept");
+        std::fs::copy(&log, &kept).unwrap();
+        drop(open);
+        for path in [&live, &live.with_file_name("test.db-shm"), &log] {
+            let _ = std::fs::remove_file(path);
+        }
+        std::fs::rename(&kept, &log).unwrap();
+        let report = restore(&target, &file);
+        assert!(rows(&target) == rows(&source), "{ending} was played into the database");
+        assert_eq!(target.one("PRAGMA integrity_check"), "ok");
+        assert!(report["warnings"].to_string().contains("is gone"), "{report}");
+        assert!(live.with_file_name(format!("test.db.damaged-1{ending}")).exists(), "it is kept");
+    }
 }
