@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::backup::{backup, rows, seeded};
+use crate::backup::{backup, rows, seeded, shell};
 use crate::support::database::ENGINES;
 use crate::support::{Database, Engine, Program};
 
@@ -126,5 +126,22 @@ fn a_log_without_its_database_is_not_played_into_the_new_one() {
         assert_eq!(target.one("PRAGMA integrity_check"), "ok");
         assert!(report["warnings"].to_string().contains("is gone"), "{report}");
         assert!(live.with_file_name(format!("test.db.damaged-1{ending}")).exists(), "it is kept");
+    }
+}
+
+#[test]
+fn metadata_that_is_no_file_is_refused_at_once() {
+    let source = Database::migrated(Engine::Sqlite);
+    let program = Program::on(&source);
+    let file = backup(&program, &[]);
+    let meta = format!("{}.meta", file.display());
+    for script in [format!("rm {meta}; mkfifo {meta}"), format!("rm {meta}; ln -s /dev/zero {meta}")] {
+        shell(&script);
+        for command in [&["restore", "--yes"][..], &["verify-backup"]] {
+            let arguments = [command, &[file.to_str().unwrap()]].concat();
+            let outcome = program.run(&arguments).code(3);
+            let said = format!("{}{}", outcome.stdout, outcome.stderr);
+            assert!(said.contains("not a regular file"), "{said}");
+        }
     }
 }
