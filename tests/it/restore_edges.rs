@@ -145,3 +145,26 @@ fn metadata_that_is_no_file_is_refused_at_once() {
         }
     }
 }
+
+#[test]
+fn what_killed_proofs_left_beside_the_database_is_swept_by_the_next() {
+    let database = seeded(Engine::Sqlite);
+    let program = Program::on(&database);
+    let file = backup(&program, &[]);
+    let beside = |name: &str| database.path().with_file_name(name);
+    let dead =
+        ["restore", "restore-lock"].map(|end| beside(&format!("..test.db.authsvc_verify_20260101000000_1.{end}")));
+    let alive =
+        ["restore", "restore-lock"].map(|end| beside(&format!("..test.db.authsvc_verify_20260101000000_2.{end}")));
+    let others = [beside("..other.db.authsvc_verify_1.restore-lock"), beside("..test.db.restore-lock")];
+    for path in dead.iter().chain(&alive).chain(&others) {
+        std::fs::write(path, "left").unwrap();
+    }
+    let lock = std::fs::File::open(&alive[1]).unwrap();
+    lock.lock().unwrap();
+    program.run(&["verify-backup", "--restore", file.to_str().unwrap()]).success();
+    let there = |paths: &[std::path::PathBuf]| paths.iter().map(|path| path.exists()).collect::<Vec<_>>();
+    assert_eq!(there(&dead), [false, false]);
+    assert_eq!((there(&alive), there(&others)), (vec![true; 2], vec![true; 2]));
+    assert_eq!(std::fs::read(&alive[0]).unwrap(), b"left");
+}
