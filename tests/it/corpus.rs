@@ -6,6 +6,7 @@ use authsvc::backup::{probe, probe_row};
 use authsvc::db::{Backend, Column, ColumnType};
 
 use crate::backup::{backup, rows};
+use crate::support::database::ENGINES;
 use crate::support::{Database, Engine, Program};
 
 fn corpus() -> Vec<(String, Vec<u8>)> {
@@ -185,5 +186,24 @@ fn what_is_accepted_is_restored() {
         std::fs::write(&path, bytes).unwrap();
         Program::on(&target).run(&["restore", "--yes", "--no-safety-backup", path.to_str().unwrap()]).success();
         assert!(!rows(&target).is_empty(), "{name}");
+    }
+}
+
+/// Values at which a count may go astray: the file says so, and the sequence begins anew or where it can.
+#[test]
+fn sequences_at_the_ends_of_their_range_are_restored() {
+    let all = [("users", USERS, ""), ("oauth_providers", OAUTH, ""), ("refresh_tokens", TOKENS, "")];
+    let end = "--\n-- PostgreSQL database dump complete";
+    for value in [i64::MIN, -1, 0] {
+        let line = format!("SELECT pg_catalog.setval('public.users_id_seq', {value}, false);\n{end}");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("dump.sql");
+        std::fs::write(&path, dump(&all).replace(end, &line)).unwrap();
+        for target in ENGINES.map(Database::empty) {
+            Program::on(&target).run(&["restore", "--yes", path.to_str().unwrap()]).success();
+            let next =
+                "INSERT INTO users (email, username, password_hash) VALUES ('a@example.com', 'a', 'x') RETURNING id";
+            assert_eq!(target.one(next), "1", "{value}");
+        }
     }
 }
