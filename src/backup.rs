@@ -17,9 +17,11 @@ mod digest;
 mod error;
 mod file;
 mod format;
+mod json;
 mod listing;
 mod metadata;
 mod pack;
+mod probe;
 mod progress;
 mod reader;
 mod rehearse;
@@ -42,3 +44,6 @@ pub use rehearse::{abandon_rehearsal, rehearse};
 pub use restore::{Options, Prepared, Restored, abandon, prepare};
 pub use retention::{Retention, retain};
 pub use verify::{Verdict, verify};
+
+#[doc(hidden)]
+pub use probe::{probe, probe_row};

@@ -35,8 +35,8 @@ pub use catalogue::{Change, Difference};
 pub use embedded::{Migration, migrations, newest};
 pub use error::{Error, Kind};
 pub use layout::{
-    Layout, layout_after, layout_of, layout_of_earlier, layout_of_newest, makes_table, newest_layout, settled_layout,
-    unknown,
+    Layout, all_tables, layout_after, layout_of, layout_of_earlier, layout_of_newest, makes_table, newest_layout,
+    settled_layout, unknown,
 };
 pub use ledger::{Applied, LEDGER, Origin, State, read as state};
 pub use lock::{still_holds, with_lock};

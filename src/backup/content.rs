@@ -10,8 +10,13 @@ use crate::db::Backend;
 use crate::migrate::{self, Applied, Layout};
 use std::sync::Arc;
 
-/// A ledger with more rows is none.
+/// A ledger with more rows, or more bytes, is none.
 const LONGEST_LEDGER: u64 = 10_000;
+const LARGEST_LEDGER: u64 = 4 << 20;
+/// More tables, or sequences, than any program of this kind makes: what is kept of a file stays small.
+const MOST_TABLES: usize = 200;
+/// More tables of somebody else's than their names are kept of.
+const MOST_PASSED_OVER: usize = 100_000;
 
 /// Progress is told after so many bytes.
 const STEP: u64 = 1 << 20;
@@ -54,10 +59,9 @@ impl Content {
             let found = self.tables.iter().find(|table| table.name == name);
             found.map(|table| table.tally).unwrap_or_default().digest(name)
         };
-        match &self.footer {
-            Some(footer) => footer.tables.iter().map(|table| found(&table.name)).collect(),
-            None => self.tables.iter().map(|table| found(&table.name)).collect(),
-        }
+        let told = self.footer.iter().flat_map(|footer| &footer.tables).map(|table| &table.name);
+        let untold = self.tables.iter().map(|table| &table.name).filter(|name| told.clone().all(|told| told != *name));
+        told.clone().chain(untold).map(|name| found(name)).collect()
     }
 
     /// How many rows there are in all tables but the ledger.
@@ -76,6 +80,7 @@ pub(super) fn read(text: Text, longest: Option<u64>, progress: &Arc<dyn Progress
     let mut gathered = Gathered::default();
     let mut told = 0;
     let is_dump = *reader.kind() == Kind::Dump;
+    let known = migrate::all_tables();
     let footer = loop {
         let line = reader.line();
         if reader.position() - told > STEP {
@@ -86,13 +91,20 @@ pub(super) fn read(text: Text, longest: Option<u64>, progress: &Arc<dyn Progress
             return Err(wrong("it is longer than its metadata says"));
         }
         match reader.next()? {
-            Item::Table(name, ..) if is_dump && !migrate::makes_table(&name) => {
+            Item::Table(name, ..) if is_dump && !known.contains(&name) => {
                 gathered.passed_over.push(name);
+                if gathered.passed_over.len() > MOST_PASSED_OVER {
+                    return Err(wrong("it has more tables than any database of authsvc"));
+                }
                 reader.skip_table();
             }
             Item::Table(name, columns) => gathered.table(name, columns)?,
             Item::Row(row) => gathered.row(row, line + 1)?,
-            Item::Sequence(sequence) => gathered.sequences.push(sequence),
+            Item::Sequence(sequence) if is_dump && !known.contains(sequence.table()) => {}
+            Item::Sequence(sequence) => gathered.sequence(sequence)?,
+            Item::End(Some(footer)) if footer.tables.len() > MOST_TABLES => {
+                return Err(wrong("its last line tells of more tables than any migration makes"));
+            }
             Item::End(footer) => break footer,
         }
     };
@@ -127,6 +139,9 @@ impl Gathered {
                 )));
             }
             Some(at) => at,
+            None if self.tables.len() == MOST_TABLES => {
+                return Err(wrong("it has more tables than any migration makes"));
+            }
             None => {
                 self.tables.push(Found { name, columns, tally: Tally::default(), bytes: 0 });
                 self.tables.len() - 1
@@ -143,11 +158,19 @@ impl Gathered {
         table.tally.add(row);
         table.bytes += row.len() as u64;
         if table.name == migrate::LEDGER {
-            if table.tally.rows() > LONGEST_LEDGER {
+            if table.tally.rows() > LONGEST_LEDGER || table.bytes > LARGEST_LEDGER {
                 return Err(wrong("its ledger is longer than any that authsvc makes"));
             }
             self.ledger.push(row.to_vec());
         }
+        Ok(())
+    }
+
+    fn sequence(&mut self, sequence: Sequence) -> Result<(), Unreadable> {
+        if self.sequences.len() == MOST_TABLES {
+            return Err(wrong("it has more sequences than any migration makes"));
+        }
+        self.sequences.push(sequence);
         Ok(())
     }
 
@@ -164,6 +187,9 @@ impl Gathered {
         let ledger = self.applied(backend)?;
         let layout = layout(&ledger, header.as_ref(), backend)?;
         check_tables(&self.tables, &layout)?;
+        if header.is_none() {
+            check_whole(&self.tables, &layout)?;
+        }
         let known = |sequence: &&Sequence| layout.tables.iter().any(|table| sequence.table() == table.name);
         if header.is_some()
             && let Some(unknown) = self.sequences.iter().find(|sequence| !known(sequence))
@@ -244,13 +270,24 @@ fn check_tables(tables: &[Found], layout: &Layout) -> Result<(), Unreadable> {
             return Err(Unreadable::Wrong(format!(
                 "its table `{}` has the columns {}, the migrations make {}",
                 found.name,
-                columns.join(", "),
+                columns.join(", ").escape_debug(),
                 expected.join(", ")
             )));
         }
     }
-    match layout.tables.iter().any(|table| table.name == "users") && tables.iter().all(|found| found.name != "users") {
-        true if tables.is_empty() => Err(wrong("it has no rows of tables that are known")),
-        _ => Ok(()),
+    Ok(())
+}
+
+/// A dump has a block of every table, also of an empty one. What is not in it would be emptied.
+fn check_whole(tables: &[Found], layout: &Layout) -> Result<(), Unreadable> {
+    if tables.is_empty() {
+        return Err(wrong("it has no rows of tables that are known"));
+    }
+    let expected = layout.tables.iter().filter(|table| !migrate::is_ledger(&table.name));
+    match expected.into_iter().find(|table| tables.iter().all(|found| found.name != table.name)) {
+        Some(missing) => {
+            Err(Unreadable::Wrong(format!("it is a part of a dump only: `{}` is not in it", missing.name)))
+        }
+        None => Ok(()),
     }
 }

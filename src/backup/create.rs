@@ -145,7 +145,7 @@ async fn stream(
     if !schema.is_that_of(&snapshot.query(backend.read_ledger()).await?) {
         return Err(Error::SchemaChanged);
     }
-    progress.event(Event::Began { rows: snapshot.sizes().iter().map(|size| size.rows).sum() });
+    progress.event(Event::Began { rows: snapshot.sizes().iter().fold(0, |sum, size| sum.saturating_add(size.rows)) });
     let settings = Settings {
         compressed: request.compressed,
         backend,
@@ -194,12 +194,17 @@ async fn sequences(snapshot: &mut Snapshot, schema: &Schema, backend: Backend) -
     for row in snapshot.query(backend.read_sequences()).await? {
         let mut columns = row.into_iter().map(Option::unwrap_or_default);
         let mut next = || columns.next().unwrap_or_default();
-        let (name, table, value, used, readable) = (next(), next(), next(), next(), next());
+        let (name, table, mut value, mut used, readable) = (next(), next(), next(), next(), next());
         if !schema.tables.iter().any(|known| known.name == table) {
             continue;
         }
         if readable != "t" {
             return Err(Error::Sequence { sequence: name });
+        }
+        if used != "t" {
+            let sql = backend.read_unused_sequence(&name);
+            let mut real = snapshot.query(sql).await?.into_iter().flatten().map(Option::unwrap_or_default);
+            (value, used) = (real.next().unwrap_or_default(), real.next().unwrap_or_default());
         }
         let value = value.parse().map_err(|_| Error::Sequence { sequence: name.clone() })?;
         sequences.push(Sequence { name, value, used: used == "t" });

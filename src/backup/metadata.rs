@@ -1,7 +1,7 @@
 //! What lies beside a backup: `<file>.meta`.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -68,15 +68,16 @@ pub(super) fn path_for(file: &Path) -> PathBuf {
 /// Why it cannot be used, for people.
 pub(super) fn read(file: &Path) -> Result<Metadata, String> {
     let path = path_for(file);
-    let found = fs::symlink_metadata(&path).map_err(|error| format!("its metadata cannot be read: {error}"))?;
-    // a pipe would never end, and a link may lead anywhere
+    let cannot = |error: io::Error| format!("its metadata cannot be read: {error}");
+    let found = fs::symlink_metadata(&path).map_err(cannot)?;
+    // a pipe or a device may never end, and a link may lead anywhere
     if !found.is_file() {
         return Err("its metadata is not a regular file".to_owned());
     }
     if found.len() > LARGEST {
         return Err(format!("its metadata is {} bytes long", found.len()));
     }
-    let text = fs::read_to_string(&path).map_err(|error| format!("its metadata cannot be read: {error}"))?;
+    let text = fs::read_to_string(&path).map_err(cannot)?;
     serde_json::from_str(&text).map_err(|error| format!("its metadata is not what this program writes: {error}"))
 }
 

@@ -13,6 +13,10 @@ use super::source::Text;
 const LONGEST_LINE: u64 = 64 << 20;
 /// The schema of a backup is far shorter than this.
 const LONGEST_SCHEMA: u64 = 4 << 20;
+/// PostgreSQL knows no longer names.
+const LONGEST_NAME: usize = 63;
+/// And no table with more than 1600 columns.
+const LONGEST_NAMES: usize = 1700 * (LONGEST_NAME + 4);
 /// What the second line of a plain dump says, and one of its last.
 const DUMP: &str = "-- PostgreSQL database dump";
 const DUMP_END: &str = "-- PostgreSQL database dump complete";
@@ -121,25 +125,27 @@ impl Reader {
     /// # Errors
     /// A line that is not of the grammar, or the end where none may be.
     pub(super) fn next(&mut self) -> Result<Item<'_>, Unreadable> {
-        match self.block {
-            Some(Form::Copy) => self.copy_row(),
+        let block = self.block;
+        match block {
+            Some(Form::Copy) if self.next_row()? => Ok(Item::Row(&self.lines.buffer)),
             Some(Form::Literals) => self.literals(),
-            None if self.kind == Kind::Dump => self.dump_item(),
-            None => self.backup_item(),
+            // between blocks
+            _ if self.kind == Kind::Dump => self.dump_item(),
+            _ => self.backup_item(),
         }
     }
 
-    fn copy_row(&mut self) -> Result<Item<'_>, Unreadable> {
+    /// Goes on to the next row of the block that is of interest; whether there is one before the block ends.
+    fn next_row(&mut self) -> Result<bool, Unreadable> {
         loop {
             let line = self.lines.next(&mut self.text)?.ok_or_else(|| wrong("it ends inside a block of rows"))?;
             if line == b"\\." {
                 self.block = None;
                 self.skipping = false;
-                return self.next();
+                return Ok(false);
             }
             if !self.skipping {
-                // the borrow checker needs the line anew
-                return Ok(Item::Row(&self.lines.buffer));
+                return Ok(true);
             }
         }
     }
@@ -167,7 +173,7 @@ impl Reader {
                 }
                 return Ok(Item::End(Some(footer)));
             }
-            let block = if postgres { copy_block(line, "") } else { insert_block(line) };
+            let block = if postgres { copy_block(line) } else { insert_block(line) };
             if let Some((table, columns)) = block {
                 let form = if postgres { Form::Copy } else { Form::Literals };
                 self.block = Some(form);
@@ -191,19 +197,23 @@ impl Reader {
                 return self.dump_end();
             }
             let Ok(line) = std::str::from_utf8(line) else { continue };
+            if line.starts_with("SET client_encoding = ") && line != "SET client_encoding = 'UTF8';" {
+                return Err(self.lines.refuse("tells of another encoding; make the dump with --encoding=UTF8"));
+            }
             if line.starts_with("INSERT INTO public.") {
                 return Err(self
                     .lines
                     .refuse("is an INSERT: only dumps with COPY can be read; make it without --inserts"));
             }
-            if let Some((table, columns)) = copy_block(line, "public.") {
+            if let Some((table, columns)) = dump_block(line) {
                 self.block = Some(Form::Copy);
                 return Ok(Item::Table(table, columns));
             }
             if line.starts_with("COPY ") && line.ends_with(" FROM stdin;") {
                 self.block = Some(Form::Copy);
                 self.skipping = true;
-                return self.copy_row();
+                self.next_row()?;
+                continue;
             }
             if let Some(sequence) = setval(line, "pg_catalog.setval('public.") {
                 return Ok(Item::Sequence(sequence));
@@ -237,23 +247,31 @@ fn header_of(text: &[u8]) -> Result<Header, Unreadable> {
 }
 
 /// Table and columns of the line that opens a block: `COPY t (a, b) FROM stdin;`
-fn copy_block(line: &str, schema: &str) -> Option<(String, Vec<String>)> {
-    table_and_columns(line.strip_prefix("COPY ")?.strip_prefix(schema)?.strip_suffix(" FROM stdin;")?)
+fn copy_block(line: &str) -> Option<(String, Vec<String>)> {
+    table_and_columns(line.strip_prefix("COPY ")?.strip_suffix(" FROM stdin;")?, is_name)
+}
+
+/// The same for `COPY public.t (a, "B") FROM stdin;`: a column of somebody else's may have any name.
+fn dump_block(line: &str) -> Option<(String, Vec<String>)> {
+    table_and_columns(line.strip_prefix("COPY public.")?.strip_suffix(" FROM stdin;")?, |_| true)
 }
 
 /// The same for `INSERT INTO t (a, b) VALUES`
 fn insert_block(line: &str) -> Option<(String, Vec<String>)> {
-    table_and_columns(line.strip_prefix("INSERT INTO ")?.strip_suffix(" VALUES")?)
+    table_and_columns(line.strip_prefix("INSERT INTO ")?.strip_suffix(" VALUES")?, is_name)
 }
 
-fn table_and_columns(text: &str) -> Option<(String, Vec<String>)> {
+fn table_and_columns(text: &str, is_column: fn(&str) -> bool) -> Option<(String, Vec<String>)> {
     let (table, columns) = text.strip_suffix(')')?.split_once(" (")?;
-    let columns: Vec<String> = columns.split(", ").map(str::to_owned).collect();
-    (is_name(table) && columns.iter().all(|column| is_name(column))).then(|| (table.to_owned(), columns))
+    if !is_name(table) || text.len() > LONGEST_NAMES || !columns.split(", ").all(is_column) {
+        return None;
+    }
+    Some((table.to_owned(), columns.split(", ").map(str::to_owned).collect()))
 }
 
 fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+    (1..=LONGEST_NAME).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
 /// `SELECT setval('users_id_seq', 13, true);`

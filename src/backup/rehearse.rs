@@ -94,7 +94,9 @@ impl Scratch {
             Target::Postgres(_) => server.with_database(&name),
             Target::Sqlite(target) => {
                 let file = target.path.file_name().unwrap_or_default().to_string_lossy();
-                DatabaseUrl::sqlite(target.path.with_file_name(format!(".{file}.{name}")), db::SqliteMode::Create)
+                sweep(&target.path, &format!(".{file}.{SCRATCH}")).await;
+                let path = target.path.with_file_name(format!(".{file}.{name}"));
+                DatabaseUrl::sqlite(path, db::SqliteMode::Create)
             }
         };
         let scratch = Self { server: server.clone(), url, name };
@@ -120,5 +122,20 @@ impl Scratch {
             connection.leave().await;
         }
         Ok(())
+    }
+}
+
+/// Removes what killed processes left beside a SQLite file: each has made a staging place of its own.
+async fn sweep(live: &Path, prefix: &str) {
+    let directory = live.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    for name in entries.filter_map(|entry| entry.file_name().into_string().ok()) {
+        let scratch = name.strip_prefix('.').and_then(|name| name.strip_suffix(".restore-lock"));
+        let Some(scratch) = scratch.filter(|scratch| scratch.starts_with(prefix)) else { continue };
+        let url = DatabaseUrl::sqlite(live.with_file_name(scratch), db::SqliteMode::Create);
+        // one that is locked belongs to a proof that runs
+        if let Ok(left) = Staging::begin(&url).await {
+            let _ = left.discard().await;
+        }
     }
 }

@@ -4,10 +4,12 @@
 //! whose forms of booleans and times are the narrower ones; two rows are the same if these are.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt::Write as _;
 
 use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
 
+use super::json;
 use crate::db::{Backend, Column, ColumnType, Value};
 
 /// Why a row cannot be read or carried over.
@@ -25,25 +27,29 @@ pub(super) fn texts(row: &[u8], backend: Backend) -> Result<Vec<Option<String>>,
         Value::Text(text) => Some(text.into_owned()),
         Value::Blob(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
     };
-    Ok(literals(row)?.into_iter().map(text).collect())
+    Ok(literals(row, usize::MAX)?.into_iter().map(text).collect())
 }
 
 /// The values of a line of COPY's text format, in the forms that SQLite stores.
 pub(super) fn of_copy<'a>(row: &'a [u8], columns: &[Column]) -> Result<Vec<Value<'a>>, Refusal> {
-    let values: Vec<Option<Cow<'_, str>>> = fields(row).collect::<Result<_, _>>()?;
+    let values: Vec<Option<Cow<'_, str>>> = fields(row).take(columns.len() + 1).collect::<Result<_, _>>()?;
     check_count(values.len(), columns)?;
     values.into_iter().zip(columns).map(|(field, column)| of_field(field, column.kind)).collect()
 }
 
 /// The values of SQLite's literals.
 pub(super) fn of_literals<'a>(row: &'a [u8], columns: &[Column]) -> Result<Vec<Value<'a>>, Refusal> {
-    let values = literals(row)?;
+    let values = literals(row, columns.len() + 1)?;
     check_count(values.len(), columns)?;
     Ok(values)
 }
 
 fn check_count(found: usize, columns: &[Column]) -> Result<(), Refusal> {
-    if found == columns.len() { Ok(()) } else { Err(format!("{found} values for {} columns", columns.len())) }
+    match found.cmp(&columns.len()) {
+        Ordering::Equal => Ok(()),
+        Ordering::Less => Err(format!("{found} values for {} columns", columns.len())),
+        Ordering::Greater => Err(format!("more values than the {} columns", columns.len())),
+    }
 }
 
 /// Values as a line of COPY's text format, with a line feed.
@@ -75,9 +81,8 @@ pub(super) fn canonical(values: &[Value<'_>], columns: &[Column]) -> Vec<u8> {
         // writing to a String cannot fail
         let _ = match (value, column.kind) {
             (Value::Null, _) => write!(text, "-;"),
-            (Value::Text(json), ColumnType::Json) => {
-                let parsed = serde_json::from_str::<serde_json::Value>(json).map(|value| value.to_string());
-                write!(text, "{:?};", parsed.unwrap_or_else(|_| json.to_string()))
+            (Value::Text(document), ColumnType::Json) => {
+                write!(text, "{:?};", json::canonical(document).unwrap_or_else(|| document.to_string()))
             }
             (Value::Text(time), ColumnType::Timestamp | ColumnType::Timestamptz) => {
                 write!(text, "{:?};", time_of(time))
@@ -211,8 +216,8 @@ fn sqlite_time(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::AutoSi, false)
 }
 
-/// SQLite's literals: `(1,'text',NULL)`
-fn literals(row: &[u8]) -> Result<Vec<Value<'_>>, Refusal> {
+/// SQLite's literals: `(1,'text',NULL)`. No more than so many are read.
+fn literals(row: &[u8], most: usize) -> Result<Vec<Value<'_>>, Refusal> {
     let text = std::str::from_utf8(row).map_err(|_| "a text that is not UTF-8".to_owned())?;
     let mut rest = text.strip_prefix('(').and_then(|text| text.strip_suffix(')')).ok_or("a row without parentheses")?;
     let mut values = Vec::new();
@@ -220,7 +225,8 @@ fn literals(row: &[u8]) -> Result<Vec<Value<'_>>, Refusal> {
         let (value, after) = literal(rest)?;
         values.push(value);
         match after.strip_prefix(',') {
-            Some(more) => rest = more,
+            Some(more) if values.len() < most => rest = more,
+            Some(_) => return Ok(values),
             None if after.is_empty() => return Ok(values),
             None => return Err("signs between two values".to_owned()),
         }

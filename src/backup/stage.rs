@@ -106,10 +106,15 @@ impl Stage<'_> {
         }
         for sequence @ Sequence { value, used, .. } in &self.content.sequences {
             let name = self.backend.pick(format!("{}_id_seq", sequence.table()), sequence.table().to_owned());
-            // SQLite knows only values that were given out
-            let value = if self.backend == Backend::Sqlite && !used { value - 1 } else { *value };
+            let (value, used) = match self.backend {
+                // SQLite knows only values that were given out
+                Backend::Sqlite if !used => (value.saturating_sub(1), true),
+                // and has a 0 where none was, with which no sequence of PostgreSQL begins
+                Backend::Postgres if *value < 1 => (1, false),
+                _ => (*value, *used),
+            };
             if layout.objects.tables.iter().any(|table| table == sequence.table()) {
-                sql.push_str(&self.backend.set_sequence(&name, value, *used));
+                sql.push_str(&self.backend.set_sequence(&name, value, used));
             }
         }
         sql

@@ -125,7 +125,8 @@ fn against_metadata(content: &Content, metadata: &Metadata) -> Vec<String> {
     reasons
 }
 
-fn against_footer(content: &Content) -> Vec<String> {
+/// Every way in which the rows are not those that the file's own last line tells of.
+pub(super) fn against_footer(content: &Content) -> Vec<String> {
     let told = content.footer.iter().map(|footer| against("its end", &content.digests(), &footer.tables));
     told.flatten().collect()
 }

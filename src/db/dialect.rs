@@ -109,6 +109,16 @@ impl Backend {
         )
     }
 
+    /// Value of a sequence that has given nothing out, and whether it has by now: what lists the sequences does not tell
+    /// where such a one begins, which `ALTER SEQUENCE … RESTART` changes.
+    pub(crate) fn read_unused_sequence(self, name: &str) -> String {
+        let (quoted, literal) = (name.replace('"', "\"\""), self.literal(name));
+        self.pick(
+            format!("SELECT last_value::text, CASE WHEN is_called THEN 't' ELSE 'f' END FROM \"{quoted}\""),
+            format!("SELECT CAST(seq AS TEXT), 't' FROM sqlite_sequence WHERE name = {literal}"),
+        )
+    }
+
     /// Prints a floating-point number as a literal that is exactly it.
     pub(crate) fn quote_number(self) -> &'static str {
         "SELECT quote(?1)"

@@ -65,14 +65,14 @@ impl Snapshot {
         }
     }
 
-    /// Runs a fixed query inside the snapshot. Every column must be text.
+    /// Runs a query inside the snapshot. Every column must be text.
     ///
     /// # Errors
     /// What the database said.
-    pub async fn query(&mut self, sql: &'static str) -> Result<Vec<Row>, Error> {
+    pub async fn query(&mut self, sql: impl Into<String>) -> Result<Vec<Row>, Error> {
         match self {
-            Self::Postgres(snapshot) => snapshot.query(sql).await,
-            Self::Sqlite(snapshot) => snapshot.query(sql).await,
+            Self::Postgres(snapshot) => snapshot.query(sql.into()).await,
+            Self::Sqlite(snapshot) => snapshot.query(sql.into()).await,
         }
     }
 

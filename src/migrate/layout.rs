@@ -1,5 +1,7 @@
 //! The tables of one state of the schema, known without a database: what a backup's rows belong to.
 
+use std::collections::BTreeSet;
+
 use super::catalogue::Catalogue;
 use super::embedded::{self, Migration};
 use super::error::Error;
@@ -96,8 +98,13 @@ pub fn unknown(applied: &[Applied]) -> Vec<String> {
     unknown.map(|applied| applied.version.clone()).collect()
 }
 
+/// The names of all tables that any migration makes.
+pub fn all_tables() -> BTreeSet<String> {
+    let states = embedded::migrations().iter().map(|migration| layout_after(migration.number, Backend::Postgres));
+    states.flat_map(|state| state.objects.tables).collect()
+}
+
 /// Whether any migration makes a table of this name.
 pub fn makes_table(name: &str) -> bool {
-    let states = embedded::migrations().iter().map(|migration| layout_after(migration.number, Backend::Postgres));
-    states.into_iter().any(|state| state.objects.tables.iter().any(|table| table == name))
+    all_tables().contains(name)
 }

@@ -52,8 +52,8 @@ impl Snapshot {
         &self.sizes
     }
 
-    pub(super) async fn query(&mut self, sql: &'static str) -> Result<Vec<Row>, Error> {
-        query(&mut self.first, sql.to_owned()).await
+    pub(super) async fn query(&mut self, sql: String) -> Result<Vec<Row>, Error> {
+        query(&mut self.first, sql).await
     }
 
     pub(super) async fn read(

@@ -41,8 +41,8 @@ impl Snapshot {
         &self.sizes
     }
 
-    pub(super) async fn query(&mut self, sql: &'static str) -> Result<Vec<Row>, Error> {
-        blocking(&self.connection, |connection| rows(connection, sql)).await
+    pub(super) async fn query(&mut self, sql: String) -> Result<Vec<Row>, Error> {
+        blocking(&self.connection, move |connection| rows(connection, &sql)).await
     }
 
     pub(super) async fn read(&mut self, table: &str, columns: &[Column], sink: &impl Sink) -> Result<bool, Error> {

@@ -20,6 +20,9 @@ use crate::db::dialect::Export;
 use crate::db::snapshot::sqlite::read_all;
 use crate::db::{Backend, DatabaseUrl, Error, Kind, Pool, PoolUse, Sink, SqliteMode};
 
+/// What SQLite keeps beside a file: with it the file is read, whosever it is.
+const LOGS: [&str; 3] = ["-journal", "-wal", "-shm"];
+
 /// A file that is being filled.
 pub struct SqliteStaging {
     live: PathBuf,
@@ -128,10 +131,8 @@ impl SqliteStaging {
     }
 
     fn remove(&self) {
-        for ending in ["", "-journal", "-wal", "-shm"] {
-            let mut path = self.path.clone().into_os_string();
-            path.push(ending);
-            let _ = fs::remove_file(path);
+        for ending in LOGS.iter().chain(&[""]) {
+            let _ = fs::remove_file(with_ending(&self.path, ending));
         }
     }
 
@@ -194,6 +195,11 @@ fn swap(live: &Path, staged: &Path, tables: &[String], patience: Duration) -> Re
         warnings.push(format!("the live file was no database and is kept as {}", set_aside(live)?.display()));
     }
     if !live.exists() {
+        // a log or journal whose database is gone would be played into the new one
+        if LOGS.iter().any(|ending| with_ending(live, ending).exists()) {
+            let aside = set_aside(live)?;
+            warnings.push(format!("the log of a file that is gone is kept beside {}", aside.display()));
+        }
         fs::rename(staged, live).map_err(cannot(live))?;
         let directory = live.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         File::open(directory).and_then(|directory| directory.sync_all()).map_err(cannot(directory))?;
@@ -218,19 +224,25 @@ fn looked_at(live: &Path) -> Result<(), Error> {
     Ok(())
 }
 
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(ending);
+    path.into()
+}
+
 fn set_aside(live: &Path) -> Result<PathBuf, Error> {
     let mut number = 1;
     let aside = loop {
-        let aside = PathBuf::from(format!("{}.damaged-{number}", live.display()));
-        if !aside.exists() {
+        let aside = with_ending(live, &format!(".damaged-{number}"));
+        if LOGS.iter().chain(&[""]).all(|ending| !with_ending(&aside, ending).exists()) {
             break aside;
         }
         number += 1;
     };
-    for ending in ["-wal", "-shm", ""] {
-        let from = format!("{}{ending}", live.display());
-        if Path::new(&from).exists() {
-            fs::rename(&from, format!("{}{ending}", aside.display())).map_err(cannot(live))?;
+    for ending in LOGS.iter().chain(&[""]) {
+        let from = with_ending(live, ending);
+        if from.exists() {
+            fs::rename(&from, with_ending(&aside, ending)).map_err(cannot(live))?;
         }
     }
     Ok(aside)

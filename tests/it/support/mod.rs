@@ -1,6 +1,7 @@
 //! The harness: a private PostgreSQL cluster, SQLite files, the program as a process, and a look into the databases.
 
 pub(crate) mod cluster;
+pub(crate) mod contents;
 pub(crate) mod database;
 pub(crate) mod program;
 pub(crate) mod proxy;

@@ -1,0 +1,2 @@
+-- authsvc backup null
+-- authsvc data

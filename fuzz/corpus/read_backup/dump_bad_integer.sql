@@ -1,0 +1,51 @@
+--
+-- PostgreSQL database dump
+--
+
+\restrict ab12
+
+-- Dumped from database version 15.14
+-- Dumped by pg_dump version 15.14
+
+SET statement_timeout = 0;
+SET client_encoding = 'UTF8';
+SET standard_conforming_strings = on;
+SELECT pg_catalog.set_config('search_path', '', false);
+
+CREATE TABLE public.users (
+    id integer NOT NULL,
+    email character varying(255) NOT NULL
+);
+
+COPY public.migration_records (id, filename) FROM stdin;
+1	001_initial_schema.sql
+\.
+
+
+COPY public.oauth_providers (id, user_id, provider, provider_id, access_token, refresh_token, expires_at, created_at, updated_at) FROM stdin;
+1	1	google	x	a\tb	\N	2026-01-01 00:00:00	2026-01-01 00:00:00.5	\N
+\.
+
+
+COPY other.things (a) FROM stdin;
+COPY public.users (id) FROM stdin;
+\\.
+\.
+
+COPY public.refresh_tokens (id, user_id, token_hash, expires_at, created_at, revoked) FROM stdin;
+\.
+
+COPY public.users (id, email, username, password_hash, avatar_url, provider, provider_id, last_login, email_verified, active, created_at, updated_at, deleted_at) FROM stdin;
+9223372036854775808	a@example.com	a\\\.\n\x41\101	x	\N	email	\N	infinity	t	f	0044-03-15 12:00:00 BC	2026-01-01 00:00:00	\N
+\.
+
+SELECT pg_catalog.setval('public.users_id_seq', 13, true);
+SELECT pg_catalog.setval('public.things_id_seq', 1, false);
+
+CREATE INDEX idx ON public.users USING btree (email);
+--
+-- PostgreSQL database dump complete
+--
+
+\unrestrict ab12
+
