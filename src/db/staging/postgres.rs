@@ -99,7 +99,10 @@ impl PostgresStaging {
         self.later = found.into_iter().filter_map(Later::from_row).collect();
         let mut sql = String::new();
         for table in tables {
-            sql.push_str(&format!("ALTER TABLE {table} DISABLE TRIGGER USER;"));
+            // a vacuum that starts meanwhile would only be in the way
+            sql.push_str(&format!(
+                "ALTER TABLE {table} DISABLE TRIGGER USER; ALTER TABLE {table} SET (autovacuum_enabled = FALSE);"
+            ));
         }
         sql.push_str(&format!("TRUNCATE {};", tables.join(", ")));
         // foreign keys come first, because they need the others
@@ -162,11 +165,7 @@ impl PostgresStaging {
 
     /// Builds indexes and keys, with several connections at once.
     pub(super) async fn build(&self, tables: &[String]) -> Result<(), Error> {
-        let indexes = self.later.iter().filter_map(|later| match later.kind.as_str() {
-            "i" => Some(later.definition.clone()),
-            _ => later.index.clone(),
-        });
-        self.run_all(indexes.collect()).await?;
+        self.run_all(self.indexes().await?).await?;
         let mut attach = String::new();
         for Later { kind, table, name, definition, .. } in &self.later {
             attach.push_str(&match kind.as_str() {
@@ -181,12 +180,32 @@ impl PostgresStaging {
             attach.push_str(&format!("ALTER TABLE {table} ADD CONSTRAINT {name} {definition} NOT VALID;"));
         }
         for table in tables {
-            attach.push_str(&format!("ALTER TABLE {table} ENABLE TRIGGER USER;"));
+            attach.push_str(&format!(
+                "ALTER TABLE {table} ENABLE TRIGGER USER; ALTER TABLE {table} RESET (autovacuum_enabled);"
+            ));
         }
         self.run_all(vec![attach]).await?;
         let validate = keys().map(|key| format!("ALTER TABLE {} VALIDATE CONSTRAINT {}", key.table, key.name));
         let analyze = tables.iter().map(|table| format!("ANALYZE {table}"));
         self.run_all(validate.chain(analyze).collect()).await
+    }
+
+    /// Statements that make the indexes, those that take longest first, so that no connection is left with one in the end:
+    /// those of the largest table, and of these the ones behind keys.
+    async fn indexes(&self) -> Result<Vec<String>, Error> {
+        let mut transaction = self.begin_in_staging().await?;
+        let sql =
+            "SELECT relname::text FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'
+                   ORDER BY pg_relation_size(oid) DESC";
+        let tables: Vec<String> =
+            query(&mut transaction, sql.to_owned()).await?.into_iter().flatten().flatten().collect();
+        transaction.commit().await?;
+        let mut indexes: Vec<&Later> = self.later.iter().filter(|later| later.kind != "f").collect();
+        indexes.sort_by_key(|later| {
+            (tables.iter().position(|table| *table == later.table), later.kind == "i", later.kind == "p")
+        });
+        let statement = |later: &Later| later.index.clone().unwrap_or_else(|| later.definition.clone());
+        Ok(indexes.into_iter().map(statement).collect())
     }
 
     /// Runs statements in transactions of their own.
