@@ -24,6 +24,8 @@ pub struct Entry {
     pub compressed: bool,
     /// Whether it was read back and compared when it was made.
     pub validated: bool,
+    /// When it was last proven by restoring it.
+    pub verified_at: Option<DateTime<Utc>>,
     /// The server's version.
     pub version: Option<String>,
     /// The newest applied migration.
@@ -87,6 +89,7 @@ fn entry(path: &Path, name: String, size: u64) -> Entry {
         compressed,
         created_at: known.as_ref().map(|metadata| metadata.created_at),
         validated: known.as_ref().is_some_and(|metadata| metadata.validated),
+        verified_at: known.as_ref().and_then(|metadata| metadata.verified_at),
         rows: known.as_ref().map(|metadata| metadata.tables.iter().map(|table| table.rows).sum()),
         version: known.as_ref().map(|metadata| metadata.version.clone()),
         migration: known.map(|metadata| metadata.migration),

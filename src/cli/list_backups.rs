@@ -43,6 +43,7 @@ fn text(entries: &[Entry], config: &Config) -> String {
 fn row(entry: &Entry) -> Vec<Cell> {
     let or_dash = |text: Option<String>| Cell::new(text.unwrap_or_else(|| "-".to_owned()));
     let validated = match &entry.state {
+        State::Ok if entry.verified_at.is_some() => "yes, and restored".to_owned(),
         State::Ok if entry.validated => "yes".to_owned(),
         State::Ok => "no".to_owned(),
         State::NoMetadata => "NO METADATA".to_owned(),

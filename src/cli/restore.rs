@@ -17,9 +17,10 @@ const GRACE: Duration = Duration::from_secs(5);
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-The file is read and proven first, and never executed: its rows go, as data, into tables that the migrations in this
-program make, beside the live ones. Readers are served the old content until one short swap. A backup of what is there
-is taken first. Older backups are migrated, those of the other engine and plain pg_dump files are taken, too.
+The file is read and proven first, and never executed: its rows go, as data, into tables that
+the migrations in this program make, beside the live ones. Readers are served the old content
+until one short swap. A backup of what is there is taken first. Older backups are migrated; those
+of the other engine and plain pg_dump files are taken, too.
 
 Exit code 3: the file is not valid. 4: it is of a newer program. The database is as it was then.
 

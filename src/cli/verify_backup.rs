@@ -17,8 +17,8 @@ const GRACE: Duration = Duration::from_secs(5);
 #[derive(clap::Args)]
 #[command(after_help = "\
 Exit code 0: the file is what its metadata says. 3: it is not, with every reason.
-With --restore it is also restored into a scratch database beside that of DATABASE_URL, compared row by row, and the
-proof recorded in the metadata; on PostgreSQL this needs the privilege CREATEDB.
+With --restore it is also restored into a scratch database beside that of DATABASE_URL, compared
+row by row, and the proof recorded in the metadata; on PostgreSQL this needs CREATEDB.
 
 Examples:
   authsvc verify-backup backups/backup_20261123_214500.sql.gz
