@@ -311,6 +311,16 @@ fn a_full_disk_and_places_that_cannot_be_written() {
     let program = Program::on(&database);
     std::fs::write(program.directory().join("file"), "").unwrap();
     std::os::unix::fs::symlink("/tmp", program.directory().join("link")).unwrap();
+    let closed = "mount -t tmpfs -o ro,size=256k none closed && \"$0\" \"$@\"";
+    let read_only = Program::on(&database).env("BACKUP_DIR", "closed").through(&[
+        "unshare",
+        "-m",
+        "sh",
+        "-c",
+        &format!("mkdir closed && {closed}"),
+    ]);
+    let error = read_only.run(&["backup"]).code(1).error();
+    assert!(error.contains("Read-only file system") && error.contains("permissions"), "{error}");
     for name in ["file", "link"] {
         let program = Program::on(&database).env("BACKUP_DIR", program.directory().join(name).to_str().unwrap());
         let error = program.run(&["backup"]).code(1).error();

@@ -201,6 +201,14 @@ fn behind_a_transaction_pooling_pgbouncer() {
     }
     Program::new().env("DATABASE_URL", &bouncer.url).serve().ready().stop().success();
     assert_eq!(database.ledger().len(), migrations().len());
+    // every statement of a backup and a restore sets what it needs in its own transaction
+    database.execute("INSERT INTO auth_events (kind, detail) SELECT 'logout', g FROM generate_series(1, 20000) g");
+    let backup = program.run(&["backup", "--json"]).success().json();
+    database.execute("TRUNCATE auth_events");
+    let file = format!("backups/{}", backup["filename"].as_str().unwrap());
+    program.run(&["restore", "--yes", &file]).success();
+    assert_eq!(database.one("SELECT count(*) FROM auth_events"), "20000");
+    program.run(&["status", "--check"]).success();
 }
 
 /// A PgBouncer in transaction mode in front of one database.

@@ -15,7 +15,7 @@ use super::{Block, LoadError, Loaded};
 use crate::db::connection::{Row, texts};
 use crate::db::dialect::Export;
 use crate::db::snapshot::postgres::read_all;
-use crate::db::{Error, Kind, Pool, Sink};
+use crate::db::{Error, Kind, Pool, Sink, binary_copy};
 
 /// The schema in which a restore builds.
 pub(super) const STAGING: &str = "authsvc_restore";
@@ -131,28 +131,45 @@ impl PostgresStaging {
     }
 
     /// One connection: takes blocks until there are none.
-    async fn copy(&self, targets: &[Loaded], blocks: &tokio::sync::Mutex<Receiver<Block>>) -> Result<(), LoadError> {
+    async fn copy(&self, loaded: &[Loaded], blocks: &tokio::sync::Mutex<Receiver<Block>>) -> Result<(), LoadError> {
         let mut transaction = self.begin_in_staging().await.map_err(LoadError::anywhere)?;
-        let mut next = blocks.lock().await.recv().await;
-        while let Some(first) = next.take() {
-            let target = &targets[first.table];
+        let take = async || blocks.lock().await.recv().await;
+        let mut next = take().await;
+        while let Some(Block { table, lines }) = next.take() {
+            let target = &loaded[table];
             let failed = |source: sqlx::Error| LoadError::in_table(&target.table, source.into());
-            let sql = format!("COPY {} ({}) FROM STDIN", target.table, target.column_list());
+            let mut sql = format!("COPY {} ({}) FROM STDIN", target.table, target.column_list());
+            let Some(rows) = binary_copy::parse(&lines, &target.columns) else {
+                // there is a value that only the server can read
+                send(&mut transaction, &sql, lines).await.map_err(failed)?;
+                next = take().await;
+                continue;
+            };
+            sql.push_str(" (FORMAT binary)");
             let mut copy = transaction.copy_in_raw(&sql).await.map_err(failed)?;
-            let mut block = Some(first);
-            while let Some(current) = block.take() {
-                if let Err(error) = copy.send(current.lines).await {
-                    return Err(failed(copy.abort("stopped").await.err().unwrap_or(error)));
-                }
-                match blocks.lock().await.recv().await {
-                    Some(more) if more.table == current.table => block = Some(more),
-                    other => next = other,
-                }
+            copy.send(binary_copy::BEGIN).await.map_err(failed)?;
+            copy.send(rows).await.map_err(failed)?;
+            next = take().await;
+            while let Some(rows) = next
+                .as_ref()
+                .filter(|block| block.table == table)
+                .and_then(|block| binary_copy::parse(&block.lines, &target.columns))
+            {
+                copy.send(rows).await.map_err(failed)?;
+                next = take().await;
             }
+            copy.send(binary_copy::END).await.map_err(failed)?;
             copy.finish().await.map_err(failed)?;
         }
         transaction.commit().await.map_err(|error| LoadError::anywhere(error.into()))
     }
+}
+
+/// One COPY of these lines.
+async fn send(connection: &mut PgConnection, sql: &str, lines: Vec<u8>) -> Result<(), sqlx::Error> {
+    let mut copy = connection.copy_in_raw(sql).await?;
+    copy.send(lines).await?;
+    copy.finish().await.map(|_| ())
 }
 
 impl PostgresStaging {
