@@ -148,7 +148,7 @@ impl Staging {
         }
     }
 
-    /// Makes sequences go on: statements of [`super::Backend::set_sequence`].
+    /// Runs statements here: ledger rows and values of sequences.
     ///
     /// # Errors
     /// What the database said.
