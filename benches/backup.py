@@ -21,6 +21,10 @@ import tempfile
 
 from cluster import AUTHSVC, ROOT, Cluster, measure
 
+TABLES = ("users", "oauth_providers", "refresh_tokens")
+# as the program writes them into a SQLite file
+FORMS = {"boolean": "({})::int", "timestamp with time zone": "to_char({}, 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"+00:00\"')"}
+
 
 def copy_to_sqlite(cluster, url, file):
     """Fills a migrated SQLite file with the rows of the PostgreSQL database."""

@@ -32,11 +32,6 @@ def measure(command, environment, output):
         output.stat().st_size if output.exists() else 0
 
 
-TABLES = ("users", "oauth_providers", "refresh_tokens")
-# as the program writes them into a SQLite file
-FORMS = {"boolean": "({})::int", "timestamp with time zone": "to_char({}, 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"+00:00\"')"}
-
-
 class Cluster:
     def __init__(self):
         self.bin = sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1]

@@ -19,6 +19,7 @@ mod file;
 mod format;
 mod json;
 mod listing;
+mod live;
 mod metadata;
 mod pack;
 mod probe;

@@ -14,13 +14,14 @@ use super::content::Content;
 use super::create::{self, Request};
 use super::digest::TableDigest;
 use super::error::{Error, shown};
+use super::live::Live;
 use super::progress::{Event, Phase, Progress};
 use super::source::Source;
 use super::stage::{self, Stage};
 use super::verify;
 use crate::clock::Stopwatch;
-use crate::db::{Backend, Connection, DatabaseUrl, Kind, Objects, Pool, PoolUse, Staging};
-use crate::migrate::{self, Settings, State};
+use crate::db::{Backend, Connection, DatabaseUrl, Objects, Pool, PoolUse, Staging};
+use crate::migrate::{self, Settings};
 
 /// A file that was proven, and a database that can take its content.
 pub struct Prepared {
@@ -28,7 +29,6 @@ pub struct Prepared {
     path: PathBuf,
     content: Content,
     url: DatabaseUrl,
-    state: State,
     warnings: Vec<String>,
 }
 
@@ -75,21 +75,10 @@ pub struct Restored {
 /// A file that is damaged, foreign or newer, or a database that must not be replaced.
 pub async fn prepare(url: &DatabaseUrl, path: &Path, progress: &Arc<dyn Progress>) -> Result<Prepared, Error> {
     let source = Source::open(path)?;
-    let (content, mut warnings) = verify::prove(&source, path, progress)?;
-    let state = match live_state(url).await {
-        Err(Error::Database(error)) if error.kind() == Kind::Corrupt => {
-            warnings.push(format!("the database cannot be read: {error}"));
-            State::Empty
-        }
-        state => state?,
-    };
-    refuse(&state)?;
-    let columns = extra_columns(url, &state).await?;
-    if !columns.is_empty() {
-        let obstacles = columns.iter().map(|name| format!("no migration makes the column `{name}`")).collect();
-        return Err(Error::Obstacles { obstacles });
-    }
-    Ok(Prepared { source, path: path.to_owned(), content, url: url.clone(), state, warnings })
+    let (content, warnings) = verify::prove(&source, path, progress)?;
+    // read again under the lock; here it only spares the question
+    Live::read(url).await?;
+    Ok(Prepared { source, path: path.to_owned(), content, url: url.clone(), warnings })
 }
 
 /// Removes what an interrupted restore has staged. Without this the next restore does it.
@@ -108,43 +97,6 @@ pub async fn abandon(url: &DatabaseUrl, settings: &Settings) -> Result<(), Error
     let removed = removed.await;
     pool.close().await;
     removed
-}
-
-async fn live_state(url: &DatabaseUrl) -> Result<State, Error> {
-    match Connection::open(url).await {
-        Ok(mut connection) => {
-            let state = migrate::state(&mut connection).await?;
-            connection.leave().await;
-            Ok(state)
-        }
-        Err(error) if error.kind() == Kind::NoSuchFile && url.may_be_created() => Ok(State::Empty),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Columns of somebody else's on our tables.
-async fn extra_columns(url: &DatabaseUrl, state: &State) -> Result<Vec<String>, Error> {
-    let State::Ledger(applied) = state else { return Ok(Vec::new()) };
-    let mut connection = Connection::open(url).await?;
-    let columns = migrate::extra_columns(&mut connection, applied).await?;
-    connection.leave().await;
-    Ok(columns)
-}
-
-/// What must not be replaced.
-fn refuse(state: &State) -> Result<(), Error> {
-    match state {
-        State::Empty => Ok(()),
-        State::Ledger(applied) => {
-            let names = migrate::unknown(applied);
-            if names.is_empty() { Ok(()) } else { Err(migrate::Error::Newer { names }.into()) }
-        }
-        State::Earlier(_) => Err(Error::EarlierInPlace),
-        State::Unknown(tables) => {
-            let ours: Vec<String> = tables.iter().filter(|table| migrate::makes_table(table)).cloned().collect();
-            if ours.is_empty() { Ok(()) } else { Err(migrate::Error::UnknownTables { tables: ours }.into()) }
-        }
-    }
 }
 
 impl Prepared {
@@ -190,9 +142,12 @@ impl Prepared {
         now: DateTime<Utc>,
         progress: &Arc<dyn Progress>,
     ) -> Result<Restored, Error> {
-        let nothing_to_lose = matches!(self.state, State::Empty | State::Unknown(_))
-            && self.warnings.iter().all(|warning| !warning.contains("cannot be read"));
-        let safety_backup = match options.safety_backup.filter(|_| !nothing_to_lose) {
+        let live = Live::read(&self.url).await?;
+        let mut warnings = self.warnings.clone();
+        if let Live::Unreadable(why) = &live {
+            warnings.push(format!("the database could not be read: {why}"));
+        }
+        let safety_backup = match options.safety_backup.filter(|_| !matches!(live, Live::Nothing)) {
             Some(request) => {
                 progress.event(Event::Phase(Phase::SafetyBackup));
                 Some(
@@ -203,7 +158,7 @@ impl Prepared {
             }
             None => None,
         };
-        let live = self.live_objects();
+        let live = live.objects(self.url.backend());
         let staging = Staging::begin(&self.url).await?;
         let stage = Stage {
             content: &self.content,
@@ -214,7 +169,6 @@ impl Prepared {
         };
         let done = self.fill_and_swap(staging, stage, &live, lock, options).await;
         let (staged, swapped) = done?;
-        let mut warnings = self.warnings.clone();
         warnings.extend(swapped.warnings);
         Ok(Restored {
             file: shown(&self.path),
@@ -261,20 +215,6 @@ impl Prepared {
             tracing::warn!("what was staged is left behind, the next restore removes it: {error}");
         }
         filled
-    }
-
-    /// Everything of ours that may be in the live database: what its own history made, and what the newest schema has.
-    fn live_objects(&self) -> Objects {
-        let backend = self.url.backend();
-        let applied = match &self.state {
-            State::Ledger(applied) => applied.as_slice(),
-            _ => &[],
-        };
-        let mut objects = migrate::newest_layout(backend).objects;
-        let older = migrate::layout_of_newest(applied, backend).objects;
-        objects.tables.extend(older.tables);
-        objects.functions.extend(older.functions);
-        objects
     }
 
     /// The earlier manager's published accounts, if the file may hold them.

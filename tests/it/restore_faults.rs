@@ -112,7 +112,7 @@ fn p4_the_server_gone_midway_or_out_of_space() {
     // one connection only: the one that copies
     let running = program.spawn(&arguments);
     eventually("a copying connection", || {
-        let sql = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query LIKE 'COPY auth_events%FROM STDIN'";
+        let sql = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query LIKE 'COPY auth_events%FROM STDIN%'";
         (database.one(sql) != "0").then_some(())
     });
     running.wait().code(1);
