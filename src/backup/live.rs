@@ -8,8 +8,8 @@ use crate::migrate::{self, Applied, State};
 pub(super) enum Live {
     /// It has no tables of ours: there is nothing to lose.
     Nothing,
-    /// It has this history.
-    Ours(Vec<Applied>),
+    /// It has this history; what hangs on its tables and can be made anew, such as indexes, is named.
+    Ours(Vec<Applied>, Vec<String>),
     /// The SQLite file is damaged, or no database at all: why.
     Unreadable(String),
 }
@@ -52,20 +52,34 @@ impl Live {
                 if !names.is_empty() {
                     return Err(migrate::Error::Newer { names }.into());
                 }
-                let columns = migrate::extra_columns(connection, &applied).await?;
+                let extra = migrate::extra_objects(connection, &applied).await?;
+                let (columns, others): (Vec<_>, Vec<_>) =
+                    extra.into_iter().partition(|object| object.starts_with("column "));
                 if columns.is_empty() {
-                    return Ok(Self::Ours(applied));
+                    return Ok(Self::Ours(applied, others));
                 }
-                let obstacles = columns.iter().map(|name| format!("no migration makes the column `{name}`")).collect();
+                let obstacles = columns.iter().map(|column| format!("no migration makes the {column}")).collect();
                 Err(Error::Obstacles { obstacles })
             }
+        }
+    }
+
+    /// What is worth knowing about replacing it.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        match self {
+            Self::Nothing => Vec::new(),
+            Self::Ours(_, others) => others
+                .iter()
+                .map(|object| format!("no migration makes it, and it is not there any more: {object}"))
+                .collect(),
+            Self::Unreadable(why) => vec![format!("the database could not be read: {why}")],
         }
     }
 
     /// Everything of ours that may be there: what its own history made, and what the newest schema has.
     pub(super) fn objects(&self, backend: Backend) -> Objects {
         let mut objects = migrate::newest_layout(backend).objects;
-        if let Self::Ours(applied) = self {
+        if let Self::Ours(applied, _) = self {
             let older = migrate::layout_of_newest(applied, backend).objects;
             objects.tables.extend(older.tables);
             objects.functions.extend(older.functions);

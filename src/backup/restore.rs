@@ -144,9 +144,7 @@ impl Prepared {
     ) -> Result<Restored, Error> {
         let live = Live::read(&self.url).await?;
         let mut warnings = self.warnings.clone();
-        if let Live::Unreadable(why) = &live {
-            warnings.push(format!("the database could not be read: {why}"));
-        }
+        warnings.extend(live.warnings());
         let safety_backup = match options.safety_backup.filter(|_| !matches!(live, Live::Nothing)) {
             Some(request) => {
                 progress.event(Event::Phase(Phase::SafetyBackup));

@@ -125,14 +125,15 @@ pub(crate) fn tables(expected: &Catalogue) -> Vec<Table> {
     ledger.into_iter().chain(made).collect()
 }
 
-/// Columns on tables of a live database's state that no migration makes, as `table.column`.
+/// What no migration makes on tables of a live database's state: `column users.phone`, `index users.idx_phone`.
 ///
 /// # Errors
 /// What the database said.
-pub async fn extra_columns(connection: &mut Connection, applied: &[Applied]) -> Result<Vec<String>, Error> {
+pub async fn extra_objects(connection: &mut Connection, applied: &[Applied]) -> Result<Vec<String>, Error> {
     let expected = layout::catalogue_of_newest(applied, connection.backend());
-    let live = catalogue::read(connection).await?;
-    Ok(extras(&live, &expected).into_iter().filter(|name| name.contains('.')).collect())
+    let differences = catalogue::read(connection).await?.shape_differs_from(&expected);
+    let extra = differences.into_iter().filter(|difference| !difference.is_obstacle());
+    Ok(extra.map(|difference| difference.object).collect())
 }
 
 /// Whether a table is one of the ledger's.

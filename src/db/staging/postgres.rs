@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, TransactionTrait};
 use sqlx::postgres::{PgConnection, PgPool};
@@ -25,6 +26,10 @@ pub(super) const REPLACED: &str = "authsvc_replaced";
 const MARK: &str = "belongs to authsvc restore";
 /// How many connections copy and build indexes.
 const WORKERS: usize = 2;
+
+/// How often removing it is tried, and how long after each time.
+const ATTEMPTS: usize = 3;
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// A schema that is being filled.
 pub struct PostgresStaging {
@@ -57,8 +62,19 @@ impl PostgresStaging {
         self.pool.orm().get_postgres_connection_pool()
     }
 
-    /// Drops what an interrupted restore left.
+    /// Drops what an interrupted restore left. What ended one connection may end the next one, too, before this is done: then
+    /// it is tried again.
     pub(super) async fn discard(&self) -> Result<(), Error> {
+        for _ in 1..ATTEMPTS {
+            match self.try_discard().await {
+                Err(error) if error.kind() == Kind::NotReady => tokio::time::sleep(PAUSE).await,
+                done => return done,
+            }
+        }
+        self.try_discard().await
+    }
+
+    async fn try_discard(&self) -> Result<(), Error> {
         for schema in [STAGING, REPLACED] {
             let mut transaction = self.sqlx().begin().await?;
             let found = format!(
