@@ -16,6 +16,8 @@ mod turn;
 mod url;
 mod value;
 
+pub(crate) use connection::first_column;
+
 pub use column::{Column, ColumnType};
 pub use connection::{Connection, Row, Use};
 pub use dialect::Backend;

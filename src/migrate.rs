@@ -39,6 +39,7 @@ pub use layout::{
     settled_layout, unknown,
 };
 pub use ledger::{Applied, LEDGER, Origin, State, read as state};
+pub(crate) use lock::with_jitter;
 pub use lock::{still_holds, with_lock};
 pub use plan::Target;
 pub use progress::{Event, Progress};

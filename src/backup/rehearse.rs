@@ -31,12 +31,10 @@ pub async fn rehearse(
     now: DateTime<Utc>,
     progress: &Arc<dyn Progress>,
 ) -> Result<Verdict, Error> {
-    let verdict = verify::verify(path, progress)?;
-    let (true, Some(metadata)) = (verdict.valid, verdict.metadata.clone()) else { return Ok(verdict) };
     let source = Source::open(path)?;
-    let content = match verify::differences(&source, &metadata, progress) {
-        Ok(content) => content,
-        Err(reasons) => return Ok(Verdict { valid: false, reasons, ..verdict }),
+    let (verdict, content) = verify::examine(&source, path, progress);
+    let (true, Some(metadata), Some(content)) = (verdict.valid, verdict.metadata.clone(), content) else {
+        return Ok(verdict);
     };
     let scratch = Scratch::make(url, now).await?;
     let stage = Stage { content: &content, source: &source, backend: url.backend(), settings, progress };

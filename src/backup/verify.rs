@@ -32,16 +32,23 @@ pub struct Verdict {
 /// # Errors
 /// The path names nothing that can be a backup.
 pub fn verify(path: &Path, progress: &Arc<dyn Progress>) -> Result<Verdict, Error> {
-    let source = Source::open(path)?;
-    let (metadata, reasons) = match metadata::read(path) {
+    Ok(examine(&Source::open(path)?, path, progress).0)
+}
+
+/// The same of an opened file, with what is in it.
+pub(super) fn examine(source: &Source, path: &Path, progress: &Arc<dyn Progress>) -> (Verdict, Option<Content>) {
+    let (metadata, content, reasons) = match metadata::read(path) {
         Ok(metadata) => {
-            let mut reasons = differences(&source, &metadata, progress).err().unwrap_or_default();
+            let (content, mut reasons) = match differences(source, &metadata, progress) {
+                Ok(content) => (Some(content), Vec::new()),
+                Err(reasons) => (None, reasons),
+            };
             reasons.extend(is_of_another(path, &metadata));
-            (Some(metadata), reasons)
+            (Some(metadata), content, reasons)
         }
-        Err(reason) => (None, vec![reason]),
+        Err(reason) => (None, None, vec![reason]),
     };
-    Ok(Verdict { file: shown(path), valid: reasons.is_empty(), reasons, metadata })
+    (Verdict { file: shown(path), valid: reasons.is_empty(), reasons, metadata }, content)
 }
 
 /// Proves a file before it is restored: against its metadata, or, where there is none, against its own last line. What it

@@ -89,8 +89,7 @@ impl Connection {
     /// What the server said.
     pub async fn databases(&mut self, start: &'static str) -> Result<Vec<String>, Error> {
         let rows = self.query("SELECT datname::text FROM pg_database WHERE NOT datistemplate ORDER BY 1").await?;
-        let names = rows.into_iter().filter_map(|row| row.into_iter().next().flatten());
-        Ok(names.filter(|name| name.starts_with(start)).collect())
+        Ok(first_column(rows).into_iter().filter(|name| name.starts_with(start)).collect())
     }
 
     /// Makes an empty database with the encoding that texts need.
@@ -122,6 +121,11 @@ impl Connection {
             tracing::debug!(%error, "closing the file failed");
         }
     }
+}
+
+/// The first column of each row; NULL is left out.
+pub(crate) fn first_column(rows: Vec<Row>) -> Vec<String> {
+    rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect()
 }
 
 /// A row's columns, all of which are text.

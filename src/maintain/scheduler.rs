@@ -11,6 +11,7 @@ use super::backups::{Attempt, Backups};
 use super::schedule::Schedule;
 use super::stop::{Stop, Stopper};
 use crate::clock;
+use crate::migrate::with_jitter;
 
 /// It waits in slices, because the wall clock can be set and a machine can be suspended.
 const SLICE: Duration = Duration::from_secs(30);
@@ -107,9 +108,4 @@ async fn serve(scheduled: DateTime<Utc>, deadline: DateTime<Utc>, backups: &Back
         }
         pause = (pause * 2).min(longest);
     }
-}
-
-/// Between half and all of it, so that many replicas do not move in step.
-fn with_jitter(pause: Duration) -> Duration {
-    pause.mul_f64(0.5 + fastrand::f64() / 2.0)
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::db::{Backend, Connection, Error, Kind, Row};
+use crate::db::{Backend, Connection, Error, Kind, Row, first_column};
 
 /// The tables of the ledger itself.
 const OWN: [&str; 2] = ["seaql_migrations", LEDGER];
@@ -99,10 +99,6 @@ pub(crate) async fn without_ledger(connection: &mut Connection) -> Result<State,
     }
     let tables: Vec<String> = tables.into_iter().filter(|table| !OWN.contains(&table.as_str())).collect();
     Ok(if tables.is_empty() { State::Empty } else { State::Unknown(tables) })
-}
-
-fn first_column(rows: Vec<Row>) -> Vec<String> {
-    rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect()
 }
 
 impl State {

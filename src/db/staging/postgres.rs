@@ -13,7 +13,7 @@ use sqlx::{AssertSqlSafe, Postgres, Transaction};
 use tokio::sync::mpsc::Receiver;
 
 use super::{Block, LoadError, Loaded};
-use crate::db::connection::{Row, texts};
+use crate::db::connection::{Row, first_column, texts};
 use crate::db::dialect::Export;
 use crate::db::snapshot::postgres::read_all;
 use crate::db::{Error, Kind, Pool, Sink, binary_copy};
@@ -99,7 +99,7 @@ impl PostgresStaging {
     /// A transaction for migrations, whose tables come into the staging schema.
     pub(super) async fn begin_migration(&self) -> Result<(Pool, DatabaseTransaction), Error> {
         let transaction = self.pool.orm().begin().await?;
-        transaction.execute_unprepared(&settings(STAGING)).await?;
+        transaction.execute_unprepared(&settings()).await?;
         Ok((self.pool.clone(), transaction))
     }
 
@@ -135,7 +135,7 @@ impl PostgresStaging {
 
     async fn begin_in_staging(&self) -> Result<Transaction<'static, Postgres>, Error> {
         let mut transaction = self.sqlx().begin().await?;
-        execute(&mut transaction, settings(STAGING)).await?;
+        execute(&mut transaction, settings()).await?;
         Ok(transaction)
     }
 
@@ -200,13 +200,12 @@ impl PostgresStaging {
     pub(super) async fn build(&self, tables: &[String]) -> Result<(), Error> {
         self.run_all(self.indexes().await?).await?;
         let mut attach = String::new();
-        for Later { kind, table, name, definition, .. } in &self.later {
+        for Later { kind, table, name, .. } in &self.later {
             attach.push_str(&match kind.as_str() {
                 "p" => format!("ALTER TABLE {table} ADD CONSTRAINT {name} PRIMARY KEY USING INDEX {name};"),
                 "u" => format!("ALTER TABLE {table} ADD CONSTRAINT {name} UNIQUE USING INDEX {name};"),
                 _ => continue,
             });
-            let _ = definition;
         }
         let keys = || self.later.iter().filter(|later| later.kind == "f");
         for Later { table, name, definition, .. } in keys() {
@@ -230,8 +229,7 @@ impl PostgresStaging {
         let sql =
             "SELECT relname::text FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'
                    ORDER BY pg_relation_size(oid) DESC";
-        let tables: Vec<String> =
-            query(&mut transaction, sql.to_owned()).await?.into_iter().flatten().flatten().collect();
+        let tables = first_column(query(&mut transaction, sql.to_owned()).await?);
         transaction.commit().await?;
         let mut indexes: Vec<&Later> = self.later.iter().filter(|later| later.kind != "f").collect();
         indexes.sort_by_key(|later| {
@@ -265,10 +263,10 @@ impl Later {
     }
 }
 
-/// Settings of a transaction in a schema. Little memory for sorting is fastest here (measured: `benches/README.md`).
-fn settings(schema: &str) -> String {
+/// Settings of a transaction in the staging schema. More memory for sorting makes indexes of texts slower.
+fn settings() -> String {
     format!(
-        "SET LOCAL search_path = {schema}; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; \
+        "SET LOCAL search_path = {STAGING}; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; \
          SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL maintenance_work_mem = '64MB'; \
          SET LOCAL client_min_messages = warning; SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL TimeZone = 'UTC'; \
          SET LOCAL extra_float_digits = 3; SET LOCAL client_encoding = 'UTF8'; SET LOCAL synchronous_commit = off"

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::postgres::{PostgresStaging, REPLACED, STAGING, execute, query};
 use super::{Objects, Swapped};
 use crate::clock::Stopwatch;
-use crate::db::connection::Row;
+use crate::db::connection::{Row, first_column};
 use crate::db::{Error, Kind};
 
 impl PostgresStaging {
@@ -110,10 +110,6 @@ impl PostgresStaging {
 
 fn column(row: &Row, at: usize) -> String {
     row.get(at).cloned().flatten().unwrap_or_default()
-}
-
-fn first_column(rows: Vec<Row>) -> Vec<String> {
-    rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect()
 }
 
 /// Puts names that this program knows into a query.
