@@ -33,7 +33,7 @@ def measure(command, environment, output):
 
 
 class Cluster:
-    def __init__(self):
+    def __init__(self, *settings):
         self.bin = sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1]
         self.folder = tempfile.mkdtemp(prefix="authsvc-bench-")
         os.chmod(self.folder, 0o755)
@@ -46,6 +46,7 @@ class Cluster:
         self.data = f"{self.folder}/data"
         run([*self.user, f"{self.bin}/initdb", "-A", "trust", "-U", "postgres", "-D", self.data], cwd="/")
         options = f"-c listen_addresses=127.0.0.1 -c port={self.port} -c unix_socket_directories={self.folder}"
+        options += "".join(f" -c {setting}" for setting in settings)
         subprocess.run([*self.user, f"{self.bin}/pg_ctl", "-D", self.data, "-w", "-o", options, "-l", f"{self.folder}/log", "start"],
                        check=True, cwd="/", stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
 

@@ -3,9 +3,13 @@
 //! Commands call the domain and hand its report to `output`, the only writer of stdout; `error` maps what went wrong
 //! to an exit code. To add a command: a file with `Arguments` and `run`, and one line each in `Command` and `dispatch`.
 
+mod ask;
 mod backup;
 mod completions;
+mod detailed_health;
 mod error;
+mod health;
+mod health_text;
 mod list_backups;
 mod migrate;
 mod output;
@@ -81,6 +85,10 @@ enum Command {
     VerifyBackup(verify_backup::Arguments),
     /// Replace the content of the database by that of a backup, all at once
     Restore(restore::Arguments),
+    /// Tell whether the database is healthy, and why not
+    Health(health::Arguments),
+    /// The same with accounts, security, backups, indexes and queries, and what to do about each finding
+    DetailedHealth(detailed_health::Arguments),
     /// Put development data into the database; refused in staging and production
     Seed(seed::Arguments),
     /// Print a completion script for a shell
@@ -127,6 +135,8 @@ async fn dispatch(command: Command, config: &Config, output: Output) -> Result<u
         Command::ListBackups(arguments) => list_backups::run(&arguments, config, output),
         Command::VerifyBackup(arguments) => verify_backup::run(&arguments, config, output).await,
         Command::Restore(arguments) => restore::run(&arguments, config, output).await,
+        Command::Health(arguments) => health::run(&arguments, config, output).await,
+        Command::DetailedHealth(arguments) => detailed_health::run(&arguments, config, output).await,
         Command::Seed(arguments) => seed::run(&arguments, config, output).await,
         Command::Completions(arguments) => completions::run(&arguments, output),
         Command::Planned(command) => Err(planned::error(&command)),
@@ -163,6 +173,16 @@ fn safety_backup(config: &Config) -> crate::backup::Request {
         validated: true,
         app_version: app_version(),
         environment: config.environment.to_string(),
+    }
+}
+
+/// What a health report needs, from the configuration.
+fn health_settings(config: &Config) -> crate::health::Settings {
+    crate::health::Settings {
+        url: config.database_url.clone(),
+        environment: config.environment.to_string(),
+        backup_dir: config.backup_dir.clone(),
+        thresholds: config.thresholds.clone(),
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod backups;
 mod environment;
+mod health;
 mod variables;
 
 use std::net::SocketAddr;
@@ -19,6 +20,7 @@ pub use variables::Variables;
 
 use crate::backup::Retention;
 use crate::db::{DatabaseUrl, Defaults, InvalidUrl, SqliteMode};
+use crate::health::Thresholds;
 use crate::maintain::{Schedule, Verification};
 
 /// The database when `DATABASE_URL` is unset.
@@ -51,6 +53,8 @@ pub struct Config {
     pub backup_retention: Retention,
     /// `AUTHSVC_BACKUP_VERIFY`: whether a scheduled backup is proven.
     pub backup_verification: Verification,
+    /// From where on a figure of the health reports is a finding.
+    pub thresholds: Thresholds,
     /// `AUTHSVC_LOG`: a filter as `RUST_LOG` takes it.
     pub log_filter: Option<String>,
     /// `AUTHSVC_LOG_FORMAT`: `text` or `json`.
@@ -132,6 +136,7 @@ impl Config {
             backup_schedule: backups::schedule(variables)?,
             backup_retention: backups::retention(variables)?,
             backup_verification: backups::verification(variables)?,
+            thresholds: health::thresholds(variables, environment)?,
             log_filter: variables.get("AUTHSVC_LOG").map(str::to_owned),
             log_json: log_json(variables)?,
             no_color: variables.get("NO_COLOR").is_some(),

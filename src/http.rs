@@ -1,5 +1,6 @@
 //! Two listeners: the public one, and the operators'. Both tell whether the process lives and whether it is ready.
 
+mod health;
 mod probes;
 mod readiness;
 
@@ -17,6 +18,8 @@ use tokio::task::JoinHandle;
 
 pub use readiness::{Readiness, Stage};
 
+use crate::health::Collector;
+
 /// Both listeners, bound and answering.
 pub struct Server {
     readiness: Arc<Readiness>,
@@ -29,9 +32,16 @@ impl Server {
     ///
     /// # Errors
     /// An address that cannot be bound, with the address.
-    pub async fn start(public: SocketAddr, admin: SocketAddr, readiness: Arc<Readiness>) -> io::Result<Self> {
-        let listeners =
-            [("public", bind(public).await?, public_router()), ("admin", bind(admin).await?, admin_router())];
+    pub async fn start(
+        public: SocketAddr,
+        admin: SocketAddr,
+        readiness: Arc<Readiness>,
+        collector: &Arc<Collector>,
+    ) -> io::Result<Self> {
+        let listeners = [
+            ("public", bind(public).await?, public_router(collector)),
+            ("admin", bind(admin).await?, admin_router(collector)),
+        ];
         let (stop, stopped) = watch::channel(false);
         let mut tasks = Vec::new();
         for (name, listener, router) in listeners {
@@ -67,12 +77,12 @@ async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
         .map_err(|error| io::Error::new(error.kind(), format!("{address} cannot be bound: {error}")))
 }
 
-fn public_router() -> Router {
-    Router::new().fallback(not_found)
+fn public_router(collector: &Arc<Collector>) -> Router {
+    health::public(collector.clone()).fallback(not_found)
 }
 
-fn admin_router() -> Router {
-    Router::new().fallback(not_found)
+fn admin_router(collector: &Arc<Collector>) -> Router {
+    health::admin(collector.clone()).fallback(not_found)
 }
 
 async fn not_found() -> Response {

@@ -39,6 +39,7 @@ pub use layout::{
     settled_layout, unknown,
 };
 pub use ledger::{Applied, LEDGER, Origin, State, read as state};
+pub(crate) use ledger::{is_missing_table, without_ledger};
 pub(crate) use lock::with_jitter;
 pub use lock::{still_holds, with_lock};
 pub use plan::Target;
@@ -47,7 +48,7 @@ pub use report::{Entry, Outcome, Report};
 pub use schema::{Schema, Table, extra_objects, is_ledger, schema_of};
 pub use script::Migrator;
 pub use session::{Action, Settings, migrate, rollback};
-pub use status::{Checksum, Line, Status, Summary, status};
+pub use status::{Checksum, Line, Status, Summary, drift, status, summarise};
 
 #[doc(hidden)]
 pub use catalogue::read as read_catalogue;

@@ -56,6 +56,11 @@ impl From<DbErr> for Error {
     }
 }
 
+/// The addresses of the accounts in `seed/`; where the data is wrong, which a test of it tells, none.
+pub fn addresses() -> Vec<String> {
+    read::<SeedUser>(USERS).unwrap_or_default().into_iter().map(|user| user.email).collect()
+}
+
 const USERS: &str = "users.json";
 const LINKS: &str = "oauth_providers.json";
 const TOKENS: &str = "refresh_tokens.json";

@@ -26,6 +26,8 @@ pub struct Entry {
     pub validated: bool,
     /// When it was last proven by restoring it.
     pub verified_at: Option<DateTime<Utc>>,
+    /// The database it is of, without its password.
+    pub database_url: Option<String>,
     /// The server's version.
     pub version: Option<String>,
     /// The newest applied migration.
@@ -91,6 +93,7 @@ fn entry(path: &Path, name: String, size: u64) -> Entry {
         validated: known.as_ref().is_some_and(|metadata| metadata.validated),
         verified_at: known.as_ref().and_then(|metadata| metadata.verified_at),
         rows: known.as_ref().map(|metadata| metadata.tables.iter().map(|table| table.rows).sum()),
+        database_url: known.as_ref().map(|metadata| metadata.database_url.clone()),
         version: known.as_ref().map(|metadata| metadata.version.clone()),
         migration: known.map(|metadata| metadata.migration),
         state,

@@ -18,6 +18,8 @@ pub(super) enum Error {
     Database { subject: String, source: db::Error },
     #[error("{subject}: {source}")]
     Backup { subject: String, source: Box<backup::Error> },
+    #[error("{url}: {message}")]
+    Service { url: String, message: String },
     #[error("{signal}: stopped, nothing was left")]
     Interrupted { signal: &'static str },
     #[error("{message}")]
@@ -54,7 +56,11 @@ impl Error {
                 seed::Error::Migrate(source) => exit_code(source.kind()),
                 _ => 1,
             },
-            Self::Database { .. } | Self::Planned { .. } | Self::Interrupted { .. } | Self::Io(_) => 1,
+            Self::Service { .. }
+            | Self::Database { .. }
+            | Self::Planned { .. }
+            | Self::Interrupted { .. }
+            | Self::Io(_) => 1,
         }
     }
 
@@ -70,6 +76,9 @@ impl Error {
             },
             Self::Database { source, .. } => source.hint().map(str::to_owned),
             Self::Usage { hint, .. } => Some(hint.clone()),
+            Self::Service { .. } => {
+                Some("check that the service runs, and the address (AUTHSVC_ADMIN_LISTEN)".to_owned())
+            }
             Self::Planned { .. } => Some("see CHANGELOG.md for what this version has".to_owned()),
             Self::Interrupted { .. } | Self::Io(_) => None,
         }

@@ -42,6 +42,11 @@ impl Output {
         self.colours && io::stderr().is_terminal()
     }
 
+    /// Whether one answer may be drawn over the other.
+    pub(super) fn redraws(self) -> bool {
+        !self.json && io::stdout().is_terminal()
+    }
+
     /// Writes a command's answer.
     pub(super) fn answer<T: Serialize>(
         self,

@@ -7,10 +7,6 @@ use super::error::Error;
 #[derive(Subcommand)]
 pub(super) enum Command {
     #[command(hide = true)]
-    Health(Ignored),
-    #[command(hide = true)]
-    DetailedHealth(Ignored),
-    #[command(hide = true)]
     Cleanup(Ignored),
 }
 
@@ -22,8 +18,6 @@ pub(super) struct Ignored {
 
 pub(super) fn error(command: &Command) -> Error {
     let command = match command {
-        Command::Health(_) => "health",
-        Command::DetailedHealth(_) => "detailed-health",
         Command::Cleanup(_) => "cleanup",
     };
     Error::Planned { command }

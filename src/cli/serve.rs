@@ -13,6 +13,7 @@ use super::progress::Logged;
 use crate::clock::Stopwatch;
 use crate::config::Config;
 use crate::db::{Pool, PoolUse};
+use crate::health::Collector;
 use crate::http::{Readiness, Server, Stage};
 use crate::maintain::{Backups, Scheduler};
 use crate::migrate::{self, Action, Event, Progress};
@@ -26,7 +27,8 @@ pub(super) struct Arguments {}
 pub(super) async fn run(_: &Arguments, config: &Config, _: Output) -> Result<u8, Error> {
     tracing::info!(version = super::VERSION, database = %config.database_url, environment = %config.environment, "starting");
     let readiness = Arc::new(Readiness::default());
-    let server = Server::start(config.listen, config.admin_listen, readiness.clone()).await?;
+    let collector = Collector::new(super::health_settings(config));
+    let server = Server::start(config.listen, config.admin_listen, readiness.clone(), &collector).await?;
     let stop = shutdown::requested();
     tokio::pin!(stop);
     let booted = tokio::select! {
@@ -44,9 +46,12 @@ pub(super) async fn run(_: &Arguments, config: &Config, _: Output) -> Result<u8,
             return Err(error);
         }
     };
+    collector.watch(pool.clone());
+    let samples = tokio::spawn(collector.sample());
     let scheduler = scheduler(config, &pool)?;
     let signal = stop.await?;
     tracing::info!("{signal}: stopping");
+    samples.abort();
     let (drained, cancelled) = tokio::join!(server.stop(config.shutdown_timeout), async {
         match scheduler {
             Some(scheduler) => scheduler.stop(config.shutdown_timeout).await,

@@ -4,6 +4,7 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection as _, Database, Decode, Row as SqlRow};
@@ -73,6 +74,16 @@ impl Connection {
         }
     }
 
+    /// Runs statements made of names and numbers that the program knows, in one round trip: the rows that came, and what
+    /// ended them early. The rows before a failing statement are not lost.
+    pub(crate) async fn gather(&mut self, sql: String) -> (Vec<Row>, Option<Error>) {
+        let sql = sqlx::raw_sql(sqlx::AssertSqlSafe(sql));
+        match self {
+            Self::Postgres(connection) => until_failure(sql.fetch(connection).map_ok(|row| texts(&row))).await,
+            Self::Sqlite(connection) => until_failure(sql.fetch(connection).map_ok(|row| texts(&row))).await,
+        }
+    }
+
     /// Runs a statement made of names that the program knows.
     async fn execute(&mut self, sql: String) -> Result<(), Error> {
         let sql = sqlx::raw_sql(sqlx::AssertSqlSafe(sql));
@@ -121,6 +132,19 @@ impl Connection {
             tracing::debug!(%error, "closing the file failed");
         }
     }
+}
+
+async fn until_failure(
+    mut rows: impl Stream<Item = Result<Result<Row, Error>, sqlx::Error>> + Unpin,
+) -> (Vec<Row>, Option<Error>) {
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().await {
+        match row.map_err(Error::from).flatten() {
+            Ok(row) => found.push(row),
+            Err(error) => return (found, Some(error)),
+        }
+    }
+    (found, None)
 }
 
 /// The first column of each row; NULL is left out.

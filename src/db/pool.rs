@@ -49,6 +49,21 @@ pub struct Pool {
     backend: Backend,
 }
 
+/// Connections of a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Lent out.
+    pub in_use: u32,
+    /// Lent out or waiting.
+    pub open: u32,
+    /// How many it may have.
+    pub most: u32,
+}
+
+fn counts<D: sqlx::Database>(pool: &sqlx::Pool<D>) -> (u32, u32, u32) {
+    (u32::try_from(pool.num_idle()).unwrap_or(u32::MAX), pool.size(), pool.options().get_max_connections())
+}
+
 impl Pool {
     /// Prepares a pool; connections are made when they are first needed.
     ///
@@ -83,6 +98,15 @@ impl Pool {
     /// SeaORM's handle.
     pub fn orm(&self) -> &DatabaseConnection {
         &self.orm
+    }
+
+    /// Its connections: in use, open, and how many it may have.
+    pub fn usage(&self) -> Usage {
+        let (idle, open, most) = match self.backend {
+            Backend::Postgres => counts(self.orm.get_postgres_connection_pool()),
+            Backend::Sqlite => counts(self.orm.get_sqlite_connection_pool()),
+        };
+        Usage { in_use: open.saturating_sub(idle), open, most }
     }
 
     /// Which engine it is.

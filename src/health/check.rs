@@ -55,9 +55,9 @@ impl Check {
         checks.iter().map(|check| check.status).max().unwrap_or(Status::Healthy)
     }
 
-    /// What is wrong, for `errors`.
+    /// What is wrong and what to do, for `errors`.
     pub(super) fn errors(checks: &[Self]) -> Vec<String> {
         let wrong = checks.iter().filter(|check| check.status > Status::Healthy);
-        wrong.map(|check| format!("{}: {}", check.name, check.message)).collect()
+        wrong.map(|check| format!("{}: {}; {}", check.name, check.message, check.hint)).collect()
     }
 }

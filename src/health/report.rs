@@ -23,7 +23,7 @@ pub struct Report {
     pub tables: Vec<Table>,
     /// What the server counts.
     pub performance: Performance,
-    /// What is wrong: the message of each check that is not healthy.
+    /// What is wrong, and what to do: each check that is not healthy.
     pub errors: Vec<String>,
     /// Which figures are missing or estimates, and why.
     pub warnings: Vec<String>,
@@ -122,7 +122,7 @@ pub struct Detailed {
     pub maintenance: Maintenance,
     /// Every check, with what to do.
     pub checks: Vec<Check>,
-    /// What is wrong: the message of each check that is not healthy.
+    /// What is wrong, and what to do: each check that is not healthy.
     pub errors: Vec<String>,
     /// Which figures are missing or estimates, and why.
     pub warnings: Vec<String>,
@@ -293,7 +293,7 @@ pub struct Session {
 /// What ran last, from `maintenance_runs`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Maintenance {
-    /// The last run of each kind that has ended or is running.
+    /// The last run of each kind and outcome, newest first.
     pub last_runs: Vec<Run>,
 }
 
@@ -308,6 +308,9 @@ pub struct Run {
     pub finished_at: Option<DateTime<Utc>>,
     /// `succeeded`, `failed` or `cancelled`; none: it runs, or was killed.
     pub outcome: Option<String>,
+    /// Of a backup: its size.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
     /// Why it failed.
     pub error: Option<String>,
 }

@@ -1,14 +1,16 @@
-//! `/livez` and `/readyz`.
+//! `/livez` and `/readyz`; `/readyz?verbose` tells step by step, as text, the way Kubernetes' own probes do.
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 
-use super::readiness::Readiness;
+use serde::Deserialize;
+
+use super::readiness::{Readiness, Stage};
 
 pub(super) fn router(readiness: Arc<Readiness>) -> Router {
     Router::new().route("/livez", get(livez)).route("/readyz", get(readyz)).with_state(readiness)
@@ -20,8 +22,44 @@ async fn livez() -> Response {
 }
 
 /// 200 when requests can be served, else 503 with the stage as JSON.
-async fn readyz(State(readiness): State<Arc<Readiness>>) -> Response {
+async fn readyz(State(readiness): State<Arc<Readiness>>, Query(query): Query<Verbosity>) -> Response {
     let stage = readiness.check().await;
     let status = if stage.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, [("cache-control", "no-store")], Json(stage)).into_response()
+    let headers = [("cache-control", "no-store")];
+    match query.verbose {
+        Some(_) => (status, headers, steps(&stage)).into_response(),
+        None => (status, headers, Json(stage)).into_response(),
+    }
+}
+
+#[derive(Deserialize)]
+struct Verbosity {
+    verbose: Option<String>,
+}
+
+/// What boot goes through, and how far it is.
+fn steps(stage: &Stage) -> String {
+    let (failing, reason) = match stage {
+        Stage::Ready => (None, String::new()),
+        Stage::Starting => (Some("database"), "not asked yet".to_owned()),
+        Stage::WaitingForDatabase { reason } | Stage::DatabaseGone { reason } => (Some("database"), reason.clone()),
+        Stage::Migrating { current, target } => {
+            (Some("migrations"), format!("at {}, going to {target}", current.as_deref().unwrap_or("none")))
+        }
+        Stage::Seeding => (Some("seed"), "development data is filled in".to_owned()),
+        Stage::ShuttingDown => (Some("shutdown"), "it was told to stop".to_owned()),
+    };
+    let mut text = String::new();
+    let mut is_past = false;
+    for step in ["database", "migrations", "seed", "shutdown"] {
+        let line = match failing {
+            Some(name) if name == step => format!("[-]{step} failed: {reason}\n"),
+            Some(_) if is_past => format!("[ ]{step} not reached\n"),
+            _ => format!("[+]{step} ok\n"),
+        };
+        is_past |= failing == Some(step);
+        text.push_str(&line);
+    }
+    text.push_str(if failing.is_none() { "readyz check passed\n" } else { "readyz check failed\n" });
+    text
 }

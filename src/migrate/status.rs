@@ -99,29 +99,49 @@ impl Status {
 /// # Errors
 /// The database could not be reached or read.
 pub async fn status(url: &DatabaseUrl) -> Result<Status, Error> {
-    let backend = url.backend();
-    let (state, rows) = match Connection::open(url).await {
+    match Connection::open(url).await {
         Ok(mut connection) => {
             let found = read(&mut connection).await?;
             connection.leave().await;
-            found
+            Ok(tell(url, &found.0, &found.1))
         }
-        Err(error) if error.kind() == Kind::NoSuchFile && url.may_be_created() => (State::Empty, Vec::new()),
-        Err(error) => return Err(error.into()),
-    };
+        Err(error) if error.kind() == Kind::NoSuchFile && url.may_be_created() => Ok(tell(url, &State::Empty, &[])),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// How the live schema differs from what the applied migrations make, on an open connection.
+///
+/// # Errors
+/// The database could not be read.
+pub async fn drift(connection: &mut Connection) -> Result<Vec<Difference>, crate::db::Error> {
+    let (state, rows) = read(connection).await?;
+    Ok(verify::drift(&Catalogue::from_rows(&rows), state.applied(), connection.backend()))
+}
+
+/// One word for a history, without a look at the live schema, and how many migrations are applied and pending.
+pub fn summarise(state: &State, backend: Backend) -> (Summary, usize, usize) {
     let applied = state.applied();
-    let drift = verify::drift(&Catalogue::from_rows(&rows), applied, backend);
+    let is_pending = |name: &str| !applied.iter().any(|applied| applied.version == name);
+    let pending = embedded::migrations().iter().filter(|migration| is_pending(migration.name)).count();
+    (summary(state, pending, &[], backend), applied.len(), pending)
+}
+
+fn tell(url: &DatabaseUrl, state: &State, rows: &[Row]) -> Status {
+    let backend = url.backend();
+    let applied = state.applied();
+    let drift = verify::drift(&Catalogue::from_rows(rows), applied, backend);
     let migrations = lines(applied, backend);
     let pending = migrations.iter().filter(|line| line.state == "pending").count();
-    Ok(Status {
+    Status {
         database: url.to_string(),
         backend: backend.to_string(),
-        state: summary(&state, pending, &drift, backend),
+        state: summary(state, pending, &drift, backend),
         applied: applied.len(),
         pending,
         migrations,
         drift,
-    })
+    }
 }
 
 async fn read(connection: &mut Connection) -> Result<(State, Vec<Row>), crate::db::Error> {

@@ -13,6 +13,7 @@ mod cli;
 mod config;
 mod corpus;
 mod entities;
+mod health;
 mod migrate;
 mod migrate_faults;
 mod refusals;

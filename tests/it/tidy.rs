@@ -49,8 +49,10 @@ fn imports() -> BTreeMap<String, BTreeSet<String>> {
 #[test]
 fn imports_point_down() {
     // from the edge to the leaves; a module may import what stands below it
-    const ORDER: [&str; 13] =
-        ["main", "lib", "cli", "config", "http", "maintain", "health", "seed", "backup", "migrate", "db", "clock", "shutdown"];
+    const ORDER: [&str; 13] = [
+        "main", "lib", "cli", "config", "http", "maintain", "health", "seed", "backup", "migrate", "db", "clock",
+        "shutdown",
+    ];
     let rank = |name: &str| ORDER.iter().position(|known| *known == name).unwrap_or(ORDER.len());
     for (module, used) in imports() {
         for other in used {

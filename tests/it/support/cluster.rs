@@ -96,7 +96,7 @@ impl Cluster {
 
 fn watchdog(bin: &Path, data: &Path) -> Child {
     let mut child = as_server_user(Path::new("sh"))
-        .args(["-c", r#"read -r _; "$0" -D "$1" -m immediate stop >/dev/null 2>&1"#])
+        .args(["-c", r#"read -r _; "$0" -D "$1" -m immediate stop >/dev/null 2>&1; rm -rf "${1%/data}""#])
         .arg(bin.join("pg_ctl"))
         .arg(data)
         .stdin(Stdio::piped())

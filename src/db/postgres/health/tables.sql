@@ -19,7 +19,7 @@ SELECT 'table', relname::text, total::text,
             WHEN relname = 'auth_events' THEN (SELECT count(*) FROM auth_events)
             WHEN relname = 'maintenance_runs' THEN (SELECT count(*) FROM maintenance_runs) END::text,
        CASE WHEN small THEN 'exact' ELSE 'estimate' END,
-       extract(epoch FROM CASE
+       to_char(CASE
             WHEN relname = 'users' AND small THEN (SELECT max(updated_at) FROM users)
             WHEN relname = 'users' THEN greatest((SELECT max(last_login) FROM users), (SELECT updated_at FROM users ORDER BY id DESC LIMIT 1))
             WHEN relname = 'oauth_providers' AND small THEN (SELECT max(updated_at) FROM oauth_providers)
@@ -29,5 +29,5 @@ SELECT 'table', relname::text, total::text,
                                                           (SELECT created_at FROM refresh_tokens ORDER BY id DESC LIMIT 1))
             WHEN relname = 'auth_events' THEN (SELECT max(occurred_at) FROM auth_events)
             WHEN relname = 'maintenance_runs' THEN (SELECT greatest(started_at, finished_at) FROM maintenance_runs ORDER BY id DESC LIMIT 1)
-       END)::text
+       END AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')
 FROM measured;

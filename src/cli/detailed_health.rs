@@ -1,0 +1,67 @@
+//! `authsvc detailed-health`
+
+use std::time::Duration;
+
+use super::error::Error;
+use super::health::exit_code;
+use super::health_text as text;
+use super::output::{Output, Piped};
+use crate::config::Config;
+use crate::health::{self, QuickCheck};
+use crate::shutdown;
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Read-only; counts accounts and tokens, which scans their tables. JSON where stdout is no terminal.
+Exits with 0 if healthy or degraded, with 3 if unhealthy. Limits: the AUTHSVC_HEALTH_ variables, see README.md.
+
+Examples:
+  authsvc detailed-health                  every check, with what to do
+  authsvc detailed-health --watch          again every two seconds, until Ctrl-C
+  authsvc detailed-health --watch 10s
+  authsvc detailed-health --quick-check    and have SQLite check its file, which reads all of it")]
+pub(super) struct Arguments {
+    /// Draw it again and again, each after this time
+    #[arg(long, value_name = "TIME", num_args = 0..=1, default_missing_value = "2s", value_parser = humantime::parse_duration)]
+    watch: Option<Duration>,
+    /// Have SQLite check its file
+    #[arg(long, conflicts_with = "watch")]
+    quick_check: bool,
+}
+
+pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) -> Result<u8, Error> {
+    let quick_check = match (arguments.quick_check, config.database_url.backend()) {
+        (false, _) => QuickCheck::No,
+        (true, crate::db::Backend::Sqlite) => QuickCheck::Yes,
+        (true, crate::db::Backend::Postgres) => {
+            return Err(Error::usage(
+                "--quick-check is for SQLite, and this database is PostgreSQL",
+                "leave it out; pg_amcheck and data checksums do this for PostgreSQL",
+            ));
+        }
+    };
+    let settings = super::health_settings(config);
+    let name = config.database_url.to_string();
+    let Some(pause) = arguments.watch else {
+        let report = health::once::detailed(&settings, quick_check).await;
+        output.answer(&report, Piped::Json, || text::detailed(&report, &name, output.stdout_colours()))?;
+        return Ok(exit_code(report.overall_status));
+    };
+    let stop = shutdown::requested();
+    tokio::pin!(stop);
+    loop {
+        let report = tokio::select! {
+            signal = &mut stop => return signal.map(|_| 0).map_err(Error::from),
+            report = health::once::detailed(&settings, quick_check) => report,
+        };
+        // a stream of documents, or one picture over the other
+        let clear = output.redraws().then_some("\u{1b}[H\u{1b}[2J").unwrap_or_default();
+        output.answer(&report, Piped::Json, || {
+            format!("{clear}{}", text::detailed(&report, &name, output.stdout_colours()))
+        })?;
+        tokio::select! {
+            signal = &mut stop => return signal.map(|_| 0).map_err(Error::from),
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}

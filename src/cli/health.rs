@@ -1,0 +1,58 @@
+//! `authsvc health`
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::ask::{self, ServiceUrl};
+use super::error::Error;
+use super::health_text as text;
+use super::output::{Output, Piped};
+use crate::config::Config;
+use crate::health::{self, Report, Status};
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Read-only; at most two round trips and no scan of a big table. JSON where stdout is no terminal.
+Exits with 0 if healthy or degraded, with 3 if unhealthy. Limits: the AUTHSVC_HEALTH_ variables, see README.md.
+
+Examples:
+  authsvc health                                 ask the database
+  authsvc health --url http://127.0.0.1:9090     ask a running service, as a container's health check does")]
+pub(super) struct Arguments {
+    /// Ask a running service at this address instead of the database; /health unless it has a path
+    #[arg(long, value_name = "URL")]
+    url: Option<ServiceUrl>,
+    /// How long a running service may take
+    #[arg(long, value_name = "TIME", default_value = "4s", value_parser = humantime::parse_duration, requires = "url")]
+    timeout: Duration,
+}
+
+pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) -> Result<u8, Error> {
+    let Some(url) = &arguments.url else {
+        let report = health::once::report(&super::health_settings(config)).await;
+        output.answer(&report, Piped::Json, || {
+            text::basic(&report, &config.database_url.to_string(), output.stdout_colours())
+        })?;
+        return Ok(exit_code(report.status));
+    };
+    let answer = ask::ask(url, "/health", arguments.timeout).await?;
+    let document: serde_json::Value = serde_json::from_slice(&answer.body).map_err(|_| Error::Service {
+        url: "the service".to_owned(),
+        message: "it does not answer in JSON".to_owned(),
+    })?;
+    output.answer(&document, Piped::Json, || match serde_json::from_value::<Report>(document.clone()) {
+        Ok(report) => text::basic(&report, "a running service", output.stdout_colours()),
+        Err(_) => format!("{document:#}\n"),
+    })?;
+    Ok(if answer.status == 200 { 0 } else { exit_code(status(&document)) })
+}
+
+/// What the answer says of itself; one that says nothing and is not 200 is unhealthy.
+fn status(document: &serde_json::Value) -> Status {
+    document.get("status").and_then(|status| Status::deserialize(status).ok()).unwrap_or(Status::Unhealthy)
+}
+
+pub(super) fn exit_code(status: Status) -> u8 {
+    if status == Status::Unhealthy { 3 } else { 0 }
+}

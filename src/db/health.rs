@@ -1,0 +1,68 @@
+//! What the health reports ask of each engine. Every row begins with the word that tells what it is; all columns are text.
+
+use super::Backend;
+
+impl Backend {
+    /// `pulse`, version, clock (Unix seconds); then the rows of [`Self::read_ledger`].
+    pub(crate) fn read_pulse(self) -> &'static str {
+        self.pick(
+            concat!(include_str!("postgres/health/pulse.sql"), include_str!("postgres/ledger.sql")),
+            concat!(include_str!("sqlite/health/pulse.sql"), include_str!("sqlite/ledger.sql")),
+        )
+    }
+
+    /// The pulse of a database without a ledger.
+    pub(crate) fn read_pulse_alone(self) -> &'static str {
+        self.pick(include_str!("postgres/health/pulse.sql"), include_str!("sqlite/health/pulse.sql"))
+    }
+
+    /// What the server counts: `database`, `sessions` and `scans`, or the `file` of SQLite.
+    pub(crate) fn read_server(self) -> &'static str {
+        self.pick(include_str!("postgres/health/server.sql"), include_str!("sqlite/health/file.sql"))
+    }
+
+    /// `table`, name, bytes, rows, `exact` or `estimate`, last change. Needs the newest schema.
+    pub(crate) fn read_table_figures(self) -> &'static str {
+        self.pick(include_str!("postgres/health/tables.sql"), include_str!("sqlite/health/tables.sql"))
+    }
+
+    /// Counts of accounts, tokens and events, and the last runs. Needs the newest schema.
+    pub(crate) fn read_accounts(self) -> &'static str {
+        self.pick(include_str!("postgres/health/accounts.sql"), include_str!("sqlite/health/accounts.sql"))
+    }
+
+    /// Indexes, sequences, sessions, and where `pg_stat_statements` is.
+    pub(crate) fn read_upkeep(self) -> &'static str {
+        self.pick(include_str!("postgres/health/upkeep.sql"), include_str!("sqlite/health/upkeep.sql"))
+    }
+
+    /// `statistics`, how many are slower than this, mean in ms; `statement`, text, calls, mean, total. `schema` is quoted, `time` is
+    /// how the columns end: `exec_time` since PostgreSQL 13, `time` before.
+    pub(crate) fn read_statements(self, schema: &str, time: &str, slow_ms: f64) -> String {
+        let sql = self.pick(include_str!("postgres/health/statements.sql"), "");
+        sql.replace(":schema", schema).replace(":time", time).replace(":slow", &slow_ms.to_string())
+    }
+
+    /// `failed`, settled, recent; `deleted`, `settled` or `recent`, counts as JSON. Times are RFC 3339.
+    pub(crate) fn read_counters(self, since: &str, settled: &str) -> String {
+        let sql = self.pick(include_str!("postgres/health/counters.sql"), include_str!("sqlite/health/counters.sql"));
+        sql.replace(":since", since).replace(":settled", settled)
+    }
+
+    /// `seed`, how many accounts that can log in have one of these addresses, or were made by the earlier manager's seed
+    /// migration: those share one hash, which salted hashes never do, and are the first in the table.
+    pub(crate) fn read_seed_accounts(self, addresses: &[String]) -> String {
+        let addresses: Vec<String> = addresses.iter().map(|address| self.literal(&address.to_lowercase())).collect();
+        let addresses = addresses.join(", ");
+        format!(
+            "SELECT 'seed', CAST(count(*) AS VARCHAR) FROM users WHERE deleted_at IS NULL AND (lower(email) IN ({addresses}) \
+             OR (id <= 1000 AND password_hash IN (SELECT password_hash FROM users WHERE id <= 1000 AND password_hash <> '' \
+             GROUP BY password_hash HAVING count(*) > 1)))"
+        )
+    }
+
+    /// What SQLite finds wrong in its file, a row each; `ok`: nothing.
+    pub(crate) fn quick_check(self) -> Option<&'static str> {
+        self.pick(None, Some("PRAGMA quick_check(20)"))
+    }
+}

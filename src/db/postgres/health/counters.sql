@@ -1,0 +1,9 @@
+-- what happened since a time; what is older than another time is told apart, because it will not grow any more
+SET LOCAL statement_timeout = '2s';
+SELECT 'failed', count(*) FILTER (WHERE occurred_at < ':settled')::text, count(*) FILTER (WHERE occurred_at >= ':settled')::text
+FROM auth_events
+WHERE kind = 'login_failed' AND occurred_at >= ':since';
+
+SELECT 'deleted', CASE WHEN finished_at < ':settled' THEN 'settled' ELSE 'recent' END, counts::text
+FROM maintenance_runs
+WHERE kind = 'cleanup' AND finished_at >= ':since';

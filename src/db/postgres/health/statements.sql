@@ -1,0 +1,18 @@
+-- this database's statements. Commands such as ALTER ROLE are not normalised by every version and may hold secrets: data statements only
+SET LOCAL statement_timeout = '2s';
+WITH ours AS (
+    SELECT regexp_replace(left(query, 300), '\s+', ' ', 'g') AS query, calls, total_:time AS total, mean_:time AS mean
+    FROM :schema.pg_stat_statements
+    WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+), slowest AS (
+    SELECT query, calls, mean, total
+    FROM ours
+    WHERE query ~* '^\s*(select|insert|update|delete|with|merge)\M'
+    ORDER BY total DESC
+    LIMIT 10
+)
+SELECT 'statistics', count(*) FILTER (WHERE mean > :slow)::text, (sum(total) / nullif(sum(calls), 0))::text, NULL, NULL
+FROM ours
+UNION ALL
+SELECT 'statement', query, calls::text, mean::text, total::text
+FROM slowest;

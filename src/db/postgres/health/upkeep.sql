@@ -1,0 +1,62 @@
+-- indexes, sequences and transaction ids, and where pg_stat_statements is, if it is
+SET LOCAL statement_timeout = '5s';
+SET LOCAL lock_timeout = '1s';
+SET LOCAL jit = off;
+WITH ours AS (
+    SELECT i.indexrelid, i.indrelid, t.relname::text || '.' || c.relname::text AS name, i.indisunique, i.indisvalid,
+           i.indkey::text AS columns, i.indclass::text AS classes, i.indcollation::text AS collations, i.indoption::text AS options,
+           coalesce(pg_get_expr(i.indexprs, i.indrelid), '') AS expressions, coalesce(pg_get_expr(i.indpred, i.indrelid), '') AS predicate,
+           c.relam, s.idx_scan, sum(s.idx_scan) OVER (PARTITION BY i.indrelid) AS scans_of_table
+    FROM pg_index i
+    JOIN pg_class c ON c.oid = i.indexrelid
+    JOIN pg_class t ON t.oid = i.indrelid
+    LEFT JOIN pg_stat_user_indexes s ON s.indexrelid = i.indexrelid
+    WHERE t.relnamespace = current_schema()::regnamespace
+)
+SELECT 'index', 'invalid', name, '' FROM ours WHERE NOT indisvalid
+UNION ALL
+SELECT 'index', 'unused', name, '' FROM ours WHERE idx_scan = 0 AND NOT indisunique AND indisvalid AND scans_of_table >= 1000
+UNION ALL
+-- the other one begins with the same columns, or is its twin that comes first; a unique one is not made superfluous by a longer one
+SELECT 'index', 'duplicate', one.name, min(other.name)
+FROM ours one
+JOIN ours other ON other.indrelid = one.indrelid AND other.indexrelid <> one.indexrelid AND other.relam = one.relam
+    AND other.expressions = one.expressions AND other.predicate = one.predicate
+    AND ((other.columns = one.columns AND other.classes = one.classes AND other.collations = one.collations AND other.options = one.options
+          AND (NOT one.indisunique OR other.indisunique) AND (other.indisunique > one.indisunique OR other.indexrelid < one.indexrelid))
+         OR (NOT one.indisunique AND one.expressions = '' AND starts_with(other.columns, one.columns || ' ')
+             AND starts_with(other.classes, one.classes || ' ') AND starts_with(other.collations, one.collations || ' ')
+             AND starts_with(other.options, one.options || ' ')))
+GROUP BY one.name;
+
+SELECT 'sequences', max(last_value::numeric / max_value)::text,
+       count(*) FILTER (WHERE NOT has_sequence_privilege(quote_ident(schemaname) || '.' || quote_ident(sequencename), 'USAGE, SELECT'))::text
+FROM pg_sequences
+WHERE schemaname = current_schema() AND increment_by > 0;
+
+SELECT 'transaction_ids', age(datfrozenxid)::text
+FROM pg_database
+WHERE datname = current_database();
+
+SELECT 'dead_rows', relname::text, n_dead_tup::text, n_live_tup::text
+FROM pg_stat_user_tables
+WHERE schemaname = current_schema() AND n_dead_tup > 100000 AND n_dead_tup > n_live_tup;
+
+SELECT 'session', pid::text, coalesce(application_name, ''), state, nullif(concat_ws(': ', wait_event_type, wait_event), ''),
+       extract(epoch FROM clock_timestamp() - CASE WHEN state = 'active' THEN query_start ELSE xact_start END)::text,
+       coalesce(upper(substring(query FROM '^\s*([A-Za-z]+)')), '')
+FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+  AND (state = 'active' OR state LIKE 'idle in transaction%')
+  AND CASE WHEN state = 'active' THEN query_start ELSE xact_start END < clock_timestamp() - INTERVAL '1 second'
+ORDER BY CASE WHEN state = 'active' THEN query_start ELSE xact_start END
+LIMIT 10;
+
+SELECT 'statements', quote_ident(n.nspname),
+       CASE WHEN EXISTS (SELECT FROM pg_attribute a
+                         WHERE a.attrelid = c.oid AND a.attname = 'total_exec_time') THEN 'exec_time' ELSE 'time' END
+FROM pg_extension e
+JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.classid = 'pg_class'::regclass
+JOIN pg_class c ON c.oid = d.objid AND c.relname = 'pg_stat_statements'
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE e.extname = 'pg_stat_statements';

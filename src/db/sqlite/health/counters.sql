@@ -1,0 +1,8 @@
+-- what happened since a time; what is older than another time is told apart, because it will not grow any more
+SELECT 'failed', CAST(count(*) FILTER (WHERE occurred_at < ':settled') AS TEXT), CAST(count(*) FILTER (WHERE occurred_at >= ':settled') AS TEXT)
+FROM auth_events
+WHERE kind = 'login_failed' AND occurred_at >= ':since';
+
+SELECT 'deleted', CASE WHEN finished_at < ':settled' THEN 'settled' ELSE 'recent' END, counts
+FROM maintenance_runs
+WHERE kind = 'cleanup' AND finished_at >= ':since';

@@ -1,0 +1,40 @@
+-- size, rows and last change of every table. In a file of up to 16 MB all is counted; beyond that rows are the highest number that
+-- was given out, sizes are not told, and the last change is what an index tells.
+WITH file AS (
+    SELECT page_count * page_size <= 16777216 AS small FROM pragma_page_count, pragma_page_size
+), sizes AS MATERIALIZED (
+    SELECT m.tbl_name AS name, sum(s.pgsize) AS bytes
+    FROM file
+    JOIN sqlite_schema m
+    JOIN dbstat s ON s.name = m.name AND s.aggregate = TRUE
+    WHERE file.small
+    GROUP BY m.tbl_name
+), figures (name, counted, estimate, changed, seen) AS (
+    SELECT 'users', CASE WHEN small THEN (SELECT count(*) FROM users) END, (SELECT max(id) FROM users),
+           CASE WHEN small THEN (SELECT max(updated_at) FROM users) END,
+           max((SELECT max(last_login) FROM users), (SELECT updated_at FROM users ORDER BY id DESC LIMIT 1))
+    FROM file
+    UNION ALL
+    SELECT 'oauth_providers', CASE WHEN small THEN (SELECT count(*) FROM oauth_providers) END, (SELECT max(id) FROM oauth_providers),
+           CASE WHEN small THEN (SELECT max(updated_at) FROM oauth_providers) END,
+           (SELECT updated_at FROM oauth_providers ORDER BY id DESC LIMIT 1)
+    FROM file
+    UNION ALL
+    SELECT 'refresh_tokens', CASE WHEN small THEN (SELECT count(*) FROM refresh_tokens) END, (SELECT max(id) FROM refresh_tokens),
+           CASE WHEN small THEN (SELECT max(max(created_at, coalesce(revoked_at, created_at))) FROM refresh_tokens) END,
+           max(coalesce((SELECT max(revoked_at) FROM refresh_tokens WHERE revoked), ''),
+               (SELECT created_at FROM refresh_tokens ORDER BY id DESC LIMIT 1))
+    FROM file
+    UNION ALL
+    SELECT 'auth_events', CASE WHEN small THEN (SELECT count(*) FROM auth_events) END, (SELECT max(id) FROM auth_events),
+           NULL, (SELECT max(occurred_at) FROM auth_events)
+    FROM file
+    UNION ALL
+    SELECT 'maintenance_runs', CASE WHEN small THEN (SELECT count(*) FROM maintenance_runs) END, (SELECT max(id) FROM maintenance_runs),
+           NULL, (SELECT coalesce(finished_at, started_at) FROM maintenance_runs ORDER BY id DESC LIMIT 1)
+    FROM file
+)
+SELECT 'table', r.name, CAST(s.bytes AS TEXT), CAST(coalesce(r.counted, r.estimate, 0) AS TEXT),
+       iif(r.counted IS NULL, 'estimate', 'exact'), coalesce(r.changed, r.seen)
+FROM figures r
+LEFT JOIN sizes s ON s.name = r.name;

@@ -1,0 +1,69 @@
+//! The files of backups, and the room for more. A file system that hangs holds up nobody: it is asked in a thread, for a second.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::report::BackupFile;
+use super::settings::Settings;
+use super::survey::Survey;
+use crate::backup::{self, State};
+use crate::clock;
+
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How many files are listed.
+const RECENT: usize = 20;
+
+/// Fills in the files of this database, and the age of the newest backup, be it a file or a recorded run.
+pub(super) async fn read(settings: &Settings, survey: &mut Survey) {
+    let (directory, database) = (settings.backup_dir.clone(), settings.url.to_string());
+    let looked = tokio::task::spawn_blocking(move || (files(&directory, &database), free_bytes(&directory)));
+    let (files, free) = match tokio::time::timeout(PATIENCE, looked).await {
+        Ok(Ok(found)) => found,
+        _ => (Err("it gave no answer within a second".to_owned()), Err("it gave no answer".to_owned())),
+    };
+    match free {
+        Ok(bytes) => survey.backup_free_bytes = Some(bytes),
+        Err(why) => survey.warnings.push(format!("backup_free_bytes: {why}")),
+    }
+    let backups = &mut survey.backups;
+    match files {
+        Ok(files) => {
+            backups.count = Some(files.len() as u64);
+            if let Some(newest) = files.first()
+                && backups.last_backup.is_none_or(|recorded| recorded <= newest.created_at)
+            {
+                backups.last_backup = Some(newest.created_at);
+                backups.last_size_bytes = Some(newest.size_bytes);
+            }
+            let verified = files.iter().filter_map(|file| file.verified_at).max();
+            backups.last_verified = backups.last_verified.max(verified);
+            backups.recent = files.into_iter().take(RECENT).collect();
+        }
+        Err(why) => survey.warnings.push(format!("files of backups: {why}")),
+    }
+    backups.age_seconds = backups.last_backup.map(|taken| (clock::now() - taken).num_seconds());
+}
+
+/// The backups of this database, newest first, as their metadata tells.
+fn files(directory: &Path, database: &str) -> Result<Vec<BackupFile>, String> {
+    let entries = backup::list(directory).map_err(|error| error.to_string())?;
+    let ours =
+        entries.into_iter().filter(|entry| entry.state == State::Ok && entry.database_url.as_deref() == Some(database));
+    let file = |entry: backup::Entry| {
+        Some(BackupFile {
+            created_at: entry.created_at?,
+            size_bytes: entry.size,
+            verified_at: entry.verified_at,
+            name: entry.name,
+        })
+    };
+    Ok(ours.filter_map(file).collect())
+}
+
+/// Free for this user where the directory is, or will be.
+fn free_bytes(directory: &Path) -> Result<u64, String> {
+    let whole = std::path::absolute(directory).unwrap_or_else(|_| PathBuf::from("/"));
+    let existing = whole.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
+    let system = rustix::fs::statvfs(existing).map_err(|error| format!("`{}`: {error}", existing.display()))?;
+    Ok(system.f_bavail * system.f_frsize)
+}

@@ -1,0 +1,265 @@
+//! The basic report: two round trips on one connection, and a deadline over both.
+//!
+//! The first asks for next to nothing: the server's version, its clock and the ledger; it is what `response_time_ms` measures. The
+//! second asks for what the server counts anyway and for the tables; if it fails midway, for a lock or a missing right,
+//! what came before is kept and the rest is missing with its reason.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::check::Check;
+use super::facts::Facts;
+use super::report::{Database, Migrations, Report, SqliteFile, Table};
+use super::seat::{Question, Seat};
+use super::settings::Settings;
+use super::size::size_text;
+use super::survey::Survey;
+use super::{performance, verdict};
+use crate::clock::{self, Stopwatch};
+use crate::db::{Backend, Connection, Error, Kind, Usage};
+use crate::migrate::{self, State};
+
+/// For both round trips, and the connection if there is none yet.
+pub(super) const DEADLINE: Duration = Duration::from_millis(1500);
+
+/// The basic report and what else its round trips told.
+pub(super) struct Basic {
+    pub(super) report: Report,
+    pub(super) checks: Vec<Check>,
+    /// Connections of the pool; of a command: its own.
+    pub(super) usage: Usage,
+    pub(super) database_bytes: Option<u64>,
+    pub(super) clock_skew: Option<f64>,
+    /// The database's clock.
+    pub(super) database_time: Option<DateTime<Utc>>,
+    pub(super) file: Option<SqliteFile>,
+    /// Whether the tables are those that this program's queries need.
+    pub(super) is_current: bool,
+}
+
+/// What the database answered.
+pub(super) struct Answer {
+    pub(super) version: Option<String>,
+    pub(super) response: Duration,
+    pub(super) clock_skew: Option<f64>,
+    pub(super) state: State,
+    pub(super) facts: Facts,
+    /// Why facts are missing.
+    pub(super) complaints: Vec<String>,
+}
+
+/// Asks the database, within the deadline.
+pub(super) async fn ask(settings: &Settings, seat: &mut Seat) -> Result<Answer, Error> {
+    tokio::time::timeout(DEADLINE, seat.ask(&settings.url, &Pulse)).await.unwrap_or_else(|_| Err(Error::late(DEADLINE)))
+}
+
+/// Makes the report. `usage` is that of the program's pool, `survey` the last one, if there was one.
+pub(super) fn tell(
+    settings: &Settings,
+    asked: &Result<Answer, Error>,
+    usage: Option<Usage>,
+    survey: Option<&Survey>,
+) -> Basic {
+    let usage = usage.unwrap_or(Usage { in_use: 1, open: 1, most: 1 });
+    match asked {
+        Ok(answer) => answered(settings, answer, usage, survey),
+        Err(error) => silent(settings, usage, error),
+    }
+}
+
+/// Both round trips.
+struct Pulse;
+
+impl Question for Pulse {
+    type Answer = Answer;
+
+    async fn ask(&self, connection: &mut Connection) -> Result<Answer, Error> {
+        both(connection).await
+    }
+}
+
+async fn both(connection: &mut Connection) -> Result<Answer, Error> {
+    let backend = connection.backend();
+    let (watch, before) = (Stopwatch::start(), clock::now());
+    let (mut rows, mut failure) = connection.gather(backend.read_pulse().to_owned()).await;
+    let is_new = failure.as_ref().is_some_and(|error| migrate::is_missing_table(error, backend));
+    if is_new {
+        (rows, failure) = connection.gather(backend.read_pulse_alone().to_owned()).await;
+    }
+    if let Some(error) = failure {
+        return Err(error);
+    }
+    let response = watch.elapsed();
+    let state = if is_new { migrate::without_ledger(connection).await? } else { State::from_rows(&rows) };
+    let pulse = Facts::new(rows);
+    let seconds: Option<f64> = pulse.one("pulse").number(1);
+    let middle = epoch(before) + response.as_secs_f64() / 2.0;
+    let mut answer = Answer {
+        version: pulse.one("pulse").text(0).map(str::to_owned),
+        response,
+        clock_skew: seconds.map(|seconds| seconds - middle),
+        state,
+        facts: Facts::default(),
+        complaints: Vec::new(),
+    };
+    figures(connection, &mut answer, DEADLINE.saturating_sub(watch.elapsed() * 2)).await?;
+    Ok(answer)
+}
+
+/// The second round trip.
+async fn figures(connection: &mut Connection, answer: &mut Answer, patience: Duration) -> Result<(), Error> {
+    let backend = connection.backend();
+    let mut sql = backend.read_server().to_owned();
+    if is_current(&answer.state, backend) {
+        sql.push_str(backend.read_table_figures());
+    } else {
+        answer.complaints.push("tables: the schema is not that of this program, see migrations".to_owned());
+    }
+    let Ok((rows, failure)) = tokio::time::timeout(patience, connection.gather(sql)).await else {
+        // the connection is in the middle of an answer, and cannot be kept
+        return Err(Error::late(patience));
+    };
+    if let Some(error) = failure {
+        if matches!(error.kind(), Kind::Unreachable | Kind::NotReady) {
+            return Err(error);
+        }
+        answer.complaints.push(format!("some figures could not be read: {error}"));
+    }
+    answer.facts = Facts::new(rows);
+    Ok(())
+}
+
+/// Whether every migration of this program is applied.
+fn is_current(state: &State, backend: Backend) -> bool {
+    let (_, applied, pending) = migrate::summarise(state, backend);
+    applied > 0 && pending == 0
+}
+
+fn answered(settings: &Settings, answer: &Answer, usage: Usage, survey: Option<&Survey>) -> Basic {
+    let backend = settings.url.backend();
+    let mut warnings = answer.complaints.clone();
+    let (summary, applied, pending) = migrate::summarise(&answer.state, backend);
+    let drift = survey.and_then(|survey| survey.drift.as_ref());
+    if survey.is_none() {
+        warnings.push(settings.not_surveyed("drift"));
+    }
+    let (performance, missing) = performance::read(answer, backend, usage, settings, survey);
+    warnings.extend(missing);
+    let tables = tables(&answer.facts, &mut warnings);
+    let database = Database {
+        connected: true,
+        response_time_ms: Some(milliseconds(answer.response)),
+        open_connections: usage.open,
+        max_connections: usage.most,
+        version: answer.version.clone(),
+        backend: backend.to_string(),
+    };
+    let migrations = Migrations {
+        applied: Some(applied),
+        pending: Some(pending),
+        latest: answer.state.newest().map(str::to_owned),
+        drift: drift.map(|differences| !differences.is_empty()),
+    };
+    let mut basic = Basic {
+        report: Report {
+            status: super::Status::Healthy,
+            timestamp: clock::now(),
+            environment: settings.environment.clone(),
+            database,
+            migrations,
+            tables,
+            performance,
+            errors: Vec::new(),
+            warnings,
+        },
+        checks: Vec::new(),
+        usage,
+        database_bytes: performance::database_bytes(&answer.facts, backend),
+        clock_skew: answer.clock_skew.filter(|_| backend == Backend::Postgres),
+        database_time: answer
+            .clock_skew
+            .map(|skew| clock::now() + chrono::TimeDelta::microseconds((skew * 1e6) as i64)),
+        file: performance::file(&answer.facts, &settings.url),
+        is_current: applied > 0 && pending == 0,
+    };
+    let drift = drift.map_or(&[][..], Vec::as_slice);
+    basic.checks = verdict::basic(&basic, answer, summary, drift, &settings.thresholds);
+    basic.report.status = Check::worst(&basic.checks);
+    basic.report.errors = Check::errors(&basic.checks);
+    basic
+}
+
+/// The report of a database that gave no answer.
+fn silent(settings: &Settings, usage: Usage, error: &Error) -> Basic {
+    let check = verdict::unreachable(error);
+    let database = Database {
+        connected: false,
+        response_time_ms: None,
+        open_connections: usage.open,
+        max_connections: usage.most,
+        version: None,
+        backend: settings.url.backend().to_string(),
+    };
+    let report = Report {
+        status: check.status,
+        timestamp: clock::now(),
+        environment: settings.environment.clone(),
+        database,
+        migrations: Migrations::default(),
+        tables: Vec::new(),
+        performance: super::Performance::default(),
+        errors: Check::errors(std::slice::from_ref(&check)),
+        warnings: vec!["every figure of the database: it gave no answer".to_owned()],
+    };
+    Basic {
+        report,
+        checks: vec![check],
+        usage,
+        database_bytes: None,
+        clock_skew: None,
+        database_time: None,
+        file: None,
+        is_current: false,
+    }
+}
+
+fn tables(facts: &Facts, warnings: &mut Vec<String>) -> Vec<Table> {
+    let found = |name: &&str| {
+        let fact = facts.all("table").find(|fact| fact.text(0) == Some(name))?;
+        let (size, rows, estimated) = (fact.number(1), fact.number::<i64>(2), fact.text(3) == Some("estimate"));
+        Some(Table {
+            name: (*name).to_owned(),
+            row_count: rows.filter(|rows| *rows >= 0),
+            row_count_estimated: estimated,
+            size: size.map(size_text),
+            size_bytes: size,
+            last_update: fact.time(4),
+        })
+    };
+    let tables: Vec<Table> = entity::TABLES.iter().filter_map(found).collect();
+    let names = |wanted: &dyn Fn(&Table) -> bool| {
+        tables.iter().filter(|table| wanted(table)).map(|table| table.name.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    let estimated = names(&|table| table.row_count_estimated && table.row_count.is_some());
+    if !estimated.is_empty() {
+        warnings.push(format!("rows of {estimated}: an estimate, because counting them would read the whole table"));
+    }
+    let unknown = names(&|table| table.row_count.is_none());
+    if !unknown.is_empty() {
+        warnings.push(format!("rows of {unknown}: never analysed; run ANALYZE"));
+    }
+    let unmeasured = names(&|table| table.size_bytes.is_none());
+    if !unmeasured.is_empty() {
+        warnings.push(format!("size of {unmeasured}: measuring it would read the whole file"));
+    }
+    tables
+}
+
+pub(super) fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}
+
+fn epoch(time: DateTime<Utc>) -> f64 {
+    time.timestamp_micros() as f64 / 1e6
+}

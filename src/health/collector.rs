@@ -1,0 +1,141 @@
+//! The reports of a running service. Probes cannot hurt the database: it has two connections for them and no more, is asked
+//! for the basic report once a second at most and for the rest less often, however many ask. The database cannot hurt a probe:
+//! every answer comes within two seconds, with what is known by then.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::OwnedMutexGuard;
+
+use super::basic::{self, Basic};
+use super::counters::Counters;
+use super::detailed;
+use super::flight::Flight;
+use super::history::{History, Sample};
+use super::report::{Detailed, Report};
+use super::seat::Seat;
+use super::settings::Settings;
+use super::survey::{QuickCheck, Scope, Survey};
+use crate::clock::Stopwatch;
+use crate::db::{Pool, Usage};
+
+/// How old a basic report may be.
+const FRESH: Duration = Duration::from_secs(1);
+/// How long a probe waits for all of it. The basic report's own deadline is shorter.
+const PATIENCE: Duration = Duration::from_millis(1750);
+/// Between two samples.
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Makes the reports, once for everybody.
+pub struct Collector {
+    settings: Settings,
+    pool: OnceLock<Pool>,
+    basics: Flight<Dated<Basic>>,
+    surveys: Flight<Survey>,
+    history: Mutex<History>,
+}
+
+struct Dated<T> {
+    since: Stopwatch,
+    made: T,
+}
+
+/// The detailed report and what the metrics add.
+pub struct Reading {
+    /// The report.
+    pub detailed: Detailed,
+    /// What only grows.
+    pub counters: Counters,
+    /// The program's connections.
+    pub usage: Usage,
+}
+
+impl Collector {
+    /// Of a database that need not be there yet.
+    pub fn new(settings: Settings) -> Arc<Self> {
+        Arc::new(Self {
+            settings,
+            pool: OnceLock::new(),
+            basics: Flight::default(),
+            surveys: Flight::default(),
+            history: Mutex::default(),
+        })
+    }
+
+    /// The pool of the service, once there is one.
+    pub fn watch(&self, pool: Pool) {
+        if self.pool.set(pool).is_err() {
+            tracing::debug!("the pool was known already");
+        }
+    }
+
+    /// The basic report; `None`: not even its own deadline was kept.
+    pub async fn report(self: &Arc<Self>) -> Option<Report> {
+        Some(self.basic(PATIENCE).await?.made.report.clone())
+    }
+
+    /// The detailed report, with what is known within the time that a probe has.
+    pub async fn reading(self: &Arc<Self>) -> Option<Reading> {
+        let watch = Stopwatch::start();
+        let basic = self.basic(PATIENCE).await?;
+        let survey = self.survey(&basic.made, PATIENCE.saturating_sub(watch.elapsed())).await;
+        // the basic part knows its figures once there is a survey
+        let basic = self.basics.latest().unwrap_or(basic);
+        let none = Survey { warnings: vec![LATE.to_owned()], ..Survey::default() };
+        let survey = survey.as_deref().unwrap_or(&none);
+        Some(Reading {
+            detailed: detailed::assemble(&basic.made, survey, &self.settings),
+            counters: survey.counters.clone(),
+            usage: basic.made.usage,
+        })
+    }
+
+    /// The last hour, a sample a minute, oldest first.
+    pub fn samples(&self) -> Vec<Sample> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner).samples()
+    }
+
+    /// Takes a sample a minute, for ever.
+    pub async fn sample(self: Arc<Self>) {
+        loop {
+            if let Some(reading) = self.reading().await {
+                let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+                history.add(&reading.detailed, reading.usage.in_use);
+            }
+            tokio::time::sleep(MINUTE).await;
+        }
+    }
+
+    async fn basic(self: &Arc<Self>, patience: Duration) -> Option<Arc<Dated<Basic>>> {
+        let this = self.clone();
+        let begin = |mut seat: OwnedMutexGuard<Seat>| {
+            tokio::spawn(async move {
+                let asked = basic::ask(&this.settings, &mut seat).await;
+                let (usage, survey) = (this.pool.get().map(Pool::usage), this.surveys.latest());
+                let made = basic::tell(&this.settings, &asked, usage, survey.as_deref());
+                this.basics.land(Dated { since: Stopwatch::start(), made }, seat);
+            });
+        };
+        self.basics.get(|basic| basic.since.elapsed() < FRESH, patience, begin).await
+    }
+
+    async fn survey(self: &Arc<Self>, basic: &Basic, patience: Duration) -> Option<Arc<Survey>> {
+        let (this, reach, time) = (self.clone(), basic.reach(), basic.database_time);
+        let begin = move |mut seat: OwnedMutexGuard<Seat>| {
+            tokio::spawn(async move {
+                let before = this.surveys.latest();
+                let scope = Scope {
+                    database: reach,
+                    database_time: time,
+                    before: before.as_deref(),
+                    quick_check: QuickCheck::No,
+                };
+                let made = Survey::make(&this.settings, &mut seat, scope).await;
+                this.surveys.land(made, seat);
+            });
+        };
+        self.surveys.get(|survey| survey.is_fresh() && survey.reach == reach, patience, begin).await
+    }
+}
+
+const LATE: &str = "accounts, tokens, backups, indexes and queries: still being read, ask again";

@@ -1,0 +1,43 @@
+//! The detailed report, of the basic one and a survey.
+
+use super::basic::Basic;
+use super::check::Check;
+use super::report::{Detailed, Maintenance, SqliteFile, Storage};
+use super::settings::Settings;
+use super::survey::Survey;
+use super::verdict;
+
+/// Puts the two together.
+pub(super) fn assemble(basic: &Basic, survey: &Survey, settings: &Settings) -> Detailed {
+    let mut checks = basic.checks.clone();
+    checks.extend(verdict::survey(survey, basic, settings));
+    checks.sort_by_key(|check| std::cmp::Reverse(check.status));
+    let mut warnings = basic.report.warnings.clone();
+    warnings.extend(survey.warnings.iter().cloned());
+    Detailed {
+        overall_status: Check::worst(&checks),
+        timestamp: basic.report.timestamp,
+        basic_health: basic.report.clone(),
+        authentication_health: survey.authentication.clone(),
+        security_health: survey.security.clone(),
+        backups: survey.backups.clone(),
+        indexes: survey.indexes.clone(),
+        storage: storage(basic, survey),
+        queries: survey.queries.clone(),
+        maintenance: Maintenance { last_runs: survey.runs.clone() },
+        errors: Check::errors(&checks),
+        checks,
+        warnings,
+    }
+}
+
+fn storage(basic: &Basic, survey: &Survey) -> Storage {
+    Storage {
+        database_bytes: basic.database_bytes,
+        backup_free_bytes: survey.backup_free_bytes,
+        sequence_used_ratio: survey.sequence_used.map(|used| (used * 10_000.0).round() / 100.0),
+        transaction_id_age: survey.transaction_id_age,
+        clock_skew_seconds: basic.clock_skew.map(|skew| (skew * 1000.0).round() / 1000.0),
+        sqlite: basic.file.clone().map(|file| SqliteFile { quick_check: survey.quick_check.clone(), ..file }),
+    }
+}

@@ -1,0 +1,119 @@
+//! What the server counts: caches, sessions, scans; of SQLite, its file.
+
+use std::path::PathBuf;
+
+use super::basic::Answer;
+use super::facts::Facts;
+use super::report::{Performance, SqliteFile};
+use super::settings::Settings;
+use super::survey::Survey;
+use crate::db::{Backend, DatabaseUrl, Target, Usage};
+
+/// The figures, and why some are missing.
+pub(super) fn read(
+    answer: &Answer,
+    backend: Backend,
+    usage: Usage,
+    settings: &Settings,
+    survey: Option<&Survey>,
+) -> (Performance, Vec<String>) {
+    match backend {
+        Backend::Postgres => of_server(&answer.facts, settings, survey),
+        Backend::Sqlite => (of_pool(usage), vec![SQLITE.to_owned()]),
+    }
+}
+
+const SQLITE: &str = "slow_queries, avg_query_time_ms, cache_hit_ratio, deadlocks, long_running_queries, index_usage_ratio: \
+     SQLite keeps no such statistics; active and idle connections are those of this program";
+
+fn of_pool(usage: Usage) -> Performance {
+    Performance {
+        active_connections: Some(usage.in_use.into()),
+        idle_connections: Some(usage.open.saturating_sub(usage.in_use).into()),
+        ..Performance::default()
+    }
+}
+
+fn of_server(facts: &Facts, settings: &Settings, survey: Option<&Survey>) -> (Performance, Vec<String>) {
+    let mut missing = Vec::new();
+    let (database, sessions, scans) = (facts.one("database"), facts.one("sessions"), facts.one("scans"));
+    let mut performance = Performance {
+        cache_hit_ratio: ratio(database.number(0), database.number(1)),
+        deadlocks: database.number(2),
+        index_usage_ratio: ratio(scans.number(1), scans.number(0)),
+        ..Performance::default()
+    };
+    match sessions.number::<u64>(3) {
+        Some(0) => {
+            performance.active_connections = sessions.number(0);
+            performance.idle_connections = sessions.number(1);
+            performance.long_running_queries = running_for(facts, settings.thresholds.long_query.as_secs_f64());
+        }
+        Some(hidden) => missing.push(format!(
+            "active_connections, idle_connections, long_running_queries: this role may not see {hidden} sessions of other roles; \
+             GRANT pg_read_all_stats TO it"
+        )),
+        None => {}
+    }
+    if database.is_there() && performance.cache_hit_ratio.is_none() {
+        missing.push("cache_hit_ratio: no block was read yet".to_owned());
+    }
+    if scans.is_there() && performance.index_usage_ratio.is_none() {
+        missing.push("index_usage_ratio: no table was read yet".to_owned());
+    }
+    match survey {
+        Some(survey) => {
+            performance.slow_queries = survey.slow_queries;
+            performance.avg_query_time_ms = survey.mean_query_ms;
+            missing.extend(survey.no_statements.as_ref().map(|why| format!("slow_queries, avg_query_time_ms: {why}")));
+        }
+        None => missing.push(settings.not_surveyed("slow_queries, avg_query_time_ms")),
+    }
+    (performance, missing)
+}
+
+/// Statements that run for longer.
+fn running_for(facts: &Facts, seconds: f64) -> Option<u64> {
+    let running = facts.one("sessions").text(4)?;
+    let longer = running.split(',').filter_map(|text| text.parse::<f64>().ok()).filter(|running| *running > seconds);
+    u64::try_from(longer.count()).ok()
+}
+
+/// The first's percentage of both.
+pub(super) fn ratio(part: Option<f64>, rest: Option<f64>) -> Option<f64> {
+    let (part, rest) = (part?, rest?);
+    let all = part + rest;
+    (all > 0.0).then(|| (part / all * 10_000.0).round() / 100.0)
+}
+
+/// Size of the database.
+pub(super) fn database_bytes(facts: &Facts, backend: Backend) -> Option<u64> {
+    match backend {
+        Backend::Postgres => facts.one("database").number(3),
+        Backend::Sqlite => {
+            let file = facts.one("file");
+            Some(file.number::<u64>(0)? * file.number::<u64>(1)?)
+        }
+    }
+}
+
+/// SQLite's file.
+pub(super) fn file(facts: &Facts, url: &DatabaseUrl) -> Option<SqliteFile> {
+    let Target::Sqlite(target) = url.target() else { return None };
+    let file = facts.one("file");
+    let page_size = file.number(1)?;
+    let cache: i64 = file.number(3)?;
+    // a positive number counts pages, a negative one kibibytes
+    let cache_bytes = if cache < 0 { cache.unsigned_abs() * 1024 } else { cache.unsigned_abs() * page_size };
+    let mut log = target.path.clone().into_os_string();
+    log.push("-wal");
+    Some(SqliteFile {
+        page_count: file.number(0)?,
+        page_size,
+        freelist_count: file.number(2)?,
+        cache_bytes,
+        journal_mode: file.string(4),
+        wal_bytes: std::fs::metadata(PathBuf::from(log)).map_or(0, |found| found.len()),
+        quick_check: None,
+    })
+}

@@ -1,0 +1,26 @@
+//! What it takes to make a report.
+
+use std::path::PathBuf;
+
+use super::thresholds::Thresholds;
+use crate::db::DatabaseUrl;
+
+/// What it takes to make a report.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The database.
+    pub url: DatabaseUrl,
+    /// `development`, `test`, `staging` or `production`.
+    pub environment: String,
+    /// Where backups are.
+    pub backup_dir: PathBuf,
+    /// From where on a figure is a finding.
+    pub thresholds: Thresholds,
+}
+
+impl Settings {
+    /// Why a figure of the detailed report is not in the basic one.
+    pub(super) fn not_surveyed(&self, figure: &str) -> String {
+        format!("{figure}: read by the detailed report only, and none was made within the last minutes")
+    }
+}

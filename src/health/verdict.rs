@@ -1,0 +1,74 @@
+//! The checks: what a figure means and what to do about it. `docs/MONITORING.md` lists them; a test compares the names.
+//!
+//! A figure that is not known makes no check: its absence is told in `warnings`. To add a check: a function here, a call in
+//! [`basic`] or [`survey`], a line in the list.
+
+mod accounts;
+mod database;
+mod server;
+mod upkeep;
+
+use super::basic::{Answer, Basic};
+use super::check::{Check, Status};
+use super::settings::Settings;
+use super::survey::Survey;
+use super::thresholds::Thresholds;
+use crate::db::Error;
+use crate::migrate::{Difference, Summary};
+
+/// The check of a database that gave no answer.
+pub(super) fn unreachable(error: &Error) -> Check {
+    Check::new(
+        "database",
+        Status::Unhealthy,
+        error.to_string(),
+        error.hint().unwrap_or("look into the log of the database server"),
+    )
+}
+
+/// The checks of the basic report.
+pub(super) fn basic(
+    basic: &Basic,
+    answer: &Answer,
+    summary: Summary,
+    drift: &[Difference],
+    thresholds: &Thresholds,
+) -> Vec<Check> {
+    let performance = &basic.report.performance;
+    [
+        Some(database::response(answer.response, thresholds)),
+        Some(database::schema(summary, &basic.report.migrations, drift)),
+        Some(server::pool(basic.usage)),
+        server::connections(&answer.facts, thresholds),
+        server::cache(&answer.facts, performance, thresholds),
+        server::long_queries(performance, thresholds),
+        server::long_transactions(&answer.facts, thresholds),
+        database::file(basic.file.as_ref()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// The checks that the detailed report adds.
+pub(super) fn survey(survey: &Survey, basic: &Basic, settings: &Settings) -> Vec<Check> {
+    let thresholds = &settings.thresholds;
+    [
+        accounts::seed_accounts(&survey.security, &settings.environment),
+        accounts::failed_logins(&survey.security, thresholds),
+        accounts::suspicious(&survey.security),
+        upkeep::backups(&survey.backups, thresholds),
+        upkeep::free_space(survey, thresholds),
+        upkeep::runs(&survey.runs),
+        upkeep::indexes(&survey.indexes),
+        upkeep::sequences(survey),
+        upkeep::transaction_ids(survey),
+        upkeep::dead_rows(survey),
+        upkeep::slow_queries(survey, thresholds),
+        upkeep::quick_check(survey),
+        server::clock(basic.clock_skew, thresholds),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}

@@ -1,0 +1,39 @@
+//! Accounts and logins.
+
+use crate::health::check::{Check, Status};
+use crate::health::report::Security;
+use crate::health::thresholds::Thresholds;
+
+/// Published accounts where real ones are.
+pub(super) fn seed_accounts(security: &Security, environment: &str) -> Option<Check> {
+    let found = security.seed_accounts?;
+    let status = match environment {
+        _ if found == 0 => return Some(Check::healthy("seed_accounts", "no known development account")),
+        "production" => Status::Unhealthy,
+        "staging" => Status::Degraded,
+        _ => return Some(Check::healthy("seed_accounts", format!("{found} development accounts, in {environment}"))),
+    };
+    let message = format!("{found} known development accounts, whose password is published, can log in");
+    let hint = "delete them: the addresses of seed/users.json, and those that `authsvc migrate --adopt` named";
+    Some(Check::new("seed_accounts", status, message, hint))
+}
+
+pub(super) fn failed_logins(security: &Security, thresholds: &Thresholds) -> Option<Check> {
+    let failed = security.failed_login_attempts?;
+    let message = format!("{failed} failed logins in 24 hours");
+    if failed <= thresholds.failed_logins {
+        return Some(Check::healthy("failed_logins", message));
+    }
+    let hint = "somebody may be guessing: see auth_events by ip and email (AUTHSVC_HEALTH_FAILED_LOGINS is the limit)";
+    Some(Check::new("failed_logins", Status::Degraded, message, hint))
+}
+
+pub(super) fn suspicious(security: &Security) -> Option<Check> {
+    let found = security.suspicious_activity?;
+    if found == 0 {
+        return Some(Check::healthy("suspicious_activity", "no refresh token used twice, no address that guesses"));
+    }
+    let message = format!("{found} refresh tokens used twice, or addresses with twenty failed logins in an hour");
+    let hint = "see auth_events: kind refresh_token_reused, and login_failed by ip";
+    Some(Check::new("suspicious_activity", Status::Degraded, message, hint))
+}

@@ -1,0 +1,80 @@
+//! Connections, the cache, what runs for long, and the server's clock.
+
+use std::time::Duration;
+
+use crate::db::Usage;
+use crate::health::check::{Check, Status};
+use crate::health::facts::Facts;
+use crate::health::report::Performance;
+use crate::health::thresholds::Thresholds;
+
+/// A ratio over fewer blocks says nothing.
+const ENOUGH_BLOCKS: f64 = 100_000.0;
+
+/// The program's own connections. One that is in use by this report is always there.
+pub(super) fn pool(usage: Usage) -> Check {
+    let message = format!("{} of {} connections of this program are in use", usage.in_use, usage.most);
+    if usage.in_use < usage.most || usage.most <= 1 {
+        return Check::healthy("pool", message);
+    }
+    Check::new("pool", Status::Degraded, message, "requests wait for a connection: look for slow or blocked queries")
+}
+
+pub(super) fn connections(facts: &Facts, thresholds: &Thresholds) -> Option<Check> {
+    let sessions = facts.one("sessions");
+    let (all, most): (f64, f64) = (facts.one("database").number(4)?, sessions.number(6)?);
+    let message = format!("{all} of the server's {most} connections are to this database");
+    let is_many = all / most * 100.0 > thresholds.connections;
+    Some(if is_many {
+        let hint =
+            "put a pooler in front of the server, or raise max_connections (AUTHSVC_HEALTH_CONNECTIONS is the limit)";
+        Check::new("connections", Status::Degraded, message, hint)
+    } else {
+        Check::healthy("connections", message)
+    })
+}
+
+pub(super) fn cache(facts: &Facts, performance: &Performance, thresholds: &Thresholds) -> Option<Check> {
+    let ratio = performance.cache_hit_ratio?;
+    let database = facts.one("database");
+    let blocks: f64 = database.number::<f64>(0)? + database.number::<f64>(1)?;
+    let message = format!("{ratio} % of blocks came from the server's cache");
+    if ratio >= thresholds.cache_hit || blocks < ENOUGH_BLOCKS {
+        return Some(Check::healthy("cache", message));
+    }
+    let hint = "raise shared_buffers, or look for queries without an index (AUTHSVC_HEALTH_CACHE_HIT is the limit)";
+    Some(Check::new("cache", Status::Degraded, message, hint))
+}
+
+pub(super) fn long_queries(performance: &Performance, thresholds: &Thresholds) -> Option<Check> {
+    let long = performance.long_running_queries?;
+    let limit = humantime::format_duration(thresholds.long_query);
+    if long == 0 {
+        return Some(Check::healthy("long_queries", format!("no statement runs for longer than {limit}")));
+    }
+    let message = format!("{long} statements run for longer than {limit}");
+    let hint = "`authsvc detailed-health` names them; end one with SELECT pg_cancel_backend(pid)";
+    Some(Check::new("long_queries", Status::Degraded, message, hint))
+}
+
+pub(super) fn long_transactions(facts: &Facts, thresholds: &Thresholds) -> Option<Check> {
+    let sessions = facts.one("sessions");
+    let (idle, oldest): (u64, f64) = (sessions.number(2)?, sessions.number(5)?);
+    let oldest = Duration::try_from_secs_f64(oldest.round()).unwrap_or_default();
+    let message = format!("the oldest transaction is {} old, {idle} are idle", humantime::format_duration(oldest));
+    if oldest <= thresholds.long_transaction {
+        return Some(Check::healthy("long_transactions", message));
+    }
+    let hint = "it keeps dead rows from being removed; find it with `authsvc detailed-health`, end it with pg_terminate_backend(pid)";
+    Some(Check::new("long_transactions", Status::Degraded, message, hint))
+}
+
+pub(super) fn clock(skew: Option<f64>, thresholds: &Thresholds) -> Option<Check> {
+    let skew = skew?;
+    if skew.abs() <= thresholds.clock_skew.as_secs_f64() {
+        return Some(Check::healthy("clock", format!("the database's clock differs by {:.1} s", skew.abs())));
+    }
+    let message =
+        format!("the database's clock is {:.1} s {}", skew.abs(), if skew > 0.0 { "ahead" } else { "behind" });
+    Some(Check::new("clock", Status::Degraded, message, "set both machines' clocks by NTP; the database's decides"))
+}

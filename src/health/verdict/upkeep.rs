@@ -1,0 +1,143 @@
+//! Backups, runs, indexes, numbers that run out, dead rows and slow statements.
+
+use std::time::Duration;
+
+use crate::health::check::{Check, Status};
+use crate::health::report::{Backups, Indexes, Run};
+use crate::health::size::size_text;
+use crate::health::survey::Survey;
+use crate::health::thresholds::Thresholds;
+
+/// Of two thousand million transaction ids: autovacuum works against it from 200 million on; here it has failed to.
+const OLD_IDS: u64 = 500_000_000;
+const OLDEST_IDS: u64 = 1_500_000_000;
+
+pub(super) fn backups(backups: &Backups, thresholds: &Thresholds) -> Option<Check> {
+    let hint = "run `authsvc backup`, or set AUTHSVC_BACKUP_SCHEDULE (AUTHSVC_BACKUP_MAX_AGE is the limit)";
+    let age = backups.age_seconds.map(|age| Duration::from_secs(age.max(0).unsigned_abs()));
+    let told = age.map(|age| humantime::format_duration(age).to_string());
+    let Some(limit) = thresholds.backup_max_age else {
+        let message =
+            told.map_or("none, and none is expected here".to_owned(), |age| format!("the newest is {age} old"));
+        return Some(Check::healthy("backups", message));
+    };
+    let Some((age, told)) = age.zip(told) else {
+        return Some(Check::new("backups", Status::Degraded, "there is no backup of this database", hint));
+    };
+    let limit_told = humantime::format_duration(limit);
+    Some(if age > limit {
+        Check::new("backups", Status::Degraded, format!("the newest is {told} old, more than {limit_told}"), hint)
+    } else {
+        Check::healthy("backups", format!("the newest is {told} old"))
+    })
+}
+
+/// Room for the next backup, which is likely to be as large as the last.
+pub(super) fn free_space(survey: &Survey, thresholds: &Thresholds) -> Option<Check> {
+    let free = survey.backup_free_bytes?;
+    let needed = thresholds.free_space.max(survey.backups.last_size_bytes.unwrap_or_default() * 2);
+    let message = format!("{} are free where backups go", size_text(free));
+    if free >= needed {
+        return Some(Check::healthy("free_space", message));
+    }
+    let message = format!("{message}, less than {}", size_text(needed));
+    let hint = "remove old backups, or give BACKUP_DIR more room (AUTHSVC_HEALTH_FREE_SPACE is the limit)";
+    Some(Check::new("free_space", Status::Degraded, message, hint))
+}
+
+/// Kinds of runs whose newest one failed.
+pub(super) fn runs(runs: &[Run]) -> Option<Check> {
+    let ended: Vec<&Run> = runs.iter().filter(|run| run.outcome.is_some()).collect();
+    let is_newest = |run: &Run| !ended.iter().any(|other| other.kind == run.kind && other.started_at > run.started_at);
+    let failed: Vec<String> = ended
+        .iter()
+        .filter(|run| run.outcome.as_deref() == Some("failed") && is_newest(run))
+        .map(|run| {
+            format!("{} of {}: {}", run.kind, run.started_at.format("%F %R"), run.error.as_deref().unwrap_or(""))
+        })
+        .collect();
+    if failed.is_empty() {
+        return Some(Check::healthy("maintenance", "the newest run of each kind did not fail"));
+    }
+    let hint = "see the log of that time; the next run that succeeds clears this";
+    Some(Check::new("maintenance", Status::Degraded, format!("failed: {}", failed.join("; ")), hint))
+}
+
+pub(super) fn indexes(indexes: &Indexes) -> Option<Check> {
+    let invalid = indexes.invalid.as_ref()?;
+    let (unused, duplicate) = (listed(indexes.unused.as_ref()), listed(indexes.duplicate.as_ref()));
+    if !invalid.is_empty() {
+        let hint = "they are written and never read; DROP INDEX CONCURRENTLY them, then make them anew";
+        return Some(Check::new("indexes", Status::Degraded, format!("invalid: {}", invalid.join(", ")), hint));
+    }
+    // superfluous ones cost writes and room, and break nothing
+    let found: Vec<String> = [("unused", unused), ("duplicate", duplicate)]
+        .into_iter()
+        .filter_map(|(word, names)| Some(format!("{word}: {}", names?)))
+        .collect();
+    let mut check = Check::healthy("indexes", "all are valid");
+    if !found.is_empty() {
+        check = Check::healthy("indexes", format!("all are valid; {}", found.join("; ")));
+        check.hint = "those that no migration made cost writes and room: consider to drop them".to_owned();
+    }
+    Some(check)
+}
+
+fn listed(names: Option<&Vec<String>>) -> Option<String> {
+    names.filter(|names| !names.is_empty()).map(|names| names.join(", "))
+}
+
+pub(super) fn sequences(survey: &Survey) -> Option<Check> {
+    let used = survey.sequence_used? * 100.0;
+    let message = format!("the fullest sequence has given out {used:.1} % of its numbers");
+    let hint = "make its column and sequence BIGINT before it ends: inserts will fail then";
+    Some(match used {
+        ..80.0 => Check::healthy("sequences", message),
+        ..95.0 => Check::new("sequences", Status::Degraded, message, hint),
+        _ => Check::new("sequences", Status::Unhealthy, message, hint),
+    })
+}
+
+pub(super) fn transaction_ids(survey: &Survey) -> Option<Check> {
+    let age = survey.transaction_id_age?;
+    let message = format!("the oldest transaction id is {age} transactions old, of 2000000000");
+    let hint = "autovacuum does not keep up: end long transactions, drop stale replication slots, run VACUUM (FREEZE)";
+    Some(match age {
+        ..OLD_IDS => Check::healthy("transaction_ids", message),
+        ..OLDEST_IDS => Check::new("transaction_ids", Status::Degraded, message, hint),
+        _ => Check::new("transaction_ids", Status::Unhealthy, message, hint),
+    })
+}
+
+pub(super) fn dead_rows(survey: &Survey) -> Option<Check> {
+    if survey.dead_rows.is_empty() {
+        return survey
+            .transaction_id_age
+            .map(|_| Check::healthy("dead_rows", "no table has more dead rows than live ones"));
+    }
+    let tables: Vec<String> = survey.dead_rows.iter().map(|(table, dead)| format!("{table} ({dead})")).collect();
+    let hint = "autovacuum does not keep up: see autovacuum_vacuum_cost_limit, and end long transactions";
+    let message = format!("more dead rows than live ones: {}", tables.join(", "));
+    Some(Check::new("dead_rows", Status::Degraded, message, hint))
+}
+
+pub(super) fn slow_queries(survey: &Survey, thresholds: &Thresholds) -> Option<Check> {
+    let slow = survey.slow_queries?;
+    let limit = humantime::format_duration(thresholds.slow_query);
+    if slow == 0 {
+        return Some(Check::healthy("slow_queries", format!("no statement takes longer than {limit} on average")));
+    }
+    // a slow report of an analyst is no reason to wake somebody
+    let mut check = Check::healthy("slow_queries", format!("{slow} statements take longer than {limit} on average"));
+    check.hint = "the slowest are in `queries`; look for one that needs an index".to_owned();
+    Some(check)
+}
+
+pub(super) fn quick_check(survey: &Survey) -> Option<Check> {
+    let found = survey.quick_check.as_ref()?;
+    if found.is_empty() {
+        return Some(Check::healthy("quick_check", "SQLite finds its file whole"));
+    }
+    let hint = "the file is damaged: stop the service, keep the file, and restore the newest verified backup";
+    Some(Check::new("quick_check", Status::Unhealthy, found.join("; "), hint))
+}

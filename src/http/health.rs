@@ -1,0 +1,125 @@
+//! `/health` and `/health/detailed`: 200, or 503 where the report is unhealthy. Asked for `application/health+json`, the answer has the
+//! form of that draft (`pass`, `warn`, `fail`).
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::clock;
+use crate::health::{Check, Collector, Detailed, Report, Status};
+
+/// What everybody may know: nothing more than whether it works.
+pub(super) fn public(collector: Arc<Collector>) -> Router {
+    Router::new().route("/health", get(short)).with_state(collector)
+}
+
+/// The two reports.
+pub(super) fn admin(collector: Arc<Collector>) -> Router {
+    Router::new().route("/health", get(basic)).route("/health/detailed", get(detailed)).with_state(collector)
+}
+
+async fn short(State(collector): State<Arc<Collector>>, headers: HeaderMap) -> Response {
+    let Some(report) = collector.report().await else { return late() };
+    let database = &report.database;
+    if wants_health_json(&headers) {
+        let time = json!({"observedValue": database.response_time_ms, "observedUnit": "ms", "time": report.timestamp});
+        let body = json!({"status": draft_status(report.status), "checks": {"database:responseTime": [time]}});
+        return draft(report.status, &body);
+    }
+    let body = json!({
+        "status": report.status,
+        "timestamp": report.timestamp,
+        "database": {"connected": database.connected, "response_time_ms": database.response_time_ms},
+    });
+    answer(report.status, &body)
+}
+
+async fn basic(State(collector): State<Arc<Collector>>, headers: HeaderMap) -> Response {
+    let Some(report) = collector.report().await else { return late() };
+    if wants_health_json(&headers) { draft(report.status, &draft_of(&report)) } else { answer(report.status, &report) }
+}
+
+async fn detailed(State(collector): State<Arc<Collector>>, headers: HeaderMap) -> Response {
+    let Some(reading) = collector.reading().await else { return late() };
+    let report = &reading.detailed;
+    if wants_health_json(&headers) {
+        return draft(report.overall_status, &draft_of_checks(report));
+    }
+    answer(report.overall_status, report)
+}
+
+fn code(status: Status) -> StatusCode {
+    if status == Status::Unhealthy { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK }
+}
+
+fn answer<T: Serialize>(status: Status, body: &T) -> Response {
+    (code(status), [(header::CACHE_CONTROL, "no-store")], axum::Json(body)).into_response()
+}
+
+/// The program itself is too busy to ask.
+fn late() -> Response {
+    let body = json!({
+        "status": Status::Unhealthy,
+        "timestamp": clock::now(),
+        "database": {"connected": false, "response_time_ms": null},
+        "errors": ["no report within the time that a probe has: this process gets no processor time"],
+    });
+    answer(Status::Unhealthy, &body)
+}
+
+fn wants_health_json(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    accepted.flat_map(|value| value.split(',')).any(|kind| kind.trim().starts_with("application/health+json"))
+}
+
+fn draft(status: Status, body: &Value) -> Response {
+    let headers = [(header::CACHE_CONTROL, "no-store"), (header::CONTENT_TYPE, "application/health+json")];
+    (code(status), headers, body.to_string()).into_response()
+}
+
+fn draft_status(status: Status) -> &'static str {
+    match status {
+        Status::Healthy => "pass",
+        Status::Degraded => "warn",
+        Status::Unhealthy => "fail",
+    }
+}
+
+fn draft_of(report: &Report) -> Value {
+    let database = &report.database;
+    let observed =
+        |value: Value, unit: &str| json!([{"observedValue": value, "observedUnit": unit, "time": report.timestamp}]);
+    json!({
+        "status": draft_status(report.status),
+        "releaseId": env!("CARGO_PKG_VERSION"),
+        "output": report.errors.join("; "),
+        "notes": report.warnings,
+        "checks": {
+            "database:responseTime": observed(json!(database.response_time_ms), "ms"),
+            "pool:connections": observed(json!(database.open_connections), "connections"),
+            "migrations:pending": observed(json!(report.migrations.pending), "migrations"),
+        },
+    })
+}
+
+fn draft_of_checks(report: &Detailed) -> Value {
+    let check = |check: &Check| {
+        let output =
+            if check.hint.is_empty() { check.message.clone() } else { format!("{}; {}", check.message, check.hint) };
+        let body = json!([{"status": draft_status(check.status), "output": output, "time": report.timestamp}]);
+        (format!("{}:status", check.name), body)
+    };
+    json!({
+        "status": draft_status(report.overall_status),
+        "releaseId": env!("CARGO_PKG_VERSION"),
+        "output": report.errors.join("; "),
+        "notes": report.warnings,
+        "checks": report.checks.iter().map(check).collect::<serde_json::Map<_, _>>(),
+    })
+}
