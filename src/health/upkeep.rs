@@ -15,6 +15,9 @@ pub(super) fn read(facts: &Facts, backend: Backend, survey: &mut Survey) {
         }
     };
     survey.sequence_used = facts.one("sequences").number(0);
+    if survey.sequence_used.is_none() {
+        survey.warnings.push("sequence_used_ratio: this role may not read every sequence".to_owned());
+    }
     survey.transaction_id_age = facts.one("transaction_ids").number(0);
     survey.dead_rows = facts.all("dead_rows").filter_map(|fact| Some((fact.string(0), fact.number(1)?))).collect();
     if backend == Backend::Sqlite {

@@ -2,8 +2,20 @@
 
 use crate::support::{Database, Engine, Program};
 
-const COMMANDS: [&str; 9] =
-    ["serve", "migrate", "status", "rollback", "backup", "list-backups", "verify-backup", "seed", "completions"];
+const COMMANDS: [&str; 12] = [
+    "serve",
+    "migrate",
+    "status",
+    "rollback",
+    "backup",
+    "list-backups",
+    "verify-backup",
+    "restore",
+    "health",
+    "detailed-health",
+    "seed",
+    "completions",
+];
 
 #[test]
 fn every_help_is_as_written_down() {
@@ -38,7 +50,7 @@ fn usage_errors_exit_with_2() {
 
 #[test]
 fn commands_of_later_versions_say_so() {
-    for command in ["health", "detailed-health", "cleanup"] {
+    for command in ["cleanup"] {
         let error = Program::new().run(&[command, "--any", "thing"]).code(1).error();
         assert!(error.contains(&format!("`authsvc {command}` is not part of this version")), "{error}");
     }

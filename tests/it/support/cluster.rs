@@ -75,6 +75,15 @@ impl Cluster {
             .stdout(Stdio::null()));
     }
 
+    /// Sends a signal to the server and every process of it.
+    pub(crate) fn signal(&self, signal: &str) {
+        let file = std::fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
+        let server = file.lines().next().unwrap();
+        // the parent first, so that it starts no more children
+        run(Command::new("kill").args([&format!("-{signal}"), server]));
+        run(Command::new("pkill").args([&format!("-{signal}"), "-P", server]));
+    }
+
     /// The directory of the unix socket.
     pub(crate) fn socket(&self) -> &Path {
         self.directory.path()

@@ -35,6 +35,11 @@ impl Proxy {
         self.stalled.store(true, Ordering::SeqCst);
     }
 
+    /// From now on all goes through again.
+    pub(crate) fn resume(&self) {
+        self.stalled.store(false, Ordering::SeqCst);
+    }
+
     /// How many messages with a query went to the server.
     pub(crate) fn queries(&self) -> usize {
         self.messages.load(Ordering::SeqCst)

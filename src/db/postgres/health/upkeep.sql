@@ -29,10 +29,12 @@ JOIN ours other ON other.indrelid = one.indrelid AND other.indexrelid <> one.ind
              AND starts_with(other.options, one.options || ' ')))
 GROUP BY one.name;
 
-SELECT 'sequences', max(last_value::numeric / max_value)::text,
-       count(*) FILTER (WHERE NOT has_sequence_privilege(quote_ident(schemaname) || '.' || quote_ident(sequencename), 'USAGE, SELECT'))::text
-FROM pg_sequences
-WHERE schemaname = current_schema() AND increment_by > 0;
+-- one that has given out nothing has no last value; nor has one that this role may not read, and then nothing is told
+SELECT 'sequences', CASE WHEN bool_and(may_read) THEN max(coalesce(last_value, 0)::numeric / max_value) END::text
+FROM (SELECT last_value, max_value,
+             has_sequence_privilege(quote_ident(schemaname) || '.' || quote_ident(sequencename), 'USAGE, SELECT') AS may_read
+      FROM pg_sequences
+      WHERE schemaname = current_schema() AND increment_by > 0) ours;
 
 SELECT 'transaction_ids', age(datfrozenxid)::text
 FROM pg_database

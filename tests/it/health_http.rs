@@ -1,0 +1,152 @@
+//! The reports on the two listeners, in the shapes of the contract, and asked for by `health --url`.
+
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::support::database::ENGINES;
+use crate::support::program::get;
+use crate::support::{Cluster, Database, Engine, Program, eventually, proxy::Proxy};
+
+fn document(address: SocketAddr, path: &str) -> Value {
+    serde_json::from_str(&get(address, path).unwrap().1).unwrap()
+}
+
+fn keys(value: &Value) -> BTreeSet<&str> {
+    value.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+/// Head and body of a GET that accepts only this.
+fn accepting(address: SocketAddr, path: &str, kind: &str) -> (String, Value) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nAccept: text/html;q=0.1, {kind}\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.to_owned(), serde_json::from_str(body).unwrap())
+}
+
+#[test]
+fn the_reports_have_the_shapes_of_the_contract() {
+    for engine in ENGINES {
+        let database = Database::migrated(engine);
+        let server = Program::on(&database).serve().ready();
+        let public = document(server.public, "/health");
+        assert_eq!(keys(&public), ["database", "status", "timestamp"].into());
+        assert_eq!(keys(&public["database"]), ["connected", "response_time_ms"].into());
+        assert_eq!(public["status"], "healthy");
+        let full = document(server.admin, "/health");
+        let fields = [
+            "status",
+            "timestamp",
+            "environment",
+            "database",
+            "migrations",
+            "tables",
+            "performance",
+            "errors",
+            "warnings",
+        ];
+        assert_eq!(keys(&full), fields.into());
+        assert_eq!(full["environment"], "production");
+        assert_eq!(full["database"]["backend"], if engine == Engine::Postgres { "postgres" } else { "sqlite" });
+        assert!(full["database"]["max_connections"].as_u64().unwrap() > 1);
+        let detailed = eventually("the survey", || {
+            let detailed = document(server.admin, "/health/detailed");
+            detailed["authentication_health"]["total_users"].is_u64().then_some(detailed)
+        });
+        for part in [
+            "overall_status",
+            "timestamp",
+            "basic_health",
+            "authentication_health",
+            "security_health",
+            "backups",
+            "indexes",
+            "checks",
+            "errors",
+        ] {
+            assert!(keys(&detailed).contains(part), "{part}");
+        }
+        // production without a backup
+        assert_eq!(detailed["overall_status"], "degraded");
+        assert_eq!(get(server.public, "/health/detailed").unwrap().0, 404, "operators only");
+        for (address, path) in
+            [(server.public, "/health"), (server.admin, "/health"), (server.admin, "/health/detailed")]
+        {
+            let (head, body) = accepting(address, path, "application/health+json");
+            assert!(head.contains("content-type: application/health+json") && head.contains("no-store"), "{head}");
+            assert_eq!(body["status"], if path == "/health" { "pass" } else { "warn" });
+            assert!(body["checks"].is_object());
+        }
+        server.stop().success();
+    }
+}
+
+#[test]
+fn readiness_tells_its_steps() {
+    let cluster = Cluster::start(&[]);
+    let database = Database::on(&cluster, None);
+    let server = Program::on(&database).serve().ready();
+    let (status, text) = get(server.public, "/readyz?verbose").unwrap();
+    assert_eq!(status, 200);
+    assert_eq!(text, "[+]database ok\n[+]migrations ok\n[+]seed ok\n[+]shutdown ok\nreadyz check passed\n");
+    cluster.crash();
+    let (_, text) = eventually("503", || get(server.public, "/readyz?verbose").filter(|(status, _)| *status == 503));
+    assert!(text.starts_with("[-]database failed: ") && text.ends_with("readyz check failed\n"), "{text}");
+}
+
+#[test]
+fn the_command_asks_a_running_service() {
+    let database = Database::migrated(Engine::Postgres);
+    Program::on(&database).env("AUTHSVC_ENV", "development").run(&["seed"]).success();
+    let server = Program::on(&database).serve().ready();
+    let ask =
+        |address: SocketAddr, path: &str| Program::new().run(&["health", "--url", &format!("http://{address}{path}")]);
+    assert_eq!(ask(server.admin, "").success().json()["environment"], "production");
+    assert_eq!(ask(server.public, "/").success().json()["database"]["connected"], true);
+    // production with development accounts: the detailed report is unhealthy
+    let report = eventually("the survey", || {
+        let outcome = ask(server.admin, "/health/detailed");
+        (outcome.code == Some(3)).then(|| outcome.json())
+    });
+    assert_eq!(report["overall_status"], "unhealthy");
+    assert_eq!(ask(server.public, "/readyz").success().json()["state"], "ready");
+    let error = ask(server.public, "/nothing");
+    assert_eq!(error.code, Some(3));
+}
+
+#[test]
+fn the_command_gives_up_on_a_service_that_does_not_answer() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let begin = Instant::now();
+    let error = Program::new().run(&["health", "--url", &url, "--timeout", "300ms"]).code(1).error();
+    assert!(begin.elapsed() < Duration::from_secs(5));
+    assert!(error.contains("no answer within 300ms") && error.contains("hint: "), "{error}");
+    let error = Program::new().run(&["health", "--url", "http://127.0.0.1:1"]).code(1).error();
+    assert!(error.contains("Connection refused"), "{error}");
+    for wrong in ["https://localhost", "localhost:9090", "http://user:secret@host"] {
+        Program::new().run(&["health", "--url", wrong]).code(2);
+    }
+}
+
+#[test]
+fn watching_goes_on_until_it_is_stopped() {
+    let proxy = Proxy::to(Cluster::shared().port);
+    let database = Database::migrated(Engine::Postgres);
+    let url = database.url.replace(&Cluster::shared().port.to_string(), &proxy.address.port().to_string());
+    let running = Program::new().env("DATABASE_URL", &url).spawn(&["detailed-health", "--watch", "50ms"]);
+    // a report is fewer than ten messages
+    eventually("three reports", || (proxy.queries() > 40).then_some(()));
+    running.signal("INT");
+    let outcome = running.wait().success();
+    let reports: Vec<Value> =
+        serde_json::Deserializer::from_str(&outcome.stdout).into_iter().map(Result::unwrap).collect();
+    assert!(reports.len() >= 3, "{} reports", reports.len());
+    assert!(reports.iter().all(|report| report["overall_status"] == "degraded"));
+}

@@ -1,0 +1,177 @@
+//! What only PostgreSQL tells: statement statistics under both names of their columns, sessions, indexes, sequences.
+
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+use crate::support::{Cluster, Database, Program, eventually};
+
+/// A server with the statistics of statements.
+fn cluster() -> &'static Cluster {
+    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+    CLUSTER.get_or_init(|| Cluster::start(&["shared_preload_libraries=pg_stat_statements"]))
+}
+
+fn detailed(program: &Program) -> Value {
+    program.run(&["detailed-health"]).success().json()
+}
+
+fn message(report: &Value, name: &str) -> (String, String) {
+    let found = report["checks"].as_array().unwrap().iter().find(|check| check["name"] == name).unwrap();
+    (found["status"].as_str().unwrap().to_owned(), found["message"].as_str().unwrap().to_owned())
+}
+
+fn migrated() -> (Database, Program) {
+    let database = Database::on(cluster(), None);
+    let program = Program::on(&database).env("AUTHSVC_ENV", "test");
+    program.run(&["migrate"]).success();
+    (database, program)
+}
+
+#[test]
+fn statements_are_read_under_the_old_and_the_new_names() {
+    for (version, total) in [("1.4", "total_time"), ("1.10", "total_exec_time")] {
+        let (database, program) = migrated();
+        let report = detailed(&program);
+        assert_eq!(report["basic_health"]["performance"]["slow_queries"], Value::Null);
+        assert!(report["warnings"].to_string().contains("CREATE EXTENSION pg_stat_statements"), "{report}");
+        // in a schema of its own, as some installations have it
+        database.execute(&format!(
+            "CREATE SCHEMA \"Monitor\"; GRANT USAGE ON SCHEMA \"Monitor\" TO app; \
+             CREATE EXTENSION pg_stat_statements SCHEMA \"Monitor\" VERSION '{version}'; \
+             SELECT \"Monitor\".pg_stat_statements_reset(); \
+             GRANT SELECT ON \"Monitor\".pg_stat_statements TO app; GRANT pg_read_all_stats TO app"
+        ));
+        database.execute("SELECT pg_sleep(0.15)");
+        database.execute("ALTER ROLE app PASSWORD 'cAn4ry/Pass?w#rd@x'");
+        let report = detailed(&program);
+        let performance = &report["basic_health"]["performance"];
+        assert_eq!(performance["slow_queries"], 1, "{version}: {report}");
+        assert!(performance["avg_query_time_ms"].as_f64().unwrap() > 0.0);
+        let slowest = &report["queries"]["slowest"][0];
+        assert!(slowest["query"].as_str().unwrap().contains("pg_sleep($1)"), "{slowest}");
+        assert!(slowest["mean_ms"].as_f64().unwrap() >= 150.0, "milliseconds: {slowest}");
+        let expected = database.one(&format!(
+            "SELECT ({total} / calls)::text FROM \"Monitor\".pg_stat_statements WHERE query LIKE '%pg_sleep(%'"
+        ));
+        assert!((slowest["mean_ms"].as_f64().unwrap() - expected.parse::<f64>().unwrap()).abs() < 0.01);
+        let commands = report["queries"]["slowest"].to_string();
+        assert!(!commands.to_uppercase().contains("ALTER ROLE"), "{commands}");
+        assert!(message(&report, "slow_queries").1.starts_with("1 statement"));
+    }
+}
+
+#[test]
+fn statistics_of_the_database_are_those_of_the_server() {
+    let (database, program) = migrated();
+    database.execute("GRANT pg_read_all_stats TO app");
+    let mut sessions = [database.session(), database.session()];
+    for session in &mut sessions {
+        session.execute("SELECT 1");
+    }
+    let report = eventually("two idle sessions", || {
+        let report = detailed(&program);
+        (report["basic_health"]["performance"]["idle_connections"] == 2).then_some(report)
+    });
+    let performance = &report["basic_health"]["performance"];
+    assert_eq!(performance["active_connections"], 0);
+    assert_eq!(performance["long_running_queries"], 0);
+    let name = database.name();
+    let deadlocks = database.one(&format!("SELECT deadlocks::text FROM pg_stat_database WHERE datname = '{name}'"));
+    assert_eq!(performance["deadlocks"].to_string(), deadlocks);
+    let hits = database.one(&format!(
+        "SELECT round(100.0 * blks_hit / (blks_hit + blks_read))::text FROM pg_stat_database WHERE datname = '{name}'"
+    ));
+    let ratio = performance["cache_hit_ratio"].as_f64().unwrap();
+    assert!((ratio - hits.parse::<f64>().unwrap()).abs() < 2.0, "{ratio} {hits}");
+    let bytes: f64 = database.one(&format!("SELECT pg_database_size('{name}')::text")).parse().unwrap();
+    assert!((report["storage"]["database_bytes"].as_f64().unwrap() / bytes - 1.0).abs() < 0.01);
+    let age: f64 = database
+        .one(&format!("SELECT age(datfrozenxid)::text FROM pg_database WHERE datname = '{name}'"))
+        .parse()
+        .unwrap();
+    assert!((report["storage"]["transaction_id_age"].as_f64().unwrap() - age).abs() < 100.0);
+    assert!(report["storage"]["clock_skew_seconds"].as_f64().unwrap().abs() < 1.0);
+}
+
+#[test]
+fn a_deadlock_is_counted() {
+    let (database, program) = migrated();
+    database.execute("CREATE TABLE pair (id INT PRIMARY KEY, n INT); INSERT INTO pair VALUES (1, 0), (2, 0)");
+    let barrier = &std::sync::Barrier::new(2);
+    std::thread::scope(|scope| {
+        let database = &database;
+        for (first, second) in [(1, 2), (2, 1)] {
+            scope.spawn(move || {
+                let mut session = database.session();
+                session.execute(&format!(
+                    "BEGIN; SET LOCAL deadlock_timeout = '50ms'; UPDATE pair SET n = n + 1 WHERE id = {first}"
+                ));
+                barrier.wait();
+                // one of the two is chosen to fail
+                let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                    session.execute(&format!("UPDATE pair SET n = n + 1 WHERE id = {second}; COMMIT"));
+                }));
+            });
+        }
+    });
+    eventually("the deadlock", || (detailed(&program)["basic_health"]["performance"]["deadlocks"] == 1).then_some(()));
+}
+
+#[test]
+fn indexes_that_cost_more_than_they_give_are_named() {
+    let (database, program) = migrated();
+    assert_eq!(detailed(&program)["indexes"], serde_json::json!({"unused": [], "duplicate": [], "invalid": []}));
+    database.execute(
+        "CREATE INDEX twin ON users (last_login); CREATE INDEX prefix ON auth_events (kind); \
+         CREATE INDEX other_order ON auth_events (kind DESC); CREATE INDEX part ON users (last_login) WHERE active",
+    );
+    let report = detailed(&program);
+    assert_eq!(
+        report["indexes"]["duplicate"],
+        serde_json::json!([
+            "auth_events.prefix (auth_events.idx_auth_events_kind_occurred_at begins with the same columns)",
+            "users.twin (users.idx_users_last_login begins with the same columns)"
+        ])
+    );
+    assert_eq!(message(&report, "indexes").0, "healthy");
+    database.execute("UPDATE pg_index SET indisvalid = FALSE WHERE indexrelid = 'twin'::regclass");
+    let report = detailed(&program);
+    assert_eq!(report["indexes"]["invalid"], serde_json::json!(["users.twin"]));
+    assert_eq!(message(&report, "indexes").0, "degraded");
+}
+
+#[test]
+fn a_sequence_near_its_end_is_told_before_inserts_fail() {
+    let (database, program) = migrated();
+    assert_eq!(message(&detailed(&program), "sequences").0, "healthy");
+    database.execute("SELECT setval('auth_events_id_seq', 8000000000000000000)");
+    assert_eq!(message(&detailed(&program), "sequences").0, "degraded");
+    database.execute("SELECT setval('auth_events_id_seq', 9200000000000000000)");
+    let outcome = program.run(&["detailed-health"]).code(3);
+    assert_eq!(
+        message(&outcome.json(), "sequences"),
+        ("unhealthy".into(), "the fullest sequence has given out 99.7 % of its numbers".into())
+    );
+}
+
+#[test]
+fn a_statement_that_runs_for_long_is_told_while_it_runs() {
+    let (database, program) = migrated();
+    database.execute("GRANT pg_read_all_stats TO app");
+    let program = program.env("AUTHSVC_HEALTH_LONG_QUERY", "1s");
+    std::thread::scope(|scope| {
+        let mut session = database.session();
+        scope.spawn(move || session.execute("SET application_name = 'report'; SELECT pg_sleep(4)"));
+        let report = eventually("the long query", || {
+            let report = detailed(&program);
+            (message(&report, "long_queries").0 == "degraded").then_some(report)
+        });
+        assert_eq!(report["basic_health"]["performance"]["long_running_queries"], 1);
+        let session = &report["queries"]["longest"][0];
+        assert_eq!((session["application"].as_str(), session["state"].as_str()), (Some("report"), Some("active")));
+        assert!(session["seconds"].as_f64().unwrap() > 1.0);
+        assert_eq!(report["overall_status"], "degraded");
+    });
+    assert_eq!(message(&detailed(&program), "long_queries").0, "healthy");
+}
