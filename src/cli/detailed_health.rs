@@ -55,7 +55,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
             report = health::once::detailed(&settings, quick_check) => report,
         };
         // a stream of documents, or one picture over the other
-        let clear = output.redraws().then_some("\u{1b}[H\u{1b}[2J").unwrap_or_default();
+        let clear = if output.redraws() { "\u{1b}[H\u{1b}[2J" } else { "" };
         output.answer(&report, Piped::Json, || {
             format!("{clear}{}", text::detailed(&report, &name, output.stdout_colours()))
         })?;

@@ -6,7 +6,7 @@ const UNITS: [&str; 5] = ["bytes", "kB", "MB", "GB", "TB"];
 pub(super) fn size_text(bytes: u64) -> String {
     let mut halves = bytes.saturating_mul(2);
     let mut unit = 0;
-    while (halves + 1) / 2 >= 10240 && unit + 1 < UNITS.len() {
+    while halves.div_ceil(2) >= 10240 && unit + 1 < UNITS.len() {
         halves /= 1024;
         unit += 1;
     }

@@ -70,7 +70,7 @@ fn makes_superfluous(other: &Columns<'_>, one: &Columns<'_>, comes_first: bool) 
         return false;
     }
     if one.columns == other.columns {
-        return other.is_unique > one.is_unique || (other.is_unique == one.is_unique && comes_first);
+        return (other.is_unique && !one.is_unique) || (other.is_unique == one.is_unique && comes_first);
     }
     !one.is_unique && other.columns.starts_with(&format!("{},", one.columns))
 }

@@ -50,10 +50,8 @@ fn usage_errors_exit_with_2() {
 
 #[test]
 fn commands_of_later_versions_say_so() {
-    for command in ["cleanup"] {
-        let error = Program::new().run(&[command, "--any", "thing"]).code(1).error();
-        assert!(error.contains(&format!("`authsvc {command}` is not part of this version")), "{error}");
-    }
+    let error = Program::new().run(&["cleanup", "--any", "thing"]).code(1).error();
+    assert!(error.contains("`authsvc cleanup` is not part of this version"), "{error}");
 }
 
 #[test]

@@ -91,22 +91,28 @@ pub(super) fn sequences(survey: &Survey) -> Option<Check> {
     let used = survey.sequence_used? * 100.0;
     let message = format!("the fullest sequence has given out {used:.1} % of its numbers");
     let hint = "make its column and sequence BIGINT before it ends: inserts will fail then";
-    Some(match used {
-        ..80.0 => Check::healthy("sequences", message),
-        ..95.0 => Check::new("sequences", Status::Degraded, message, hint),
-        _ => Check::new("sequences", Status::Unhealthy, message, hint),
-    })
+    let status = if used < 80.0 {
+        return Some(Check::healthy("sequences", message));
+    } else if used < 95.0 {
+        Status::Degraded
+    } else {
+        Status::Unhealthy
+    };
+    Some(Check::new("sequences", status, message, hint))
 }
 
 pub(super) fn transaction_ids(survey: &Survey) -> Option<Check> {
     let age = survey.transaction_id_age?;
     let message = format!("the oldest transaction id is {age} transactions old, of 2000000000");
     let hint = "autovacuum does not keep up: end long transactions, drop stale replication slots, run VACUUM (FREEZE)";
-    Some(match age {
-        ..OLD_IDS => Check::healthy("transaction_ids", message),
-        ..OLDEST_IDS => Check::new("transaction_ids", Status::Degraded, message, hint),
-        _ => Check::new("transaction_ids", Status::Unhealthy, message, hint),
-    })
+    let status = if age < OLD_IDS {
+        return Some(Check::healthy("transaction_ids", message));
+    } else if age < OLDEST_IDS {
+        Status::Degraded
+    } else {
+        Status::Unhealthy
+    };
+    Some(Check::new("transaction_ids", status, message, hint))
 }
 
 pub(super) fn dead_rows(survey: &Survey) -> Option<Check> {
