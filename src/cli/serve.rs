@@ -47,7 +47,7 @@ pub(super) async fn run(_: &Arguments, config: &Config, _: Output) -> Result<u8,
         }
     };
     collector.watch(pool.clone());
-    let samples = tokio::spawn(collector.sample());
+    let samples = tokio::spawn(collector.clone().sample());
     let scheduler = scheduler(config, &pool)?;
     let signal = stop.await?;
     tracing::info!("{signal}: stopping");
@@ -64,6 +64,7 @@ pub(super) async fn run(_: &Arguments, config: &Config, _: Output) -> Result<u8,
     if !drained {
         tracing::warn!("requests were still running after {:?} and were cut off", config.shutdown_timeout);
     }
+    collector.close().await;
     let _ = tokio::time::timeout(Duration::from_secs(5), pool.close()).await;
     tracing::info!("stopped");
     Ok(0)

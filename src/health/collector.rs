@@ -106,6 +106,14 @@ impl Collector {
         }
     }
 
+    /// Gives up both connections, as soon as they are free; waits for a moment only.
+    pub async fn close(&self) {
+        let left = async { tokio::join!(self.basics.close(), self.surveys.close()) };
+        if tokio::time::timeout(FRESH, left).await.is_err() {
+            tracing::debug!("a health report was still being made");
+        }
+    }
+
     async fn basic(self: &Arc<Self>, patience: Duration) -> Option<Arc<Dated<Basic>>> {
         let this = self.clone();
         let begin = |mut seat: OwnedMutexGuard<Seat>| {

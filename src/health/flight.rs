@@ -49,6 +49,11 @@ impl<T> Flight<T> {
         self.latest()
     }
 
+    /// Waits for an answer that is being made, and gives up the connection.
+    pub(super) async fn close(&self) {
+        self.seat.lock().await.leave().await;
+    }
+
     /// Gives everybody the answer. The seat is held until then, so that nobody begins another one.
     pub(super) fn land(&self, answer: T, seat: OwnedMutexGuard<Seat>) {
         self.latest.send_replace(Some(Arc::new(answer)));

@@ -88,6 +88,15 @@ fn the_reports_have_the_shapes_of_the_contract() {
 }
 
 #[test]
+fn a_sqlite_file_is_left_without_a_log_beside_it() {
+    let database = Database::migrated(Engine::Sqlite);
+    let server = Program::on(&database).serve().ready();
+    document(server.admin, "/health/detailed");
+    server.stop().success();
+    assert!(!database.path().with_extension("db-wal").exists());
+}
+
+#[test]
 fn readiness_tells_its_steps() {
     let cluster = Cluster::start(&[]);
     let database = Database::on(&cluster, None);

@@ -209,6 +209,9 @@ fn behind_a_transaction_pooling_pgbouncer() {
     program.run(&["restore", "--yes", &file]).success();
     assert_eq!(database.one("SELECT count(*) FROM auth_events"), "20000");
     program.run(&["status", "--check"]).success();
+    let report = program.run(&["detailed-health"]).success().json();
+    assert_eq!(report["basic_health"]["tables"][3]["row_count"], 20000);
+    assert_eq!(report["authentication_health"]["total_users"], 0);
 }
 
 /// A PgBouncer in transaction mode in front of one database.
