@@ -54,11 +54,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
             signal = &mut stop => return signal.map(|_| 0).map_err(Error::from),
             report = health::once::detailed(&settings, quick_check) => report,
         };
-        // a stream of documents, or one picture over the other
-        let clear = if output.redraws() { "\u{1b}[H\u{1b}[2J" } else { "" };
-        output.answer(&report, Piped::Json, || {
-            format!("{clear}{}", text::detailed(&report, &name, output.stdout_colours()))
-        })?;
+        output.redraw(&report, || text::detailed(&report, &name, output.stdout_colours()))?;
         tokio::select! {
             signal = &mut stop => return signal.map(|_| 0).map_err(Error::from),
             () = tokio::time::sleep(pause) => {}

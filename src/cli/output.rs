@@ -42,9 +42,15 @@ impl Output {
         self.colours && io::stderr().is_terminal()
     }
 
-    /// Whether one answer may be drawn over the other.
-    pub(super) fn redraws(self) -> bool {
-        !self.json && io::stdout().is_terminal()
+    /// Draws an answer over the last one at a terminal, as much of it as there are lines; else writes one after the other.
+    pub(super) fn redraw<T: Serialize>(self, report: &T, text: impl FnOnce() -> String) -> Result<(), Error> {
+        let lines = rustix::termios::tcgetwinsize(io::stdout()).map_or(0, |size| usize::from(size.ws_row));
+        self.answer(report, Piped::Json, || {
+            let text = text();
+            let shown = if lines > 0 { lines - 1 } else { usize::MAX };
+            let shown: Vec<&str> = text.lines().take(shown).collect();
+            format!("\u{1b}[H\u{1b}[2J{}\n", shown.join("\n"))
+        })
     }
 
     /// Writes a command's answer.

@@ -105,6 +105,13 @@ fn at_a_terminal_it_is_text_and_asks_before_it_destroys() {
     );
     assert!(!text.contains('\u{1b}'), "colours in spite of NO_COLOR: {text:?}");
     assert!(terminal("", "status", "").contains('\u{1b}'));
+    let text = terminal("", "detailed-health", "1");
+    assert!(
+        text.starts_with("degraded  sqlite:") && text.contains("\n  ! backups             there is no backup"),
+        "{text}"
+    );
+    assert!(text.contains("→ run `authsvc backup`") && text.contains("\n  ✓ schema              up to date"), "{text}");
+    assert!(terminal("", "health", "1").starts_with("healthy  sqlite:"));
     let refused = terminal("n\\n", "rollback", "1");
     assert!(refused.contains("undo 009_maintenance_runs in sqlite:") && refused.contains("not confirmed"), "{refused}");
     assert_eq!(database.ledger().len(), 8);
