@@ -1,5 +1,6 @@
 //! Two listeners: the public one, and the operators'. Both tell whether the process lives and whether it is ready.
 
+mod page;
 mod probes;
 mod readiness;
 
@@ -16,6 +17,9 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use readiness::{Readiness, Stage};
+
+#[doc(hidden)]
+pub use page::{render as render_status_page, response as status_page};
 
 /// Both listeners, bound and answering.
 pub struct Server {

@@ -15,6 +15,7 @@ mod corpus;
 mod entities;
 mod migrate;
 mod migrate_faults;
+mod page;
 mod refusals;
 mod restore;
 mod restore_edges;

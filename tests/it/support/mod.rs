@@ -5,6 +5,7 @@ pub(crate) mod contents;
 pub(crate) mod database;
 pub(crate) mod program;
 pub(crate) mod proxy;
+pub(crate) mod reports;
 
 pub(crate) use cluster::Cluster;
 pub(crate) use database::{Database, Engine};
