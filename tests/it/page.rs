@@ -1,13 +1,168 @@
-//! The status page, as text.
+//! The status page, in a real browser and as text.
 
 use authsvc::health::{Detailed, Sample, Statement, Status};
 use authsvc::http::{render_status_page, status_page};
 use chrono::TimeDelta;
+use serde_json::json;
 
-use crate::support::reports;
+use crate::support::browser::Browser;
+use crate::support::pages::Pages;
+use crate::support::{eventually, reports};
+
+const AUDIT: &str = include_str!("support/audit.js");
 
 fn html((detailed, samples): &(Detailed, Vec<Sample>)) -> String {
     render_status_page(detailed, samples).unwrap()
+}
+
+/// Brings the page's script to look for news at once, as it does when its tab is looked at again.
+fn look_again(browser: &Browser) {
+    browser.run("document.dispatchEvent(new Event('visibilitychange'))");
+}
+
+#[test]
+fn every_state_is_told_at_any_width_in_both_themes() {
+    let states = [
+        ("healthy", reports::healthy(), "Healthy"),
+        ("degraded", reports::degraded(), "Degraded"),
+        ("gone", reports::gone(), "Unhealthy"),
+        ("fresh", reports::fresh(), "Healthy"),
+    ];
+    let pages = Pages::serve(reports::healthy());
+    let browser = Browser::start();
+    for (name, report, word) in states {
+        pages.show(report.clone());
+        browser.go(&pages.url);
+        let title = browser.run("return document.title");
+        assert!(title.as_str().unwrap().starts_with(word), "{title}");
+        assert_eq!(browser.run("return document.querySelector('h1').textContent"), word);
+        let shown = browser.run("return document.body.innerText").as_str().unwrap().replace('\n', " ");
+        for check in report.0.checks.iter().filter(|check| check.status > Status::Healthy) {
+            for text in [&check.name, &check.message, &check.hint] {
+                assert!(shown.contains(&text.replace('`', "")), "{name}: {text} is not in {shown}");
+            }
+        }
+        for theme in ["light", "dark"] {
+            for (width, height) in [(360, 780), (768, 1024), (1280, 900)] {
+                browser.look(width, height, theme);
+                let problems = browser.run(AUDIT);
+                assert_eq!(problems, json!([]), "{name}, {theme}, {width}");
+                if width != 768 {
+                    browser.screenshot(&format!("{name}-{width}-{theme}"));
+                }
+            }
+        }
+        assert_eq!(browser.complaints(), Vec::<String>::new(), "{name}");
+    }
+}
+
+#[test]
+fn it_is_read_without_scripts() {
+    let pages = Pages::serve(reports::degraded());
+    let browser = Browser::start();
+    browser.devtools("Emulation.setScriptExecutionDisabled", &json!({"value": true}));
+    browser.look(360, 780, "light");
+    browser.go(&pages.url);
+    let document = browser.devtools("DOM.getDocument", &json!({"depth": -1}));
+    let shown = document["root"].to_string();
+    for text in ["Degraded", "54 h old", "look at the last run", "Loads itself again every 30 s"] {
+        assert!(shown.contains(text), "{text} is not in {shown}");
+    }
+    let root = &document["root"]["nodeId"];
+    let refresh = json!({"nodeId": root, "selector": "head noscript meta[http-equiv=refresh][content='30']"});
+    assert_ne!(browser.devtools("DOM.querySelector", &refresh)["nodeId"], 0);
+    browser.screenshot("degraded-360-without-scripts");
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn it_refreshes_itself_and_says_when_it_cannot() {
+    let mut pages = Pages::serve(reports::healthy());
+    let browser = Browser::start();
+    browser.look(360, 780, "light");
+    browser.go(&pages.url);
+    let h1 = || browser.run("return document.querySelector('h1').textContent");
+    browser.run(
+        "window.same = true; document.getElementById('older-backups').open = true; \
+         document.getElementById('wide-older').scrollLeft = 40; document.querySelector('#older-backups summary').focus(); \
+         window.scrollTo(0, 900)",
+    );
+    // by its own clock, without a reload
+    pages.show(reports::degraded());
+    eventually("the new state", || (h1() == "Degraded").then_some(()));
+    let kept = browser.run(
+        "return [window.same, document.getElementById('older-backups').open, \
+         document.getElementById('wide-older').scrollLeft, document.activeElement.textContent, scrollY, document.title, \
+         document.getElementById('change').textContent, document.getElementById('stale').hidden]",
+    );
+    let change = "Degraded: 3 of 14 checks degraded. Degraded since 2026-11-24 02:49 UTC 23 min ago.";
+    assert_eq!(kept, json!([true, true, 40, "8 older", 900, "Degraded – authsvc production", change, true]));
+
+    // what is being read is not taken away
+    let before = pages.answered();
+    browser.run("getSelection().selectAllChildren(document.querySelector('h1'))");
+    look_again(&browser);
+    assert_eq!(browser.run("return document.getElementById('paused').hidden"), false);
+    assert_eq!(pages.answered(), before);
+    browser.run("getSelection().removeAllRanges()");
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+
+    pages.stop();
+    look_again(&browser);
+    let stale = eventually("the alarm", || {
+        let text =
+            browser.run("const alarm = document.getElementById('stale'); return alarm.hidden ? null : alarm.innerText");
+        text.as_str().map(str::to_owned)
+    });
+    assert!(stale.starts_with("Not refreshed since 2026-11-24 03:12:45 UTC: the service does not answer"), "{stale}");
+    assert_eq!(browser.run("return document.title"), "Not refreshed – Degraded – authsvc production");
+    assert_eq!(h1(), "Degraded");
+    browser.run("window.scrollTo(0, 0)");
+    assert_eq!(browser.run(AUDIT), json!([]));
+    browser.screenshot("stale-360-light");
+
+    pages.show(reports::healthy());
+    pages.start();
+    look_again(&browser);
+    eventually("the alarm's end", || (h1() == "Healthy").then_some(()));
+    let calm = browser.run("return [document.getElementById('stale').hidden, document.title]");
+    assert_eq!(calm, json!([true, "Healthy – authsvc production"]));
+}
+
+#[test]
+fn what_comes_from_outside_is_shown_as_text() {
+    let evil = "<script>window.hit = 1</script><img src=x onerror='window.hit = 1'>\"'>`</style>";
+    let (mut detailed, samples) = reports::degraded();
+    detailed.backups.recent[0].name = evil.to_owned();
+    detailed.queries.slowest = Some(vec![Statement { query: evil.to_owned(), calls: 1, mean_ms: 1.0, total_ms: 1.0 }]);
+    detailed.queries.longest.as_mut().unwrap()[0].application = evil.to_owned();
+    detailed.maintenance.last_runs[0].error = Some(evil.to_owned());
+    detailed.basic_health.tables[0].name = evil.to_owned();
+    detailed.basic_health.environment = evil.to_owned();
+    detailed.basic_health.migrations.latest = Some(evil.to_owned());
+    detailed.indexes.unused = Some(vec![evil.to_owned()]);
+    detailed.warnings = vec![format!("slow_queries: {evil}")];
+    detailed.errors.push(evil.to_owned());
+    reports::find(&mut detailed, evil, Status::Unhealthy, evil, evil);
+    let shown = (detailed, samples);
+    assert!(!html(&shown).contains("<script>window"), "{}", html(&shown));
+
+    let pages = Pages::serve(shown);
+    let browser = Browser::start();
+    browser.look(360, 780, "light");
+    browser.go(&pages.url);
+    assert_eq!(
+        browser.run("return [typeof window.hit, document.images.length, document.scripts.length]"),
+        json!(["undefined", 0, 1])
+    );
+    let texts = browser.run(&format!(
+        "document.querySelectorAll('details').forEach((each) => each.open = true); \
+         return document.body.innerText.split({}).length - 1",
+        json!(evil)
+    ));
+    assert!(texts.as_u64().unwrap() >= 12, "{texts}");
+    assert_eq!(browser.run(AUDIT), json!([]));
+    assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 
 #[test]
