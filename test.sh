@@ -15,6 +15,8 @@ have script || packages+=(bsdutils)
 have openssl || packages+=(openssl)
 have strace || packages+=(strace)
 have sqlite3 || packages+=(sqlite3)
+have chromium || have google-chrome || packages+=(chromium)
+have chromedriver || packages+=(chromium-driver)
 have cc || packages+=(gcc libc6-dev)
 if [ ${#packages[@]} -gt 0 ]; then
     say "installing ${packages[*]}"

@@ -39,5 +39,6 @@ pub use report::{
     Report, Run, Security, Session, SqliteFile, Statement, Storage, Table,
 };
 pub use settings::Settings;
+pub use size::size_text;
 pub use survey::QuickCheck;
 pub use thresholds::Thresholds;

@@ -1,6 +1,7 @@
 //! Two listeners: the public one, and the operators'. Both tell whether the process lives and whether it is ready.
 
 mod health;
+mod page;
 mod probes;
 mod readiness;
 
@@ -10,13 +11,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use readiness::{Readiness, Stage};
+
+#[doc(hidden)]
+pub use page::{render as render_status_page, response as status_page};
 
 use crate::health::Collector;
 
@@ -82,7 +88,16 @@ fn public_router(collector: &Arc<Collector>) -> Router {
 }
 
 fn admin_router(collector: &Arc<Collector>) -> Router {
-    health::admin(collector.clone()).fallback(not_found)
+    let page = Router::new().route("/", get(show_page)).with_state(collector.clone());
+    health::admin(collector.clone()).merge(page).fallback(not_found)
+}
+
+/// The status page. It is there in any state; where not even the deadline was kept, it says so by its status.
+async fn show_page(State(collector): State<Arc<Collector>>) -> Response {
+    match collector.reading().await {
+        Some(reading) => page::response(&reading.detailed, &collector.samples()),
+        None => problem(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
+    }
 }
 
 async fn not_found() -> Response {

@@ -39,7 +39,7 @@ pub(super) async fn read(settings: &Settings, survey: &mut Survey) {
             backups.last_verified = backups.last_verified.max(verified);
             backups.recent = files.into_iter().take(RECENT).collect();
         }
-        Err(why) => survey.warnings.push(format!("files of backups: {why}")),
+        Err(why) => survey.warnings.push(format!("count, recent: {why}")),
     }
     backups.age_seconds = backups.last_backup.map(|taken| (clock::now() - taken).num_seconds());
 }

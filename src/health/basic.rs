@@ -124,7 +124,7 @@ async fn figures(connection: &mut Connection, answer: &mut Answer, patience: Dur
         if matches!(error.kind(), Kind::Unreachable | Kind::NotReady) {
             return Err(error);
         }
-        answer.complaints.push(format!("some figures could not be read: {error}"));
+        answer.complaints.push(format!("every figure that is missing: {error}"));
     }
     answer.facts = Facts::new(rows);
     Ok(())

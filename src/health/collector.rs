@@ -146,4 +146,4 @@ impl Collector {
     }
 }
 
-const LATE: &str = "accounts, tokens, backups, indexes and queries: still being read, ask again";
+const LATE: &str = "every figure of the detailed report: still being read, ask again";

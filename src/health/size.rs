@@ -3,7 +3,7 @@
 const UNITS: [&str; 5] = ["bytes", "kB", "MB", "GB", "TB"];
 
 /// `8192 bytes`, `64 kB`, `475 MB`: below 10240 of a unit that unit is kept, and a half is rounded up.
-pub(super) fn size_text(bytes: u64) -> String {
+pub fn size_text(bytes: u64) -> String {
     let mut halves = bytes.saturating_mul(2);
     let mut unit = 0;
     while halves.div_ceil(2) >= 10240 && unit + 1 < UNITS.len() {

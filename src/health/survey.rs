@@ -99,7 +99,7 @@ impl Survey {
             survey.window = before.window;
         }
         if scope.database == Reach::Gone {
-            survey.warnings.push("accounts, tokens, indexes and queries: the database gave no answer".to_owned());
+            survey.warnings.push("every figure of the detailed report: the database gave no answer".to_owned());
         } else {
             survey = survey.of_database(settings, seat, &scope).await;
         }
@@ -118,7 +118,7 @@ impl Survey {
             Err(_) => Error::late(patience),
         };
         let mut survey = self;
-        survey.warnings.push(format!("accounts, tokens, indexes and queries: {error}"));
+        survey.warnings.push(format!("every figure of the detailed report: {error}"));
         survey
     }
 }
@@ -148,7 +148,9 @@ impl Question for Look<'_> {
             survey.quick_check = Some(found.into_iter().filter(|line| line != "ok").collect());
         }
         if self.scope.database == Reach::Reachable {
-            survey.warnings.push("accounts, tokens and events: the schema is not that of this program".to_owned());
+            survey
+                .warnings
+                .push("every figure of accounts, tokens and events: the schema is not that of this program".to_owned());
         } else {
             self.count(connection, &mut survey).await?;
         }
@@ -176,7 +178,7 @@ async fn gather(connection: &mut Connection, sql: String, survey: &mut Survey) -
     let (rows, failure) = connection.gather(sql).await;
     match failure {
         Some(error) if error.is_transient() && error.kind() != crate::db::Kind::Locked => return Err(error),
-        Some(error) => survey.warnings.push(format!("some figures could not be read: {error}")),
+        Some(error) => survey.warnings.push(format!("every figure that is missing: {error}")),
         None => {}
     }
     Ok(Facts::new(rows))

@@ -19,6 +19,7 @@ mod health_http;
 mod health_postgres;
 mod migrate;
 mod migrate_faults;
+mod page;
 mod refusals;
 mod restore;
 mod restore_edges;

@@ -1,10 +1,13 @@
 //! The harness: a private PostgreSQL cluster, SQLite files, the program as a process, and a look into the databases.
 
+pub(crate) mod browser;
 pub(crate) mod cluster;
 pub(crate) mod contents;
 pub(crate) mod database;
+pub(crate) mod pages;
 pub(crate) mod program;
 pub(crate) mod proxy;
+pub(crate) mod reports;
 
 pub(crate) use cluster::Cluster;
 pub(crate) use database::{Database, Engine};

@@ -1,0 +1,139 @@
+//! The operators' status page: the detailed report as one HTML document that needs nothing else.
+//!
+//! Rust prepares every text, the template in `templates/` only places it; askama escapes all of it, and names of backups, errors
+//! and query texts come from outside. Nothing is loaded: style and script are inline, allowed by their hash, and the
+//! page works without the script, which only fetches it again. To add a figure: a field of the report, a line in `tiles`,
+//! `tables` or `facts`.
+
+mod backups;
+mod facts;
+mod figure;
+mod findings;
+mod format;
+mod sparkline;
+mod tables;
+mod tiles;
+
+use std::sync::LazyLock;
+
+use askama::Template;
+use axum::http::StatusCode;
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chrono::SecondsFormat;
+use sha2::{Digest, Sha256};
+
+use self::figure::{Figure, Reasons};
+use self::findings::{Finding, Piece, Since, Strip};
+use self::tiles::{History, Tile};
+use crate::health::{Check, Detailed, Sample, Status};
+
+const STYLE: &str = include_str!("templates/status.css");
+const SCRIPT: &str = include_str!("templates/status.js");
+
+/// Nothing but this page's own style and script, and a fetch of itself.
+static POLICY: LazyLock<String> = LazyLock::new(|| {
+    let [style, script] = [STYLE, SCRIPT].map(|text| STANDARD.encode(Sha256::digest(text)));
+    format!(
+        "default-src 'none'; style-src 'sha256-{style}'; script-src 'sha256-{script}'; connect-src 'self'; img-src data:; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+});
+
+/// The page with its headers. It is 200 in any state: the page itself is there; probes ask `/readyz` and `/health`.
+pub fn response(detailed: &Detailed, samples: &[Sample]) -> Response {
+    let html = match render(detailed, samples) {
+        Ok(html) => html,
+        Err(error) => {
+            tracing::error!(%error, "the status page cannot be rendered");
+            return super::problem(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error");
+        }
+    };
+    let headers = [
+        (CONTENT_TYPE, "text/html; charset=utf-8"),
+        (CONTENT_SECURITY_POLICY, POLICY.as_str()),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (REFERRER_POLICY, "no-referrer"),
+        (CACHE_CONTROL, "no-store"),
+    ];
+    (headers, html).into_response()
+}
+
+/// The page.
+///
+/// # Errors
+/// None that is known: a text can always be written to.
+pub fn render(detailed: &Detailed, samples: &[Sample]) -> Result<String, askama::Error> {
+    Page::new(detailed, samples).render()
+}
+
+#[derive(Template)]
+#[template(path = "status.html")]
+struct Page<'a> {
+    style: &'static str,
+    script: &'static str,
+    build: &'static str,
+    environment: &'a str,
+    status: Status,
+    word: &'static str,
+    summary: String,
+    since: Option<Since>,
+    /// When the report was made: for machines, and for people.
+    made: [String; 2],
+    findings: Vec<Finding<'a>>,
+    strip: Option<Strip>,
+    tiles: Vec<Tile>,
+    tables: Vec<tables::TableRow<'a>>,
+    no_tables: Figure<()>,
+    groups: [tables::Group; 3],
+    backups: backups::Backups<'a>,
+    no_backups: Figure<()>,
+    slowest: Figure<Vec<tables::StatementRow<'a>>>,
+    longest: Figure<Vec<tables::SessionRow<'a>>>,
+    indexes: [facts::Indexes<'a>; 3],
+    facts: Vec<facts::Facts>,
+    runs: Vec<tables::RunRow<'a>>,
+    no_runs: Figure<()>,
+    checks: &'a [Check],
+    reasons: Reasons,
+}
+
+impl<'a> Page<'a> {
+    fn new(detailed: &'a Detailed, samples: &[Sample]) -> Self {
+        let (now, status) = (detailed.timestamp, detailed.overall_status);
+        let reasons = Reasons::new(detailed);
+        let findings = findings::findings(detailed);
+        let connected = detailed.basic_health.database.connected;
+        Self {
+            style: STYLE,
+            script: SCRIPT,
+            build: concat!(env!("CARGO_PKG_VERSION"), "+", env!("AUTHSVC_COMMIT")),
+            environment: &detailed.basic_health.environment,
+            status,
+            word: findings::word(status),
+            summary: findings::summary(detailed, &findings),
+            since: findings::since(now, status, samples),
+            made: [now.to_rfc3339_opts(SecondsFormat::Secs, true), now.format("%Y-%m-%d %H:%M:%S UTC").to_string()],
+            findings,
+            strip: Strip::new(now, samples),
+            tiles: tiles::tiles(detailed, samples, &reasons),
+            tables: tables::by_size(detailed, &reasons),
+            no_tables: reasons.figure("tables", connected.then_some(())),
+            groups: tables::accounts(detailed, &reasons),
+            backups: backups::Backups::new(detailed),
+            no_backups: reasons.figure("last_backup", detailed.backups.count.map(|_| ())),
+            slowest: tables::slowest(detailed, &reasons),
+            longest: tables::longest(detailed, &reasons),
+            indexes: facts::indexes(detailed, &reasons),
+            facts: facts::facts(detailed, &reasons),
+            runs: tables::runs(detailed),
+            no_runs: reasons.figure("last_runs", connected.then_some(())),
+            checks: &detailed.checks,
+            reasons,
+        }
+    }
+}

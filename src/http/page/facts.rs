@@ -1,0 +1,123 @@
+//! The rest, as names and figures: schema, server, room, indexes.
+
+use super::figure::{self, Figure, Reasons};
+use super::format;
+use crate::health::{Detailed, SqliteFile};
+
+/// Transaction ids after which PostgreSQL accepts no more writes.
+const LAST_TRANSACTION_ID: f64 = 2e9;
+
+/// Figures that belong together.
+pub(super) struct Facts {
+    pub(super) title: &'static str,
+    pub(super) facts: Vec<(&'static str, Figure)>,
+}
+
+impl Facts {
+    /// Why there is none of them.
+    pub(super) fn blank(&self) -> Option<&str> {
+        figure::common(self.facts.iter().map(|(_, value)| value))
+    }
+}
+
+pub(super) fn facts(detailed: &Detailed, reasons: &Reasons) -> Vec<Facts> {
+    let mut all = vec![schema(detailed, reasons), server(detailed, reasons), room(detailed, reasons)];
+    all.extend(detailed.storage.sqlite.as_ref().map(sqlite));
+    all
+}
+
+fn schema(detailed: &Detailed, reasons: &Reasons) -> Facts {
+    let migrations = &detailed.basic_health.migrations;
+    let number = |number: Option<usize>| number.map(|number| format::count(number as u64));
+    let drift = migrations.drift.map(|drift| if drift { "yes" } else { "none" }.to_owned());
+    let facts = vec![
+        ("Migrations applied", reasons.figure("applied", number(migrations.applied))),
+        ("Newest", reasons.figure("latest", migrations.latest.clone())),
+        ("Drift", reasons.figure("drift", drift)),
+    ];
+    Facts { title: "Schema", facts }
+}
+
+fn server(detailed: &Detailed, reasons: &Reasons) -> Facts {
+    let (database, performance) = (&detailed.basic_health.database, &detailed.basic_health.performance);
+    // `PostgreSQL 15.20 (Debian …) on x86_64…`: what follows is in the JSON
+    let named = |version: &str| match database.backend.as_str() {
+        "sqlite" => format!("SQLite {version}"),
+        _ => version.split(" (").next().unwrap_or(version).to_owned(),
+    };
+    let version = database.version.as_deref().map(named);
+    let skew = detailed.storage.clock_skew_seconds.map(|skew| format!("{skew:+.2} s"));
+    let mean = performance.avg_query_time_ms.map(format::milliseconds);
+    let mut facts = vec![
+        ("Version", reasons.figure("version", version)),
+        ("Cache hits", reasons.figure("cache_hit_ratio", performance.cache_hit_ratio.map(format::percent))),
+        ("Scans by index", reasons.figure("index_usage_ratio", performance.index_usage_ratio.map(format::percent))),
+        ("Deadlocks", reasons.figure("deadlocks", performance.deadlocks.map(format::count))),
+        ("Mean query", reasons.figure("avg_query_time_ms", mean)),
+        ("Slow queries", reasons.figure("slow_queries", performance.slow_queries.map(format::count))),
+    ];
+    if database.backend != "sqlite" {
+        facts.push(("Clock ahead by", reasons.figure("clock_skew_seconds", skew)));
+    }
+    Facts { title: "Server", facts }
+}
+
+fn room(detailed: &Detailed, reasons: &Reasons) -> Facts {
+    let storage = &detailed.storage;
+    let ids = storage.transaction_id_age.map(|age| {
+        let used = age as f64 / LAST_TRANSACTION_ID * 100.0;
+        format!("{} ({})", format::count(age), format::percent(used))
+    });
+    let mut facts = vec![
+        ("Free for backups", reasons.figure("backup_free_bytes", storage.backup_free_bytes.map(format::size))),
+        ("Fullest sequence", reasons.figure("sequence_used_ratio", storage.sequence_used_ratio.map(format::percent))),
+    ];
+    if detailed.basic_health.database.backend != "sqlite" {
+        facts.push(("Oldest transaction id", reasons.figure("transaction_id_age", ids)));
+    }
+    Facts { title: "Room", facts }
+}
+
+fn sqlite(file: &SqliteFile) -> Facts {
+    let check = match file.quick_check.as_deref() {
+        None => "not asked for".to_owned(),
+        Some([]) => "ok".to_owned(),
+        Some(found) => found.join("; "),
+    };
+    let pages = format!("{} of {}", format::count(file.page_count), format::size(file.page_size));
+    let facts = [
+        ("Pages", pages),
+        ("Free pages", format::count(file.freelist_count)),
+        ("Cache of a connection", format::size(file.cache_bytes)),
+        ("Journal", file.journal_mode.clone()),
+        ("Write-ahead log", format::size(file.wal_bytes)),
+        ("Quick check", check),
+    ];
+    Facts { title: "SQLite file", facts: facts.map(|(name, value)| (name, Figure::Known(value))).into() }
+}
+
+/// Indexes of one kind.
+pub(super) struct Indexes<'a> {
+    pub(super) title: &'static str,
+    pub(super) meaning: &'static str,
+    pub(super) names: Figure<&'a [String]>,
+}
+
+/// Why there is none of them.
+pub(super) fn blank<'a>(indexes: &'a [Indexes<'_>]) -> Option<&'a str> {
+    figure::common(indexes.iter().map(|kind| &kind.names))
+}
+
+pub(super) fn indexes<'a>(detailed: &'a Detailed, reasons: &Reasons) -> [Indexes<'a>; 3] {
+    let found = &detailed.indexes;
+    let kind = |title, meaning, name: &str, names: &'a Option<Vec<String>>| Indexes {
+        title,
+        meaning,
+        names: reasons.figure(name, names.as_deref()),
+    };
+    [
+        kind("Invalid", "left unfinished: slows writes and serves no query", "invalid", &found.invalid),
+        kind("Duplicate", "another index has the same columns", "duplicate", &found.duplicate),
+        kind("Unused", "no query has used it", "unused", &found.unused),
+    ]
+}

@@ -1,0 +1,149 @@
+//! The top of the page: one word, since when, and what to do next.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::format::{self, When};
+use crate::health::{Check, Detailed, Sample, Status};
+
+/// The state in one word.
+pub(super) fn word(status: Status) -> &'static str {
+    match status {
+        Status::Healthy => "Healthy",
+        Status::Degraded => "Degraded",
+        Status::Unhealthy => "Unhealthy",
+    }
+}
+
+/// Something to do.
+pub(super) struct Finding<'a> {
+    pub(super) status: Status,
+    pub(super) name: &'a str,
+    pub(super) message: Vec<Piece<'a>>,
+    /// Empty where the report has no advice.
+    pub(super) hint: Vec<Piece<'a>>,
+}
+
+impl<'a> Finding<'a> {
+    fn new(check: &'a Check) -> Self {
+        let Check { name, status, message, hint } = check;
+        Self { status: *status, name, message: pieces(message), hint: pieces(hint) }
+    }
+}
+
+/// Messages and hints put commands in backticks.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Piece<'a> {
+    Text(&'a str),
+    Code(&'a str),
+}
+
+pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
+    // a backtick without its twin is a character like any other
+    let even = text.matches('`').count().is_multiple_of(2);
+    if !even {
+        return vec![Piece::Text(text)];
+    }
+    let parts = text.split('`').enumerate().filter(|(_, part)| !part.is_empty());
+    parts.map(|(at, part)| if at % 2 == 0 { Piece::Text(part) } else { Piece::Code(part) }).collect()
+}
+
+/// The worst first; an error that belongs to no check is told as well.
+pub(super) fn findings(detailed: &Detailed) -> Vec<Finding<'_>> {
+    let wrong = |check: &&Check| check.status > Status::Healthy;
+    let told: Vec<String> =
+        detailed.checks.iter().filter(wrong).map(|check| format!("{}: {}", check.name, check.message)).collect();
+    let mut errors: Vec<&String> = Vec::new();
+    for error in detailed.errors.iter().chain(&detailed.basic_health.errors) {
+        if !told.contains(error) && !errors.contains(&error) {
+            errors.push(error);
+        }
+    }
+    let untold = errors.into_iter().map(|error| Finding {
+        status: detailed.overall_status,
+        name: "error",
+        message: pieces(error),
+        hint: Vec::new(),
+    });
+    let mut all: Vec<Finding<'_>> = detailed.checks.iter().filter(wrong).map(Finding::new).chain(untold).collect();
+    all.sort_by_key(|finding| std::cmp::Reverse(finding.status));
+    all
+}
+
+/// What the findings come to.
+pub(super) fn summary(detailed: &Detailed, findings: &[Finding<'_>]) -> String {
+    let count = |status| findings.iter().filter(|finding| finding.status == status).count();
+    let checks = format::counted(detailed.checks.len(), "check", "checks");
+    let (bad, poor) = (count(Status::Unhealthy), count(Status::Degraded));
+    match (bad, poor) {
+        (0, 0) if detailed.overall_status == Status::Healthy => format!("Nothing to do: {checks}, all in order."),
+        (0, 0) => "The report gives no reason.".to_owned(),
+        (bad, 0) => format!("{bad} of {checks} unhealthy."),
+        (0, poor) => format!("{poor} of {checks} degraded."),
+        (bad, poor) => format!("{bad} unhealthy and {poor} degraded of {checks}."),
+    }
+}
+
+/// Since when the state is what it is, as far as the last hour tells; `None` without samples.
+pub(super) fn since(now: DateTime<Utc>, status: Status, samples: &[Sample]) -> Option<Since> {
+    let last = samples.last()?;
+    if last.status != status {
+        return Some(Since { before: "since after", when: When::new(last.at, now) });
+    }
+    let run = samples.iter().rev().take_while(|sample| sample.status == status).count();
+    let first = samples.get(samples.len() - run)?;
+    let before = if run < samples.len() { "since" } else { "at least since" };
+    Some(Since { before, when: When::new(first.at, now) })
+}
+
+/// `since 2026-11-24 03:00 UTC`.
+pub(super) struct Since {
+    pub(super) before: &'static str,
+    pub(super) when: When,
+}
+
+/// The states of the last hour as a strip: the worse, the higher, so that it can be read without colour.
+pub(super) struct Strip {
+    pub(super) label: String,
+    pub(super) cells: Vec<Cell>,
+}
+
+/// A minute of the strip, in thousandths of its width and hundredths of its height.
+pub(super) struct Cell {
+    pub(super) status: Status,
+    pub(super) x: i64,
+    pub(super) y: u32,
+    pub(super) height: u32,
+}
+
+impl Strip {
+    pub(super) fn new(now: DateTime<Utc>, samples: &[Sample]) -> Option<Self> {
+        let begin = now - TimeDelta::hours(1);
+        let shown: Vec<&Sample> = samples.iter().filter(|sample| sample.at > begin && sample.at <= now).collect();
+        let last = shown.last()?;
+        let count = |status: Status| {
+            let number = shown.iter().filter(|sample| sample.status == status).count();
+            (number > 0).then(|| format!("{number} {status}"))
+        };
+        let counts: Vec<String> =
+            [Status::Healthy, Status::Degraded, Status::Unhealthy].into_iter().filter_map(count).collect();
+        let label = format!(
+            "State in the last hour, {}: {}; last {}",
+            format::counted(shown.len(), "sample", "samples"),
+            counts.join(", "),
+            last.status
+        );
+        Some(Self { label, cells: shown.iter().map(|sample| Cell::new(sample, begin)).collect() })
+    }
+}
+
+impl Cell {
+    fn new(sample: &Sample, begin: DateTime<Utc>) -> Self {
+        let height = match sample.status {
+            Status::Healthy => 30,
+            Status::Degraded => 65,
+            Status::Unhealthy => 100,
+        };
+        let x = ((sample.at - begin).num_seconds() * 1000 / 3600 - 16).max(0);
+        Self { status: sample.status, x, y: 100 - height, height }
+    }
+}

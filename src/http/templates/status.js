@@ -1,0 +1,50 @@
+// Fetches this page again while it is looked at and puts its content in place of the old one. The page is complete without it.
+(() => {
+  const by = (id) => document.getElementById(id);
+  const main = document.querySelector('main');
+  const title = () => document.title.replace('Not refreshed – ', '');
+  let busy = false;
+
+  async function refresh() {
+    if (document.hidden || busy) return;
+    const selected = !getSelection().isCollapsed;
+    by('paused').hidden = !selected;
+    if (selected) return;
+    busy = true;
+    try {
+      const answer = await fetch(location.href, { cache: 'no-store', signal: AbortSignal.timeout(8000) }).catch(() => null);
+      if (!answer) throw 'the service does not answer';
+      const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html');
+      if (!fresh.querySelector('main h1')) throw `the answer was ${answer.status}`;
+      replace(fresh);
+      by('stale').hidden = true;
+    } catch (reason) {
+      const alarm = `Not refreshed since ${by('made').textContent}: ${reason}. What follows is from then.`;
+      // what is said already is not said again
+      if (by('stale').hidden || by('stale').textContent !== alarm) by('stale').textContent = alarm;
+      by('stale').hidden = false;
+      document.title = `Not refreshed – ${title()}`;
+    } finally {
+      busy = false;
+    }
+  }
+
+  function replace(fresh) {
+    const next = fresh.querySelector('main');
+    const state = (page) => page.querySelector('h1').textContent;
+    if (state(main) !== state(next)) by('change').textContent = `${state(next)}: ${next.querySelector('.summary').textContent}`;
+    const focused = main.contains(document.activeElement) && key(document.activeElement);
+    for (const open of main.querySelectorAll('details[open]')) next.querySelector(`#${open.id}`)?.setAttribute('open', '');
+    const scrolled = [...main.querySelectorAll('.wide')].map((box) => [box.id, box.scrollLeft]);
+    main.replaceChildren(...next.childNodes);
+    for (const [id, left] of scrolled) if (by(id)) by(id).scrollLeft = left;
+    if (focused) focusable().find((element) => key(element) === focused)?.focus({ preventScroll: true });
+    document.title = fresh.title;
+    by('favicon').href = fresh.getElementById('favicon').href;
+  }
+
+  const focusable = () => [...main.querySelectorAll('a, summary, [tabindex]')];
+  const key = (element) => element.id || element.getAttribute('href') || element.parentNode.id;
+  setInterval(refresh, 10000);
+  document.addEventListener('visibilitychange', refresh);
+})();
