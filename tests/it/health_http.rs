@@ -97,6 +97,26 @@ fn a_sqlite_file_is_left_without_a_log_beside_it() {
 }
 
 #[test]
+fn the_status_page_is_for_operators_and_there_in_every_state() {
+    let cluster = Cluster::start(&[]);
+    let database = Database::on(&cluster, None);
+    let server = Program::on(&database).serve().ready();
+    let page = |title: &str| {
+        eventually(title, || {
+            let (status, html) = get(server.admin, "/").unwrap();
+            assert_eq!(status, 200);
+            html.contains(title).then_some(html)
+        })
+    };
+    let html = page("<title>Degraded");
+    assert!(html.contains("there is no backup of this database") && html.contains("refresh_tokens"), "{html}");
+    assert_eq!(get(server.public, "/").unwrap().0, 404);
+    cluster.crash();
+    let html = page("<title>Unhealthy");
+    assert!(html.contains("check that the server runs"), "{html}");
+}
+
+#[test]
 fn readiness_tells_its_steps() {
     let cluster = Cluster::start(&[]);
     let database = Database::on(&cluster, None);

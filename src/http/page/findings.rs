@@ -47,24 +47,10 @@ pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
     parts.map(|(at, part)| if at % 2 == 0 { Piece::Text(part) } else { Piece::Code(part) }).collect()
 }
 
-/// The worst first; an error that belongs to no check is told as well.
+/// What is not as it should be, the worst first.
 pub(super) fn findings(detailed: &Detailed) -> Vec<Finding<'_>> {
-    let wrong = |check: &&Check| check.status > Status::Healthy;
-    let told: Vec<String> =
-        detailed.checks.iter().filter(wrong).map(|check| format!("{}: {}", check.name, check.message)).collect();
-    let mut errors: Vec<&String> = Vec::new();
-    for error in detailed.errors.iter().chain(&detailed.basic_health.errors) {
-        if !told.contains(error) && !errors.contains(&error) {
-            errors.push(error);
-        }
-    }
-    let untold = errors.into_iter().map(|error| Finding {
-        status: detailed.overall_status,
-        name: "error",
-        message: pieces(error),
-        hint: Vec::new(),
-    });
-    let mut all: Vec<Finding<'_>> = detailed.checks.iter().filter(wrong).map(Finding::new).chain(untold).collect();
+    let mut all: Vec<Finding<'_>> =
+        detailed.checks.iter().filter(|check| check.status > Status::Healthy).map(Finding::new).collect();
     all.sort_by_key(|finding| std::cmp::Reverse(finding.status));
     all
 }
