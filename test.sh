@@ -17,14 +17,24 @@ have strace || packages+=(strace)
 have sqlite3 || packages+=(sqlite3)
 have chromium || have google-chrome || packages+=(chromium)
 have chromedriver || packages+=(chromium-driver)
+have promtool || packages+=(prometheus)
 have cc || packages+=(gcc libc6-dev)
 if [ ${#packages[@]} -gt 0 ]; then
     say "installing ${packages[*]}"
     if [ "$(id -u)" = 0 ] && have apt-get; then
-        # the tests start servers of their own; the package's must not
+        # the tests start servers of their own; those of the packages must not run, now or after the next boot
         mkdir -p /etc/postgresql-common
         [ -e /etc/postgresql-common/createcluster.conf ] || echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
-        apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "${packages[@]}"
+        (
+            policy=/usr/sbin/policy-rc.d
+            if [ ! -e "$policy" ]; then
+                trap 'rm -f "$policy"' EXIT
+                printf '#!/bin/sh\nexit 101\n' >"$policy"
+                chmod 755 "$policy"
+            fi
+            apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "${packages[@]}"
+        )
+        case " ${packages[*]} " in *' prometheus '*) update-rc.d prometheus disable ;; esac
     else
         echo "not root: run this first: sudo apt-get install ${packages[*]}" >&2
         exit 1

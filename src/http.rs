@@ -1,6 +1,7 @@
 //! Two listeners: the public one, and the operators'. Both tell whether the process lives and whether it is ready.
 
 mod health;
+mod metrics;
 mod page;
 mod probes;
 mod readiness;
@@ -19,6 +20,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+pub use metrics::{Build, Metrics};
 pub use readiness::{Readiness, Stage};
 
 #[doc(hidden)]
@@ -43,6 +45,7 @@ impl Server {
         admin: SocketAddr,
         readiness: Arc<Readiness>,
         collector: &Arc<Collector>,
+        metrics: &Metrics,
     ) -> io::Result<Self> {
         let listeners = [
             ("public", bind(public).await?, public_router(collector)),
@@ -52,7 +55,7 @@ impl Server {
         let mut tasks = Vec::new();
         for (name, listener, router) in listeners {
             tracing::info!(address = %listener.local_addr()?, "{name} listener answers");
-            let router = router.merge(probes::router(readiness.clone()));
+            let router = metrics.measured(router.merge(probes::router(readiness.clone())), name);
             let mut stopped = stopped.clone();
             let until = async move {
                 // an error means that the sender is gone, which is a reason to stop as well

@@ -4,6 +4,7 @@
 //! ready; make backups by the schedule; stop on a signal. A signal during boot stops at once: migrations are atomic, or
 //! can be run again.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::clock::Stopwatch;
 use crate::config::Config;
 use crate::db::{Pool, PoolUse};
 use crate::health::Collector;
-use crate::http::{Readiness, Server, Stage};
+use crate::http::{Build, Metrics, Readiness, Server, Stage};
 use crate::maintain::{Backups, Scheduler};
 use crate::migrate::{self, Action, Event, Progress};
 use crate::shutdown;
@@ -24,11 +25,19 @@ use crate::shutdown;
 Listens on AUTHSVC_LISTEN (127.0.0.1:8080) for everybody and on AUTHSVC_ADMIN_LISTEN (127.0.0.1:9090) for operators.")]
 pub(super) struct Arguments {}
 
+/// What the metrics say of this program.
+const BUILD: Build = Build {
+    version: env!("CARGO_PKG_VERSION"),
+    commit: env!("AUTHSVC_COMMIT"),
+    migration: env!("AUTHSVC_NEWEST_MIGRATION"),
+};
+
 pub(super) async fn run(_: &Arguments, config: &Config, _: Output) -> Result<u8, Error> {
     tracing::info!(version = super::VERSION, database = %config.database_url, environment = %config.environment, "starting");
     let readiness = Arc::new(Readiness::default());
     let collector = Collector::new(super::health_settings(config));
-    let server = Server::start(config.listen, config.admin_listen, readiness.clone(), &collector).await?;
+    let metrics = Metrics::new(BUILD).map_err(io::Error::other)?;
+    let server = Server::start(config.listen, config.admin_listen, readiness.clone(), &collector, &metrics).await?;
     let stop = shutdown::requested();
     tokio::pin!(stop);
     let booted = tokio::select! {

@@ -6,6 +6,7 @@ pub(crate) mod contents;
 pub(crate) mod database;
 pub(crate) mod pages;
 pub(crate) mod program;
+pub(crate) mod promtool;
 pub(crate) mod proxy;
 pub(crate) mod reports;
 

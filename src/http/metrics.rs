@@ -1,0 +1,82 @@
+//! `GET /metrics`: the detailed report, and the requests of this process, as Prometheus text.
+//!
+//! Every scrape has a registry of its own, so that a figure that cannot be had is absent and nothing of an earlier report
+//! stays; only the requests are counted on. Invariants: base units, ratios from 0 to 1, `_total` on what only grows. A label holds
+//! a name out of a fixed set (tables, checks, kinds, routes, versions), never what a client sent or an error said.
+//! To add a metric: an entry in the file of its subject, and a row in `docs/MONITORING.md`; `tests/it/metrics.rs` compares the two.
+
+mod accounts;
+mod database;
+mod families;
+mod operations;
+mod requests;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use prometheus::{Result, TEXT_FORMAT};
+
+use crate::health::Reading;
+use families::Families;
+use requests::Requests;
+
+/// What this program is.
+#[derive(Debug, Clone, Copy)]
+pub struct Build {
+    /// Of the package.
+    pub version: &'static str,
+    /// It was built from.
+    pub commit: &'static str,
+    /// The newest one inside.
+    pub migration: &'static str,
+}
+
+/// The metrics of one process. A clone counts with the original.
+#[derive(Clone)]
+pub struct Metrics {
+    build: Build,
+    requests: Requests,
+}
+
+impl Metrics {
+    /// Nothing is counted yet.
+    ///
+    /// # Errors
+    /// A name that Prometheus does not take, which a test excludes.
+    pub fn new(build: Build) -> Result<Self> {
+        Ok(Self { build, requests: Requests::new()? })
+    }
+
+    /// Times the requests of a router. Routes that are added to it afterwards are not timed.
+    pub fn measured(&self, router: Router, listener: &'static str) -> Router {
+        self.requests.measured(router, listener)
+    }
+
+    /// The answer to a scrape. Without a report (none was made yet) it holds what the process knows of itself.
+    pub fn answer(&self, reading: Option<&Reading>) -> Response {
+        match self.encode(reading) {
+            Ok(text) => ([(CONTENT_TYPE, TEXT_FORMAT)], text).into_response(),
+            Err(error) => {
+                tracing::error!("the metrics could not be written: {error}");
+                super::problem(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
+            }
+        }
+    }
+
+    /// The text of [`Self::answer`].
+    ///
+    /// # Errors
+    /// A name that Prometheus does not take, which a test excludes.
+    pub fn encode(&self, reading: Option<&Reading>) -> Result<String> {
+        let families = Families::default();
+        operations::describe_build(&families, self.build)?;
+        self.requests.describe(&families)?;
+        if let Some(reading) = reading {
+            operations::describe(&families, reading)?;
+            database::describe(&families, reading)?;
+            accounts::describe(&families, reading)?;
+        }
+        families.encode()
+    }
+}

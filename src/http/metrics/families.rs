@@ -1,0 +1,127 @@
+//! The metric families of one scrape. A figure that is `None` leaves no trace: no sample, and no family without samples.
+
+use std::fmt::Debug;
+
+use chrono::{DateTime, Utc};
+use prometheus::core::Collector;
+use prometheus::{GaugeVec, IntCounterVec, Opts, Registry, Result, TextEncoder};
+
+/// What a sample can show.
+pub(super) trait Figure {
+    /// `None`: it cannot be had.
+    fn value(self) -> Option<f64>;
+}
+
+impl Figure for f64 {
+    fn value(self) -> Option<f64> {
+        self.is_finite().then_some(self)
+    }
+}
+
+impl Figure for bool {
+    fn value(self) -> Option<f64> {
+        Some(f64::from(u8::from(self)))
+    }
+}
+
+impl Figure for u32 {
+    fn value(self) -> Option<f64> {
+        Some(f64::from(self))
+    }
+}
+
+impl Figure for u64 {
+    fn value(self) -> Option<f64> {
+        Some(self as f64)
+    }
+}
+
+impl Figure for usize {
+    fn value(self) -> Option<f64> {
+        Some(self as f64)
+    }
+}
+
+impl Figure for i64 {
+    fn value(self) -> Option<f64> {
+        Some(self as f64)
+    }
+}
+
+/// Seconds since 1970.
+impl Figure for DateTime<Utc> {
+    fn value(self) -> Option<f64> {
+        Some(self.timestamp_micros() as f64 / 1e6)
+    }
+}
+
+impl<F: Figure> Figure for Option<F> {
+    fn value(self) -> Option<f64> {
+        self.and_then(Figure::value)
+    }
+}
+
+/// A percentage as Prometheus has it, from 0 to 1; rounded, so that 15.38 % is not 0.15380000000000002.
+pub(super) fn ratio(percentage: Option<f64>) -> Option<f64> {
+    percentage.map(|percentage| (percentage * 1e4).round() / 1e6)
+}
+
+/// Milliseconds as Prometheus has them, to the nanosecond.
+pub(super) fn seconds(milliseconds: Option<f64>) -> Option<f64> {
+    milliseconds.map(|milliseconds| (milliseconds * 1e6).round() / 1e9)
+}
+
+/// The families of one scrape.
+#[derive(Default)]
+pub(super) struct Families(Registry);
+
+impl Families {
+    /// A gauge without labels.
+    pub(super) fn gauge(&self, name: &str, help: &str, figure: impl Figure) -> Result<()> {
+        self.gauges(name, help, [], [([""; 0], figure)])
+    }
+
+    /// A gauge with labels, each sample with their values.
+    pub(super) fn gauges<const N: usize, V: AsRef<str> + Debug, F: Figure>(
+        &self,
+        name: &str,
+        help: &str,
+        labels: [&str; N],
+        samples: impl IntoIterator<Item = ([V; N], F)>,
+    ) -> Result<()> {
+        let family = GaugeVec::new(Opts::new(name, help), &labels)?;
+        for (values, figure) in samples {
+            if let Some(value) = figure.value() {
+                family.get_metric_with_label_values(&values)?.set(value);
+            }
+        }
+        self.add(family)
+    }
+
+    /// A counter, each sample with the values of its labels.
+    pub(super) fn counters<const N: usize, V: AsRef<str> + Debug>(
+        &self,
+        name: &str,
+        help: &str,
+        labels: [&str; N],
+        samples: impl IntoIterator<Item = ([V; N], Option<u64>)>,
+    ) -> Result<()> {
+        let family = IntCounterVec::new(Opts::new(name, help), &labels)?;
+        for (values, figure) in samples {
+            if let Some(value) = figure {
+                family.get_metric_with_label_values(&values)?.inc_by(value);
+            }
+        }
+        self.add(family)
+    }
+
+    /// A family that somebody else made.
+    pub(super) fn add(&self, family: impl Collector + 'static) -> Result<()> {
+        self.0.register(Box::new(family))
+    }
+
+    /// All of them, by name, in Prometheus' text format.
+    pub(super) fn encode(&self) -> Result<String> {
+        TextEncoder::new().encode_to_string(&self.0.gather())
+    }
+}
