@@ -1,9 +1,10 @@
-//! The page about monitoring tells every metric.
+//! The alert rules and their page are made of metrics that exist, and do what they say.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::metrics::{Timed, encode, filled};
+use crate::support::promtool::promtool;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -29,6 +30,92 @@ fn made() -> BTreeMap<String, BTreeSet<String>> {
         (name.to_owned(), of_sample.filter(is_name).collect())
     };
     types.map(labels).collect()
+}
+
+/// Names of metrics in a text, without what a histogram adds to its name.
+fn named(text: &str) -> BTreeSet<String> {
+    let words =
+        text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| word.starts_with("authsvc_"));
+    let base = |word: &str| {
+        let suffix = ["_bucket", "_count", "_sum"].into_iter().find_map(|suffix| word.strip_suffix(suffix));
+        suffix.unwrap_or(word).to_owned()
+    };
+    words.map(base).collect()
+}
+
+fn alerts() -> Vec<String> {
+    let text = read("deploy/prometheus/alerts.yml");
+    let names = text.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).map(str::to_owned);
+    let names: Vec<String> = names.collect();
+    assert!(names.len() > 20, "{names:?}");
+    names
+}
+
+#[test]
+fn rules_are_valid_and_fire_when_they_must() {
+    let folder = root().join("deploy/prometheus");
+    promtool(&folder, &["check", "rules", "--lint=all", "--lint-fatal", "alerts.yml"], "");
+    promtool(&folder, &["test", "rules", "alerts_test.yml"], "");
+}
+
+#[test]
+fn every_alert_is_tested_firing_and_silent() {
+    let tests = read("deploy/prometheus/alerts_test.yml");
+    for alert in alerts() {
+        let cases = tests.split("alertname: ").skip(1).filter(|case| case.split([',', '\n']).next() == Some(&alert));
+        let (silent, firing): (Vec<_>, Vec<_>) = cases.partition(|case| case.contains("exp_alerts: []}\n"));
+        assert!(silent.len() >= 2, "{alert}: {silent:?}");
+        assert!(firing.iter().any(|case| case.contains("exp_labels: ")), "{alert}: {firing:?}");
+    }
+}
+
+#[test]
+fn every_alert_says_how_urgent_it_is_and_what_to_do() {
+    let (rules, page) = (read("deploy/prometheus/alerts.yml"), read("docs/MONITORING.md"));
+    let described: Vec<_> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("### "))
+        .filter(|title| title.starts_with("Authsvc"))
+        .collect();
+    assert_eq!(
+        described.iter().collect::<BTreeSet<_>>(),
+        alerts().iter().map(String::as_str).collect::<Vec<_>>().iter().collect()
+    );
+    for (rule, alert) in rules.split("- alert: ").skip(1).zip(alerts()) {
+        for part in ["\n        for: ", "summary: ", "description: "] {
+            assert!(rule.contains(part), "{alert} has no {part}");
+        }
+        let severity = ["page", "ticket"].into_iter().find(|word| rule.contains(&format!("{{severity: {word}}}")));
+        let severity = severity.unwrap_or_else(|| panic!("{alert} has no severity"));
+        assert!(rule.contains(&format!("runbook_url: docs/MONITORING.md#{}\n", alert.to_lowercase())), "{alert}");
+        let section = page.split(&format!("### {alert}\n")).nth(1).unwrap();
+        assert!(section.to_lowercase().starts_with(&format!("{severity}. ")), "{alert} is a {severity}");
+    }
+}
+
+#[test]
+fn rules_use_metrics_that_exist() {
+    let made = made();
+    for file in ["deploy/prometheus/alerts.yml", "deploy/prometheus/alerts_test.yml"] {
+        let used = named(&read(file));
+        assert!(used.len() > 20, "{file}: {used:?}");
+        for name in used {
+            assert!(made.contains_key(&name), "{file} uses {name}, which does not exist");
+        }
+    }
+}
+
+#[test]
+fn rules_name_checks_that_exist() {
+    let folder = std::fs::read_dir(root().join("src/health/verdict")).unwrap();
+    let verdicts: String = folder.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap()).collect();
+    let rules = read("deploy/prometheus/alerts.yml");
+    let selectors = ["check=\"", "check!~\""].into_iter().flat_map(|start| rules.split(start).skip(1));
+    let names: BTreeSet<&str> = selectors.flat_map(|rest| rest.split('"').next().unwrap().split('|')).collect();
+    assert!(names.len() > 10, "{names:?}");
+    for name in names {
+        assert!(verdicts.contains(&format!("\"{name}\"")), "there is no check {name}");
+    }
 }
 
 #[test]
