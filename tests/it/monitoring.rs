@@ -1,7 +1,9 @@
-//! The alert rules and their page are made of metrics that exist, and do what they say.
+//! The alert rules, the dashboard and their page are made of metrics that exist, and do what they say.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+
+use serde_json::{Value, json};
 
 use crate::metrics::{Timed, encode, filled};
 use crate::support::promtool::promtool;
@@ -94,9 +96,9 @@ fn every_alert_says_how_urgent_it_is_and_what_to_do() {
 }
 
 #[test]
-fn rules_use_metrics_that_exist() {
+fn rules_and_dashboard_use_metrics_that_exist() {
     let made = made();
-    for file in ["deploy/prometheus/alerts.yml", "deploy/prometheus/alerts_test.yml"] {
+    for file in ["deploy/prometheus/alerts.yml", "deploy/prometheus/alerts_test.yml", "deploy/grafana/authsvc.json"] {
         let used = named(&read(file));
         assert!(used.len() > 20, "{file}: {used:?}");
         for name in used {
@@ -130,4 +132,51 @@ fn every_metric_and_its_labels_are_documented() {
         })
         .collect();
     assert_eq!(documented, made());
+}
+
+/// Every object with an `expr`, however deep.
+fn queries(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            found.extend(fields.get("expr").and_then(Value::as_str).map(str::to_owned));
+            fields.values().for_each(|field| queries(field, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| queries(item, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_dashboard_can_be_imported_and_its_queries_are_valid() {
+    let dashboard: Value = serde_json::from_str(&read("deploy/grafana/authsvc.json")).unwrap();
+    assert_eq!(dashboard["id"], Value::Null, "an import with an id replaces another dashboard");
+    assert_eq!(dashboard["templating"]["list"][0]["type"], "datasource");
+    let panels = dashboard["panels"].as_array().unwrap();
+    let mut taken = BTreeSet::new();
+    let ids: BTreeSet<u64> = panels.iter().map(|panel| panel["id"].as_u64().unwrap()).collect();
+    assert_eq!(ids.len(), panels.len(), "ids are unique");
+    for panel in panels {
+        let [x, y, w, h] = ["x", "y", "w", "h"].map(|side| panel["gridPos"][side].as_u64().unwrap());
+        assert!(x + w <= 24, "{}", panel["title"]);
+        for cell in (x..x + w).flat_map(|column| (y..y + h).map(move |line| (column, line))) {
+            assert!(taken.insert(cell), "{} lies on another panel", panel["title"]);
+        }
+        assert!(panel["type"] == "row" || panel["datasource"]["uid"] == "${datasource}", "{}", panel["title"]);
+    }
+    let mut found = Vec::new();
+    queries(&dashboard, &mut found);
+    assert!(found.len() > 50, "{found:?}");
+    let rules: Vec<Value> = found
+        .iter()
+        .enumerate()
+        .map(|(at, query)| json!({"record": format!("query:{at}"), "expr": query.replace("$__rate_interval", "5m")}))
+        .collect();
+    let folder = tempfile::tempdir().unwrap();
+    // JSON is YAML
+    std::fs::write(
+        folder.path().join("rules.json"),
+        json!({"groups": [{"name": "dashboard", "rules": rules}]}).to_string(),
+    )
+    .unwrap();
+    promtool(folder.path(), &["check", "rules", "rules.json"], "");
 }
