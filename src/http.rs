@@ -49,7 +49,7 @@ impl Server {
     ) -> io::Result<Self> {
         let listeners = [
             ("public", bind(public).await?, public_router(collector)),
-            ("admin", bind(admin).await?, admin_router(collector)),
+            ("admin", bind(admin).await?, admin_router(collector, metrics)),
         ];
         let (stop, stopped) = watch::channel(false);
         let mut tasks = Vec::new();
@@ -90,9 +90,14 @@ fn public_router(collector: &Arc<Collector>) -> Router {
     health::public(collector.clone()).fallback(not_found)
 }
 
-fn admin_router(collector: &Arc<Collector>) -> Router {
+fn admin_router(collector: &Arc<Collector>, metrics: &Metrics) -> Router {
     let page = Router::new().route("/", get(show_page)).with_state(collector.clone());
-    health::admin(collector.clone()).merge(page).fallback(not_found)
+    let scrape = Router::new().route("/metrics", get(scrape)).with_state((collector.clone(), metrics.clone()));
+    health::admin(collector.clone()).merge(page).merge(scrape).fallback(not_found)
+}
+
+async fn scrape(State((collector, metrics)): State<(Arc<Collector>, Metrics)>) -> Response {
+    metrics.answer(collector.reading().await.as_ref())
 }
 
 /// The status page. It is there in any state; where not even the deadline was kept, it says so by its status.

@@ -18,6 +18,7 @@ mod health_faults;
 mod health_http;
 mod health_postgres;
 mod metrics;
+mod metrics_served;
 mod migrate;
 mod migrate_faults;
 mod monitoring;

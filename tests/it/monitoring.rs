@@ -180,3 +180,19 @@ fn the_dashboard_can_be_imported_and_its_queries_are_valid() {
     .unwrap();
     promtool(folder.path(), &["check", "rules", "rules.json"], "");
 }
+
+#[test]
+fn every_check_is_described() {
+    let mut made = BTreeSet::new();
+    for file in ["../verdict.rs", "accounts.rs", "database.rs", "server.rs", "upkeep.rs"] {
+        let text: String = read(&format!("src/health/verdict/{file}")).split_whitespace().collect::<Vec<_>>().join(" ");
+        for start in ["Check::healthy(\"", "Check::new(\"", "Check::new( \""] {
+            made.extend(text.split(start).skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()));
+        }
+    }
+    let page = read("docs/MONITORING.md");
+    let section = page.split("## Checks").nth(1).unwrap().split("\n## ").next().unwrap();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next().map(str::to_owned));
+    assert_eq!(made, rows.collect());
+    assert!(made.len() > 18, "{made:?}");
+}
