@@ -90,6 +90,27 @@ fn p11_a_network_that_swallows_everything() {
 }
 
 #[test]
+fn p11_a_slow_network_is_told_and_a_slower_one_is_no_answer() {
+    let proxy = Proxy::to(Cluster::shared().port);
+    let database = Database::migrated(Engine::Postgres);
+    let server = through(&proxy, &database).env("AUTHSVC_ENV", "test").serve().ready();
+    all_say_healthy(&server);
+    proxy.delay(Duration::from_millis(200));
+    let report = eventually("a slow report", || {
+        let (status, report) = probe(server.admin, "/health");
+        assert_eq!(status, 200);
+        (report["status"] == "degraded").then_some(report)
+    });
+    assert!(report["database"]["response_time_ms"].as_f64().unwrap() >= 200.0, "{report}");
+    assert!(report["errors"][0].as_str().unwrap().contains("more than 100ms"), "{report}");
+    assert_eq!(probe(server.public, "/readyz").0, 200);
+    proxy.delay(Duration::from_secs(3));
+    all_say_gone(&server);
+    proxy.delay(Duration::ZERO);
+    all_say_healthy(&server);
+}
+
+#[test]
 fn p11_a_locked_table_hides_its_figures_and_nothing_else() {
     let database = Database::migrated(Engine::Postgres);
     let server = Program::on(&database).env("AUTHSVC_ENV", "test").serve().ready();

@@ -109,6 +109,51 @@ fn sigterm_answers_what_runs_and_exits_with_0() {
 }
 
 #[test]
+fn sigterm_under_load_answers_everything_that_was_begun() {
+    let server = Program::new().serve().ready();
+    let (public, admin) = (server.public, server.admin);
+    let stopping = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..16)
+            .map(|at| {
+                let stopping = &stopping;
+                scope.spawn(move || {
+                    let mut answered = 0;
+                    loop {
+                        match get(if at % 2 == 0 { public } else { admin }, "/readyz") {
+                            Some((200, _)) => answered += 1,
+                            // refused once it stops, or told so
+                            Some((503, body)) => return (answered, body.contains("shutting_down")),
+                            _ => return (answered, stopping.load(std::sync::atomic::Ordering::SeqCst)),
+                        }
+                    }
+                })
+            })
+            .collect();
+        eventually("load", || get(public, "/health"));
+        stopping.store(true, std::sync::atomic::Ordering::SeqCst);
+        let outcome = server.stop().success();
+        assert!(!outcome.stderr.contains("cut off"), "{}", outcome.stderr);
+        for client in clients {
+            let (answered, in_order) = client.join().unwrap();
+            assert!(answered > 0 && in_order, "a request was lost before the stop, after {answered}");
+        }
+    });
+}
+
+#[test]
+fn more_clients_than_descriptors_are_outlived() {
+    let program = Program::new().through(&["prlimit", "--nofile=48", "--"]);
+    let server = program.serve().ready();
+    let clients: Vec<_> = (0..100).filter_map(|_| TcpStream::connect(server.public).ok()).collect();
+    assert_eq!(clients.len(), 100);
+    drop(clients);
+    eventually("an answer", || get(server.public, "/readyz").filter(|(status, _)| *status == 200));
+    assert_eq!(get(server.admin, "/health").unwrap().0, 200);
+    server.stop().success();
+}
+
+#[test]
 fn sigterm_while_waiting_for_the_database_stops_at_once() {
     let server = Program::new().env("DATABASE_URL", "postgres://app@127.0.0.1:1/none").serve();
     eventually("listening", || get(server.public, "/livez"));

@@ -3,11 +3,13 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     stalled: Arc<AtomicBool>,
+    delay: Arc<AtomicU64>,
     messages: Arc<AtomicUsize>,
 }
 
@@ -16,18 +18,19 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (stalled, messages) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-        let (stall, count) = (stalled.clone(), messages.clone());
+        let delay = Arc::new(AtomicU64::new(0));
+        let (stall, wait, count) = (stalled.clone(), delay.clone(), messages.clone());
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let Ok(server) = TcpStream::connect(("127.0.0.1", port)) else { continue };
                 let (client_read, server_write) = (client.try_clone().unwrap(), server.try_clone().unwrap());
                 let (stall, count) = (stall.clone(), count.clone());
-                let (stall_back, nothing) = (stall.clone(), Arc::default());
-                std::thread::spawn(move || copy(client_read, server_write, &stall, &count));
-                std::thread::spawn(move || copy(server, client, &stall_back, &nothing));
+                let (stall_back, wait, nothing) = (stall.clone(), wait.clone(), Arc::default());
+                std::thread::spawn(move || copy(client_read, server_write, &stall, &AtomicU64::new(0), &count));
+                std::thread::spawn(move || copy(server, client, &stall_back, &wait, &nothing));
             }
         });
-        Self { address, stalled, messages }
+        Self { address, stalled, delay, messages }
     }
 
     /// From now on nothing goes through.
@@ -40,17 +43,26 @@ impl Proxy {
         self.stalled.store(false, Ordering::SeqCst);
     }
 
+    /// From now on every answer takes so much longer.
+    pub(crate) fn delay(&self, delay: Duration) {
+        self.delay.store(delay.as_millis().try_into().unwrap(), Ordering::SeqCst);
+    }
+
     /// How many messages with a query went to the server.
     pub(crate) fn queries(&self) -> usize {
         self.messages.load(Ordering::SeqCst)
     }
 }
 
-fn copy(mut from: TcpStream, mut to: TcpStream, stalled: &AtomicBool, queries: &AtomicUsize) {
+fn copy(mut from: TcpStream, mut to: TcpStream, stalled: &AtomicBool, delay: &AtomicU64, queries: &AtomicUsize) {
     let mut buffer = [0; 65536];
     while let Ok(length @ 1..) = from.read(&mut buffer) {
         while stalled.load(Ordering::SeqCst) {
-            std::thread::park_timeout(std::time::Duration::from_millis(50));
+            std::thread::park_timeout(Duration::from_millis(50));
+        }
+        let delayed = Instant::now() + Duration::from_millis(delay.load(Ordering::SeqCst));
+        while let Some(left) = delayed.checked_duration_since(Instant::now()) {
+            std::thread::park_timeout(left);
         }
         if buffer[0] == b'Q' {
             queries.fetch_add(1, Ordering::SeqCst);
