@@ -64,7 +64,9 @@ fn paint(status: Status, text: &str, colours: bool) -> String {
 
 fn figures(text: &mut String, report: &Report) {
     let database = &report.database;
-    let version = database.version.as_deref().map_or("-", |version| version.split(" (").next().unwrap_or_default());
+    // without the platform and the compiler
+    let version = database.version.as_deref().unwrap_or("-");
+    let version = [" (", " on "].iter().fold(version, |text, end| text.split(end).next().unwrap_or_default());
     let _ = writeln!(text, "\ndatabase    {version}");
     let answer = database.response_time_ms.map_or("no answer".to_owned(), |time| format!("{time:.1} ms"));
     let (open, most) = (database.open_connections, database.max_connections);
