@@ -26,7 +26,9 @@ pub(super) fn detailed(report: &Detailed, database: &str, colours: bool) -> Stri
         line(&mut text, check, colours);
     }
     figures(&mut text, basic);
-    sections(&mut text, report);
+    if basic.database.connected {
+        sections(&mut text, report);
+    }
     notes(&mut text, &report.warnings);
     text
 }
@@ -64,6 +66,9 @@ fn paint(status: Status, text: &str, colours: bool) -> String {
 
 fn figures(text: &mut String, report: &Report) {
     let database = &report.database;
+    if !database.connected {
+        return;
+    }
     // without the platform and the compiler
     let version = database.version.as_deref().unwrap_or("-");
     let version = [" (", " on "].iter().fold(version, |text, end| text.split(end).next().unwrap_or_default());

@@ -192,7 +192,7 @@ fn answered(settings: &Settings, answer: &Answer, usage: Usage, survey: Option<&
 
 /// The report of a database that gave no answer.
 fn silent(settings: &Settings, usage: Usage, error: &Error) -> Basic {
-    let check = verdict::unreachable(error);
+    let check = verdict::unreachable(error, &settings.url);
     let database = Database {
         connected: false,
         response_time_ms: None,

@@ -13,17 +13,16 @@ use super::check::{Check, Status};
 use super::settings::Settings;
 use super::survey::Survey;
 use super::thresholds::Thresholds;
-use crate::db::Error;
+use crate::db::{DatabaseUrl, Error, Kind};
 use crate::migrate::{Difference, Summary};
 
 /// The check of a database that gave no answer.
-pub(super) fn unreachable(error: &Error) -> Check {
-    Check::new(
-        "database",
-        Status::Unhealthy,
-        error.to_string(),
-        error.hint().unwrap_or("look into the log of the database server"),
-    )
+pub(super) fn unreachable(error: &Error, url: &DatabaseUrl) -> Check {
+    let hint = match error.kind() {
+        Kind::NoSuchFile if url.may_be_created() => "run `authsvc serve` or `authsvc migrate`, which make it",
+        _ => error.hint().unwrap_or("look into the log of the database server"),
+    };
+    Check::new("database", Status::Unhealthy, error.to_string(), hint)
 }
 
 /// The checks of the basic report.
