@@ -27,7 +27,7 @@ fn bytes(counts: &str) -> Option<u64> {
 
 /// Fills in what was counted.
 pub(super) fn read(facts: &Facts, survey: &mut Survey) {
-    survey.runs = facts.all("run").filter_map(run).collect();
+    let runs: Vec<Run> = facts.all("run").filter_map(run).collect();
     let (users, tokens) = (facts.one("users"), facts.one("tokens"));
     survey.authentication = Authentication {
         total_users: users.number(0),
@@ -40,7 +40,7 @@ pub(super) fn read(facts: &Facts, survey: &mut Survey) {
         expired_tokens: tokens.number(1),
         revoked_tokens: tokens.number(2),
         expired_oauth_tokens: facts.one("oauth_tokens").number(0),
-        last_cleanup: last(&survey.runs, "cleanup").and_then(|run| run.finished_at),
+        last_cleanup: last(&runs, "cleanup").and_then(|run| run.finished_at),
     };
     survey.security = Security {
         unverified_accounts: users.number(6),
@@ -50,9 +50,11 @@ pub(super) fn read(facts: &Facts, survey: &mut Survey) {
         suspicious_activity: facts.one("suspicious").number(0),
         seed_accounts: facts.one("seed").number(0),
     };
-    if let Some(run) = last(&survey.runs, "backup") {
+    if let Some(run) = last(&runs, "backup") {
         survey.backups.last_backup = Some(run.started_at);
         survey.backups.last_size_bytes = run.bytes;
     }
-    survey.backups.last_verified = last(&survey.runs, "verify").and_then(|run| run.finished_at);
+    survey.backups.last_verified = last(&runs, "verify").and_then(|run| run.finished_at);
+    // the accounts of the seed are read last: where they are, the runs are all there
+    survey.runs = facts.one("seed").is_there().then_some(runs);
 }

@@ -24,7 +24,7 @@ pub(super) fn assemble(basic: &Basic, survey: &Survey, settings: &Settings) -> D
         indexes: survey.indexes.clone(),
         storage: storage(basic, survey),
         queries: survey.queries.clone(),
-        maintenance: Maintenance { last_runs: survey.runs.clone() },
+        maintenance: Maintenance { last_runs: survey.runs.clone().unwrap_or_default() },
         errors: Check::errors(&checks),
         checks,
         warnings,

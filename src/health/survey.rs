@@ -36,7 +36,8 @@ pub(super) struct Survey {
     /// Why there are no statement statistics.
     pub(super) no_statements: Option<String>,
     pub(super) drift: Option<Vec<Difference>>,
-    pub(super) runs: Vec<Run>,
+    /// The newest run of each kind and outcome, newest first.
+    pub(super) runs: Option<Vec<Run>>,
     pub(super) sequence_used: Option<f64>,
     pub(super) transaction_id_age: Option<u64>,
     /// Tables with more dead rows than live ones.

@@ -58,7 +58,7 @@ pub(super) fn survey(survey: &Survey, basic: &Basic, settings: &Settings) -> Vec
         accounts::suspicious(&survey.security),
         upkeep::backups(&survey.backups, thresholds),
         upkeep::free_space(survey, thresholds),
-        upkeep::runs(&survey.runs),
+        upkeep::runs(survey),
         upkeep::indexes(&survey.indexes),
         upkeep::sequences(survey),
         upkeep::transaction_ids(survey),

@@ -175,3 +175,24 @@ fn a_statement_that_runs_for_long_is_told_while_it_runs() {
     });
     assert_eq!(message(&detailed(&program), "long_queries").0, "healthy");
 }
+
+#[test]
+fn a_role_without_rights_gets_no_invented_figures() {
+    let (database, _) = migrated();
+    let name = database.name();
+    cluster().superuser(&format!("CREATE ROLE reader_{name} LOGIN PASSWORD 'x'"));
+    database.execute(&format!("GRANT SELECT ON seaql_migrations, authsvc_migrations TO reader_{name}"));
+    let url = format!("postgres://reader_{name}:x@127.0.0.1:{}/{name}", cluster().port);
+    let report = detailed(&Program::new().env("DATABASE_URL", &url).env("AUTHSVC_ENV", "test"));
+    assert_eq!(report["basic_health"]["database"]["connected"], true);
+    assert_eq!(report["basic_health"]["tables"], serde_json::json!([]));
+    assert_eq!(report["authentication_health"]["total_users"], Value::Null);
+    assert_eq!(report["security_health"]["seed_accounts"], Value::Null);
+    let names: Vec<&str> =
+        report["checks"].as_array().unwrap().iter().map(|check| check["name"].as_str().unwrap()).collect();
+    for unknown in ["seed_accounts", "failed_logins", "suspicious_activity", "maintenance"] {
+        assert!(!names.contains(&unknown), "{unknown} is judged without a figure: {report}");
+    }
+    assert!(names.contains(&"transaction_ids") && names.contains(&"schema"));
+    assert!(report["warnings"].to_string().contains("permission denied for table users"), "{report}");
+}

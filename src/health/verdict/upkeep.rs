@@ -46,7 +46,8 @@ pub(super) fn free_space(survey: &Survey, thresholds: &Thresholds) -> Option<Che
 }
 
 /// Kinds of runs whose newest one failed.
-pub(super) fn runs(runs: &[Run]) -> Option<Check> {
+pub(super) fn runs(survey: &Survey) -> Option<Check> {
+    let runs = survey.runs.as_ref()?;
     let ended: Vec<&Run> = runs.iter().filter(|run| run.outcome.is_some()).collect();
     let is_newest = |run: &Run| !ended.iter().any(|other| other.kind == run.kind && other.started_at > run.started_at);
     let failed: Vec<String> = ended

@@ -1,4 +1,4 @@
--- indexes, sequences and transaction ids, and where pg_stat_statements is, if it is
+-- indexes, sequences, sessions, where pg_stat_statements is, if it is, and transaction ids
 SET LOCAL statement_timeout = '5s';
 SET LOCAL lock_timeout = '1s';
 SET LOCAL jit = off;
@@ -36,10 +36,6 @@ FROM (SELECT last_value, max_value,
       FROM pg_sequences
       WHERE schemaname = current_schema() AND increment_by > 0) ours;
 
-SELECT 'transaction_ids', age(datfrozenxid)::text
-FROM pg_database
-WHERE datname = current_database();
-
 SELECT 'dead_rows', relname::text, n_dead_tup::text, n_live_tup::text
 FROM pg_stat_user_tables
 WHERE schemaname = current_schema() AND n_dead_tup > 100000 AND n_dead_tup > n_live_tup;
@@ -62,3 +58,8 @@ JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.o
 JOIN pg_class c ON c.oid = d.objid AND c.relname = 'pg_stat_statements'
 JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE e.extname = 'pg_stat_statements';
+
+-- the last one: where it is, all was read
+SELECT 'transaction_ids', age(datfrozenxid)::text
+FROM pg_database
+WHERE datname = current_database();
