@@ -5,6 +5,7 @@
 
 mod ask;
 mod backup;
+mod cleanup;
 mod completions;
 mod detailed_health;
 mod error;
@@ -13,7 +14,6 @@ mod health_text;
 mod list_backups;
 mod migrate;
 mod output;
-mod planned;
 mod progress;
 mod restore;
 mod rollback;
@@ -89,12 +89,12 @@ enum Command {
     Health(health::Arguments),
     /// The same with accounts, security, backups, indexes and queries, and what to do about each finding
     DetailedHealth(detailed_health::Arguments),
+    /// Remove tokens, events and backups that have had their time
+    Cleanup(cleanup::Arguments),
     /// Put development data into the database; refused in staging and production
     Seed(seed::Arguments),
     /// Print a completion script for a shell
     Completions(completions::Arguments),
-    #[command(flatten)]
-    Planned(planned::Command),
 }
 
 /// Parses, runs, renders: the whole program.
@@ -113,10 +113,8 @@ pub fn main() -> ExitCode {
 
 /// Runs a command; its exit code.
 fn run(command: Command, output: Output) -> Result<u8, Error> {
-    match command {
-        Command::Completions(arguments) => return completions::run(&arguments, output),
-        Command::Planned(command) => return Err(planned::error(&command)),
-        _ => {}
+    if let Command::Completions(arguments) = command {
+        return completions::run(&arguments, output);
     }
     let config = Config::load()?;
     let output = output.coloured(!config.no_color);
@@ -137,9 +135,9 @@ async fn dispatch(command: Command, config: &Config, output: Output) -> Result<u
         Command::Restore(arguments) => restore::run(&arguments, config, output).await,
         Command::Health(arguments) => health::run(&arguments, config, output).await,
         Command::DetailedHealth(arguments) => detailed_health::run(&arguments, config, output).await,
+        Command::Cleanup(arguments) => cleanup::run(&arguments, config, output).await,
         Command::Seed(arguments) => seed::run(&arguments, config, output).await,
         Command::Completions(arguments) => completions::run(&arguments, output),
-        Command::Planned(command) => Err(planned::error(&command)),
     }
 }
 
@@ -173,6 +171,21 @@ fn safety_backup(config: &Config) -> crate::backup::Request {
         validated: true,
         app_version: app_version(),
         environment: config.environment.to_string(),
+    }
+}
+
+/// What a cleanup needs, from the configuration.
+fn cleanup_of(
+    config: &Config,
+    pool: &crate::db::Pool,
+    retention: Option<crate::backup::Retention>,
+) -> crate::maintain::Cleanup {
+    crate::maintain::Cleanup {
+        url: config.database_url.clone(),
+        pool: pool.clone(),
+        backup_dir: config.backup_dir.clone(),
+        backup_retention: retention.unwrap_or(config.backup_retention),
+        kept: config.kept,
     }
 }
 

@@ -4,6 +4,7 @@
 //! named by `X_FILE`; both at once is an error. A variable that starts with `AUTHSVC_` and is unknown is warned about.
 
 mod backups;
+mod cleanup;
 mod environment;
 mod health;
 mod variables;
@@ -19,7 +20,7 @@ pub use environment::Environment;
 pub use variables::Variables;
 
 use crate::backup::Retention;
-use crate::db::{DatabaseUrl, Defaults, InvalidUrl, SqliteMode};
+use crate::db::{DatabaseUrl, Defaults, InvalidUrl, Kept, SqliteMode};
 use crate::health::Thresholds;
 use crate::maintain::{Schedule, Verification};
 
@@ -53,6 +54,10 @@ pub struct Config {
     pub backup_retention: Retention,
     /// `AUTHSVC_BACKUP_VERIFY`: whether a scheduled backup is proven.
     pub backup_verification: Verification,
+    /// `AUTHSVC_CLEANUP_INTERVAL`: how often `serve` cleans up.
+    pub cleanup_interval: Option<Duration>,
+    /// `AUTHSVC_AUTH_EVENTS_RETENTION` and `AUTHSVC_MAINTENANCE_RUNS_RETENTION`.
+    pub kept: Kept,
     /// From where on a figure of the health reports is a finding.
     pub thresholds: Thresholds,
     /// `AUTHSVC_LOG`: a filter as `RUST_LOG` takes it.
@@ -136,6 +141,8 @@ impl Config {
             backup_schedule: backups::schedule(variables)?,
             backup_retention: backups::retention(variables)?,
             backup_verification: backups::verification(variables)?,
+            cleanup_interval: cleanup::interval(variables)?,
+            kept: cleanup::kept(variables)?,
             thresholds: health::thresholds(variables, environment)?,
             log_filter: variables.get("AUTHSVC_LOG").map(str::to_owned),
             log_json: log_json(variables)?,

@@ -5,6 +5,7 @@
 //! the ledger, locking and migrating use simple queries, which work through a transaction-pooling PgBouncer.
 
 mod binary_copy;
+mod cleanup;
 mod column;
 mod connection;
 mod dialect;
@@ -19,6 +20,7 @@ mod value;
 
 pub(crate) use connection::first_column;
 
+pub use cleanup::{Doomed, Kept};
 pub use column::{Column, ColumnType};
 pub use connection::{Connection, Row, Use};
 pub use dialect::Backend;

@@ -10,12 +10,16 @@
 //! To add a job: a file beside `backups.rs` with what it does in its turn, and its own kind in `maintenance_runs`.
 
 mod backups;
+mod cleanup;
+mod housekeeping;
 mod record;
 mod schedule;
 mod scheduler;
 mod stop;
 
 pub use backups::{Attempt, Backups, Verification};
+pub use cleanup::{Cleaned, Cleanup, CleanupError};
+pub use housekeeping::Housekeeping;
 pub use record::record_backup;
 pub use schedule::Schedule;
 pub use scheduler::Scheduler;

@@ -59,7 +59,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
     let making = backup::create(&config.database_url, &request, clock::now(), &progress);
     let metadata = tokio::select! {
         made = making => made.map_err(Error::backing_up(config))?,
-        signal = shutdown::requested() => return Err(Error::Interrupted { signal: signal? }),
+        signal = shutdown::requested() => return Err(Error::Interrupted { signal: signal?, left: "nothing was left" }),
     };
     shown.clear();
     for name in &metadata.not_included {

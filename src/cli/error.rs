@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::maintain::CleanupError;
 use crate::migrate::Kind;
 use crate::{backup, config, db, migrate, seed};
 
@@ -20,12 +21,12 @@ pub(super) enum Error {
     Backup { subject: String, source: Box<backup::Error> },
     #[error("{url}: {message}")]
     Service { url: String, message: String },
-    #[error("{signal}: stopped, nothing was left")]
-    Interrupted { signal: &'static str },
+    #[error("{subject}: {source}")]
+    Cleanup { subject: String, source: Box<CleanupError> },
+    #[error("{signal}: stopped, {left}")]
+    Interrupted { signal: &'static str, left: &'static str },
     #[error("{message}")]
     Usage { message: String, hint: String },
-    #[error("`authsvc {command}` is not part of this version")]
-    Planned { command: &'static str },
     #[error("{0}")]
     Io(#[from] io::Error),
 }
@@ -52,15 +53,16 @@ impl Error {
             Self::Config(_) | Self::Usage { .. } => 2,
             Self::Migrate { source, .. } => exit_code(source.kind()),
             Self::Backup { source, .. } => backup_exit_code(source),
+            Self::Cleanup { source, .. } => match source.as_ref() {
+                CleanupError::Busy => 6,
+                CleanupError::Backups(source) => backup_exit_code(source),
+                CleanupError::Database(_) | CleanupError::Pending { .. } => 1,
+            },
             Self::Seed { source, .. } => match source.as_ref() {
                 seed::Error::Migrate(source) => exit_code(source.kind()),
                 _ => 1,
             },
-            Self::Service { .. }
-            | Self::Database { .. }
-            | Self::Planned { .. }
-            | Self::Interrupted { .. }
-            | Self::Io(_) => 1,
+            Self::Service { .. } | Self::Database { .. } | Self::Interrupted { .. } | Self::Io(_) => 1,
         }
     }
 
@@ -79,7 +81,7 @@ impl Error {
             Self::Service { .. } => {
                 Some("check that the service runs, and the address (AUTHSVC_ADMIN_LISTEN)".to_owned())
             }
-            Self::Planned { .. } => Some("see CHANGELOG.md for what this version has".to_owned()),
+            Self::Cleanup { source, .. } => source.hint(),
             Self::Interrupted { .. } | Self::Io(_) => None,
         }
     }

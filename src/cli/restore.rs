@@ -61,7 +61,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
             if !matches!(tokio::time::timeout(GRACE, removed).await, Ok(Ok(()))) {
                 tracing::warn!("what was staged is left behind; the next restore removes it");
             }
-            return Err(Error::Interrupted { signal });
+            return Err(Error::Interrupted { signal, left: "nothing was left" });
         }
     };
     let restored = restored.map_err(Error::backing_up(config))?;

@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::db::{Pool, PoolUse};
 use crate::health::Collector;
 use crate::http::{Build, Metrics, Readiness, Server, Stage};
-use crate::maintain::{Backups, Scheduler};
+use crate::maintain::{Backups, Housekeeping, Scheduler};
 use crate::migrate::{self, Action, Event, Progress};
 use crate::shutdown;
 
@@ -57,19 +57,11 @@ pub(super) async fn run(_: &Arguments, config: &Config, _: Output) -> Result<u8,
     };
     collector.watch(pool.clone());
     let samples = tokio::spawn(collector.clone().sample());
-    let scheduler = scheduler(config, &pool)?;
+    let background = Background::start(config, &pool)?;
     let signal = stop.await?;
     tracing::info!("{signal}: stopping");
     samples.abort();
-    let (drained, cancelled) = tokio::join!(server.stop(config.shutdown_timeout), async {
-        match scheduler {
-            Some(scheduler) => scheduler.stop(config.shutdown_timeout).await,
-            None => true,
-        }
-    });
-    if !cancelled {
-        tracing::warn!("a scheduled backup was still running after {:?} and is cut off", config.shutdown_timeout);
-    }
+    let (drained, ()) = tokio::join!(server.stop(config.shutdown_timeout), background.stop(config.shutdown_timeout));
     if !drained {
         tracing::warn!("requests were still running after {:?} and were cut off", config.shutdown_timeout);
     }
@@ -79,10 +71,45 @@ pub(super) async fn run(_: &Arguments, config: &Config, _: Output) -> Result<u8,
     Ok(0)
 }
 
-/// What makes the scheduled backups, if there are to be any.
-fn scheduler(config: &Config, pool: &Pool) -> Result<Option<Scheduler>, Error> {
-    let Some(schedule) = config.backup_schedule.clone() else { return Ok(None) };
-    let backups = Backups {
+/// What is done beside answering.
+struct Background {
+    backups: Option<Scheduler>,
+    housekeeping: Option<Housekeeping>,
+}
+
+impl Background {
+    fn start(config: &Config, pool: &Pool) -> Result<Self, Error> {
+        let backups = config.backup_schedule.clone().map(|schedule| Scheduler::start(schedule, backups(config, pool)));
+        let clean = |interval| Housekeeping::start(interval, super::cleanup_of(config, pool, None));
+        Ok(Self { backups: backups.transpose()?, housekeeping: config.cleanup_interval.map(clean).transpose()? })
+    }
+
+    /// Ends all of it, in at most this time.
+    async fn stop(self, patience: Duration) {
+        let backups = async {
+            match self.backups {
+                Some(backups) => backups.stop(patience).await,
+                None => true,
+            }
+        };
+        let housekeeping = async {
+            match self.housekeeping {
+                Some(housekeeping) => housekeeping.stop(patience).await,
+                None => true,
+            }
+        };
+        let (backups, housekeeping) = tokio::join!(backups, housekeeping);
+        for (ended, what) in [(backups, "scheduled backup"), (housekeeping, "cleanup")] {
+            if !ended {
+                tracing::warn!("a {what} was still running after {patience:?} and is cut off");
+            }
+        }
+    }
+}
+
+/// What makes the scheduled backups.
+fn backups(config: &Config, pool: &Pool) -> Backups {
+    Backups {
         url: config.database_url.clone(),
         pool: pool.clone(),
         directory: config.backup_dir.clone(),
@@ -91,8 +118,7 @@ fn scheduler(config: &Config, pool: &Pool) -> Result<Option<Scheduler>, Error> {
         settings: super::settings(config),
         app_version: super::app_version(),
         environment: config.environment.to_string(),
-    };
-    Ok(Some(Scheduler::start(schedule, backups)?))
+    }
 }
 
 /// From no connection to ready.

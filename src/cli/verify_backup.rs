@@ -44,7 +44,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
                 if !matches!(tokio::time::timeout(GRACE, removed).await, Ok(Ok(()))) {
                     tracing::warn!("the scratch database is left behind; the next `verify-backup --restore` drops it");
                 }
-                return Err(Error::Interrupted { signal: signal? });
+                return Err(Error::Interrupted { signal: signal?, left: "nothing was left" });
             }
         }
     } else {

@@ -84,14 +84,13 @@ impl Connection {
         }
     }
 
-    /// Runs a statement made of names that the program knows.
-    async fn execute(&mut self, sql: String) -> Result<(), Error> {
+    /// Runs statements made of names and numbers that the program knows; how many rows they changed.
+    pub(crate) async fn change(&mut self, sql: String) -> Result<u64, Error> {
         let sql = sqlx::raw_sql(sqlx::AssertSqlSafe(sql));
-        match self {
-            Self::Postgres(connection) => sql.execute(connection).await.map(|_| ())?,
-            Self::Sqlite(connection) => sql.execute(connection).await.map(|_| ())?,
-        }
-        Ok(())
+        Ok(match self {
+            Self::Postgres(connection) => sql.execute(connection).await?.rows_affected(),
+            Self::Sqlite(connection) => sql.execute(connection).await?.rows_affected(),
+        })
     }
 
     /// The databases of the server whose names start so.
@@ -108,7 +107,7 @@ impl Connection {
     /// # Errors
     /// The role may not, or what else the server said.
     pub async fn create_database(&mut self, name: &str) -> Result<(), Error> {
-        self.execute(format!("CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'UTF8'")).await
+        self.change(format!("CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'UTF8'")).await.map(|_| ())
     }
 
     /// Drops a database.
@@ -120,7 +119,7 @@ impl Connection {
             Use::Respected => "",
             Use::Ended => " WITH (FORCE)",
         };
-        self.execute(format!("DROP DATABASE IF EXISTS \"{name}\"{force}")).await
+        self.change(format!("DROP DATABASE IF EXISTS \"{name}\"{force}")).await.map(|_| ())
     }
 
     /// Hangs up on PostgreSQL, whose farewell would only take time; closes SQLite, so that the last one to leave writes the

@@ -14,6 +14,9 @@ use crate::db::Backend;
 /// Older rows than this are all there.
 const SETTLED: TimeDelta = TimeDelta::minutes(1);
 
+/// What a cleanup counts.
+const KINDS: [&str; 5] = ["refresh_tokens", "oauth_tokens", "auth_events", "maintenance_runs", "backups"];
+
 /// Counters since this process began, from rows that anybody wrote.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counters {
@@ -57,7 +60,8 @@ impl Window {
         let (Some(settled), Some(recent)) = (failed.number::<u64>(0), failed.number::<u64>(1)) else { return self };
         counters.settled.failed_logins += settled;
         counters.failed_logins = counters.settled.failed_logins + recent;
-        let mut deleted = BTreeMap::new();
+        // known from the start, so that the first removal is seen as one
+        let mut deleted: BTreeMap<String, u64> = KINDS.iter().map(|what| ((*what).to_owned(), 0)).collect();
         for fact in facts.all("deleted") {
             let kind =
                 if fact.text(0) == Some("settled") { &mut counters.settled.cleanup_deleted } else { &mut deleted };

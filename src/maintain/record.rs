@@ -57,6 +57,15 @@ pub(super) async fn is_served(pool: &Pool, scheduled: DateTime<Utc>) -> Result<b
     Ok(in_time(PATIENCE, ended.count(pool.orm())).await? > 0)
 }
 
+/// Whether a cleanup that began since a moment has succeeded.
+pub(super) async fn is_cleaned_since(pool: &Pool, since: DateTime<Utc>) -> Result<bool, Error> {
+    let done = Entity::find()
+        .filter(Column::Kind.eq(Kind::Cleanup))
+        .filter(Column::StartedAt.gt(since))
+        .filter(Column::Outcome.eq(Outcome::Succeeded));
+    Ok(in_time(PATIENCE, done.count(pool.orm())).await? > 0)
+}
+
 /// Whether somebody began it at all.
 pub(super) async fn is_begun(pool: &Pool, scheduled: DateTime<Utc>) -> Result<bool, Error> {
     Ok(in_time(PATIENCE, runs_for(scheduled).count(pool.orm())).await? > 0)

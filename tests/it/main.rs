@@ -9,6 +9,7 @@ mod adoption;
 mod backup;
 mod build_checks;
 mod catalogue;
+mod cleanup;
 mod cli;
 mod config;
 mod corpus;

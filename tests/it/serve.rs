@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::support::database::ENGINES;
@@ -112,26 +113,29 @@ fn sigterm_answers_what_runs_and_exits_with_0() {
 fn sigterm_under_load_answers_everything_that_was_begun() {
     let server = Program::new().serve().ready();
     let (public, admin) = (server.public, server.admin);
-    let stopping = std::sync::atomic::AtomicBool::new(false);
+    let (stopping, begun) = (AtomicBool::new(false), AtomicUsize::new(0));
     std::thread::scope(|scope| {
         let clients: Vec<_> = (0..16)
             .map(|at| {
-                let stopping = &stopping;
+                let (stopping, begun) = (&stopping, &begun);
                 scope.spawn(move || {
                     let mut answered = 0;
                     loop {
+                        if answered == 1 {
+                            begun.fetch_add(1, Ordering::SeqCst);
+                        }
                         match get(if at % 2 == 0 { public } else { admin }, "/readyz") {
                             Some((200, _)) => answered += 1,
                             // refused once it stops, or told so
                             Some((503, body)) => return (answered, body.contains("shutting_down")),
-                            _ => return (answered, stopping.load(std::sync::atomic::Ordering::SeqCst)),
+                            _ => return (answered, stopping.load(Ordering::SeqCst)),
                         }
                     }
                 })
             })
             .collect();
-        eventually("load", || get(public, "/health"));
-        stopping.store(true, std::sync::atomic::Ordering::SeqCst);
+        eventually("load", || (begun.load(Ordering::SeqCst) == 16).then_some(()));
+        stopping.store(true, Ordering::SeqCst);
         let outcome = server.stop().success();
         assert!(!outcome.stderr.contains("cut off"), "{}", outcome.stderr);
         for client in clients {

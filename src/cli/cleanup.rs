@@ -1,0 +1,99 @@
+//! `authsvc cleanup`
+
+use std::time::Duration;
+
+use super::error::Error;
+use super::output::{Output, Piped};
+use crate::backup::Retention;
+use crate::clock::{self, Stopwatch};
+use crate::config::Config;
+use crate::db::{Pool, PoolUse};
+use crate::maintain::{Cleaned, Cleanup, CleanupError, Stop};
+use crate::shutdown;
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Removes refresh tokens that expired or were revoked for a day, erases expired OAuth tokens (accounts keep their link), removes
+events and records of runs after their retention, and backups older than RETENTION; the newest valid backup always stays.
+In short transactions that hold up no login. `serve` does the same every AUTHSVC_CLEANUP_INTERVAL.
+
+Examples:
+  authsvc cleanup --dry-run      count what would go
+  authsvc cleanup                backups older than AUTHSVC_BACKUP_RETENTION (168h) go, too
+  authsvc cleanup 2w             keep backups for two weeks")]
+pub(super) struct Arguments {
+    /// How long backups are kept: 168h, 14d, 2w [default: AUTHSVC_BACKUP_RETENTION]
+    retention: Option<Retention>,
+    /// Count what would be removed, and remove nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) -> Result<u8, Error> {
+    let pool = Pool::open(&config.database_url, PoolUse::Serve).await.map_err(failed(config))?;
+    let cleanup = super::cleanup_of(config, &pool, arguments.retention);
+    let cleaned = if arguments.dry_run {
+        cleanup.plan(clock::now()).await.map_err(failed(config))?
+    } else {
+        until_stopped(&cleanup, config).await?
+    };
+    drop(cleanup);
+    pool.leave().await;
+    output.answer(&cleaned, Piped::Text, || text(&cleaned))?;
+    if cleaned.cancelled {
+        Err(Error::Interrupted { signal: "a signal", left: "what was removed is removed" })
+    } else {
+        Ok(0)
+    }
+}
+
+fn failed<E: Into<CleanupError>>(config: &Config) -> impl Fn(E) -> Error {
+    let subject = config.database_url.to_string();
+    move |error| Error::Cleanup { subject: subject.clone(), source: Box::new(error.into()) }
+}
+
+/// Waits for its turn as a migrator does; a signal ends it after the batch that is under way.
+async fn until_stopped(cleanup: &Cleanup, config: &Config) -> Result<Cleaned, Error> {
+    let (stopper, stop) = Stop::pair();
+    let signal = async move {
+        let signal = shutdown::requested().await;
+        stopper.stop();
+        signal
+    };
+    let work = async {
+        let watch = Stopwatch::start();
+        loop {
+            match cleanup.run(clock::now(), &stop).await {
+                Err(CleanupError::Busy) if watch.elapsed() < config.lock_wait => {
+                    tokio::time::sleep(crate::migrate::with_jitter(Duration::from_millis(250))).await;
+                }
+                done => return done,
+            }
+        }
+    };
+    tokio::pin!(signal, work);
+    tokio::select! {
+        done = &mut work => return done.map_err(failed(config)),
+        signal = &mut signal => tracing::info!("{}: stopping after this batch", signal?),
+    }
+    work.await.map_err(failed(config))
+}
+
+fn text(cleaned: &Cleaned) -> String {
+    let rows = [
+        ("refresh tokens, expired", cleaned.expired_tokens),
+        ("refresh tokens, revoked", cleaned.revoked_tokens),
+        ("OAuth tokens erased", cleaned.oauth_tokens),
+        ("events", cleaned.auth_events),
+        ("records of runs", cleaned.maintenance_runs),
+        ("backups", cleaned.backups),
+    ];
+    let mut text: String = rows.iter().map(|(name, count)| format!("{name:<24} {count:>10}\n")).collect();
+    text.push_str(&if cleaned.dry_run {
+        "would be removed; nothing was\n".to_owned()
+    } else {
+        let Cleaned { batches, longest_batch_ms, duration_ms, .. } = cleaned;
+        format!("removed in {duration_ms} ms: {batches} batches, the longest {longest_batch_ms} ms\n")
+    });
+    text
+}

@@ -1,0 +1,33 @@
+//! What concerns cleaning up.
+
+use std::time::Duration;
+
+use super::{Error, Variables};
+use crate::db::Kept;
+
+const DAY: u64 = 24 * 60 * 60;
+
+/// `AUTHSVC_CLEANUP_INTERVAL`: how often `serve` cleans up; `1h` by default, `off` is never.
+pub(super) fn interval(variables: &Variables) -> Result<Option<Duration>, Error> {
+    const NAME: &str = "AUTHSVC_CLEANUP_INTERVAL";
+    match variables.get(NAME) {
+        Some("off") => Ok(None),
+        _ => super::duration(variables, NAME, "1h").map(Some),
+    }
+}
+
+/// `AUTHSVC_AUTH_EVENTS_RETENTION` (90 days) and `AUTHSVC_MAINTENANCE_RUNS_RETENTION` (365 days).
+pub(super) fn kept(variables: &Variables) -> Result<Kept, Error> {
+    Ok(Kept {
+        auth_events: days(variables, "AUTHSVC_AUTH_EVENTS_RETENTION", "90d")?,
+        maintenance_runs: days(variables, "AUTHSVC_MAINTENANCE_RUNS_RETENTION", "365d")?,
+    })
+}
+
+fn days(variables: &Variables, name: &'static str, default: &str) -> Result<u32, Error> {
+    let days = super::duration(variables, name, default)?.as_secs() / DAY;
+    let within = u32::try_from(days).ok().filter(|days| (1..=36_500).contains(days));
+    within.ok_or_else(|| {
+        Error::invalid(name, "is less than a day or more than a hundred years", "write whole days like 90d")
+    })
+}

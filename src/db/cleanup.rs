@@ -1,0 +1,152 @@
+//! Rows that have had their time, removed in batches that block nobody. The database's clock decides.
+//!
+//! Two ways lead to them on PostgreSQL. In the order of an index, by `ctid`: right when few of many rows go. In ranges of the
+//! table's pages: right when many go, because an index is then left and entered once for each row. Rows that somebody holds are
+//! passed over; the next run finds them.
+
+use super::{Backend, Connection, Error};
+
+/// A kind of rows that have had their time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doomed {
+    /// Refresh tokens past their time.
+    ExpiredTokens,
+    /// Refresh tokens revoked more than a day ago, or at a time that nobody knows. Until then they tell of a theft.
+    RevokedTokens,
+    /// Tokens of providers past their time: erased, the link to the account stays.
+    OauthTokens,
+    /// Events older than their retention.
+    AuthEvents,
+    /// Records of runs older than theirs.
+    MaintenanceRuns,
+}
+
+/// How long what only tells of the past is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept {
+    /// Days of `auth_events`.
+    pub auth_events: u32,
+    /// Days of `maintenance_runs`.
+    pub maintenance_runs: u32,
+}
+
+impl Doomed {
+    /// In the order in which they are removed.
+    pub const ALL: [Self; 5] =
+        [Self::ExpiredTokens, Self::RevokedTokens, Self::OauthTokens, Self::AuthEvents, Self::MaintenanceRuns];
+
+    fn table(self) -> &'static str {
+        match self {
+            Self::ExpiredTokens | Self::RevokedTokens => "refresh_tokens",
+            Self::OauthTokens => "oauth_providers",
+            Self::AuthEvents => "auth_events",
+            Self::MaintenanceRuns => "maintenance_runs",
+        }
+    }
+
+    /// Which rows, and the column of the index that leads to them.
+    fn condition(self, backend: Backend, kept: Kept) -> (String, &'static str) {
+        let ago = |hours: u32| {
+            backend.pick(
+                format!("CURRENT_TIMESTAMP - INTERVAL '{hours} hours'"),
+                format!("strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now', '-{hours} hours')"),
+            )
+        };
+        match self {
+            Self::ExpiredTokens => (format!("expires_at < {}", ago(0)), "expires_at"),
+            Self::RevokedTokens => {
+                (format!("revoked AND (revoked_at IS NULL OR revoked_at < {})", ago(24)), "revoked_at")
+            }
+            Self::OauthTokens => (format!("access_token IS NOT NULL AND expires_at < {}", ago(0)), "expires_at"),
+            Self::AuthEvents => (format!("occurred_at < {}", ago(kept.auth_events * 24)), "occurred_at"),
+            Self::MaintenanceRuns => (format!("started_at < {}", ago(kept.maintenance_runs * 24)), "started_at"),
+        }
+    }
+
+    fn change(self) -> String {
+        match self {
+            Self::OauthTokens => {
+                "UPDATE oauth_providers SET access_token = NULL, refresh_token = NULL, expires_at = NULL, \
+                                  key_id = NULL WHERE"
+                    .to_owned()
+            }
+            _ => format!("DELETE FROM {} WHERE", self.table()),
+        }
+    }
+}
+
+/// No statement of a cleanup takes longer, whatever it meets.
+const LIMITS: &str = "SET LOCAL statement_timeout = '5s'; SET LOCAL lock_timeout = '500ms'; ";
+
+impl Connection {
+    /// How many there are.
+    ///
+    /// # Errors
+    /// What the database said.
+    pub(crate) async fn count_doomed(&mut self, doomed: Doomed, kept: Kept) -> Result<u64, Error> {
+        let (condition, _) = doomed.condition(self.backend(), kept);
+        let (rows, failure) =
+            self.gather(format!("SELECT CAST(count(*) AS VARCHAR) FROM {} WHERE {condition}", doomed.table())).await;
+        match failure {
+            Some(error) => Err(error),
+            None => Ok(super::first_column(rows).first().and_then(|count| count.parse().ok()).unwrap_or_default()),
+        }
+    }
+
+    /// Removes so many at most, in a transaction of its own; how many.
+    ///
+    /// # Errors
+    /// What the database said; nothing of this batch is removed then.
+    pub(crate) async fn remove_doomed(&mut self, doomed: Doomed, kept: Kept, limit: u64) -> Result<u64, Error> {
+        let (condition, order) = doomed.condition(self.backend(), kept);
+        let (table, change) = (doomed.table(), doomed.change());
+        let sql = self.backend().pick(
+            format!(
+                "{LIMITS}{change} ctid = ANY (ARRAY(SELECT ctid FROM {table} WHERE {condition} ORDER BY {order} \
+                 LIMIT {limit} FOR UPDATE SKIP LOCKED))"
+            ),
+            format!("{change} rowid IN (SELECT rowid FROM {table} WHERE {condition} ORDER BY {order} LIMIT {limit})"),
+        );
+        self.change(sql).await
+    }
+
+    /// Removes those in the table's pages from one on and before another; how many.
+    ///
+    /// # Errors
+    /// A row that somebody holds, or what else the database said; nothing of these pages is removed then.
+    pub(crate) async fn remove_doomed_in_pages(
+        &mut self,
+        doomed: Doomed,
+        kept: Kept,
+        pages: std::ops::Range<u64>,
+    ) -> Result<u64, Error> {
+        let (condition, _) = doomed.condition(self.backend(), kept);
+        let change = doomed.change();
+        self.change(format!(
+            "{LIMITS}{change} ctid >= '({},0)' AND ctid < '({},0)' AND {condition}",
+            pages.start, pages.end
+        ))
+        .await
+    }
+
+    /// Rows of a table, as the planner has them, and its pages now; none on SQLite.
+    ///
+    /// # Errors
+    /// What the database said.
+    pub(crate) async fn size_of(&mut self, doomed: Doomed) -> Result<Option<(f64, u64)>, Error> {
+        if self.backend() == Backend::Sqlite {
+            return Ok(None);
+        }
+        let sql = format!(
+            "SELECT reltuples::text, (pg_relation_size(oid) / current_setting('block_size')::bigint)::text \
+             FROM pg_class WHERE oid = '{}'::regclass",
+            doomed.table()
+        );
+        let (rows, failure) = self.gather(sql).await;
+        if let Some(error) = failure {
+            return Err(error);
+        }
+        let number = |at: usize| rows.first().and_then(|row| row.get(at)?.clone());
+        Ok(number(0).and_then(|rows| rows.parse().ok()).zip(number(1).and_then(|pages| pages.parse().ok())))
+    }
+}

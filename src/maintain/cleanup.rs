@@ -1,0 +1,290 @@
+//! Removing what has had its time: tokens, events, records of runs, files of backups.
+//!
+//! In batches, each a short transaction. A batch is as large as takes about [`TARGET`]; one that took long, because others are at
+//! work, is followed by a pause as long. It goes by the index until more than a twentieth of the table is removed, and then by
+//! ranges of pages. It can be stopped after any batch; what is removed is removed.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use entity::maintenance_run::{Kind, Outcome};
+use serde::Serialize;
+use serde_json::json;
+
+use super::record::{End, Run};
+use super::stop::Stop;
+use crate::backup::retention::Mode;
+use crate::backup::{self, Retention};
+use crate::clock::{self, Stopwatch};
+use crate::db::{Connection, DatabaseUrl, Doomed, Error, Kept, Kind as ErrorKind, Pool, Turn};
+use crate::migrate;
+
+/// How long a batch is to take.
+const TARGET: Duration = Duration::from_millis(25);
+/// Rows of the first batch, and of the largest one.
+const ROWS: (u64, u64) = (2_000, 20_000);
+/// Pages of the first range, and of the largest one.
+const PAGES: (u64, u64) = (32, 256);
+/// A share of the table from which on ranges of pages are faster than an index.
+const MANY: f64 = 0.05;
+/// How long the record of an end may take.
+const RECORDING: Duration = Duration::from_secs(5);
+
+/// What it takes to clean up.
+pub struct Cleanup {
+    /// The database.
+    pub url: DatabaseUrl,
+    /// Connections to it, for the records.
+    pub pool: Pool,
+    /// Where backups are.
+    pub backup_dir: PathBuf,
+    /// How long they are kept.
+    pub backup_retention: Retention,
+    /// How long events and records are kept.
+    pub kept: Kept,
+}
+
+/// What was removed, or would be.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Cleaned {
+    /// Whether nothing was removed.
+    pub dry_run: bool,
+    /// Whether it was stopped before the end.
+    pub cancelled: bool,
+    /// Refresh tokens that had expired.
+    pub expired_tokens: u64,
+    /// Refresh tokens that were revoked for a day.
+    pub revoked_tokens: u64,
+    /// Expired tokens of providers; erased, their accounts keep the link.
+    pub oauth_tokens: u64,
+    /// Events after their retention.
+    pub auth_events: u64,
+    /// Records of runs after theirs.
+    pub maintenance_runs: u64,
+    /// Files of backups.
+    pub backups: u64,
+    /// Short transactions that it took.
+    pub batches: u64,
+    /// The longest of them.
+    pub longest_batch_ms: u64,
+    /// All of it.
+    pub duration_ms: u64,
+}
+
+/// Why it did not come to its end. What was removed before is removed.
+#[derive(Debug, thiserror::Error)]
+pub enum CleanupError {
+    /// The database refused, or gave no answer.
+    #[error(transparent)]
+    Database(#[from] Error),
+    /// Backups could not be looked through.
+    #[error(transparent)]
+    Backups(#[from] backup::Error),
+    /// Another process has its turn.
+    #[error("another process is at work on this database: a cleanup or a scheduled backup")]
+    Busy,
+    /// The tables are not those of this program.
+    #[error("the schema is not that of this program: {pending} migrations are pending")]
+    Pending {
+        /// How many.
+        pending: usize,
+    },
+}
+
+impl CleanupError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Database(error) => error.hint().map(str::to_owned),
+            Self::Backups(error) => error.hint(),
+            Self::Busy => Some("wait until it has ended, then run the command again".to_owned()),
+            Self::Pending { .. } => Some("run `authsvc migrate` first".to_owned()),
+        }
+    }
+}
+
+impl Cleaned {
+    fn count(&mut self, doomed: Doomed) -> &mut u64 {
+        match doomed {
+            Doomed::ExpiredTokens => &mut self.expired_tokens,
+            Doomed::RevokedTokens => &mut self.revoked_tokens,
+            Doomed::OauthTokens => &mut self.oauth_tokens,
+            Doomed::AuthEvents => &mut self.auth_events,
+            Doomed::MaintenanceRuns => &mut self.maintenance_runs,
+        }
+    }
+
+    /// By the names that metrics have.
+    fn counts(&self) -> serde_json::Value {
+        json!({
+            "refresh_tokens": self.expired_tokens + self.revoked_tokens,
+            "oauth_tokens": self.oauth_tokens,
+            "auth_events": self.auth_events,
+            "maintenance_runs": self.maintenance_runs,
+            "backups": self.backups,
+        })
+    }
+}
+
+impl Cleanup {
+    /// Counts what would be removed. Read-only.
+    ///
+    /// # Errors
+    /// What the database or the file system said.
+    pub async fn plan(&self, now: DateTime<Utc>) -> Result<Cleaned, CleanupError> {
+        let watch = Stopwatch::start();
+        let mut connection = self.connect().await?;
+        let mut cleaned = Cleaned { dry_run: true, ..Cleaned::default() };
+        for doomed in Doomed::ALL {
+            // a token that is expired and revoked would go as the one or the other
+            *cleaned.count(doomed) = connection.count_doomed(doomed, self.kept).await?;
+        }
+        connection.leave().await;
+        let files = backup::retain(&self.backup_dir, self.backup_retention, now, Mode::Plan)?;
+        cleaned.backups = files.removed.len() as u64;
+        cleaned.duration_ms = watch.milliseconds();
+        Ok(cleaned)
+    }
+
+    /// Removes it, in its turn, and records the run.
+    ///
+    /// # Errors
+    /// Another process has its turn, or what the database or the file system said.
+    pub async fn run(&self, now: DateTime<Utc>, stop: &Stop) -> Result<Cleaned, CleanupError> {
+        let mut connection = self.connect().await?;
+        let Some(turn) = Turn::attempt(&self.url).await? else { return Err(CleanupError::Busy) };
+        let done = self.in_turn(&mut connection, now, stop).await;
+        connection.leave().await;
+        turn.release().await;
+        done
+    }
+
+    async fn connect(&self) -> Result<Connection, CleanupError> {
+        let mut connection = Connection::open(&self.url).await?;
+        let state = migrate::state(&mut connection).await?;
+        match migrate::summarise(&state, connection.backend()) {
+            (_, 1.., 0) => Ok(connection),
+            (_, _, pending) => Err(CleanupError::Pending { pending }),
+        }
+    }
+
+    async fn in_turn(
+        &self,
+        connection: &mut Connection,
+        now: DateTime<Utc>,
+        stop: &Stop,
+    ) -> Result<Cleaned, CleanupError> {
+        let watch = Stopwatch::start();
+        let run = Run::begin(&self.pool, Kind::Cleanup, now, json!({})).await?;
+        let mut cleaned = Cleaned::default();
+        let done = self.all(connection, now, stop, &mut cleaned).await;
+        cleaned.duration_ms = watch.milliseconds();
+        let outcome = match &done {
+            Err(_) => Outcome::Failed,
+            Ok(()) if cleaned.cancelled => Outcome::Cancelled,
+            Ok(()) => Outcome::Succeeded,
+        };
+        let error = done.as_ref().err().map(ToString::to_string);
+        run.end(End { outcome, at: clock::now(), counts: cleaned.counts(), error }, RECORDING).await;
+        done.map(|()| cleaned)
+    }
+
+    async fn all(
+        &self,
+        connection: &mut Connection,
+        now: DateTime<Utc>,
+        stop: &Stop,
+        cleaned: &mut Cleaned,
+    ) -> Result<(), CleanupError> {
+        for doomed in Doomed::ALL {
+            Sweep { connection, doomed, kept: self.kept, stop, cleaned }.by_index().await?;
+            if cleaned.cancelled {
+                return Ok(());
+            }
+        }
+        let files = backup::retain(&self.backup_dir, self.backup_retention, now, Mode::Apply)?;
+        cleaned.backups = files.removed.len() as u64;
+        Ok(())
+    }
+}
+
+/// The removal of one kind.
+struct Sweep<'a> {
+    connection: &'a mut Connection,
+    doomed: Doomed,
+    kept: Kept,
+    stop: &'a Stop,
+    cleaned: &'a mut Cleaned,
+}
+
+impl Sweep<'_> {
+    async fn by_index(mut self) -> Result<(), Error> {
+        let (mut limit, most) = ROWS;
+        let size = self.connection.size_of(self.doomed).await?;
+        let many = size.map(|(rows, pages)| ((rows.max(0.0) * MANY) as u64, pages));
+        loop {
+            let watch = Stopwatch::start();
+            let removed = self.connection.remove_doomed(self.doomed, self.kept, limit).await?;
+            let took = watch.elapsed();
+            if removed > 0 {
+                self.count(removed, took);
+            }
+            if removed < limit || self.is_stopped(took).await {
+                return Ok(());
+            }
+            if let Some((_, pages)) = many.filter(|(share, _)| *self.cleaned.count(self.doomed) > *share) {
+                return self.by_pages(pages).await;
+            }
+            limit = fitting(limit, took, most);
+        }
+    }
+
+    /// Through the whole table, and once more by the index for what lay on held rows.
+    async fn by_pages(&mut self, pages: u64) -> Result<(), Error> {
+        let ((mut step, most), mut from) = (PAGES, 0);
+        while from < pages {
+            let until = (from + step).min(pages);
+            let watch = Stopwatch::start();
+            match self.connection.remove_doomed_in_pages(self.doomed, self.kept, from..until).await {
+                Ok(removed) => self.count(removed, watch.elapsed()),
+                // somebody holds a row of these pages: they are passed over
+                Err(error) if error.kind() == ErrorKind::Locked => {}
+                Err(error) => return Err(error),
+            }
+            if self.is_stopped(watch.elapsed()).await {
+                return Ok(());
+            }
+            from = until;
+            step = fitting(step, watch.elapsed(), most);
+        }
+        loop {
+            let watch = Stopwatch::start();
+            let removed = self.connection.remove_doomed(self.doomed, self.kept, ROWS.0).await?;
+            self.count(removed, watch.elapsed());
+            if removed < ROWS.0 || self.is_stopped(watch.elapsed()).await {
+                return Ok(());
+            }
+        }
+    }
+
+    fn count(&mut self, removed: u64, took: Duration) {
+        *self.cleaned.count(self.doomed) += removed;
+        self.cleaned.batches += 1;
+        let took = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        self.cleaned.longest_batch_ms = self.cleaned.longest_batch_ms.max(took);
+    }
+
+    /// Pauses after a batch that took long; whether a stop was asked for.
+    async fn is_stopped(&mut self, took: Duration) -> bool {
+        let pause = if took > TARGET * 2 { took } else { Duration::ZERO };
+        self.cleaned.cancelled = self.stop.or(tokio::time::sleep(pause)).await.is_none();
+        self.cleaned.cancelled
+    }
+}
+
+/// A size that is likely to take as long as a batch is to take.
+fn fitting(size: u64, took: Duration, most: u64) -> u64 {
+    let ratio = TARGET.as_secs_f64() / took.as_secs_f64().max(1e-6);
+    ((size as f64 * ratio.clamp(0.25, 2.0)) as u64).clamp(most / 64, most)
+}

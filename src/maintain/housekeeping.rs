@@ -1,0 +1,79 @@
+//! Cleans up in `serve`: one replica at a time, when the last cleanup that succeeded is older than the interval.
+//!
+//! Every replica looks about as often as the interval (once a minute at most rarely), each at its own moments. What a killed
+//! replica left undone another one does.
+
+use std::io;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+use super::cleanup::{Cleanup, CleanupError};
+use super::record;
+use super::stop::{Stop, Stopper};
+use crate::clock;
+use crate::migrate::with_jitter;
+
+/// It looks at least so often whether a cleanup is due.
+const LOOK: Duration = Duration::from_secs(60);
+
+/// The thread that cleans up.
+pub struct Housekeeping {
+    stopper: Stopper,
+    done: oneshot::Receiver<()>,
+}
+
+impl Housekeeping {
+    /// Starts it, in a thread of its own: looking through backups must not hold up an answer.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn start(interval: Duration, cleanup: Cleanup) -> io::Result<Self> {
+        let (stopper, stop) = Stop::pair();
+        let (end, done) = oneshot::channel();
+        let runtime = Handle::current();
+        let work = move || {
+            runtime.block_on(run(interval, &cleanup, &stop));
+            // nobody listens any more where the patience was over
+            let _ = end.send(());
+        };
+        std::thread::Builder::new().name("cleanup".to_owned()).spawn(work)?;
+        Ok(Self { stopper, done })
+    }
+
+    /// Ends it after the batch that is under way, in at most `patience`; whether it came to that.
+    pub async fn stop(self, patience: Duration) -> bool {
+        self.stopper.stop();
+        tokio::time::timeout(patience, self.done).await.is_ok()
+    }
+}
+
+async fn run(interval: Duration, cleanup: &Cleanup, stop: &Stop) {
+    let mut told = false;
+    while stop.or(tokio::time::sleep(with_jitter(interval.min(LOOK)))).await.is_some() {
+        match attempt(interval, cleanup, stop).await {
+            Ok(()) => told = false,
+            Err(CleanupError::Busy) => {}
+            // the same failure again and again is told once; every one is recorded
+            Err(error) if told => tracing::debug!("the cleanup failed again: {error}"),
+            Err(error) => {
+                told = true;
+                tracing::error!(hint = error.hint(), "the cleanup failed: {error}");
+            }
+        }
+    }
+}
+
+async fn attempt(interval: Duration, cleanup: &Cleanup, stop: &Stop) -> Result<(), CleanupError> {
+    let now = clock::now();
+    let since = TimeDelta::from_std(interval).map_or(chrono::DateTime::UNIX_EPOCH, |interval| now - interval);
+    if record::is_cleaned_since(&cleanup.pool, since).await? {
+        return Ok(());
+    }
+    let cleaned = cleanup.run(now, stop).await?;
+    let removed = cleaned.expired_tokens + cleaned.revoked_tokens + cleaned.oauth_tokens + cleaned.auth_events;
+    tracing::info!(removed, backups = cleaned.backups, milliseconds = cleaned.duration_ms, "cleaned up");
+    Ok(())
+}
