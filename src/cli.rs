@@ -186,6 +186,7 @@ fn cleanup_of(
         backup_dir: config.backup_dir.clone(),
         backup_retention: retention.unwrap_or(config.backup_retention),
         kept: config.kept,
+        batch: config.cleanup_batch,
     }
 }
 

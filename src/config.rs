@@ -56,6 +56,8 @@ pub struct Config {
     pub backup_verification: Verification,
     /// `AUTHSVC_CLEANUP_INTERVAL`: how often `serve` cleans up.
     pub cleanup_interval: Option<Duration>,
+    /// `AUTHSVC_CLEANUP_BATCH`: how long a batch of a cleanup is to take.
+    pub cleanup_batch: Duration,
     /// `AUTHSVC_AUTH_EVENTS_RETENTION` and `AUTHSVC_MAINTENANCE_RUNS_RETENTION`.
     pub kept: Kept,
     /// From where on a figure of the health reports is a finding.
@@ -142,6 +144,7 @@ impl Config {
             backup_retention: backups::retention(variables)?,
             backup_verification: backups::verification(variables)?,
             cleanup_interval: cleanup::interval(variables)?,
+            cleanup_batch: duration(variables, "AUTHSVC_CLEANUP_BATCH", "25ms")?,
             kept: cleanup::kept(variables)?,
             thresholds: health::thresholds(variables, environment)?,
             log_filter: variables.get("AUTHSVC_LOG").map(str::to_owned),

@@ -20,7 +20,7 @@ mod stop;
 pub use backups::{Attempt, Backups, Verification};
 pub use cleanup::{Cleaned, Cleanup, CleanupError};
 pub use housekeeping::Housekeeping;
-pub use record::record_backup;
+pub use record::{record_backup, record_run};
 pub use schedule::Schedule;
 pub use scheduler::Scheduler;
 pub use stop::{Stop, Stopper};

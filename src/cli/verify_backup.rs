@@ -4,12 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use entity::maintenance_run::Kind;
+
 use super::error::Error;
 use super::output::{Output, Piped};
 use super::transfer::Transfer;
 use crate::backup::{self, Verdict};
 use crate::config::Config;
-use crate::{clock, shutdown};
+use crate::{clock, maintain, shutdown};
 
 /// How long dropping the scratch database may take after a signal.
 const GRACE: Duration = Duration::from_secs(5);
@@ -34,6 +36,7 @@ pub(super) struct Arguments {
 pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) -> Result<u8, Error> {
     let shown = Arc::new(Transfer::new());
     let progress: Arc<dyn backup::Progress> = shown.clone();
+    let started = clock::now();
     let verdict = if arguments.restore {
         let settings = super::settings(config);
         let rehearsed = backup::rehearse(&config.database_url, &arguments.file, &settings, clock::now(), &progress);
@@ -51,6 +54,14 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
         backup::verify(&arguments.file, &progress)
     };
     shown.clear();
+    if arguments.restore {
+        let done = match &verdict {
+            Ok(verdict) if verdict.valid => Ok(serde_json::json!({"filename": verdict.file})),
+            Ok(verdict) => Err(verdict.reasons.join("; ")),
+            Err(error) => Err(error.to_string()),
+        };
+        maintain::record_run(&config.database_url, Kind::Verify, started, clock::now(), done).await;
+    }
     let verdict = verdict.map_err(Error::backing_up(config))?;
     output.answer(&verdict, Piped::Text, || text(&verdict))?;
     Ok(if verdict.valid { 0 } else { 3 })

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use super::Error;
 
 /// Every variable of ours, to tell a typing error from one.
-const KNOWN: [&str; 25] = [
+const KNOWN: [&str; 26] = [
     "AUTHSVC_ENV",
     "AUTHSVC_LISTEN",
     "AUTHSVC_ADMIN_LISTEN",
@@ -17,6 +17,7 @@ const KNOWN: [&str; 25] = [
     "AUTHSVC_BACKUP_RETENTION",
     "AUTHSVC_BACKUP_VERIFY",
     "AUTHSVC_BACKUP_MAX_AGE",
+    "AUTHSVC_CLEANUP_BATCH",
     "AUTHSVC_CLEANUP_INTERVAL",
     "AUTHSVC_AUTH_EVENTS_RETENTION",
     "AUTHSVC_MAINTENANCE_RUNS_RETENTION",

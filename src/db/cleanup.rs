@@ -4,7 +4,7 @@
 //! table's pages: right when many go, because an index is then left and entered once for each row. Rows that somebody holds are
 //! passed over; the next run finds them.
 
-use super::{Backend, Connection, Error};
+use super::{Backend, Connection, Error, Kind};
 
 /// A kind of rows that have had their time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +76,7 @@ impl Doomed {
 }
 
 /// No statement of a cleanup takes longer, whatever it meets.
-const LIMITS: &str = "SET LOCAL statement_timeout = '5s'; SET LOCAL lock_timeout = '500ms'; ";
+const LIMITS: &str = "SET LOCAL statement_timeout = '5s'; SET LOCAL lock_timeout = '50ms'; ";
 
 impl Connection {
     /// How many there are.
@@ -110,10 +110,11 @@ impl Connection {
         self.change(sql).await
     }
 
-    /// Removes those in the table's pages from one on and before another; how many.
+    /// Removes those in the table's pages from one on and before another; how many. Where somebody holds one of them it is tried
+    /// again without those that are held.
     ///
     /// # Errors
-    /// A row that somebody holds, or what else the database said; nothing of these pages is removed then.
+    /// What the database said; nothing of these pages is removed then.
     pub(crate) async fn remove_doomed_in_pages(
         &mut self,
         doomed: Doomed,
@@ -121,12 +122,15 @@ impl Connection {
         pages: std::ops::Range<u64>,
     ) -> Result<u64, Error> {
         let (condition, _) = doomed.condition(self.backend(), kept);
-        let change = doomed.change();
-        self.change(format!(
-            "{LIMITS}{change} ctid >= '({},0)' AND ctid < '({},0)' AND {condition}",
-            pages.start, pages.end
-        ))
-        .await
+        let (table, change) = (doomed.table(), doomed.change());
+        let rows = format!("ctid >= '({},0)' AND ctid < '({},0)' AND {condition}", pages.start, pages.end);
+        match self.change(format!("{LIMITS}{change} {rows}")).await {
+            Err(error) if error.kind() == Kind::Locked => {
+                let free = format!("SELECT ctid FROM {table} WHERE {rows} FOR UPDATE SKIP LOCKED");
+                self.change(format!("{LIMITS}{change} ctid = ANY (ARRAY({free}))")).await
+            }
+            done => done,
+        }
     }
 
     /// Rows of a table, as the planner has them, and its pages now; none on SQLite.

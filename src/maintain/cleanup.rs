@@ -1,6 +1,6 @@
 //! Removing what has had its time: tokens, events, records of runs, files of backups.
 //!
-//! In batches, each a short transaction. A batch is as large as takes about [`TARGET`]; one that took long, because others are at
+//! In batches, each a short transaction. A batch is as large as takes about the time it is given; one that took long, because others are at
 //! work, is followed by a pause as long. It goes by the index until more than a twentieth of the table is removed, and then by
 //! ranges of pages. It can be stopped after any batch; what is removed is removed.
 
@@ -17,11 +17,9 @@ use super::stop::Stop;
 use crate::backup::retention::Mode;
 use crate::backup::{self, Retention};
 use crate::clock::{self, Stopwatch};
-use crate::db::{Connection, DatabaseUrl, Doomed, Error, Kept, Kind as ErrorKind, Pool, Turn};
+use crate::db::{Connection, DatabaseUrl, Doomed, Error, Kept, Pool, Turn};
 use crate::migrate;
 
-/// How long a batch is to take.
-const TARGET: Duration = Duration::from_millis(25);
 /// Rows of the first batch, and of the largest one.
 const ROWS: (u64, u64) = (2_000, 20_000);
 /// Pages of the first range, and of the largest one.
@@ -43,6 +41,8 @@ pub struct Cleanup {
     pub backup_retention: Retention,
     /// How long events and records are kept.
     pub kept: Kept,
+    /// How long a batch is to take.
+    pub batch: Duration,
 }
 
 /// What was removed, or would be.
@@ -198,7 +198,7 @@ impl Cleanup {
         cleaned: &mut Cleaned,
     ) -> Result<(), CleanupError> {
         for doomed in Doomed::ALL {
-            Sweep { connection, doomed, kept: self.kept, stop, cleaned }.by_index().await?;
+            Sweep { connection, doomed, kept: self.kept, target: self.batch, stop, cleaned }.by_index().await?;
             if cleaned.cancelled {
                 return Ok(());
             }
@@ -214,6 +214,7 @@ struct Sweep<'a> {
     connection: &'a mut Connection,
     doomed: Doomed,
     kept: Kept,
+    target: Duration,
     stop: &'a Stop,
     cleaned: &'a mut Cleaned,
 }
@@ -236,36 +237,25 @@ impl Sweep<'_> {
             if let Some((_, pages)) = many.filter(|(share, _)| *self.cleaned.count(self.doomed) > *share) {
                 return self.by_pages(pages).await;
             }
-            limit = fitting(limit, took, most);
+            limit = self.fitting(limit, took, most);
         }
     }
 
-    /// Through the whole table, and once more by the index for what lay on held rows.
+    /// Through the whole table. It does not look into the index again, which is full of dead entries by then.
     async fn by_pages(&mut self, pages: u64) -> Result<(), Error> {
         let ((mut step, most), mut from) = (PAGES, 0);
         while from < pages {
             let until = (from + step).min(pages);
             let watch = Stopwatch::start();
-            match self.connection.remove_doomed_in_pages(self.doomed, self.kept, from..until).await {
-                Ok(removed) => self.count(removed, watch.elapsed()),
-                // somebody holds a row of these pages: they are passed over
-                Err(error) if error.kind() == ErrorKind::Locked => {}
-                Err(error) => return Err(error),
-            }
+            let removed = self.connection.remove_doomed_in_pages(self.doomed, self.kept, from..until).await?;
+            self.count(removed, watch.elapsed());
             if self.is_stopped(watch.elapsed()).await {
                 return Ok(());
             }
             from = until;
-            step = fitting(step, watch.elapsed(), most);
+            step = self.fitting(step, watch.elapsed(), most);
         }
-        loop {
-            let watch = Stopwatch::start();
-            let removed = self.connection.remove_doomed(self.doomed, self.kept, ROWS.0).await?;
-            self.count(removed, watch.elapsed());
-            if removed < ROWS.0 || self.is_stopped(watch.elapsed()).await {
-                return Ok(());
-            }
-        }
+        Ok(())
     }
 
     fn count(&mut self, removed: u64, took: Duration) {
@@ -277,14 +267,14 @@ impl Sweep<'_> {
 
     /// Pauses after a batch that took long; whether a stop was asked for.
     async fn is_stopped(&mut self, took: Duration) -> bool {
-        let pause = if took > TARGET * 2 { took } else { Duration::ZERO };
+        let pause = if took > self.target * 2 { took } else { Duration::ZERO };
         self.cleaned.cancelled = self.stop.or(tokio::time::sleep(pause)).await.is_none();
         self.cleaned.cancelled
     }
-}
 
-/// A size that is likely to take as long as a batch is to take.
-fn fitting(size: u64, took: Duration, most: u64) -> u64 {
-    let ratio = TARGET.as_secs_f64() / took.as_secs_f64().max(1e-6);
-    ((size as f64 * ratio.clamp(0.25, 2.0)) as u64).clamp(most / 64, most)
+    /// A size that is likely to take as long as a batch is to take.
+    fn fitting(&self, size: u64, took: Duration, most: u64) -> u64 {
+        let ratio = self.target.as_secs_f64() / took.as_secs_f64().max(1e-6);
+        ((size as f64 * ratio.clamp(0.25, 2.0)) as u64).clamp(most / 64, most)
+    }
 }

@@ -98,16 +98,29 @@ fn text(scheduled: DateTime<Utc>) -> String {
     scheduled.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-/// Records a backup that somebody made by hand, once its file is complete. The role of a backup may have no right to, so
-/// that it cannot be recorded is no failure.
+/// Records a backup that somebody made by hand, once its file is complete.
 pub async fn record_backup(url: &DatabaseUrl, made: &Metadata) {
     let finished = made.created_at + TimeDelta::milliseconds(i64::try_from(made.duration_ms).unwrap_or_default());
+    record_run(url, Kind::Backup, made.created_at, finished, Ok(counts(None, Some(made)))).await;
+}
+
+/// Records a run of a command that has ended, with what it did or why it failed. The role of a command may have no right to,
+/// and a schema before 009 has no such table: that it cannot be recorded is no failure.
+pub async fn record_run(
+    url: &DatabaseUrl,
+    kind: Kind,
+    started: DateTime<Utc>,
+    finished: DateTime<Utc>,
+    done: Result<Value, String>,
+) {
+    let outcome = if done.is_ok() { Outcome::Succeeded } else { Outcome::Failed };
     let run = ActiveModel {
-        kind: Set(Kind::Backup),
-        started_at: Set(made.created_at),
+        kind: Set(kind),
+        started_at: Set(started),
         finished_at: Set(Some(finished)),
-        outcome: Set(Some(Outcome::Succeeded)),
-        counts: Set(counts(None, Some(made))),
+        outcome: Set(Some(outcome)),
+        error: Set(done.as_ref().err().cloned()),
+        counts: Set(done.unwrap_or_else(|_| json!({}))),
         ..Default::default()
     };
     let recorded = async {
@@ -117,7 +130,7 @@ pub async fn record_backup(url: &DatabaseUrl, made: &Metadata) {
         inserted
     };
     if let Err(error) = recorded.await {
-        tracing::debug!("the backup is not in maintenance_runs: {error}");
+        tracing::debug!("the run is not in maintenance_runs: {error}");
     }
 }
 
