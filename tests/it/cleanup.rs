@@ -264,3 +264,23 @@ fn a_schema_that_is_not_current_is_not_touched() {
     assert!(error.contains("1 migrations are pending") && error.contains("authsvc migrate"), "{error}");
     assert_eq!(database.one("SELECT count(*) FROM refresh_tokens"), "8");
 }
+
+#[test]
+fn the_functions_of_the_schema_agree_with_the_program() {
+    let (by_function, by_program) = (filled(Engine::Postgres), filled(Engine::Postgres));
+    let removed = by_function.one("SELECT cleanup_expired_tokens()::text");
+    let done = Program::on(&by_program).run(&["cleanup", "--json"]).success().json();
+    let counted = done["expired_tokens"].as_u64().unwrap() + done["revoked_tokens"].as_u64().unwrap();
+    assert_eq!(removed, counted.to_string());
+    let tokens = "SELECT token_hash FROM refresh_tokens ORDER BY 1";
+    assert_eq!(by_function.query(tokens), by_program.query(tokens));
+
+    Program::on(&by_program).env("AUTHSVC_ENV", "test").run(&["seed"]).success();
+    by_program.execute("SELECT update_user_last_login(id) FROM users WHERE username = 'barbara'");
+    let report = Program::on(&by_program).run(&["detailed-health"]).json();
+    let accounts = &report["authentication_health"];
+    let figures = ["total_users", "active_users", "verified_users", "oauth_users", "email_users", "recent_logins"]
+        .map(|name| accounts[name].to_string());
+    let columns = "total_users::text, active_users::text, verified_users::text, oauth_users::text, email_users::text, recent_logins::text";
+    assert_eq!(by_program.one(&format!("SELECT {columns} FROM get_user_statistics()")), figures.join("|"));
+}
