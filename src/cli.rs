@@ -184,7 +184,7 @@ fn cleanup_of(
         url: config.database_url.clone(),
         pool: pool.clone(),
         backup_dir: config.backup_dir.clone(),
-        backup_retention: retention.unwrap_or(config.backup_retention),
+        backup_retention: retention,
         kept: config.kept,
         batch: config.cleanup_batch,
     }

@@ -15,7 +15,8 @@ use crate::shutdown;
 #[command(after_help = "\
 Removes refresh tokens that expired or were revoked for a day, erases expired OAuth tokens (accounts keep their link), removes
 events and records of runs after their retention, and backups older than RETENTION; the newest valid backup always stays.
-In short transactions that hold up no login. `serve` does the same every AUTHSVC_CLEANUP_INTERVAL.
+In short transactions that hold up no login. `serve` does the same every AUTHSVC_CLEANUP_INTERVAL, but for the backups, which
+go there after a scheduled one.
 
 Examples:
   authsvc cleanup --dry-run      count what would go
@@ -31,7 +32,8 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) -> Result<u8, Error> {
     let pool = Pool::open(&config.database_url, PoolUse::Serve).await.map_err(failed(config))?;
-    let cleanup = super::cleanup_of(config, &pool, arguments.retention);
+    let retention = arguments.retention.unwrap_or(config.backup_retention);
+    let cleanup = super::cleanup_of(config, &pool, Some(retention));
     let cleaned = if arguments.dry_run {
         cleanup.plan(clock::now()).await.map_err(failed(config))?
     } else {

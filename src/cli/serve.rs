@@ -80,6 +80,7 @@ struct Background {
 impl Background {
     fn start(config: &Config, pool: &Pool) -> Result<Self, Error> {
         let backups = config.backup_schedule.clone().map(|schedule| Scheduler::start(schedule, backups(config, pool)));
+        // files of backups go after a scheduled one only: nobody is to miss one that was made by hand
         let clean = |interval| Housekeeping::start(interval, super::cleanup_of(config, pool, None));
         Ok(Self { backups: backups.transpose()?, housekeeping: config.cleanup_interval.map(clean).transpose()? })
     }

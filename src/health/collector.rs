@@ -79,8 +79,8 @@ impl Collector {
         let watch = Stopwatch::start();
         let basic = self.basic(PATIENCE).await?;
         let survey = self.survey(&basic.made, PATIENCE.saturating_sub(watch.elapsed())).await;
-        // the basic part knows its figures once there is a survey
-        let basic = self.basics.latest().unwrap_or(basic);
+        // figures of a database that has gone since are none of now
+        let survey = survey.filter(|survey| survey.reach == basic.made.reach());
         let none = Survey { warnings: vec![LATE.to_owned()], ..Survey::default() };
         let survey = survey.as_deref().unwrap_or(&none);
         Some(Reading {

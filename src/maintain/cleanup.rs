@@ -37,8 +37,8 @@ pub struct Cleanup {
     pub pool: Pool,
     /// Where backups are.
     pub backup_dir: PathBuf,
-    /// How long they are kept.
-    pub backup_retention: Retention,
+    /// How long they are kept; `None`: they are left alone.
+    pub backup_retention: Option<Retention>,
     /// How long events and records are kept.
     pub kept: Kept,
     /// How long a batch is to take.
@@ -141,8 +141,7 @@ impl Cleanup {
             *cleaned.count(doomed) = connection.count_doomed(doomed, self.kept).await?;
         }
         connection.leave().await;
-        let files = backup::retain(&self.backup_dir, self.backup_retention, now, Mode::Plan)?;
-        cleaned.backups = files.removed.len() as u64;
+        cleaned.backups = self.files(now, Mode::Plan)?;
         cleaned.duration_ms = watch.milliseconds();
         Ok(cleaned)
     }
@@ -158,6 +157,12 @@ impl Cleanup {
         connection.leave().await;
         turn.release().await;
         done
+    }
+
+    /// Files of backups that have had their time.
+    fn files(&self, now: DateTime<Utc>, mode: Mode) -> Result<u64, CleanupError> {
+        let Some(retention) = self.backup_retention else { return Ok(0) };
+        Ok(backup::retain(&self.backup_dir, retention, now, mode)?.removed.len() as u64)
     }
 
     async fn connect(&self) -> Result<Connection, CleanupError> {
@@ -203,8 +208,7 @@ impl Cleanup {
                 return Ok(());
             }
         }
-        let files = backup::retain(&self.backup_dir, self.backup_retention, now, Mode::Apply)?;
-        cleaned.backups = files.removed.len() as u64;
+        cleaned.backups = self.files(now, Mode::Apply)?;
         Ok(())
     }
 }

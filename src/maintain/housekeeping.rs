@@ -1,6 +1,6 @@
 //! Cleans up in `serve`: one replica at a time, when the last cleanup that succeeded is older than the interval.
 //!
-//! Every replica looks about as often as the interval (once a minute at most rarely), each at its own moments. What a killed
+//! Every replica looks as often as the interval, and once a minute at least, each at its own moments. What a killed
 //! replica left undone another one does.
 
 use std::io;
@@ -74,6 +74,6 @@ async fn attempt(interval: Duration, cleanup: &Cleanup, stop: &Stop) -> Result<(
     }
     let cleaned = cleanup.run(now, stop).await?;
     let removed = cleaned.expired_tokens + cleaned.revoked_tokens + cleaned.oauth_tokens + cleaned.auth_events;
-    tracing::info!(removed, backups = cleaned.backups, milliseconds = cleaned.duration_ms, "cleaned up");
+    tracing::info!(removed, milliseconds = cleaned.duration_ms, "cleaned up");
     Ok(())
 }

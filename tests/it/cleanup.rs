@@ -284,3 +284,29 @@ fn the_functions_of_the_schema_agree_with_the_program() {
     let columns = "total_users::text, active_users::text, verified_users::text, oauth_users::text, email_users::text, recent_logins::text";
     assert_eq!(by_program.one(&format!("SELECT {columns} FROM get_user_statistics()")), figures.join("|"));
 }
+
+#[test]
+fn a_service_leaves_backups_made_by_hand() {
+    let database = Database::migrated(Engine::Sqlite);
+    let directory = tempfile::tempdir().unwrap();
+    let program = || {
+        let backups = directory.path().join("backups").display().to_string();
+        Program::on(&database).env("BACKUP_DIR", &backups).env("AUTHSVC_BACKUP_RETENTION", "1s")
+    };
+    let files = || std::fs::read_dir(directory.path().join("backups")).unwrap().count();
+    eventually("two backups", || {
+        program().run(&["backup"]).success();
+        (files() == 4).then_some(())
+    });
+    let server = program().env("AUTHSVC_CLEANUP_INTERVAL", "1s").serve().ready();
+    eventually("two cleanups", || {
+        let runs =
+            database.one("SELECT count(*) FROM maintenance_runs WHERE kind = 'cleanup' AND outcome = 'succeeded'");
+        (runs.parse::<u32>().unwrap() >= 2).then_some(())
+    });
+    server.stop().success();
+    assert_eq!(files(), 4);
+    eventually("both to be old enough for one to go", || {
+        (program().run(&["cleanup", "--dry-run", "--json"]).success().json()["backups"] == 1).then_some(())
+    });
+}
