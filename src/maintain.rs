@@ -16,11 +16,13 @@ mod record;
 mod schedule;
 mod scheduler;
 mod stop;
+mod worker;
 
 pub use backups::{Attempt, Backups, Verification};
 pub use cleanup::{Cleaned, Cleanup, CleanupError};
-pub use housekeeping::Housekeeping;
+pub use housekeeping::keep_clean;
 pub use record::{record_backup, record_run};
 pub use schedule::Schedule;
-pub use scheduler::Scheduler;
+pub use scheduler::schedule_backups;
 pub use stop::{Stop, Stopper};
+pub use worker::Worker;

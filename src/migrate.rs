@@ -48,7 +48,7 @@ pub use report::{Entry, Outcome, Report};
 pub use schema::{Schema, Table, extra_objects, is_ledger, schema_of};
 pub use script::Migrator;
 pub use session::{Action, Settings, migrate, rollback};
-pub use status::{Checksum, Line, Status, Summary, drift, status, summarise};
+pub use status::{Checksum, Line, Standing, Status, Summary, drift, status};
 
 #[doc(hidden)]
 pub use catalogue::read as read_catalogue;

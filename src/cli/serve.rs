@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::db::{Pool, PoolUse};
 use crate::health::Collector;
 use crate::http::{Build, Metrics, Readiness, Server, Stage};
-use crate::maintain::{Backups, Housekeeping, Scheduler};
+use crate::maintain::{self, Backups, Worker};
 use crate::migrate::{self, Action, Event, Progress};
 use crate::shutdown;
 
@@ -73,38 +73,32 @@ pub(super) async fn run(_: &Arguments, config: &Config, _: Output) -> Result<u8,
 
 /// What is done beside answering.
 struct Background {
-    backups: Option<Scheduler>,
-    housekeeping: Option<Housekeeping>,
+    backups: Option<Worker>,
+    cleanup: Option<Worker>,
 }
 
 impl Background {
     fn start(config: &Config, pool: &Pool) -> Result<Self, Error> {
-        let backups = config.backup_schedule.clone().map(|schedule| Scheduler::start(schedule, backups(config, pool)));
+        let schedule = |schedule| maintain::schedule_backups(schedule, backups(config, pool));
         // files of backups go after a scheduled one only: nobody is to miss one that was made by hand
-        let clean = |interval| Housekeeping::start(interval, super::cleanup_of(config, pool, None));
-        Ok(Self { backups: backups.transpose()?, housekeeping: config.cleanup_interval.map(clean).transpose()? })
+        let clean = |interval| maintain::keep_clean(interval, super::cleanup_of(config, pool, None));
+        Ok(Self {
+            backups: config.backup_schedule.clone().map(schedule).transpose()?,
+            cleanup: config.cleanup_interval.map(clean).transpose()?,
+        })
     }
 
     /// Ends all of it, in at most this time.
     async fn stop(self, patience: Duration) {
-        let backups = async {
-            match self.backups {
-                Some(backups) => backups.stop(patience).await,
-                None => true,
-            }
-        };
-        let housekeeping = async {
-            match self.housekeeping {
-                Some(housekeeping) => housekeeping.stop(patience).await,
-                None => true,
-            }
-        };
-        let (backups, housekeeping) = tokio::join!(backups, housekeeping);
-        for (ended, what) in [(backups, "scheduled backup"), (housekeeping, "cleanup")] {
-            if !ended {
-                tracing::warn!("a {what} was still running after {patience:?} and is cut off");
-            }
-        }
+        tokio::join!(end(self.backups, "scheduled backup", patience), end(self.cleanup, "cleanup", patience));
+    }
+}
+
+async fn end(worker: Option<Worker>, what: &str, patience: Duration) {
+    if let Some(worker) = worker
+        && !worker.stop(patience).await
+    {
+        tracing::warn!("a {what} was still running after {patience:?} and is cut off");
     }
 }
 

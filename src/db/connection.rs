@@ -225,7 +225,5 @@ pub(super) fn sqlite_options(target: &SqliteTarget) -> SqliteConnectOptions {
 /// Whether nobody writes to the file while it is read: without a log beside it nobody does; and in a directory that cannot be
 /// written no log can be made.
 pub(super) fn is_immutable(target: &SqliteTarget) -> bool {
-    let mut log = target.path.clone().into_os_string();
-    log.push("-wal");
-    target.mode == SqliteMode::ReadOnly && !std::path::Path::new(&log).exists()
+    target.mode == SqliteMode::ReadOnly && !target.beside("-wal").exists()
 }

@@ -9,7 +9,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::connection::Connection;
 use super::error::{Error, Kind};
@@ -30,7 +30,7 @@ impl Turn {
     /// The database gives no answer, or the file beside it cannot be opened.
     pub async fn attempt(url: &DatabaseUrl) -> Result<Option<Self>, Error> {
         if let Target::Sqlite(target) = url.target() {
-            let path = beside(&target.path);
+            let path = target.beside("-maintenance");
             let refused =
                 |error| Error::new(Kind::CannotOpen, format!("`{}` cannot be locked: {error}", path.display()));
             return Ok(lock(&path).map_err(refused)?.map(|file| Self(Holder::File(file))));
@@ -57,12 +57,6 @@ impl Turn {
             }
         }
     }
-}
-
-fn beside(database: &Path) -> PathBuf {
-    let mut name = database.as_os_str().to_owned();
-    name.push("-maintenance");
-    PathBuf::from(name)
 }
 
 fn lock(path: &Path) -> io::Result<Option<File>> {

@@ -14,11 +14,11 @@ use super::report::{Database, Migrations, Report, SqliteFile, Table};
 use super::seat::{Question, Seat};
 use super::settings::Settings;
 use super::size::size_text;
-use super::survey::Survey;
+use super::survey::{self, Survey};
 use super::{performance, verdict};
 use crate::clock::{self, Stopwatch};
 use crate::db::{Backend, Connection, Error, Kind, Usage};
-use crate::migrate::{self, State};
+use crate::migrate::{self, Standing, State};
 
 /// For both round trips, and the connection if there is none yet.
 pub(super) const DEADLINE: Duration = Duration::from_millis(1500);
@@ -43,7 +43,9 @@ pub(super) struct Answer {
     pub(super) version: Option<String>,
     pub(super) response: Duration,
     pub(super) clock_skew: Option<f64>,
-    pub(super) state: State,
+    pub(super) standing: Standing,
+    /// The newest applied migration.
+    pub(super) latest: Option<String>,
     pub(super) facts: Facts,
     /// Why facts are missing.
     pub(super) complaints: Vec<String>,
@@ -99,7 +101,8 @@ async fn both(connection: &mut Connection) -> Result<Answer, Error> {
         version: pulse.one("pulse").text(0).map(str::to_owned),
         response,
         clock_skew: seconds.map(|seconds| seconds - middle),
-        state,
+        standing: Standing::of(&state, backend),
+        latest: state.newest().map(str::to_owned),
         facts: Facts::default(),
         complaints: Vec::new(),
     };
@@ -111,7 +114,7 @@ async fn both(connection: &mut Connection) -> Result<Answer, Error> {
 async fn figures(connection: &mut Connection, answer: &mut Answer, patience: Duration) -> Result<(), Error> {
     let backend = connection.backend();
     let mut sql = backend.read_server().to_owned();
-    if is_current(&answer.state, backend) {
+    if answer.standing.is_current() {
         sql.push_str(backend.read_table_figures());
     } else {
         answer.complaints.push("tables: the schema is not that of this program, see migrations".to_owned());
@@ -130,19 +133,13 @@ async fn figures(connection: &mut Connection, answer: &mut Answer, patience: Dur
     Ok(())
 }
 
-/// Whether every migration of this program is applied.
-fn is_current(state: &State, backend: Backend) -> bool {
-    let (_, applied, pending) = migrate::summarise(state, backend);
-    applied > 0 && pending == 0
-}
-
 fn answered(settings: &Settings, answer: &Answer, usage: Usage, survey: Option<&Survey>) -> Basic {
     let backend = settings.url.backend();
     let mut warnings = answer.complaints.clone();
-    let (summary, applied, pending) = migrate::summarise(&answer.state, backend);
+    let standing = answer.standing;
     let drift = survey.and_then(|survey| survey.drift.as_ref());
     if survey.is_none() {
-        warnings.push(settings.not_surveyed("drift"));
+        warnings.push(survey::not_made("drift"));
     }
     let (performance, missing) = performance::read(answer, backend, usage, settings, survey);
     warnings.extend(missing);
@@ -156,9 +153,9 @@ fn answered(settings: &Settings, answer: &Answer, usage: Usage, survey: Option<&
         backend: backend.to_string(),
     };
     let migrations = Migrations {
-        applied: Some(applied),
-        pending: Some(pending),
-        latest: answer.state.newest().map(str::to_owned),
+        applied: Some(standing.applied),
+        pending: Some(standing.pending),
+        latest: answer.latest.clone(),
         drift: drift.map(|differences| !differences.is_empty()),
     };
     let mut basic = Basic {
@@ -181,10 +178,10 @@ fn answered(settings: &Settings, answer: &Answer, usage: Usage, survey: Option<&
             .clock_skew
             .map(|skew| clock::now() + chrono::TimeDelta::microseconds((skew * 1e6) as i64)),
         file: performance::file(&answer.facts, &settings.url),
-        is_current: applied > 0 && pending == 0,
+        is_current: standing.is_current(),
     };
     let drift = drift.map_or(&[][..], Vec::as_slice);
-    basic.checks = verdict::basic(&basic, answer, summary, drift, &settings.thresholds);
+    basic.checks = verdict::basic(&basic, answer, drift, &settings.thresholds);
     basic.report.status = Check::worst(&basic.checks);
     basic.report.errors = Check::errors(&basic.checks);
     basic

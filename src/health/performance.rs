@@ -1,12 +1,10 @@
 //! What the server counts: caches, sessions, scans; of SQLite, its file.
 
-use std::path::PathBuf;
-
 use super::basic::Answer;
 use super::facts::Facts;
 use super::report::{Performance, SqliteFile};
 use super::settings::Settings;
-use super::survey::Survey;
+use super::survey::{self, Survey};
 use crate::db::{Backend, DatabaseUrl, Target, Usage};
 
 /// The figures, and why some are missing.
@@ -67,7 +65,7 @@ fn of_server(facts: &Facts, settings: &Settings, survey: Option<&Survey>) -> (Pe
             performance.avg_query_time_ms = survey.mean_query_ms;
             missing.extend(survey.no_statements.as_ref().map(|why| format!("slow_queries, avg_query_time_ms: {why}")));
         }
-        None => missing.push(settings.not_surveyed("slow_queries, avg_query_time_ms")),
+        None => missing.push(survey::not_made("slow_queries, avg_query_time_ms")),
     }
     (performance, missing)
 }
@@ -105,15 +103,13 @@ pub(super) fn file(facts: &Facts, url: &DatabaseUrl) -> Option<SqliteFile> {
     let cache: i64 = file.number(3)?;
     // a positive number counts pages, a negative one kibibytes
     let cache_bytes = if cache < 0 { cache.unsigned_abs() * 1024 } else { cache.unsigned_abs() * page_size };
-    let mut log = target.path.clone().into_os_string();
-    log.push("-wal");
     Some(SqliteFile {
         page_count: file.number(0)?,
         page_size,
         freelist_count: file.number(2)?,
         cache_bytes,
         journal_mode: file.string(4),
-        wal_bytes: std::fs::metadata(PathBuf::from(log)).map_or(0, |found| found.len()),
+        wal_bytes: std::fs::metadata(target.beside("-wal")).map_or(0, |found| found.len()),
         quick_check: None,
     })
 }

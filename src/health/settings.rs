@@ -17,10 +17,3 @@ pub struct Settings {
     /// From where on a figure is a finding.
     pub thresholds: Thresholds,
 }
-
-impl Settings {
-    /// Why a figure of the detailed report is not in the basic one.
-    pub(super) fn not_surveyed(&self, figure: &str) -> String {
-        format!("{figure}: read by the detailed report only, and none was made within the last minutes")
-    }
-}

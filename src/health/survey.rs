@@ -85,6 +85,11 @@ pub enum QuickCheck {
     Yes,
 }
 
+/// Why a figure of the survey is not in a basic report.
+pub(super) fn not_made(figure: &str) -> String {
+    format!("{figure}: read by the detailed report only, and none was made within the last minutes")
+}
+
 impl Survey {
     /// Whether another one need not be made yet.
     pub(super) fn is_fresh(&self) -> bool {

@@ -14,7 +14,7 @@ use super::settings::Settings;
 use super::survey::Survey;
 use super::thresholds::Thresholds;
 use crate::db::{DatabaseUrl, Error, Kind};
-use crate::migrate::{Difference, Summary};
+use crate::migrate::Difference;
 
 /// The check of a database that gave no answer.
 pub(super) fn unreachable(error: &Error, url: &DatabaseUrl) -> Check {
@@ -26,17 +26,11 @@ pub(super) fn unreachable(error: &Error, url: &DatabaseUrl) -> Check {
 }
 
 /// The checks of the basic report.
-pub(super) fn basic(
-    basic: &Basic,
-    answer: &Answer,
-    summary: Summary,
-    drift: &[Difference],
-    thresholds: &Thresholds,
-) -> Vec<Check> {
+pub(super) fn basic(basic: &Basic, answer: &Answer, drift: &[Difference], thresholds: &Thresholds) -> Vec<Check> {
     let performance = &basic.report.performance;
     [
         Some(database::response(answer.response, thresholds)),
-        Some(database::schema(summary, &basic.report.migrations, drift)),
+        Some(database::schema(answer.standing.summary, &basic.report.migrations, drift)),
         Some(server::pool(basic.usage)),
         server::connections(&answer.facts, thresholds),
         server::cache(&answer.facts, performance, thresholds),

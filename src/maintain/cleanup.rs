@@ -168,10 +168,8 @@ impl Cleanup {
     async fn connect(&self) -> Result<Connection, CleanupError> {
         let mut connection = Connection::open(&self.url).await?;
         let state = migrate::state(&mut connection).await?;
-        match migrate::summarise(&state, connection.backend()) {
-            (_, 1.., 0) => Ok(connection),
-            (_, _, pending) => Err(CleanupError::Pending { pending }),
-        }
+        let standing = migrate::Standing::of(&state, connection.backend());
+        if standing.is_current() { Ok(connection) } else { Err(CleanupError::Pending { pending: standing.pending }) }
     }
 
     async fn in_turn(

@@ -7,47 +7,23 @@ use std::io;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use tokio::runtime::Handle;
-use tokio::sync::oneshot;
 
 use super::cleanup::{Cleanup, CleanupError};
 use super::record;
-use super::stop::{Stop, Stopper};
+use super::stop::Stop;
+use super::worker::Worker;
 use crate::clock;
 use crate::migrate::with_jitter;
 
 /// It looks at least so often whether a cleanup is due.
 const LOOK: Duration = Duration::from_secs(60);
 
-/// The thread that cleans up.
-pub struct Housekeeping {
-    stopper: Stopper,
-    done: oneshot::Receiver<()>,
-}
-
-impl Housekeeping {
-    /// Starts it, in a thread of its own: looking through backups must not hold up an answer.
-    ///
-    /// # Errors
-    /// The system gives no thread.
-    pub fn start(interval: Duration, cleanup: Cleanup) -> io::Result<Self> {
-        let (stopper, stop) = Stop::pair();
-        let (end, done) = oneshot::channel();
-        let runtime = Handle::current();
-        let work = move || {
-            runtime.block_on(run(interval, &cleanup, &stop));
-            // nobody listens any more where the patience was over
-            let _ = end.send(());
-        };
-        std::thread::Builder::new().name("cleanup".to_owned()).spawn(work)?;
-        Ok(Self { stopper, done })
-    }
-
-    /// Ends it after the batch that is under way, in at most `patience`; whether it came to that.
-    pub async fn stop(self, patience: Duration) -> bool {
-        self.stopper.stop();
-        tokio::time::timeout(patience, self.done).await.is_ok()
-    }
+/// Cleans up whenever that is due, in a thread of its own. A stop ends it after the batch that is under way.
+///
+/// # Errors
+/// The system gives no thread.
+pub fn keep_clean(interval: Duration, cleanup: Cleanup) -> io::Result<Worker> {
+    Worker::start("cleanup", move |stop| async move { run(interval, &cleanup, &stop).await })
 }
 
 async fn run(interval: Duration, cleanup: &Cleanup, stop: &Stop) {

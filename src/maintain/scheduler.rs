@@ -4,12 +4,11 @@ use std::io;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::runtime::Handle;
-use tokio::sync::oneshot;
 
 use super::backups::{Attempt, Backups};
 use super::schedule::Schedule;
-use super::stop::{Stop, Stopper};
+use super::stop::Stop;
+use super::worker::Worker;
 use crate::clock;
 use crate::migrate::with_jitter;
 
@@ -20,35 +19,12 @@ const LATEST: TimeDelta = TimeDelta::hours(1);
 /// Between two attempts for one time, growing.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(30));
 
-/// The thread that makes backups by a schedule.
-pub struct Scheduler {
-    stopper: Stopper,
-    done: oneshot::Receiver<()>,
-}
-
-impl Scheduler {
-    /// Starts it, in a thread of its own: reading a backup back is work that must not hold up an answer.
-    ///
-    /// # Errors
-    /// The system gives no thread.
-    pub fn start(schedule: Schedule, backups: Backups) -> io::Result<Self> {
-        let (stopper, stop) = Stop::pair();
-        let (end, done) = oneshot::channel();
-        let runtime = Handle::current();
-        let work = move || {
-            runtime.block_on(run(&schedule, &backups, &stop));
-            // nobody listens any more where the patience was over
-            let _ = end.send(());
-        };
-        std::thread::Builder::new().name("backups".to_owned()).spawn(work)?;
-        Ok(Self { stopper, done })
-    }
-
-    /// Cancels what is under way and waits until nothing is left of it, for as long as `patience`; whether it came to that.
-    pub async fn stop(self, patience: Duration) -> bool {
-        self.stopper.stop();
-        tokio::time::timeout(patience, self.done).await.is_ok()
-    }
+/// Makes backups by a schedule, in a thread of its own. A stop cancels the one that is under way, and nothing is left of it.
+///
+/// # Errors
+/// The system gives no thread.
+pub fn schedule_backups(schedule: Schedule, backups: Backups) -> io::Result<Worker> {
+    Worker::start("backups", move |stop| async move { run(&schedule, &backups, &stop).await })
 }
 
 async fn run(schedule: &Schedule, backups: &Backups, stop: &Stop) {

@@ -119,12 +119,30 @@ pub async fn drift(connection: &mut Connection) -> Result<Vec<Difference>, crate
     Ok(verify::drift(&Catalogue::from_rows(&rows), state.applied(), connection.backend()))
 }
 
-/// One word for a history, without a look at the live schema, and how many migrations are applied and pending.
-pub fn summarise(state: &State, backend: Backend) -> (Summary, usize, usize) {
-    let applied = state.applied();
-    let is_pending = |name: &str| !applied.iter().any(|applied| applied.version == name);
-    let pending = embedded::migrations().iter().filter(|migration| is_pending(migration.name)).count();
-    (summary(state, pending, &[], backend), applied.len(), pending)
+/// A history in short, without a look at the live schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// One word.
+    pub summary: Summary,
+    /// How many migrations are applied.
+    pub applied: usize,
+    /// How many of this program's are not.
+    pub pending: usize,
+}
+
+impl Standing {
+    /// Of a history that was read.
+    pub fn of(state: &State, backend: Backend) -> Self {
+        let applied = state.applied();
+        let is_pending = |name: &str| !applied.iter().any(|applied| applied.version == name);
+        let pending = embedded::migrations().iter().filter(|migration| is_pending(migration.name)).count();
+        Self { summary: summary(state, pending, &[], backend), applied: applied.len(), pending }
+    }
+
+    /// Whether every migration of this program is applied, so that its queries fit.
+    pub fn is_current(self) -> bool {
+        self.applied > 0 && self.pending == 0
+    }
 }
 
 fn tell(url: &DatabaseUrl, state: &State, rows: &[Row]) -> Status {

@@ -185,9 +185,7 @@ fn a_stop_or_a_kill_midway_leaves_whole_batches() {
     for signal in ["TERM", "KILL"] {
         let proxy = Proxy::to(crate::support::Cluster::shared().port);
         let database = crowded(45_000, 5_000);
-        let url = database
-            .url
-            .replace(&crate::support::Cluster::shared().port.to_string(), &proxy.address.port().to_string());
+        let url = proxy.url(&database);
         let program = Program::on(&database).env("DATABASE_URL", &url);
         proxy.delay(Duration::from_millis(30));
         let running = program.spawn(&["cleanup", "--json"]);

@@ -54,7 +54,7 @@ fn all_say_healthy(server: &Server) {
 }
 
 fn through(proxy: &Proxy, database: &Database) -> Program {
-    let url = database.url.replace(&Cluster::shared().port.to_string(), &proxy.address.port().to_string());
+    let url = proxy.url(database);
     Program::new().env("DATABASE_URL", &url)
 }
 

@@ -168,7 +168,7 @@ fn the_command_gives_up_on_a_service_that_does_not_answer() {
 fn watching_goes_on_until_it_is_stopped() {
     let proxy = Proxy::to(Cluster::shared().port);
     let database = Database::migrated(Engine::Postgres);
-    let url = database.url.replace(&Cluster::shared().port.to_string(), &proxy.address.port().to_string());
+    let url = proxy.url(&database);
     let running = Program::new().env("DATABASE_URL", &url).spawn(&["detailed-health", "--watch", "50ms"]);
     // a report is fewer than ten messages
     eventually("three reports", || (proxy.queries() > 40).then_some(()));

@@ -118,8 +118,7 @@ fn the_ledger_is_one_that_seaorms_own_tools_read() {
 fn with_nothing_pending_one_query_is_sent_and_nothing_written() {
     let database = Database::migrated(Engine::Postgres);
     let proxy = crate::support::proxy::Proxy::to(crate::support::Cluster::shared().port);
-    let url =
-        database.url.replace(&crate::support::Cluster::shared().port.to_string(), &proxy.address.port().to_string());
+    let url = proxy.url(&database);
     let program = Program::new().env("DATABASE_URL", &url);
     program.run(&["migrate"]).success();
     assert_eq!(proxy.queries(), 1);

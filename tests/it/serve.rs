@@ -82,7 +82,7 @@ fn it_gives_up_waiting_in_time() {
 fn probes_answer_in_time_when_the_database_gives_no_answer() {
     let proxy = Proxy::to(Cluster::shared().port);
     let database = Database::migrated(Engine::Postgres);
-    let url = database.url.replace(&Cluster::shared().port.to_string(), &proxy.address.port().to_string());
+    let url = proxy.url(&database);
     let server = Program::new().env("DATABASE_URL", &url).serve().ready();
     proxy.stall();
     let begin = Instant::now();

@@ -25,6 +25,13 @@ pub enum SqliteMode {
 }
 
 impl SqliteTarget {
+    /// What lies beside the file under its name and this end, such as `-wal`.
+    pub(crate) fn beside(&self, end: &str) -> PathBuf {
+        let mut name = self.path.clone().into_os_string();
+        name.push(end);
+        PathBuf::from(name)
+    }
+
     /// Parses what follows `sqlite:`.
     pub(super) fn parse(rest: &str) -> Result<Self, InvalidUrl> {
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use super::{Cluster, Database};
+
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     stalled: Arc<AtomicBool>,
@@ -31,6 +33,11 @@ impl Proxy {
             }
         });
         Self { address, stalled, delay, messages }
+    }
+
+    /// The URL of a database of the shared cluster, through here.
+    pub(crate) fn url(&self, database: &Database) -> String {
+        database.url.replace(&Cluster::shared().port.to_string(), &self.address.port().to_string())
     }
 
     /// From now on nothing goes through.
