@@ -5,17 +5,29 @@
 //! migration first, then a module here, then its name in [`TABLES`].
 
 pub mod auth_event;
+pub mod login_throttle;
 pub mod maintenance_run;
 pub mod oauth_provider;
+pub mod oauth_state;
 pub mod refresh_token;
 pub mod user;
 pub mod value;
 
 /// Every table the migrations make, parents before children.
-pub const TABLES: [&str; 5] = ["users", "oauth_providers", "refresh_tokens", "auth_events", "maintenance_runs"];
+pub const TABLES: [&str; 7] = [
+    "users",
+    "oauth_providers",
+    "refresh_tokens",
+    "auth_events",
+    "maintenance_runs",
+    "login_throttles",
+    "oauth_states",
+];
 
 pub use auth_event::Entity as AuthEvent;
+pub use login_throttle::Entity as LoginThrottle;
 pub use maintenance_run::Entity as MaintenanceRun;
 pub use oauth_provider::Entity as OauthProvider;
+pub use oauth_state::Entity as OauthState;
 pub use refresh_token::Entity as RefreshToken;
 pub use user::Entity as User;

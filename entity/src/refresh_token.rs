@@ -28,6 +28,12 @@ pub struct Model {
     pub revoked: bool,
     /// When; `None` for tokens revoked before this was recorded.
     pub revoked_at: Option<DateTimeUtc>,
+    /// Address of the client that it was issued to.
+    #[sea_orm(column_type = "String(StringLen::N(45))", nullable)]
+    pub ip: Option<String>,
+    /// That client's name for itself.
+    #[sea_orm(column_type = "String(StringLen::N(500))", nullable)]
+    pub user_agent: Option<String>,
     /// Whose.
     #[sea_orm(belongs_to, from = "user_id", to = "id", on_delete = "Cascade")]
     pub user: HasOne<super::user::Entity>,

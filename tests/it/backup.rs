@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use crate::support::database::ENGINES;
 use crate::support::{CANARY, Cluster, Database, Engine, Program, eventually};
 
-const TABLES: [&str; 7] = [
+const TABLES: [&str; 9] = [
     "seaql_migrations",
     "authsvc_migrations",
     "users",
@@ -15,6 +15,8 @@ const TABLES: [&str; 7] = [
     "refresh_tokens",
     "auth_events",
     "maintenance_runs",
+    "login_throttles",
+    "oauth_states",
 ];
 
 pub(crate) fn seeded(engine: Engine) -> Database {

@@ -64,7 +64,7 @@ fn stdout_is_the_answer_and_nothing_else() {
     ] {
         program.run(arguments).success().json();
     }
-    assert!(program.run(&["migrate"]).success().stdout.starts_with("up to date: 009"));
+    assert!(program.run(&["migrate"]).success().stdout.starts_with("up to date: 010"));
 }
 
 #[test]
@@ -94,10 +94,7 @@ fn at_a_terminal_it_is_text_and_asks_before_it_destroys() {
         String::from_utf8_lossy(&output.stdout).replace('\r', "")
     };
     let text = terminal("", "status", "1");
-    assert!(
-        text.contains("009_maintenance_runs") && text.contains("up to date: 8 applied, none pending, no drift"),
-        "{text}"
-    );
+    assert!(text.contains("010_sign_in") && text.contains("up to date: 9 applied, none pending, no drift"), "{text}");
     assert!(!text.contains('\u{1b}'), "colours in spite of NO_COLOR: {text:?}");
     assert!(terminal("", "status", "").contains('\u{1b}'));
     let text = terminal("", "detailed-health", "1");
@@ -108,10 +105,10 @@ fn at_a_terminal_it_is_text_and_asks_before_it_destroys() {
     assert!(text.contains("→ run `authsvc backup`") && text.contains("\n  ✓ schema              up to date"), "{text}");
     assert!(terminal("", "health", "1").starts_with("healthy  sqlite:"));
     let refused = terminal("n\\n", "rollback", "1");
-    assert!(refused.contains("undo 009_maintenance_runs in sqlite:") && refused.contains("not confirmed"), "{refused}");
-    assert_eq!(database.ledger().len(), 8);
+    assert!(refused.contains("undo 010_sign_in in sqlite:") && refused.contains("not confirmed"), "{refused}");
+    assert_eq!(database.ledger().len(), 9);
     let done = terminal("y\\n", "rollback", "1");
-    assert!(done.contains("done: 008_auth_events is applied"), "{done}");
+    assert!(done.contains("done: 009_maintenance_runs is applied"), "{done}");
 }
 
 #[test]

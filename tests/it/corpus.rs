@@ -179,7 +179,7 @@ fn what_is_accepted_is_restored() {
     let source = Database::migrated(Engine::Sqlite);
     let program = Program::on(&source);
     let file = backup(&program, &[]);
-    assert_eq!(probe(&std::fs::read(&file).unwrap()), Ok(16));
+    assert_eq!(probe(&std::fs::read(&file).unwrap()), Ok(18));
     let target = Database::empty(Engine::Sqlite);
     for (name, bytes) in corpus().into_iter().filter(|(name, _)| name.starts_with("good_backup_sqlite")) {
         let path = program.directory().join(&name);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use authsvc::db::{DatabaseUrl, Defaults, Pool, PoolUse};
 use entity::value::{Email, Provider, TokenHash};
-use entity::{TABLES, auth_event, maintenance_run, oauth_provider, refresh_token, user};
+use entity::{TABLES, auth_event, login_throttle, maintenance_run, oauth_provider, oauth_state, refresh_token, user};
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, Iden, Iterable, Schema};
 
 use crate::support::database::{ENGINES, block_on};
@@ -33,7 +33,8 @@ fn schema_sync_finds_nothing_to_do() {
             let orm = orm(&database).await;
             let schema = Schema::new(orm.get_database_backend()).builder();
             let schema = schema.register(user::Entity).register(oauth_provider::Entity).register(refresh_token::Entity);
-            schema.register(auth_event::Entity).register(maintenance_run::Entity).sync(&orm).await.unwrap();
+            let schema = schema.register(auth_event::Entity).register(maintenance_run::Entity);
+            schema.register(login_throttle::Entity).register(oauth_state::Entity).sync(&orm).await.unwrap();
         });
         let after = database.query(objects);
         for (one, other) in [(&before, &after), (&after, &before)] {
@@ -58,6 +59,8 @@ fn every_column_is_in_both_with_the_same_nullability() {
     of_entities.extend(columns(refresh_token::Entity));
     of_entities.extend(columns(auth_event::Entity));
     of_entities.extend(columns(maintenance_run::Entity));
+    of_entities.extend(columns(login_throttle::Entity));
+    of_entities.extend(columns(oauth_state::Entity));
     let of_entities: BTreeSet<String> = of_entities.into_iter().collect();
     for engine in ENGINES {
         let database = Database::migrated(engine);

@@ -18,7 +18,7 @@ use crate::support::promtool::promtool;
 use crate::support::{CANARY, eventually, reports};
 
 fn metrics() -> Metrics {
-    Metrics::new(Build { version: "1.2.3", commit: "0123456789ab", migration: "009_maintenance_runs" }).unwrap()
+    Metrics::new(Build { version: "1.2.3", commit: "0123456789ab", migration: "010_sign_in" }).unwrap()
 }
 
 /// A report with a figure for every metric, and with secrets where no metric looks.

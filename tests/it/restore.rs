@@ -26,7 +26,7 @@ fn p3_restored_it_equals_the_database() {
             assert!(rows(&target) == expected, "{engine:?}");
             Program::on(&target).run(&["status", "--check"]).success();
             assert_eq!(target.one(next), next_id, "sequences go on where they were");
-            assert_eq!(report["tables"].as_array().unwrap().len(), 7);
+            assert_eq!(report["tables"].as_array().unwrap().len(), 9);
         }
     }
 }

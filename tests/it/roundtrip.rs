@@ -11,7 +11,7 @@ use crate::backup::{backup, rows};
 use crate::support::contents::{Contents, Range, Value, contents, text};
 use crate::support::{Database, Engine, Program};
 
-const CLEAR: &str = "DELETE FROM maintenance_runs; DELETE FROM auth_events; DELETE FROM refresh_tokens;
+const CLEAR: &str = "DELETE FROM oauth_states; DELETE FROM login_throttles; DELETE FROM maintenance_runs; DELETE FROM auth_events; DELETE FROM refresh_tokens;
     DELETE FROM oauth_providers; DELETE FROM users;";
 
 /// Runs a property on few, but large, cases.
@@ -50,7 +50,7 @@ fn neutral(database: &Database, engine: Engine) -> Vec<Vec<String>> {
         let mut columns: Vec<String> = plain.split_whitespace().map(str::to_owned).collect();
         columns.extend(flags.split_whitespace().map(|flag| format!("CAST({flag} AS INTEGER)")));
         columns.extend(times.split_whitespace().map(|column| time(engine, column)));
-        database.query(&format!("SELECT {} FROM {table} ORDER BY id", columns.join(", ")))
+        database.query(&format!("SELECT {} FROM {table} ORDER BY 1", columns.join(", ")))
     };
     vec![
         of(
@@ -65,9 +65,16 @@ fn neutral(database: &Database, engine: Engine) -> Vec<Vec<String>> {
             "",
             "expires_at created_at updated_at",
         ),
-        of("refresh_tokens", "id user_id token_hash family_id", "revoked", "expires_at created_at revoked_at"),
+        of(
+            "refresh_tokens",
+            "id user_id token_hash family_id ip user_agent",
+            "revoked",
+            "expires_at created_at revoked_at",
+        ),
         of("auth_events", "id kind user_id email ip user_agent detail", "", "occurred_at"),
         of("maintenance_runs", "id kind outcome error", "", "started_at finished_at"),
+        of("login_throttles", "subject failures", "", "last_failed_at blocked_until"),
+        of("oauth_states", "state_hash", "", "expires_at"),
     ]
 }
 
@@ -90,16 +97,16 @@ fn documents(database: &Database) -> Vec<serde_json::Value> {
     texts.iter().map(parse).collect()
 }
 
-/// Every value of the five tables, on SQLite with its type.
+/// Every value of the tables, on SQLite with its type.
 fn exact(database: &Database, engine: Engine) -> Vec<Vec<String>> {
     if engine == Engine::Postgres {
         return rows(database).split_off(2);
     }
     let of = |table: &str| {
         let columns = database.query(&format!("SELECT 'quote(' || name || ')' FROM pragma_table_info('{table}')"));
-        database.query(&format!("SELECT {} FROM {table} ORDER BY id", columns.join(", ")))
+        database.query(&format!("SELECT {} FROM {table} ORDER BY 1", columns.join(", ")))
     };
-    ["users", "oauth_providers", "refresh_tokens", "auth_events", "maintenance_runs"].map(of).into()
+    entity::TABLES.map(|table| of(table)).into()
 }
 
 /// Backup and restore on one engine: the very same values, whatever the engine can hold.

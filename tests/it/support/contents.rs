@@ -71,9 +71,12 @@ const USERS: &str = "id, email, username, password_hash, avatar_url, provider, p
     active, failed_login_count, locked_until, created_at, updated_at, deleted_at";
 const OAUTH_PROVIDERS: &str =
     "id, user_id, provider, provider_id, access_token, refresh_token, expires_at, key_id, created_at, updated_at";
-const REFRESH_TOKENS: &str = "id, user_id, token_hash, family_id, expires_at, created_at, revoked, revoked_at";
+const REFRESH_TOKENS: &str =
+    "id, user_id, token_hash, family_id, expires_at, created_at, revoked, revoked_at, ip, user_agent";
 const AUTH_EVENTS: &str = "id, occurred_at, kind, user_id, email, ip, user_agent, detail";
 const MAINTENANCE_RUNS: &str = "id, kind, started_at, finished_at, outcome, counts, error";
+const LOGIN_THROTTLES: &str = "subject, failures, last_failed_at, blocked_until";
+const OAUTH_STATES: &str = "state_hash, expires_at";
 const EVENT_KINDS: [&str; 3] = ["registered", "login_failed", "refresh_token_reused"];
 const RUN_KINDS: [&str; 3] = ["cleanup", "verify", "rollback"];
 
@@ -289,7 +292,16 @@ pub(crate) fn contents(engine: Engine, range: Range) -> BoxedStrategy<Contents> 
         time(),
         time(),
     ];
-    let refresh = vec![short(200), or_null(loose(number())), time(), time(), boolean(), or_null(time())];
+    let refresh = vec![
+        short(200),
+        or_null(loose(number())),
+        time(),
+        time(),
+        boolean(),
+        or_null(time()),
+        or_null(short(45)),
+        or_null(short(500)),
+    ];
     let events = vec![
         time(),
         word(&EVENT_KINDS),
@@ -302,9 +314,11 @@ pub(crate) fn contents(engine: Engine, range: Range) -> BoxedStrategy<Contents> 
     let runs =
         vec![word(&RUN_KINDS), time(), or_null(time()), outcome, document(range, engine), or_null(loose(whole()))];
     let sequence = || (prop_oneof![Just(1), Just(i64::MAX), 1..=i64::MAX, 1..100_000_i64], any::<bool>());
-    let tables = (rows(user(engine, range)), rows(tokens), rows(refresh), rows(events), rows(runs));
+    let throttles = vec![(1..i32::MAX).prop_map(|count| Value::Integer(count.into())).boxed(), time(), or_null(time())];
+    let guards = (rows(throttles), rows(vec![time()]));
+    let tables = (rows(user(engine, range)), rows(tokens), rows(refresh), rows(events), rows(runs), guards);
     (tables, sequence(), sequence())
-        .prop_map(|((users, tokens, refresh, events, runs), first, second)| {
+        .prop_map(|((users, tokens, refresh, events, runs, (throttles, states)), first, second)| {
             let ids: Vec<i64> = users.keys().copied().collect();
             Contents {
                 tables: vec![
@@ -313,6 +327,8 @@ pub(crate) fn contents(engine: Engine, range: Range) -> BoxedStrategy<Contents> 
                     ("refresh_tokens", REFRESH_TOKENS, children(&ids, refresh, 1, |at, row| unique(at, &mut row[2]))),
                     ("auth_events", AUTH_EVENTS, children(&ids, events, 3, |_, _| ())),
                     ("maintenance_runs", MAINTENANCE_RUNS, plain(runs)),
+                    ("login_throttles", LOGIN_THROTTLES, keyed("ip", throttles)),
+                    ("oauth_states", OAUTH_STATES, keyed("state", states)),
                 ],
                 sequences: vec![("users", first.0, first.1), ("auth_events", second.0, second.1)],
             }
@@ -361,6 +377,15 @@ fn children(
         made.push(fields);
     }
     made
+}
+
+/// Rows whose key is a text.
+fn keyed(kind: &str, rows: Rows) -> Vec<Vec<Value>> {
+    let with_key = |(id, (_, mut fields)): (i64, (Index, Vec<Value>))| {
+        fields.insert(0, Value::Text(format!("{kind}:{id}")));
+        fields
+    };
+    rows.into_iter().map(with_key).collect()
 }
 
 fn plain(rows: Rows) -> Vec<Vec<Value>> {

@@ -58,7 +58,7 @@ fn report() -> Report {
         migrations: Migrations {
             applied: Some(9),
             pending: Some(0),
-            latest: Some("009_maintenance_runs".to_owned()),
+            latest: Some("010_sign_in".to_owned()),
             drift: Some(false),
         },
         tables: tables(),
@@ -95,6 +95,8 @@ fn tables() -> Vec<Table> {
         table("refresh_tokens", 1_204_332, 412_090_368, true, ago(0, 0)),
         table("auth_events", 9_811_204, 2_143_289_344, true, ago(0, 0)),
         table("maintenance_runs", 312, 98_304, false, ago(3, 12)),
+        table("login_throttles", 57, 32_768, false, ago(0, 2)),
+        table("oauth_states", 9, 24_576, false, ago(0, 3)),
     ]
 }
 
