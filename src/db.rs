@@ -4,6 +4,7 @@
 //! Nothing above this module sends SQL in the extended protocol before the schema is known to be current: reading
 //! the ledger, locking and migrating use simple queries, which work through a transaction-pooling PgBouncer.
 
+mod accounts;
 mod binary_copy;
 mod cleanup;
 mod column;
@@ -12,22 +13,29 @@ mod dialect;
 mod error;
 mod health;
 mod pool;
+mod sessions;
 mod snapshot;
 mod staging;
+mod throttles;
+mod trail;
 mod turn;
 mod url;
 mod value;
 
 pub(crate) use connection::first_column;
 
+pub use accounts::{Change, Entered, Failure, Lockouts, NewAccount, Taken};
 pub use cleanup::{Doomed, Kept};
 pub use column::{Column, ColumnType};
 pub use connection::{Connection, Row, Use};
 pub use dialect::Backend;
 pub use error::{Error, Kind};
 pub use pool::{Pool, PoolUse, Usage};
+pub use sessions::{NewToken, Rotation, Scope};
 pub use snapshot::{BLOCK, Rows, Sink, Size, Snapshot};
 pub use staging::{Block, LoadError, Loaded, Objects, Parse, Staging, Swapped};
+pub use throttles::Lockout;
+pub use trail::Client;
 pub use turn::Turn;
 pub use url::{DatabaseUrl, Defaults, InvalidUrl, PostgresTarget, SqliteMode, SqliteTarget, SslMode, Target};
 pub use value::Value;

@@ -3,6 +3,7 @@
 //! Imports point one way: `cli` → `http` / `maintain` / `seed` → `backup` → `migrate` → `db` → `entity`; `config` reads the environment,
 //! `clock`, `shutdown` and `telemetry` are leaves. `tests/it/tidy.rs` holds this. The map is `docs/ARCHITECTURE.md`.
 
+pub mod auth;
 pub mod backup;
 pub mod cli;
 pub mod clock;
@@ -12,6 +13,7 @@ pub mod health;
 pub mod http;
 pub mod maintain;
 pub mod migrate;
+pub mod random;
 pub mod seed;
 pub mod shutdown;
 pub mod telemetry;

@@ -1,5 +1,6 @@
 //! `users`: accounts.
 
+use sea_orm::DbBackend;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait, Func};
 
@@ -71,9 +72,18 @@ impl Entity {
         Self::existing().filter(Column::Id.eq(id))
     }
 
-    /// The account with this address in any case, unless it is soft-deleted. Uses `users_email_lower_key`.
-    pub fn by_email(email: &Email) -> Select<Self> {
-        Self::existing().filter(Expr::expr(Func::lower(Expr::col(Column::Email))).eq(email.folded()))
+    /// The account with this address in any case, unless it is soft-deleted.
+    pub fn by_email(email: &Email, backend: DbBackend) -> Select<Self> {
+        Self::by_email_with_deleted(email, backend).filter(Column::DeletedAt.is_null())
+    }
+
+    /// The account with this address in any case, soft-deleted or not: it is unique among all of them. Uses
+    /// `users_email_lower_key`, which is on `lower(email)` in PostgreSQL and on `email COLLATE NOCASE` in SQLite.
+    pub fn by_email_with_deleted(email: &Email, backend: DbBackend) -> Select<Self> {
+        Self::find().filter(match backend {
+            DbBackend::Sqlite => Expr::cust_with_values("\"users\".\"email\" COLLATE NOCASE = ?", [email.folded()]),
+            _ => Expr::expr(Func::lower(Expr::col((Self, Column::Email)))).eq(email.folded()),
+        })
     }
 
     /// The account that came from this account at a provider. Uses `idx_users_provider_provider_id`.

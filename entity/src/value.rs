@@ -130,3 +130,14 @@ pub enum Provider {
     #[sea_orm(string_value = "github")]
     Github,
 }
+
+impl Provider {
+    /// As it is stored and written in addresses.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::Google => "google",
+            Self::Github => "github",
+        }
+    }
+}

@@ -92,7 +92,7 @@ fn finders_leave_soft_deleted_accounts_out() {
         block_on(async {
             let orm = orm(&database).await;
             let email = |text| Email::parse(text).unwrap();
-            let by_email = |text| user::Entity::by_email(&email(text)).one(&orm);
+            let by_email = |text| user::Entity::by_email(&email(text), orm.get_database_backend()).one(&orm);
             assert_eq!(by_email("ADA@Example.com").await.unwrap().unwrap().username, "ada");
             assert!(by_email("deleted@example.com").await.unwrap().is_none());
             let all = user::Entity::find().all(&orm).await.unwrap().len();

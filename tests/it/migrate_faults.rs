@@ -273,10 +273,7 @@ fn a_role_without_rights_can_serve_what_is_current_and_is_told_what_it_lacks() {
     Program::new().env("DATABASE_URL", &url).serve().ready().stop().success();
     Program::on(&database).run(&["rollback", "--yes"]).success();
     let error = program.run(&["migrate"]).code(1).error();
-    assert!(
-        error.contains("must be owner") && error.contains("42501") && error.contains("a role that may"),
-        "{error}"
-    );
+    assert!(error.contains("must be owner") && error.contains("42501") && error.contains("a role that may"), "{error}");
     // nor can it read what it may not
     database.execute(&format!("REVOKE SELECT ON authsvc_migrations FROM {reader}"));
     let error = program.run(&["status"]).code(1).error();

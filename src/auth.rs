@@ -1,0 +1,126 @@
+//! The application: accounts, their sessions, and what proves both. It knows no SQL: every question to the database is a use case of
+//! [`crate::db`].
+//!
+//! An access token is a signed statement, valid for fifteen minutes, that is checked without asking anybody. A refresh token is a random
+//! text, stored as its hash, that is exchanged for a new one at each use; using one twice ends its session, because one of the two
+//! who had it is a thief. Invariants: whoever fails to log in learns nothing about whether the account exists, by answer or by
+//! time; no password, token or key is in a type that can print it; time is an argument.
+//! To add a use case: a file with `impl Auth`, its queries in `db/`, its route in `http/api/`.
+
+mod access_token;
+mod email;
+mod error;
+mod fields;
+mod keys;
+mod login;
+mod logout;
+mod me;
+mod passwords;
+mod refresh;
+mod refresh_token;
+mod register;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use entity::user;
+use entity::value::Provider;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
+
+use crate::db::{Entered, Pool};
+
+pub use access_token::Bearer;
+pub use email::{LogMailer, Mailer, NoMailer};
+pub use error::{Error, InvalidField};
+pub use keys::{InvalidKey, Keys};
+pub use me::{Profile, SessionView};
+pub use passwords::Passwords;
+
+/// How long an access token is valid, in seconds.
+const ACCESS_SECONDS: i64 = 15 * 60;
+
+/// The application on one database.
+pub struct Auth {
+    pool: Pool,
+    keys: Keys,
+    passwords: Passwords,
+    mailer: Arc<dyn Mailer>,
+    issuer: String,
+}
+
+/// An account, as its owner sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct User {
+    /// Never used again, even after deletion.
+    pub id: i64,
+    /// As its owner wrote it.
+    #[schema(format = "email")]
+    pub email: String,
+    /// Unique.
+    pub username: String,
+    /// Address of a picture.
+    pub avatar: Option<String>,
+    /// Where the account came from.
+    #[schema(value_type = String, example = "email")]
+    pub provider: Provider,
+    /// Whether the address was shown to be theirs.
+    pub email_verified: bool,
+}
+
+impl From<user::Model> for User {
+    fn from(user: user::Model) -> Self {
+        Self {
+            id: user.id,
+            email: user.email.as_str().to_owned(),
+            username: user.username,
+            avatar: user.avatar_url,
+            provider: user.provider,
+            email_verified: user.email_verified,
+        }
+    }
+}
+
+/// What a client gets that may act for an account.
+#[derive(Serialize, ToSchema)]
+pub struct Session {
+    /// Whose.
+    pub user: User,
+    /// For `Authorization: Bearer`.
+    #[serde(serialize_with = "exposed")]
+    #[schema(value_type = String)]
+    pub access_token: SecretString,
+    /// For one `POST /auth/refresh`, within seven days.
+    #[serde(serialize_with = "exposed")]
+    #[schema(value_type = String)]
+    pub refresh_token: SecretString,
+    /// `Bearer`.
+    #[schema(example = "Bearer")]
+    pub token_type: &'static str,
+    /// Seconds for which the access token is valid.
+    #[schema(example = 900)]
+    pub expires_in: i64,
+}
+
+fn exposed<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(secret.expose_secret())
+}
+
+impl Auth {
+    /// On this database, with these keys; the issuer is the address that clients know the service by.
+    pub fn new(pool: Pool, keys: Keys, passwords: Passwords, mailer: Arc<dyn Mailer>, issuer: String) -> Self {
+        Self { pool, keys, passwords, mailer, issuer }
+    }
+
+    /// The keys that access tokens are checked with.
+    pub fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// What a client gets once its session has begun.
+    fn session(&self, (user, id): Entered, refresh_token: SecretString, now: DateTime<Utc>) -> Result<Session, Error> {
+        let access_token = self.access_token(user.id, id, now)?;
+        Ok(Session { user: user.into(), access_token, refresh_token, token_type: "Bearer", expires_in: ACCESS_SECONDS })
+    }
+}

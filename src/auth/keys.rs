@@ -1,0 +1,130 @@
+//! The keys that sign tokens: Ed25519, in PEM. The first signs, all of them are accepted and published, so that keys can be
+//! rotated: publish the new one as the second, make it the first, take the old one away once its tokens have expired.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hkdf::Hkdf;
+use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
+use secrecy::{ExposeSecret, SecretString, zeroize::Zeroizing};
+use sha2::Sha256;
+
+use crate::random;
+
+/// What precedes the 32 bytes of an Ed25519 key in PKCS #8.
+const PKCS8: [u8; 16] = *b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20";
+
+/// Why a text is no key. It holds nothing of it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidKey(String);
+
+struct Key {
+    id: String,
+    signing: EncodingKey,
+    verifying: DecodingKey,
+    public: Jwk,
+}
+
+/// The keys of a service.
+pub struct Keys {
+    keys: Vec<Key>,
+    secret: Zeroizing<Vec<u8>>,
+}
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.keys.iter().map(|key| &key.id)).finish()
+    }
+}
+
+impl Keys {
+    /// Reads `PRIVATE KEY` blocks, one or more.
+    ///
+    /// # Errors
+    /// There is none, or one is not Ed25519.
+    pub fn parse(pem: &SecretString) -> Result<Self, InvalidKey> {
+        let refuse = |why: &str| InvalidKey(why.to_owned());
+        let blocks = pem::parse_many(pem.expose_secret()).map_err(|_| refuse("is not PEM"))?;
+        let keys: Result<Vec<Key>, InvalidKey> = blocks.iter().map(Key::parse).collect();
+        let keys = keys?;
+        let first = blocks.first().ok_or_else(|| refuse("holds no `PRIVATE KEY` block"))?;
+        Ok(Self { keys, secret: Zeroizing::new(first.contents().to_vec()) })
+    }
+
+    /// Reads the key of a developer's machine, which is made the first time, for its owner only.
+    ///
+    /// # Errors
+    /// The file cannot be written, or is no key.
+    pub fn of_file(path: &Path) -> io::Result<Self> {
+        if !path.exists() {
+            create(path)?;
+        }
+        let pem = SecretString::from(std::fs::read_to_string(path)?);
+        Self::parse(&pem).map_err(|error| io::Error::other(error.to_string()))
+    }
+
+    /// What everybody may know of them, to check tokens with.
+    pub fn published(&self) -> JwkSet {
+        JwkSet { keys: self.keys.iter().map(|key| key.public.clone()).collect() }
+    }
+
+    /// The key that signs, and its id.
+    pub(super) fn signing(&self) -> Option<(&str, &EncodingKey)> {
+        self.keys.first().map(|key| (key.id.as_str(), &key.signing))
+    }
+
+    /// The key with an id.
+    pub(super) fn verifying(&self, id: &str) -> Option<&DecodingKey> {
+        self.keys.iter().find(|key| key.id == id).map(|key| &key.verifying)
+    }
+
+    /// Another secret, for one purpose, that every replica with the same first key has.
+    pub fn derive(&self, purpose: &str) -> Result<Zeroizing<[u8; 32]>, InvalidKey> {
+        let mut derived = Zeroizing::new([0; 32]);
+        let expanded = Hkdf::<Sha256>::new(None, &self.secret).expand(purpose.as_bytes(), derived.as_mut());
+        expanded.map(|()| derived).map_err(|error| InvalidKey(error.to_string()))
+    }
+}
+
+impl Key {
+    fn parse(block: &pem::Pem) -> Result<Self, InvalidKey> {
+        let refuse = |_| InvalidKey("is not an Ed25519 key in PKCS #8".to_owned());
+        let der = block.contents();
+        if block.tag() != "PRIVATE KEY" || der.len() != PKCS8.len() + 32 || !der.starts_with(&PKCS8) {
+            return Err(refuse(()));
+        }
+        let signing = EncodingKey::from_ed_der(der);
+        let mut public = Jwk::from_encoding_key(&signing, Algorithm::EdDSA).map_err(|_| refuse(()))?;
+        let id = public.thumbprint(ThumbprintHash::SHA256).map_err(|_| refuse(()))?;
+        public.common.key_id = Some(id.clone());
+        public.common.public_key_use = Some(PublicKeyUse::Signature);
+        let verifying = DecodingKey::from_jwk(&public).map_err(|_| refuse(()))?;
+        Ok(Self { id, signing, verifying, public })
+    }
+}
+
+/// Writes beside and links, so that of several processes one makes it and nobody reads half of it.
+fn create(path: &Path) -> io::Result<()> {
+    let mut der = Zeroizing::new(PKCS8.to_vec());
+    der.extend_from_slice(random::bytes::<32>()?.as_slice());
+    let text = Zeroizing::new(format!(
+        "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+        STANDARD.encode(der.as_slice())
+    ));
+    let beside = path.with_extension(format!("{}.new", std::process::id()));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    let linked = std::fs::hard_link(&beside, path);
+    std::fs::remove_file(&beside)?;
+    match linked {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        linked => linked,
+    }
+}

@@ -1,0 +1,127 @@
+//! `POST /auth/login`.
+//!
+//! Five failures in a row lock an account, fifty a client: for half a minute, and twice as long after each further one, a quarter of an hour at
+//! most. An address that nobody has is locked just so, and takes the same time, so that nobody learns which accounts there are.
+
+use std::net::IpAddr;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use entity::user;
+use entity::value::Email;
+use secrecy::SecretString;
+
+use super::error::Error;
+use super::refresh_token::{self, hex};
+use super::{Auth, Session};
+use crate::db::{Client, Failure, Lockout, Lockouts};
+
+const LOCKOUTS: Lockouts = Lockouts { address: lockout(5), client: lockout(50) };
+
+const fn lockout(threshold: i32) -> Lockout {
+    Lockout { threshold, first: TimeDelta::seconds(30), longest: TimeDelta::minutes(15) }
+}
+
+/// Who tries to log in, as what they are counted under.
+struct Attempt {
+    email: Option<Email>,
+    address: String,
+    client: Option<String>,
+}
+
+impl Attempt {
+    fn of(email: &str, client: &Client) -> Self {
+        Self {
+            email: Email::parse(email).ok(),
+            address: format!("email:{}", hex(email.trim().to_lowercase().as_bytes())),
+            client: client.ip().map(|ip| format!("ip:{}", network(ip))),
+        }
+    }
+
+    fn subjects(&self) -> Vec<String> {
+        [Some(self.address.clone()), self.client.clone()].into_iter().flatten().collect()
+    }
+}
+
+/// Whoever has an IPv6 address has all of its first 64 bits.
+pub(super) fn network(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(_) => ip,
+        IpAddr::V6(ip) => IpAddr::from((ip.to_bits() & !u128::from(u64::MAX)).to_be_bytes()),
+    }
+}
+
+impl Auth {
+    /// Begins a session for whoever knows the password.
+    ///
+    /// # Errors
+    /// They do not, or have failed too often; or the database gave no answer.
+    pub async fn log_in(
+        &self,
+        email: &str,
+        password: &SecretString,
+        client: &Client,
+        now: DateTime<Utc>,
+    ) -> Result<Session, Error> {
+        let attempt = Attempt::of(email, client);
+        let user = match &attempt.email {
+            Some(email) => self.pool.account_by_email(email).await?,
+            None => None,
+        };
+        let blocked = self.pool.blocked_until(&attempt.subjects(), now).await?;
+        let locked = user.as_ref().and_then(|user| user.locked_until).filter(|until| *until > now);
+        if let Some(until) = blocked.max(locked) {
+            self.pool.log_in_refused(&failure(&attempt, user.as_ref(), "locked"), client, now).await?;
+            return Err(Error::Throttled { retry_after: (until - now).to_std().unwrap_or_default() });
+        }
+        let verdict = self.passwords.verify(password, user.as_ref().map(|user| &user.password_hash)).await?;
+        match user {
+            Some(user) if verdict.matches && user.active => {
+                let (token, stored) = refresh_token::issue(now)?;
+                let entered = self.pool.log_in(user, verdict.rehashed, &stored, client, now).await?;
+                self.session(entered, token, now)
+            }
+            user => {
+                let reason = match &user {
+                    None => "no such account",
+                    Some(_) if verdict.matches => "inactive account",
+                    Some(_) => "wrong password",
+                };
+                let failure = failure(&attempt, user.as_ref(), reason);
+                self.pool.log_in_failed(&failure, LOCKOUTS, client, now).await?;
+                Err(Error::Credentials)
+            }
+        }
+    }
+}
+
+impl Auth {
+    /// Checks the password of a logged-in account, under the same limits as a login.
+    pub(super) async fn check_password(
+        &self,
+        user: &user::Model,
+        password: &SecretString,
+        client: &Client,
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        let attempt = Attempt::of(user.email.as_str(), client);
+        if let Some(until) = user.locked_until.filter(|until| *until > now) {
+            return Err(Error::Throttled { retry_after: (until - now).to_std().unwrap_or_default() });
+        }
+        if self.passwords.verify(password, Some(&user.password_hash)).await?.matches {
+            return Ok(());
+        }
+        let failure = failure(&attempt, Some(user), "wrong password at its change");
+        self.pool.log_in_failed(&failure, LOCKOUTS, client, now).await?;
+        Err(Error::CurrentPassword)
+    }
+}
+
+fn failure<'a>(attempt: &'a Attempt, user: Option<&user::Model>, reason: &'a str) -> Failure<'a> {
+    Failure {
+        user_id: user.map(|user| user.id),
+        email: attempt.email.as_ref().map(Email::as_str),
+        address: &attempt.address,
+        client: attempt.client.as_deref(),
+        reason,
+    }
+}

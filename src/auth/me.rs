@@ -1,0 +1,133 @@
+//! `/api/me`, and changing one's password: what an account's owner sees and does.
+
+use chrono::{DateTime, Utc};
+use entity::{refresh_token, user};
+use secrecy::SecretString;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::access_token::Bearer;
+use super::error::Error;
+use super::fields::Fields;
+use super::register::taken;
+use super::{Auth, User};
+use crate::db::{Change, Client};
+
+const GONE: Error = Error::AccessToken("the account is not there any more, or is inactive");
+
+/// What its owner changes of an account; `None`: nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Profile {
+    /// Its name.
+    pub username: Option<String>,
+    /// Its picture; `Some(None)`: none any more.
+    pub avatar: Option<Option<String>>,
+}
+
+/// A live session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SessionView {
+    /// To end it by.
+    pub id: i64,
+    /// When its tokens were last refreshed, or it began.
+    pub last_used_at: DateTime<Utc>,
+    /// When it ends if it is not used.
+    pub expires_at: DateTime<Utc>,
+    /// The address it was last used from.
+    pub ip: Option<String>,
+    /// What the client calls itself.
+    pub user_agent: Option<String>,
+    /// Whether it is the one that asks.
+    pub current: bool,
+}
+
+impl SessionView {
+    fn of(token: refresh_token::Model, bearer: Bearer) -> Self {
+        Self {
+            id: token.family(),
+            last_used_at: token.created_at,
+            expires_at: token.expires_at,
+            current: token.family() == bearer.session,
+            ip: token.ip,
+            user_agent: token.user_agent,
+        }
+    }
+}
+
+impl Auth {
+    /// The account of a bearer.
+    ///
+    /// # Errors
+    /// It is gone; or the database gave no answer.
+    pub async fn me(&self, bearer: Bearer) -> Result<User, Error> {
+        Ok(self.account(bearer).await?.into())
+    }
+
+    async fn account(&self, bearer: Bearer) -> Result<user::Model, Error> {
+        self.pool.active_account(bearer.user_id).await?.ok_or(GONE)
+    }
+
+    /// Changes a profile.
+    ///
+    /// # Errors
+    /// What was chosen cannot be used, or is taken; or the database gave no answer.
+    pub async fn change_profile(&self, bearer: Bearer, profile: Profile) -> Result<User, Error> {
+        let mut fields = Fields::default();
+        let change = Change {
+            username: profile.username.and_then(|name| fields.username(&name)),
+            avatar_url: profile.avatar.map(|avatar| avatar.and_then(|address| fields.avatar(&address))),
+        };
+        fields.check()?;
+        let changed = self.pool.change_account(bearer.user_id, change).await?.map_err(taken)?;
+        changed.map(User::from).ok_or(GONE)
+    }
+
+    /// The live sessions of an account, newest first.
+    ///
+    /// # Errors
+    /// The database gave no answer.
+    pub async fn sessions(&self, bearer: Bearer, now: DateTime<Utc>) -> Result<Vec<SessionView>, Error> {
+        let tokens = self.pool.sessions_of(bearer.user_id, now).await?;
+        Ok(tokens.into_iter().map(|token| SessionView::of(token, bearer)).collect())
+    }
+
+    /// Ends one of them.
+    ///
+    /// # Errors
+    /// There is none such; or the database gave no answer.
+    pub async fn end_session(
+        &self,
+        bearer: Bearer,
+        session: i64,
+        client: &Client,
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        let ended = self.pool.end_session(bearer.user_id, session, client, now).await?;
+        if ended { Ok(()) } else { Err(Error::NoSession) }
+    }
+
+    /// Changes the password, which ends every other session.
+    ///
+    /// # Errors
+    /// The old one is wrong, or was wrong too often; the new one cannot be used; the account has none; or the database gave no answer.
+    pub async fn change_password(
+        &self,
+        bearer: Bearer,
+        current: &SecretString,
+        new: &SecretString,
+        client: &Client,
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        let user = self.account(bearer).await?;
+        let mut fields = Fields::default();
+        fields.password("new_password", new, [user.email.as_str(), &user.username]);
+        fields.check()?;
+        if user.password_hash.expose().is_empty() {
+            return Err(Error::NoPassword { provider: user.provider.name() });
+        }
+        self.check_password(&user, current, client, now).await?;
+        let hash = self.passwords.hash(new).await?;
+        let changed = self.pool.change_password(&user, &hash, Some(bearer.session), client, now).await?;
+        if changed { Ok(()) } else { Err(Error::CurrentPassword) }
+    }
+}

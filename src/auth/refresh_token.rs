@@ -1,0 +1,33 @@
+//! Refresh tokens: 256 random bits that mean nothing, stored as their SHA-256.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, TimeDelta, Utc};
+use entity::value::TokenHash;
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+
+use super::error::Error;
+use crate::db::NewToken;
+use crate::random;
+
+/// How long one can be used.
+const LIFETIME: TimeDelta = TimeDelta::days(7);
+
+/// A new one, and what is stored of it.
+pub(super) fn issue(now: DateTime<Utc>) -> Result<(SecretString, NewToken), Error> {
+    let bytes = random::bytes::<32>().map_err(Error::internal)?;
+    let token = SecretString::from(URL_SAFE_NO_PAD.encode(bytes));
+    let stored = NewToken { hash: hash(&token), expires_at: now + LIFETIME };
+    Ok((token, stored))
+}
+
+/// What is stored of one.
+pub(super) fn hash(token: &SecretString) -> TokenHash {
+    TokenHash::new(hex(token.expose_secret().as_bytes()))
+}
+
+/// SHA-256 in hex.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,43 @@
+//! `POST /auth/register`.
+
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+
+use super::error::{Error, InvalidField};
+use super::fields::Fields;
+use super::{Auth, Session, refresh_token};
+use crate::db::{Client, NewAccount, Taken};
+
+impl Auth {
+    /// Makes an account with a password, begins its first session, and sends a token that proves the address.
+    ///
+    /// # Errors
+    /// What was chosen cannot be used, or is taken; or the database gave no answer. Then nothing is made.
+    pub async fn register(
+        &self,
+        email: &str,
+        username: &str,
+        password: &SecretString,
+        client: &Client,
+        now: DateTime<Utc>,
+    ) -> Result<Session, Error> {
+        let mut fields = Fields::default();
+        let (parsed, name) = (fields.email(email), fields.username(username));
+        fields.password("password", password, [email, username]);
+        fields.check()?;
+        let (Some(email), Some(username)) = (parsed, name) else { return Err(Error::Invalid(Vec::new())) };
+        let password_hash = self.passwords.hash(password).await?;
+        let (token, stored) = refresh_token::issue(now)?;
+        let account = NewAccount { email, username, password_hash };
+        let made = self.pool.register(account, &stored, client, now).await?;
+        let entered = made.map_err(taken)?;
+        self.send_verification(&entered.0, now).await;
+        self.session(entered, token, now)
+    }
+}
+
+pub(super) fn taken(taken: Taken) -> Error {
+    let fields = [("email", taken.email), ("username", taken.username)];
+    let fields = fields.into_iter().filter(|(_, taken)| *taken);
+    Error::Taken(fields.map(|(field, _)| InvalidField { field, message: "is another account's".to_owned() }).collect())
+}

@@ -1,0 +1,321 @@
+//! Accounts: made, logged in to, changed.
+//!
+//! Every transaction here begins with a write, so that on SQLite it has the file to itself from the start.
+
+use chrono::{DateTime, Utc};
+use entity::auth_event::Kind;
+use entity::user::{ActiveModel, Column, Entity, Model};
+use entity::value::{Email, PasswordHash};
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, Select, Set, SqlErr,
+    TransactionTrait,
+};
+
+use super::sessions::{self, NewToken};
+use super::throttles::{self, Lockout};
+use super::trail::{Client, Event};
+use super::{Error, Pool};
+
+/// An account that is about to be made.
+#[derive(Debug, Clone)]
+pub struct NewAccount {
+    /// Its address.
+    pub email: Email,
+    /// Its name.
+    pub username: String,
+    /// Of its password.
+    pub password_hash: PasswordHash,
+}
+
+/// What is unique, and somebody else's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    /// The address.
+    pub email: bool,
+    /// The name.
+    pub username: bool,
+}
+
+/// An account, and the session that was begun for it.
+pub type Entered = (Model, i64);
+
+/// A failed login.
+#[derive(Debug)]
+pub struct Failure<'a> {
+    /// The account; `None`: nobody has this address.
+    pub user_id: Option<i64>,
+    /// The address that was tried, if it is one.
+    pub email: Option<&'a str>,
+    /// What the address is counted under where it is nobody's.
+    pub address: &'a str,
+    /// What the client is counted under.
+    pub client: Option<&'a str>,
+    /// For the trail.
+    pub reason: &'a str,
+}
+
+/// From which failure on whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lockouts {
+    /// An account, or an address that nobody has.
+    pub address: Lockout,
+    /// A client.
+    pub client: Lockout,
+}
+
+/// What is changed of an account; `None`: nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Change {
+    /// Its name.
+    pub username: Option<String>,
+    /// Its picture; `Some(None)`: none any more.
+    pub avatar_url: Option<Option<String>>,
+}
+
+impl Pool {
+    /// The account with this address.
+    ///
+    /// # Errors
+    /// What the database said.
+    pub async fn account_by_email(&self, email: &Email) -> Result<Option<Model>, Error> {
+        Ok(Entity::by_email(email, self.orm().get_database_backend()).one(self.orm()).await?)
+    }
+
+    /// The account with this id, if it may be used.
+    ///
+    /// # Errors
+    /// What the database said.
+    pub async fn active_account(&self, id: i64) -> Result<Option<Model>, Error> {
+        Ok(active(id).one(self.orm()).await?)
+    }
+
+    /// Makes an account and its first session.
+    ///
+    /// # Errors
+    /// What the database said; nothing is made.
+    pub async fn register(
+        &self,
+        account: NewAccount,
+        token: &NewToken,
+        client: &Client,
+        now: DateTime<Utc>,
+    ) -> Result<Result<Entered, Taken>, Error> {
+        let made = async {
+            let transaction = self.orm().begin().await?;
+            let row = ActiveModel {
+                email: Set(account.email.clone()),
+                username: Set(account.username.clone()),
+                password_hash: Set(account.password_hash),
+                created_at: Set(now),
+                updated_at: Set(now),
+                ..Default::default()
+            };
+            let user = Entity::insert(row).exec_with_returning(&transaction).await?;
+            let session = sessions::issue(&transaction, user.id, None, token, client, now).await?;
+            let event = Event::of(Kind::Registered, user.id).at(Some(account.email.as_str()));
+            event.record(&transaction, client, now).await?;
+            transaction.commit().await?;
+            Ok((user, session))
+        };
+        match made.await {
+            Err(error) if is_duplicate(&error) => Ok(Err(self.taken(&account.email, &account.username).await?)),
+            made => Ok(Ok(made?)),
+        }
+    }
+
+    async fn taken(&self, email: &Email, username: &str) -> Result<Taken, Error> {
+        // soft-deleted accounts keep theirs
+        let email =
+            Entity::by_email_with_deleted(email, self.orm().get_database_backend()).count(self.orm()).await? > 0;
+        let username = Entity::find().filter(Column::Username.eq(username)).count(self.orm()).await? > 0;
+        Ok(Taken { email, username })
+    }
+
+    /// Begins a session for an account whose password was right; `rehashed` is stored in the place of the old hash.
+    ///
+    /// # Errors
+    /// What the database said; nothing is begun.
+    pub async fn log_in(
+        &self,
+        user: Model,
+        rehashed: Option<PasswordHash>,
+        token: &NewToken,
+        client: &Client,
+        now: DateTime<Utc>,
+    ) -> Result<Entered, Error> {
+        let transaction = self.orm().begin().await?;
+        let mut update = Entity::update_many()
+            .col_expr(Column::LastLogin, Expr::value(now))
+            .col_expr(Column::FailedLoginCount, Expr::value(0))
+            .col_expr(Column::LockedUntil, Expr::value(None::<DateTime<Utc>>));
+        if let Some(hash) = rehashed {
+            // not over a password that was changed meanwhile
+            let same = Expr::col(Column::PasswordHash).eq(user.password_hash.expose());
+            let either = sea_orm::sea_query::CaseStatement::new()
+                .case(same, hash.expose())
+                .finally(Expr::col(Column::PasswordHash));
+            update = update.col_expr(Column::PasswordHash, either.into());
+        }
+        update.filter(Column::Id.eq(user.id)).exec(&transaction).await?;
+        let session = sessions::issue(&transaction, user.id, None, token, client, now).await?;
+        Event::of(Kind::LoginSucceeded, user.id)
+            .at(Some(user.email.as_str()))
+            .record(&transaction, client, now)
+            .await?;
+        transaction.commit().await?;
+        Ok((user, session))
+    }
+
+    /// Counts a failed login against the account, or the address that nobody has, and against the client.
+    ///
+    /// # Errors
+    /// What the database said; nothing is counted.
+    pub async fn log_in_failed(
+        &self,
+        failure: &Failure<'_>,
+        lockouts: Lockouts,
+        client: &Client,
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        let transaction = self.orm().begin().await?;
+        let until = match failure.user_id {
+            Some(id) => count_failure(&transaction, id, lockouts.address, now).await?,
+            None => throttles::count(&transaction, failure.address, lockouts.address, now).await?,
+        };
+        if let Some(subject) = failure.client {
+            throttles::count(&transaction, subject, lockouts.client, now).await?;
+        }
+        failed(failure, Kind::LoginFailed).because(failure.reason).record(&transaction, client, now).await?;
+        if let (Some(until), Some(_)) = (until, failure.user_id) {
+            let detail = format!("until {}", until.to_rfc3339());
+            failed(failure, Kind::AccountLocked).because(&detail).record(&transaction, client, now).await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Notes a login that was not even tried.
+    ///
+    /// # Errors
+    /// What the database said.
+    pub async fn log_in_refused(
+        &self,
+        failure: &Failure<'_>,
+        client: &Client,
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        Ok(failed(failure, Kind::LoginFailed).because(failure.reason).record(self.orm(), client, now).await?)
+    }
+
+    /// Changes the password, ends every other session, and says whether the account was still there with the old one.
+    ///
+    /// # Errors
+    /// What the database said; nothing is changed.
+    pub async fn change_password(
+        &self,
+        user: &Model,
+        new: &PasswordHash,
+        kept_session: Option<i64>,
+        client: &Client,
+        now: DateTime<Utc>,
+    ) -> Result<bool, Error> {
+        let transaction = self.orm().begin().await?;
+        let changed = Entity::update_many()
+            .col_expr(Column::PasswordHash, Expr::value(new.expose()))
+            .filter(Column::Id.eq(user.id))
+            .filter(Column::PasswordHash.eq(user.password_hash.clone()))
+            .exec(&transaction)
+            .await?
+            .rows_affected;
+        if changed > 0 {
+            sessions::end_others(&transaction, user.id, kept_session, now).await?;
+            Event::of(Kind::PasswordChanged, user.id).record(&transaction, client, now).await?;
+        }
+        transaction.commit().await?;
+        Ok(changed > 0)
+    }
+
+    /// Notes that an address is its account's; whether the account still has it.
+    ///
+    /// # Errors
+    /// What the database said; nothing is noted.
+    pub async fn verify_email(
+        &self,
+        user_id: i64,
+        email: &Email,
+        client: &Client,
+        now: DateTime<Utc>,
+    ) -> Result<bool, Error> {
+        let transaction = self.orm().begin().await?;
+        let verified = Entity::update_many()
+            .col_expr(Column::EmailVerified, Expr::value(true))
+            .filter(Column::Id.eq(user_id))
+            .filter(Column::EmailVerified.eq(false))
+            .exec(&transaction)
+            .await?
+            .rows_affected;
+        let found = active(user_id).one(&transaction).await?.filter(|user| user.email.folded() == email.folded());
+        if found.is_none() {
+            transaction.rollback().await?;
+            return Ok(false);
+        }
+        if verified > 0 {
+            let event = Event::of(Kind::EmailVerified, user_id).at(Some(email.as_str()));
+            event.record(&transaction, client, now).await?;
+        }
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// Changes what its owner may change of an account.
+    ///
+    /// # Errors
+    /// What the database said; nothing is changed.
+    pub async fn change_account(&self, id: i64, change: Change) -> Result<Result<Option<Model>, Taken>, Error> {
+        if change.username.is_none() && change.avatar_url.is_none() {
+            return Ok(Ok(self.active_account(id).await?));
+        }
+        let mut row = ActiveModel::default();
+        row.username = change.username.map_or(row.username, Set);
+        row.avatar_url = change.avatar_url.map_or(row.avatar_url, Set);
+        let update = Entity::update_many().set(row).filter(Column::Id.eq(id)).filter(Column::DeletedAt.is_null());
+        match update.filter(Column::Active.eq(true)).exec_with_returning(self.orm()).await {
+            Ok(changed) => Ok(Ok(changed.into_iter().next())),
+            Err(error) if is_duplicate(&error) => Ok(Err(Taken { email: false, username: true })),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn failed<'a>(failure: &Failure<'a>, kind: Kind) -> Event<'a> {
+    Event { kind, user_id: failure.user_id, email: failure.email, detail: None }
+}
+
+fn active(id: i64) -> Select<Entity> {
+    Entity::existing_by_id(id).filter(Column::Active.eq(true))
+}
+
+/// Counts a failure against an account; until when it is locked now.
+async fn count_failure(
+    connection: &impl ConnectionTrait,
+    id: i64,
+    lockout: Lockout,
+    now: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>, DbErr> {
+    let counted = Entity::update_many()
+        .col_expr(Column::FailedLoginCount, Expr::col(Column::FailedLoginCount).add(1))
+        .filter(Column::Id.eq(id))
+        .exec_with_returning(connection)
+        .await?;
+    let until = counted.first().and_then(|user| lockout.until(user.failed_login_count, now));
+    if until.is_some() {
+        let lock = Entity::update_many().col_expr(Column::LockedUntil, Expr::value(until));
+        lock.filter(Column::Id.eq(id)).exec(connection).await?;
+    }
+    Ok(until)
+}
+
+fn is_duplicate(error: &DbErr) -> bool {
+    matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
+}

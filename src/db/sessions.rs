@@ -1,0 +1,224 @@
+//! Sessions: refresh tokens that are rotated at each use. Of each token exactly one use succeeds; a second one ends the session.
+//!
+//! Every transaction here begins with a write, so that on SQLite it has the file to itself from the start.
+
+use chrono::{DateTime, Utc};
+use entity::auth_event::Kind;
+use entity::refresh_token::{ActiveModel, Column, Entity, Model};
+use entity::user;
+use entity::value::TokenHash;
+use sea_orm::sea_query::Expr;
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect, Set, TransactionTrait, UpdateMany,
+};
+
+use super::trail::{Client, Event};
+use super::{Error, Pool};
+
+/// Sessions that are listed at most.
+const MOST_LISTED: u64 = 200;
+
+/// A refresh token that is about to be issued.
+#[derive(Debug, Clone)]
+pub struct NewToken {
+    /// What is stored of it.
+    pub hash: TokenHash,
+    /// No use after this time.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// What came of a refresh.
+#[derive(Debug)]
+pub enum Rotation {
+    /// The token was exchanged for the new one.
+    Done {
+        /// Whose.
+        user: Box<user::Model>,
+        /// The session.
+        session: i64,
+    },
+    /// There is no such token, or it is past its time, or its account is gone.
+    Refused,
+    /// It was used before: the session is ended.
+    Reused {
+        /// Whose.
+        user_id: i64,
+        /// The session.
+        session: i64,
+    },
+}
+
+/// Which sessions are ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// The one of the token.
+    This,
+    /// All of its account.
+    All,
+}
+
+impl Pool {
+    /// Exchanges a refresh token for a new one.
+    ///
+    /// # Errors
+    /// What the database said; the token is as it was.
+    pub async fn rotate(
+        &self,
+        hash: &TokenHash,
+        new: &NewToken,
+        client: &Client,
+        now: DateTime<Utc>,
+    ) -> Result<Rotation, Error> {
+        let transaction = self.orm().begin().await?;
+        let used = revoking(now)
+            .filter(Column::TokenHash.eq(hash.clone()))
+            .filter(Column::ExpiresAt.gt(now))
+            .exec_with_returning(&transaction)
+            .await?;
+        let rotation = match used.into_iter().next() {
+            Some(used) => follow(&transaction, &used, new, client, now).await?,
+            None => refuse(&transaction, hash, client, now).await?,
+        };
+        transaction.commit().await?;
+        Ok(rotation)
+    }
+
+    /// Ends the session of a refresh token, live or not, or all of its account; whose it was, if there is such a token.
+    ///
+    /// # Errors
+    /// What the database said; nothing is ended.
+    pub async fn log_out(
+        &self,
+        hash: &TokenHash,
+        scope: Scope,
+        client: &Client,
+        now: DateTime<Utc>,
+    ) -> Result<Option<i64>, Error> {
+        let Some(token) = Entity::by_hash(hash).one(self.orm()).await? else { return Ok(None) };
+        let transaction = self.orm().begin().await?;
+        let (ending, detail) = match scope {
+            Scope::This => (of_session(revoking(now), token.family()), "this session"),
+            Scope::All => (revoking(now).filter(Column::UserId.eq(token.user_id)), "all sessions"),
+        };
+        if ending.exec(&transaction).await?.rows_affected > 0 {
+            Event::of(Kind::Logout, token.user_id).because(detail).record(&transaction, client, now).await?;
+        }
+        transaction.commit().await?;
+        Ok(Some(token.user_id))
+    }
+
+    /// The newest token of each live session of an account, newest first; 200 at most.
+    ///
+    /// # Errors
+    /// What the database said.
+    pub async fn sessions_of(&self, user_id: i64, now: DateTime<Utc>) -> Result<Vec<Model>, Error> {
+        let live = Entity::live(now).filter(Column::UserId.eq(user_id));
+        Ok(live.order_by_desc(Column::Id).limit(MOST_LISTED).all(self.orm()).await?)
+    }
+
+    /// Ends one session of an account; whether there was such a live one.
+    ///
+    /// # Errors
+    /// What the database said; nothing is ended.
+    pub async fn end_session(
+        &self,
+        user_id: i64,
+        session: i64,
+        client: &Client,
+        now: DateTime<Utc>,
+    ) -> Result<bool, Error> {
+        let transaction = self.orm().begin().await?;
+        let live = revoking(now).filter(Column::UserId.eq(user_id)).filter(Column::ExpiresAt.gt(now));
+        let ended = of_session(live, session).exec(&transaction).await?.rows_affected > 0;
+        if ended {
+            Event::of(Kind::Logout, user_id).because("another session").record(&transaction, client, now).await?;
+        }
+        transaction.commit().await?;
+        Ok(ended)
+    }
+}
+
+/// Issues a token: the first of a session, or the next one of it. The session it belongs to.
+pub(super) async fn issue(
+    connection: &impl ConnectionTrait,
+    user_id: i64,
+    session: Option<i64>,
+    new: &NewToken,
+    client: &Client,
+    now: DateTime<Utc>,
+) -> Result<i64, DbErr> {
+    let token = ActiveModel {
+        user_id: Set(user_id),
+        token_hash: Set(new.hash.clone()),
+        family_id: Set(session),
+        expires_at: Set(new.expires_at),
+        created_at: Set(now),
+        ip: Set(client.ip_text()),
+        user_agent: Set(client.user_agent()),
+        ..Default::default()
+    };
+    let id = Entity::insert(token).exec(connection).await?.last_insert_id;
+    Ok(session.unwrap_or(id))
+}
+
+/// Ends every session of an account except one.
+pub(super) async fn end_others(
+    connection: &impl ConnectionTrait,
+    user_id: i64,
+    kept: Option<i64>,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let mut others = revoking(now).filter(Column::UserId.eq(user_id));
+    if let Some(kept) = kept {
+        let elsewhere = Condition::any().add(Column::FamilyId.is_null()).add(Column::FamilyId.ne(kept));
+        others = others.filter(Column::Id.ne(kept)).filter(elsewhere);
+    }
+    others.exec(connection).await.map(|_| ())
+}
+
+/// Revokes what further filters leave of the tokens that are not revoked.
+fn revoking(now: DateTime<Utc>) -> UpdateMany<Entity> {
+    Entity::update_many()
+        .col_expr(Column::Revoked, Expr::value(true))
+        .col_expr(Column::RevokedAt, Expr::value(now))
+        .filter(Column::Revoked.eq(false))
+}
+
+fn of_session(tokens: UpdateMany<Entity>, session: i64) -> UpdateMany<Entity> {
+    tokens.filter(Condition::any().add(Column::Id.eq(session)).add(Column::FamilyId.eq(session)))
+}
+
+/// The token was live, and is used now: another one follows it, if its account may still log in.
+async fn follow(
+    transaction: &DatabaseTransaction,
+    used: &Model,
+    new: &NewToken,
+    client: &Client,
+    now: DateTime<Utc>,
+) -> Result<Rotation, DbErr> {
+    let user = user::Entity::existing_by_id(used.user_id).filter(user::Column::Active.eq(true));
+    let Some(user) = user.one(transaction).await? else { return Ok(Rotation::Refused) };
+    let session = issue(transaction, user.id, Some(used.family()), new, client, now).await?;
+    Event::of(Kind::TokenRefreshed, user.id).record(transaction, client, now).await?;
+    Ok(Rotation::Done { user: Box::new(user), session })
+}
+
+/// The token is not live: one that was used tells of a thief, or of its victim.
+async fn refuse(
+    transaction: &DatabaseTransaction,
+    hash: &TokenHash,
+    client: &Client,
+    now: DateTime<Utc>,
+) -> Result<Rotation, DbErr> {
+    let token = Entity::by_hash(hash).one(transaction).await?;
+    let Some(token) = token.filter(|token| token.revoked && now < token.expires_at) else {
+        return Ok(Rotation::Refused);
+    };
+    of_session(revoking(now), token.family()).exec(transaction).await?;
+    Event::of(Kind::RefreshTokenReused, token.user_id)
+        .because("the session is ended")
+        .record(transaction, client, now)
+        .await?;
+    Ok(Rotation::Reused { user_id: token.user_id, session: token.family() })
+}

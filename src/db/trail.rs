@@ -1,0 +1,83 @@
+//! `auth_events`, and who left them.
+
+use std::net::IpAddr;
+
+use chrono::{DateTime, Utc};
+use entity::auth_event::{ActiveModel, Entity, Kind};
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait, Set};
+
+/// How much of a client's name for itself is kept, in characters.
+const LONGEST_USER_AGENT: usize = 500;
+
+/// Who asks.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Client {
+    ip: Option<IpAddr>,
+    user_agent: Option<String>,
+}
+
+impl Client {
+    /// From an address, as a client that calls itself so.
+    pub fn new(ip: Option<IpAddr>, user_agent: Option<&str>) -> Self {
+        let cut = |text: &str| text.chars().filter(|sign| !sign.is_control()).take(LONGEST_USER_AGENT).collect();
+        Self { ip: ip.map(|ip| ip.to_canonical()), user_agent: user_agent.map(cut) }
+    }
+
+    /// Its address.
+    pub fn ip(&self) -> Option<IpAddr> {
+        self.ip
+    }
+
+    pub(super) fn ip_text(&self) -> Option<String> {
+        self.ip.map(|ip| ip.to_string())
+    }
+
+    pub(super) fn user_agent(&self) -> Option<String> {
+        self.user_agent.clone()
+    }
+}
+
+/// Something that happened.
+pub(super) struct Event<'a> {
+    pub(super) kind: Kind,
+    pub(super) user_id: Option<i64>,
+    pub(super) email: Option<&'a str>,
+    pub(super) detail: Option<&'a str>,
+}
+
+impl<'a> Event<'a> {
+    /// To an account.
+    pub(super) fn of(kind: Kind, user_id: i64) -> Self {
+        Self { kind, user_id: Some(user_id), email: None, detail: None }
+    }
+
+    pub(super) fn at(mut self, email: Option<&'a str>) -> Self {
+        self.email = email;
+        self
+    }
+
+    pub(super) fn because(mut self, detail: &'a str) -> Self {
+        self.detail = Some(detail);
+        self
+    }
+
+    /// Writes it down.
+    pub(super) async fn record(
+        self,
+        connection: &impl ConnectionTrait,
+        client: &Client,
+        now: DateTime<Utc>,
+    ) -> Result<(), DbErr> {
+        let event = ActiveModel {
+            occurred_at: Set(now),
+            kind: Set(self.kind),
+            user_id: Set(self.user_id),
+            email: Set(self.email.map(str::to_owned)),
+            ip: Set(client.ip_text()),
+            user_agent: Set(client.user_agent()),
+            detail: Set(self.detail.map(str::to_owned)),
+            ..Default::default()
+        };
+        Entity::insert(event).exec_without_returning(connection).await.map(|_| ())
+    }
+}
