@@ -1,8 +1,9 @@
 //! An authentication service whose whole database layer is compiled into it.
 //!
-//! Imports point one way: `cli` → `http` / `maintain` / `seed` → `backup` → `migrate` → `db` → `entity`; `config` reads the environment,
-//! `clock`, `shutdown` and `telemetry` are leaves. `tests/it/tidy.rs` holds this. The map is `docs/ARCHITECTURE.md`.
+//! Imports point one way: `cli` → `http` → `auth` / `maintain` / `seed` → `backup` → `migrate` → `db` → `entity`; `config` reads the environment,
+//! `clock`, `random`, `shutdown` and `telemetry` are leaves. `tests/it/tidy.rs` holds this. The map is `docs/ARCHITECTURE.md`.
 
+pub mod auth;
 pub mod backup;
 pub mod cli;
 pub mod clock;
@@ -12,6 +13,7 @@ pub mod health;
 pub mod http;
 pub mod maintain;
 pub mod migrate;
+pub mod random;
 pub mod seed;
 pub mod shutdown;
 pub mod telemetry;
