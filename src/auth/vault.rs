@@ -10,9 +10,9 @@ use base64::alphabet::URL_SAFE;
 use base64::engine::general_purpose::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use entity::value::{Provider, ProviderToken};
+use sea_orm::ActiveEnum;
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
-use sea_orm::ActiveEnum;
 
 use super::digest;
 use super::sealed::{self, SealingKey};
@@ -180,9 +180,8 @@ impl Key {
     fn parse(word: &str, number: usize) -> Result<Self, InvalidKeys> {
         let word = Zeroizing::new(word.replace('+', "-").replace('/', "_"));
         let bytes = Zeroizing::new(BASE64.decode(word.as_bytes()).map_err(|_| InvalidKeys::NotBase64(number))?);
-        let secret: Box<[u8; 32]> = Box::new(
-            bytes.as_slice().try_into().map_err(|_| InvalidKeys::Length { number, bytes: bytes.len() })?,
-        );
+        let secret: Box<[u8; 32]> =
+            Box::new(bytes.as_slice().try_into().map_err(|_| InvalidKeys::Length { number, bytes: bytes.len() })?);
         // a quarter of a digest tells keys apart, and tells nothing about a random key
         let id = digest::sha256_hex(secret.as_slice()).chars().take(16).collect();
         Ok(Self { id, secret: SealingKey::new(secret) })

@@ -46,8 +46,7 @@ const KNOWN: [&str; 33] = [
 ];
 
 /// Every secret of ours; each has a `_FILE` twin.
-const SECRETS: [&str; 3] =
-    ["AUTHSVC_GOOGLE_CLIENT_SECRET", "AUTHSVC_GITHUB_CLIENT_SECRET", "AUTHSVC_ENCRYPTION_KEY"];
+const SECRETS: [&str; 3] = ["AUTHSVC_GOOGLE_CLIENT_SECRET", "AUTHSVC_GITHUB_CLIENT_SECRET", "AUTHSVC_ENCRYPTION_KEY"];
 
 /// Variables by name. Prints names only.
 #[derive(Clone, Default)]

@@ -80,9 +80,11 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Self::NotConfigured(_) => Kind::NotFound,
-            Self::StateMissing | Self::StateMismatch | Self::StateExpired | Self::CodeMissing | Self::CodeRefused(_) => {
-                Kind::Browser
-            }
+            Self::StateMissing
+            | Self::StateMismatch
+            | Self::StateExpired
+            | Self::CodeMissing
+            | Self::CodeRefused(_) => Kind::Browser,
             Self::Denied(_) | Self::NoVerifiedEmail(_) => Kind::Refused,
             Self::Provider { .. } | Self::IdToken { .. } => Kind::Provider,
             Self::Setup(_) | Self::Random(_) => Kind::Internal,
@@ -93,9 +95,11 @@ impl Error {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::NotConfigured(_) => Some("set the client id and secret of this provider"),
-            Self::StateMissing | Self::StateMismatch | Self::StateExpired | Self::CodeMissing | Self::CodeRefused(_) => {
-                Some("begin the login again, in the same browser and with cookies allowed")
-            }
+            Self::StateMissing
+            | Self::StateMismatch
+            | Self::StateExpired
+            | Self::CodeMissing
+            | Self::CodeRefused(_) => Some("begin the login again, in the same browser and with cookies allowed"),
             Self::NoVerifiedEmail(_) => Some("verify an address at the provider, then begin the login again"),
             Self::Setup(_) => Some("install the system's CA certificates, or name a file of them in SSL_CERT_FILE"),
             Self::Provider { failure: Failure::Refused(_), .. } => {

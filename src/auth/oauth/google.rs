@@ -124,11 +124,8 @@ impl Google {
     fn client(&self, metadata: &CoreProviderMetadata, flow: &Flow) -> Result<OidcClient, Error> {
         let secret = ClientSecret::new(self.client.secret.expose_secret().to_owned());
         let redirect = RedirectUrl::new(flow.redirect_uri.clone()).map_err(|_| Error::StateMismatch)?;
-        let client = CoreClient::from_provider_metadata(
-            metadata.clone(),
-            ClientId::new(self.client.id.clone()),
-            Some(secret),
-        );
+        let client =
+            CoreClient::from_provider_metadata(metadata.clone(), ClientId::new(self.client.id.clone()), Some(secret));
         // as Google documents it; the other way encodes the secret in a manner that servers disagree about
         Ok(client.set_auth_type(AuthType::RequestBody).set_redirect_uri(redirect))
     }

@@ -1,12 +1,12 @@
 //! What a provider's refusal means.
 
 use entity::value::Provider;
-use oauth2::basic::{BasicErrorResponse, BasicErrorResponseType};
 use oauth2::RequestTokenError;
+use oauth2::basic::{BasicErrorResponse, BasicErrorResponseType};
 
+use super::Error;
 use super::error::at;
 use super::http::Failure;
-use super::Error;
 
 const STEP: &str = "exchanging the code";
 
