@@ -4,7 +4,8 @@
 //! browser comes back with, and proves without asking anybody that this browser began this login. The caller then records
 //! [`Checked::state_hash`] as used, and only if it was not used before does [`Providers::exchange`] talk to the provider.
 //!
-//! One more provider: a variant of `entity::value::Provider`, a file beside `github.rs`, a field of [`Settings`].
+//! One more provider: a variant of `entity::value::Provider`, a file beside `github.rs`, a field of [`Settings`],
+//! an arm wherever `Service` is matched.
 
 mod error;
 mod flow;
@@ -40,6 +41,12 @@ pub struct Providers {
     http: Http,
     google: Option<Google>,
     github: Option<Github>,
+}
+
+/// One that is set up.
+enum Service<'a> {
+    Google(&'a Google),
+    Github(&'a Github),
 }
 
 /// A login that has begun.
@@ -92,13 +99,12 @@ impl Providers {
     /// A provider that is not set up, or whose endpoints cannot be discovered.
     pub async fn begin(&self, provider: Provider, to: Return, now: DateTime<Utc>) -> Result<Begun, Error> {
         let flow = Flow::begin(provider, self.settings.redirect_uri(provider, to), now)?;
-        let url = match (provider, &self.google, &self.github) {
-            (Provider::Google, Some(google), _) => {
+        let url = match self.service(provider)? {
+            Service::Google(google) => {
                 let asked = google.authorize_url(&self.http, &flow, now);
                 within(self.settings.timeout, provider, asked).await?
             }
-            (Provider::Github, _, Some(github)) => github.authorize_url(&flow)?,
-            _ => return Err(Error::NotConfigured(provider)),
+            Service::Github(github) => github.authorize_url(&flow)?,
         };
         Ok(Begun { url: url.into(), cookie: flow.seal(&self.key)?.into(), state: flow.state })
     }
@@ -108,14 +114,7 @@ impl Providers {
     /// # Errors
     /// A state that does not belong here; what the provider says instead of giving a code.
     pub fn check(&self, provider: Provider, answer: Answer, now: DateTime<Utc>) -> Result<Checked, Error> {
-        let configured = match provider {
-            Provider::Google => self.google.is_some(),
-            Provider::Github => self.github.is_some(),
-            Provider::Email => false,
-        };
-        if !configured {
-            return Err(Error::NotConfigured(provider));
-        }
+        self.service(provider)?;
         let flow = Flow::resume(&self.key, provider, &answer, now)?;
         match (answer.code, answer.error.as_deref()) {
             (_, Some("access_denied")) => Err(Error::Denied(provider)),
@@ -131,16 +130,22 @@ impl Providers {
     /// A code that is refused, a provider that fails, an ID token that proves nothing.
     pub async fn exchange(&self, checked: Checked, now: DateTime<Utc>) -> Result<Profile, Error> {
         let Checked { flow, code } = checked;
-        let (provider, timeout) = (flow.provider, self.settings.timeout);
-        match (provider, &self.google, &self.github) {
-            (Provider::Google, Some(google), _) => {
-                within(timeout, provider, google.profile(&self.http, &flow, &code, now)).await
+        let profile = async {
+            match self.service(flow.provider)? {
+                Service::Google(google) => google.profile(&self.http, &flow, &code, now).await,
+                Service::Github(github) => github.profile(&self.http, &flow, &code, now).await,
             }
-            (Provider::Github, _, Some(github)) => {
-                within(timeout, provider, github.profile(&self.http, &flow, &code, now)).await
-            }
-            _ => Err(Error::NotConfigured(provider)),
-        }
+        };
+        within(self.settings.timeout, flow.provider, profile).await
+    }
+
+    fn service(&self, provider: Provider) -> Result<Service<'_>, Error> {
+        let service = match provider {
+            Provider::Google => self.google.as_ref().map(Service::Google),
+            Provider::Github => self.github.as_ref().map(Service::Github),
+            Provider::Email => None,
+        };
+        service.ok_or(Error::NotConfigured(provider))
     }
 }
 

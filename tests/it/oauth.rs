@@ -141,6 +141,17 @@ fn oauth_providers_that_are_not_set_up() {
 }
 
 #[test]
+fn oauth_steps_can_run_on_any_thread() {
+    fn sent<T: Send>(_: T) {}
+    run(async {
+        let providers = Double::github().await.providers();
+        let begun = begin(&providers, Provider::Github).await;
+        sent(providers.begin(Provider::Google, Return::Callback, now()));
+        sent(providers.exchange(providers.check(Provider::Github, answer(&begun), now()).unwrap(), now()));
+    });
+}
+
+#[test]
 fn oauth_prints_no_secret() {
     run(async {
         let double = Double::github().await;
