@@ -8,6 +8,8 @@
 //! To add a use case: a file with `impl Auth`, its queries in `db/`, its route in `http/api/`.
 
 mod access_token;
+mod base_url;
+mod digest;
 mod email;
 mod error;
 mod fields;
@@ -15,10 +17,13 @@ mod keys;
 mod login;
 mod logout;
 mod me;
+pub mod oauth;
 mod passwords;
 mod refresh;
 mod refresh_token;
 mod register;
+mod sealed;
+pub mod vault;
 
 use std::sync::Arc;
 
@@ -32,6 +37,7 @@ use utoipa::ToSchema;
 use crate::db::{Entered, Pool};
 
 pub use access_token::Bearer;
+pub use base_url::{BaseUrl, InvalidBaseUrl};
 pub use email::{LogMailer, Mailer, NoMailer};
 pub use error::{Error, InvalidField};
 pub use keys::{InvalidKey, Keys};

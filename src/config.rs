@@ -7,6 +7,7 @@ mod backups;
 mod cleanup;
 mod environment;
 mod health;
+mod oauth;
 mod variables;
 
 use std::net::SocketAddr;
@@ -19,6 +20,9 @@ use secrecy::{ExposeSecret, SecretString};
 pub use environment::Environment;
 pub use variables::Variables;
 
+use crate::auth::BaseUrl;
+use crate::auth::oauth::Settings;
+use crate::auth::vault::Vault;
 use crate::backup::Retention;
 use crate::db::{DatabaseUrl, Defaults, InvalidUrl, Kept, SqliteMode};
 use crate::health::Thresholds;
@@ -38,6 +42,12 @@ pub struct Config {
     pub listen: SocketAddr,
     /// `AUTHSVC_ADMIN_LISTEN`: the operators' listener.
     pub admin_listen: SocketAddr,
+    /// `AUTHSVC_PUBLIC_URL`: where the public listener is reached from outside.
+    pub public_url: BaseUrl,
+    /// `AUTHSVC_GOOGLE_…`, `AUTHSVC_GITHUB_…` and `AUTHSVC_OAUTH_REDIRECT_URL`: logging in through providers.
+    pub oauth: Settings,
+    /// `AUTHSVC_ENCRYPTION_KEY` or `AUTHSVC_ENCRYPTION_KEY_FILE`: encrypts the providers' tokens.
+    pub vault: Option<Vault>,
     /// `AUTHSVC_DATABASE_WAIT`: how long `serve` waits for a database that is not there yet.
     pub database_wait: Duration,
     /// `AUTHSVC_LOCK_WAIT`: how long to wait for another migrator and for locked tables.
@@ -125,10 +135,15 @@ impl Config {
     pub fn from_variables(variables: &Variables) -> Result<Self, Error> {
         let url = variables.secret("DATABASE_URL")?;
         let environment = Environment::of(variables, url.is_some())?;
+        let listen = parsed(variables, "AUTHSVC_LISTEN", "127.0.0.1:8080", "an address and port like 0.0.0.0:8080")?;
+        let public_url = oauth::public_url(variables, listen)?;
         Ok(Self {
             database_url: database_url(url.as_ref(), variables)?,
             environment,
-            listen: parsed(variables, "AUTHSVC_LISTEN", "127.0.0.1:8080", "an address and port like 0.0.0.0:8080")?,
+            listen,
+            oauth: oauth::settings(variables, &public_url)?,
+            public_url,
+            vault: oauth::vault(variables)?,
             admin_listen: parsed(
                 variables,
                 "AUTHSVC_ADMIN_LISTEN",

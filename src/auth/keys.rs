@@ -8,12 +8,12 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hkdf::Hkdf;
 use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
-use secrecy::{ExposeSecret, SecretString, zeroize::Zeroizing};
-use sha2::Sha256;
+use secrecy::zeroize::Zeroizing;
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
 
+use super::oauth::FlowKey;
 use crate::random;
 
 /// What precedes the 32 bytes of an Ed25519 key in PKCS #8.
@@ -34,7 +34,7 @@ struct Key {
 /// The keys of a service.
 pub struct Keys {
     keys: Vec<Key>,
-    secret: Zeroizing<Vec<u8>>,
+    secret: SecretSlice<u8>,
 }
 
 impl std::fmt::Debug for Keys {
@@ -54,7 +54,7 @@ impl Keys {
         let keys: Result<Vec<Key>, InvalidKey> = blocks.iter().map(Key::parse).collect();
         let keys = keys?;
         let first = blocks.first().ok_or_else(|| refuse("holds no `PRIVATE KEY` block"))?;
-        Ok(Self { keys, secret: Zeroizing::new(first.contents().to_vec()) })
+        Ok(Self { keys, secret: SecretSlice::from(first.contents().to_vec()) })
     }
 
     /// Reads the key of a developer's machine, which is made the first time, for its owner only.
@@ -84,11 +84,9 @@ impl Keys {
         self.keys.iter().find(|key| key.id == id).map(|key| &key.verifying)
     }
 
-    /// Another secret, for one purpose, that every replica with the same first key has.
-    pub fn derive(&self, purpose: &str) -> Result<Zeroizing<[u8; 32]>, InvalidKey> {
-        let mut derived = Zeroizing::new([0; 32]);
-        let expanded = Hkdf::<Sha256>::new(None, &self.secret).expand(purpose.as_bytes(), derived.as_mut());
-        expanded.map(|()| derived).map_err(|error| InvalidKey(error.to_string()))
+    /// What every replica with the same first key seals the cookies of OAuth with.
+    pub fn flow_key(&self) -> FlowKey {
+        FlowKey::derived_from(&self.secret)
     }
 }
 

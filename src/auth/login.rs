@@ -10,9 +10,9 @@ use entity::user;
 use entity::value::Email;
 use secrecy::SecretString;
 
+use super::digest::sha256_hex;
 use super::error::Error;
-use super::refresh_token::{self, hex};
-use super::{Auth, Session};
+use super::{Auth, Session, refresh_token};
 use crate::db::{Client, Failure, Lockout, Lockouts};
 
 const LOCKOUTS: Lockouts = Lockouts { address: lockout(5), client: lockout(50) };
@@ -32,7 +32,7 @@ impl Attempt {
     fn of(email: &str, client: &Client) -> Self {
         Self {
             email: Email::parse(email).ok(),
-            address: format!("email:{}", hex(email.trim().to_lowercase().as_bytes())),
+            address: format!("email:{}", sha256_hex(email.trim().to_lowercase().as_bytes())),
             client: client.ip().map(|ip| format!("ip:{}", network(ip))),
         }
     }

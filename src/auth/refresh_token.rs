@@ -5,8 +5,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::value::TokenHash;
 use secrecy::{ExposeSecret, SecretString};
-use sha2::{Digest, Sha256};
 
+use super::digest::sha256_hex;
 use super::error::Error;
 use crate::db::NewToken;
 use crate::random;
@@ -24,10 +24,5 @@ pub(super) fn issue(now: DateTime<Utc>) -> Result<(SecretString, NewToken), Erro
 
 /// What is stored of one.
 pub(super) fn hash(token: &SecretString) -> TokenHash {
-    TokenHash::new(hex(token.expose_secret().as_bytes()))
-}
-
-/// SHA-256 in hex.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    TokenHash::new(sha256_hex(token.expose_secret().as_bytes()))
 }

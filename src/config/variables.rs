@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use super::Error;
 
 /// Every variable of ours, to tell a typing error from one.
-const KNOWN: [&str; 26] = [
+const KNOWN: [&str; 33] = [
     "AUTHSVC_ENV",
     "AUTHSVC_LISTEN",
     "AUTHSVC_ADMIN_LISTEN",
@@ -36,7 +36,17 @@ const KNOWN: [&str; 26] = [
     "AUTHSVC_SHUTDOWN_TIMEOUT",
     "AUTHSVC_LOG",
     "AUTHSVC_LOG_FORMAT",
+    "AUTHSVC_PUBLIC_URL",
+    "AUTHSVC_OAUTH_REDIRECT_URL",
+    "AUTHSVC_GOOGLE_CLIENT_ID",
+    "AUTHSVC_GOOGLE_ISSUER",
+    "AUTHSVC_GITHUB_CLIENT_ID",
+    "AUTHSVC_GITHUB_URL",
+    "AUTHSVC_GITHUB_API_URL",
 ];
+
+/// Every secret of ours; each has a `_FILE` twin.
+const SECRETS: [&str; 3] = ["AUTHSVC_GOOGLE_CLIENT_SECRET", "AUTHSVC_GITHUB_CLIENT_SECRET", "AUTHSVC_ENCRYPTION_KEY"];
 
 /// Variables by name. Prints names only.
 #[derive(Clone, Default)]
@@ -124,9 +134,11 @@ impl Variables {
 
     /// A warning for each `AUTHSVC_` variable that is unknown, with the nearest known name.
     pub(super) fn unknown(&self) -> Vec<String> {
-        let ours = self.0.keys().filter(|name| name.starts_with("AUTHSVC_") && !KNOWN.contains(&name.as_str()));
+        let twins = SECRETS.map(|name| format!("{name}_FILE"));
+        let known: Vec<&str> = KNOWN.into_iter().chain(SECRETS).chain(twins.iter().map(String::as_str)).collect();
+        let ours = self.0.keys().filter(|name| name.starts_with("AUTHSVC_") && !known.contains(&name.as_str()));
         ours.map(|name| {
-            let near = KNOWN.iter().min_by_key(|known| strsim::damerau_levenshtein(known, name));
+            let near = known.iter().min_by_key(|known| strsim::damerau_levenshtein(known, name));
             format!("unknown variable {name}; did you mean {}?", near.unwrap_or(&""))
         })
         .collect()

@@ -7,6 +7,7 @@ pub(crate) mod database;
 pub(crate) mod pages;
 pub(crate) mod program;
 pub(crate) mod promtool;
+pub(crate) mod providers;
 pub(crate) mod proxy;
 pub(crate) mod reports;
 

@@ -1,0 +1,95 @@
+//! A login that was begun: what has to be known again when the browser comes back. The browser itself keeps it, in a cookie
+//! that only we can read and make, so that replicas share nothing but a key.
+
+use std::io;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, TimeDelta, Utc};
+use entity::value::Provider;
+use hkdf::Hkdf;
+use secrecy::zeroize::Zeroizing;
+use secrecy::{ExposeSecret, SecretSlice};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+
+use super::{Answer, Error};
+use crate::auth::digest::sha256_hex;
+use crate::auth::sealed::{self, SealingKey};
+use crate::random;
+
+/// How long a login may take, from the first redirect to the code.
+pub const LIFETIME: TimeDelta = TimeDelta::minutes(10);
+
+/// Tells these ciphertexts from everything else that is made with the same secret.
+const CONTEXT: &[u8] = b"authsvc oauth flow 1";
+
+/// The key of the cookies. Prints nothing.
+#[derive(Debug)]
+pub struct FlowKey(SealingKey);
+
+impl FlowKey {
+    /// Derives the key from a secret of at least 32 random bytes that all replicas share. It tells nothing about the
+    /// secret, which may serve for other things.
+    pub fn derived_from(secret: &SecretSlice<u8>) -> Self {
+        Self(SealingKey::init_with_mut(|key| {
+            // this fails for keys of more than 8160 bytes only
+            let _ = Hkdf::<Sha256>::new(None, secret.expose_secret()).expand(CONTEXT, key);
+        }))
+    }
+}
+
+/// What is in the cookie.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Flow {
+    pub(super) provider: Provider,
+    pub(super) state: String,
+    /// Of PKCE.
+    pub(super) verifier: String,
+    pub(super) nonce: String,
+    pub(super) redirect_uri: String,
+    pub(super) expires_at: DateTime<Utc>,
+}
+
+impl Flow {
+    pub(super) fn begin(provider: Provider, redirect_uri: String, now: DateTime<Utc>) -> io::Result<Self> {
+        let (state, verifier, nonce) = (token()?, token()?, token()?);
+        Ok(Self { provider, state, verifier, nonce, redirect_uri, expires_at: now + LIFETIME })
+    }
+
+    pub(super) fn seal(&self, key: &FlowKey) -> io::Result<String> {
+        let plain = Zeroizing::new(serde_json::to_vec(self)?);
+        Ok(URL_SAFE_NO_PAD.encode(sealed::seal(&key.0, &plain, CONTEXT)?))
+    }
+
+    /// The login of this answer's cookie, if it is this provider's, has this state and is young enough.
+    pub(super) fn resume(
+        key: &FlowKey,
+        provider: Provider,
+        answer: &Answer,
+        now: DateTime<Utc>,
+    ) -> Result<Self, Error> {
+        let (Some(state), Some(cookie)) = (&answer.state, &answer.cookie) else { return Err(Error::StateMissing) };
+        let flow = Self::open(key, cookie.expose_secret()).ok_or(Error::StateMismatch)?;
+        let same = bool::from(flow.state.as_bytes().ct_eq(state.as_bytes()));
+        if !same || flow.provider != provider {
+            return Err(Error::StateMismatch);
+        }
+        if flow.expires_at <= now { Err(Error::StateExpired) } else { Ok(flow) }
+    }
+
+    fn open(key: &FlowKey, cookie: &str) -> Option<Self> {
+        let sealed = URL_SAFE_NO_PAD.decode(cookie).ok()?;
+        serde_json::from_slice(&sealed::open(&key.0, &sealed, CONTEXT)?).ok()
+    }
+
+    pub(super) fn state_hash(&self) -> String {
+        sha256_hex(self.state.as_bytes())
+    }
+}
+
+/// 256 random bits, as RFC 7636, 4.1, recommends for its verifier.
+fn token() -> io::Result<String> {
+    Ok(URL_SAFE_NO_PAD.encode(random::bytes::<32>()?))
+}

@@ -1,0 +1,123 @@
+//! GitHub, by OAuth 2: who somebody is has to be asked with the access token, for there is no ID token.
+
+use chrono::{DateTime, Utc};
+use entity::value::{Email, Provider};
+use oauth2::basic::BasicClient;
+use oauth2::{
+    AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet, EndpointSet,
+    PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, TokenUrl,
+};
+use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use url::Url;
+
+use super::error::at;
+use super::flow::Flow;
+use super::http::{Failure, Http};
+use super::profile::{self, Profile, Tokens};
+use super::settings::Client;
+use super::{Error, token_error};
+use crate::auth::BaseUrl;
+
+const PROVIDER: Provider = Provider::Github;
+
+type Oauth2Client = BasicClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
+
+pub(super) struct Github {
+    client: Client,
+    url: BaseUrl,
+    api: BaseUrl,
+}
+
+/// Of `GET /user`.
+#[derive(Deserialize)]
+struct User {
+    /// Never changes; the login may, and may then be another's.
+    id: u64,
+    login: String,
+    name: Option<String>,
+    avatar_url: Option<String>,
+}
+
+/// Of `GET /user/emails`.
+#[derive(Deserialize)]
+struct Address {
+    email: String,
+    primary: bool,
+    verified: bool,
+}
+
+impl Github {
+    pub(super) fn new(client: Client, url: BaseUrl, api: BaseUrl) -> Self {
+        Self { client, url, api }
+    }
+
+    /// Where to send the browser.
+    pub(super) fn authorize_url(&self, flow: &Flow) -> Result<Url, Error> {
+        let state = CsrfToken::new(flow.state.clone());
+        let verifier = PkceCodeVerifier::new(flow.verifier.clone());
+        let client = self.client(flow)?;
+        let request = client
+            .authorize_url(move || state)
+            .add_scopes(["read:user", "user:email"].map(|scope| Scope::new(scope.to_owned())))
+            .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier));
+        Ok(request.url().0)
+    }
+
+    /// Exchanges the code and asks who it is.
+    pub(super) async fn profile(
+        &self,
+        http: &Http,
+        flow: &Flow,
+        code: &SecretString,
+        now: DateTime<Utc>,
+    ) -> Result<Profile, Error> {
+        let client = self.client(flow)?;
+        let request = client
+            .exchange_code(AuthorizationCode::new(code.expose_secret().to_owned()))
+            .set_pkce_verifier(PkceCodeVerifier::new(flow.verifier.clone()));
+        let response = request.request_async(http).await.map_err(token_error::of(PROVIDER))?;
+        let tokens = Tokens::of(&response, now);
+        let token = tokens.access.expose_secret();
+        let user: User =
+            http.get(&self.api.at("/user"), token, headers()).await.map_err(at(PROVIDER, "asking for the account"))?;
+        let addresses: Vec<Address> = http
+            .get(&self.api.at("/user/emails?per_page=100"), token, headers())
+            .await
+            .map_err(at(PROVIDER, "asking for its addresses"))?;
+        Ok(profile_of(user, addresses, tokens))
+    }
+
+    fn client(&self, flow: &Flow) -> Result<Oauth2Client, Error> {
+        let unusable = |_| at(PROVIDER, "its address")(Failure::Unreadable);
+        let redirect = RedirectUrl::new(flow.redirect_uri.clone()).map_err(|_| Error::StateMismatch)?;
+        Ok(BasicClient::new(ClientId::new(self.client.id.clone()))
+            .set_client_secret(ClientSecret::new(self.client.secret.expose_secret().to_owned()))
+            .set_auth_type(AuthType::RequestBody)
+            .set_auth_uri(AuthUrl::new(self.url.at("/login/oauth/authorize")).map_err(unusable)?)
+            .set_token_uri(TokenUrl::new(self.url.at("/login/oauth/access_token")).map_err(unusable)?)
+            .set_redirect_uri(redirect))
+    }
+}
+
+fn headers() -> HeaderMap {
+    HeaderMap::from_iter([
+        (ACCEPT, HeaderValue::from_static("application/vnd.github+json")),
+        (HeaderName::from_static("x-github-api-version"), HeaderValue::from_static("2022-11-28")),
+    ])
+}
+
+/// Only the primary address counts: the others may be old ones that somebody else has by now.
+fn profile_of(user: User, addresses: Vec<Address>, tokens: Tokens) -> Profile {
+    let primary = addresses.into_iter().find(|address| address.primary);
+    Profile {
+        provider: PROVIDER,
+        provider_id: user.id.to_string(),
+        email_verified: primary.as_ref().is_some_and(|address| address.verified),
+        email: primary.and_then(|address| Email::parse(&address.email).ok()),
+        name: user.name.as_deref().and_then(profile::name).or_else(|| profile::name(&user.login)),
+        avatar_url: user.avatar_url.as_deref().and_then(profile::avatar),
+        tokens,
+    }
+}

@@ -1,0 +1,230 @@
+//! Google, by OpenID Connect: endpoints and keys are discovered, and who somebody is stands in an ID token that is checked
+//! here (OpenID Connect Core, 3.1.3.7).
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use entity::value::{Email, Provider};
+use openidconnect::core::{
+    CoreAuthenticationFlow, CoreClient, CoreIdToken, CoreIdTokenClaims, CoreIdTokenVerifier, CoreJwsSigningAlgorithm,
+    CoreProviderMetadata,
+};
+use openidconnect::{
+    AccessToken, AccessTokenHash, AuthType, AuthorizationCode, ClaimsVerificationError, ClientId, ClientSecret,
+    CsrfToken, DiscoveryError, EndpointMaybeSet, EndpointNotSet, EndpointSet, IssuerUrl, Nonce, OAuth2TokenResponse,
+    PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, SignatureVerificationError, TokenResponse,
+};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::RwLock;
+use url::Url;
+
+use super::error::at;
+use super::flow::Flow;
+use super::http::{Failure, Http};
+use super::profile::{self, Profile, Tokens};
+use super::settings::Client;
+use super::{Error, token_error};
+use crate::auth::{BaseUrl, base_url};
+
+/// Google publishes a new key days before it signs with it.
+const METADATA_LIFETIME: TimeDelta = TimeDelta::hours(1);
+/// How far Google's clock may be ahead of ours.
+const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
+/// `users.provider_id` and its like.
+const MAX_SUBJECT: usize = 255;
+const PROVIDER: Provider = Provider::Google;
+
+type OidcClient =
+    CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointMaybeSet, EndpointMaybeSet>;
+
+pub(super) struct Google {
+    client: Client,
+    issuer: BaseUrl,
+    metadata: RwLock<Option<Arc<Discovered>>>,
+}
+
+struct Discovered {
+    metadata: CoreProviderMetadata,
+    at: DateTime<Utc>,
+}
+
+impl Google {
+    pub(super) fn new(client: Client, issuer: BaseUrl) -> Self {
+        Self { client, issuer, metadata: RwLock::default() }
+    }
+
+    /// Where to send the browser.
+    pub(super) async fn authorize_url(&self, http: &Http, flow: &Flow, now: DateTime<Utc>) -> Result<Url, Error> {
+        let discovered = self.discovered(http, now - METADATA_LIFETIME, now).await?;
+        let client = self.client(&discovered.metadata, flow)?;
+        if !base_url::is_private(client.auth_uri().url()) {
+            return Err(at(PROVIDER, "discovery")(Failure::Insecure));
+        }
+        let (state, nonce) = (CsrfToken::new(flow.state.clone()), Nonce::new(flow.nonce.clone()));
+        let verifier = PkceCodeVerifier::new(flow.verifier.clone());
+        let request = client
+            .authorize_url(CoreAuthenticationFlow::AuthorizationCode, move || state, move || nonce)
+            .add_scopes(["email", "profile"].map(|scope| Scope::new(scope.to_owned())))
+            .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier));
+        Ok(request.url().0)
+    }
+
+    /// Exchanges the code and checks the ID token.
+    pub(super) async fn profile(
+        &self,
+        http: &Http,
+        flow: &Flow,
+        code: &SecretString,
+        now: DateTime<Utc>,
+    ) -> Result<Profile, Error> {
+        let discovered = self.discovered(http, now - METADATA_LIFETIME, now).await?;
+        let client = self.client(&discovered.metadata, flow)?;
+        let request = client
+            .exchange_code(AuthorizationCode::new(code.expose_secret().to_owned()))
+            .map_err(|_| at(PROVIDER, "discovery")(Failure::Unreadable))?
+            .set_pkce_verifier(PkceCodeVerifier::new(flow.verifier.clone()));
+        let response = request.request_async(http).await.map_err(token_error::of(PROVIDER))?;
+        let token = response.id_token().ok_or(refused("there is none"))?;
+        let nonce = Nonce::new(flow.nonce.clone());
+        let checked = match check(&client, token, &nonce, response.access_token(), now) {
+            // it may have been signed with a key that is newer than our copy of the keys
+            Err(Refusal::UnknownKey) if discovered.at < now => {
+                let discovered = self.discovered(http, now, now).await?;
+                check(&self.client(&discovered.metadata, flow)?, token, &nonce, response.access_token(), now)
+            }
+            checked => checked,
+        };
+        profile_of(checked?, Tokens::of(&response, now))
+    }
+
+    /// The provider's endpoints and keys as they were after `since`.
+    async fn discovered(
+        &self,
+        http: &Http,
+        since: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<Arc<Discovered>, Error> {
+        let known = self.metadata.read().await.clone();
+        if let Some(known) = known.filter(|known| known.at >= since) {
+            return Ok(known);
+        }
+        let discovering = at(PROVIDER, "discovery");
+        let Ok(issuer) = IssuerUrl::new(self.issuer.as_str().to_owned()) else {
+            return Err(discovering(Failure::Unreadable));
+        };
+        // nobody waits for anybody else's request: those who come at once ask at once
+        let metadata = CoreProviderMetadata::discover_async(issuer, http)
+            .await
+            .map_err(|error| discovering(discovery_failure(error)))?;
+        let found = Arc::new(Discovered { metadata, at: now });
+        *self.metadata.write().await = Some(found.clone());
+        Ok(found)
+    }
+
+    fn client(&self, metadata: &CoreProviderMetadata, flow: &Flow) -> Result<OidcClient, Error> {
+        let secret = ClientSecret::new(self.client.secret.expose_secret().to_owned());
+        let redirect = RedirectUrl::new(flow.redirect_uri.clone()).map_err(|_| Error::StateMismatch)?;
+        let client =
+            CoreClient::from_provider_metadata(metadata.clone(), ClientId::new(self.client.id.clone()), Some(secret));
+        // as Google documents it; the other way encodes the secret in a manner that servers disagree about
+        Ok(client.set_auth_type(AuthType::RequestBody).set_redirect_uri(redirect))
+    }
+}
+
+enum Refusal {
+    /// No key of this id: look for newer ones.
+    UnknownKey,
+    Because(&'static str),
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::UnknownKey => refused("it is signed with an unknown key"),
+            Refusal::Because(why) => refused(why),
+        }
+    }
+}
+
+fn refused(why: &'static str) -> Error {
+    Error::IdToken { provider: PROVIDER, why }
+}
+
+/// Signature, issuer, audience, times, nonce, and the hash of the access token where there is one.
+fn check(
+    client: &OidcClient,
+    token: &CoreIdToken,
+    nonce: &Nonce,
+    access_token: &AccessToken,
+    now: DateTime<Utc>,
+) -> Result<CoreIdTokenClaims, Refusal> {
+    let verifier = client
+        .id_token_verifier()
+        // whatever the token or the metadata say: no other algorithm is what we registered for
+        .set_allowed_algs([CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256])
+        .set_time_fn(move || now)
+        .set_issue_time_verifier_fn(move |issued| {
+            if issued > now + CLOCK_SKEW { Err("issued in the future".to_owned()) } else { Ok(()) }
+        });
+    let claims = token.claims(&verifier, nonce).map_err(|error| refusal(&error))?;
+    if let Some(expected) = claims.access_token_hash() {
+        let found = access_token_hash(token, &verifier, access_token);
+        if found.as_ref() != Some(expected) {
+            return Err(Refusal::Because("it belongs to another access token"));
+        }
+    }
+    Ok(claims.clone())
+}
+
+fn access_token_hash(
+    token: &CoreIdToken,
+    verifier: &CoreIdTokenVerifier<'_>,
+    access_token: &AccessToken,
+) -> Option<AccessTokenHash> {
+    let (algorithm, key) = (token.signing_alg().ok()?, token.signing_key(verifier).ok()?);
+    AccessTokenHash::from_token(access_token, algorithm, key).ok()
+}
+
+/// In our words: the library's repeat what stands in the token.
+fn refusal(error: &ClaimsVerificationError) -> Refusal {
+    Refusal::Because(match error {
+        ClaimsVerificationError::SignatureVerification(SignatureVerificationError::NoMatchingKey) => {
+            return Refusal::UnknownKey;
+        }
+        ClaimsVerificationError::SignatureVerification(SignatureVerificationError::NoSignature) => "it is not signed",
+        ClaimsVerificationError::SignatureVerification(SignatureVerificationError::DisallowedAlg(_)) => {
+            "it is signed with another algorithm than RS256"
+        }
+        ClaimsVerificationError::SignatureVerification(_) => "its signature does not fit",
+        ClaimsVerificationError::Expired(_) => "its time is over, or has not come",
+        ClaimsVerificationError::InvalidAudience(_) => "it was made for somebody else",
+        ClaimsVerificationError::InvalidIssuer(_) => "it was made by somebody else",
+        ClaimsVerificationError::InvalidNonce(_) => "it was made for another login",
+        _ => "it has an unknown form",
+    })
+}
+
+fn discovery_failure(error: DiscoveryError<Failure>) -> Failure {
+    match error {
+        DiscoveryError::Request(failure) => failure,
+        DiscoveryError::Response(status, ..) if status.as_u16() != 200 => Failure::Status(status.as_u16()),
+        _ => Failure::Unreadable,
+    }
+}
+
+fn profile_of(claims: CoreIdTokenClaims, tokens: Tokens) -> Result<Profile, Error> {
+    let subject = claims.subject().as_str();
+    if subject.is_empty() || subject.len() > MAX_SUBJECT {
+        return Err(refused("its subject is empty or too long"));
+    }
+    let text = |claim: Option<&str>, read: fn(&str) -> Option<String>| claim.and_then(read);
+    Ok(Profile {
+        provider: PROVIDER,
+        provider_id: subject.to_owned(),
+        email: claims.email().and_then(|email| Email::parse(email).ok()),
+        email_verified: claims.email_verified().unwrap_or(false),
+        name: text(claims.name().and_then(|name| name.get(None)).map(|name| name.as_str()), profile::name),
+        avatar_url: text(claims.picture().and_then(|url| url.get(None)).map(|url| url.as_str()), profile::avatar),
+        tokens,
+    })
+}

@@ -1,0 +1,142 @@
+//! Requests to providers: TLS by rustls with ring, no redirects, little patience, answers of bounded size.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use openidconnect::{AsyncHttpClient, HttpRequest, HttpResponse};
+use reqwest::header::{HeaderMap, HeaderValue};
+use rustls::{ClientConfig, RootCertStore};
+use url::Url;
+
+use super::{Error, Settings};
+use crate::auth::base_url;
+
+/// No answer of a provider comes near it.
+const MAX_BODY: usize = 1024 * 1024;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// GitHub refuses requests without one.
+const USER_AGENT: &str = concat!("authsvc/", env!("CARGO_PKG_VERSION"));
+
+/// What a provider did instead of answering. Holds nothing of what was sent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// The request would have been readable on its way.
+    #[error("the address is neither https nor on this machine")]
+    Insecure,
+    /// No connection, or one that broke.
+    #[error("it cannot be reached: {0}")]
+    Unreachable(String),
+    /// No answer in time.
+    #[error("it took too long")]
+    Late,
+    /// Another status than the expected.
+    #[error("it answered with status {0}")]
+    Status(u16),
+    /// More than a MiB.
+    #[error("its answer is too long")]
+    TooLong,
+    /// Not what it should be.
+    #[error("its answer cannot be read")]
+    Unreadable,
+    /// An error of RFC 6749, 5.2: the fault of our registration or settings.
+    #[error("it refused: {0}")]
+    Refused(String),
+}
+
+/// A client for all providers.
+#[derive(Clone, Debug)]
+pub(super) struct Http(reqwest::Client);
+
+impl Http {
+    /// Reads the system's CA certificates, if a provider is to be asked over TLS.
+    pub(super) fn new(settings: &Settings) -> Result<Self, Error> {
+        let roots = if settings.uses_tls() { roots()? } else { RootCertStore::empty() };
+        let builder = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls(roots)?)
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(settings.timeout)
+            .user_agent(USER_AGENT)
+            // only `config` reads the environment
+            .no_proxy();
+        builder.build().map(Self).map_err(|error| Error::Setup(causes(&error)))
+    }
+
+    /// Asks for JSON with an access token.
+    pub(super) async fn get<T: serde::de::DeserializeOwned>(
+        &self,
+        url: &str,
+        token: &str,
+        headers: HeaderMap,
+    ) -> Result<T, Failure> {
+        let url = Url::parse(url).map_err(|_| Failure::Insecure)?;
+        let mut bearer = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| Failure::Unreadable)?;
+        bearer.set_sensitive(true);
+        let request = self.0.get(url).headers(headers).header("authorization", bearer).build();
+        let answer = self.send(request.map_err(unreachable)?).await?;
+        match answer.status().as_u16() {
+            200 => serde_json::from_slice(answer.body()).map_err(|_| Failure::Unreadable),
+            status => Err(Failure::Status(status)),
+        }
+    }
+
+    /// Sends a request and reads the whole answer, unless its status says that there is none.
+    async fn send(&self, request: reqwest::Request) -> Result<HttpResponse, Failure> {
+        if !base_url::is_private(request.url()) {
+            return Err(Failure::Insecure);
+        }
+        let mut response = self.0.execute(request).await.map_err(unreachable)?;
+        let status = response.status();
+        if status.is_redirection() || status.is_server_error() {
+            return Err(Failure::Status(status.as_u16()));
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+            if body.len() + chunk.len() > MAX_BODY {
+                return Err(Failure::TooLong);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let mut answer = HttpResponse::new(body);
+        *answer.status_mut() = status;
+        *answer.headers_mut() = std::mem::take(response.headers_mut());
+        Ok(answer)
+    }
+}
+
+impl<'c> AsyncHttpClient<'c> for Http {
+    type Error = Failure;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Failure>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(async move { self.send(request.try_into().map_err(unreachable)?).await })
+    }
+}
+
+fn roots() -> Result<RootCertStore, Error> {
+    let mut roots = RootCertStore::empty();
+    let (added, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if added == 0 { Err(Error::Setup("no CA certificate is installed".to_owned())) } else { Ok(roots) }
+}
+
+/// The provider of cryptography is named here, so that none has to be installed for the whole process.
+fn tls(roots: RootCertStore) -> Result<ClientConfig, Error> {
+    let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Error::Setup(error.to_string()))?;
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+fn unreachable(error: reqwest::Error) -> Failure {
+    if error.is_timeout() { Failure::Late } else { Failure::Unreachable(causes(&error.without_url())) }
+}
+
+/// The innermost cause says the most.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(cause) = innermost.source() {
+        innermost = cause;
+    }
+    innermost.to_string()
+}

@@ -1,0 +1,43 @@
+//! What a provider's refusal means.
+
+use entity::value::Provider;
+use oauth2::RequestTokenError;
+use oauth2::basic::{BasicErrorResponse, BasicErrorResponseType};
+
+use super::Error;
+use super::error::at;
+use super::http::Failure;
+
+const STEP: &str = "exchanging the code";
+
+/// For `map_err` of a token request.
+pub(super) fn of(provider: Provider) -> impl FnOnce(RequestTokenError<Failure, BasicErrorResponse>) -> Error {
+    move |error| match error {
+        RequestTokenError::ServerResponse(response) => refusal(provider, &response),
+        RequestTokenError::Request(failure) => at(provider, STEP)(failure),
+        // GitHub sends errors with status 200
+        RequestTokenError::Parse(_, body) => match serde_json::from_slice(&body) {
+            Ok(response) => refusal(provider, &response),
+            Err(_) => at(provider, STEP)(Failure::Unreadable),
+        },
+        RequestTokenError::Other(_) => at(provider, STEP)(Failure::Unreadable),
+    }
+}
+
+/// The error that a browser comes back with.
+pub(super) fn at_authorization(provider: Provider, error: &str) -> Error {
+    at(provider, "authorization")(Failure::Refused(word(error)))
+}
+
+fn refusal(provider: Provider, response: &BasicErrorResponse) -> Error {
+    match response.error() {
+        BasicErrorResponseType::InvalidGrant => Error::CodeRefused(provider),
+        BasicErrorResponseType::Extension(word) if word == "bad_verification_code" => Error::CodeRefused(provider),
+        other => at(provider, STEP)(Failure::Refused(word(other.as_ref()))),
+    }
+}
+
+/// An error code; whatever else a provider sends in its place is cut out.
+fn word(text: &str) -> String {
+    text.chars().filter(|sign| sign.is_ascii_lowercase() || *sign == '_').take(40).collect()
+}
