@@ -41,6 +41,7 @@ pub use base_url::{BaseUrl, InvalidBaseUrl};
 pub use email::{LogMailer, Mailer, NoMailer};
 pub use error::{Error, InvalidField};
 pub use keys::{InvalidKey, Keys};
+pub use login::network;
 pub use me::{Profile, SessionView};
 pub use passwords::Passwords;
 
@@ -50,7 +51,7 @@ const ACCESS_SECONDS: i64 = 15 * 60;
 /// The application on one database.
 pub struct Auth {
     pool: Pool,
-    keys: Keys,
+    keys: Arc<Keys>,
     passwords: Passwords,
     mailer: Arc<dyn Mailer>,
     issuer: String,
@@ -115,7 +116,7 @@ fn exposed<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok,
 
 impl Auth {
     /// On this database, with these keys; the issuer is the address that clients know the service by.
-    pub fn new(pool: Pool, keys: Keys, passwords: Passwords, mailer: Arc<dyn Mailer>, issuer: String) -> Self {
+    pub fn new(pool: Pool, keys: Arc<Keys>, passwords: Passwords, mailer: Arc<dyn Mailer>, issuer: String) -> Self {
         Self { pool, keys, passwords, mailer, issuer }
     }
 

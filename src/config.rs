@@ -3,6 +3,7 @@
 //! Variables come from the process, then from `.env` in the working directory. Every secret `X` can be given as a file
 //! named by `X_FILE`; both at once is an error. A variable that starts with `AUTHSVC_` and is unknown is warned about.
 
+mod api;
 mod backups;
 mod cleanup;
 mod environment;
@@ -13,6 +14,7 @@ mod variables;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -21,11 +23,13 @@ pub use environment::Environment;
 pub use variables::Variables;
 
 use crate::auth::BaseUrl;
+use crate::auth::Keys;
 use crate::auth::oauth::Settings;
 use crate::auth::vault::Vault;
 use crate::backup::Retention;
 use crate::db::{DatabaseUrl, Defaults, InvalidUrl, Kept, SqliteMode};
 use crate::health::Thresholds;
+use crate::http::ApiSettings;
 use crate::maintain::{Schedule, Verification};
 
 /// The database when `DATABASE_URL` is unset.
@@ -48,6 +52,10 @@ pub struct Config {
     pub oauth: Settings,
     /// `AUTHSVC_ENCRYPTION_KEY` or `AUTHSVC_ENCRYPTION_KEY_FILE`: encrypts the providers' tokens.
     pub vault: Option<Vault>,
+    /// `AUTHSVC_JWT_KEY` or `AUTHSVC_JWT_KEY_FILE`: signs access tokens.
+    pub jwt_keys: Option<Arc<Keys>>,
+    /// What the public API lets through.
+    pub api: ApiSettings,
     /// `AUTHSVC_DATABASE_WAIT`: how long `serve` waits for a database that is not there yet.
     pub database_wait: Duration,
     /// `AUTHSVC_LOCK_WAIT`: how long to wait for another migrator and for locked tables.
@@ -142,6 +150,8 @@ impl Config {
             environment,
             listen,
             oauth: oauth::settings(variables, &public_url)?,
+            jwt_keys: api::jwt_keys(variables)?.map(Arc::new),
+            api: api::settings(variables, &public_url)?,
             public_url,
             vault: oauth::vault(variables)?,
             admin_listen: parsed(

@@ -1,5 +1,6 @@
 //! Two listeners: the public one, and the operators'. Both tell whether the process lives and whether it is ready.
 
+mod api;
 mod health;
 mod metrics;
 mod page;
@@ -20,6 +21,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+pub use api::{Api, ApiSettings, Rate};
 pub use metrics::{Build, Metrics};
 pub use readiness::{Readiness, Stage};
 
@@ -46,9 +48,10 @@ impl Server {
         readiness: Arc<Readiness>,
         collector: &Arc<Collector>,
         metrics: &Metrics,
+        api: &Api,
     ) -> io::Result<Self> {
         let listeners = [
-            ("public", bind(public).await?, public_router(collector)),
+            ("public", bind(public).await?, public_router(collector, api)),
             ("admin", bind(admin).await?, admin_router(collector, metrics)),
         ];
         let (stop, stopped) = watch::channel(false);
@@ -56,12 +59,13 @@ impl Server {
         for (name, listener, router) in listeners {
             tracing::info!(address = %listener.local_addr()?, "{name} listener answers");
             let router = metrics.measured(router.merge(probes::router(readiness.clone())), name);
+            let service = router.into_make_service_with_connect_info::<SocketAddr>();
             let mut stopped = stopped.clone();
             let until = async move {
                 // an error means that the sender is gone, which is a reason to stop as well
                 let _ = stopped.wait_for(|stop| *stop).await;
             };
-            tasks.push(tokio::spawn(async move { axum::serve(listener, router).with_graceful_shutdown(until).await }));
+            tasks.push(tokio::spawn(async move { axum::serve(listener, service).with_graceful_shutdown(until).await }));
         }
         Ok(Self { readiness, stop, tasks })
     }
@@ -86,8 +90,8 @@ async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
         .map_err(|error| io::Error::new(error.kind(), format!("{address} cannot be bound: {error}")))
 }
 
-fn public_router(collector: &Arc<Collector>) -> Router {
-    health::public(collector.clone()).fallback(not_found)
+fn public_router(collector: &Arc<Collector>, api: &Api) -> Router {
+    api.protected(health::public(collector.clone()).merge(api.router()).fallback(not_found))
 }
 
 fn admin_router(collector: &Arc<Collector>, metrics: &Metrics) -> Router {

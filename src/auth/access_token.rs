@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::error::Error;
 use super::{ACCESS_SECONDS, Auth};
+use crate::random;
 
 /// How far the clocks of two replicas may be apart.
 const LEEWAY: i64 = 5;
@@ -29,6 +30,7 @@ struct Access {
     aud: String,
     sub: String,
     sid: i64,
+    jti: String,
     iat: i64,
     exp: i64,
 }
@@ -41,6 +43,7 @@ impl Auth {
             aud: self.issuer.clone(),
             sub: user_id.to_string(),
             sid: session,
+            jti: format!("{:032x}", u128::from_be_bytes(random::bytes().map_err(Error::internal)?)),
             iat: now.timestamp(),
             exp: (now + TimeDelta::seconds(ACCESS_SECONDS)).timestamp(),
         };

@@ -62,11 +62,12 @@ impl Keys {
     /// # Errors
     /// The file cannot be written, or is no key.
     pub fn of_file(path: &Path) -> io::Result<Self> {
+        let about = |error: io::Error| io::Error::new(error.kind(), format!("the key in {}: {error}", path.display()));
         if !path.exists() {
-            create(path)?;
+            create(path).map_err(about)?;
         }
-        let pem = SecretString::from(std::fs::read_to_string(path)?);
-        Self::parse(&pem).map_err(|error| io::Error::other(error.to_string()))
+        let pem = SecretString::from(std::fs::read_to_string(path).map_err(about)?);
+        Self::parse(&pem).map_err(|error| about(io::Error::other(error.to_string())))
     }
 
     /// What everybody may know of them, to check tokens with.

@@ -42,8 +42,8 @@ impl Attempt {
     }
 }
 
-/// Whoever has an IPv6 address has all of its first 64 bits.
-pub(super) fn network(ip: IpAddr) -> IpAddr {
+/// The client that an address stands for: whoever has an IPv6 address has all of its first 64 bits.
+pub fn network(ip: IpAddr) -> IpAddr {
     match ip {
         IpAddr::V4(_) => ip,
         IpAddr::V6(ip) => IpAddr::from((ip.to_bits() & !u128::from(u64::MAX)).to_be_bytes()),

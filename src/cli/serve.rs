@@ -5,17 +5,19 @@
 //! can be run again.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::Error;
 use super::output::Output;
 use super::progress::Logged;
+use crate::auth::{Auth, Keys, LogMailer, Mailer, NoMailer, Passwords};
 use crate::clock::Stopwatch;
-use crate::config::Config;
+use crate::config::{Config, Environment};
 use crate::db::{Pool, PoolUse};
 use crate::health::Collector;
-use crate::http::{Build, Metrics, Readiness, Server, Stage};
+use crate::http::{Api, Build, Metrics, Readiness, Server, Stage};
 use crate::maintain::{self, Backups, Worker};
 use crate::migrate::{self, Action, Event, Progress};
 use crate::shutdown;
@@ -24,6 +26,9 @@ use crate::shutdown;
 #[command(after_help = "\
 Listens on AUTHSVC_LISTEN (127.0.0.1:8080) for everybody and on AUTHSVC_ADMIN_LISTEN (127.0.0.1:9090) for operators.")]
 pub(super) struct Arguments {}
+
+/// Where a developer's key is, in the working directory.
+const DEVELOPMENT_KEY: &str = "authsvc-jwt.pem";
 
 /// What the metrics say of this program.
 const BUILD: Build = Build {
@@ -37,7 +42,9 @@ pub(super) async fn run(_: &Arguments, config: &Config, _: Output) -> Result<u8,
     let readiness = Arc::new(Readiness::default());
     let collector = Collector::new(super::health_settings(config));
     let metrics = Metrics::new(BUILD).map_err(io::Error::other)?;
-    let server = Server::start(config.listen, config.admin_listen, readiness.clone(), &collector, &metrics).await?;
+    let api = Api::new(config.api.clone());
+    let server =
+        Server::start(config.listen, config.admin_listen, readiness.clone(), &collector, &metrics, &api).await?;
     let stop = shutdown::requested();
     tokio::pin!(stop);
     let booted = tokio::select! {
@@ -46,7 +53,7 @@ pub(super) async fn run(_: &Arguments, config: &Config, _: Output) -> Result<u8,
             server.stop(config.shutdown_timeout).await;
             return Ok(0);
         }
-        booted = boot(config, &readiness) => booted,
+        booted = boot(config, &readiness, &api) => booted,
     };
     let pool = match booted {
         Ok(pool) => pool,
@@ -117,18 +124,38 @@ fn backups(config: &Config, pool: &Pool) -> Backups {
 }
 
 /// From no connection to ready.
-async fn boot(config: &Config, readiness: &Readiness) -> Result<Pool, Error> {
+async fn boot(config: &Config, readiness: &Readiness, api: &Api) -> Result<Pool, Error> {
     migrate_when_reachable(config, readiness).await?;
     let database = |source| Error::Database { subject: config.database_url.to_string(), source };
-    if config.environment == crate::config::Environment::Development {
+    if config.environment == Environment::Development {
         readiness.enter(Stage::Seeding);
         let report = super::seed::fill(config).await?;
         tracing::info!(users = report.users, "development data added");
     }
     let pool = Pool::open(&config.database_url, PoolUse::Serve).await.map_err(database)?;
+    api.open(application(config, &pool)?.map(Arc::new));
     readiness.ready(pool.clone()).await;
     tracing::info!("ready");
     Ok(pool)
+}
+
+/// The application, if there are keys to sign tokens with. Where development data may be, they are made.
+fn application(config: &Config, pool: &Pool) -> Result<Option<Auth>, Error> {
+    let keys = match &config.jwt_keys {
+        Some(keys) => keys.clone(),
+        None if config.environment.allows_seed() => Arc::new(Keys::of_file(Path::new(DEVELOPMENT_KEY))?),
+        None => {
+            tracing::error!(
+                "nobody can log in: AUTHSVC_JWT_KEY is not set; `openssl genpkey -algorithm ed25519` makes one"
+            );
+            return Ok(None);
+        }
+    };
+    let is_development = config.environment == Environment::Development;
+    let mailer: Arc<dyn Mailer> = if is_development { Arc::new(LogMailer) } else { Arc::new(NoMailer) };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let passwords = Passwords::new(threads)?;
+    Ok(Some(Auth::new(pool.clone(), keys, passwords, mailer, config.public_url.as_str().to_owned())))
 }
 
 /// Migrates, trying again while the database does not answer. Whatever waiting cannot heal fails at once.

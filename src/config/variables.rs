@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use super::Error;
 
 /// Every variable of ours, to tell a typing error from one.
-const KNOWN: [&str; 33] = [
+const KNOWN: [&str; 37] = [
     "AUTHSVC_ENV",
     "AUTHSVC_LISTEN",
     "AUTHSVC_ADMIN_LISTEN",
@@ -37,6 +37,10 @@ const KNOWN: [&str; 33] = [
     "AUTHSVC_LOG",
     "AUTHSVC_LOG_FORMAT",
     "AUTHSVC_PUBLIC_URL",
+    "AUTHSVC_CORS_ORIGINS",
+    "AUTHSVC_TRUSTED_PROXIES",
+    "AUTHSVC_RATE_LIMIT",
+    "AUTHSVC_PASSWORD_RATE_LIMIT",
     "AUTHSVC_OAUTH_REDIRECT_URL",
     "AUTHSVC_GOOGLE_CLIENT_ID",
     "AUTHSVC_GOOGLE_ISSUER",
@@ -46,7 +50,8 @@ const KNOWN: [&str; 33] = [
 ];
 
 /// Every secret of ours; each has a `_FILE` twin.
-const SECRETS: [&str; 3] = ["AUTHSVC_GOOGLE_CLIENT_SECRET", "AUTHSVC_GITHUB_CLIENT_SECRET", "AUTHSVC_ENCRYPTION_KEY"];
+const SECRETS: [&str; 4] =
+    ["AUTHSVC_JWT_KEY", "AUTHSVC_GOOGLE_CLIENT_SECRET", "AUTHSVC_GITHUB_CLIENT_SECRET", "AUTHSVC_ENCRYPTION_KEY"];
 
 /// Variables by name. Prints names only.
 #[derive(Clone, Default)]

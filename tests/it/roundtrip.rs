@@ -106,7 +106,7 @@ fn exact(database: &Database, engine: Engine) -> Vec<Vec<String>> {
         let columns = database.query(&format!("SELECT 'quote(' || name || ')' FROM pragma_table_info('{table}')"));
         database.query(&format!("SELECT {} FROM {table} ORDER BY 1", columns.join(", ")))
     };
-    entity::TABLES.map(|table| of(table)).into()
+    entity::TABLES.map(of).into()
 }
 
 /// Backup and restore on one engine: the very same values, whatever the engine can hold.

@@ -1,0 +1,80 @@
+//! What concerns the public API.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use axum::http::HeaderValue;
+use ipnet::IpNet;
+
+use super::{Error, Variables};
+use crate::auth::{BaseUrl, Keys};
+use crate::http::{ApiSettings, Rate};
+
+/// `AUTHSVC_JWT_KEY` or its `_FILE`: the keys that sign access tokens, the one that signs first.
+pub(super) fn jwt_keys(variables: &Variables) -> Result<Option<Keys>, Error> {
+    const NAME: &str = "AUTHSVC_JWT_KEY";
+    let Some(pem) = variables.secret(NAME)? else { return Ok(None) };
+    Keys::parse(&pem).map(Some).map_err(|error| {
+        Error::invalid(
+            NAME,
+            error.to_string(),
+            "make one with `openssl genpkey -algorithm ed25519`, and give it in PEM",
+        )
+    })
+}
+
+/// `AUTHSVC_CORS_ORIGINS`, `AUTHSVC_TRUSTED_PROXIES`, `AUTHSVC_RATE_LIMIT` and `AUTHSVC_PASSWORD_RATE_LIMIT`.
+pub(super) fn settings(variables: &Variables, public_url: &BaseUrl) -> Result<ApiSettings, Error> {
+    Ok(ApiSettings {
+        is_https: public_url.is_https(),
+        origins: list(variables, "AUTHSVC_CORS_ORIGINS", "origins like https://app.example.com", origin)?,
+        trusted_proxies: list(variables, "AUTHSVC_TRUSTED_PROXIES", "networks like 10.0.0.0/8", network)?,
+        rate: rate(variables, "AUTHSVC_RATE_LIMIT", "100/s")?,
+        password_rate: rate(variables, "AUTHSVC_PASSWORD_RATE_LIMIT", "10/s")?,
+    })
+}
+
+fn list<T>(
+    variables: &Variables,
+    name: &'static str,
+    form: &str,
+    parse: fn(&str) -> Option<T>,
+) -> Result<Vec<T>, Error> {
+    let words = variables.get(name).unwrap_or_default().split(',').map(str::trim).filter(|word| !word.is_empty());
+    let parsed = words.map(|word| {
+        let refuse =
+            || Error::invalid(name, format!("`{word}` cannot be read"), format!("write {form}, with commas between"));
+        parse(word).ok_or_else(refuse)
+    });
+    parsed.collect()
+}
+
+/// Scheme and host, as browsers send it; `*` would let every page act for whoever visits it.
+fn origin(word: &str) -> Option<HeaderValue> {
+    let url = BaseUrl::parse(word).ok()?;
+    let host = url.as_str().split_once("://")?.1;
+    (!host.contains('/')).then(|| HeaderValue::from_str(url.as_str()).ok()).flatten()
+}
+
+fn network(word: &str) -> Option<IpNet> {
+    word.parse().ok().or_else(|| word.parse().ok().map(|ip: std::net::IpAddr| IpNet::from(ip)))
+}
+
+/// Requests of one client in a second or a minute; `off`: as many as it likes.
+fn rate(variables: &Variables, name: &'static str, default: &str) -> Result<Option<Rate>, Error> {
+    let text = variables.get(name).unwrap_or(default);
+    if text == "off" {
+        return Ok(None);
+    }
+    let parsed = text.split_once('/').and_then(|(count, period)| {
+        let period = match period {
+            "s" => Duration::from_secs(1),
+            "m" => Duration::from_secs(60),
+            _ => return None,
+        };
+        Some(Rate { count: count.parse::<NonZeroU32>().ok()?, period })
+    });
+    parsed
+        .map(Some)
+        .ok_or_else(|| Error::invalid(name, format!("`{text}` is no rate"), "write one like 20/s, 300/m or off"))
+}

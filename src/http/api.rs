@@ -1,0 +1,107 @@
+//! The JSON API of the public listener: accounts, sessions, and the documents that describe it.
+//!
+//! A handler reads a request into the words of [`crate::auth`], calls one use case, and answers with its report; errors are problem
+//! documents (RFC 9457) with a `code` for programs. To add an operation: the use case, a handler with its `utoipa` description,
+//! a line in `document` and one in `router`; the test that compares routes with the document, and schemathesis, look at the rest.
+
+mod accounts;
+mod body;
+mod caller;
+mod document;
+mod limits;
+mod me;
+mod policy;
+mod problem;
+
+use std::sync::{Arc, OnceLock};
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::HeaderValue;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{delete, get, post};
+use ipnet::IpNet;
+
+use crate::auth::Auth;
+use limits::Limit;
+use problem::Problem;
+
+pub use limits::Rate;
+
+/// More than any request of this API needs.
+const LARGEST_BODY: usize = 16 * 1024;
+
+/// What is let through.
+#[derive(Debug, Clone, Default)]
+pub struct ApiSettings {
+    /// Whether clients reach the service by https.
+    pub is_https: bool,
+    /// Pages that may call it from a browser.
+    pub origins: Vec<HeaderValue>,
+    /// Whose word on a client's address is taken.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Requests of one client.
+    pub rate: Option<Rate>,
+    /// Requests of one client that check a password.
+    pub password_rate: Option<Rate>,
+}
+
+/// The API: closed until the application is there. A clone is the same.
+#[derive(Clone)]
+pub struct Api {
+    seat: Arc<OnceLock<Option<Arc<Auth>>>>,
+    settings: Arc<ApiSettings>,
+}
+
+impl Api {
+    /// Answers that it is not ready.
+    pub fn new(settings: ApiSettings) -> Self {
+        Self { seat: Arc::default(), settings: Arc::new(settings) }
+    }
+
+    /// Opens it; `None`: without keys to sign tokens with, it stays closed and says why.
+    pub fn open(&self, auth: Option<Arc<Auth>>) {
+        // it is opened once, at the end of the boot
+        let _ = self.seat.set(auth);
+    }
+
+    fn auth(&self) -> Result<&Auth, Problem> {
+        match self.seat.get() {
+            Some(Some(auth)) => Ok(auth),
+            Some(None) => Err(Problem::closed("no key to sign tokens with is set: see AUTHSVC_JWT_KEY")),
+            None => Err(Problem::closed("the service is starting")),
+        }
+    }
+
+    /// Its routes.
+    pub(super) fn router(&self) -> Router {
+        let limited = |router: Router<Self>, rate| match rate {
+            Some(rate) => router.layer(from_fn_with_state((self.clone(), Limit::new(rate)), limits::check)),
+            None => router,
+        };
+        let passwords = Router::new()
+            .route("/auth/register", post(accounts::register))
+            .route("/auth/login", post(accounts::login))
+            .route("/auth/password/change", post(accounts::change_password));
+        let others = Router::new()
+            .route("/auth/refresh", post(accounts::refresh))
+            .route("/auth/logout", post(accounts::logout))
+            .route("/auth/verify-email", post(accounts::verify_email))
+            .route("/api/me", get(me::show).patch(me::change))
+            .route("/api/me/sessions", get(me::sessions))
+            .route("/api/me/sessions/{id}", delete(me::end_session))
+            .route("/.well-known/jwks.json", get(accounts::keys));
+        let documents = Router::new().route("/openapi.json", get(document::json)).route("/docs", get(document::page));
+        let router = limited(passwords, self.settings.password_rate)
+            .merge(limited(others, self.settings.rate))
+            .merge(documents)
+            .method_not_allowed_fallback(problem::method_not_allowed)
+            .layer(DefaultBodyLimit::max(LARGEST_BODY));
+        router.with_state(self.clone())
+    }
+
+    /// What holds for every answer of the public listener.
+    pub(super) fn protected(&self, router: Router) -> Router {
+        policy::apply(router, &self.settings)
+    }
+}

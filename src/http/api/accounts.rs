@@ -1,0 +1,170 @@
+//! `/auth/…`: accounts and sessions.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use jsonwebtoken::jwk::JwkSet;
+use secrecy::SecretString;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::Api;
+use super::body::Body;
+use super::caller::{Authenticated, Caller};
+use super::document::{Refused, Unauthorized};
+use super::problem::Problem;
+use crate::auth::Session;
+use crate::clock;
+use crate::db::Scope;
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Registration {
+    /// `name@host.tld`, 255 characters at most.
+    #[schema(format = "email", example = "ada@example.com")]
+    email: String,
+    /// 3 to 64 letters, digits, `.`, `_` and `-`.
+    #[schema(example = "ada", min_length = 3, max_length = 64)]
+    username: String,
+    /// 8 to 128 characters; neither the address nor the name.
+    #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
+    password: SecretString,
+}
+
+/// Makes an account and begins its first session
+#[utoipa::path(post, path = "/auth/register", tag = "sessions", request_body = Registration,
+    responses((status = 201, description = "The account is made", body = Session),
+        (status = 409, description = "The address or the name is taken; `errors` says which", body = Problem, content_type = "application/problem+json"), Refused))]
+pub(super) async fn register(
+    State(api): State<Api>,
+    Caller(client): Caller,
+    Body(body): Body<Registration>,
+) -> Result<(StatusCode, Json<Session>), Problem> {
+    let made = api.auth()?.register(&body.email, &body.username, &body.password, &client, clock::now()).await?;
+    Ok((StatusCode::CREATED, Json(made)))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Credentials {
+    /// In any case.
+    #[schema(example = "ada@example.com")]
+    email: String,
+    /// As it was chosen.
+    #[schema(value_type = String, format = Password)]
+    password: SecretString,
+}
+
+/// Begins a session
+#[utoipa::path(post, path = "/auth/login", tag = "sessions", request_body = Credentials,
+    responses((status = 200, description = "The session has begun", body = Session), Unauthorized, Refused))]
+pub(super) async fn login(
+    State(api): State<Api>,
+    Caller(client): Caller,
+    Body(body): Body<Credentials>,
+) -> Result<Json<Session>, Problem> {
+    Ok(Json(api.auth()?.log_in(&body.email, &body.password, &client, clock::now()).await?))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Refresh {
+    /// The newest one of the session.
+    #[schema(value_type = String)]
+    refresh_token: SecretString,
+}
+
+/// Exchanges a refresh token for new tokens
+///
+/// Each token can be used once. Using it twice ends the session.
+#[utoipa::path(post, path = "/auth/refresh", tag = "sessions", request_body = Refresh,
+    responses((status = 200, description = "New tokens of the same session", body = Session), Unauthorized, Refused))]
+pub(super) async fn refresh(
+    State(api): State<Api>,
+    Caller(client): Caller,
+    Body(body): Body<Refresh>,
+) -> Result<Json<Session>, Problem> {
+    Ok(Json(api.auth()?.refresh(&body.refresh_token, &client, clock::now()).await?))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Logout {
+    /// One of the session.
+    #[schema(value_type = String)]
+    refresh_token: SecretString,
+    /// Whether every session of the account ends.
+    #[serde(default)]
+    all: bool,
+}
+
+/// Ends this session, or all sessions
+///
+/// Access tokens stay valid for the rest of their fifteen minutes.
+#[utoipa::path(post, path = "/auth/logout", tag = "sessions", request_body = Logout,
+    responses((status = 204, description = "The session is ended, or there was none"), Refused))]
+pub(super) async fn logout(
+    State(api): State<Api>,
+    Caller(client): Caller,
+    Body(body): Body<Logout>,
+) -> Result<StatusCode, Problem> {
+    let scope = if body.all { Scope::All } else { Scope::This };
+    api.auth()?.log_out(&body.refresh_token, scope, &client, clock::now()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Verification {
+    /// The one that was sent to the address.
+    #[schema(value_type = String)]
+    token: SecretString,
+}
+
+/// Proves that an address is its account's
+#[utoipa::path(post, path = "/auth/verify-email", tag = "accounts", request_body = Verification,
+    responses((status = 204, description = "The address is verified"), Refused))]
+pub(super) async fn verify_email(
+    State(api): State<Api>,
+    Caller(client): Caller,
+    Body(body): Body<Verification>,
+) -> Result<StatusCode, Problem> {
+    api.auth()?.verify_email(&body.token, &client, clock::now()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PasswordChange {
+    /// The one that is replaced.
+    #[schema(value_type = String, format = Password)]
+    current_password: SecretString,
+    /// 8 to 128 characters; neither the address nor the name.
+    #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
+    new_password: SecretString,
+}
+
+/// Changes the password, and ends every other session
+#[utoipa::path(post, path = "/auth/password/change", tag = "accounts", request_body = PasswordChange, security(("bearer" = [])),
+    responses((status = 204, description = "The password is changed"), Unauthorized,
+        (status = 403, description = "The current password is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The account is one of a provider and has no password", body = Problem, content_type = "application/problem+json"), Refused))]
+pub(super) async fn change_password(
+    State(api): State<Api>,
+    Caller(client): Caller,
+    Authenticated(bearer): Authenticated,
+    Body(body): Body<PasswordChange>,
+) -> Result<StatusCode, Problem> {
+    let auth = api.auth()?;
+    auth.change_password(bearer, &body.current_password, &body.new_password, &client, clock::now()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The keys that access tokens are signed with (RFC 7517)
+#[utoipa::path(get, path = "/.well-known/jwks.json", tag = "documents",
+    responses((status = 200, description = "A JSON Web Key Set; the first key signs", body = Object), super::document::Unavailable))]
+pub(super) async fn keys(State(api): State<Api>) -> Result<impl IntoResponse, Problem> {
+    let keys: JwkSet = api.auth()?.keys().published();
+    Ok(([(header::CACHE_CONTROL, "public, max-age=300")], Json(keys)))
+}

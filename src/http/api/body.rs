@@ -1,0 +1,42 @@
+//! A JSON body, refused with a problem document.
+
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{FromRequest, Request};
+use serde::de::DeserializeOwned;
+
+use super::problem::Problem;
+
+/// A body that is what it should be.
+pub(super) struct Body<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        match axum::Json::from_request(request, state).await {
+            Ok(axum::Json(body)) => Ok(Self(body)),
+            Err(rejection) => Err(refuse(&rejection)),
+        }
+    }
+}
+
+/// What the parser says names fields and positions, never values.
+fn refuse(rejection: &JsonRejection) -> Problem {
+    let (code, detail) = match rejection {
+        JsonRejection::JsonDataError(_) => ("invalid", without_values(&rejection.body_text())),
+        JsonRejection::JsonSyntaxError(_) => ("not_json", "the body is not JSON".to_owned()),
+        JsonRejection::MissingJsonContentType(_) => ("not_json", "the body must be application/json".to_owned()),
+        other if other.status().is_client_error() => ("body", "the body is too large, or was cut off".to_owned()),
+        _ => ("body", "the body cannot be read".to_owned()),
+    };
+    Problem::new(rejection.status(), code, detail)
+}
+
+/// A value of the wrong type is quoted by the parser, and may be a password.
+fn without_values(text: &str) -> String {
+    let text = text.rsplit_once(": ").map_or(text, |(_, reason)| reason);
+    match text.split_once("invalid type") {
+        Some(_) => "a field has the wrong type".to_owned(),
+        None => text.to_owned(),
+    }
+}

@@ -1,0 +1,81 @@
+//! `/api/me`: what an account's owner sees of it.
+
+use axum::Json;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use serde::{Deserialize, Deserializer};
+use utoipa::ToSchema;
+
+use super::Api;
+use super::body::Body;
+use super::caller::{Authenticated, Caller};
+use super::document::{Refused, Unauthorized, Unavailable};
+use super::problem::Problem;
+use crate::auth::{self, Profile, SessionView, User};
+use crate::clock;
+
+/// The account
+#[utoipa::path(get, path = "/api/me", tag = "accounts", security(("bearer" = [])),
+    responses((status = 200, description = "The account of the access token", body = User), Unauthorized, Unavailable))]
+pub(super) async fn show(State(api): State<Api>, Authenticated(bearer): Authenticated) -> Result<Json<User>, Problem> {
+    Ok(Json(api.auth()?.me(bearer).await?))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ProfileChange {
+    /// 3 to 64 letters, digits, `.`, `_` and `-`.
+    #[schema(min_length = 3, max_length = 64)]
+    username: Option<String>,
+    /// An https address of 500 characters at most; null takes the picture away.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, max_length = 500)]
+    avatar: Option<Option<String>>,
+}
+
+/// Tells a null from a field that is not there.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// Changes name or picture; what is left out stays
+#[utoipa::path(patch, path = "/api/me", tag = "accounts", request_body = ProfileChange, security(("bearer" = [])),
+    responses((status = 200, description = "The account as it is now", body = User), Unauthorized,
+        (status = 409, description = "The name is taken", body = Problem, content_type = "application/problem+json"), Refused))]
+pub(super) async fn change(
+    State(api): State<Api>,
+    Authenticated(bearer): Authenticated,
+    Body(body): Body<ProfileChange>,
+) -> Result<Json<User>, Problem> {
+    let profile = Profile { username: body.username, avatar: body.avatar };
+    Ok(Json(api.auth()?.change_profile(bearer, profile).await?))
+}
+
+/// The live sessions, newest first
+#[utoipa::path(get, path = "/api/me/sessions", tag = "sessions", security(("bearer" = [])),
+    responses((status = 200, description = "200 at most", body = Vec<SessionView>), Unauthorized, Unavailable))]
+pub(super) async fn sessions(
+    State(api): State<Api>,
+    Authenticated(bearer): Authenticated,
+) -> Result<Json<Vec<SessionView>>, Problem> {
+    Ok(Json(api.auth()?.sessions(bearer, clock::now()).await?))
+}
+
+/// Ends one session
+#[utoipa::path(delete, path = "/api/me/sessions/{id}", tag = "sessions", security(("bearer" = [])),
+    params(("id" = i64, Path, description = "Of the list of sessions")),
+    responses((status = 204, description = "The session is ended"), Unauthorized,
+        (status = 404, description = "There is no such live session of this account", body = Problem, content_type = "application/problem+json"),
+        Unavailable))]
+pub(super) async fn end_session(
+    State(api): State<Api>,
+    Caller(client): Caller,
+    Authenticated(bearer): Authenticated,
+    id: Result<Path<i64>, PathRejection>,
+) -> Result<StatusCode, Problem> {
+    // what is no number is no session either
+    let Path(id) = id.map_err(|_| auth::Error::NoSession)?;
+    api.auth()?.end_session(bearer, id, &client, clock::now()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

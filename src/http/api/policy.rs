@@ -1,0 +1,76 @@
+//! What holds for every answer: headers that browsers heed, who may call from a browser, an id for each request.
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER,
+    STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use axum::http::{HeaderName, HeaderValue, Method};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::Response;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+use tracing::Instrument as _;
+
+use super::ApiSettings;
+use crate::random;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// A longer one, or one of other signs, is not taken over.
+const LONGEST_ID: usize = 64;
+
+pub(super) fn apply(router: Router, settings: &ApiSettings) -> Router {
+    let router = router.layer(from_fn_with_state(settings.is_https, headers)).layer(from_fn(identified));
+    if settings.origins.is_empty() { router } else { router.layer(cors(settings)) }
+}
+
+fn cors(settings: &ApiSettings) -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(settings.origins.clone()))
+        .allow_credentials(true)
+        .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
+        .allow_headers([AUTHORIZATION, CONTENT_TYPE, REQUEST_ID])
+        .expose_headers([REQUEST_ID, RETRY_AFTER, WWW_AUTHENTICATE])
+        .max_age(std::time::Duration::from_secs(600))
+}
+
+/// An answer that says something else itself keeps that.
+async fn headers(State(is_https): State<bool>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    let mut set = |name, value| {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    };
+    set(X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(X_FRAME_OPTIONS, "DENY");
+    set(REFERRER_POLICY, "no-referrer");
+    set(CACHE_CONTROL, "no-store");
+    set(CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
+    if is_https {
+        set(STRICT_TRANSPORT_SECURITY, "max-age=31536000");
+    }
+    response
+}
+
+/// The id of a request is in its answer and in every line it leaves in the log.
+async fn identified(request: Request, next: Next) -> Response {
+    let given = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok()).filter(|id| is_plain(id));
+    let id = given.map_or_else(new_id, str::to_owned);
+    let span = tracing::info_span!("request", id, method = %request.method(), path = request.uri().path());
+    let mut response = next.run(request).instrument(span.clone()).await;
+    span.in_scope(|| tracing::debug!(status = response.status().as_u16(), "answered"));
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
+}
+
+fn is_plain(id: &str) -> bool {
+    !id.is_empty()
+        && id.len() <= LONGEST_ID
+        && id.chars().all(|sign| sign.is_ascii_alphanumeric() || "-_.".contains(sign))
+}
+
+fn new_id() -> String {
+    random::bytes::<16>().map(|bytes| format!("{:032x}", u128::from_be_bytes(bytes))).unwrap_or_default()
+}

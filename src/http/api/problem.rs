@@ -1,0 +1,126 @@
+//! Errors as RFC 9457 problem documents.
+
+use std::time::Duration;
+
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::auth::{Error, InvalidField};
+
+/// An error, as clients get it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct Problem {
+    /// `about:blank`: the title is that of the status.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// Of the status.
+    title: &'static str,
+    /// Of the answer.
+    #[schema(value_type = u16, example = 401)]
+    status: u16,
+    /// What went wrong, for programs.
+    #[schema(example = "credentials")]
+    code: &'static str,
+    /// What went wrong, for people.
+    detail: String,
+    /// The fields that are wrong or taken.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<InvalidField>,
+    #[serde(skip)]
+    retry_after: Option<Duration>,
+}
+
+impl Problem {
+    pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            kind: "about:blank",
+            title: status.canonical_reason().unwrap_or("Error"),
+            status: status.as_u16(),
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            retry_after: None,
+        }
+    }
+
+    /// The service does not take requests of this kind now.
+    pub(super) fn closed(why: &str) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", why).later(Duration::from_secs(5))
+    }
+
+    /// The client asks too often.
+    pub(super) fn too_often(retry_after: Duration) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", "too many requests").later(retry_after)
+    }
+
+    fn later(mut self, retry_after: Duration) -> Self {
+        self.retry_after = Some(retry_after);
+        self
+    }
+
+    fn about(mut self, errors: Vec<InvalidField>) -> Self {
+        self.errors = errors;
+        self
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let detail = error.to_string();
+        match error {
+            Error::Invalid(fields) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail).about(fields),
+            Error::Taken(fields) => Self::new(StatusCode::CONFLICT, "taken", detail).about(fields),
+            Error::Credentials => Self::new(StatusCode::UNAUTHORIZED, "credentials", detail),
+            Error::CurrentPassword => Self::new(StatusCode::FORBIDDEN, "current_password", detail),
+            Error::Throttled { retry_after } => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "throttled", detail).later(retry_after)
+            }
+            Error::RefreshToken => Self::new(StatusCode::UNAUTHORIZED, "refresh_token", detail),
+            Error::AccessToken(_) => Self::new(StatusCode::UNAUTHORIZED, "access_token", detail),
+            Error::VerificationToken => Self::new(StatusCode::BAD_REQUEST, "verification_token", detail),
+            Error::NoSession => Self::new(StatusCode::NOT_FOUND, "no_session", detail),
+            Error::NoPassword { .. } => Self::new(StatusCode::CONFLICT, "no_password", detail),
+            Error::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail).later(Duration::from_secs(1)),
+            Error::Database(error) if error.is_transient() => {
+                tracing::warn!("a request failed: {error}");
+                Self::closed("the database gives no answer")
+            }
+            Error::Database(_) | Error::Internal(_) => {
+                tracing::error!("a request failed: {detail}");
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "this request failed; the log says why")
+            }
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, axum::Json(&self)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(retry_after) = self.retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds(retry_after)));
+        }
+        if self.code == "access_token" {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""));
+        } else if status == StatusCode::UNAUTHORIZED {
+            // RFC 9110 wants one with every 401; this scheme is none that a browser asks its user about
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+/// Whole seconds, never too few.
+fn seconds(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+}
+
+pub(super) async fn method_not_allowed() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this path does not take this method")
+}
