@@ -5,7 +5,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use sea_orm::{DatabaseConnection, SqlxPostgresConnector, SqlxSqliteConnector};
+use sea_orm::{DatabaseConnection, SqlxPostgresConnector, SqlxSqliteConnector, Statement};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::SqlitePoolOptions;
 
@@ -93,6 +93,13 @@ impl Pool {
                 Ok(Self { orm: SqlxSqliteConnector::from_sqlx_sqlite_pool(pool), backend: Backend::Sqlite })
             }
         }
+    }
+
+    /// The same pool, whose every query and the time it took an observer is told.
+    #[must_use]
+    pub fn observed(mut self, observer: impl Fn(&Statement, Duration) + Send + Sync + 'static) -> Self {
+        self.orm.set_metric_callback(move |info| observer(info.statement, info.elapsed));
+        self
     }
 
     /// SeaORM's handle.

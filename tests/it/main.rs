@@ -5,7 +5,9 @@
 
 mod support;
 
+mod accounts;
 mod adoption;
+mod api;
 mod backup;
 mod build_checks;
 mod catalogue;
@@ -18,6 +20,8 @@ mod health;
 mod health_faults;
 mod health_http;
 mod health_postgres;
+mod hot_paths;
+mod lockout;
 mod metrics;
 mod metrics_served;
 mod migrate;
@@ -37,6 +41,7 @@ mod roundtrip;
 mod schedule;
 mod seed;
 mod serve;
+mod sessions;
 mod snapshot;
 mod sqlite_faults;
 mod tidy;

@@ -32,11 +32,12 @@ fn refuse(rejection: &JsonRejection) -> Problem {
     Problem::new(rejection.status(), code, detail)
 }
 
-/// A value of the wrong type is quoted by the parser, and may be a password.
+/// Where the parser says what is wrong. A value of the wrong type is quoted by it, and may be a password.
 fn without_values(text: &str) -> String {
-    let text = text.rsplit_once(": ").map_or(text, |(_, reason)| reason);
-    match text.split_once("invalid type") {
-        Some(_) => "a field has the wrong type".to_owned(),
-        None => text.to_owned(),
+    let reason = text.rsplit_once("target type: ").map_or(text, |(_, reason)| reason);
+    match reason.split_once("invalid ") {
+        Some(("", _)) => "the body must be an object".to_owned(),
+        Some((field, _)) => format!("{} has the wrong type", field.trim_end_matches([':', ' '])),
+        None => reason.to_owned(),
     }
 }
