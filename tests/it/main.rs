@@ -8,6 +8,7 @@ mod support;
 mod accounts;
 mod adoption;
 mod api;
+mod api_fuzz;
 mod backup;
 mod build_checks;
 mod catalogue;
