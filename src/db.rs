@@ -12,6 +12,7 @@ mod dialect;
 mod error;
 mod health;
 mod pool;
+mod run;
 mod snapshot;
 mod staging;
 mod turn;
@@ -19,6 +20,7 @@ mod url;
 mod value;
 
 pub(crate) use connection::first_column;
+pub(crate) use run::EndedRun;
 
 pub use cleanup::{Doomed, Kept};
 pub use column::{Column, ColumnType};

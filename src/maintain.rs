@@ -11,6 +11,7 @@
 
 mod backups;
 mod cleanup;
+mod ended;
 mod housekeeping;
 mod record;
 mod schedule;
@@ -20,8 +21,8 @@ mod worker;
 
 pub use backups::{Attempt, Backups, Verification};
 pub use cleanup::{Cleaned, Cleanup, CleanupError};
+pub use ended::{Ended, record_backup, record_migration, record_restore, record_run};
 pub use housekeeping::keep_clean;
-pub use record::{record_backup, record_run};
 pub use schedule::Schedule;
 pub use scheduler::schedule_backups;
 pub use stop::{Stop, Stopper};

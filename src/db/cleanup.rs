@@ -4,6 +4,8 @@
 //! table's pages: right when many go, because an index is then left and entered once for each row. Rows that somebody holds are
 //! passed over; the next run finds them.
 
+use std::time::Duration;
+
 use super::{Backend, Connection, Error, Kind};
 
 /// A kind of rows that have had their time.
@@ -46,12 +48,7 @@ impl Doomed {
 
     /// Which rows, and the column of the index that leads to them.
     fn condition(self, backend: Backend, kept: Kept) -> (String, &'static str) {
-        let ago = |hours: u32| {
-            backend.pick(
-                format!("CURRENT_TIMESTAMP - INTERVAL '{hours} hours'"),
-                format!("strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now', '-{hours} hours')"),
-            )
-        };
+        let ago = |hours: u32| backend.ago(Duration::from_secs(u64::from(hours) * 3600));
         match self {
             Self::ExpiredTokens => (format!("expires_at < {}", ago(0)), "expires_at"),
             Self::RevokedTokens => {

@@ -16,7 +16,7 @@ use super::record::{End, Run};
 use super::stop::Stop;
 use crate::backup::retention::Mode;
 use crate::backup::{self, Retention};
-use crate::clock::{self, Stopwatch};
+use crate::clock::Stopwatch;
 use crate::db::{Connection, DatabaseUrl, Doomed, Error, Kept, Pool, Turn};
 use crate::migrate;
 
@@ -179,7 +179,7 @@ impl Cleanup {
         stop: &Stop,
     ) -> Result<Cleaned, CleanupError> {
         let watch = Stopwatch::start();
-        let run = Run::begin(&self.pool, Kind::Cleanup, now, json!({})).await?;
+        let run = Run::begin(&self.pool, Kind::Cleanup, json!({})).await?;
         let mut cleaned = Cleaned::default();
         let done = self.all(connection, now, stop, &mut cleaned).await;
         cleaned.duration_ms = watch.milliseconds();
@@ -189,7 +189,7 @@ impl Cleanup {
             Ok(()) => Outcome::Succeeded,
         };
         let error = done.as_ref().err().map(ToString::to_string);
-        run.end(End { outcome, at: clock::now(), counts: cleaned.counts(), error }, RECORDING).await;
+        run.end(End { outcome, counts: cleaned.counts(), error }, RECORDING).await;
         done.map(|()| cleaned)
     }
 

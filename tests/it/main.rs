@@ -31,6 +31,7 @@ mod restore_faults;
 mod restore_files;
 mod retention;
 mod roundtrip;
+mod runs;
 mod schedule;
 mod seed;
 mod serve;
