@@ -17,6 +17,7 @@ have strace || packages+=(strace)
 have sqlite3 || packages+=(sqlite3)
 have chromium || have google-chrome || packages+=(chromium)
 have chromedriver || packages+=(chromium-driver)
+compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || packages+=(faketime)
 have promtool || packages+=(prometheus)
 have cc || packages+=(gcc libc6-dev)
 if [ ${#packages[@]} -gt 0 ]; then

@@ -76,12 +76,16 @@ impl Doomed {
 const LIMITS: &str = "SET LOCAL statement_timeout = '5s'; SET LOCAL lock_timeout = '50ms'; ";
 
 impl Connection {
-    /// How many there are.
+    /// How many of this kind would be removed; a token that is expired and revoked goes as an expired one.
     ///
     /// # Errors
     /// What the database said.
     pub(crate) async fn count_doomed(&mut self, doomed: Doomed, kept: Kept) -> Result<u64, Error> {
-        let (condition, _) = doomed.condition(self.backend(), kept);
+        let (mut condition, _) = doomed.condition(self.backend(), kept);
+        if doomed == Doomed::RevokedTokens {
+            let (expired, _) = Doomed::ExpiredTokens.condition(self.backend(), kept);
+            condition = format!("({condition}) AND NOT ({expired})");
+        }
         let (rows, failure) =
             self.gather(format!("SELECT CAST(count(*) AS VARCHAR) FROM {} WHERE {condition}", doomed.table())).await;
         match failure {

@@ -44,7 +44,7 @@ async fn attempt(interval: Duration, cleanup: &Cleanup, stop: &Stop) -> Result<(
     if record::is_cleaned_within(&cleanup.pool, interval).await? {
         return Ok(());
     }
-    let cleaned = cleanup.run(clock::now(), stop).await?;
+    let cleaned = cleanup.run(clock::now(), stop, &()).await?;
     let removed = cleaned.expired_tokens + cleaned.revoked_tokens + cleaned.oauth_tokens + cleaned.auth_events;
     tracing::info!(removed, milliseconds = cleaned.duration_ms, "cleaned up");
     Ok(())

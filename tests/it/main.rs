@@ -10,6 +10,7 @@ mod backup;
 mod build_checks;
 mod catalogue;
 mod cleanup;
+mod cleanup_faults;
 mod cli;
 mod config;
 mod corpus;
