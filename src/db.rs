@@ -13,6 +13,7 @@ mod dialect;
 mod error;
 mod health;
 mod pool;
+mod run;
 mod sessions;
 mod snapshot;
 mod staging;
@@ -23,6 +24,7 @@ mod url;
 mod value;
 
 pub(crate) use connection::first_column;
+pub(crate) use run::EndedRun;
 
 pub use accounts::{Change, Entered, Failure, Lockouts, NewAccount, Taken};
 pub use cleanup::{Doomed, Kept};

@@ -103,7 +103,10 @@ impl Pool {
                     options = options.foreign_keys(false).busy_timeout(Duration::from_millis(200));
                     size = 1;
                 }
-                let pool = SqlitePoolOptions::new().max_connections(size).test_before_acquire(false).connect_lazy_with(options);
+                let pool = SqlitePoolOptions::new()
+                    .max_connections(size)
+                    .test_before_acquire(false)
+                    .connect_lazy_with(options);
                 Ok(Self { orm: SqlxSqliteConnector::from_sqlx_sqlite_pool(pool), backend: Backend::Sqlite })
             }
         }

@@ -74,7 +74,9 @@ fn every_query_of_the_api_uses_an_index() {
         block_on(async {
             let url = DatabaseUrl::parse(&database.url, &Defaults::default()).unwrap();
             let pool = Pool::open(&url, PoolUse::Serve).await.unwrap();
-            let pool = pool.observed(move |statement, _| drop(seen.lock().unwrap().insert(statement.to_string())));
+            let pool = pool.observed(move |statement, _| {
+                seen.lock().unwrap().insert(statement.to_string());
+            });
             let keys = Keys::parse(&SecretString::from(signing_key())).unwrap();
             let passwords = Passwords::new(1).unwrap();
             use_everything(&Auth::new(
