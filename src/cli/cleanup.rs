@@ -91,6 +91,8 @@ fn text(cleaned: &Cleaned) -> String {
         (sweep::name(Doomed::OauthTokens), cleaned.oauth_tokens),
         (sweep::name(Doomed::AuthEvents), cleaned.auth_events),
         (sweep::name(Doomed::MaintenanceRuns), cleaned.maintenance_runs),
+        (sweep::name(Doomed::LoginThrottles), cleaned.login_throttles),
+        (sweep::name(Doomed::OauthStates), cleaned.oauth_states),
         ("backups", cleaned.backups),
     ];
     let mut text: String = rows.iter().map(|(name, count)| format!("{name:<24} {count:>10}\n")).collect();

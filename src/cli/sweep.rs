@@ -36,6 +36,8 @@ pub(super) fn name(doomed: Doomed) -> &'static str {
         Doomed::OauthTokens => "OAuth tokens erased",
         Doomed::AuthEvents => "events",
         Doomed::MaintenanceRuns => "records of runs",
+        Doomed::LoginThrottles => "counts of failed logins",
+        Doomed::OauthStates => "used OAuth states",
     }
 }
 

@@ -21,6 +21,10 @@ pub enum Doomed {
     AuthEvents,
     /// Records of runs older than theirs.
     MaintenanceRuns,
+    /// Counts of failed logins that nobody added to for a day.
+    LoginThrottles,
+    /// Used OAuth states that would have expired.
+    OauthStates,
 }
 
 /// How long what only tells of the past is kept.
@@ -34,8 +38,15 @@ pub struct Kept {
 
 impl Doomed {
     /// In the order in which they are removed.
-    pub const ALL: [Self; 5] =
-        [Self::ExpiredTokens, Self::RevokedTokens, Self::OauthTokens, Self::AuthEvents, Self::MaintenanceRuns];
+    pub const ALL: [Self; 7] = [
+        Self::ExpiredTokens,
+        Self::RevokedTokens,
+        Self::OauthTokens,
+        Self::AuthEvents,
+        Self::MaintenanceRuns,
+        Self::LoginThrottles,
+        Self::OauthStates,
+    ];
 
     fn table(self) -> &'static str {
         match self {
@@ -43,6 +54,8 @@ impl Doomed {
             Self::OauthTokens => "oauth_providers",
             Self::AuthEvents => "auth_events",
             Self::MaintenanceRuns => "maintenance_runs",
+            Self::LoginThrottles => "login_throttles",
+            Self::OauthStates => "oauth_states",
         }
     }
 
@@ -57,6 +70,8 @@ impl Doomed {
             Self::OauthTokens => (format!("access_token IS NOT NULL AND expires_at < {}", ago(0)), "expires_at"),
             Self::AuthEvents => (format!("occurred_at < {}", ago(kept.auth_events * 24)), "occurred_at"),
             Self::MaintenanceRuns => (format!("started_at < {}", ago(kept.maintenance_runs * 24)), "started_at"),
+            Self::LoginThrottles => (format!("last_failed_at < {}", ago(24)), "last_failed_at"),
+            Self::OauthStates => (format!("expires_at < {}", ago(0)), "expires_at"),
         }
     }
 

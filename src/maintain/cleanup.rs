@@ -65,6 +65,10 @@ pub struct Cleaned {
     pub auth_events: u64,
     /// Records of runs after theirs.
     pub maintenance_runs: u64,
+    /// Counts of failed logins that are forgotten.
+    pub login_throttles: u64,
+    /// Used OAuth states that would have expired.
+    pub oauth_states: u64,
     /// Files of backups.
     pub backups: u64,
     /// Short transactions that it took.
@@ -115,6 +119,8 @@ impl Cleaned {
             Doomed::OauthTokens => &mut self.oauth_tokens,
             Doomed::AuthEvents => &mut self.auth_events,
             Doomed::MaintenanceRuns => &mut self.maintenance_runs,
+            Doomed::LoginThrottles => &mut self.login_throttles,
+            Doomed::OauthStates => &mut self.oauth_states,
         }
     }
 
@@ -125,6 +131,8 @@ impl Cleaned {
             "oauth_tokens": self.oauth_tokens,
             "auth_events": self.auth_events,
             "maintenance_runs": self.maintenance_runs,
+            "login_throttles": self.login_throttles,
+            "oauth_states": self.oauth_states,
             "backups": self.backups,
         })
     }

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use crate::support::database::ENGINES;
 use crate::support::{CANARY, Cluster, Database, Engine, Program, eventually};
 
-const TABLES: [&str; 9] = [
+pub(crate) const TABLES: [&str; 9] = [
     "seaql_migrations",
     "authsvc_migrations",
     "users",

@@ -52,6 +52,11 @@ pub(crate) fn filled(engine: Engine) -> Database {
         "INSERT INTO maintenance_runs (kind, started_at, outcome) VALUES ('seed', {}, 'succeeded'), ('seed', {}, 'succeeded')",
         at("-364 days"), at("-366 days")
     ));
+    database.execute(&format!(
+        "INSERT INTO login_throttles (subject, failures, last_failed_at) VALUES ('ip:192.0.2.1', 9, {}), ('ip:192.0.2.2', 9, {}); \
+         INSERT INTO oauth_states (state_hash, expires_at) VALUES ('live', {}), ('expired', {})",
+        at("-23 hours"), at("-25 hours"), at("9 minutes"), at("-1 seconds")
+    ));
     database
 }
 
@@ -74,6 +79,8 @@ fn p12_what_has_had_its_time_goes_and_nothing_else() {
             ("oauth_tokens", 1),
             ("auth_events", 1),
             ("maintenance_runs", 1),
+            ("login_throttles", 1),
+            ("oauth_states", 1),
             ("backups", 0),
         ] {
             assert_eq!((&done[name], &planned[name]), (&Value::from(count), &Value::from(count)), "{engine:?}: {name}");
@@ -84,6 +91,8 @@ fn p12_what_has_had_its_time_goes_and_nothing_else() {
             ["live|a|r|0|k", "expired|∅|∅|1|∅", "erased|∅|∅|1|∅"]
         );
         assert_eq!(database.query("SELECT detail FROM auth_events"), ["kept"]);
+        assert_eq!(database.query("SELECT subject FROM login_throttles"), ["ip:192.0.2.1"]);
+        assert_eq!(database.query("SELECT state_hash FROM oauth_states"), ["live"]);
         let runs =
             database.query("SELECT kind, outcome, counts ->> 'refresh_tokens' FROM maintenance_runs ORDER BY id");
         assert_eq!(runs, ["seed|succeeded|∅", "cleanup|succeeded|6"]);

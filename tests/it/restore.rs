@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::backup::{backup, backups, odd_rows, rows, seeded, shell};
+use crate::backup::{TABLES, backup, backups, odd_rows, rows, seeded, shell};
 use crate::support::database::ENGINES;
 use crate::support::{Cluster, Database, Engine, Program};
 
@@ -10,9 +10,10 @@ use crate::support::{Cluster, Database, Engine, Program};
 pub(crate) fn content(database: &Database) -> (Vec<Vec<String>>, Vec<String>) {
     let mut rows = rows(database);
     let field = |row: &str, at: usize| row.split('|').nth(at).unwrap().to_owned();
-    let runs = rows.pop().unwrap();
+    let at = TABLES.iter().position(|table| *table == "maintenance_runs").unwrap();
+    let runs = std::mem::take(&mut rows[at]);
     let (restores, others): (Vec<_>, Vec<_>) = runs.into_iter().partition(|row| field(row, 1) == "restore");
-    rows.push(others);
+    rows[at] = others;
     (rows, restores.iter().map(|row| field(row, 4)).collect())
 }
 
