@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """`cleanup` of one million expired of two million tokens, beside a stream of logins, against one DELETE and the usual batches.
 
-    cargo build --release && python3 benches/cleanup.py [tokens] [rounds]
+    cargo build --release && python3 benches/cleanup.py [tokens] [rounds] [program …]
 
-Each round copies one database for every way, so that all begin with the same pages. The stream is pgbench at a fixed rate; its
-latencies are those of its log, which count the waiting for a late start.
+Each round copies one database for every way, so that all begin with the same pages, and begins with another way. The stream is
+pgbench at a fixed rate; its latencies are those of its log, which count the waiting for a late start. "nothing" is as long as
+the cleanup before it. Several programs are compared with each other.
 """
 import glob
 import json
@@ -20,6 +21,7 @@ from cluster import AUTHSVC, ROOT, Cluster, run
 
 TOKENS = int(sys.argv[1]) if len(sys.argv) > 1 else 2_000_000
 ROUNDS = int(sys.argv[2]) if len(sys.argv) > 2 else 3
+PROGRAMS = [os.path.abspath(path) for path in sys.argv[3:]] or [str(AUTHSVC)]
 RATE = 1000
 
 LOGIN = """\\set id random(1, 500000)
@@ -54,7 +56,7 @@ def latencies(folder, begin, end):
     return [found[int(len(found) * share)] for share in (0.5, 0.95, 0.99)] if found else [float("nan")] * 3
 
 
-def measured(cluster, number, what, idle_seconds):
+def measured(cluster, number, what, seconds):
     cluster.sql(f"CREATE DATABASE work{number} TEMPLATE filled STRATEGY file_copy")
     url = cluster.url(f"work{number}")
     run([f"{cluster.bin}/psql", "-qX", url, "-c", "CHECKPOINT"])
@@ -64,9 +66,9 @@ def measured(cluster, number, what, idle_seconds):
         time.sleep(1)
         begin = time.time()
         if what == "nothing":
-            time.sleep(idle_seconds)
-        elif what == "authsvc cleanup":
-            done = run([AUTHSVC, "cleanup", "--json"], env={**os.environ, "DATABASE_URL": url, "AUTHSVC_LOG": "error"})
+            time.sleep(seconds)
+        elif what in PROGRAMS:
+            done = run([what, "cleanup", "--json"], env={**os.environ, "DATABASE_URL": url, "AUTHSVC_LOG": "error"})
             note = json.loads(done)
         else:
             run([f"{cluster.bin}/psql", "-qX", url, "-c", ONE if what == "one DELETE" else USUAL])
@@ -86,26 +88,29 @@ def main():
     try:
         cluster.sql("CREATE DATABASE filled")
         url = cluster.url("filled")
-        run([AUTHSVC, "migrate"], env={**os.environ, "DATABASE_URL": url})
+        run([PROGRAMS[0], "migrate"], env={**os.environ, "DATABASE_URL": url})
         run([f"{cluster.bin}/psql", "-qX", "-vnu=500000", "-vno=1", f"-vnr={TOKENS}", url, "-f", str(ROOT.parent / "shared/perf/generate.sql")])
         run([f"{cluster.bin}/psql", "-qX", url, "-c",
              "UPDATE refresh_tokens SET revoked = FALSE, revoked_at = NULL, expires_at = now() + CASE WHEN id % 2 = 0 THEN interval '5 days' "
              "ELSE interval '-5 days' END", "-c", "VACUUM FULL refresh_tokens", "-c", "VACUUM ANALYZE"])
-        ways = ["one DELETE", "authsvc cleanup", "id IN (… SKIP LOCKED)", "nothing"]
-        results, number = {way: [] for way in ways}, 0
-        for _ in range(ROUNDS):
-            for way in ways:
+        ways = ["one DELETE", *PROGRAMS, "id IN (… SKIP LOCKED)", "nothing"]
+        results, number, seconds = {way: [] for way in ways}, 0, 1
+        for turn in range(ROUNDS):
+            for way in ways[turn % len(ways):] + ways[:turn % len(ways)]:
                 number += 1
-                results[way].append(measured(cluster, number, way, 2))
+                results[way].append(measured(cluster, number, way, seconds))
+                if way in PROGRAMS:
+                    seconds = results[way][-1][0]
         base = statistics.median(seconds for seconds, _, _ in results["one DELETE"])
         print(f"{'way':24} {'s':>7} {'over DELETE':>11} {'p50':>7} {'p95':>7} {'p99 ms':>8}")
         for way, found in results.items():
             seconds = statistics.median(each[0] for each in found)
             p50, p95, p99 = (statistics.median(each[1][at] for each in found) for at in range(3))
-            print(f"{way:24} {seconds:7.2f} {seconds / base:11.2f} {p50:7.1f} {p95:7.1f} {p99:8.1f}")
+            print(f"{way[-24:]:24} {seconds:7.2f} {seconds / base:11.2f} {p50:7.1f} {p95:7.1f} {p99:8.1f}")
             notes = [each[2] for each in found if each[2]]
             if notes:
-                print(" ", [(note["batches"], note["longest_batch_ms"], note["duration_ms"]) for note in notes], "batches, longest ms, ms")
+                longest = sorted(note["longest_batch_ms"] for note in notes)
+                print(f"  longest batch of each round, ms: {longest}; batches: {statistics.median(note['batches'] for note in notes):.0f}")
     finally:
         cluster.stop()
 

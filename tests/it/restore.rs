@@ -91,7 +91,9 @@ fn p3_across_engines_and_back() {
             (found.remove(1).len(), found.remove(0).len()),
             (expected.remove(1).len(), expected.remove(0).len())
         );
-        assert!(found == expected, "{from:?} and back");
+        // a default of SQLite's that falls on a whole second comes back without its zeros
+        let short = |rows: &[Vec<String>]| format!("{rows:?}").replace(".000+00:00", "+00:00");
+        assert!(short(&found) == short(&expected), "{from:?} and back");
         let next = "INSERT INTO auth_events (kind) VALUES ('logout') RETURNING id";
         assert_eq!(middle.one(next), source.one(next));
     }
