@@ -51,7 +51,7 @@ pub struct Config {
     /// `AUTHSVC_GOOGLE_…`, `AUTHSVC_GITHUB_…` and `AUTHSVC_OAUTH_REDIRECT_URL`: logging in through providers.
     pub oauth: Settings,
     /// `AUTHSVC_ENCRYPTION_KEY` or `AUTHSVC_ENCRYPTION_KEY_FILE`: encrypts the providers' tokens.
-    pub vault: Option<Vault>,
+    pub vault: Option<Arc<Vault>>,
     /// `AUTHSVC_JWT_KEY` or `AUTHSVC_JWT_KEY_FILE`: signs access tokens.
     pub jwt_keys: Option<Arc<Keys>>,
     /// What the public API lets through.
@@ -153,7 +153,7 @@ impl Config {
             jwt_keys: api::jwt_keys(variables)?.map(Arc::new),
             api: api::settings(variables, &public_url)?,
             public_url,
-            vault: oauth::vault(variables)?,
+            vault: oauth::vault(variables)?.map(Arc::new),
             admin_listen: parsed(
                 variables,
                 "AUTHSVC_ADMIN_LISTEN",

@@ -12,7 +12,8 @@ use std::time::Duration;
 use super::error::Error;
 use super::output::Output;
 use super::progress::Logged;
-use crate::auth::{Auth, Keys, LogMailer, Mailer, NoMailer, Passwords};
+use crate::auth::oauth::Providers;
+use crate::auth::{Auth, Keys, LogMailer, Mailer, NoMailer, Parts, Passwords, ProviderTokens};
 use crate::clock::Stopwatch;
 use crate::config::{Config, Environment};
 use crate::db::{Pool, PoolUse};
@@ -154,8 +155,32 @@ fn application(config: &Config, pool: &Pool) -> Result<Option<Auth>, Error> {
     let is_development = config.environment == Environment::Development;
     let mailer: Arc<dyn Mailer> = if is_development { Arc::new(LogMailer) } else { Arc::new(NoMailer) };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let passwords = Passwords::new(threads)?;
-    Ok(Some(Auth::new(pool.clone(), keys, passwords, mailer, config.public_url.as_str().to_owned())))
+    let providers = Providers::new(config.oauth.clone(), keys.flow_key())?;
+    let parts = Parts {
+        keys,
+        passwords: Passwords::new(threads)?,
+        mailer,
+        issuer: config.public_url.as_str().to_owned(),
+        providers,
+        provider_tokens: provider_tokens(config),
+    };
+    Ok(Some(Auth::new(pool.clone(), parts)))
+}
+
+/// Tokens of people who use the service are stored encrypted or not at all.
+fn provider_tokens(config: &Config) -> ProviderTokens {
+    match &config.vault {
+        Some(vault) => ProviderTokens::Sealed(vault.clone()),
+        None if config.environment.allows_seed() => ProviderTokens::InClear,
+        None => {
+            if config.oauth.google.is_some() || config.oauth.github.is_some() {
+                tracing::warn!(
+                    "the providers' tokens are not stored: AUTHSVC_ENCRYPTION_KEY is not set; `openssl rand -base64 32` makes one"
+                );
+            }
+            ProviderTokens::Dropped
+        }
+    }
 }
 
 /// Migrates, trying again while the database does not answer. Whatever waiting cannot heal fails at once.
