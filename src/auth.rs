@@ -24,6 +24,7 @@ mod provider_tokens;
 mod refresh;
 mod refresh_token;
 mod register;
+mod reseal;
 mod sealed;
 mod username;
 pub mod vault;
@@ -49,6 +50,7 @@ pub use login::network;
 pub use me::{Profile, SessionView};
 pub use passwords::Passwords;
 pub use provider_tokens::ProviderTokens;
+pub use reseal::Resealed;
 
 /// How long an access token is valid, in seconds.
 const ACCESS_SECONDS: i64 = 15 * 60;

@@ -14,6 +14,7 @@ mod error;
 mod health;
 mod links;
 mod pool;
+mod provider_tokens;
 mod sessions;
 mod snapshot;
 mod staging;

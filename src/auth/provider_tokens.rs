@@ -40,10 +40,18 @@ impl ProviderTokens {
             Self::Dropped => Ok(StoredTokens::default()),
         }
     }
+
+    /// The keys, if there are any.
+    pub(super) fn vault(&self) -> Option<&Vault> {
+        match self {
+            Self::Sealed(vault) => Some(vault),
+            Self::InClear | Self::Dropped => None,
+        }
+    }
 }
 
 /// Encrypts the tokens of an account at a provider with the current key.
-fn sealed(
+pub(super) fn sealed(
     vault: &Vault,
     (provider, provider_id): (Provider, &str),
     access: Option<&SecretString>,

@@ -250,7 +250,7 @@ async fn keep(
 }
 
 /// The columns of tokens.
-fn of(tokens: &StoredTokens) -> ActiveModel {
+pub(super) fn of(tokens: &StoredTokens) -> ActiveModel {
     ActiveModel {
         access_token: Set(tokens.access.clone()),
         refresh_token: Set(tokens.refresh.clone()),

@@ -28,6 +28,7 @@ mod oauth_accounts;
 mod oauth_github;
 mod oauth_google;
 mod oauth_login;
+mod oauth_tokens;
 mod page;
 mod refusals;
 mod restore;
