@@ -17,8 +17,10 @@ have strace || packages+=(strace)
 have sqlite3 || packages+=(sqlite3)
 have chromium || have google-chrome || packages+=(chromium)
 have chromedriver || packages+=(chromium-driver)
+compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || packages+=(faketime)
 have promtool || packages+=(prometheus)
 have cc || packages+=(gcc libc6-dev)
+have schemathesis || python3 -c 'import ensurepip' >/dev/null 2>&1 || packages+=(python3-venv)
 if [ ${#packages[@]} -gt 0 ]; then
     say "installing ${packages[*]}"
     if [ "$(id -u)" = 0 ] && have apt-get; then
@@ -49,6 +51,11 @@ if cargo clippy --version >/dev/null 2>&1; then
     cargo clippy --workspace --all-targets --locked -- -D warnings
 else
     undone+=('lints: clippy is not installed')
+fi
+if ! have schemathesis && [ ! -x target/schemathesis/bin/schemathesis ]; then
+    say 'installing schemathesis, which makes requests from the OpenAPI document'
+    python3 -m venv target/schemathesis
+    target/schemathesis/bin/pip install -q schemathesis==4.32.5
 fi
 say 'tests'
 cargo test --workspace --locked

@@ -20,6 +20,7 @@ mod rollback;
 mod seed;
 mod serve;
 mod status;
+mod sweep;
 mod transfer;
 mod verify_backup;
 

@@ -145,13 +145,14 @@ impl Config {
         let environment = Environment::of(variables, url.is_some())?;
         let listen = parsed(variables, "AUTHSVC_LISTEN", "127.0.0.1:8080", "an address and port like 0.0.0.0:8080")?;
         let public_url = oauth::public_url(variables, listen)?;
+        let api = api::settings(variables, &public_url)?;
         Ok(Self {
             database_url: database_url(url.as_ref(), variables)?,
             environment,
             listen,
-            oauth: oauth::settings(variables, &public_url)?,
+            oauth: oauth::settings(variables, &public_url, api.timeout)?,
             jwt_keys: api::jwt_keys(variables)?.map(Arc::new),
-            api: api::settings(variables, &public_url)?,
+            api,
             public_url,
             vault: oauth::vault(variables)?.map(Arc::new),
             admin_listen: parsed(

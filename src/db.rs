@@ -15,6 +15,7 @@ mod health;
 mod links;
 mod pool;
 mod provider_tokens;
+mod run;
 mod sessions;
 mod snapshot;
 mod staging;
@@ -25,6 +26,7 @@ mod url;
 mod value;
 
 pub(crate) use connection::first_column;
+pub(crate) use run::EndedRun;
 
 pub use accounts::{Change, Entered, Failure, Lockouts, NewAccount, Taken};
 pub use cleanup::{Doomed, Kept};

@@ -11,7 +11,9 @@
 
 mod backups;
 mod cleanup;
+mod ended;
 mod housekeeping;
+mod progress;
 mod record;
 mod schedule;
 mod scheduler;
@@ -20,8 +22,9 @@ mod worker;
 
 pub use backups::{Attempt, Backups, Verification};
 pub use cleanup::{Cleaned, Cleanup, CleanupError};
+pub use ended::{Ended, record_backup, record_migration, record_restore, record_run};
 pub use housekeeping::keep_clean;
-pub use record::{record_backup, record_run};
+pub use progress::{Event as CleanupEvent, Progress as CleanupProgress};
 pub use schedule::Schedule;
 pub use scheduler::schedule_backups;
 pub use stop::{Stop, Stopper};

@@ -109,6 +109,15 @@ impl Error {
         move |source| Self::File { path: path.clone(), source }
     }
 
+    /// Whether the database could not be spoken with from the beginning.
+    pub fn is_unreachable(&self) -> bool {
+        match self {
+            Self::Database(error) => error.is_unreachable(),
+            Self::Schema(error) => error.is_unreachable(),
+            _ => false,
+        }
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {

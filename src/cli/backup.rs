@@ -3,15 +3,19 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytesize::ByteSize;
+use entity::maintenance_run::Kind;
 
 use super::error::Error;
 use super::output::{Output, Piped};
 use super::transfer::Transfer;
 use crate::backup::{self, Metadata, Request, Target};
+use crate::clock::{self, Stopwatch};
 use crate::config::Config;
-use crate::{clock, maintain, shutdown};
+use crate::maintain::{self, Ended};
+use crate::shutdown;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -56,20 +60,33 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
     };
     let shown = Arc::new(Transfer::new());
     let progress: Arc<dyn backup::Progress> = shown.clone();
+    let watch = Stopwatch::start();
     let making = backup::create(&config.database_url, &request, clock::now(), &progress);
-    let metadata = tokio::select! {
-        made = making => made.map_err(Error::backing_up(config))?,
-        signal = shutdown::requested() => return Err(Error::Interrupted { signal: signal?, left: "nothing was left" }),
+    let made = tokio::select! {
+        made = making => Ok(made),
+        signal = shutdown::requested() => Err(signal?),
     };
     shown.clear();
+    // what becomes of a stream is not known
+    if target != Target::Stdout {
+        record(config, watch.elapsed(), made.as_ref()).await;
+    }
+    let made = made.map_err(|signal| Error::Interrupted { signal, left: "nothing was left" })?;
+    let metadata = made.map_err(Error::backing_up(config))?;
     for name in &metadata.not_included {
         tracing::warn!("not in the backup, because no migration makes it: {name}");
     }
     if target != Target::Stdout {
-        maintain::record_backup(&config.database_url, &metadata).await;
         output.answer(&metadata, Piped::Text, || text(&metadata))?;
     }
     Ok(0)
+}
+
+async fn record(config: &Config, took: Duration, made: Result<&Result<Metadata, backup::Error>, &&'static str>) {
+    match made {
+        Ok(made) => maintain::record_backup(&config.database_url, took, made.as_ref()).await,
+        Err(_) => maintain::record_run(&config.database_url, Kind::Backup, took, Ended::Cancelled).await,
+    }
 }
 
 fn text(metadata: &Metadata) -> String {

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use super::error::Error;
 use super::output::{Output, Piped};
+use super::sweep::{self, Sweep};
 use crate::backup::Retention;
 use crate::clock::{self, Stopwatch};
 use crate::config::Config;
-use crate::db::{Pool, PoolUse};
-use crate::maintain::{Cleaned, Cleanup, CleanupError, Stop};
+use crate::db::{Doomed, Pool, PoolUse};
+use crate::maintain::{Cleaned, Cleanup, CleanupError, CleanupEvent, CleanupProgress as _, Stop};
 use crate::shutdown;
 
 #[derive(clap::Args)]
@@ -62,11 +63,13 @@ async fn until_stopped(cleanup: &Cleanup, config: &Config) -> Result<Cleaned, Er
         stopper.stop();
         signal
     };
+    let progress = Sweep::new();
     let work = async {
         let watch = Stopwatch::start();
         loop {
-            match cleanup.run(clock::now(), &stop).await {
+            match cleanup.run(clock::now(), &stop, &progress).await {
                 Err(CleanupError::Busy) if watch.elapsed() < config.lock_wait => {
+                    progress.event(CleanupEvent::Waiting);
                     tokio::time::sleep(crate::migrate::with_jitter(Duration::from_millis(250))).await;
                 }
                 done => return done,
@@ -83,11 +86,11 @@ async fn until_stopped(cleanup: &Cleanup, config: &Config) -> Result<Cleaned, Er
 
 fn text(cleaned: &Cleaned) -> String {
     let rows = [
-        ("refresh tokens, expired", cleaned.expired_tokens),
-        ("refresh tokens, revoked", cleaned.revoked_tokens),
-        ("OAuth tokens erased", cleaned.oauth_tokens),
-        ("events", cleaned.auth_events),
-        ("records of runs", cleaned.maintenance_runs),
+        (sweep::name(Doomed::ExpiredTokens), cleaned.expired_tokens),
+        (sweep::name(Doomed::RevokedTokens), cleaned.revoked_tokens),
+        (sweep::name(Doomed::OauthTokens), cleaned.oauth_tokens),
+        (sweep::name(Doomed::AuthEvents), cleaned.auth_events),
+        (sweep::name(Doomed::MaintenanceRuns), cleaned.maintenance_runs),
         ("backups", cleaned.backups),
     ];
     let mut text: String = rows.iter().map(|(name, count)| format!("{name:<24} {count:>10}\n")).collect();

@@ -2,11 +2,15 @@
 
 use std::fmt::Write as _;
 
+use entity::maintenance_run::Kind;
+
 use super::error::Error;
 use super::output::{Output, Piped};
 use super::progress::Shown;
+use crate::clock::Stopwatch;
 use crate::config::Config;
 use crate::db::Backend;
+use crate::maintain;
 use crate::migrate::{self, Action, Outcome, Report, Target};
 
 #[derive(clap::Args)]
@@ -41,9 +45,12 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
         baseline: arguments.baseline,
         dry_run: arguments.dry_run,
     };
-    let progress = Shown::new();
+    let (watch, progress) = (Stopwatch::start(), Shown::new());
     let done = migrate::migrate(&config.database_url, action, &super::settings(config), &progress).await;
     drop(progress);
+    if !arguments.dry_run {
+        maintain::record_migration(&config.database_url, Kind::Migrate, watch.elapsed(), done.as_ref()).await;
+    }
     let report = done.map_err(Error::migrating(config))?;
     warn(&report);
     if arguments.sql {

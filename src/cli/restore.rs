@@ -5,12 +5,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use entity::maintenance_run::Kind;
+
 use super::error::Error;
 use super::output::{Output, Piped};
 use super::transfer::Transfer;
 use crate::backup::{self, Options, Restored};
+use crate::clock::{self, Stopwatch};
 use crate::config::Config;
-use crate::{clock, shutdown};
+use crate::maintain::{self, Ended};
+use crate::shutdown;
 
 /// How long removing what was staged may take after a signal.
 const GRACE: Duration = Duration::from_secs(5);
@@ -49,6 +53,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
     let settings = super::settings(config);
     let options =
         Options { safety_backup: Some(&request).filter(|_| !arguments.no_safety_backup), settings: &settings };
+    let watch = Stopwatch::start();
     let restored = tokio::select! {
         restored = prepared.restore(&options, clock::now(), &progress) => Ok(restored),
         signal = shutdown::requested() => Err(signal?),
@@ -61,9 +66,11 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
             if !matches!(tokio::time::timeout(GRACE, removed).await, Ok(Ok(()))) {
                 tracing::warn!("what was staged is left behind; the next restore removes it");
             }
+            maintain::record_run(&config.database_url, Kind::Restore, watch.elapsed(), Ended::Cancelled).await;
             return Err(Error::Interrupted { signal, left: "nothing was left" });
         }
     };
+    maintain::record_restore(&config.database_url, watch.elapsed(), restored.as_ref()).await;
     let restored = restored.map_err(Error::backing_up(config))?;
     output.answer(&restored, Piped::Text, || text(&restored))?;
     Ok(0)

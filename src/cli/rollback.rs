@@ -3,13 +3,16 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use entity::maintenance_run::Kind;
+
 use super::error::Error;
 use super::output::{Output, Piped};
 use super::progress::Shown;
 use super::transfer::Transfer;
+use crate::clock::Stopwatch;
 use crate::config::Config;
 use crate::migrate::{self, Outcome, Report, Target};
-use crate::{backup, clock};
+use crate::{backup, clock, maintain};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -55,19 +58,27 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
     let names: Vec<&str> = plan.migrations.iter().map(|entry| entry.name.as_str()).collect();
     output.confirm(&format!("undo {} in {}?", names.join(", "), plan.database), arguments.yes)?;
     if !arguments.no_safety_backup {
-        let request = super::safety_backup(config);
-        let progress: Arc<dyn backup::Progress> = Arc::new(Transfer::new());
-        let made = backup::create(&config.database_url, &request, clock::now(), &progress).await;
-        drop(progress);
-        let made = made.map_err(|error| Error::backing_up(config)(backup::Error::Safety(Box::new(error))))?;
-        tracing::info!("what was there before: {}", config.backup_dir.join(&made.filename).display());
+        back_up(config).await?;
     }
-    let progress = Shown::new();
+    let (watch, progress) = (Stopwatch::start(), Shown::new());
     let done = migrate::rollback(&config.database_url, target, false, &settings, &progress).await;
     drop(progress);
+    maintain::record_migration(&config.database_url, Kind::Rollback, watch.elapsed(), done.as_ref()).await;
     let report = done.map_err(Error::migrating(config))?;
     output.answer(&report, Piped::Text, || text(&report))?;
     Ok(0)
+}
+
+/// Backs up what is there. The record of it goes with the table where that is undone; the file stays.
+async fn back_up(config: &Config) -> Result<(), Error> {
+    let request = super::safety_backup(config);
+    let (watch, progress): (_, Arc<dyn backup::Progress>) = (Stopwatch::start(), Arc::new(Transfer::new()));
+    let made = backup::create(&config.database_url, &request, clock::now(), &progress).await;
+    drop(progress);
+    maintain::record_backup(&config.database_url, watch.elapsed(), made.as_ref()).await;
+    let made = made.map_err(|error| Error::backing_up(config)(backup::Error::Safety(Box::new(error))))?;
+    tracing::info!("what was there before: {}", config.backup_dir.join(&made.filename).display());
+    Ok(())
 }
 
 fn text(report: &Report) -> String {

@@ -1,10 +1,13 @@
 //! `authsvc seed`
 
+use entity::maintenance_run::Kind;
+
 use super::error::Error;
 use super::output::{Output, Piped};
-use crate::clock;
+use crate::clock::{self, Stopwatch};
 use crate::config::Config;
 use crate::db::{Pool, PoolUse};
+use crate::maintain::{self, Ended};
 use crate::migrate;
 use crate::seed;
 
@@ -38,8 +41,13 @@ pub(super) async fn fill(config: &Config) -> Result<seed::Report, Error> {
     let pool = Pool::open(&config.database_url, PoolUse::Migrate)
         .await
         .map_err(|source| Error::Database { subject: subject.clone(), source })?;
+    let watch = Stopwatch::start();
     let seeded = seed::seed(&pool, clock::now(), config.lock_wait).await;
     pool.close().await;
+    if seeded.as_ref().ok() != Some(&seed::Report::default()) {
+        let ended = Ended::of(seeded.as_ref().map(|report| serde_json::json!(report)));
+        maintain::record_run(&config.database_url, Kind::Seed, watch.elapsed(), ended).await;
+    }
     seeded.map_err(|source| Error::Seed { subject, source: Box::new(source) })
 }
 

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use entity::maintenance_run::Kind;
 use tokio::task::JoinHandle;
 
 use super::error::Error;
@@ -22,7 +23,7 @@ use crate::db::{Pool, PoolUse};
 use crate::health::Collector;
 use crate::http::{Api, Build, Metrics, Readiness, Server, Stage};
 use crate::maintain::{self, Backups, Worker};
-use crate::migrate::{self, Action, Event, Progress};
+use crate::migrate::{self, Action, Event, Progress, Report};
 use crate::shutdown;
 
 #[derive(clap::Args)]
@@ -208,26 +209,29 @@ async fn migrate_when_reachable(config: &Config, readiness: &Readiness) -> Resul
     let watch = Stopwatch::start();
     let mut pause = Duration::from_millis(100);
     loop {
-        let progress = Boot { readiness };
-        let error =
-            match migrate::migrate(&config.database_url, Action::latest(), &super::settings(config), &progress).await {
-                Ok(report) => {
-                    if !report.unknown.is_empty() {
-                        tracing::warn!("the database has newer, compatible migrations: {}", report.unknown.join(", "));
-                    }
-                    tracing::info!(migration = report.to.as_deref().unwrap_or("none"), "schema is up to date");
-                    return Ok(());
-                }
-                Err(error) => error,
-            };
-        if !error.is_transient() || watch.elapsed() + pause > config.database_wait {
-            return Err(Error::migrating(config)(error));
-        }
+        let (attempt, progress) = (Stopwatch::start(), Boot { readiness });
+        let settings = super::settings(config);
+        let done = migrate::migrate(&config.database_url, Action::latest(), &settings, &progress).await;
+        let error = match done {
+            Err(error) if error.is_transient() && watch.elapsed() + pause <= config.database_wait => error,
+            done => {
+                maintain::record_migration(&config.database_url, Kind::Migrate, attempt.elapsed(), done.as_ref()).await;
+                tell(&done.map_err(Error::migrating(config))?);
+                return Ok(());
+            }
+        };
         tracing::warn!("waiting for the database: {error}");
         readiness.enter(Stage::WaitingForDatabase { reason: error.to_string() });
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(5));
     }
+}
+
+fn tell(report: &Report) {
+    if !report.unknown.is_empty() {
+        tracing::warn!("the database has newer, compatible migrations: {}", report.unknown.join(", "));
+    }
+    tracing::info!(migration = report.to.as_deref().unwrap_or("none"), "schema is up to date");
 }
 
 /// Progress into the log and the readiness answer.

@@ -10,8 +10,10 @@ use super::error::Error;
 use super::output::{Output, Piped};
 use super::transfer::Transfer;
 use crate::backup::{self, Verdict};
+use crate::clock::{self, Stopwatch};
 use crate::config::Config;
-use crate::{clock, maintain, shutdown};
+use crate::maintain::{self, Ended};
+use crate::shutdown;
 
 /// How long dropping the scratch database may take after a signal.
 const GRACE: Duration = Duration::from_secs(5);
@@ -36,7 +38,7 @@ pub(super) struct Arguments {
 pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) -> Result<u8, Error> {
     let shown = Arc::new(Transfer::new());
     let progress: Arc<dyn backup::Progress> = shown.clone();
-    let started = clock::now();
+    let watch = Stopwatch::start();
     let verdict = if arguments.restore {
         let settings = super::settings(config);
         let rehearsed = backup::rehearse(&config.database_url, &arguments.file, &settings, clock::now(), &progress);
@@ -47,6 +49,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
                 if !matches!(tokio::time::timeout(GRACE, removed).await, Ok(Ok(()))) {
                     tracing::warn!("the scratch database is left behind; the next `verify-backup --restore` drops it");
                 }
+                maintain::record_run(&config.database_url, Kind::Verify, watch.elapsed(), Ended::Cancelled).await;
                 return Err(Error::Interrupted { signal: signal?, left: "nothing was left" });
             }
         }
@@ -54,13 +57,13 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
         backup::verify(&arguments.file, &progress)
     };
     shown.clear();
-    if arguments.restore {
+    if arguments.restore && !verdict.as_ref().is_err_and(backup::Error::is_unreachable) {
         let done = match &verdict {
             Ok(verdict) if verdict.valid => Ok(serde_json::json!({"filename": verdict.file})),
             Ok(verdict) => Err(verdict.reasons.join("; ")),
             Err(error) => Err(error.to_string()),
         };
-        maintain::record_run(&config.database_url, Kind::Verify, started, clock::now(), done).await;
+        maintain::record_run(&config.database_url, Kind::Verify, watch.elapsed(), Ended::of(done)).await;
     }
     let verdict = verdict.map_err(Error::backing_up(config))?;
     output.answer(&verdict, Piped::Text, || text(&verdict))?;

@@ -23,13 +23,14 @@ pub(super) fn jwt_keys(variables: &Variables) -> Result<Option<Keys>, Error> {
     })
 }
 
-/// `AUTHSVC_CORS_ORIGINS`, `AUTHSVC_TRUSTED_PROXIES`, `AUTHSVC_RATE_LIMIT` and `AUTHSVC_PASSWORD_RATE_LIMIT`.
+/// `AUTHSVC_CORS_ORIGINS`, `AUTHSVC_TRUSTED_PROXIES`, `AUTHSVC_REQUEST_TIMEOUT`, `AUTHSVC_RATE_LIMIT` and `AUTHSVC_PASSWORD_RATE_LIMIT`.
 pub(super) fn settings(variables: &Variables, public_url: &BaseUrl) -> Result<ApiSettings, Error> {
     Ok(ApiSettings {
         is_https: public_url.is_https(),
         base_path: public_url.path().to_owned(),
         origins: list(variables, "AUTHSVC_CORS_ORIGINS", "origins like https://app.example.com", origin)?,
         trusted_proxies: list(variables, "AUTHSVC_TRUSTED_PROXIES", "networks like 10.0.0.0/8", network)?,
+        timeout: super::duration(variables, "AUTHSVC_REQUEST_TIMEOUT", "10s")?,
         rate: rate(variables, "AUTHSVC_RATE_LIMIT", "100/s")?,
         password_rate: rate(variables, "AUTHSVC_PASSWORD_RATE_LIMIT", "10/s")?,
     })

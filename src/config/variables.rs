@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use super::Error;
 
 /// Every variable of ours, to tell a typing error from one.
-const KNOWN: [&str; 37] = [
+const KNOWN: [&str; 38] = [
     "AUTHSVC_ENV",
     "AUTHSVC_LISTEN",
     "AUTHSVC_ADMIN_LISTEN",
@@ -39,6 +39,7 @@ const KNOWN: [&str; 37] = [
     "AUTHSVC_PUBLIC_URL",
     "AUTHSVC_CORS_ORIGINS",
     "AUTHSVC_TRUSTED_PROXIES",
+    "AUTHSVC_REQUEST_TIMEOUT",
     "AUTHSVC_RATE_LIMIT",
     "AUTHSVC_PASSWORD_RATE_LIMIT",
     "AUTHSVC_OAUTH_REDIRECT_URL",

@@ -4,6 +4,8 @@
 //! table's pages: right when many go, because an index is then left and entered once for each row. Rows that somebody holds are
 //! passed over; the next run finds them.
 
+use std::time::Duration;
+
 use super::{Backend, Connection, Error, Kind};
 
 /// A kind of rows that have had their time.
@@ -46,12 +48,7 @@ impl Doomed {
 
     /// Which rows, and the column of the index that leads to them.
     fn condition(self, backend: Backend, kept: Kept) -> (String, &'static str) {
-        let ago = |hours: u32| {
-            backend.pick(
-                format!("CURRENT_TIMESTAMP - INTERVAL '{hours} hours'"),
-                format!("strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now', '-{hours} hours')"),
-            )
-        };
+        let ago = |hours: u32| backend.ago(Duration::from_secs(u64::from(hours) * 3600));
         match self {
             Self::ExpiredTokens => (format!("expires_at < {}", ago(0)), "expires_at"),
             Self::RevokedTokens => {
@@ -79,12 +76,16 @@ impl Doomed {
 const LIMITS: &str = "SET LOCAL statement_timeout = '5s'; SET LOCAL lock_timeout = '50ms'; ";
 
 impl Connection {
-    /// How many there are.
+    /// How many of this kind would be removed; a token that is expired and revoked goes as an expired one.
     ///
     /// # Errors
     /// What the database said.
     pub(crate) async fn count_doomed(&mut self, doomed: Doomed, kept: Kept) -> Result<u64, Error> {
-        let (condition, _) = doomed.condition(self.backend(), kept);
+        let (mut condition, _) = doomed.condition(self.backend(), kept);
+        if doomed == Doomed::RevokedTokens {
+            let (expired, _) = Doomed::ExpiredTokens.condition(self.backend(), kept);
+            condition = format!("({condition}) AND NOT ({expired})");
+        }
         let (rows, failure) =
             self.gather(format!("SELECT CAST(count(*) AS VARCHAR) FROM {} WHERE {condition}", doomed.table())).await;
         match failure {

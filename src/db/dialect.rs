@@ -176,6 +176,15 @@ impl Backend {
         self.pick(format!("SET LOCAL lock_timeout = {milliseconds}"), "SELECT 1".to_owned())
     }
 
+    /// So long before now, by the database's clock.
+    pub(crate) fn ago(self, time: std::time::Duration) -> String {
+        let seconds = time.as_secs_f64();
+        self.pick(
+            format!("CURRENT_TIMESTAMP - INTERVAL '{seconds:.3} seconds'"),
+            format!("strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now', '-{seconds:.3} seconds')"),
+        )
+    }
+
     /// A text as a literal.
     pub(crate) fn literal(self, text: &str) -> String {
         format!("'{}'", text.replace('\'', "''"))

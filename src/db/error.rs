@@ -80,6 +80,11 @@ impl Error {
         matches!(self.kind, Kind::Unreachable | Kind::NotReady | Kind::TooManyConnections | Kind::Locked)
     }
 
+    /// Whether there was nobody to speak with, so that nothing can be told to the database either.
+    pub fn is_unreachable(&self) -> bool {
+        !matches!(self.kind, Kind::Locked | Kind::PermissionDenied | Kind::UndefinedTable | Kind::Refused)
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match self.kind {

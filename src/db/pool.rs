@@ -5,7 +5,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use sea_orm::{DatabaseConnection, SqlxPostgresConnector, SqlxSqliteConnector};
+use sea_orm::{DatabaseConnection, SqlxPostgresConnector, SqlxSqliteConnector, Statement};
+use sqlx::Connection as _;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::SqlitePoolOptions;
 
@@ -13,6 +14,9 @@ use super::Backend;
 use super::connection::{check_file, postgres_options, sqlite_options};
 use super::error::Error;
 use super::url::{DatabaseUrl, SqliteMode, Target};
+
+/// For how long a connection is taken to be alive after its last use.
+const TRUSTED: Duration = Duration::from_secs(1);
 
 /// Creates the file, if it is not there, so that only its owner can read the accounts in it. SQLite gives its log the
 /// same permissions, and says what is wrong if this fails.
@@ -75,6 +79,16 @@ impl Pool {
                 let pool = PgPoolOptions::new()
                     .max_connections(purpose.connections())
                     .acquire_timeout(target.connect_timeout)
+                    // asking before each use would double the round trips of every request
+                    .test_before_acquire(false)
+                    .before_acquire(|connection, lately| {
+                        Box::pin(async move {
+                            if lately.idle_for > TRUSTED {
+                                connection.ping().await?;
+                            }
+                            Ok(true)
+                        })
+                    })
                     .connect_lazy_with(postgres_options(target)?);
                 Ok(Self { orm: SqlxPostgresConnector::from_sqlx_postgres_pool(pool), backend: Backend::Postgres })
             }
@@ -89,10 +103,20 @@ impl Pool {
                     options = options.foreign_keys(false).busy_timeout(Duration::from_millis(200));
                     size = 1;
                 }
-                let pool = SqlitePoolOptions::new().max_connections(size).connect_lazy_with(options);
+                let pool = SqlitePoolOptions::new()
+                    .max_connections(size)
+                    .test_before_acquire(false)
+                    .connect_lazy_with(options);
                 Ok(Self { orm: SqlxSqliteConnector::from_sqlx_sqlite_pool(pool), backend: Backend::Sqlite })
             }
         }
+    }
+
+    /// The same pool, whose every query and the time it took an observer is told.
+    #[must_use]
+    pub fn observed(mut self, observer: impl Fn(&Statement, Duration) + Send + Sync + 'static) -> Self {
+        self.orm.set_metric_callback(move |info| observer(info.statement, info.elapsed));
+        self
     }
 
     /// SeaORM's handle.

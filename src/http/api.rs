@@ -13,10 +13,12 @@ mod limits;
 mod me;
 mod oauth;
 mod oauth_problem;
+mod page;
 mod policy;
 mod problem;
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -35,7 +37,7 @@ pub use limits::Rate;
 const LARGEST_BODY: usize = 16 * 1024;
 
 /// What is let through.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct ApiSettings {
     /// Whether clients reach the service by https.
     pub is_https: bool,
@@ -45,6 +47,8 @@ pub struct ApiSettings {
     pub origins: Vec<HeaderValue>,
     /// Whose word on a client's address is taken.
     pub trusted_proxies: Vec<IpNet>,
+    /// How long a request may take.
+    pub timeout: Duration,
     /// Requests of one client.
     pub rate: Option<Rate>,
     /// Requests of one client that check a password.
@@ -99,10 +103,11 @@ impl Api {
             .route("/api/me/sessions", get(me::sessions))
             .route("/api/me/sessions/{id}", delete(me::end_session))
             .route("/.well-known/jwks.json", get(accounts::keys));
-        let documents = Router::new().route("/openapi.json", get(document::json)).route("/docs", get(document::page));
+        let documents = Router::new().route("/openapi.json", get(document::json)).route("/docs", get(document::show));
         let router = limited(passwords, self.settings.password_rate)
             .merge(limited(others, self.settings.rate))
             .merge(documents)
+            .layer(from_fn_with_state(self.settings.timeout, limits::in_time))
             .method_not_allowed_fallback(problem::method_not_allowed)
             .layer(DefaultBodyLimit::max(LARGEST_BODY));
         router.with_state(self.clone())

@@ -97,7 +97,7 @@ impl Backups {
                 return Ok(None);
             }
             let counts = record::counts(Some(scheduled), None);
-            Run::begin(&self.pool, Kind::Backup, clock::now(), counts).await.map(Some)
+            Run::begin(&self.pool, Kind::Backup, counts).await.map(Some)
         };
         let Some(begun) = stop.or(begin).await else { return Ok(Attempt::Stopped) };
         let Some(run) = begun? else { return Ok(Attempt::Served) };
@@ -163,7 +163,7 @@ impl Backups {
     /// Proves the backup, as a run of its own.
     async fn verify(&self, made: &Metadata, stop: &Stop) {
         let counts = record::counts(None, Some(made));
-        let begun = stop.or(Run::begin(&self.pool, Kind::Verify, clock::now(), counts.clone())).await;
+        let begun = stop.or(Run::begin(&self.pool, Kind::Verify, counts.clone())).await;
         let run = match begun {
             Some(Ok(run)) => run,
             Some(Err(error)) => {
@@ -202,7 +202,7 @@ fn nobody() -> Arc<dyn backup::Progress> {
 }
 
 fn end(outcome: Outcome, counts: serde_json::Value, error: Option<String>) -> End {
-    End { outcome, at: clock::now(), counts, error }
+    End { outcome, counts, error }
 }
 
 fn tell(what: &str, error: &backup::Error) {

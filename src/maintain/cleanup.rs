@@ -1,7 +1,7 @@
 //! Removing what has had its time: tokens, events, records of runs, files of backups.
 //!
 //! In batches, each a short transaction. A batch is as large as takes about the time it is given; one that took long, because others are at
-//! work, is followed by a pause as long. It goes by the index until more than a twentieth of the table is removed, and then by
+//! work, is followed by a pause as long, and on SQLite, where others cannot write meanwhile, every one is. It goes by the index until more than a twentieth of the table is removed, and then by
 //! ranges of pages. It can be stopped after any batch; what is removed is removed.
 
 use std::path::PathBuf;
@@ -12,12 +12,13 @@ use entity::maintenance_run::{Kind, Outcome};
 use serde::Serialize;
 use serde_json::json;
 
+use super::progress::{Event, Progress};
 use super::record::{End, Run};
 use super::stop::Stop;
 use crate::backup::retention::Mode;
 use crate::backup::{self, Retention};
-use crate::clock::{self, Stopwatch};
-use crate::db::{Connection, DatabaseUrl, Doomed, Error, Kept, Pool, Turn};
+use crate::clock::Stopwatch;
+use crate::db::{self, Backend, Connection, DatabaseUrl, Doomed, Error, Kept, Pool, Turn};
 use crate::migrate;
 
 /// Rows of the first batch, and of the largest one.
@@ -26,6 +27,8 @@ const ROWS: (u64, u64) = (2_000, 20_000);
 const PAGES: (u64, u64) = (32, 256);
 /// A share of the table from which on ranges of pages are faster than an index.
 const MANY: f64 = 0.05;
+/// How often a batch is tried that others are in the way of.
+const ATTEMPTS: u32 = 5;
 /// How long the record of an end may take.
 const RECORDING: Duration = Duration::from_secs(5);
 
@@ -137,7 +140,6 @@ impl Cleanup {
         let mut connection = self.connect().await?;
         let mut cleaned = Cleaned { dry_run: true, ..Cleaned::default() };
         for doomed in Doomed::ALL {
-            // a token that is expired and revoked would go as the one or the other
             *cleaned.count(doomed) = connection.count_doomed(doomed, self.kept).await?;
         }
         connection.leave().await;
@@ -150,10 +152,10 @@ impl Cleanup {
     ///
     /// # Errors
     /// Another process has its turn, or what the database or the file system said.
-    pub async fn run(&self, now: DateTime<Utc>, stop: &Stop) -> Result<Cleaned, CleanupError> {
+    pub async fn run(&self, now: DateTime<Utc>, stop: &Stop, progress: &dyn Progress) -> Result<Cleaned, CleanupError> {
         let mut connection = self.connect().await?;
         let Some(turn) = Turn::attempt(&self.url).await? else { return Err(CleanupError::Busy) };
-        let done = self.in_turn(&mut connection, now, stop).await;
+        let done = self.in_turn(&mut connection, now, stop, progress).await;
         connection.leave().await;
         turn.release().await;
         done
@@ -177,11 +179,19 @@ impl Cleanup {
         connection: &mut Connection,
         now: DateTime<Utc>,
         stop: &Stop,
+        progress: &dyn Progress,
     ) -> Result<Cleaned, CleanupError> {
         let watch = Stopwatch::start();
-        let run = Run::begin(&self.pool, Kind::Cleanup, now, json!({})).await?;
+        let run = Run::begin(&self.pool, Kind::Cleanup, json!({})).await?;
         let mut cleaned = Cleaned::default();
-        let done = self.all(connection, now, stop, &mut cleaned).await;
+        let done = self.rows(connection, stop, progress, &mut cleaned).await;
+        let done = match done {
+            Ok(()) if !cleaned.cancelled => {
+                progress.event(Event::Backups);
+                self.files(now, Mode::Apply).map(|files| cleaned.backups = files)
+            }
+            done => done,
+        };
         cleaned.duration_ms = watch.milliseconds();
         let outcome = match &done {
             Err(_) => Outcome::Failed,
@@ -189,24 +199,27 @@ impl Cleanup {
             Ok(()) => Outcome::Succeeded,
         };
         let error = done.as_ref().err().map(ToString::to_string);
-        run.end(End { outcome, at: clock::now(), counts: cleaned.counts(), error }, RECORDING).await;
+        run.end(End { outcome, counts: cleaned.counts(), error }, RECORDING).await;
         done.map(|()| cleaned)
     }
 
-    async fn all(
+    /// One kind after the other, until a stop.
+    async fn rows(
         &self,
         connection: &mut Connection,
-        now: DateTime<Utc>,
         stop: &Stop,
+        progress: &dyn Progress,
         cleaned: &mut Cleaned,
     ) -> Result<(), CleanupError> {
         for doomed in Doomed::ALL {
-            Sweep { connection, doomed, kept: self.kept, target: self.batch, stop, cleaned }.by_index().await?;
+            progress.event(Event::Began(doomed));
+            Sweep { connection, doomed, kept: self.kept, target: self.batch, stop, progress, cleaned }
+                .by_index()
+                .await?;
             if cleaned.cancelled {
                 return Ok(());
             }
         }
-        cleaned.backups = self.files(now, Mode::Apply)?;
         Ok(())
     }
 }
@@ -218,6 +231,7 @@ struct Sweep<'a> {
     kept: Kept,
     target: Duration,
     stop: &'a Stop,
+    progress: &'a dyn Progress,
     cleaned: &'a mut Cleaned,
 }
 
@@ -227,9 +241,7 @@ impl Sweep<'_> {
         let size = self.connection.size_of(self.doomed).await?;
         let many = size.map(|(rows, pages)| ((rows.max(0.0) * MANY) as u64, pages));
         loop {
-            let watch = Stopwatch::start();
-            let removed = self.connection.remove_doomed(self.doomed, self.kept, limit).await?;
-            let took = watch.elapsed();
+            let (removed, took) = self.batch(limit).await?;
             if removed > 0 {
                 self.count(removed, took);
             }
@@ -263,13 +275,31 @@ impl Sweep<'_> {
     fn count(&mut self, removed: u64, took: Duration) {
         *self.cleaned.count(self.doomed) += removed;
         self.cleaned.batches += 1;
+        self.progress.event(Event::Removed(removed));
         let took = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         self.cleaned.longest_batch_ms = self.cleaned.longest_batch_ms.max(took);
     }
 
-    /// Pauses after a batch that took long; whether a stop was asked for.
+    /// A batch by the index, and how long it took. Where somebody is in the way for too long, it is tried again.
+    async fn batch(&mut self, limit: u64) -> Result<(u64, Duration), Error> {
+        let mut attempt = 1;
+        loop {
+            let watch = Stopwatch::start();
+            match self.connection.remove_doomed(self.doomed, self.kept, limit).await {
+                Err(error) if error.kind() == db::Kind::Locked && attempt < ATTEMPTS => attempt += 1,
+                removed => return Ok((removed?, watch.elapsed())),
+            }
+            if self.is_stopped(watch.elapsed().min(self.target * 4)).await {
+                return Ok((0, Duration::ZERO));
+            }
+        }
+    }
+
+    /// Pauses after a batch that took long, and on SQLite, which has room for one writer, after every batch; whether a stop
+    /// was asked for.
     async fn is_stopped(&mut self, took: Duration) -> bool {
-        let pause = if took > self.target * 2 { took } else { Duration::ZERO };
+        let is_alone = self.connection.backend() == Backend::Sqlite;
+        let pause = if is_alone || took > self.target * 2 { took } else { Duration::ZERO };
         self.cleaned.cancelled = self.stop.or(tokio::time::sleep(pause)).await.is_none();
         self.cleaned.cancelled
     }

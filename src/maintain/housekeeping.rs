@@ -6,8 +6,6 @@
 use std::io;
 use std::time::Duration;
 
-use chrono::TimeDelta;
-
 use super::cleanup::{Cleanup, CleanupError};
 use super::record;
 use super::stop::Stop;
@@ -43,12 +41,10 @@ async fn run(interval: Duration, cleanup: &Cleanup, stop: &Stop) {
 }
 
 async fn attempt(interval: Duration, cleanup: &Cleanup, stop: &Stop) -> Result<(), CleanupError> {
-    let now = clock::now();
-    let since = TimeDelta::from_std(interval).map_or(chrono::DateTime::UNIX_EPOCH, |interval| now - interval);
-    if record::is_cleaned_since(&cleanup.pool, since).await? {
+    if record::is_cleaned_within(&cleanup.pool, interval).await? {
         return Ok(());
     }
-    let cleaned = cleanup.run(now, stop).await?;
+    let cleaned = cleanup.run(clock::now(), stop, &()).await?;
     let removed = cleaned.expired_tokens + cleaned.revoked_tokens + cleaned.oauth_tokens + cleaned.auth_events;
     tracing::info!(removed, milliseconds = cleaned.duration_ms, "cleaned up");
     Ok(())

@@ -185,6 +185,16 @@ impl Error {
         Some(hint.to_owned())
     }
 
+    /// Whether it was refused before anything began.
+    pub fn is_refusal(&self) -> bool {
+        !matches!(self, Self::Database(_) | Self::Sql { .. } | Self::ForeignKeys { .. } | Self::LockTimeout { .. })
+    }
+
+    /// Whether the database could not be spoken with.
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Database(error) if error.is_unreachable())
+    }
+
     /// Whether trying again can help.
     pub fn is_transient(&self) -> bool {
         match self {

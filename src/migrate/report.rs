@@ -80,6 +80,11 @@ impl Report {
         }
     }
 
+    /// Whether the run changed the database.
+    pub fn has_changed_something(&self) -> bool {
+        matches!(self.outcome, Outcome::Applied | Outcome::RolledBack)
+    }
+
     /// What a plan would do.
     pub(super) fn planned(url: &DatabaseUrl, plan: &Plan) -> Self {
         let outcome = if plan.is_empty() { Outcome::Current } else { Outcome::Planned };

@@ -5,11 +5,15 @@
 
 mod support;
 
+mod accounts;
 mod adoption;
+mod api;
+mod api_fuzz;
 mod backup;
 mod build_checks;
 mod catalogue;
 mod cleanup;
+mod cleanup_faults;
 mod cli;
 mod config;
 mod corpus;
@@ -18,6 +22,8 @@ mod health;
 mod health_faults;
 mod health_http;
 mod health_postgres;
+mod hot_paths;
+mod lockout;
 mod metrics;
 mod metrics_served;
 mod migrate;
@@ -37,9 +43,11 @@ mod restore_faults;
 mod restore_files;
 mod retention;
 mod roundtrip;
+mod runs;
 mod schedule;
 mod seed;
 mod serve;
+mod sessions;
 mod snapshot;
 mod sqlite_faults;
 mod tidy;

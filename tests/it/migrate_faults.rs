@@ -33,6 +33,8 @@ fn p8_eight_migrators_at_once_twenty_times() {
                 (13, "13"),
                 "{engine:?}, round {round}"
             );
+            let runs = database.query("SELECT kind FROM maintenance_runs ORDER BY id");
+            assert_eq!(runs, ["migrate", "seed"], "{engine:?}, round {round}: who did nothing tells nothing");
         }
     }
 }
@@ -201,6 +203,7 @@ fn behind_a_transaction_pooling_pgbouncer() {
     }
     Program::new().env("DATABASE_URL", &bouncer.url).serve().ready().stop().success();
     assert_eq!(database.ledger().len(), migrations().len());
+    assert_eq!(database.one("SELECT kind FROM maintenance_runs"), "migrate");
     // every statement of a backup and a restore sets what it needs in its own transaction
     database.execute("INSERT INTO auth_events (kind, detail) SELECT 'logout', g FROM generate_series(1, 20000) g");
     let backup = program.run(&["backup", "--json"]).success().json();
@@ -208,6 +211,7 @@ fn behind_a_transaction_pooling_pgbouncer() {
     let file = format!("backups/{}", backup["filename"].as_str().unwrap());
     program.run(&["restore", "--yes", &file]).success();
     assert_eq!(database.one("SELECT count(*) FROM auth_events"), "20000");
+    assert_eq!(database.query("SELECT kind FROM maintenance_runs ORDER BY id"), ["migrate", "restore"]);
     program.run(&["status", "--check"]).success();
     let report = program.run(&["detailed-health"]).success().json();
     assert_eq!(report["basic_health"]["tables"][3]["row_count"], 20000);

@@ -42,12 +42,12 @@ fn oauth_tokens_are_encrypted() {
     for engine in ENGINES {
         let (database, double) = (Database::migrated(engine), google());
         let server = program(&database, &double).env("AUTHSVC_ENCRYPTION_KEY", &key(1)).serve().ready();
-        log_in(&double, &mut Visitor::of(server.public), ADA).is(200);
+        log_in(&double, &mut Visitor::of(server.public), ADA).status(200);
         let first = database.one(STORED);
         assert!(first.ends_with(vault(&key(1)).current_key_id()) && !first.contains("cAn4ry"), "{first}");
         assert_eq!(opened(&vault(&key(1)), "1077", &first), [ACCESS, REFRESH]);
         assert_eq!(database.one("SELECT count(*) FROM oauth_providers WHERE expires_at > created_at"), "1");
-        log_in(&double, &mut Visitor::of(server.public), ADA).is(200);
+        log_in(&double, &mut Visitor::of(server.public), ADA).status(200);
         let second = database.one(STORED);
         assert_ne!(first, second, "the second login's are stored");
         assert_eq!(opened(&vault(&key(1)), "1077", &second), [ACCESS, REFRESH]);
@@ -60,7 +60,7 @@ fn oauth_tokens_are_encrypted() {
 fn oauth_tokens_without_a_key_are_clear_in_tests_and_dropped_in_production() {
     let (database, double) = (Database::migrated(Engine::Sqlite), google());
     let server = program(&database, &double).serve().ready();
-    log_in(&double, &mut Visitor::of(server.public), ADA).is(200);
+    log_in(&double, &mut Visitor::of(server.public), ADA).status(200);
     assert_eq!(database.one(STORED), format!("{ACCESS} {REFRESH} -"));
     server.stop().success();
 
@@ -71,8 +71,8 @@ fn oauth_tokens_without_a_key_are_clear_in_tests_and_dropped_in_production() {
     };
     for environment in ["production", "staging"] {
         let server = production().env("AUTHSVC_ENV", environment).serve().ready();
-        log_in(&double, &mut Visitor::of(server.public), ADA).is(200);
-        log_in(&double, &mut Visitor::of(server.public), Person { id: 2, email: "b@example.com", ..ADA }).is(200);
+        log_in(&double, &mut Visitor::of(server.public), ADA).status(200);
+        log_in(&double, &mut Visitor::of(server.public), Person { id: 2, email: "b@example.com", ..ADA }).status(200);
         assert_eq!(database.query(STORED), ["- - -", "- - -"]);
         let log = server.stop().success().stderr;
         assert_eq!(log.matches("the providers' tokens are not stored").count(), 1, "{log}");
@@ -87,7 +87,7 @@ fn oauth_tokens_follow_the_key() {
             let program = program(&database, &double);
             let program = keys.into_iter().fold(program, |program, keys| program.env("AUTHSVC_ENCRYPTION_KEY", keys));
             let server = program.serve().ready();
-            log_in(&double, &mut Visitor::of(server.public), person).is(200);
+            log_in(&double, &mut Visitor::of(server.public), person).status(200);
             server.stop().success();
         };
         let of = |id, email| Person { id, email, ..ADA };

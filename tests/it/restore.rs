@@ -6,6 +6,21 @@ use crate::backup::{backup, backups, odd_rows, rows, seeded, shell};
 use crate::support::database::ENGINES;
 use crate::support::{Cluster, Database, Engine, Program};
 
+/// What a database holds without the records of restores, and how those ended: a restore adds one row, its own.
+pub(crate) fn content(database: &Database) -> (Vec<Vec<String>>, Vec<String>) {
+    let mut rows = rows(database);
+    let field = |row: &str, at: usize| row.split('|').nth(at).unwrap().to_owned();
+    let runs = rows.pop().unwrap();
+    let (restores, others): (Vec<_>, Vec<_>) = runs.into_iter().partition(|row| field(row, 1) == "restore");
+    rows.push(others);
+    (rows, restores.iter().map(|row| field(row, 4)).collect())
+}
+
+/// What it holds once that state was restored into it: the very same, and the record of it.
+pub(crate) fn restored(rows: &[Vec<String>]) -> (Vec<Vec<String>>, Vec<String>) {
+    (rows.to_vec(), vec!["succeeded".to_owned()])
+}
+
 fn restore(program: &Program, file: &Path) -> serde_json::Value {
     program.run(&["restore", "--yes", "--json", file.to_str().unwrap()]).success().json()
 }
@@ -23,7 +38,7 @@ fn p3_restored_it_equals_the_database() {
         for target in [Database::empty(engine), seeded(engine)] {
             let program = Program::on(&target);
             let report = restore(&program, &file);
-            assert!(rows(&target) == expected, "{engine:?}");
+            assert!(content(&target) == restored(&expected), "{engine:?}");
             Program::on(&target).run(&["status", "--check"]).success();
             assert_eq!(target.one(next), next_id, "sequences go on where they were");
             assert_eq!(report["tables"].as_array().unwrap().len(), 9);
@@ -48,6 +63,8 @@ fn p3_across_engines_and_back() {
     for (from, to) in [(Engine::Postgres, Engine::Sqlite), (Engine::Sqlite, Engine::Postgres)] {
         let source = seeded(from);
         odd_rows(&source, from);
+        // what seeding counted is written in each engine's own form
+        source.execute("DELETE FROM maintenance_runs");
         if from == Engine::Postgres {
             source.execute("UPDATE users SET last_login = NULL WHERE username IN ('ada', 'grace')");
         }
@@ -66,7 +83,8 @@ fn p3_across_engines_and_back() {
         let end = Database::empty(from);
         restore(&Program::on(&end), &back_again);
         Program::on(&end).run(&["status", "--check"]).success();
-        let mut found = rows(&end);
+        let (mut found, restores) = content(&end);
+        assert_eq!(restores, ["succeeded", "succeeded"]);
         // a checksum is that of each engine's SQL, and the same again after the way back
         assert_eq!(
             (found.remove(1).len(), found.remove(0).len()),
@@ -90,7 +108,7 @@ fn a_safety_backup_comes_first_and_brings_everything_back() {
         let safety = program.directory().join("backups").join(report["safety_backup"].as_str().unwrap());
         assert_ne!(rows(&database), before);
         restore(&program, &safety);
-        assert_eq!(rows(&database), before);
+        assert_eq!(content(&database), restored(&before));
         let count = backups(&program.directory().join("backups")).len();
         program.run(&["restore", "--yes", "--no-safety-backup", file.to_str().unwrap()]).success();
         assert_eq!(backups(&program.directory().join("backups")).len(), count);

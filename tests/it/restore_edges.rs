@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::backup::{backup, rows, seeded, shell};
+use crate::restore::{content, restored};
 use crate::support::database::ENGINES;
 use crate::support::{Database, Engine, Program};
 
@@ -86,7 +87,7 @@ fn documents_are_carried_over_however_they_are_written() {
         source.execute(&format!("INSERT INTO maintenance_runs (kind, counts) VALUES ('cleanup', '{text}')"));
     }
     let target = carried(&source, Database::empty(Engine::Postgres));
-    let found = target.query("SELECT counts FROM maintenance_runs WHERE id <> 4 ORDER BY id");
+    let found = target.query("SELECT counts FROM maintenance_runs WHERE kind = 'cleanup' AND id <> 4 ORDER BY id");
     let zeros = "0".repeat(400);
     assert_eq!(found[0], r#"{"a": 3, "z": 1}"#);
     assert_eq!(
@@ -95,7 +96,7 @@ fn documents_are_carried_over_however_they_are_written() {
     );
     assert_eq!(found[2], r#"{"a": "😀/"}"#);
     let back = carried(&target, Database::empty(Engine::Sqlite));
-    assert_eq!(back.query("SELECT counts FROM maintenance_runs WHERE id <> 4 ORDER BY id"), found);
+    assert_eq!(back.query("SELECT counts FROM maintenance_runs WHERE kind = 'cleanup' AND id <> 4 ORDER BY id"), found);
 }
 
 /// What a killed process leaves beside a file that was then removed belongs to no database any more.
@@ -123,7 +124,7 @@ fn a_log_without_its_database_is_not_played_into_the_new_one() {
         }
         std::fs::rename(&kept, &log).unwrap();
         let report = restore(&target, &file);
-        assert!(rows(&target) == expected, "{ending} was played into the database");
+        assert!(content(&target) == restored(&expected), "{ending} was played into the database");
         assert_eq!(target.one("PRAGMA integrity_check"), "ok");
         assert!(report["warnings"].to_string().contains("is gone"), "{report}");
         assert!(live.with_file_name(format!("test.db.damaged-1{ending}")).exists(), "it is kept");

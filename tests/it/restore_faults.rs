@@ -5,6 +5,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::backup::{backup, rows, seeded, shell};
+use crate::restore::{content, restored};
 use crate::support::database::ENGINES;
 use crate::support::{CANARY, Cluster, Database, Engine, Program, eventually};
 
@@ -29,7 +30,7 @@ fn big(engine: Engine, count: usize) -> (Program, PathBuf, Database, Database) {
     let maker = Program::on(&other);
     let file = backup(&maker, &[]);
     // that it was made is recorded, and not in it
-    other.execute("DELETE FROM maintenance_runs");
+    other.execute("DELETE FROM maintenance_runs WHERE kind = 'backup'");
     (maker, file, seeded(engine), other)
 }
 
@@ -59,21 +60,23 @@ fn p9_p4_killed_midway_the_old_content_stays_and_the_next_run_goes_on() {
                 running.signal(signal);
                 let outcome = running.wait();
                 if outcome.code == Some(0) {
-                    assert!(rows(&database) == rows(&other), "{engine:?}: swapped before the signal, and wholly");
+                    let swapped = content(&database) == restored(&rows(&other));
+                    assert!(swapped, "{engine:?}: swapped before the signal, and wholly");
                     // back to where it was, for the next round
                     database.execute("DELETE FROM auth_events");
-                    before = rows(&database);
+                    before = content(&database).0;
                     continue;
                 }
-                let now = rows(&database);
+                let (now, restores) = content(&database);
                 assert!(now == before || now == rows(&other), "{engine:?}: neither the old nor the new content");
                 if signal == "TERM" {
                     assert!(!staged(&database, engine), "{engine:?}: SIGTERM leaves nothing");
+                    assert_eq!(restores.last().unwrap(), "cancelled");
                 }
             }
         }
         program.run(&["restore", "--yes", "--no-safety-backup", file.to_str().unwrap()]).success();
-        assert!(rows(&database) == rows(&other) && !staged(&database, engine), "{engine:?}");
+        assert!(content(&database) == restored(&rows(&other)) && !staged(&database, engine), "{engine:?}");
     }
 }
 
@@ -101,14 +104,16 @@ fn p4_the_server_gone_midway_or_out_of_space() {
     let error = program.run(&arguments).code(1).error();
     assert!(error.contains("loading `auth_events`") || error.contains("File too large"), "{error}");
     limit("unlimited");
-    assert!(rows(&database) == before && !staged(&database, Engine::Postgres));
+    assert!(content(&database).0 == before && !staged(&database, Engine::Postgres));
+    let told = database.one("SELECT error FROM maintenance_runs WHERE kind = 'restore' AND outcome = 'failed'");
+    assert!(error.contains(&told), "{told} is not in {error}");
 
     let running = program.spawn(&arguments);
     eventually("staging", || staged(&database, Engine::Postgres).then_some(()));
     cluster.crash();
     running.wait().code(1);
     cluster.launch(&[]);
-    assert!(rows(&database) == before);
+    assert!(content(&database).0 == before);
 
     // one connection only: the one that copies
     let running = program.spawn(&arguments);
@@ -117,7 +122,10 @@ fn p4_the_server_gone_midway_or_out_of_space() {
         (database.one(sql) != "0").then_some(())
     });
     let outcome = running.wait().code(1);
-    assert!(rows(&database) == before && !staged(&database, Engine::Postgres), "{}", outcome.stderr);
+    let (now, restores) = content(&database);
+    assert!(now == before && !staged(&database, Engine::Postgres), "{}", outcome.stderr);
+    // nobody could be told when the server was gone
+    assert_eq!(restores, ["failed", "failed"]);
     program.run(&arguments).success();
     assert_eq!(database.one("SELECT count(*) FROM auth_events"), "300000");
 }
@@ -166,7 +174,9 @@ fn a_long_reader_delays_the_swap_and_is_told_when_it_stays() {
     let error = program.run(&["restore", "--yes", file.to_str().unwrap()]).code(6).error();
     assert!(error.contains("lock timeout"), "{error}");
     session.execute("COMMIT");
-    assert!(rows(&database) == before && !staged(&database, Engine::Postgres));
+    let (now, restores) = content(&database);
+    assert!(now == before && !staged(&database, Engine::Postgres));
+    assert_eq!(restores, ["failed"]);
     program.run(&["restore", "--yes", file.to_str().unwrap()]).success();
 }
 
@@ -179,7 +189,10 @@ fn two_at_once_do_not_mix() {
         let running: Vec<_> = (0..3).map(|_| program.spawn(&arguments)).collect();
         let codes: Vec<_> = running.into_iter().map(|running| running.wait().code).collect();
         assert!(codes.contains(&Some(0)) && codes.iter().all(|code| [Some(0), Some(6)].contains(code)), "{codes:?}");
-        assert!(rows(&database) == rows(&other));
+        let (now, restores) = content(&database);
+        assert!(now == rows(&other));
+        // whoever came later replaced what the first had told; whoever gave up told it to one of them
+        assert_eq!(restores.iter().filter(|outcome| *outcome == "succeeded").count(), 1, "{restores:?}");
     }
 }
 
@@ -217,7 +230,7 @@ fn what_is_of_others_is_left_alone() {
     assert!(report["warnings"].to_string().contains("index users.mine"), "{report}");
 
     database.execute("ALTER TABLE notes OWNER TO app");
-    let before = rows(&database);
+    let (before, _) = content(&database);
     for (make, named, drop) in [
         ("CREATE VIEW names AS SELECT username FROM users", "the view `names` reads `users`", "DROP VIEW names"),
         ("CREATE POLICY p ON users USING (TRUE)", "`users` has the policy `p`", "DROP POLICY p ON users"),
@@ -228,7 +241,7 @@ fn what_is_of_others_is_left_alone() {
         let error = program.run(&["restore", "--yes", "--no-safety-backup", file.to_str().unwrap()]).code(1).error();
         assert!(error.contains(named) && error.contains("create them again"), "{error}");
         database.execute(drop);
-        assert!(rows(&database) == before && !staged(&database, Engine::Postgres));
+        assert!(content(&database).0 == before && !staged(&database, Engine::Postgres));
     }
 }
 
@@ -239,7 +252,7 @@ fn other_tables_of_a_sqlite_file_are_left_alone() {
     let program = Program::on(&database);
     program.run(&["restore", "--yes", file.to_str().unwrap()]).success();
     assert_eq!(database.one("SELECT text FROM notes"), "mine");
-    assert!(rows(&database) == rows(&other));
+    assert!(content(&database) == restored(&rows(&other)));
     program.run(&["status", "--check"]).success();
     let next = "INSERT INTO auth_events (kind) VALUES ('logout') RETURNING id";
     assert_eq!(database.one(next), other.one(next));
@@ -284,7 +297,7 @@ fn a_damaged_sqlite_file_is_replaced_and_kept() {
     std::fs::write(database.path(), "this was a database once, and is none any more".repeat(200)).unwrap();
     let program = Program::on(&database);
     program.run(&["restore", "--yes", "--no-safety-backup", file.to_str().unwrap()]).success();
-    assert!(rows(&database) == rows(&other));
+    assert!(content(&database) == restored(&rows(&other)));
     let kept = PathBuf::from(format!("{}.damaged-1", database.path().display()));
     assert!(std::fs::read_to_string(kept).unwrap().starts_with("this was"));
 }
@@ -334,7 +347,7 @@ fn a_rollback_is_backed_up_first() {
         program.run(&["rollback", "2", "--yes"]).success();
         let name = program.run(&["list-backups", "--json"]).success().json()[0]["name"].as_str().unwrap().to_owned();
         program.run(&["restore", "--yes", Path::new("backups").join(name).to_str().unwrap()]).success();
-        assert!(rows(&database) == before, "{engine:?}");
+        assert!(content(&database) == restored(&before), "{engine:?}");
         program.run(&["rollback", "--yes", "--no-safety-backup"]).success();
         assert_eq!(program.run(&["list-backups"]).success().json().as_array().unwrap().len(), 2);
     }

@@ -158,7 +158,7 @@ fn retention_follows_a_scheduled_backup() {
 }
 
 #[test]
-fn a_backup_by_hand_is_recorded_once_it_is_there() {
+fn a_backup_by_hand_is_recorded_once_it_is_there_or_has_failed() {
     for engine in ENGINES {
         let database = Database::migrated(engine);
         let made = Program::on(&database).run(&["backup", "--json"]).success().json();
@@ -166,7 +166,9 @@ fn a_backup_by_hand_is_recorded_once_it_is_there() {
         assert_eq!(runs(&database), [expected]);
         Program::on(&database).env("BACKUP_DIR", "/dev/null").run(&["backup"]).code(1);
         Program::on(&database).run(&["backup", "--output", "-"]).success();
-        assert_eq!(runs(&database).len(), 1);
+        assert_eq!(runs(&database).len(), 2);
+        let told = database.one("SELECT error FROM maintenance_runs WHERE kind = 'backup' AND outcome = 'failed'");
+        assert!(told.contains("/dev/null"), "{told}");
     }
 }
 

@@ -45,10 +45,14 @@ pub(super) fn free_space(survey: &Survey, thresholds: &Thresholds) -> Option<Che
     Some(Check::new("free_space", Status::Degraded, message, hint))
 }
 
+/// What runs again and again. Whoever ran a migration or a restore that failed was told so, and there may be no next one to
+/// clear it; what it left behind shows in the schema.
+const RECURRING: [&str; 3] = ["backup", "cleanup", "verify"];
+
 /// Kinds of runs whose newest one failed.
 pub(super) fn runs(survey: &Survey) -> Option<Check> {
-    let runs = survey.runs.as_ref()?;
-    let ended: Vec<&Run> = runs.iter().filter(|run| run.outcome.is_some()).collect();
+    let runs = survey.runs.as_ref()?.iter().filter(|run| RECURRING.contains(&run.kind.as_str()));
+    let ended: Vec<&Run> = runs.filter(|run| run.outcome.is_some()).collect();
     let is_newest = |run: &Run| !ended.iter().any(|other| other.kind == run.kind && other.started_at > run.started_at);
     let failed: Vec<String> = ended
         .iter()
@@ -58,7 +62,7 @@ pub(super) fn runs(survey: &Survey) -> Option<Check> {
         })
         .collect();
     if failed.is_empty() {
-        return Some(Check::healthy("maintenance", "the newest run of each kind did not fail"));
+        return Some(Check::healthy("maintenance", "the newest backup, cleanup and verification did not fail"));
     }
     let hint = "see the log of that time; the next run that succeeds clears this";
     Some(Check::new("maintenance", Status::Degraded, format!("failed: {}", failed.join("; ")), hint))

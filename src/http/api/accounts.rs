@@ -22,10 +22,15 @@ use crate::db::Scope;
 #[serde(deny_unknown_fields)]
 pub(super) struct Registration {
     /// `name@host.tld`, 255 characters at most.
-    #[schema(format = "email", example = "ada@example.com")]
+    #[schema(
+        format = "email",
+        example = "ada@example.com",
+        max_length = 255,
+        pattern = r"^[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}$"
+    )]
     email: String,
     /// 3 to 64 letters, digits, `.`, `_` and `-`.
-    #[schema(example = "ada", min_length = 3, max_length = 64)]
+    #[schema(example = "ada", min_length = 3, max_length = 64, pattern = "^[A-Za-z0-9._-]+$")]
     username: String,
     /// 8 to 128 characters; neither the address nor the name.
     #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]

@@ -2,7 +2,9 @@
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, Request};
+use axum::http::StatusCode;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 
 use super::problem::Problem;
 
@@ -13,10 +15,14 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        match axum::Json::from_request(request, state).await {
-            Ok(axum::Json(body)) => Ok(Self(body)),
-            Err(rejection) => Err(refuse(&rejection)),
+        let body = axum::Json::<Box<RawValue>>::from_request(request, state).await;
+        let axum::Json(body) = body.map_err(|rejection| refuse(&rejection))?;
+        if !body.get().starts_with('{') {
+            // serde would take the values of an array for the fields in their order
+            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "the body must be an object"));
         }
+        let parsed = axum::Json::from_bytes(body.get().as_bytes());
+        parsed.map(|axum::Json(body)| Self(body)).map_err(|rejection| refuse(&rejection))
     }
 }
 
@@ -32,11 +38,11 @@ fn refuse(rejection: &JsonRejection) -> Problem {
     Problem::new(rejection.status(), code, detail)
 }
 
-/// A value of the wrong type is quoted by the parser, and may be a password.
+/// Where the parser says what is wrong. A value of the wrong type is quoted by it, and may be a password.
 fn without_values(text: &str) -> String {
-    let text = text.rsplit_once(": ").map_or(text, |(_, reason)| reason);
-    match text.split_once("invalid type") {
-        Some(_) => "a field has the wrong type".to_owned(),
-        None => text.to_owned(),
+    let reason = text.rsplit_once("target type: ").map_or(text, |(_, reason)| reason);
+    match reason.split_once("invalid ") {
+        Some((field, _)) => format!("{} has the wrong type", field.trim_end_matches([':', ' '])),
+        None => reason.to_owned(),
     }
 }

@@ -2,13 +2,14 @@
 
 use std::sync::LazyLock;
 
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
-use axum::response::IntoResponse;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{IntoResponses, Modify, OpenApi};
 
 use super::problem::Problem;
-use super::{accounts, me, oauth};
+use super::{accounts, me, oauth, page};
 
 /// What every operation with a body may answer.
 #[derive(IntoResponses)]
@@ -119,17 +120,13 @@ impl Modify for BearerScheme {
     }
 }
 
-static JSON: LazyLock<String> = LazyLock::new(|| Document::openapi().to_pretty_json().unwrap_or_default());
+static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_json::to_value(Document::openapi()).unwrap_or_default());
+static JSON: LazyLock<String> = LazyLock::new(|| DOCUMENT.to_string());
 
 pub(super) async fn json() -> impl IntoResponse {
     ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "public, max-age=300")], JSON.as_str())
 }
 
-pub(super) async fn page() -> impl IntoResponse {
-    let headers = [
-        (CONTENT_TYPE, "text/html; charset=utf-8"),
-        (CACHE_CONTROL, "public, max-age=300"),
-        (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
-    ];
-    (headers, "")
+pub(super) async fn show() -> Response {
+    page::render(&DOCUMENT)
 }

@@ -1,4 +1,4 @@
-//! How often one client may ask. Counted in this process; failed logins are counted in the database, for all replicas.
+//! How often one client may ask, and how long an answer may take. Counted in this process; failed logins are counted in the database, for all replicas.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -51,6 +51,12 @@ impl Limit {
         let refused = self.clients.check_key(&auth::network(client)).err()?;
         Some(refused.wait_time_from(DefaultClock::default().now()))
     }
+}
+
+/// What takes longer is given up: a database that is silent must not hold a client for ever.
+pub(super) async fn in_time(State(timeout): State<Duration>, request: Request, next: Next) -> Response {
+    let answer = tokio::time::timeout(timeout, next.run(request)).await;
+    answer.unwrap_or_else(|_| Problem::closed("there was no answer in time").into_response())
 }
 
 pub(super) async fn check(State((api, limit)): State<(Api, Limit)>, request: Request, next: Next) -> Response {

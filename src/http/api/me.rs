@@ -26,11 +26,11 @@ pub(super) async fn show(State(api): State<Api>, Authenticated(bearer): Authenti
 #[serde(deny_unknown_fields)]
 pub(super) struct ProfileChange {
     /// 3 to 64 letters, digits, `.`, `_` and `-`.
-    #[schema(min_length = 3, max_length = 64)]
+    #[schema(min_length = 3, max_length = 64, pattern = "^[A-Za-z0-9._-]+$")]
     username: Option<String>,
     /// An https address of 500 characters at most; null takes the picture away.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>, max_length = 500)]
+    #[schema(value_type = Option<String>, max_length = 500, pattern = r"^https://[!-~]{4,}$")]
     avatar: Option<Option<String>>,
 }
 

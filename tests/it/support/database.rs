@@ -51,17 +51,20 @@ impl Database {
         Self { url, inspect, directory: None }
     }
 
-    /// One with every migration applied.
+    /// One with every migration applied, and nothing in it: that it was migrated is recorded, and taken away.
     pub(crate) fn migrated(engine: Engine) -> Self {
         static TEMPLATE: OnceLock<String> = OnceLock::new();
         if engine == Engine::Sqlite {
             let database = Self::empty(engine);
             Program::on(&database).run(&["migrate"]).success();
+            database
+                .execute("DELETE FROM maintenance_runs; DELETE FROM sqlite_sequence WHERE name = 'maintenance_runs'");
             return database;
         }
         let template = TEMPLATE.get_or_init(|| {
             let database = Self::empty(engine);
             Program::on(&database).run(&["migrate"]).success();
+            database.execute("TRUNCATE maintenance_runs RESTART IDENTITY");
             database.name()
         });
         Self::on(Cluster::shared(), Some(template))

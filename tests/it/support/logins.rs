@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use wiremock::matchers::{body_string_contains, method, path};
 use wiremock::{Mock, ResponseTemplate};
 
+use super::api::Answer;
 use super::providers::{CLIENT_ID, Double, Key, json as answer, pairs, run};
-use super::visitor::{Reply, Visitor};
+use super::visitor::Visitor;
 use super::{CANARY, Database, Program};
 
 pub(crate) const ACCESS: &str = "cAn4ry-access";
@@ -63,6 +64,11 @@ pub(crate) fn sent(url: &str) -> HashMap<String, String> {
 
 /// Somebody consents at Google, which answers to this code then.
 pub(crate) fn consent(double: &Double, url: &str, person: Person) -> Consented {
+    run(consents(double, url, person))
+}
+
+/// The same, where nothing blocks.
+pub(crate) async fn consents(double: &Double, url: &str, person: Person) -> Consented {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let query = sent(url);
     let code = format!("cAn4ry-code-{}.", NUMBER.fetch_add(1, Ordering::Relaxed));
@@ -77,13 +83,13 @@ pub(crate) fn consent(double: &Double, url: &str, person: Person) -> Consented {
         "id_token": Key::of_google().sign(&claims),
     });
     let mock = Mock::given(method("POST")).and(path("/token")).and(body_string_contains(&code));
-    run(mock.respond_with(answer(200, tokens)).mount(&double.server));
+    mock.respond_with(answer(200, tokens)).mount(&double.server).await;
     Consented { state: query["state"].clone(), code }
 }
 
 /// From the first redirect to the answer of the callback.
-pub(crate) fn log_in(double: &Double, visitor: &mut Visitor, person: Person) -> Reply {
-    let sent = visitor.get("/auth/oauth/google").is(303);
+pub(crate) fn log_in(double: &Double, visitor: &mut Visitor, person: Person) -> Answer {
+    let sent = visitor.get("/auth/oauth/google").status(303);
     let consented = consent(double, sent.header("location").unwrap(), person);
     visitor.get(&consented.callback("google"))
 }
@@ -106,5 +112,5 @@ pub(crate) fn answers_once(double: &Double, answer: ResponseTemplate) {
 /// Makes an account with a password.
 pub(crate) fn register(visitor: &mut Visitor, email: &str) -> Value {
     let body = json!({"email": email, "username": "countess", "password": "correct horse battery"});
-    visitor.post("/auth/register", &body).is(201).json()
+    visitor.post("/auth/register", &body).status(201).json()
 }

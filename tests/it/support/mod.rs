@@ -1,5 +1,6 @@
 //! The harness: a private PostgreSQL cluster, SQLite files, the program as a process, and a look into the databases.
 
+pub(crate) mod api;
 pub(crate) mod browser;
 pub(crate) mod cluster;
 pub(crate) mod contents;

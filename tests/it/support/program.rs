@@ -50,6 +50,18 @@ impl Program {
         self
     }
 
+    /// Runs it with a clock that differs by an offset such as `-5d`.
+    pub(crate) fn with_clock(self, offset: &str) -> Self {
+        let found = std::fs::read_dir("/usr/lib").unwrap().filter_map(|entry| {
+            Some(entry.ok()?.path().join("faketime/libfaketime.so.1")).filter(|library| library.exists())
+        });
+        let library = found.max().expect("faketime is not installed: apt-get install faketime (./test.sh does it)");
+        // in the process itself: the command `faketime` stays as its parent, and would get its signals
+        self.env("LD_PRELOAD", library.to_str().unwrap())
+            .env("FAKETIME", offset)
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+    }
+
     pub(crate) fn directory(&self) -> &Path {
         self.directory.path()
     }

@@ -1,0 +1,81 @@
+//! Shows the progress of a cleanup: a line at a terminal, nothing elsewhere.
+
+use std::io::{self, IsTerminal};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use indicatif::{HumanCount, ProgressBar};
+
+use crate::db::Doomed;
+use crate::maintain::{CleanupEvent as Event, CleanupProgress as Progress};
+
+/// The line.
+pub(super) struct Sweep {
+    bar: ProgressBar,
+    done: Mutex<Done>,
+}
+
+/// Of the kind that is being removed.
+struct Done {
+    name: &'static str,
+    rows: u64,
+    batches: u64,
+}
+
+impl Done {
+    fn of(name: &'static str) -> Self {
+        Self { name, rows: 0, batches: 0 }
+    }
+}
+
+/// What people call a kind of rows.
+pub(super) fn name(doomed: Doomed) -> &'static str {
+    match doomed {
+        Doomed::ExpiredTokens => "refresh tokens, expired",
+        Doomed::RevokedTokens => "refresh tokens, revoked",
+        Doomed::OauthTokens => "OAuth tokens erased",
+        Doomed::AuthEvents => "events",
+        Doomed::MaintenanceRuns => "records of runs",
+    }
+}
+
+impl Sweep {
+    pub(super) fn new() -> Self {
+        let bar = if io::stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+        Self { bar, done: Mutex::new(Done::of("")) }
+    }
+}
+
+impl Drop for Sweep {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Progress for Sweep {
+    fn event(&self, event: Event) {
+        if self.bar.is_hidden() {
+            return;
+        }
+        self.bar.enable_steady_tick(Duration::from_millis(100));
+        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            Event::Waiting => self.bar.set_message("waiting for another process to end its cleanup or backup"),
+            Event::Backups => self.bar.set_message("backups"),
+            Event::Began(doomed) => {
+                *done = Done::of(name(doomed));
+                self.bar.set_message(done.name);
+            }
+            Event::Removed(rows) => {
+                done.rows += rows;
+                done.batches += 1;
+                self.bar.set_message(format!(
+                    "{}: {} rows, {} batches",
+                    done.name,
+                    HumanCount(done.rows),
+                    done.batches
+                ));
+            }
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! What a cleanup tells while it runs.
+
+use crate::db::Doomed;
+
+/// One thing that happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// Another process is at work; it waits for its turn.
+    Waiting,
+    /// The removal of a kind of rows begins.
+    Began(Doomed),
+    /// A batch of them is removed: so many.
+    Removed(u64),
+    /// Rows are done; backups are looked through.
+    Backups,
+}
+
+/// Somebody who listens.
+pub trait Progress: Sync {
+    /// Called for each event, in order.
+    fn event(&self, event: Event);
+}
+
+/// Nobody.
+impl Progress for () {
+    fn event(&self, _event: Event) {}
+}

@@ -1,0 +1,135 @@
+//! Every query of the API finds its rows through an index, on a filled database: what was really sent is explained.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use authsvc::auth::oauth::{Answer, Return};
+use authsvc::auth::{Auth, Keys, NoMailer, Parts, Passwords, Profile, ProviderTokens};
+use authsvc::clock;
+use authsvc::db::{Client, DatabaseUrl, Defaults, Pool, PoolUse, Scope};
+use entity::value::Provider;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::accounts::signing_key;
+use crate::support::database::{ENGINES, block_on};
+use crate::support::logins::{ADA, Person, consents};
+use crate::support::providers::Double;
+use crate::support::{Database, Engine};
+
+/// Twenty thousand accounts with three tokens and two events each, a thousand throttles.
+fn fill(database: &Database, engine: Engine) {
+    let (numbers, now) = match engine {
+        Engine::Postgres => ("generate_series(1, 20000) AS numbers(n)", "CURRENT_TIMESTAMP"),
+        Engine::Sqlite => (
+            "(WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 20000) SELECT n FROM numbers)",
+            "strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')",
+        ),
+    };
+    let tokens = |kind: &str| {
+        format!(
+            "INSERT INTO refresh_tokens (user_id, token_hash, family_id, expires_at) SELECT n, '{kind}' || n, CASE WHEN n % 2 = 0 THEN n END, {now} FROM {numbers};"
+        )
+    };
+    let event = |kind: &str| {
+        format!(
+            "INSERT INTO auth_events (occurred_at, kind, user_id, email) SELECT {now}, '{kind}', n, 'user' || n || '@example.com' FROM {numbers};"
+        )
+    };
+    database.execute(&format!(
+        "INSERT INTO users (email, username, password_hash) SELECT 'user' || n || '@example.com', 'user' || n, 'x' FROM {numbers}; \
+         UPDATE users SET email_verified = TRUE WHERE username = 'user20000'; \
+         INSERT INTO oauth_providers (user_id, provider, provider_id) SELECT n, 'github', '' || n FROM {numbers}; \
+         INSERT INTO oauth_states (state_hash, expires_at) SELECT 'a' || n, {now} FROM {numbers}; \
+         {} {} {} {} {} \
+         INSERT INTO login_throttles (subject, failures, last_failed_at) SELECT 'ip:' || n, 1, {now} FROM {numbers}; ANALYZE",
+        tokens("a"), tokens("b"), tokens("c"), event("login_failed"), event("login_succeeded")
+    ));
+}
+
+/// Uses everything that the API has once, and what it answers when it refuses.
+async fn use_everything(auth: &Auth) {
+    let (now, client) = (clock::now(), Client::new(Some([192, 0, 2, 1].into()), Some("test")));
+    let password = SecretString::from("a long password");
+    let wrong = SecretString::from("a wrong password");
+    let made = auth.register("Ada@example.com", "ada", &password, &client, now).await.ok().unwrap();
+    assert!(auth.register("ada@example.com", "user7", &password, &client, now).await.is_err());
+    assert!(auth.log_in("ada@example.com", &wrong, &client, now).await.is_err());
+    assert!(auth.log_in("nobody@example.com", &wrong, &client, now).await.is_err());
+    let session = auth.log_in("ada@example.com", &password, &client, now).await.ok().unwrap();
+    let bearer = auth.bearer(&session.access_token, now).unwrap();
+    let next = auth.refresh(&session.refresh_token, &client, now).await.ok().unwrap();
+    auth.me(bearer).await.unwrap();
+    assert_eq!(auth.sessions(bearer, now).await.unwrap().len(), 2);
+    let profile = Profile { username: Some("countess".to_owned()), avatar: Some(None) };
+    auth.change_profile(bearer, profile).await.unwrap();
+    let other = auth.bearer(&made.access_token, now).unwrap().session;
+    auth.end_session(bearer, other, &client, now).await.unwrap();
+    auth.change_password(bearer, &password, &wrong, &client, now).await.unwrap();
+    assert!(auth.refresh(&session.refresh_token, &client, now).await.is_err(), "a reuse");
+    auth.log_out(&next.refresh_token, Scope::This, &client, now).await.unwrap();
+    auth.log_out(&next.refresh_token, Scope::All, &client, now).await.unwrap();
+    assert!(!next.access_token.expose_secret().is_empty());
+}
+
+/// Makes an account, enters it again, links one, and is refused by one that is not verified.
+async fn log_in_through_google(auth: &Auth, double: &Double) {
+    let (now, client) = (clock::now(), Client::default());
+    let new = Person { email: "new@example.com", ..ADA };
+    let verified = Person { id: 2, email: "user20000@example.com", ..ADA };
+    let unverified = Person { id: 3, email: "user7@example.com", ..ADA };
+    for (person, is_entered) in [(new, true), (new, true), (verified, true), (unverified, false)] {
+        let begun = auth.begin_oauth(Provider::Google, Return::Callback, now).await.unwrap();
+        let consented = consents(double, &begun.url, person).await;
+        let answer = Answer {
+            state: Some(begun.state),
+            code: Some(consented.code.into()),
+            error: None,
+            cookie: Some(begun.cookie),
+        };
+        let entered = auth.finish_oauth(Provider::Google, answer, &client, now).await;
+        assert_eq!(entered.is_ok(), is_entered, "{person:?}");
+    }
+}
+
+#[test]
+fn every_query_of_the_api_uses_an_index() {
+    for engine in ENGINES {
+        let database = Database::migrated(engine);
+        fill(&database, engine);
+        let sent = Arc::new(Mutex::new(BTreeSet::new()));
+        let seen = sent.clone();
+        block_on(async {
+            let url = DatabaseUrl::parse(&database.url, &Defaults::default()).unwrap();
+            let pool = Pool::open(&url, PoolUse::Serve).await.unwrap();
+            let pool = pool.observed(move |statement, _| {
+                seen.lock().unwrap().insert(statement.to_string());
+            });
+            let keys = Keys::parse(&SecretString::from(signing_key())).unwrap();
+            let passwords = Passwords::new(1).unwrap();
+            let double = Double::google().await;
+            let parts = Parts {
+                keys: Arc::new(keys),
+                passwords,
+                mailer: Arc::new(NoMailer),
+                issuer: "https://auth.example.com".to_owned(),
+                providers: double.providers(),
+                provider_tokens: ProviderTokens::InClear,
+            };
+            let auth = Auth::new(pool, parts);
+            use_everything(&auth).await;
+            log_in_through_google(&auth, &double).await;
+        });
+        let sent = sent.lock().unwrap();
+        let explained: Vec<&String> = sent.iter().filter(|sql| !sql.starts_with("INSERT")).collect();
+        assert!(explained.len() > 15, "{sent:#?}");
+        for sql in explained {
+            let (explain, scan) = match engine {
+                Engine::Postgres => ("EXPLAIN", "Seq Scan"),
+                Engine::Sqlite => ("EXPLAIN QUERY PLAN", "SCAN"),
+            };
+            let plan = database.query(&format!("{explain} {sql}"));
+            let found = plan.iter().any(|line| line.contains("Index") || line.contains("SEARCH"));
+            assert!(found && !plan.iter().any(|line| line.contains(scan)), "{engine:?}\n{sql}\n{plan:#?}");
+        }
+    }
+}
