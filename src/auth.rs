@@ -18,11 +18,15 @@ mod login;
 mod logout;
 mod me;
 pub mod oauth;
+mod oauth_login;
 mod passwords;
+mod provider_tokens;
 mod refresh;
 mod refresh_token;
 mod register;
+mod reseal;
 mod sealed;
+mod username;
 pub mod vault;
 
 use std::sync::Arc;
@@ -35,6 +39,7 @@ use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 use crate::db::{Entered, Pool};
+use oauth::Providers;
 
 pub use access_token::Bearer;
 pub use base_url::{BaseUrl, InvalidBaseUrl};
@@ -44,6 +49,8 @@ pub use keys::{InvalidKey, Keys};
 pub use login::network;
 pub use me::{Profile, SessionView};
 pub use passwords::Passwords;
+pub use provider_tokens::ProviderTokens;
+pub use reseal::Resealed;
 
 /// How long an access token is valid, in seconds.
 const ACCESS_SECONDS: i64 = 15 * 60;
@@ -55,6 +62,24 @@ pub struct Auth {
     passwords: Passwords,
     mailer: Arc<dyn Mailer>,
     issuer: String,
+    providers: Providers,
+    provider_tokens: ProviderTokens,
+}
+
+/// What the application works with, besides a database.
+pub struct Parts {
+    /// Sign and check tokens.
+    pub keys: Arc<Keys>,
+    /// Hashes and checks passwords.
+    pub passwords: Passwords,
+    /// Delivers what is for an address' owner.
+    pub mailer: Arc<dyn Mailer>,
+    /// The address that clients know the service by.
+    pub issuer: String,
+    /// Those that one can log in through.
+    pub providers: Providers,
+    /// What becomes of their tokens.
+    pub provider_tokens: ProviderTokens,
 }
 
 /// An account, as its owner sees it.
@@ -115,9 +140,10 @@ fn exposed<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok,
 }
 
 impl Auth {
-    /// On this database, with these keys; the issuer is the address that clients know the service by.
-    pub fn new(pool: Pool, keys: Arc<Keys>, passwords: Passwords, mailer: Arc<dyn Mailer>, issuer: String) -> Self {
-        Self { pool, keys, passwords, mailer, issuer }
+    /// On this database.
+    pub fn new(pool: Pool, parts: Parts) -> Self {
+        let Parts { keys, passwords, mailer, issuer, providers, provider_tokens } = parts;
+        Self { pool, keys, passwords, mailer, issuer, providers, provider_tokens }
     }
 
     /// The keys that access tokens are checked with.

@@ -51,7 +51,7 @@ pub struct Config {
     /// `AUTHSVC_GOOGLE_…`, `AUTHSVC_GITHUB_…` and `AUTHSVC_OAUTH_REDIRECT_URL`: logging in through providers.
     pub oauth: Settings,
     /// `AUTHSVC_ENCRYPTION_KEY` or `AUTHSVC_ENCRYPTION_KEY_FILE`: encrypts the providers' tokens.
-    pub vault: Option<Vault>,
+    pub vault: Option<Arc<Vault>>,
     /// `AUTHSVC_JWT_KEY` or `AUTHSVC_JWT_KEY_FILE`: signs access tokens.
     pub jwt_keys: Option<Arc<Keys>>,
     /// What the public API lets through.
@@ -145,15 +145,16 @@ impl Config {
         let environment = Environment::of(variables, url.is_some())?;
         let listen = parsed(variables, "AUTHSVC_LISTEN", "127.0.0.1:8080", "an address and port like 0.0.0.0:8080")?;
         let public_url = oauth::public_url(variables, listen)?;
+        let api = api::settings(variables, &public_url)?;
         Ok(Self {
             database_url: database_url(url.as_ref(), variables)?,
             environment,
             listen,
-            oauth: oauth::settings(variables, &public_url)?,
+            oauth: oauth::settings(variables, &public_url, api.timeout)?,
             jwt_keys: api::jwt_keys(variables)?.map(Arc::new),
-            api: api::settings(variables, &public_url)?,
+            api,
             public_url,
-            vault: oauth::vault(variables)?,
+            vault: oauth::vault(variables)?.map(Arc::new),
             admin_listen: parsed(
                 variables,
                 "AUTHSVC_ADMIN_LISTEN",

@@ -45,10 +45,13 @@ impl ActiveModelBehavior for ActiveModel {}
 impl Entity {
     /// The link of this account at a provider, if its account here is not soft-deleted.
     pub fn of_existing(provider: Provider, provider_id: &str) -> Select<Self> {
-        Self::find()
+        Self::of_with_deleted(provider, provider_id)
             .inner_join(super::user::Entity)
             .filter(super::user::Column::DeletedAt.is_null())
-            .filter(Column::Provider.eq(provider))
-            .filter(Column::ProviderId.eq(provider_id))
+    }
+
+    /// The link of this account at a provider, its account here soft-deleted or not: there is one at most.
+    pub fn of_with_deleted(provider: Provider, provider_id: &str) -> Select<Self> {
+        Self::find().filter(Column::Provider.eq(provider)).filter(Column::ProviderId.eq(provider_id))
     }
 }

@@ -88,6 +88,11 @@ impl Entity {
 
     /// The account that came from this account at a provider. Uses `idx_users_provider_provider_id`.
     pub fn by_provider_account(provider: Provider, provider_id: &str) -> Select<Self> {
-        Self::existing().filter(Column::Provider.eq(provider)).filter(Column::ProviderId.eq(provider_id))
+        Self::by_provider_account_with_deleted(provider, provider_id).filter(Column::DeletedAt.is_null())
+    }
+
+    /// The same, soft-deleted or not.
+    pub fn by_provider_account_with_deleted(provider: Provider, provider_id: &str) -> Select<Self> {
+        Self::find().filter(Column::Provider.eq(provider)).filter(Column::ProviderId.eq(provider_id))
     }
 }

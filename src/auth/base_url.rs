@@ -44,6 +44,11 @@ impl BaseUrl {
         format!("{}{path}", self.text.trim_end_matches('/'))
     }
 
+    /// What precedes a path below it, after the host; without a `/` at its end.
+    pub fn path(&self) -> &str {
+        self.url.path().trim_end_matches('/')
+    }
+
     /// Whether what is sent there is encrypted.
     pub fn is_https(&self) -> bool {
         self.url.scheme() == "https"

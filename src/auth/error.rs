@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::{oauth, vault};
 use crate::db;
 
 /// A field that cannot be used.
@@ -55,6 +56,18 @@ pub enum Error {
         /// Which.
         provider: &'static str,
     },
+    /// An account that nobody has shown to be theirs has the address that a provider vouches for.
+    #[error("there is an account with this address, and nobody has shown yet that the address is theirs")]
+    AccountExists,
+    /// Whoever asks has proven who they are, but the account is deleted or switched off.
+    #[error("the account cannot be used any more")]
+    Inactive,
+    /// A provider did not prove who somebody is.
+    #[error(transparent)]
+    Oauth(#[from] oauth::Error),
+    /// A provider's token cannot be encrypted or decrypted.
+    #[error(transparent)]
+    Vault(#[from] vault::Error),
     /// More passwords are to be checked than this process can.
     #[error("too many passwords are being checked")]
     Busy,

@@ -5,10 +5,16 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::error::{Error, InvalidField};
 
+pub(super) const SHORTEST_USERNAME: usize = 3;
 const SHORTEST_PASSWORD: usize = 8;
 const LONGEST_PASSWORD: usize = 128;
-const LONGEST_USERNAME: usize = 64;
+pub(super) const LONGEST_USERNAME: usize = 64;
 const LONGEST_AVATAR: usize = 500;
+
+/// Letters, digits and `._-` of any script would invite lookalikes, so ASCII ones.
+pub(super) fn is_of_username(sign: char) -> bool {
+    sign.is_ascii_alphanumeric() || "._-".contains(sign)
+}
 
 /// Fields that were looked at, and what is wrong with them.
 #[derive(Default)]
@@ -24,14 +30,12 @@ impl Fields {
         self.note("email", Email::parse(text).map_err(|error| error.to_string()))
     }
 
-    /// Letters, digits and `._-` of any script would invite lookalikes, so ASCII ones.
     pub(super) fn username(&mut self, text: &str) -> Option<String> {
         let text = text.trim();
-        let known = |sign: char| sign.is_ascii_alphanumeric() || "._-".contains(sign);
         let parsed = match text.chars().count() {
-            0..3 => Err("has fewer than 3 characters".to_owned()),
+            0..SHORTEST_USERNAME => Err(format!("has fewer than {SHORTEST_USERNAME} characters")),
             count if count > LONGEST_USERNAME => Err(format!("has more than {LONGEST_USERNAME} characters")),
-            _ if !text.chars().all(known) => {
+            _ if !text.chars().all(is_of_username) => {
                 Err("has other characters than letters, digits, `.`, `_` and `-`".to_owned())
             }
             _ => Ok(text.to_owned()),

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::auth::oauth;
 use crate::maintain::CleanupError;
 use crate::migrate::Kind;
 use crate::{backup, config, db, migrate, seed};
@@ -27,6 +28,8 @@ pub(super) enum Error {
     Interrupted { signal: &'static str, left: &'static str },
     #[error("{message}")]
     Usage { message: String, hint: String },
+    #[error(transparent)]
+    Oauth(#[from] oauth::Error),
     #[error("{0}")]
     Io(#[from] io::Error),
 }
@@ -62,7 +65,7 @@ impl Error {
                 seed::Error::Migrate(source) => exit_code(source.kind()),
                 _ => 1,
             },
-            Self::Service { .. } | Self::Database { .. } | Self::Interrupted { .. } | Self::Io(_) => 1,
+            Self::Service { .. } | Self::Database { .. } | Self::Interrupted { .. } | Self::Oauth(_) | Self::Io(_) => 1,
         }
     }
 
@@ -82,6 +85,7 @@ impl Error {
                 Some("check that the service runs, and the address (AUTHSVC_ADMIN_LISTEN)".to_owned())
             }
             Self::Cleanup { source, .. } => source.hint(),
+            Self::Oauth(error) => error.hint().map(str::to_owned),
             Self::Interrupted { .. } | Self::Io(_) => None,
         }
     }

@@ -10,11 +10,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use entity::maintenance_run::Kind;
+use tokio::task::JoinHandle;
 
 use super::error::Error;
 use super::output::Output;
 use super::progress::Logged;
-use crate::auth::{Auth, Keys, LogMailer, Mailer, NoMailer, Passwords};
+use crate::auth::oauth::Providers;
+use crate::auth::{Auth, Keys, LogMailer, Mailer, NoMailer, Parts, Passwords, ProviderTokens};
 use crate::clock::Stopwatch;
 use crate::config::{Config, Environment};
 use crate::db::{Pool, PoolUse};
@@ -57,8 +59,8 @@ pub(super) async fn run(_: &Arguments, config: &Config, _: Output) -> Result<u8,
         }
         booted = boot(config, &readiness, &api) => booted,
     };
-    let pool = match booted {
-        Ok(pool) => pool,
+    let (pool, auth) = match booted {
+        Ok(booted) => booted,
         Err(error) => {
             server.stop(Duration::from_secs(1)).await;
             return Err(error);
@@ -66,7 +68,7 @@ pub(super) async fn run(_: &Arguments, config: &Config, _: Output) -> Result<u8,
     };
     collector.watch(pool.clone());
     let samples = tokio::spawn(collector.clone().sample());
-    let background = Background::start(config, &pool)?;
+    let background = Background::start(config, &pool, auth)?;
     let signal = stop.await?;
     tracing::info!("{signal}: stopping");
     samples.abort();
@@ -84,21 +86,27 @@ pub(super) async fn run(_: &Arguments, config: &Config, _: Output) -> Result<u8,
 struct Background {
     backups: Option<Worker>,
     cleanup: Option<Worker>,
+    resealing: Option<JoinHandle<()>>,
 }
 
 impl Background {
-    fn start(config: &Config, pool: &Pool) -> Result<Self, Error> {
+    fn start(config: &Config, pool: &Pool, auth: Option<Arc<Auth>>) -> Result<Self, Error> {
         let schedule = |schedule| maintain::schedule_backups(schedule, backups(config, pool));
         // files of backups go after a scheduled one only: nobody is to miss one that was made by hand
         let clean = |interval| maintain::keep_clean(interval, super::cleanup_of(config, pool, None));
         Ok(Self {
             backups: config.backup_schedule.clone().map(schedule).transpose()?,
             cleanup: config.cleanup_interval.map(clean).transpose()?,
+            resealing: auth.map(|auth| tokio::spawn(async move { reseal(&auth).await })),
         })
     }
 
     /// Ends all of it, in at most this time.
     async fn stop(self, patience: Duration) {
+        // a link is replaced in one statement: nothing is left half done
+        if let Some(resealing) = &self.resealing {
+            resealing.abort();
+        }
         tokio::join!(end(self.backups, "scheduled backup", patience), end(self.cleanup, "cleanup", patience));
     }
 }
@@ -108,6 +116,17 @@ async fn end(worker: Option<Worker>, what: &str, patience: Duration) {
         && !worker.stop(patience).await
     {
         tracing::warn!("a {what} was still running after {patience:?} and is cut off");
+    }
+}
+
+/// Encrypts the providers' tokens with the current key, once.
+async fn reseal(auth: &Auth) {
+    match auth.reseal_tokens().await {
+        Ok(done) if done.links + done.left == 0 => {}
+        Ok(done) => tracing::info!(sealed = done.links, left = done.left, "tokens of providers were under other keys"),
+        Err(error) => {
+            tracing::warn!("tokens of providers were not all encrypted anew, the next start goes on: {error}")
+        }
     }
 }
 
@@ -126,7 +145,7 @@ fn backups(config: &Config, pool: &Pool) -> Backups {
 }
 
 /// From no connection to ready.
-async fn boot(config: &Config, readiness: &Readiness, api: &Api) -> Result<Pool, Error> {
+async fn boot(config: &Config, readiness: &Readiness, api: &Api) -> Result<(Pool, Option<Arc<Auth>>), Error> {
     migrate_when_reachable(config, readiness).await?;
     let database = |source| Error::Database { subject: config.database_url.to_string(), source };
     if config.environment == Environment::Development {
@@ -135,10 +154,11 @@ async fn boot(config: &Config, readiness: &Readiness, api: &Api) -> Result<Pool,
         tracing::info!(users = report.users, "development data added");
     }
     let pool = Pool::open(&config.database_url, PoolUse::Serve).await.map_err(database)?;
-    api.open(application(config, &pool)?.map(Arc::new));
+    let auth = application(config, &pool)?.map(Arc::new);
+    api.open(auth.clone());
     readiness.ready(pool.clone()).await;
     tracing::info!("ready");
-    Ok(pool)
+    Ok((pool, auth))
 }
 
 /// The application, if there are keys to sign tokens with. Where development data may be, they are made.
@@ -156,8 +176,32 @@ fn application(config: &Config, pool: &Pool) -> Result<Option<Auth>, Error> {
     let is_development = config.environment == Environment::Development;
     let mailer: Arc<dyn Mailer> = if is_development { Arc::new(LogMailer) } else { Arc::new(NoMailer) };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let passwords = Passwords::new(threads)?;
-    Ok(Some(Auth::new(pool.clone(), keys, passwords, mailer, config.public_url.as_str().to_owned())))
+    let providers = Providers::new(config.oauth.clone(), keys.flow_key())?;
+    let parts = Parts {
+        keys,
+        passwords: Passwords::new(threads)?,
+        mailer,
+        issuer: config.public_url.as_str().to_owned(),
+        providers,
+        provider_tokens: provider_tokens(config),
+    };
+    Ok(Some(Auth::new(pool.clone(), parts)))
+}
+
+/// Tokens of people who use the service are stored encrypted or not at all.
+fn provider_tokens(config: &Config) -> ProviderTokens {
+    match &config.vault {
+        Some(vault) => ProviderTokens::Sealed(vault.clone()),
+        None if config.environment.allows_seed() => ProviderTokens::InClear,
+        None => {
+            if config.oauth.google.is_some() || config.oauth.github.is_some() {
+                tracing::warn!(
+                    "the providers' tokens are not stored: AUTHSVC_ENCRYPTION_KEY is not set; `openssl rand -base64 32` makes one"
+                );
+            }
+            ProviderTokens::Dropped
+        }
+    }
 }
 
 /// Migrates, trying again while the database does not answer. Whatever waiting cannot heal fails at once.

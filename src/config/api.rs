@@ -27,6 +27,7 @@ pub(super) fn jwt_keys(variables: &Variables) -> Result<Option<Keys>, Error> {
 pub(super) fn settings(variables: &Variables, public_url: &BaseUrl) -> Result<ApiSettings, Error> {
     Ok(ApiSettings {
         is_https: public_url.is_https(),
+        base_path: public_url.path().to_owned(),
         origins: list(variables, "AUTHSVC_CORS_ORIGINS", "origins like https://app.example.com", origin)?,
         trusted_proxies: list(variables, "AUTHSVC_TRUSTED_PROXIES", "networks like 10.0.0.0/8", network)?,
         timeout: super::duration(variables, "AUTHSVC_REQUEST_TIMEOUT", "10s")?,

@@ -8,8 +8,6 @@ use crate::auth::BaseUrl;
 use crate::auth::oauth::{Client, Settings};
 use crate::auth::vault::Vault;
 
-/// For a whole step of a login, of up to three requests.
-const TIMEOUT: Duration = Duration::from_secs(10);
 const URL_HINT: &str = "write an address like https://auth.example.com, without `?` and `#`";
 
 /// `AUTHSVC_PUBLIC_URL`: where the public listener is reached from outside; by default what it listens on, which will do
@@ -24,7 +22,7 @@ pub(super) fn public_url(variables: &Variables, listen: SocketAddr) -> Result<Ba
 }
 
 /// `AUTHSVC_GOOGLE_CLIENT_ID`, `AUTHSVC_GITHUB_CLIENT_ID` and their secrets; the rest has defaults.
-pub(super) fn settings(variables: &Variables, public_url: &BaseUrl) -> Result<Settings, Error> {
+pub(super) fn settings(variables: &Variables, public_url: &BaseUrl, patience: Duration) -> Result<Settings, Error> {
     Ok(Settings {
         google: client(variables, "AUTHSVC_GOOGLE_CLIENT_ID", "AUTHSVC_GOOGLE_CLIENT_SECRET")?,
         github: client(variables, "AUTHSVC_GITHUB_CLIENT_ID", "AUTHSVC_GITHUB_CLIENT_SECRET")?,
@@ -36,7 +34,8 @@ pub(super) fn settings(variables: &Variables, public_url: &BaseUrl) -> Result<Se
         google_issuer: private_url(variables, "AUTHSVC_GOOGLE_ISSUER", "https://accounts.google.com")?,
         github_url: private_url(variables, "AUTHSVC_GITHUB_URL", "https://github.com")?,
         github_api_url: private_url(variables, "AUTHSVC_GITHUB_API_URL", "https://api.github.com")?,
-        timeout: TIMEOUT,
+        // less than a request may take, so that its answer says whose fault it was
+        timeout: patience * 4 / 5,
     })
 }
 

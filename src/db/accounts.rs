@@ -124,7 +124,7 @@ impl Pool {
         }
     }
 
-    async fn taken(&self, email: &Email, username: &str) -> Result<Taken, Error> {
+    pub(super) async fn taken(&self, email: &Email, username: &str) -> Result<Taken, Error> {
         // soft-deleted accounts keep theirs
         let email =
             Entity::by_email_with_deleted(email, self.orm().get_database_backend()).count(self.orm()).await? > 0;
@@ -316,6 +316,6 @@ async fn count_failure(
     Ok(until)
 }
 
-fn is_duplicate(error: &DbErr) -> bool {
+pub(super) fn is_duplicate(error: &DbErr) -> bool {
     matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
 }

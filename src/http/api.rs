@@ -8,8 +8,11 @@ mod accounts;
 mod body;
 mod caller;
 mod document;
+mod flow_cookie;
 mod limits;
 mod me;
+mod oauth;
+mod oauth_problem;
 mod page;
 mod policy;
 mod problem;
@@ -38,6 +41,8 @@ const LARGEST_BODY: usize = 16 * 1024;
 pub struct ApiSettings {
     /// Whether clients reach the service by https.
     pub is_https: bool,
+    /// What precedes the paths of this service, as clients see them; without a `/` at its end.
+    pub base_path: String,
     /// Pages that may call it from a browser.
     pub origins: Vec<HeaderValue>,
     /// Whose word on a client's address is taken.
@@ -91,6 +96,9 @@ impl Api {
             .route("/auth/refresh", post(accounts::refresh))
             .route("/auth/logout", post(accounts::logout))
             .route("/auth/verify-email", post(accounts::verify_email))
+            .route("/auth/oauth/{provider}", get(oauth::redirect).post(oauth::exchange))
+            .route("/auth/oauth/{provider}/callback", get(oauth::callback))
+            .route("/auth/oauth/state/{provider}", get(oauth::begin))
             .route("/api/me", get(me::show).patch(me::change))
             .route("/api/me/sessions", get(me::sessions))
             .route("/api/me/sessions/{id}", delete(me::end_session))

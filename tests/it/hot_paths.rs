@@ -3,13 +3,17 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use authsvc::auth::{Auth, Keys, NoMailer, Passwords, Profile};
+use authsvc::auth::oauth::{Answer, Return};
+use authsvc::auth::{Auth, Keys, NoMailer, Parts, Passwords, Profile, ProviderTokens};
 use authsvc::clock;
 use authsvc::db::{Client, DatabaseUrl, Defaults, Pool, PoolUse, Scope};
+use entity::value::Provider;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::accounts::signing_key;
 use crate::support::database::{ENGINES, block_on};
+use crate::support::logins::{ADA, Person, consents};
+use crate::support::providers::Double;
 use crate::support::{Database, Engine};
 
 /// Twenty thousand accounts with three tokens and two events each, a thousand throttles.
@@ -33,6 +37,9 @@ fn fill(database: &Database, engine: Engine) {
     };
     database.execute(&format!(
         "INSERT INTO users (email, username, password_hash) SELECT 'user' || n || '@example.com', 'user' || n, 'x' FROM {numbers}; \
+         UPDATE users SET email_verified = TRUE WHERE username = 'user20000'; \
+         INSERT INTO oauth_providers (user_id, provider, provider_id) SELECT n, 'github', '' || n FROM {numbers}; \
+         INSERT INTO oauth_states (state_hash, expires_at) SELECT 'a' || n, {now} FROM {numbers}; \
          {} {} {} {} {} \
          INSERT INTO login_throttles (subject, failures, last_failed_at) SELECT 'ip:' || n, 1, {now} FROM {numbers}; ANALYZE",
         tokens("a"), tokens("b"), tokens("c"), event("login_failed"), event("login_succeeded")
@@ -64,6 +71,26 @@ async fn use_everything(auth: &Auth) {
     assert!(!next.access_token.expose_secret().is_empty());
 }
 
+/// Makes an account, enters it again, links one, and is refused by one that is not verified.
+async fn log_in_through_google(auth: &Auth, double: &Double) {
+    let (now, client) = (clock::now(), Client::default());
+    let new = Person { email: "new@example.com", ..ADA };
+    let verified = Person { id: 2, email: "user20000@example.com", ..ADA };
+    let unverified = Person { id: 3, email: "user7@example.com", ..ADA };
+    for (person, is_entered) in [(new, true), (new, true), (verified, true), (unverified, false)] {
+        let begun = auth.begin_oauth(Provider::Google, Return::Callback, now).await.unwrap();
+        let consented = consents(double, &begun.url, person).await;
+        let answer = Answer {
+            state: Some(begun.state),
+            code: Some(consented.code.into()),
+            error: None,
+            cookie: Some(begun.cookie),
+        };
+        let entered = auth.finish_oauth(Provider::Google, answer, &client, now).await;
+        assert_eq!(entered.is_ok(), is_entered, "{person:?}");
+    }
+}
+
 #[test]
 fn every_query_of_the_api_uses_an_index() {
     for engine in ENGINES {
@@ -79,14 +106,18 @@ fn every_query_of_the_api_uses_an_index() {
             });
             let keys = Keys::parse(&SecretString::from(signing_key())).unwrap();
             let passwords = Passwords::new(1).unwrap();
-            use_everything(&Auth::new(
-                pool,
-                Arc::new(keys),
+            let double = Double::google().await;
+            let parts = Parts {
+                keys: Arc::new(keys),
                 passwords,
-                Arc::new(NoMailer),
-                "https://auth.example.com".to_owned(),
-            ))
-            .await;
+                mailer: Arc::new(NoMailer),
+                issuer: "https://auth.example.com".to_owned(),
+                providers: double.providers(),
+                provider_tokens: ProviderTokens::InClear,
+            };
+            let auth = Auth::new(pool, parts);
+            use_everything(&auth).await;
+            log_in_through_google(&auth, &double).await;
         });
         let sent = sent.lock().unwrap();
         let explained: Vec<&String> = sent.iter().filter(|sql| !sql.starts_with("INSERT")).collect();

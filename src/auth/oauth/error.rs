@@ -22,6 +22,9 @@ pub enum Error {
     /// More than ten minutes went by.
     #[error("this login took too long")]
     StateExpired,
+    /// Somebody came back with it before.
+    #[error("the state of this login was used before")]
+    StateUsed,
     /// The account's owner said no.
     #[error("access was denied at {}", name(*.0))]
     Denied(Provider),
@@ -83,6 +86,7 @@ impl Error {
             Self::StateMissing
             | Self::StateMismatch
             | Self::StateExpired
+            | Self::StateUsed
             | Self::CodeMissing
             | Self::CodeRefused(_) => Kind::Browser,
             Self::Denied(_) | Self::NoVerifiedEmail(_) => Kind::Refused,
@@ -98,6 +102,7 @@ impl Error {
             Self::StateMissing
             | Self::StateMismatch
             | Self::StateExpired
+            | Self::StateUsed
             | Self::CodeMissing
             | Self::CodeRefused(_) => Some("begin the login again, in the same browser and with cookies allowed"),
             Self::NoVerifiedEmail(_) => Some("verify an address at the provider, then begin the login again"),

@@ -9,7 +9,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{IntoResponses, Modify, OpenApi};
 
 use super::problem::Problem;
-use super::{accounts, me, page};
+use super::{accounts, me, oauth, page};
 
 /// What every operation with a body may answer.
 #[derive(IntoResponses)]
@@ -56,6 +56,30 @@ pub(super) enum Unauthorized {
     Unauthorized(#[to_schema] Problem),
 }
 
+/// What every operation that names a provider may answer.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "it is only read by the description")]
+pub(super) enum AtProvider {
+    /// There is no such provider, or it is not set up
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(#[to_schema] Problem),
+    /// The provider gives no answer, or a wrong one
+    #[response(status = 502, content_type = "application/problem+json")]
+    BadGateway(#[to_schema] Problem),
+}
+
+/// What whoever comes back from a provider gets in place of a session.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "it is only read by the description")]
+pub(super) enum NotEntered {
+    /// Access was denied at the provider, it vouches for no address, or the account cannot be used any more; `code` says which
+    #[response(status = 403, content_type = "application/problem+json")]
+    Forbidden(#[to_schema] Problem),
+    /// There is an account with this address that nobody has verified: log in to it and do that first
+    #[response(status = 409, content_type = "application/problem+json")]
+    Conflict(#[to_schema] Problem),
+}
+
 #[derive(OpenApi)]
 #[openapi(
     info(
@@ -74,6 +98,10 @@ pub(super) enum Unauthorized {
         me::change,
         me::sessions,
         me::end_session,
+        oauth::redirect,
+        oauth::callback,
+        oauth::begin,
+        oauth::exchange,
         accounts::keys,
     ),
     components(schemas(Problem)),

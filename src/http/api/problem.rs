@@ -25,23 +25,29 @@ pub(super) struct Problem {
     #[schema(example = "credentials")]
     code: &'static str,
     /// What went wrong, for people.
-    detail: String,
+    #[schema(value_type = String)]
+    detail: Box<str>,
+    /// What to do about it, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'static str>,
     /// The fields that are wrong or taken.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<InvalidField>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(value_type = Vec<InvalidField>)]
+    errors: Box<[InvalidField]>,
     #[serde(skip)]
     retry_after: Option<Duration>,
 }
 
 impl Problem {
-    pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+    pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<Box<str>>) -> Self {
         Self {
             kind: "about:blank",
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
             code,
             detail: detail.into(),
-            errors: Vec::new(),
+            hint: None,
+            errors: Box::default(),
             retry_after: None,
         }
     }
@@ -56,13 +62,23 @@ impl Problem {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", "too many requests").later(retry_after)
     }
 
+    /// Something failed that a client can do nothing about.
+    pub(super) fn internal() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "this request failed; the log says why")
+    }
+
+    pub(super) fn hinting(mut self, hint: Option<&'static str>) -> Self {
+        self.hint = hint;
+        self
+    }
+
     fn later(mut self, retry_after: Duration) -> Self {
         self.retry_after = Some(retry_after);
         self
     }
 
     fn about(mut self, errors: Vec<InvalidField>) -> Self {
-        self.errors = errors;
+        self.errors = errors.into();
         self
     }
 }
@@ -88,9 +104,13 @@ impl From<Error> for Problem {
                 tracing::warn!("a request failed: {error}");
                 Self::closed("the database gives no answer")
             }
-            Error::Database(_) | Error::Internal(_) => {
+            Error::AccountExists => Self::new(StatusCode::CONFLICT, "account_exists", detail)
+                .hinting(Some("log in with the password of that account and verify its address, then begin again")),
+            Error::Inactive => Self::new(StatusCode::FORBIDDEN, "inactive", detail),
+            Error::Oauth(error) => error.into(),
+            Error::Database(_) | Error::Internal(_) | Error::Vault(_) => {
                 tracing::error!("a request failed: {detail}");
-                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "this request failed; the log says why")
+                Self::internal()
             }
         }
     }

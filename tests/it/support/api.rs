@@ -101,6 +101,12 @@ impl Answer {
         problem["code"].as_str().unwrap().to_owned()
     }
 
+    /// It is a problem document with this code.
+    #[track_caller]
+    pub(crate) fn refused(&self, status: u16, code: &str) {
+        assert_eq!(self.problem(status), code, "{self:#?}");
+    }
+
     /// The two tokens of a session.
     #[track_caller]
     pub(crate) fn tokens(&self) -> (String, String) {

@@ -5,12 +5,14 @@ pub(crate) mod browser;
 pub(crate) mod cluster;
 pub(crate) mod contents;
 pub(crate) mod database;
+pub(crate) mod logins;
 pub(crate) mod pages;
 pub(crate) mod program;
 pub(crate) mod promtool;
 pub(crate) mod providers;
 pub(crate) mod proxy;
 pub(crate) mod reports;
+pub(crate) mod visitor;
 
 pub(crate) use cluster::Cluster;
 pub(crate) use database::{Database, Engine};

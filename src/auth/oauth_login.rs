@@ -1,0 +1,130 @@
+//! `/auth/oauth/…`: logging in through a provider.
+//!
+//! Who comes back from a provider enters the account that is linked to theirs. If there is none, only an address counts that the provider
+//! vouches for: the account that has it is linked if its owner has proven the address here, too. An account that anybody may have
+//! made with somebody else's address is not: its maker would stay inside. If nobody has the address, an account is made.
+
+use chrono::{DateTime, Utc};
+use entity::user;
+use entity::value::Provider;
+
+use super::error::Error;
+use super::oauth::{self, Answer, Begun, Kind, Profile, Return};
+use super::{Auth, Session, refresh_token, username};
+use crate::db::{Client, Identity, Linked, NewLinkedAccount, RefusedLogin};
+
+/// How often somebody else may have been faster, or have the name.
+const ATTEMPTS: usize = 8;
+
+impl Auth {
+    /// Begins a login; what comes of it goes to the browser.
+    ///
+    /// # Errors
+    /// The provider is not set up, or cannot be asked for its endpoints.
+    pub async fn begin_oauth(&self, provider: Provider, to: Return, now: DateTime<Utc>) -> Result<Begun, Error> {
+        Ok(self.providers.begin(provider, to, now).await?)
+    }
+
+    /// Begins a session for whoever comes back from a provider, and an account if they have none.
+    ///
+    /// # Errors
+    /// They did not prove who they are; their account cannot be used, or must not be linked; or the database gave no answer.
+    pub async fn finish_oauth(
+        &self,
+        provider: Provider,
+        answer: Answer,
+        client: &Client,
+        now: DateTime<Utc>,
+    ) -> Result<Session, Error> {
+        let mut refused = RefusedLogin::default();
+        let finished = match self.proven(provider, answer, now).await {
+            Ok(profile) => {
+                refused.email = profile.email.as_ref().map(|email| email.as_str().to_owned());
+                self.enter(&profile, &mut refused, client, now).await
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = &finished
+            && is_refusal(error)
+        {
+            refused.reason = format!("{}: {error}", provider.name());
+            self.pool.linked_login_refused(&refused, client, now).await?;
+        }
+        finished
+    }
+
+    /// Who somebody is at the provider. The state is used up before the provider is asked, so that of two who come back with it one
+    /// gets through.
+    async fn proven(&self, provider: Provider, answer: Answer, now: DateTime<Utc>) -> Result<Profile, Error> {
+        let checked = self.providers.check(provider, answer, now)?;
+        if !self.pool.use_state(&checked.state_hash(), checked.state_expires_at()).await? {
+            return Err(oauth::Error::StateUsed.into());
+        }
+        Ok(self.providers.exchange(checked, now).await?)
+    }
+
+    async fn enter(
+        &self,
+        profile: &Profile,
+        refused: &mut RefusedLogin,
+        client: &Client,
+        now: DateTime<Utc>,
+    ) -> Result<Session, Error> {
+        let identity = Identity {
+            provider: profile.provider,
+            provider_id: profile.provider_id.clone(),
+            tokens: self.provider_tokens.stored(profile)?,
+        };
+        let (token, stored) = refresh_token::issue(now)?;
+        for attempt in 0..ATTEMPTS {
+            let entered = match self.account_of(profile, refused).await? {
+                Some(account) => self.pool.log_in_linked(account, &identity, &stored, client, now).await?,
+                None => {
+                    let account = new_account(profile, attempt)?;
+                    self.pool.register_linked(account, &identity, &stored, client, now).await?.ok()
+                }
+            };
+            if let Some(entered) = entered {
+                return self.session(entered, token, now);
+            }
+        }
+        Err(Error::internal("account, link or name were changed each time while somebody logged in"))
+    }
+
+    /// The account that somebody may enter; `None`: one can be made for them.
+    async fn account_of(&self, profile: &Profile, refused: &mut RefusedLogin) -> Result<Option<Linked>, Error> {
+        let found = self.pool.account_at_provider(profile.provider, &profile.provider_id).await?;
+        let (account, is_linked) = match found {
+            Some(account) => (account, true),
+            None => match self.pool.owner_of_email(profile.verified_email()?).await? {
+                Some(user) => (Linked { user, link: None }, false),
+                None => return Ok(None),
+            },
+        };
+        refused.user_id = Some(account.user.id);
+        if !is_usable(&account.user) {
+            return Err(Error::Inactive);
+        }
+        if is_linked || account.user.email_verified { Ok(Some(account)) } else { Err(Error::AccountExists) }
+    }
+}
+
+fn is_usable(user: &user::Model) -> bool {
+    user.active && user.deleted_at.is_none()
+}
+
+fn new_account(profile: &Profile, attempt: usize) -> Result<NewLinkedAccount, Error> {
+    let email = profile.verified_email()?.clone();
+    let name = username::of(profile.name.as_deref(), &email);
+    let username = if attempt == 0 { name } else { username::distinct(&name)? };
+    Ok(NewLinkedAccount { email, username, avatar_url: profile.avatar_url.clone() })
+}
+
+/// Whether somebody was refused, and not merely the service unable.
+fn is_refusal(error: &Error) -> bool {
+    match error {
+        Error::AccountExists | Error::Inactive => true,
+        Error::Oauth(error) => matches!(error.kind(), Kind::Browser | Kind::Refused | Kind::Provider),
+        _ => false,
+    }
+}

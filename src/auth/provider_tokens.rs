@@ -1,0 +1,69 @@
+//! What becomes of the tokens that providers give. Nothing here needs them yet; they are kept for asking a provider again.
+
+use std::sync::Arc;
+
+use entity::value::{Provider, ProviderToken};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::oauth::Profile;
+use super::vault::{Column, Error, Place, Vault};
+use crate::db::StoredTokens;
+
+/// How they are stored.
+#[derive(Debug, Clone)]
+pub enum ProviderTokens {
+    /// Encrypted.
+    Sealed(Arc<Vault>),
+    /// In clear: on a developer's machine and in tests only.
+    InClear,
+    /// Not at all.
+    Dropped,
+}
+
+impl ProviderTokens {
+    /// What is stored of the tokens of a login.
+    ///
+    /// # Errors
+    /// [`Error::Seal`]
+    pub(super) fn stored(&self, profile: &Profile) -> Result<StoredTokens, Error> {
+        let (access, refresh) = (&profile.tokens.access, profile.tokens.refresh.as_ref());
+        let clear = |token: &SecretString| ProviderToken::new(token.expose_secret());
+        let expires_at = profile.tokens.expires_at;
+        match self {
+            Self::Sealed(vault) => {
+                let tokens = sealed(vault, (profile.provider, &profile.provider_id), Some(access), refresh)?;
+                Ok(StoredTokens { expires_at, ..tokens })
+            }
+            Self::InClear => {
+                Ok(StoredTokens { access: Some(clear(access)), refresh: refresh.map(clear), expires_at, key_id: None })
+            }
+            Self::Dropped => Ok(StoredTokens::default()),
+        }
+    }
+
+    /// The keys, if there are any.
+    pub(super) fn vault(&self) -> Option<&Vault> {
+        match self {
+            Self::Sealed(vault) => Some(vault),
+            Self::InClear | Self::Dropped => None,
+        }
+    }
+}
+
+/// Encrypts the tokens of an account at a provider with the current key.
+pub(super) fn sealed(
+    vault: &Vault,
+    (provider, provider_id): (Provider, &str),
+    access: Option<&SecretString>,
+    refresh: Option<&SecretString>,
+) -> Result<StoredTokens, Error> {
+    let seal = |token: Option<&SecretString>, column| {
+        token.map(|token| vault.seal(token, Place { provider, provider_id, column })).transpose()
+    };
+    Ok(StoredTokens {
+        access: seal(access, Column::AccessToken)?.map(|sealed| sealed.token),
+        refresh: seal(refresh, Column::RefreshToken)?.map(|sealed| sealed.token),
+        expires_at: None,
+        key_id: Some(vault.current_key_id().to_owned()),
+    })
+}

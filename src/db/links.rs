@@ -1,0 +1,266 @@
+//! Links of accounts to accounts at providers: logging in through one, and making one.
+//!
+//! Every transaction here begins with a write, so that on SQLite it has the file to itself from the start. Two logins of one person
+//! at once may both find no link; one of them makes it, the other is told to look again.
+
+use chrono::{DateTime, Utc};
+use entity::auth_event::Kind;
+use entity::oauth_provider::{ActiveModel, Column, Entity};
+use entity::value::{Email, PasswordHash, Provider, ProviderToken};
+use entity::{oauth_state, user};
+use sea_orm::sea_query::{Expr, NullOrdering};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Order, QueryFilter, QueryOrder, Set, TransactionTrait,
+    TryInsertResult,
+};
+
+use super::accounts::{Entered, Taken, is_duplicate};
+use super::sessions::{self, NewToken};
+use super::trail::{Client, Event};
+use super::{Error, Pool};
+
+/// What is stored of a provider's tokens; by default nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoredTokens {
+    /// In clear or as ciphertext.
+    pub access: Option<ProviderToken>,
+    /// Likewise.
+    pub refresh: Option<ProviderToken>,
+    /// Of the access token.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// The key that encrypted them; `None`: they are in clear.
+    pub key_id: Option<String>,
+}
+
+/// An account at a provider, as it was just proven.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// The provider.
+    pub provider: Provider,
+    /// The account there.
+    pub provider_id: String,
+    /// What is stored of its tokens.
+    pub tokens: StoredTokens,
+}
+
+/// An account here that somebody with an [`Identity`] may enter.
+#[derive(Debug, Clone)]
+pub struct Linked {
+    /// The account; it may be soft-deleted or inactive.
+    pub user: user::Model,
+    /// The link, if there is one already.
+    pub link: Option<i64>,
+}
+
+/// An account that is about to be made for somebody with an [`Identity`].
+#[derive(Debug, Clone)]
+pub struct NewLinkedAccount {
+    /// Its address, which the provider vouches for.
+    pub email: Email,
+    /// Its name.
+    pub username: String,
+    /// Its picture.
+    pub avatar_url: Option<String>,
+}
+
+/// A login through a provider that was refused.
+#[derive(Debug, Clone, Default)]
+pub struct RefusedLogin {
+    /// The account here, if it is known.
+    pub user_id: Option<i64>,
+    /// The address that the provider told, if it did.
+    pub email: Option<String>,
+    /// For the trail.
+    pub reason: String,
+}
+
+impl Pool {
+    /// Notes that a state is used, until it would have expired by itself; whether it was not used before.
+    ///
+    /// # Errors
+    /// What the database said; nothing is noted.
+    pub async fn use_state(&self, hash: &str, expires_at: DateTime<Utc>) -> Result<bool, Error> {
+        let state = oauth_state::ActiveModel { state_hash: Set(hash.to_owned()), expires_at: Set(expires_at) };
+        let used = oauth_state::Entity::insert(state).on_conflict_do_nothing();
+        let used = used.exec_without_returning(self.orm()).await?;
+        Ok(matches!(used, TryInsertResult::Inserted(1)))
+    }
+
+    /// The account of an account at a provider: by its link, or, of accounts that the earlier service made, by their own columns.
+    ///
+    /// # Errors
+    /// What the database said.
+    pub async fn account_at_provider(&self, provider: Provider, provider_id: &str) -> Result<Option<Linked>, Error> {
+        let linked = Entity::of_with_deleted(provider, provider_id).find_also_related(user::Entity);
+        if let Some((link, Some(user))) = linked.one(self.orm()).await? {
+            return Ok(Some(Linked { user, link: Some(link.id) }));
+        }
+        // nothing made these unique: one that is still there goes before a deleted one, the oldest before the others
+        let own = user::Entity::by_provider_account_with_deleted(provider, provider_id)
+            .order_by_with_nulls(user::Column::DeletedAt, Order::Asc, NullOrdering::First)
+            .order_by_asc(user::Column::Id);
+        Ok(own.one(self.orm()).await?.map(|user| Linked { user, link: None }))
+    }
+
+    /// The account with this address, soft-deleted or not: nobody else can have it.
+    ///
+    /// # Errors
+    /// What the database said.
+    pub async fn owner_of_email(&self, email: &Email) -> Result<Option<user::Model>, Error> {
+        let owner = user::Entity::by_email_with_deleted(email, self.orm().get_database_backend());
+        Ok(owner.one(self.orm()).await?)
+    }
+
+    /// Begins a session for whoever has this identity, and makes the link if there is none yet. `None`: account or link are not what
+    /// they were when they were looked up; nothing is begun.
+    ///
+    /// # Errors
+    /// What the database said; nothing is begun.
+    pub async fn log_in_linked(
+        &self,
+        account: Linked,
+        identity: &Identity,
+        token: &NewToken,
+        client: &Client,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Entered>, Error> {
+        let Linked { user, link } = account;
+        let begun = async {
+            let transaction = self.orm().begin().await?;
+            if !enters(&transaction, user.id, now).await? || !keep(&transaction, user.id, link, identity, now).await? {
+                transaction.rollback().await?;
+                return Ok(None);
+            }
+            let session = sessions::issue(&transaction, user.id, None, token, client, now).await?;
+            if link.is_none() {
+                linked(&user, identity).record(&transaction, client, now).await?;
+            }
+            let detail = format!("through {}", identity.provider.name());
+            let event = Event::of(Kind::LoginSucceeded, user.id).at(Some(user.email.as_str())).because(&detail);
+            event.record(&transaction, client, now).await?;
+            transaction.commit().await?;
+            Ok(Some((user, session)))
+        };
+        match begun.await {
+            Err(error) if is_duplicate(&error) => Ok(None),
+            begun => Ok(begun?),
+        }
+    }
+
+    /// Makes an account without a password, its link and its first session. If neither address nor name are taken and nothing was made,
+    /// somebody else made the link.
+    ///
+    /// # Errors
+    /// What the database said; nothing is made.
+    pub async fn register_linked(
+        &self,
+        account: NewLinkedAccount,
+        identity: &Identity,
+        token: &NewToken,
+        client: &Client,
+        now: DateTime<Utc>,
+    ) -> Result<Result<Entered, Taken>, Error> {
+        let (email, username) = (account.email.clone(), account.username.clone());
+        let made = async {
+            let transaction = self.orm().begin().await?;
+            let row = row_of(account, identity, now);
+            let user = user::Entity::insert(row).exec_with_returning(&transaction).await?;
+            keep(&transaction, user.id, None, identity, now).await?;
+            let session = sessions::issue(&transaction, user.id, None, token, client, now).await?;
+            let event = Event::of(Kind::Registered, user.id).at(Some(user.email.as_str()));
+            event.record(&transaction, client, now).await?;
+            linked(&user, identity).record(&transaction, client, now).await?;
+            transaction.commit().await?;
+            Ok((user, session))
+        };
+        match made.await {
+            Err(error) if is_duplicate(&error) => Ok(Err(self.taken(&email, &username).await?)),
+            made => Ok(Ok(made?)),
+        }
+    }
+
+    /// Notes a login through a provider that was refused.
+    ///
+    /// # Errors
+    /// What the database said.
+    pub async fn linked_login_refused(
+        &self,
+        refused: &RefusedLogin,
+        client: &Client,
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        let event = Event {
+            kind: Kind::OauthLoginFailed,
+            user_id: refused.user_id,
+            email: refused.email.as_deref(),
+            detail: Some(&refused.reason),
+        };
+        Ok(event.record(self.orm(), client, now).await?)
+    }
+}
+
+fn row_of(account: NewLinkedAccount, identity: &Identity, now: DateTime<Utc>) -> user::ActiveModel {
+    user::ActiveModel {
+        email: Set(account.email),
+        username: Set(account.username),
+        password_hash: Set(PasswordHash::new("")),
+        avatar_url: Set(account.avatar_url),
+        provider: Set(identity.provider),
+        provider_id: Set(Some(identity.provider_id.clone())),
+        email_verified: Set(true),
+        last_login: Set(Some(now)),
+        created_at: Set(now),
+        updated_at: Set(now),
+        ..Default::default()
+    }
+}
+
+/// Notes the login, if the account may still log in. Failures with the password are left alone: who has the account at a provider says
+/// nothing about who guesses.
+async fn enters(connection: &impl ConnectionTrait, id: i64, now: DateTime<Utc>) -> Result<bool, DbErr> {
+    let entered = user::Entity::update_many()
+        .col_expr(user::Column::LastLogin, Expr::value(now))
+        .filter(user::Column::Id.eq(id))
+        .filter(user::Column::Active.eq(true))
+        .filter(user::Column::DeletedAt.is_null());
+    Ok(entered.exec(connection).await?.rows_affected > 0)
+}
+
+/// Stores the tokens in the link, or in a new one; whether the link is still this account's.
+async fn keep(
+    connection: &impl ConnectionTrait,
+    user_id: i64,
+    link: Option<i64>,
+    identity: &Identity,
+    now: DateTime<Utc>,
+) -> Result<bool, DbErr> {
+    let Some(id) = link else {
+        let row = ActiveModel {
+            user_id: Set(user_id),
+            provider: Set(identity.provider),
+            provider_id: Set(identity.provider_id.clone()),
+            created_at: Set(now),
+            updated_at: Set(now),
+            ..of(&identity.tokens)
+        };
+        return Entity::insert(row).exec_without_returning(connection).await.map(|_| true);
+    };
+    let update = Entity::update_many().set(of(&identity.tokens)).filter(Column::Id.eq(id));
+    Ok(update.filter(Column::UserId.eq(user_id)).exec(connection).await?.rows_affected > 0)
+}
+
+/// The columns of tokens.
+pub(super) fn of(tokens: &StoredTokens) -> ActiveModel {
+    ActiveModel {
+        access_token: Set(tokens.access.clone()),
+        refresh_token: Set(tokens.refresh.clone()),
+        expires_at: Set(tokens.expires_at),
+        key_id: Set(tokens.key_id.clone()),
+        ..Default::default()
+    }
+}
+
+fn linked<'a>(user: &'a user::Model, identity: &Identity) -> Event<'a> {
+    let event = Event::of(Kind::OauthLinked, user.id).at(Some(user.email.as_str()));
+    event.because(identity.provider.name())
+}

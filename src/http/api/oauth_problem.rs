@@ -1,0 +1,43 @@
+//! Logins through providers that did not happen, as problem documents. What is an operator's to mend is for the log only.
+
+use axum::http::StatusCode;
+
+use super::problem::Problem;
+use crate::auth::oauth::{Error, Kind};
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let (hint, detail) = (error.hint(), error.to_string());
+        match error.kind() {
+            Kind::NotFound => Self::new(StatusCode::NOT_FOUND, "no_provider", detail),
+            Kind::Browser => Self::new(StatusCode::BAD_REQUEST, code(&error), detail).hinting(hint),
+            Kind::Refused => Self::new(StatusCode::FORBIDDEN, code(&error), detail).hinting(hint),
+            Kind::Provider => {
+                tracing::warn!(hint, "a login failed: {detail}");
+                Self::new(StatusCode::BAD_GATEWAY, "provider", "the provider gives no answer, or a wrong one")
+            }
+            Kind::Internal => {
+                tracing::error!(hint, "a request failed: {detail}");
+                Self::internal()
+            }
+        }
+    }
+}
+
+fn code(error: &Error) -> &'static str {
+    match error {
+        Error::StateMissing => "state_missing",
+        Error::StateMismatch => "state_mismatch",
+        Error::StateExpired => "state_expired",
+        Error::StateUsed => "state_used",
+        Error::CodeMissing => "code_missing",
+        Error::CodeRefused(_) => "code_refused",
+        Error::Denied(_) => "denied",
+        Error::NoVerifiedEmail(_) => "no_verified_email",
+        Error::NotConfigured(_)
+        | Error::Provider { .. }
+        | Error::IdToken { .. }
+        | Error::Setup(_)
+        | Error::Random(_) => "oauth",
+    }
+}
