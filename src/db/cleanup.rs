@@ -23,7 +23,7 @@ pub enum Doomed {
     MaintenanceRuns,
     /// Counts of failed logins that nobody added to for a day.
     LoginThrottles,
-    /// Used OAuth states that would have expired.
+    /// Used OAuth states that would have expired an hour ago.
     OauthStates,
 }
 
@@ -70,8 +70,9 @@ impl Doomed {
             Self::OauthTokens => (format!("access_token IS NOT NULL AND expires_at < {}", ago(0)), "expires_at"),
             Self::AuthEvents => (format!("occurred_at < {}", ago(kept.auth_events * 24)), "occurred_at"),
             Self::MaintenanceRuns => (format!("started_at < {}", ago(kept.maintenance_runs * 24)), "started_at"),
-            Self::LoginThrottles => (format!("last_failed_at < {}", ago(24)), "last_failed_at"),
-            Self::OauthStates => (format!("expires_at < {}", ago(0)), "expires_at"),
+            // an hour more, because those who wrote the times may have a clock that is behind
+            Self::LoginThrottles => (format!("last_failed_at < {}", ago(25)), "last_failed_at"),
+            Self::OauthStates => (format!("expires_at < {}", ago(1)), "expires_at"),
         }
     }
 

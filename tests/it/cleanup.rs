@@ -55,7 +55,7 @@ pub(crate) fn filled(engine: Engine) -> Database {
     database.execute(&format!(
         "INSERT INTO login_throttles (subject, failures, last_failed_at) VALUES ('ip:192.0.2.1', 9, {}), ('ip:192.0.2.2', 9, {}); \
          INSERT INTO oauth_states (state_hash, expires_at) VALUES ('live', {}), ('expired', {})",
-        at("-23 hours"), at("-25 hours"), at("9 minutes"), at("-1 seconds")
+        at("-24 hours"), at("-26 hours"), at("-59 minutes"), at("-61 minutes")
     ));
     database
 }
