@@ -134,7 +134,7 @@ def postgres_cpu():
 
 def hashes(prefix, threads):
     tokens = [f"{prefix}-{thread}-{at}" for thread in range(threads) for at in range(1, CHAINS + 1)]
-    return [(at % 1000 + 1, hashlib.sha256(token.encode()).hexdigest()) for at, token in enumerate(tokens)]
+    return [(at % 1000 + 100, hashlib.sha256(token.encode()).hexdigest()) for at, token in enumerate(tokens)]
 
 
 def insert_tokens(rows, later):
@@ -178,7 +178,7 @@ def postgres(folder):
         run([AUTHSVC, "migrate"], env={**os.environ, "DATABASE_URL": url})
         run([AUTHSVC, "seed"], env={**os.environ, "DATABASE_URL": url, "AUTHSVC_ENV": "test"})
         run([*psql, "-c", "INSERT INTO users (email, username, password_hash) SELECT 'user' || n || '@example.com', 'user' || n, 'x'"
-             f" FROM generate_series(1, {USERS}) AS numbers(n); VACUUM ANALYZE users"])
+             f" FROM generate_series(1, {USERS}) AS numbers(n)", "-c", "VACUUM ANALYZE users"])
         service = Service(url, folder)
         token = service.token()
         rates = {"me": [], "me by pgbench": [], "refresh": [], "refresh by pgbench": []}

@@ -39,6 +39,7 @@ use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 use crate::db::{Entered, Pool};
+use access_token::ProvenTokens;
 use oauth::Providers;
 
 pub use access_token::Bearer;
@@ -52,6 +53,8 @@ pub use passwords::Passwords;
 pub use provider_tokens::ProviderTokens;
 pub use reseal::Resealed;
 
+/// So many access tokens are remembered as proven; of 50 bytes each.
+const PROVEN_TOKENS: usize = 20_000;
 /// How long an access token is valid, in seconds.
 const ACCESS_SECONDS: i64 = 15 * 60;
 
@@ -64,6 +67,7 @@ pub struct Auth {
     issuer: String,
     providers: Providers,
     provider_tokens: ProviderTokens,
+    proven: ProvenTokens,
 }
 
 /// What the application works with, besides a database.
@@ -143,7 +147,8 @@ impl Auth {
     /// On this database.
     pub fn new(pool: Pool, parts: Parts) -> Self {
         let Parts { keys, passwords, mailer, issuer, providers, provider_tokens } = parts;
-        Self { pool, keys, passwords, mailer, issuer, providers, provider_tokens }
+        let proven = ProvenTokens::new(PROVEN_TOKENS);
+        Self { pool, keys, passwords, mailer, issuer, providers, provider_tokens, proven }
     }
 
     /// The keys that access tokens are checked with.

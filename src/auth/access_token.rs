@@ -2,8 +2,10 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::{Algorithm, Header, Validation};
+use quick_cache::sync::Cache;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use sha2::{Digest, Sha256};
 
 use super::error::Error;
 use super::{ACCESS_SECONDS, Auth};
@@ -22,6 +24,17 @@ pub struct Bearer {
     pub user_id: i64,
     /// The session.
     pub session: i64,
+}
+
+/// Tokens whose signature was found right, by their SHA-256.
+pub(super) type ProvenTokens = Cache<[u8; 32], Proven>;
+
+/// What a right signature says.
+#[derive(Clone, Copy)]
+pub(super) struct Proven {
+    bearer: Bearer,
+    /// In seconds since 1970.
+    expires_at: i64,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -55,13 +68,24 @@ impl Auth {
     /// # Errors
     /// It is not one of ours, or has expired.
     pub fn bearer(&self, token: &SecretString, now: DateTime<Utc>) -> Result<Bearer, Error> {
-        const INVALID: Error = Error::AccessToken("the access token is not valid");
-        let claims: Access = self.verified(ACCESS, token).ok_or(INVALID)?;
-        if now.timestamp() >= claims.exp + LEEWAY {
+        let proven = self.look_through(token).ok_or(Error::AccessToken("the access token is not valid"))?;
+        if now.timestamp() >= proven.expires_at + LEEWAY {
             return Err(Error::AccessToken("the access token has expired"));
         }
-        let user_id = claims.sub.parse().map_err(|_| INVALID)?;
-        Ok(Bearer { user_id, session: claims.sid })
+        Ok(proven.bearer)
+    }
+
+    /// A signature is checked once, not at each of the requests that a client makes with its token.
+    fn look_through(&self, token: &SecretString) -> Option<Proven> {
+        let digest = Sha256::digest(token.expose_secret()).into();
+        if let Some(proven) = self.proven.get(&digest) {
+            return Some(proven);
+        }
+        let claims: Access = self.verified(ACCESS, token)?;
+        let bearer = Bearer { user_id: claims.sub.parse().ok()?, session: claims.sid };
+        let proven = Proven { bearer, expires_at: claims.exp };
+        self.proven.insert(digest, proven);
+        Some(proven)
     }
 
     /// Signs claims for one purpose.
