@@ -63,7 +63,7 @@ impl Auth {
         Ok(self.account(bearer).await?.into())
     }
 
-    async fn account(&self, bearer: Bearer) -> Result<user::Model, Error> {
+    pub(super) async fn account(&self, bearer: Bearer) -> Result<user::Model, Error> {
         self.pool.active_account(bearer.user_id).await?.ok_or(GONE)
     }
 

@@ -173,8 +173,12 @@ fn application(config: &Config, pool: &Pool) -> Result<Option<Auth>, Error> {
             return Ok(None);
         }
     };
-    let is_development = config.environment == Environment::Development;
-    let mailer: Arc<dyn Mailer> = if is_development { Arc::new(LogMailer) } else { Arc::new(NoMailer) };
+    let mailer: Arc<dyn Mailer> = if config.environment == Environment::Development {
+        Arc::new(LogMailer)
+    } else {
+        tracing::info!("addresses of new accounts stay unverified: no delivery of mail is set up in this program");
+        Arc::new(NoMailer)
+    };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let providers = Providers::new(config.oauth.clone(), keys.flow_key())?;
     let parts = Parts {

@@ -91,6 +91,7 @@ impl Api {
         let passwords = Router::new()
             .route("/auth/register", post(accounts::register))
             .route("/auth/login", post(accounts::login))
+            .route("/auth/verify-email/resend", post(accounts::resend_verification))
             .route("/auth/password/change", post(accounts::change_password));
         let others = Router::new()
             .route("/auth/refresh", post(accounts::refresh))

@@ -213,6 +213,7 @@ fn oauth_login_does_not_wait_for_a_provider_for_ever() {
     answers_once(&double, ResponseTemplate::new(200).set_delay(Duration::from_secs(60)));
     let server = program(&database, &double).env("AUTHSVC_REQUEST_TIMEOUT", "1s").serve().ready();
     log_in(&double, &mut Visitor::of(server.public), ADA).refused(502, "provider");
-    assert_eq!(events(&database), ["oauth_login_failed - google: Google: exchanging the code: it took too long"]);
+    let told = events(&database);
+    assert!(told.len() == 1 && told[0].ends_with("it took too long"), "{told:?}");
     server.stop().success();
 }

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::Api;
 use super::body::Body;
 use super::caller::{Authenticated, Caller};
-use super::document::{Refused, Unauthorized};
+use super::document::{Refused, Unauthorized, Unavailable};
 use super::problem::Problem;
 use crate::auth::Session;
 use crate::clock;
@@ -139,6 +139,17 @@ pub(super) async fn verify_email(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// Sends the token that proves the address once more
+#[utoipa::path(post, path = "/auth/verify-email/resend", tag = "accounts", security(("bearer" = [])),
+    responses((status = 204, description = "It is sent, or the address is verified already"), Unauthorized, Unavailable))]
+pub(super) async fn resend_verification(
+    State(api): State<Api>,
+    Authenticated(bearer): Authenticated,
+) -> Result<StatusCode, Problem> {
+    api.auth()?.resend_verification(bearer, clock::now()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PasswordChange {
@@ -168,7 +179,7 @@ pub(super) async fn change_password(
 
 /// The keys that access tokens are signed with (RFC 7517)
 #[utoipa::path(get, path = "/.well-known/jwks.json", tag = "documents",
-    responses((status = 200, description = "A JSON Web Key Set; the first key signs", body = Object), super::document::Unavailable))]
+    responses((status = 200, description = "A JSON Web Key Set; the first key signs", body = Object), Unavailable))]
 pub(super) async fn keys(State(api): State<Api>) -> Result<impl IntoResponse, Problem> {
     let keys: JwkSet = api.auth()?.keys().published();
     Ok(([(header::CACHE_CONTROL, "public, max-age=300")], Json(keys)))

@@ -93,6 +93,7 @@ pub(super) enum NotEntered {
         accounts::refresh,
         accounts::logout,
         accounts::verify_email,
+        accounts::resend_verification,
         accounts::change_password,
         me::show,
         me::change,
