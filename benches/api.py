@@ -8,7 +8,6 @@ import hashlib
 import os
 import pathlib
 import re
-import socket
 import statistics
 import subprocess
 import sys
@@ -16,7 +15,7 @@ import tempfile
 import time
 import urllib.request
 
-from cluster import AUTHSVC, Cluster, run
+from cluster import AUTHSVC, Cluster, free_port, run
 
 AUTHSVC = os.environ.get("AUTHSVC_BENCH", AUTHSVC)
 ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 3
@@ -72,17 +71,11 @@ end
 }
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class Service:
     def __init__(self, url, folder):
         self.port = free_port()
         environment = {**os.environ, "DATABASE_URL": url, "AUTHSVC_LOG": "error", "AUTHSVC_ENV": "test", "AUTHSVC_RATE_LIMIT": "off",
-                       "AUTHSVC_PASSWORD_RATE_LIMIT": "off", "AUTHSVC_CLEANUP_INTERVAL": "off",
+                       "AUTHSVC_PASSWORD_RATE_LIMIT": "off", "AUTHSVC_TRUSTED_PROXIES": "127.0.0.1", "AUTHSVC_CLEANUP_INTERVAL": "off",
                        "AUTHSVC_LISTEN": f"127.0.0.1:{self.port}", "AUTHSVC_ADMIN_LISTEN": f"127.0.0.1:{free_port()}"}
         self.process = subprocess.Popen([AUTHSVC, "serve"], env=environment, stdin=subprocess.DEVNULL, cwd=folder)
         for _ in range(200):
@@ -168,6 +161,25 @@ def login_split(service, name, database_cpu):
           f"   {argon2 / (rate * SECONDS) * 1000:.1f} ms of argon2 each; bound {os.cpu_count() / (argon2 / (rate * SECONDS)):.1f}/s")
 
 
+def who_is_there(service):
+    """A wrong password for an account and for an address that nobody has, in turn, each once: nobody is to tell them apart by time."""
+    times = {"known": [], "unknown": []}
+    for number in range(60):
+        for kind, name in [("known", "user"), ("unknown", "nobody")]:
+            body = f'{{"email":"{name}{number + 1}@example.com","password":"a wrong password"}}'.encode()
+            request = urllib.request.Request(f"http://127.0.0.1:{service.port}/auth/login", body, {
+                "Content-Type": "application/json", "X-Forwarded-For": f"192.0.2.{number}"})
+            begin = time.perf_counter()
+            try:
+                urllib.request.urlopen(request)
+            except urllib.error.HTTPError as error:
+                assert error.code == 401, error.code
+            times[kind].append((time.perf_counter() - begin) * 1000)
+    for kind, found in times.items():
+        found.sort()
+        print(f"wrong password, {kind:8} address: median {statistics.median(found):6.2f} ms, p10 {found[6]:6.2f}, p90 {found[54]:6.2f}")
+
+
 def postgres(folder):
     cluster = Cluster("shared_buffers=512MB", "max_wal_size=4GB")
     service = None
@@ -193,6 +205,8 @@ def postgres(folder):
             rates["refresh by pgbench"].append(pgbench(cluster, url, REFRESH, "-D", "n=0"))
         report("PostgreSQL", rates)
         login_split(service, "PostgreSQL", postgres_cpu)
+        run([*psql, "-c", "UPDATE users SET password_hash = (SELECT password_hash FROM users WHERE username = 'ada') WHERE username ~ '^user[0-9]{1,2}$'"])
+        who_is_there(service)
     finally:
         if service:
             service.stop()

@@ -6,14 +6,13 @@
 import json
 import os
 import re
-import socket
 import statistics
 import subprocess
 import sys
 import time
 import urllib.request
 
-from cluster import AUTHSVC, ROOT, Cluster, run
+from cluster import AUTHSVC, ROOT, Cluster, free_port, run
 
 USERS = int(sys.argv[1]) if len(sys.argv) > 1 else 500_000
 ROUNDS = 40
@@ -46,12 +45,6 @@ def commands(cluster, url):
         found.sort()
         median = statistics.median(found)
         print(f"{name:28} {median:9.1f} {found[len(found) // 10]:7.1f} {found[len(found) * 9 // 10]:7.1f} {median / base:9.2f}")
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def statements(cluster, database):
