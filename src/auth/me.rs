@@ -85,8 +85,9 @@ impl Auth {
     /// The live sessions of an account, newest first.
     ///
     /// # Errors
-    /// The database gave no answer.
+    /// The account is gone; or the database gave no answer.
     pub async fn sessions(&self, bearer: Bearer, now: DateTime<Utc>) -> Result<Vec<SessionView>, Error> {
+        self.account(bearer).await?;
         let tokens = self.pool.sessions_of(bearer.user_id, now).await?;
         Ok(tokens.into_iter().map(|token| SessionView::of(token, bearer)).collect())
     }
@@ -94,7 +95,7 @@ impl Auth {
     /// Ends one of them.
     ///
     /// # Errors
-    /// There is none such; or the database gave no answer.
+    /// There is none such, or the account is gone; or the database gave no answer.
     pub async fn end_session(
         &self,
         bearer: Bearer,
@@ -102,6 +103,7 @@ impl Auth {
         client: &Client,
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
+        self.account(bearer).await?;
         let ended = self.pool.end_session(bearer.user_id, session, client, now).await?;
         if ended { Ok(()) } else { Err(Error::NoSession) }
     }

@@ -157,6 +157,10 @@ fn accounts_that_may_not_log_in_look_as_if_they_were_not_there() {
         let (access, token) = log_in(server.public, "grace@example.com", "correct-horse-battery").tokens();
         database.execute("UPDATE users SET active = FALSE WHERE username = 'grace'");
         assert_eq!(me(server.public, &access).problem(401), "access_token");
+        let with = |method, path: &str| Request::new(method, path).bearer(&access).send(server.public);
+        assert_eq!(with("GET", "/api/me/sessions").problem(401), "access_token");
+        assert_eq!(with("DELETE", "/api/me/sessions/1").problem(401), "access_token");
+        assert_eq!(with("POST", "/auth/verify-email/resend").problem(401), "access_token");
         assert_eq!(refresh(server.public, &token).problem(401), "refresh_token");
     }
 }
