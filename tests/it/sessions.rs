@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use crate::accounts::{events, served, signing_key};
 use crate::support::api::{Request, log_in, me, refresh, register};
@@ -87,6 +88,59 @@ fn of_two_uses_of_a_token_exactly_one_wins() {
             Ok(())
         });
         held.unwrap_or_else(|error| panic!("{engine:?}: {error}"));
+    }
+}
+
+/// SIGTERM, and then SIGKILL, while sessions are refreshed: whoever was given a token can use it afterwards.
+#[test]
+fn what_was_acknowledged_outlives_the_service() {
+    for (engine, signal) in
+        [(Engine::Postgres, "TERM"), (Engine::Postgres, "KILL"), (Engine::Sqlite, "TERM"), (Engine::Sqlite, "KILL")]
+    {
+        let database = Database::migrated(engine);
+        let server = served(&database);
+        register(server.public, "ada").status(201);
+        let public = server.public;
+        let tokens: Vec<_> = (0..6).map(|_| log_in(public, "ada@example.com", "a long password").tokens().1).collect();
+        let (told, heard) = std::sync::mpsc::channel();
+        let clients: Vec<_> = tokens
+            .into_iter()
+            .map(|mut token| {
+                let told = told.clone();
+                std::thread::spawn(move || {
+                    loop {
+                        let body = json!({"refresh_token": token});
+                        // a token whose answer never came may be used up: it is not asked for again
+                        let Some(answer) = Request::post("/auth/refresh", &body).attempt(public) else {
+                            return (token, false);
+                        };
+                        match answer.status {
+                            200 => token = answer.tokens().1,
+                            503 => return (token, true),
+                            _ => panic!("{answer:#?}"),
+                        }
+                        told.send(()).unwrap();
+                    }
+                })
+            })
+            .collect();
+        heard.iter().take(60).for_each(drop);
+        server.running.signal(signal);
+        let outcome = server.running.wait();
+        assert_eq!(outcome.code, if signal == "TERM" { Some(0) } else { None }, "{}", outcome.stderr);
+        let given: Vec<_> = clients.into_iter().map(|client| client.join().unwrap()).collect();
+        let live = database.one("SELECT count(*) FROM refresh_tokens WHERE NOT revoked").parse::<usize>().unwrap();
+        assert_eq!(live, 7, "{engine:?} {signal}: each session has exactly one live token");
+        assert_eq!(events(&database, "refresh_token_reused"), "0");
+        let again = served(&database);
+        for (token, unused) in given {
+            let hash: String = Sha256::digest(&token).iter().map(|byte| format!("{byte:02x}")).collect();
+            let stored = format!("SELECT count(*) FROM refresh_tokens WHERE token_hash = '{hash}'");
+            assert_eq!(database.one(&stored), "1", "{engine:?} {signal}: it was acknowledged");
+            if unused {
+                refresh(again.public, &token).status(200);
+            }
+        }
     }
 }
 
