@@ -15,7 +15,7 @@ JSON where stdout is no terminal.
 
 Examples:
   authsvc list-backups
-  authsvc list-backups --json | jq -r '.[0].filename'      the newest")]
+  authsvc list-backups --json | jq -r '.[0].name'      the newest")]
 pub(super) struct Arguments {}
 
 pub(super) fn run(_: &Arguments, config: &Config, output: Output) -> Result<u8, Error> {

@@ -312,7 +312,9 @@ fn the_filter_of_system_calls_lets_the_program_do_its_work() {
         let text = std::fs::read_to_string(&trace).unwrap();
         let names = text.lines().map(|line| line.trim().to_owned());
         names
-            .filter(|name| !name.is_empty() && !name.starts_with('-') && name != "syscall" && name != "fchown" && name != "total")
+            .filter(|name| {
+                !name.is_empty() && !name.starts_with('-') && name != "syscall" && name != "fchown" && name != "total"
+            })
             .collect()
     };
     let database = crate::support::Database::empty(crate::support::Engine::Postgres);

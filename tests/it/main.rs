@@ -54,5 +54,6 @@ mod sessions;
 mod snapshot;
 mod sqlite_faults;
 mod tidy;
+mod troubleshooting;
 mod vault;
 mod verify_backup;
