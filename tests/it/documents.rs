@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::support::program::{Server, assert_no_secret};
-use crate::support::{Database, Engine, Program};
+use crate::support::{Cluster, Database, Engine, Program};
 use crate::tidy::files;
 
 const EARLIER: &str = include_str!("fixtures/earlier_manager.sql");
@@ -33,6 +33,10 @@ enum Situation {
     Postgres,
     /// `DATABASE_URL` names one of the earlier manager.
     Earlier,
+    /// `psql` speaks with a server as its superuser; nothing is there.
+    Server,
+    /// The same, and the role `authsvc` owns a migrated database of its name.
+    Owned,
     /// `DATABASE_URL` names an empty one, and `authsvc.db` is there with rows.
     Moving,
 }
@@ -44,6 +48,8 @@ impl Situation {
             "served" => Self::Served,
             "postgres" => Self::Postgres,
             "earlier" => Self::Earlier,
+            "server" => Self::Server,
+            "owned" => Self::Owned,
             "moving" => Self::Moving,
             _ => panic!("no situation `{name}`"),
         }
@@ -82,6 +88,7 @@ fn scripts(path: &str) -> BTreeMap<(String, Situation), String> {
 struct Place {
     runs: Runs,
     database: Option<Database>,
+    cluster: Option<Cluster>,
 }
 
 enum Runs {
@@ -93,7 +100,7 @@ impl Place {
     fn new(situation: Situation) -> Self {
         let program = Program::new();
         let database = match situation {
-            Situation::Sqlite | Situation::Served => None,
+            Situation::Sqlite | Situation::Served | Situation::Server | Situation::Owned => None,
             Situation::Postgres => Some(Database::migrated(Engine::Postgres)),
             Situation::Earlier | Situation::Moving => Some(Database::empty(Engine::Postgres)),
         };
@@ -104,10 +111,18 @@ impl Place {
             program.run(&["migrate"]).success();
             program.run(&["seed"]).success();
         }
-        match situation {
-            Situation::Served => Self { runs: Runs::Serving(program.serve().ready()), database },
-            _ => Self { runs: Runs::Nothing(program), database },
+        let cluster = matches!(situation, Situation::Server | Situation::Owned).then(|| Cluster::start(&[]));
+        if let (Situation::Owned, Some(cluster)) = (situation, &cluster) {
+            cluster.superuser("CREATE ROLE authsvc LOGIN PASSWORD 'one'");
+            cluster.superuser("CREATE DATABASE authsvc OWNER authsvc");
+            let url = format!("postgres://authsvc:one@localhost:{}/authsvc", cluster.port);
+            Program::new().env("DATABASE_URL", &url).run(&["migrate"]).success();
         }
+        let runs = match situation {
+            Situation::Served => Runs::Serving(program.serve().ready()),
+            _ => Runs::Nothing(program),
+        };
+        Self { runs, database, cluster }
     }
 
     fn directory(&self) -> &Path {
@@ -131,6 +146,9 @@ impl Place {
         shell.args(["-euo", "pipefail", "-c", &script]).current_dir(self.directory()).env_clear();
         shell.env("PATH", format!("{program}:/usr/local/bin:/usr/bin:/bin")).env("HOME", self.directory());
         shell.envs(self.database.iter().map(|database| ("DATABASE_URL", &database.url)));
+        if let Some(cluster) = &self.cluster {
+            shell.env("PGHOST", cluster.socket()).env("PGPORT", cluster.port.to_string()).env("PGUSER", "postgres");
+        }
         let output = shell.stdin(Stdio::null()).output().unwrap();
         let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert_no_secret(&stdout);
