@@ -1,7 +1,6 @@
 //! `authsvc man`
 
-use std::fs::File;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::CommandFactory;
@@ -24,7 +23,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, output: Output) -> Result<u8, Error> {
-    let mut program = Cli::command();
+    let mut program = Cli::command().disable_help_subcommand(true);
     program.build();
     match &arguments.directory {
         Some(directory) => write_all(&program, directory)?,
@@ -34,17 +33,44 @@ pub(super) fn run(arguments: &Arguments, output: Output) -> Result<u8, Error> {
 }
 
 fn write_all(program: &clap::Command, directory: &Path) -> io::Result<()> {
-    std::fs::create_dir_all(directory)?;
-    let commands = program.get_subcommands().filter(|command| command.get_name() != "help");
-    for command in std::iter::once(program).chain(commands) {
+    let named = |path: &Path, error: &io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    std::fs::create_dir_all(directory).map_err(|error| named(directory, &error))?;
+    for command in std::iter::once(program).chain(program.get_subcommands()) {
         let name = command.get_display_name().unwrap_or("authsvc");
-        File::create(directory.join(format!("{name}.1")))?.write_all(&page(command)?)?;
+        let path = directory.join(format!("{name}.1"));
+        std::fs::write(&path, page(command)?).map_err(|error| named(&path, &error))?;
     }
     Ok(())
 }
 
 fn page(command: &clap::Command) -> io::Result<Vec<u8>> {
-    let mut page = Vec::new();
-    Man::new(command.clone()).render(&mut page)?;
+    let (man, mut page) = (Man::new(command.clone()), Vec::new());
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    if command.has_subcommands() {
+        man.render_subcommands_section(&mut page)?;
+    }
+    if let Some(notes) = command.get_after_help() {
+        page.extend_from_slice(notes_section(&notes.to_string()).as_bytes());
+    }
     Ok(page)
+}
+
+/// What stands below the options. Lines that are set in are kept as they are: examples and tables.
+fn notes_section(notes: &str) -> String {
+    let (mut section, mut kept) = (".SH NOTES\n".to_owned(), false);
+    for line in notes.lines() {
+        if line.starts_with("  ") != kept {
+            kept = !kept;
+            section.push_str(if kept { ".nf\n" } else { ".fi\n" });
+        }
+        match line {
+            "" => section.push_str(".PP\n"),
+            line => section.push_str(&format!("\\&{}\n", line.replace('\\', "\\e").replace('-', "\\-"))),
+        }
+    }
+    section
 }
