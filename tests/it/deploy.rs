@@ -70,6 +70,7 @@ fn the_containerfile_is_sound_and_of_this_program() {
     assert!(!last.contains("RUN "), "there is no shell in the image");
     // everything that the build reads is let through
     let ignore = read(".containerignore");
+    assert!(ignore.lines().any(|line| line == "*"), "what is not named is to stay outside");
     for path in
         ["Cargo.lock", "askama.toml", "build.rs", "build", "entity", "migration", "seed", "src", "deploy/release.sh"]
     {
