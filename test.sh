@@ -81,11 +81,14 @@ else
 fi
 say 'what is inside: target/authsvc.cdx.json'
 export PATH="$PWD/target/cyclonedx/bin:$PATH"
-have cargo-cyclonedx || cargo install --quiet --debug --locked --root target/cyclonedx cargo-cyclonedx@0.5.9
-SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || echo 0) \
-    cargo cyclonedx --quiet --format json --spec-version 1.5 --no-build-deps --override-filename authsvc.cdx
-mv authsvc.cdx.json target/
-rm entity/authsvc.cdx.json # it writes one for each crate; the program's has this one, too
+if have cargo-cyclonedx || cargo install --quiet --debug --locked --root target/cyclonedx cargo-cyclonedx@0.5.9; then
+    SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || echo 0) \
+        cargo cyclonedx --quiet --format json --spec-version 1.5 --no-build-deps --override-filename authsvc.cdx
+    mv authsvc.cdx.json target/
+    rm entity/authsvc.cdx.json # it writes one for each crate; the program's has this one, too
+else
+    undone+=('what is inside: cargo-cyclonedx could not be installed')
+fi
 
 if [ ${#undone[@]} -gt 0 ]; then
     say 'not done'

@@ -239,6 +239,32 @@ fn arguments_and_variables_are_those_of_the_program() {
     }
 }
 
+#[test]
+fn secrets_are_where_the_program_looks_for_them() {
+    let (readme, manifests) = (read("deploy/README.md"), manifests());
+    let config = manifests.iter().find(|manifest| manifest["kind"] == "ConfigMap").unwrap();
+    let files = config["data"].as_object().unwrap().iter().filter(|(name, _)| name.ends_with("_FILE"));
+    let files: Vec<&str> = files.map(|(_, path)| path.as_str().unwrap()).collect();
+    assert_eq!(files.len(), 3);
+    for mount in manifests.iter().flat_map(containers).map(|container| &container["volumeMounts"]) {
+        let mounted = mount.as_array().unwrap().iter().find(|mount| mount["name"] == "secrets").unwrap();
+        let folder = format!("{}/", mounted["mountPath"].as_str().unwrap());
+        for name in files.iter().map(|file| file.strip_prefix(&folder).unwrap()) {
+            assert!(readme.contains(&format!(" --from-file={name}=secrets/")), "{name} is not in the secret");
+        }
+    }
+    for unit in self::files("deploy/systemd", ".service") {
+        let text = std::fs::read_to_string(&unit).unwrap();
+        let loaded: BTreeSet<&str> =
+            text.split("\nLoadCredential=").skip(1).map(|rest| rest.split(':').next().unwrap()).collect();
+        let used: BTreeSet<&str> = text.split("_FILE=%d/").skip(1).map(|rest| rest.lines().next().unwrap()).collect();
+        assert!(loaded == used && !used.is_empty(), "{}: {loaded:?} {used:?}", unit.display());
+        for path in text.split(":/etc/authsvc/").skip(1).map(|rest| rest.lines().next().unwrap()) {
+            assert!(readme.contains(&format!("secrets/{path}")), "nobody installs {path}");
+        }
+    }
+}
+
 /// The units with the program of the test, in a folder that systemd can look into.
 fn units() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
