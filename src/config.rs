@@ -9,6 +9,7 @@ mod cleanup;
 mod environment;
 mod health;
 mod oauth;
+mod supervisor;
 mod variables;
 
 use std::net::SocketAddr;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 
 pub use environment::Environment;
+pub use supervisor::Notify;
 pub use variables::Variables;
 
 use crate::auth::BaseUrl;
@@ -64,6 +66,8 @@ pub struct Config {
     pub lock_timeout: Duration,
     /// `AUTHSVC_SHUTDOWN_TIMEOUT`: how long running requests may take after SIGTERM.
     pub shutdown_timeout: Duration,
+    /// `NOTIFY_SOCKET` and `WATCHDOG_USEC`: whom to tell how `serve` is doing.
+    pub notify: Notify,
     /// `BACKUP_DIR`: where backups are.
     pub backup_dir: PathBuf,
     /// `AUTHSVC_BACKUP_SCHEDULE`: when `serve` makes backups.
@@ -165,6 +169,7 @@ impl Config {
             lock_wait: duration(variables, "AUTHSVC_LOCK_WAIT", "60s")?,
             lock_timeout: duration(variables, "AUTHSVC_LOCK_TIMEOUT", "2s")?,
             shutdown_timeout: duration(variables, "AUTHSVC_SHUTDOWN_TIMEOUT", "20s")?,
+            notify: supervisor::notify(variables)?,
             backup_dir: PathBuf::from(variables.get("BACKUP_DIR").unwrap_or("backups")),
             backup_schedule: backups::schedule(variables)?,
             backup_retention: backups::retention(variables)?,

@@ -8,6 +8,11 @@ use super::error::Error;
 use super::output::Output;
 
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  authsvc completions bash > /etc/bash_completion.d/authsvc
+  authsvc completions zsh > ~/.zfunc/_authsvc
+  authsvc completions fish > ~/.config/fish/completions/authsvc.fish")]
 pub(super) struct Arguments {
     /// The shell
     shell: Shell,

@@ -17,8 +17,9 @@ Read-only; at most two round trips and no scan of a big table. JSON where stdout
 Exits with 0 if healthy or degraded, with 3 if unhealthy. Limits: the AUTHSVC_HEALTH_ variables, see README.md.
 
 Examples:
-  authsvc health                                 ask the database
-  authsvc health --url http://127.0.0.1:9090     ask a running service, as a container's health check does")]
+  authsvc health                                        ask the database
+  authsvc health --url http://127.0.0.1:9090            ask a running service for its report
+  authsvc health --url http://127.0.0.1:9090/livez      as a container's health check does")]
 pub(super) struct Arguments {
     /// Ask a running service at this address instead of the database; /health unless it has a path
     #[arg(long, value_name = "URL")]

@@ -11,7 +11,11 @@ use crate::config::Config;
 #[derive(clap::Args)]
 #[command(after_help = "\
 Newest first, from the metadata beside each file. The files are not read: `authsvc verify-backup FILE` does that.
-JSON where stdout is no terminal.")]
+JSON where stdout is no terminal.
+
+Examples:
+  authsvc list-backups
+  authsvc list-backups --json | jq -r '.[0].name'      the newest")]
 pub(super) struct Arguments {}
 
 pub(super) fn run(_: &Arguments, config: &Config, output: Output) -> Result<u8, Error> {

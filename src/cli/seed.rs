@@ -13,7 +13,11 @@ use crate::seed;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-The accounts, and their password, are in seed/README.md. Seeding twice changes nothing.")]
+The accounts, and their password, are in seed/README.md. Seeding twice changes nothing.
+
+Examples:
+  authsvc seed                               authsvc.db in the working directory
+  AUTHSVC_ENV=development authsvc seed       the database of DATABASE_URL")]
 pub(super) struct Arguments {}
 
 pub(super) async fn run(_: &Arguments, config: &Config, output: Output) -> Result<u8, Error> {

@@ -15,20 +15,25 @@ use tokio::task::JoinHandle;
 use super::error::Error;
 use super::output::Output;
 use super::progress::Logged;
+use super::stages::Stages;
 use crate::auth::oauth::Providers;
 use crate::auth::{Auth, Keys, LogMailer, Mailer, NoMailer, Parts, Passwords, ProviderTokens};
 use crate::clock::Stopwatch;
 use crate::config::{Config, Environment};
 use crate::db::{Pool, PoolUse};
 use crate::health::Collector;
-use crate::http::{Api, Build, Metrics, Readiness, Server, Stage};
+use crate::http::{Api, Build, Metrics, Server, Stage};
 use crate::maintain::{self, Backups, Worker};
 use crate::migrate::{self, Action, Event, Progress, Report};
 use crate::shutdown;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-Listens on AUTHSVC_LISTEN (127.0.0.1:8080) for everybody and on AUTHSVC_ADMIN_LISTEN (127.0.0.1:9090) for operators.")]
+Listens on AUTHSVC_LISTEN (127.0.0.1:8080) for everybody and on AUTHSVC_ADMIN_LISTEN (127.0.0.1:9090) for operators.
+
+Examples:
+  authsvc serve                                      authsvc.db, with development data
+  DATABASE_URL_FILE=/run/secrets/url authsvc serve   production; also wants AUTHSVC_JWT_KEY_FILE")]
 pub(super) struct Arguments {}
 
 /// Where a developer's key is, in the working directory.
@@ -43,25 +48,27 @@ const BUILD: Build = Build {
 
 pub(super) async fn run(_: &Arguments, config: &Config, _: Output) -> Result<u8, Error> {
     tracing::info!(version = super::VERSION, database = %config.database_url, environment = %config.environment, "starting");
-    let readiness = Arc::new(Readiness::default());
+    let stages = Stages::new(&config.notify)?;
     let collector = Collector::new(super::health_settings(config));
     let metrics = Metrics::new(BUILD).map_err(io::Error::other)?;
     let api = Api::new(config.api.clone());
     let server =
-        Server::start(config.listen, config.admin_listen, readiness.clone(), &collector, &metrics, &api).await?;
+        Server::start(config.listen, config.admin_listen, stages.readiness(), &collector, &metrics, &api).await?;
     let stop = shutdown::requested();
     tokio::pin!(stop);
     let booted = tokio::select! {
         signal = &mut stop => {
             tracing::info!("{} during boot: stopping", signal?);
+            stages.stopping();
             server.stop(config.shutdown_timeout).await;
             return Ok(0);
         }
-        booted = boot(config, &readiness, &api) => booted,
+        booted = boot(config, &stages, &api) => booted,
     };
     let (pool, auth) = match booted {
         Ok(booted) => booted,
         Err(error) => {
+            stages.stopping();
             server.stop(Duration::from_secs(1)).await;
             return Err(error);
         }
@@ -71,6 +78,7 @@ pub(super) async fn run(_: &Arguments, config: &Config, _: Output) -> Result<u8,
     let background = Background::start(config, &pool, auth)?;
     let signal = stop.await?;
     tracing::info!("{signal}: stopping");
+    stages.stopping();
     samples.abort();
     let (drained, ()) = tokio::join!(server.stop(config.shutdown_timeout), background.stop(config.shutdown_timeout));
     if !drained {
@@ -145,18 +153,18 @@ fn backups(config: &Config, pool: &Pool) -> Backups {
 }
 
 /// From no connection to ready.
-async fn boot(config: &Config, readiness: &Readiness, api: &Api) -> Result<(Pool, Option<Arc<Auth>>), Error> {
-    migrate_when_reachable(config, readiness).await?;
+async fn boot(config: &Config, stages: &Stages, api: &Api) -> Result<(Pool, Option<Arc<Auth>>), Error> {
+    migrate_when_reachable(config, stages).await?;
     let database = |source| Error::Database { subject: config.database_url.to_string(), source };
     if config.environment == Environment::Development {
-        readiness.enter(Stage::Seeding);
+        stages.enter(Stage::Seeding);
         let report = super::seed::fill(config).await?;
         tracing::info!(users = report.users, "development data added");
     }
     let pool = Pool::open(&config.database_url, PoolUse::Serve).await.map_err(database)?;
     let auth = application(config, &pool)?.map(Arc::new);
     api.open(auth.clone());
-    readiness.ready(pool.clone()).await;
+    stages.ready(pool.clone()).await;
     tracing::info!("ready");
     Ok((pool, auth))
 }
@@ -209,11 +217,11 @@ fn provider_tokens(config: &Config) -> ProviderTokens {
 }
 
 /// Migrates, trying again while the database does not answer. Whatever waiting cannot heal fails at once.
-async fn migrate_when_reachable(config: &Config, readiness: &Readiness) -> Result<(), Error> {
+async fn migrate_when_reachable(config: &Config, stages: &Stages) -> Result<(), Error> {
     let watch = Stopwatch::start();
     let mut pause = Duration::from_millis(100);
     loop {
-        let (attempt, progress) = (Stopwatch::start(), Boot { readiness });
+        let (attempt, progress) = (Stopwatch::start(), Boot { stages });
         let settings = super::settings(config);
         let done = migrate::migrate(&config.database_url, Action::latest(), &settings, &progress).await;
         let error = match done {
@@ -225,7 +233,7 @@ async fn migrate_when_reachable(config: &Config, readiness: &Readiness) -> Resul
             }
         };
         tracing::warn!("waiting for the database: {error}");
-        readiness.enter(Stage::WaitingForDatabase { reason: error.to_string() });
+        stages.enter(Stage::WaitingForDatabase { reason: error.to_string() });
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(5));
     }
@@ -240,7 +248,7 @@ fn tell(report: &Report) {
 
 /// Progress into the log and the readiness answer.
 struct Boot<'a> {
-    readiness: &'a Readiness,
+    stages: &'a Stages,
 }
 
 impl Progress for Boot<'_> {
@@ -251,7 +259,7 @@ impl Progress for Boot<'_> {
             }
             Event::WaitingForLock => None,
         };
-        self.readiness.enter(Stage::Migrating { current, target: migrate::newest().to_owned() });
+        self.stages.enter(Stage::Migrating { current, target: migrate::newest().to_owned() });
         Logged.event(event);
     }
 }

@@ -3,6 +3,7 @@
 //! Once booted, the database is asked on demand, at most once a second whatever the number of probes, and never for
 //! longer than the deadline: a probe gets an answer in time even when the database gives none.
 
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -46,6 +47,22 @@ pub enum Stage {
     },
     /// SIGTERM came.
     ShuttingDown,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Starting => f.write_str("starting"),
+            Self::WaitingForDatabase { reason } => write!(f, "waiting for the database: {reason}"),
+            Self::Migrating { current, target } => {
+                write!(f, "migrating to {target}, at {}", current.as_deref().unwrap_or("the beginning"))
+            }
+            Self::Seeding => f.write_str("filling in development data"),
+            Self::Ready => f.write_str("ready"),
+            Self::DatabaseGone { reason } => write!(f, "the database is gone: {reason}"),
+            Self::ShuttingDown => f.write_str("stopping"),
+        }
+    }
 }
 
 impl Stage {

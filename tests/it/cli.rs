@@ -2,7 +2,7 @@
 
 use crate::support::{Database, Engine, Program};
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "serve",
     "migrate",
     "status",
@@ -16,6 +16,7 @@ const COMMANDS: [&str; 13] = [
     "cleanup",
     "seed",
     "completions",
+    "man",
 ];
 
 #[test]

@@ -12,6 +12,7 @@ pub(crate) mod promtool;
 pub(crate) mod providers;
 pub(crate) mod proxy;
 pub(crate) mod reports;
+pub(crate) mod tools;
 pub(crate) mod visitor;
 
 pub(crate) use cluster::Cluster;

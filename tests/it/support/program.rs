@@ -94,7 +94,7 @@ impl Program {
         let [public, admin] = [(); 2].map(|()| SocketAddr::from(([127, 0, 0, 1], free_port())));
         let program = self.env("AUTHSVC_LISTEN", &public.to_string()).env("AUTHSVC_ADMIN_LISTEN", &admin.to_string());
         let running = program.spawn(&["serve"]);
-        Server { public, admin, running, _program: program }
+        Server { public, admin, running, program }
     }
 }
 
@@ -192,7 +192,7 @@ pub(crate) struct Server {
     pub(crate) public: SocketAddr,
     pub(crate) admin: SocketAddr,
     pub(crate) running: Running,
-    _program: Program,
+    program: Program,
 }
 
 impl Server {
@@ -206,6 +206,11 @@ impl Server {
             panic!("serve ended before it was ready: {:#?}", self.running.wait());
         }
         self
+    }
+
+    /// Where it runs.
+    pub(crate) fn directory(&self) -> &Path {
+        self.program.directory()
     }
 
     /// SIGTERM, and how it ended.

@@ -1,0 +1,276 @@
+//! The documents are right: their commands run as written, their links lead somewhere, their tables are those of the program.
+//!
+//! A block of ```` ```sh ```` is run. The line `<!-- test: SITUATION -->` before it says on what; blocks of one section and
+//! situation are one script, in a directory of its own. Anything else that looks like a command is
+//! ```` ```console ````, after a line `<!-- not run: REASON -->`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::support::program::{Server, assert_no_secret};
+use crate::support::{Cluster, Database, Engine, Program};
+use crate::tidy::files;
+
+const EARLIER: &str = include_str!("fixtures/earlier_manager.sql");
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap()
+}
+
+/// What a block is run on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Situation {
+    /// `authsvc.db` is there with development data, as `authsvc serve` leaves it.
+    Sqlite,
+    /// The same, and `authsvc serve` runs on it.
+    Served,
+    /// `DATABASE_URL` names a migrated PostgreSQL database.
+    Postgres,
+    /// `DATABASE_URL` names one of the earlier manager.
+    Earlier,
+    /// `psql` speaks with a server as its superuser; nothing is there.
+    Server,
+    /// The same, and the role `authsvc` owns a migrated database of its name.
+    Owned,
+    /// `DATABASE_URL` names an empty one, and `authsvc.db` is there with rows.
+    Moving,
+}
+
+impl Situation {
+    fn of(name: &str) -> Self {
+        match name {
+            "sqlite" => Self::Sqlite,
+            "served" => Self::Served,
+            "postgres" => Self::Postgres,
+            "earlier" => Self::Earlier,
+            "server" => Self::Server,
+            "owned" => Self::Owned,
+            "moving" => Self::Moving,
+            _ => panic!("no situation `{name}`"),
+        }
+    }
+}
+
+/// The scripts of a document, by section and situation.
+fn scripts(path: &str) -> BTreeMap<(String, Situation), String> {
+    let text = read(path);
+    let (mut scripts, mut section, mut mark) = (BTreeMap::<_, String>::new(), String::new(), "");
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if let Some(language) = line.strip_prefix("```") {
+            let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
+            let test = mark.strip_prefix("<!-- test: ").and_then(|rest| rest.strip_suffix(" -->"));
+            match language {
+                "sh" => {
+                    let situation = test.unwrap_or_else(|| panic!("{path}, {section}: on what is this block run?"));
+                    let script = scripts.entry((section.clone(), Situation::of(situation))).or_default();
+                    script.push_str(&format!("{}\n", block.join("\n")));
+                }
+                "console" => {
+                    assert!(mark.starts_with("<!-- not run: "), "{path}, {section}: why is this block not run?")
+                }
+                _ => assert!(test.is_none(), "{path}, {section}: a block of `{language}` cannot be run"),
+            }
+        } else if line.starts_with('#') {
+            section = line.trim_start_matches('#').trim().to_owned();
+        }
+        mark = line;
+    }
+    scripts
+}
+
+/// Where a script is run, and what is there.
+struct Place {
+    runs: Runs,
+    database: Option<Database>,
+    cluster: Option<Cluster>,
+}
+
+enum Runs {
+    Nothing(Program),
+    Serving(Server),
+}
+
+impl Place {
+    fn new(situation: Situation) -> Self {
+        let program = Program::new();
+        let database = match situation {
+            Situation::Sqlite | Situation::Served | Situation::Server | Situation::Owned => None,
+            Situation::Postgres => Some(Database::migrated(Engine::Postgres)),
+            Situation::Earlier | Situation::Moving => Some(Database::empty(Engine::Postgres)),
+        };
+        if let (Situation::Earlier, Some(database)) = (situation, &database) {
+            database.execute(&format!("SET ROLE app; {EARLIER}"));
+        }
+        if matches!(situation, Situation::Sqlite | Situation::Moving | Situation::Served) {
+            program.run(&["migrate"]).success();
+            program.run(&["seed"]).success();
+        }
+        let cluster = matches!(situation, Situation::Server | Situation::Owned).then(|| Cluster::start(&[]));
+        if let (Situation::Owned, Some(cluster)) = (situation, &cluster) {
+            cluster.superuser("CREATE ROLE authsvc LOGIN PASSWORD 'one'");
+            cluster.superuser("CREATE DATABASE authsvc OWNER authsvc");
+            let url = format!("postgres://authsvc:one@localhost:{}/authsvc", cluster.port);
+            Program::new().env("DATABASE_URL", &url).run(&["migrate"]).success();
+        }
+        let runs = match situation {
+            Situation::Served => Runs::Serving(program.serve().ready()),
+            _ => Runs::Nothing(program),
+        };
+        Self { runs, database, cluster }
+    }
+
+    fn directory(&self) -> &Path {
+        match &self.runs {
+            Runs::Nothing(program) => program.directory(),
+            Runs::Serving(server) => server.directory(),
+        }
+    }
+
+    /// Runs a script as a shell would that stops at the first failure, and says where.
+    #[track_caller]
+    fn run(&self, name: &str, script: &str) -> String {
+        let mut script = script.to_owned();
+        if let Runs::Serving(server) = &self.runs {
+            // the usual ports may be somebody's here
+            script = script.replace("127.0.0.1:8080", &server.public.to_string());
+            script = script.replace("127.0.0.1:9090", &server.admin.to_string());
+        }
+        let program = Path::new(env!("CARGO_BIN_EXE_authsvc")).parent().unwrap().display();
+        let mut shell = Command::new("bash");
+        shell.args(["-euo", "pipefail", "-c", &script]).current_dir(self.directory()).env_clear();
+        shell.env("PATH", format!("{program}:/usr/local/bin:/usr/bin:/bin")).env("HOME", self.directory());
+        shell.envs(self.database.iter().map(|database| ("DATABASE_URL", &database.url)));
+        if let Some(cluster) = &self.cluster {
+            shell.env("PGHOST", cluster.socket()).env("PGPORT", cluster.port.to_string()).env("PGUSER", "postgres");
+        }
+        let output = shell.stdin(Stdio::null()).output().unwrap();
+        let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_no_secret(&stdout);
+        assert_no_secret(&stderr);
+        assert!(output.status.success(), "{name}: {}\n{script}\n{stdout}\n{stderr}", output.status);
+        stdout.into_owned()
+    }
+}
+
+fn run_all(path: &str, least: usize) {
+    let scripts = scripts(path);
+    assert!(scripts.len() >= least, "{:?}", scripts.keys());
+    for ((section, situation), script) in scripts {
+        Place::new(situation).run(&format!("{path}, {section}, {situation:?}"), &script);
+    }
+}
+
+#[test]
+fn the_commands_of_the_readme_run_as_written() {
+    run_all("README.md", 3);
+}
+
+#[test]
+fn the_commands_of_the_operations_run_as_written() {
+    run_all("docs/OPERATIONS.md", 12);
+}
+
+#[test]
+fn the_commands_of_the_deployment_run_as_written() {
+    run_all("deploy/README.md", 1);
+}
+
+/// What a heading is called in a link.
+fn anchor(heading: &str) -> String {
+    let text = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = text.chars().filter(|sign| sign.is_alphanumeric() || matches!(sign, ' ' | '-' | '_'));
+    kept.map(|sign| if sign == ' ' { '-' } else { sign }).collect()
+}
+
+/// A document without its blocks of code, in which a bracket is no link.
+fn prose(text: &str) -> String {
+    text.split("\n```").step_by(2).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let documents = files(&root(), "md");
+    assert!(documents.len() > 15, "{documents:?}");
+    for document in documents {
+        let text = std::fs::read_to_string(&document).unwrap();
+        for link in prose(&text).split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
+            if link.contains("://") {
+                continue;
+            }
+            let (path, wanted) = link.split_once('#').unwrap_or((link, ""));
+            let target = if path.is_empty() { document.clone() } else { document.parent().unwrap().join(path) };
+            assert!(target.exists(), "{}: {link} is not there", document.display());
+            let there = || std::fs::read_to_string(&target).unwrap();
+            let found = wanted.is_empty()
+                || prose(&there()).lines().any(|line| line.starts_with('#') && anchor(line) == wanted);
+            assert!(found, "{}: {link} has no such heading", document.display());
+        }
+    }
+}
+
+#[test]
+fn the_readme_has_every_command_with_its_arguments() {
+    let readme = read("README.md");
+    let rows: Vec<&str> =
+        readme.split("## Commands").nth(1).unwrap().lines().filter(|line| line.starts_with("| `authsvc ")).collect();
+    let first = rows.iter().flat_map(|row| row.split(" | ").next().unwrap().split('`').skip(1).step_by(2));
+    let mut told: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for words in
+        first.map(|call| call.split(|c: char| " []|".contains(c)).filter(|word| !word.is_empty()).collect::<Vec<_>>())
+    {
+        told.entry(words[1].to_owned()).or_default().extend(words[2..].iter().map(|word| (*word).to_owned()));
+    }
+    let program = Program::new();
+    let help = program.run(&["--help"]).success().stdout;
+    let listed = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    let commands: Vec<&str> = listed
+        .lines()
+        .filter_map(|line| line.strip_prefix("  ")?.split(' ').next())
+        .filter(|name| !name.is_empty())
+        .collect();
+    for name in &commands {
+        let words = told.remove(*name).unwrap_or_else(|| panic!("{name} is not in the table of README.md"));
+        if *name == "help" {
+            continue;
+        }
+        let help = program.run(&[name, "--help"]).success().stdout;
+        let options = help.lines().filter_map(|line| {
+            line.trim_start()
+                .split(' ')
+                .find(|word| word.starts_with("--"))
+                .filter(|_| line.starts_with("      --") || line.starts_with("  -"))
+        });
+        for option in options.filter(|option| !["--json", "--help"].contains(option)) {
+            assert!(words.iter().any(|word| word == option), "{name} {option} is not in the table of README.md");
+        }
+        for option in words.iter().filter(|word| word.starts_with("--")) {
+            assert!(help.contains(&format!(" {option}")), "{name} has no {option}");
+        }
+    }
+    told.remove("--version");
+    assert!(told.is_empty(), "README.md tells of commands that are not there: {told:?}");
+}
+
+#[test]
+fn every_help_has_an_example() {
+    let program = Program::new();
+    let pages = program.directory().join("man");
+    program.run(&["man", pages.to_str().unwrap()]).success();
+    let mut count = 0;
+    for entry in std::fs::read_dir(&pages).unwrap() {
+        let (name, page) =
+            entry.map(|entry| (entry.file_name(), std::fs::read_to_string(entry.path()).unwrap())).unwrap();
+        let (name, page) = (name.into_string().unwrap(), page.replace("\\-", "-"));
+        assert!(page.contains("Examples:") && page.starts_with(".ie"), "{name} has no example: {page}");
+        count += 1;
+    }
+    assert_eq!(count, 15);
+    let page = program.run(&["man"]).success().stdout;
+    assert!(page.contains("authsvc") && page.contains(".SH NAME"), "{page}");
+}

@@ -1,0 +1,104 @@
+//! `docs/TROUBLESHOOTING.md` has every message and code of the program, and none that is gone.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use crate::tidy::files;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn page() -> String {
+    std::fs::read_to_string(root().join("docs/TROUBLESHOOTING.md")).unwrap()
+}
+
+/// First cells of the tables whose first column is called so.
+fn column(title: &str) -> BTreeSet<String> {
+    let page = page();
+    let lines = page.lines().map(|line| line.trim_start_matches("| ").split(" | ").next().unwrap());
+    let (mut found, mut inside) = (BTreeSet::new(), false);
+    for (cell, line) in lines.zip(page.lines()) {
+        match (line.starts_with('|'), cell == title) {
+            (true, true) => inside = true,
+            (true, false) if inside && !line.starts_with("|---") => drop(found.insert(cell.to_owned())),
+            (true, _) => {}
+            (false, _) => inside = false,
+        }
+    }
+    found
+}
+
+/// The texts of an attribute or call that begins so, up to the closing quotation mark.
+fn texts(source: &str, begin: &str) -> Vec<String> {
+    let cut = |rest: &str| rest.replace("\\\"", "\u{0}").split('"').next().unwrap().replace('\u{0}', "\"");
+    source.split(begin).skip(1).map(cut).collect()
+}
+
+/// A format with `…` for what is filled in, and only its first line.
+fn with_gaps(format: &str) -> String {
+    let (mut text, mut depth) = (String::new(), 0);
+    for sign in format.split("\\n").next().unwrap().chars() {
+        match sign {
+            '{' => (text, depth) = if depth == 0 { (text + "…", 1) } else { (text, depth + 1) },
+            '}' => depth -= 1,
+            _ if depth == 0 => text.push(sign),
+            _ => {}
+        }
+    }
+    text
+}
+
+fn sources_of(folder: &str) -> Vec<String> {
+    let files = files(&root().join(folder), "rs");
+    files.iter().map(|file: &PathBuf| std::fs::read_to_string(file).unwrap()).collect()
+}
+
+#[test]
+fn every_message_is_there_and_none_that_is_gone() {
+    let messages = sources_of("src").iter().flat_map(|source| texts(source, "#[error(\"")).collect::<Vec<_>>();
+    // what only passes on the words of another error has none of its own
+    let messages: BTreeSet<_> = messages.iter().map(|format| with_gaps(format)).filter(|text| text != "…").collect();
+    assert!(messages.len() > 70, "{}", messages.len());
+    let told = column("message");
+    let missing: Vec<_> = messages.difference(&told).collect();
+    assert!(missing.is_empty(), "docs/TROUBLESHOOTING.md says nothing of {missing:#?}");
+    let gone: Vec<_> = told.difference(&messages).collect();
+    assert!(gone.is_empty(), "docs/TROUBLESHOOTING.md tells of {gone:#?}");
+}
+
+#[test]
+fn every_hint_about_the_database_is_there() {
+    let source = std::fs::read_to_string(root().join("src/db/error.rs")).unwrap();
+    let hints = source.split("pub fn hint").nth(1).unwrap().split("\n    }").next().unwrap();
+    let hints: BTreeSet<_> = texts(hints, "Some(\"").into_iter().collect();
+    assert_eq!(column("hint"), hints);
+}
+
+#[test]
+fn every_code_of_a_problem_is_there() {
+    let mut codes = BTreeSet::new();
+    for source in sources_of("src/http/api") {
+        for rest in source.split("::new(StatusCode::").skip(1) {
+            let code = rest.split_once(", \"").filter(|(status, _)| !status.contains(')'));
+            codes.extend(code.map(|(_, rest)| rest.split('"').next().unwrap().to_owned()));
+        }
+        let kinds = source.lines().filter(|line| line.contains("Error::") && line.contains("=> \""));
+        codes.extend(kinds.map(|line| line.split('"').nth(1).unwrap().to_owned()));
+    }
+    let told: BTreeSet<_> = column("`code`")
+        .iter()
+        .flat_map(|cell| cell.split(' '))
+        .map(|code| code.trim_matches('`').to_owned())
+        .collect();
+    codes.insert("oauth".to_owned());
+    assert_eq!(told, codes);
+}
+
+#[test]
+fn every_exit_code_is_there() {
+    let source = std::fs::read_to_string(root().join("src/cli.rs")).unwrap();
+    let codes = source.split("Exit codes:\n").nth(1).unwrap().lines().take_while(|line| line.starts_with("  "));
+    let codes: BTreeSet<_> = codes.map(|line| line.trim()[..1].to_owned()).filter(|code| code != "0").collect();
+    assert_eq!(column("code"), codes);
+}
