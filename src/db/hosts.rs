@@ -1,8 +1,8 @@
 //! Connecting to the first of several servers that answers and is of the wanted kind, as libpq does it.
 //!
 //! One after the other, each for at most `connect_timeout`. Whoever wants any server asks nothing of it, so that one host
-//! costs no more than it did. A server that refuses the user or has no such database ends the search: the next one would
-//! say the same, and the first is the one to mend.
+//! costs no more than it did. A server that refuses the user ends the search: the next one would say the same. A database
+//! that is not there may be on its way to a standby.
 
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection as _, Row as _};
@@ -45,7 +45,7 @@ async fn first(target: &PostgresTarget, attrs: SessionAttrs) -> Result<(usize, P
 
 /// Whether another host would say the same.
 fn is_final(error: &Error) -> bool {
-    matches!(error.kind(), Kind::Authentication | Kind::NoSuchDatabase)
+    error.kind() == Kind::Authentication
 }
 
 async fn try_one(target: &PostgresTarget, host: &Host, attrs: SessionAttrs) -> Result<PgConnection, Error> {

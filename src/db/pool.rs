@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait as _, DatabaseConnection, SqlxPostgresConnector, SqlxSqliteConnector, Statement};
+use sea_orm::{DatabaseConnection, SqlxPostgresConnector, SqlxSqliteConnector, Statement};
 use sqlx::sqlite::SqlitePoolOptions;
 
 use super::Backend;
@@ -112,27 +112,17 @@ impl Pool {
         &self.queries
     }
 
-    /// Whether the database takes writes.
+    /// Whether the database takes writes, by a deadline.
     ///
     /// # Errors
-    /// That it does not, or what it said instead of an answer; where it is looked for, what came of that.
-    pub async fn check(&self) -> Result<(), Error> {
-        let Some(servers) = self.queries.servers() else {
-            return Ok(self.orm.execute_unprepared("SELECT 1").await.map(|_| ())?);
-        };
-        servers.check().await.map_err(|error| servers.explain(error))
-    }
-
-    /// The same, by a deadline.
-    ///
-    /// # Errors
-    /// Those of [`Self::check`], and that there was no answer in time.
+    /// That it does not, or what it said instead of an answer; where its server is looked for, what came of that.
     pub async fn check_within(&self, patience: Duration) -> Result<(), Error> {
-        if let Ok(checked) = tokio::time::timeout(patience, self.check()).await {
-            return checked;
-        }
-        let late = Error::late(patience);
-        Err(self.queries.servers().map_or_else(|| Error::late(patience), |servers| servers.explain(late)))
+        let checked = tokio::time::timeout(patience, self.queries.check()).await;
+        let checked = checked.unwrap_or_else(|_| Err(Error::late(patience)));
+        checked.map_err(|error| match self.queries.servers() {
+            Some(servers) => servers.explain(error),
+            None => error,
+        })
     }
 
     /// SeaORM's handle, on the server that was the right one when the pool was opened: for work that is soon done.

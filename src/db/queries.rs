@@ -18,6 +18,7 @@ use sqlx::postgres::{PgConnection, PgQueryResult, PgRow};
 use sqlx::{AssertSqlSafe, Either, Executor as _, Postgres};
 use tokio::sync::Mutex;
 
+use super::Error;
 use super::servers::{Lent, Replaced, Servers};
 use crate::clock::Stopwatch;
 
@@ -63,6 +64,14 @@ impl Queries {
         match &self.0 {
             Inner::Postgres(sender) => Some(&sender.servers),
             Inner::Sqlite(_) => None,
+        }
+    }
+
+    /// Whether the database takes writes; of SQLite, whether it answers.
+    pub(super) async fn check(&self) -> Result<(), Error> {
+        match &self.0 {
+            Inner::Postgres(sender) => sender.servers.check().await,
+            Inner::Sqlite(orm) => Ok(orm.execute_unprepared("SELECT 1").await.map(|_| ())?),
         }
     }
 
