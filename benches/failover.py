@@ -3,7 +3,7 @@
 
     cargo build --release && python3 benches/failover.py [rounds]
 
-Needs etcd (Debian etcd-server) and Patroni: python3 -m venv target/patroni && target/patroni/bin/pip install 'patroni[etcd3]' psycopg2-binary
+Needs etcd (Debian etcd-server) and Patroni: /usr/bin/python3 -m venv target/patroni && target/patroni/bin/pip install 'patroni[etcd3]' psycopg2-binary
 """
 import hashlib
 import http.client

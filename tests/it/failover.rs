@@ -85,7 +85,10 @@ fn a_primary_killed_under_a_stream_of_refreshes_costs_no_acknowledged_write() {
         let lost = Instant::now();
         pair.primary.signal("KILL");
         let body = unready(&server, "none of the 2 hosts can be used");
-        for reason in [format!("127.0.0.1:{}: the server is read-only", pair.standby.port), format!("127.0.0.1:{}: no connection", pair.primary.port)] {
+        for reason in [
+            format!("127.0.0.1:{}: the server is read-only", pair.standby.port),
+            format!("127.0.0.1:{}: no connection", pair.primary.port),
+        ] {
             assert!(body.contains(&reason), "{body}");
         }
         assert_eq!(get(public, "/livez").unwrap().0, 200);

@@ -60,11 +60,6 @@ impl SessionAttrs {
             InvalidUrl::new("the target_session_attrs of the database URL is unknown", format!("use one of {names}"))
         })
     }
-
-    /// Whether a server is wanted that can be written to, or one of which nothing is known.
-    pub fn may_write(self) -> bool {
-        matches!(self, Self::Any | Self::ReadWrite | Self::Primary)
-    }
 }
 
 impl fmt::Display for SessionAttrs {

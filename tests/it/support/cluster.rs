@@ -117,14 +117,16 @@ impl Cluster {
         let server = file.lines().next().unwrap();
         // known before: orphans have another parent
         let children = Command::new("pgrep").args(["-P", server]).output().unwrap().stdout;
-        let send = |to: &[&str]| {
-            let sent = Command::new("kill").arg(format!("-{signal}")).args(to).stderr(Stdio::null()).status();
+        let send = |to: &str| {
+            let sent = Command::new("kill").args([&format!("-{signal}"), to]).stderr(Stdio::null()).status();
             sent.unwrap().success()
         };
-        let is_sent = send(&[server]);
+        let is_sent = send(server);
         let children = String::from_utf8(children).unwrap();
         // one or the other may be gone by now
-        children.split_whitespace().for_each(|child| drop(send(&[child])));
+        for child in children.split_whitespace() {
+            send(child);
+        }
         is_sent
     }
 
