@@ -155,7 +155,10 @@ impl Servers {
         let Lent { mut connection, mut replaced } = self.acquire().await?;
         let asked = replaced.or(hosts::refusal(&mut connection, SessionAttrs::ReadWrite)).await;
         match asked.inspect_err(|error| self.heed(error))? {
-            None => Ok(()),
+            None => {
+                self.tell(None);
+                Ok(())
+            }
             Some(refusal) => {
                 self.search(Doubt::Changed);
                 Err(refusal)
@@ -252,7 +255,7 @@ fn pool(target: &PostgresTarget, at: usize, size: u32) -> Result<PgPool, Error> 
 }
 
 async fn is_still_right(connection: &mut PgConnection, attrs: SessionAttrs) -> Result<bool, sqlx::Error> {
-    if attrs == SessionAttrs::Any {
+    if matches!(attrs, SessionAttrs::Any | SessionAttrs::PreferStandby) {
         connection.ping().await?;
     }
     Ok(hosts::refusal(connection, attrs).await?.is_none())

@@ -65,8 +65,8 @@ fn a_primary_killed_under_a_stream_of_refreshes_costs_no_acknowledged_write() {
     let pair = Pair::start(&[]);
     let server = served(&pair.url("read-write"));
     let (public, done, answered) = (server.public, AtomicBool::new(false), AtomicUsize::new(0));
-    let stream = |number: usize| {
-        let mut client = Client::new(&format!("client{number}"), public, public);
+    let clients: Vec<_> = (0..CLIENTS).map(|number| Client::new(&format!("client{number}"), public, public)).collect();
+    let stream = |mut client: Client| {
         while !done.load(Ordering::SeqCst) {
             if client.refresh(public) {
                 answered.fetch_add(1, Ordering::SeqCst);
@@ -80,7 +80,7 @@ fn a_primary_killed_under_a_stream_of_refreshes_costs_no_acknowledged_write() {
     };
     let clients: Vec<Client> = std::thread::scope(|scope| {
         let _ends = End(&done);
-        let running: Vec<_> = (0..CLIENTS).map(|number| scope.spawn(move || stream(number))).collect();
+        let running: Vec<_> = clients.into_iter().map(|client| scope.spawn(|| stream(client))).collect();
         more(100);
         let lost = Instant::now();
         pair.primary.signal("KILL");
