@@ -2,7 +2,8 @@
 //! ([`Error`]), and what differs between the engines ([`Backend`]).
 //!
 //! Nothing above this module sends SQL in the extended protocol before the schema is known to be current: reading
-//! the ledger, locking and migrating use simple queries, which work through a transaction-pooling PgBouncer.
+//! the ledger, locking and migrating use simple queries, which work through a transaction-pooling PgBouncer. Requests are
+//! answered through [`Queries`], which follow the database from one server to another.
 
 mod accounts;
 mod binary_copy;
@@ -12,10 +13,13 @@ mod connection;
 mod dialect;
 mod error;
 mod health;
+mod hosts;
 mod links;
 mod pool;
 mod provider_tokens;
+mod queries;
 mod run;
+mod servers;
 mod sessions;
 mod snapshot;
 mod staging;
@@ -36,11 +40,14 @@ pub use dialect::Backend;
 pub use error::{Error, Kind};
 pub use links::{Identity, Linked, NewLinkedAccount, RefusedLogin, StoredTokens};
 pub use pool::{Pool, PoolUse, Usage};
+pub use queries::{Queries, Transaction};
 pub use sessions::{NewToken, Rotation, Scope};
 pub use snapshot::{BLOCK, Rows, Sink, Size, Snapshot};
 pub use staging::{Block, LoadError, Loaded, Objects, Parse, Staging, Swapped};
 pub use throttles::Lockout;
 pub use trail::Client;
 pub use turn::Turn;
-pub use url::{DatabaseUrl, Defaults, InvalidUrl, PostgresTarget, SqliteMode, SqliteTarget, SslMode, Target};
+pub use url::{
+    DatabaseUrl, Defaults, Host, InvalidUrl, PostgresTarget, SessionAttrs, SqliteMode, SqliteTarget, SslMode, Target,
+};
 pub use value::Value;

@@ -7,10 +7,7 @@ use entity::auth_event::Kind;
 use entity::user::{ActiveModel, Column, Entity, Model};
 use entity::value::{Email, PasswordHash};
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, Select, Set, SqlErr,
-    TransactionTrait,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, Select, Set, SqlErr};
 
 use super::sessions::{self, NewToken};
 use super::throttles::{self, Lockout};
@@ -79,7 +76,7 @@ impl Pool {
     /// # Errors
     /// What the database said.
     pub async fn account_by_email(&self, email: &Email) -> Result<Option<Model>, Error> {
-        Ok(Entity::by_email(email, self.orm().get_database_backend()).one(self.orm()).await?)
+        Ok(Entity::by_email(email, self.queries().get_database_backend()).one(self.queries()).await?)
     }
 
     /// The account with this id, if it may be used.
@@ -87,7 +84,7 @@ impl Pool {
     /// # Errors
     /// What the database said.
     pub async fn active_account(&self, id: i64) -> Result<Option<Model>, Error> {
-        Ok(active(id).one(self.orm()).await?)
+        Ok(active(id).one(self.queries()).await?)
     }
 
     /// Makes an account and its first session.
@@ -102,7 +99,7 @@ impl Pool {
         now: DateTime<Utc>,
     ) -> Result<Result<Entered, Taken>, Error> {
         let made = async {
-            let transaction = self.orm().begin().await?;
+            let transaction = self.queries().begin().await?;
             let row = ActiveModel {
                 email: Set(account.email.clone()),
                 username: Set(account.username.clone()),
@@ -127,8 +124,9 @@ impl Pool {
     pub(super) async fn taken(&self, email: &Email, username: &str) -> Result<Taken, Error> {
         // soft-deleted accounts keep theirs
         let email =
-            Entity::by_email_with_deleted(email, self.orm().get_database_backend()).count(self.orm()).await? > 0;
-        let username = Entity::find().filter(Column::Username.eq(username)).count(self.orm()).await? > 0;
+            Entity::by_email_with_deleted(email, self.queries().get_database_backend()).count(self.queries()).await?
+                > 0;
+        let username = Entity::find().filter(Column::Username.eq(username)).count(self.queries()).await? > 0;
         Ok(Taken { email, username })
     }
 
@@ -144,7 +142,7 @@ impl Pool {
         client: &Client,
         now: DateTime<Utc>,
     ) -> Result<Entered, Error> {
-        let transaction = self.orm().begin().await?;
+        let transaction = self.queries().begin().await?;
         let mut update = Entity::update_many()
             .col_expr(Column::LastLogin, Expr::value(now))
             .col_expr(Column::FailedLoginCount, Expr::value(0))
@@ -178,7 +176,7 @@ impl Pool {
         client: &Client,
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
-        let transaction = self.orm().begin().await?;
+        let transaction = self.queries().begin().await?;
         let until = match failure.user_id {
             Some(id) => count_failure(&transaction, id, lockouts.address, now).await?,
             None => throttles::count(&transaction, failure.address, lockouts.address, now).await?,
@@ -205,7 +203,7 @@ impl Pool {
         client: &Client,
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
-        Ok(failed(failure, Kind::LoginFailed).because(failure.reason).record(self.orm(), client, now).await?)
+        Ok(failed(failure, Kind::LoginFailed).because(failure.reason).record(self.queries(), client, now).await?)
     }
 
     /// Changes the password, ends every other session, and says whether the account was still there with the old one.
@@ -220,7 +218,7 @@ impl Pool {
         client: &Client,
         now: DateTime<Utc>,
     ) -> Result<bool, Error> {
-        let transaction = self.orm().begin().await?;
+        let transaction = self.queries().begin().await?;
         let changed = Entity::update_many()
             .col_expr(Column::PasswordHash, Expr::value(new.expose()))
             .filter(Column::Id.eq(user.id))
@@ -247,7 +245,7 @@ impl Pool {
         client: &Client,
         now: DateTime<Utc>,
     ) -> Result<bool, Error> {
-        let transaction = self.orm().begin().await?;
+        let transaction = self.queries().begin().await?;
         let verified = Entity::update_many()
             .col_expr(Column::EmailVerified, Expr::value(true))
             .filter(Column::Id.eq(user_id))
@@ -280,7 +278,7 @@ impl Pool {
         row.username = change.username.map_or(row.username, Set);
         row.avatar_url = change.avatar_url.map_or(row.avatar_url, Set);
         let update = Entity::update_many().set(row).filter(Column::Id.eq(id)).filter(Column::DeletedAt.is_null());
-        match update.filter(Column::Active.eq(true)).exec_with_returning(self.orm()).await {
+        match update.filter(Column::Active.eq(true)).exec_with_returning(self.queries()).await {
             Ok(changed) => Ok(Ok(changed.into_iter().next())),
             Err(error) if is_duplicate(&error) => Ok(Err(Taken { email: false, username: true })),
             Err(error) => Err(error.into()),

@@ -11,7 +11,8 @@ use sqlx::{ConnectOptions, Connection as _, Database, Decode, Row as SqlRow};
 
 use super::Backend;
 use super::error::{Error, Kind};
-use super::url::{DatabaseUrl, PostgresTarget, SqliteMode, SqliteTarget, SslMode, Target};
+use super::hosts;
+use super::url::{DatabaseUrl, Host, PostgresTarget, SqliteMode, SqliteTarget, SslMode, Target};
 
 /// A row as text, column by column.
 pub type Row = Vec<Option<String>>;
@@ -34,25 +35,29 @@ pub enum Connection {
 }
 
 impl Connection {
-    /// Connects, in at most the URL's `connect_timeout`. A SQLite file is never created.
+    /// Connects, in at most the URL's `connect_timeout` for each of its hosts. A SQLite file is never created.
     ///
     /// # Errors
     /// What the server or the file system said; nothing is retried.
     pub async fn open(url: &DatabaseUrl) -> Result<Self, Error> {
         match url.target() {
-            Target::Postgres(target) => {
-                let options = postgres_options(target)?;
-                match tokio::time::timeout(target.connect_timeout, PgConnection::connect_with(&options)).await {
-                    Ok(connected) => Ok(Self::Postgres(connected?)),
-                    Err(_) => Err(Error::late(target.connect_timeout)),
-                }
-            }
+            Target::Postgres(target) => Ok(Self::Postgres(hosts::connect(target).await?.1)),
             Target::Sqlite(target) => {
                 check_file(target)?;
                 let options = sqlite_options(target).create_if_missing(false);
                 Ok(Self::Sqlite(SqliteConnection::connect_with(&options).await?))
             }
         }
+    }
+
+    /// Connects, and gives the URL of the very server it is connected to, for those who need a second connection to it.
+    ///
+    /// # Errors
+    /// Those of [`Self::open`].
+    pub async fn settle(url: &DatabaseUrl) -> Result<(Self, DatabaseUrl), Error> {
+        let Target::Postgres(target) = url.target() else { return Ok((Self::open(url).await?, url.clone())) };
+        let (at, connection) = hosts::connect(target).await?;
+        Ok((Self::Postgres(connection), url.on(at)))
     }
 
     /// Which engine it is.
@@ -175,15 +180,15 @@ pub(super) fn check_file(target: &SqliteTarget) -> Result<(), Error> {
     }
 }
 
-pub(super) fn postgres_options(target: &PostgresTarget) -> Result<PgConnectOptions, Error> {
+pub(super) fn postgres_options(target: &PostgresTarget, host: &Host) -> Result<PgConnectOptions, Error> {
     for file in [&target.ssl_root_cert, &target.ssl_cert, &target.ssl_key].into_iter().flatten() {
         if let Err(error) = std::fs::metadata(file) {
             return Err(Error::new(Kind::Tls, format!("`{}` cannot be read: {error}", file.display())));
         }
     }
     let mut options = PgConnectOptions::new_without_pgpass()
-        .host(&target.host)
-        .port(target.port)
+        .host(&host.name)
+        .port(host.port)
         .username(&target.user)
         .database(&target.database)
         .application_name(&target.application_name)

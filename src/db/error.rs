@@ -40,6 +40,12 @@ pub enum Kind {
     Corrupt,
     /// The role or the file's permissions do not allow it.
     PermissionDenied,
+    /// The server takes no writes: a standby, or a primary that was demoted.
+    ReadOnly,
+    /// What a standby was reading is being removed: it follows its primary.
+    Conflict,
+    /// A prepared statement is not there, or another one is: a pooler gave the connection to somebody else meanwhile.
+    Unprepared,
     /// Somebody else's lock was not released in time.
     Locked,
     /// A table is not there.
@@ -53,6 +59,11 @@ pub enum Kind {
 impl Error {
     pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), code: None, position: None }
+    }
+
+    /// The same kind of failure, told otherwise.
+    pub(crate) fn retold(self, message: String) -> Self {
+        Self { message, code: None, position: None, ..self }
     }
 
     /// There was no answer in time.
@@ -77,12 +88,23 @@ impl Error {
 
     /// Whether waiting can heal it. Everything else fails at once.
     pub fn is_transient(&self) -> bool {
-        matches!(self.kind, Kind::Unreachable | Kind::NotReady | Kind::TooManyConnections | Kind::Locked)
+        matches!(
+            self.kind,
+            Kind::Unreachable | Kind::NotReady | Kind::TooManyConnections | Kind::Locked | Kind::ReadOnly
+        )
     }
 
     /// Whether there was nobody to speak with, so that nothing can be told to the database either.
     pub fn is_unreachable(&self) -> bool {
-        !matches!(self.kind, Kind::Locked | Kind::PermissionDenied | Kind::UndefinedTable | Kind::Refused)
+        !matches!(
+            self.kind,
+            Kind::Locked
+                | Kind::PermissionDenied
+                | Kind::UndefinedTable
+                | Kind::Conflict
+                | Kind::Unprepared
+                | Kind::Refused
+        )
     }
 
     /// What to do about it.
@@ -99,6 +121,15 @@ impl Error {
             }
             Kind::Corrupt => Some("restore a backup; keep the damaged file for inspection"),
             Kind::PermissionDenied => Some("use a role or file permissions that allow this"),
+            Kind::ReadOnly => Some(
+                "name every server in DATABASE_URL, with target_session_attrs=read-write, or wait for the failover",
+            ),
+            Kind::Conflict => Some(
+                "run it again; on the standby set hot_standby_feedback = on or raise max_standby_streaming_delay, or use the primary",
+            ),
+            Kind::Unprepared => Some(
+                "add prepared_statements=false to DATABASE_URL, or use PgBouncer 1.21 with max_prepared_statements, or its session mode",
+            ),
             Kind::Locked => Some("find who holds the lock, then run the command again"),
             Kind::Tls => Some("check sslmode and sslrootcert of DATABASE_URL"),
             Kind::UndefinedTable | Kind::Refused => None,
@@ -197,7 +228,10 @@ fn postgres_kind(code: &str) -> Kind {
         "57P01" | "57P02" | "57P03" => Kind::NotReady,
         // PgBouncer says all of its own troubles (server down, pool full, login failed) with this one
         "08P01" => Kind::Unreachable,
-        "25006" => Kind::PermissionDenied,
+        "25006" => Kind::ReadOnly,
+        // nothing here is serializable: what fails so fails by recovery
+        "40001" => Kind::Conflict,
+        "26000" | "42P05" => Kind::Unprepared,
         _ if code.starts_with("08") => Kind::Unreachable,
         _ => Kind::Refused,
     }

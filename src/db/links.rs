@@ -9,10 +9,7 @@ use entity::oauth_provider::{ActiveModel, Column, Entity};
 use entity::value::{Email, PasswordHash, Provider, ProviderToken};
 use entity::{oauth_state, user};
 use sea_orm::sea_query::{Expr, NullOrdering};
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Order, QueryFilter, QueryOrder, Set, TransactionTrait,
-    TryInsertResult,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Order, QueryFilter, QueryOrder, Set, TryInsertResult};
 
 use super::accounts::{Entered, Taken, is_duplicate};
 use super::sessions::{self, NewToken};
@@ -82,7 +79,7 @@ impl Pool {
     pub async fn use_state(&self, hash: &str, expires_at: DateTime<Utc>) -> Result<bool, Error> {
         let state = oauth_state::ActiveModel { state_hash: Set(hash.to_owned()), expires_at: Set(expires_at) };
         let used = oauth_state::Entity::insert(state).on_conflict_do_nothing();
-        let used = used.exec_without_returning(self.orm()).await?;
+        let used = used.exec_without_returning(self.queries()).await?;
         Ok(matches!(used, TryInsertResult::Inserted(1)))
     }
 
@@ -92,14 +89,14 @@ impl Pool {
     /// What the database said.
     pub async fn account_at_provider(&self, provider: Provider, provider_id: &str) -> Result<Option<Linked>, Error> {
         let linked = Entity::of_with_deleted(provider, provider_id).find_also_related(user::Entity);
-        if let Some((link, Some(user))) = linked.one(self.orm()).await? {
+        if let Some((link, Some(user))) = linked.one(self.queries()).await? {
             return Ok(Some(Linked { user, link: Some(link.id) }));
         }
         // nothing made these unique: one that is still there goes before a deleted one, the oldest before the others
         let own = user::Entity::by_provider_account_with_deleted(provider, provider_id)
             .order_by_with_nulls(user::Column::DeletedAt, Order::Asc, NullOrdering::First)
             .order_by_asc(user::Column::Id);
-        Ok(own.one(self.orm()).await?.map(|user| Linked { user, link: None }))
+        Ok(own.one(self.queries()).await?.map(|user| Linked { user, link: None }))
     }
 
     /// The account with this address, soft-deleted or not: nobody else can have it.
@@ -107,8 +104,8 @@ impl Pool {
     /// # Errors
     /// What the database said.
     pub async fn owner_of_email(&self, email: &Email) -> Result<Option<user::Model>, Error> {
-        let owner = user::Entity::by_email_with_deleted(email, self.orm().get_database_backend());
-        Ok(owner.one(self.orm()).await?)
+        let owner = user::Entity::by_email_with_deleted(email, self.queries().get_database_backend());
+        Ok(owner.one(self.queries()).await?)
     }
 
     /// Begins a session for whoever has this identity, and makes the link if there is none yet. `None`: account or link are not what
@@ -126,7 +123,7 @@ impl Pool {
     ) -> Result<Option<Entered>, Error> {
         let Linked { user, link } = account;
         let begun = async {
-            let transaction = self.orm().begin().await?;
+            let transaction = self.queries().begin().await?;
             if !enters(&transaction, user.id, now).await? || !keep(&transaction, user.id, link, identity, now).await? {
                 transaction.rollback().await?;
                 return Ok(None);
@@ -162,7 +159,7 @@ impl Pool {
     ) -> Result<Result<Entered, Taken>, Error> {
         let (email, username) = (account.email.clone(), account.username.clone());
         let made = async {
-            let transaction = self.orm().begin().await?;
+            let transaction = self.queries().begin().await?;
             let row = row_of(account, identity, now);
             let user = user::Entity::insert(row).exec_with_returning(&transaction).await?;
             keep(&transaction, user.id, None, identity, now).await?;
@@ -195,7 +192,7 @@ impl Pool {
             email: refused.email.as_deref(),
             detail: Some(&refused.reason),
         };
-        Ok(event.record(self.orm(), client, now).await?)
+        Ok(event.record(self.queries(), client, now).await?)
     }
 }
 

@@ -3,20 +3,18 @@
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::{DatabaseConnection, SqlxPostgresConnector, SqlxSqliteConnector, Statement};
-use sqlx::Connection as _;
-use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::SqlitePoolOptions;
 
 use super::Backend;
-use super::connection::{check_file, postgres_options, sqlite_options};
+use super::connection::{check_file, sqlite_options};
 use super::error::Error;
+use super::queries::Queries;
+use super::servers::Servers;
 use super::url::{DatabaseUrl, SqliteMode, Target};
-
-/// For how long a connection is taken to be alive after its last use.
-const TRUSTED: Duration = Duration::from_secs(1);
 
 /// Creates the file, if it is not there, so that only its owner can read the accounts in it. SQLite gives its log the
 /// same permissions, and says what is wrong if this fails.
@@ -50,6 +48,7 @@ impl PoolUse {
 #[derive(Clone)]
 pub struct Pool {
     orm: DatabaseConnection,
+    queries: Queries,
     backend: Backend,
 }
 
@@ -76,21 +75,9 @@ impl Pool {
     pub async fn open(url: &DatabaseUrl, purpose: PoolUse) -> Result<Self, Error> {
         match url.target() {
             Target::Postgres(target) => {
-                let pool = PgPoolOptions::new()
-                    .max_connections(purpose.connections())
-                    .acquire_timeout(target.connect_timeout)
-                    // asking before each use would double the round trips of every request
-                    .test_before_acquire(false)
-                    .before_acquire(|connection, lately| {
-                        Box::pin(async move {
-                            if lately.idle_for > TRUSTED {
-                                connection.ping().await?;
-                            }
-                            Ok(true)
-                        })
-                    })
-                    .connect_lazy_with(postgres_options(target)?);
-                Ok(Self { orm: SqlxPostgresConnector::from_sqlx_postgres_pool(pool), backend: Backend::Postgres })
+                let servers = Servers::open(target, purpose.connections()).await?;
+                let orm = SqlxPostgresConnector::from_sqlx_postgres_pool(servers.pool());
+                Ok(Self { orm, queries: Queries::postgres(servers), backend: Backend::Postgres })
             }
             Target::Sqlite(target) => {
                 match target.mode {
@@ -107,7 +94,8 @@ impl Pool {
                     .max_connections(size)
                     .test_before_acquire(false)
                     .connect_lazy_with(options);
-                Ok(Self { orm: SqlxSqliteConnector::from_sqlx_sqlite_pool(pool), backend: Backend::Sqlite })
+                let orm = SqlxSqliteConnector::from_sqlx_sqlite_pool(pool);
+                Ok(Self { queries: Queries::sqlite(orm.clone()), orm, backend: Backend::Sqlite })
             }
         }
     }
@@ -115,20 +103,38 @@ impl Pool {
     /// The same pool, whose every query and the time it took an observer is told.
     #[must_use]
     pub fn observed(mut self, observer: impl Fn(&Statement, Duration) + Send + Sync + 'static) -> Self {
-        self.orm.set_metric_callback(move |info| observer(info.statement, info.elapsed));
+        self.queries.observe(Arc::new(observer));
         self
     }
 
-    /// SeaORM's handle.
+    /// What requests are answered with. It follows the database from one server to another.
+    pub fn queries(&self) -> &Queries {
+        &self.queries
+    }
+
+    /// Whether the database takes writes, by a deadline.
+    ///
+    /// # Errors
+    /// That it does not, or what it said instead of an answer; where its server is looked for, what came of that.
+    pub async fn check_within(&self, patience: Duration) -> Result<(), Error> {
+        let checked = tokio::time::timeout(patience, self.queries.check()).await;
+        let checked = checked.unwrap_or_else(|_| Err(Error::late(patience)));
+        checked.map_err(|error| match self.queries.servers() {
+            Some(servers) => servers.explain(error),
+            None => error,
+        })
+    }
+
+    /// SeaORM's handle, on the server that was the right one when the pool was opened: for work that is soon done.
     pub fn orm(&self) -> &DatabaseConnection {
         &self.orm
     }
 
     /// Its connections: in use, open, and how many it may have.
     pub fn usage(&self) -> Usage {
-        let (idle, open, most) = match self.backend {
-            Backend::Postgres => counts(self.orm.get_postgres_connection_pool()),
-            Backend::Sqlite => counts(self.orm.get_sqlite_connection_pool()),
+        let (idle, open, most) = match self.queries.servers() {
+            Some(servers) => counts(&servers.pool()),
+            None => counts(self.orm.get_sqlite_connection_pool()),
         };
         Usage { in_use: open.saturating_sub(idle), open, most }
     }
@@ -149,6 +155,9 @@ impl Pool {
 
     /// Waits for running queries and closes every connection.
     pub async fn close(self) {
+        if let Some(servers) = self.queries.servers() {
+            servers.close().await;
+        }
         if let Err(error) = self.orm.close().await {
             tracing::debug!(%error, "closing the pool failed");
         }

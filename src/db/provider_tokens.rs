@@ -16,7 +16,7 @@ impl Pool {
             Condition::any().add(Column::AccessToken.is_not_null()).add(Column::RefreshToken.is_not_null());
         let other_key = Condition::any().add(Column::KeyId.is_null()).add(Column::KeyId.ne(key_id));
         let links = Entity::find().filter(Column::Id.gt(after)).filter(has_tokens).filter(other_key);
-        Ok(links.order_by_asc(Column::Id).limit(limit).all(self.orm()).await?)
+        Ok(links.order_by_asc(Column::Id).limit(limit).all(self.queries()).await?)
     }
 
     /// Replaces the tokens of a link, if they are still those; whether they were.
@@ -30,7 +30,7 @@ impl Pool {
             .add(is(Column::RefreshToken, link.refresh_token.clone()))
             .add(is(Column::KeyId, link.key_id.clone()));
         let update = Entity::update_many().set(links::of(tokens)).filter(same);
-        Ok(update.exec(self.orm()).await?.rows_affected > 0)
+        Ok(update.exec(self.queries()).await?.rows_affected > 0)
     }
 }
 

@@ -9,12 +9,11 @@ use entity::user;
 use entity::value::TokenHash;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect, Set, TransactionTrait, UpdateMany,
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set, UpdateMany,
 };
 
 use super::trail::{Client, Event};
-use super::{Error, Pool};
+use super::{Error, Pool, Transaction};
 
 /// Sessions that are listed at most.
 const MOST_LISTED: u64 = 200;
@@ -70,7 +69,7 @@ impl Pool {
         client: &Client,
         now: DateTime<Utc>,
     ) -> Result<Rotation, Error> {
-        let transaction = self.orm().begin().await?;
+        let transaction = self.queries().begin().await?;
         let used = revoking(now)
             .filter(Column::TokenHash.eq(hash.clone()))
             .filter(Column::ExpiresAt.gt(now))
@@ -95,8 +94,8 @@ impl Pool {
         client: &Client,
         now: DateTime<Utc>,
     ) -> Result<Option<i64>, Error> {
-        let Some(token) = Entity::by_hash(hash).one(self.orm()).await? else { return Ok(None) };
-        let transaction = self.orm().begin().await?;
+        let Some(token) = Entity::by_hash(hash).one(self.queries()).await? else { return Ok(None) };
+        let transaction = self.queries().begin().await?;
         let (ending, detail) = match scope {
             Scope::This => (of_session(revoking(now), token.family()), "this session"),
             Scope::All => (revoking(now).filter(Column::UserId.eq(token.user_id)), "all sessions"),
@@ -114,7 +113,7 @@ impl Pool {
     /// What the database said.
     pub async fn sessions_of(&self, user_id: i64, now: DateTime<Utc>) -> Result<Vec<Model>, Error> {
         let live = Entity::live(now).filter(Column::UserId.eq(user_id));
-        Ok(live.order_by_desc(Column::Id).limit(MOST_LISTED).all(self.orm()).await?)
+        Ok(live.order_by_desc(Column::Id).limit(MOST_LISTED).all(self.queries()).await?)
     }
 
     /// Ends one session of an account; whether there was such a live one.
@@ -128,7 +127,7 @@ impl Pool {
         client: &Client,
         now: DateTime<Utc>,
     ) -> Result<bool, Error> {
-        let transaction = self.orm().begin().await?;
+        let transaction = self.queries().begin().await?;
         let live = revoking(now).filter(Column::UserId.eq(user_id)).filter(Column::ExpiresAt.gt(now));
         let ended = of_session(live, session).exec(&transaction).await?.rows_affected > 0;
         if ended {
@@ -191,7 +190,7 @@ fn of_session(tokens: UpdateMany<Entity>, session: i64) -> UpdateMany<Entity> {
 
 /// The token was live, and is used now: another one follows it, if its account may still log in.
 async fn follow(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     used: &Model,
     new: &NewToken,
     client: &Client,
@@ -206,7 +205,7 @@ async fn follow(
 
 /// The token is not live: one that was used tells of a thief, or of its victim.
 async fn refuse(
-    transaction: &DatabaseTransaction,
+    transaction: &Transaction,
     hash: &TokenHash,
     client: &Client,
     now: DateTime<Utc>,

@@ -36,7 +36,7 @@ impl Pool {
     /// # Errors
     /// What the database said.
     pub async fn blocked_until(&self, subjects: &[String], now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, Error> {
-        let throttles = Entity::of(subjects).all(self.orm()).await?;
+        let throttles = Entity::of(subjects).all(self.queries()).await?;
         Ok(throttles.into_iter().filter_map(|throttle| throttle.blocked_until).filter(|until| *until > now).max())
     }
 }

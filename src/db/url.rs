@@ -4,6 +4,7 @@
 //! unescaped sign in a password must be refused without quoting what surrounds it. No message here ever contains text
 //! from the user-information part.
 
+mod hosts;
 mod postgres;
 mod sqlite;
 
@@ -14,6 +15,7 @@ use percent_encoding::percent_decode_str;
 
 use super::Backend;
 
+pub use hosts::{Host, SessionAttrs};
 pub use postgres::{Defaults, PostgresTarget, SslMode};
 pub use sqlite::{SqliteMode, SqliteTarget};
 
@@ -90,6 +92,14 @@ impl DatabaseUrl {
             name.clone_into(&mut target.database);
         }
         other
+    }
+
+    /// The same database, on one of the URL's servers only.
+    pub(in crate::db) fn on(&self, at: usize) -> Self {
+        match &self.target {
+            Target::Postgres(target) => Self { target: Target::Postgres(target.on(at)) },
+            Target::Sqlite(_) => self.clone(),
+        }
     }
 
     /// Which engine it is.

@@ -7,11 +7,10 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use sea_orm::ConnectionTrait;
 use serde::Serialize;
 
 use crate::clock::Stopwatch;
-use crate::db::{Error, Pool};
+use crate::db::Pool;
 
 /// How old an answer of the database may be.
 const FRESH: Duration = Duration::from_secs(1);
@@ -121,10 +120,9 @@ impl Readiness {
             return stage.clone();
         }
         let Some(pool) = &probe.pool else { return Stage::Starting };
-        let stage = match tokio::time::timeout(DEADLINE, pool.orm().execute_unprepared("SELECT 1")).await {
-            Ok(Ok(_)) => Stage::Ready,
-            Ok(Err(error)) => Stage::DatabaseGone { reason: Error::from(error).to_string() },
-            Err(_) => Stage::DatabaseGone { reason: format!("no answer in {DEADLINE:?}") },
+        let stage = match pool.check_within(DEADLINE).await {
+            Ok(()) => Stage::Ready,
+            Err(error) => Stage::DatabaseGone { reason: error.to_string() },
         };
         probe.last = Some((Stopwatch::start(), stage.clone()));
         stage

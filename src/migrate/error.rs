@@ -151,6 +151,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Database(error) => return error.hint().map(str::to_owned),
+            Self::Sql { source, .. } if source.kind() == db::Kind::ReadOnly => return source.hint().map(str::to_owned),
             Self::Sql { source, .. } if source.kind() == db::Kind::PermissionDenied => {
                 "run `authsvc migrate` once with a role that may change the schema"
             }

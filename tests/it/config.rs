@@ -1,7 +1,7 @@
 //! Configuration: forms of the URL, defaults, files, environments, and that nothing secret is ever printed (P10).
 
 use authsvc::config::{Config, Environment, Variables};
-use authsvc::db::{PostgresTarget, SqliteMode, SslMode, Target};
+use authsvc::db::{PostgresTarget, SessionAttrs, SqliteMode, SslMode, Target};
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
 
@@ -46,8 +46,13 @@ fn postgres_forms_that_work() {
         (" postgres://u@h/d%20b \n", "h", 5432, "u", None, "d b"),
     ] {
         let target = postgres(url).unwrap_or_else(|error| panic!("{url}: {error}"));
-        let found =
-            (target.host.as_str(), target.port, target.user.as_str(), password(&target), target.database.as_str());
+        let found = (
+            target.hosts[0].name.as_str(),
+            target.hosts[0].port,
+            target.user.as_str(),
+            password(&target),
+            target.database.as_str(),
+        );
         assert_eq!(found, (host, port, user, word, database), "{url}");
     }
     assert_eq!(postgres("postgres://u@h/d?sslmode=verify-full").unwrap().ssl_mode, SslMode::VerifyFull);
@@ -70,8 +75,11 @@ fn postgres_forms_that_are_refused_without_printing_them() {
         ("postgres://u:s3cret@h/d?S3CRETs3cret=1", "unknown parameter"),
         ("postgres://u:s3cret@h/d?s3cret", "no `=`"),
         ("postgres://u:s3cret@h/d#s3cret", "unescaped `#`"),
-        ("postgres://u:s3cret@a,b/d", "not supported yet"),
-        ("postgres://u:s3cret@h/d?target_session_attrs=read-write", "not supported yet"),
+        ("postgres://u:s3cret@a,,b/d", "an empty host"),
+        ("postgres://u:s3cret@a,b,c/d?port=1,2", "3 hosts and 2 ports"),
+        ("postgres://u:s3cret@a:1,b:s3cret/d", "not a number"),
+        ("postgres://u:s3cret@h/d?target_session_attrs=s3cret", "target_session_attrs"),
+        ("postgres://u:s3cret@h/d?prepared_statements=s3cret", "prepared_statements"),
         ("postgres:u:s3cret@h/d", "not followed by `//`"),
         ("postgre://u:s3cret@h/d", "did you mean `postgres:`"),
         ("mysql://u:s3cret@h/d", "`mysql://` is not a database"),
@@ -84,6 +92,34 @@ fn postgres_forms_that_are_refused_without_printing_them() {
             Err(error) => assert!(error.contains(expected) && !error.contains("s3cret"), "{url}: {error}"),
         }
     }
+}
+
+#[test]
+fn several_hosts_in_one_url() {
+    let all = "one:5432 [::1]:6000 three:5432";
+    for (url, hosts, shown) in [
+        ("postgres://u:p@h1:1,h2:2/d", "h1:1 h2:2", "h1:1,h2:2/d"),
+        ("postgres://u:p@h1,h2:2/d", "h1:5432 h2:2", "h1:5432,h2:2/d"),
+        ("postgres://u:p@h1,h2/d?port=7", "h1:7 h2:7", "h1:7,h2:7/d"),
+        ("postgres://u:p@/d?host=h1,h2&port=7,8", "h1:7 h2:8", "h1:7,h2:8/d"),
+        ("postgres://u:p@/d?host=h1%2Ch2&port=,8", "h1:5432 h2:8", "h1:5432,h2:8/d"),
+        ("postgres://u:p@one,[::1]:6000,three/d", all, "one:5432,[::1]:6000,three:5432/d"),
+        ("postgres://u:p@/d?host=/run/pg,h2", "/run/pg:5432 h2:5432", "/d?host=/run/pg,h2&port=5432,5432"),
+    ] {
+        let target = postgres(url).unwrap_or_else(|error| panic!("{url}: {error}"));
+        let found: Vec<String> = target.hosts.iter().map(ToString::to_string).collect();
+        assert_eq!(found.join(" "), hosts, "{url}");
+        assert_eq!(target.to_string(), format!("postgres://u:****@{shown}"), "{url}");
+        assert_eq!((target.session_attrs, target.prepared_statements), (SessionAttrs::Any, true));
+    }
+    for attrs in ["any", "read-write", "read-only", "primary", "standby", "prefer-standby"] {
+        let url = format!("postgres://u@h1,h2/d?target_session_attrs={attrs}&prepared_statements=false");
+        let target = postgres(&url).unwrap();
+        assert_eq!((target.session_attrs.to_string().as_str(), target.prepared_statements), (attrs, false));
+        assert_eq!(target.to_string().contains(attrs), attrs != "any", "{target}");
+    }
+    let from_environment = [("DATABASE_URL", "postgres://u@/d"), ("PGHOST", "h1,h2"), ("PGPORT", "1,2")];
+    assert_eq!(config(from_environment).unwrap().database_url.to_string(), "postgres://u@h1:1,h2:2/d");
 }
 
 #[test]
@@ -119,7 +155,7 @@ fn libpqs_variables_fill_what_the_url_leaves_out() {
     let found = config(variables).unwrap();
     let Target::Postgres(target) = found.database_url.target() else { panic!() };
     assert_eq!(
-        (target.host.as_str(), target.port, target.user.as_str(), target.database.as_str()),
+        (target.hosts[0].name.as_str(), target.hosts[0].port, target.user.as_str(), target.database.as_str()),
         ("/run/pg", 77, "pu", "pd")
     );
     assert_eq!((password(target), target.ssl_mode), (Some("s3cret"), SslMode::Require));

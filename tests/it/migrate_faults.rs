@@ -1,14 +1,14 @@
 //! Promises P8 and P9, and the faults under "Migration and boot": the real thing is broken, and what is left is checked.
 
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use authsvc::migrate::{migrations, newest};
 
 use crate::build_checks::sql;
 use crate::support::database::ENGINES;
+use crate::support::pgbouncer::PgBouncer;
 use crate::support::program::get;
-use crate::support::{Cluster, Database, Engine, Program, eventually, free_port};
+use crate::support::{Cluster, Database, Engine, Program, eventually};
 
 const ROUNDS: usize = 20;
 const AT_ONCE: usize = 8;
@@ -216,49 +216,6 @@ fn behind_a_transaction_pooling_pgbouncer() {
     let report = program.run(&["detailed-health"]).success().json();
     assert_eq!(report["basic_health"]["tables"][3]["row_count"], 20000);
     assert_eq!(report["authentication_health"]["total_users"], 0);
-}
-
-/// A PgBouncer in transaction mode in front of one database.
-struct PgBouncer {
-    url: String,
-    child: std::process::Child,
-    _directory: tempfile::TempDir,
-}
-
-impl PgBouncer {
-    fn start(database: &Database) -> Self {
-        let program =
-            ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"].into_iter().find(|path| std::path::Path::new(path).exists());
-        let program = program.expect("PgBouncer is not installed: apt-get install pgbouncer (./test.sh does it)");
-        let cluster = Cluster::shared();
-        let directory = tempfile::tempdir().unwrap();
-        let port = free_port();
-        let name = database.name();
-        let settings = directory.path().join("pgbouncer.ini");
-        std::fs::write(
-            &settings,
-            format!(
-                "[databases]\n{name} = host={} port={} user=postgres\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
-                 unix_socket_dir =\nauth_type = any\npool_mode = transaction\ndefault_pool_size = 12\n",
-                cluster.socket().display(),
-                cluster.port
-            ),
-        )
-        .unwrap();
-        let mut command = std::process::Command::new("setpriv");
-        command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", program]).arg(&settings);
-        std::process::Command::new("chown").args(["-R", "postgres"]).arg(directory.path()).status().unwrap();
-        let child = command.current_dir("/").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        eventually("pgbouncer", || std::net::TcpStream::connect(("127.0.0.1", port)).ok());
-        Self { url: format!("postgres://postgres@127.0.0.1:{port}/{name}"), child, _directory: directory }
-    }
-}
-
-impl Drop for PgBouncer {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 #[test]

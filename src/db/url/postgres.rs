@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::hosts::{Host, Lists, SessionAttrs, list, shown};
 use super::{ESCAPE, InvalidUrl, decode, parameters, unknown_parameter};
 
 /// A database on a PostgreSQL server.
 #[derive(Clone)]
 pub struct PostgresTarget {
-    /// Host name, address, or the directory of a unix socket (starts with `/`).
-    pub host: String,
-    /// TCP port, or the number in the socket's name.
-    pub port: u16,
+    /// The servers, in the order in which they are tried; at least one.
+    pub hosts: Vec<Host>,
+    /// Which of them is wanted.
+    pub session_attrs: SessionAttrs,
     /// Role.
     pub user: String,
     /// Password, if any was given.
@@ -31,8 +32,10 @@ pub struct PostgresTarget {
     pub ssl_key: Option<PathBuf>,
     /// Name shown in `pg_stat_activity`.
     pub application_name: String,
-    /// How long one attempt to connect may take.
+    /// How long one attempt to connect to one host may take.
     pub connect_timeout: Duration,
+    /// Whether statements may be prepared under a name, which a PgBouncer before 1.21 in transaction mode does not carry.
+    pub prepared_statements: bool,
 }
 
 /// libpq's `sslmode`.
@@ -81,14 +84,9 @@ pub struct Defaults {
 impl fmt::Display for PostgresTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let password = if self.password.is_some() { ":****" } else { "" };
-        let Self { user, host, port, database, .. } = self;
-        if host.starts_with('/') {
-            write!(f, "postgres://{user}{password}@/{database}?host={host}&port={port}")
-        } else if host.contains(':') {
-            write!(f, "postgres://{user}{password}@[{host}]:{port}/{database}")
-        } else {
-            write!(f, "postgres://{user}{password}@{host}:{port}/{database}")
-        }
+        let Self { user, database, hosts, session_attrs, .. } = self;
+        let (authority, query) = shown(hosts, *session_attrs);
+        write!(f, "postgres://{user}{password}@{authority}/{database}{query}")
     }
 }
 
@@ -108,12 +106,10 @@ impl PostgresTarget {
             Some((user, password)) => (user, Some(password)),
             None => (user_info, None),
         };
-        let (host, port) = split_port(host_port)?;
         let mut parts = Parts {
             user: decode(user, "user name")?,
             password: password.map(|text| decode(text, "password")).transpose()?.flatten().map(SecretString::from),
-            host: decode(host, "host")?,
-            port: port.map(str::to_owned),
+            servers: Lists::of_authority(host_port)?,
             database: decode(path.strip_prefix('/').unwrap_or_default(), "database name")?,
             ..Parts::default()
         };
@@ -129,8 +125,8 @@ impl PostgresTarget {
 struct Parts {
     user: Option<String>,
     password: Option<SecretString>,
-    host: Option<String>,
-    port: Option<String>,
+    servers: Lists,
+    session_attrs: SessionAttrs,
     database: Option<String>,
     ssl_mode: Option<String>,
     ssl_root_cert: Option<String>,
@@ -138,56 +134,44 @@ struct Parts {
     ssl_key: Option<String>,
     application_name: Option<String>,
     connect_timeout: Option<String>,
+    prepared_statements: Option<bool>,
 }
 
 const PARAMETERS: &str = "known parameters: host, port, user, password, dbname, sslmode, sslrootcert, sslcert, sslkey, \
-                          application_name, connect_timeout";
+                          application_name, connect_timeout, target_session_attrs, prepared_statements";
 
 impl Parts {
     fn set(&mut self, name: &str, value: String) -> Result<(), InvalidUrl> {
-        let field = match name {
-            "host" | "hostaddr" => &mut self.host,
-            "port" => &mut self.port,
-            "user" => &mut self.user,
-            "dbname" => &mut self.database,
-            "sslmode" | "ssl-mode" => &mut self.ssl_mode,
-            "sslrootcert" => &mut self.ssl_root_cert,
-            "sslcert" => &mut self.ssl_cert,
-            "sslkey" => &mut self.ssl_key,
-            "application_name" => &mut self.application_name,
-            "connect_timeout" => &mut self.connect_timeout,
-            "password" => {
-                self.password = Some(SecretString::from(value));
-                return Ok(());
-            }
-            "target_session_attrs" if value == "any" => return Ok(()),
-            "target_session_attrs" => {
-                return Err(InvalidUrl::new(
-                    "several hosts and target_session_attrs are not supported yet",
-                    "name one host, such as the pooler or the virtual address of the cluster",
-                ));
-            }
+        match name {
+            "host" | "hostaddr" => self.servers.hosts = Some(list(&value)).filter(|_| !value.is_empty()),
+            "port" => self.servers.ports = Some(list(&value)),
+            "target_session_attrs" => self.session_attrs = SessionAttrs::parse(&value)?,
+            "prepared_statements" => self.prepared_statements = Some(parse_switch(&value)?),
+            "user" => self.user = Some(value),
+            "password" => self.password = Some(SecretString::from(value)),
+            "dbname" => self.database = Some(value),
+            "sslmode" | "ssl-mode" => self.ssl_mode = Some(value),
+            "sslrootcert" => self.ssl_root_cert = Some(value),
+            "sslcert" => self.ssl_cert = Some(value),
+            "sslkey" => self.ssl_key = Some(value),
+            "application_name" => self.application_name = Some(value),
+            "connect_timeout" => self.connect_timeout = Some(value),
             other => return Err(unknown_parameter(other, PARAMETERS)),
-        };
-        *field = Some(value);
+        }
         Ok(())
     }
 
     fn complete(self, defaults: &Defaults) -> Result<PostgresTarget, InvalidUrl> {
-        let host = self.host.or_else(|| defaults.host.clone()).unwrap_or_else(default_host);
-        if host.contains(',') {
-            return Err(InvalidUrl::new(
-                "several hosts in one database URL are not supported yet",
-                "name one host, such as the pooler or the virtual address of the cluster",
-            ));
-        }
+        let mut servers = self.servers;
+        servers.hosts = servers.hosts.or_else(|| defaults.host.as_deref().map(list));
+        servers.ports = servers.ports.or_else(|| defaults.port.as_deref().map(list));
         let user = self.user.or_else(|| defaults.user.clone()).ok_or_else(|| {
             InvalidUrl::new("the database URL names no user", "write postgres://USER@HOST/DATABASE or set PGUSER")
         })?;
         let ssl_mode = self.ssl_mode.or_else(|| defaults.ssl_mode.clone());
         Ok(PostgresTarget {
-            host,
-            port: number(self.port.or_else(|| defaults.port.clone()), 5432, "port")?,
+            hosts: servers.complete(default_host())?,
+            session_attrs: self.session_attrs,
             database: self.database.or_else(|| defaults.database.clone()).unwrap_or_else(|| user.clone()),
             user,
             password: self.password.or_else(|| defaults.password.clone()),
@@ -197,8 +181,9 @@ impl Parts {
             ssl_key: self.ssl_key.map(PathBuf::from),
             application_name: self.application_name.unwrap_or_else(|| "authsvc".to_owned()),
             connect_timeout: Duration::from_secs(u64::from(
-                number(self.connect_timeout, 10, "connect_timeout")?.max(1),
+                self.connect_timeout.map_or(Ok(10), |text| parse_number(&text, "connect_timeout"))?.max(1),
             )),
+            prepared_statements: self.prepared_statements.unwrap_or(true),
         })
     }
 }
@@ -209,14 +194,18 @@ fn default_host() -> String {
     if std::path::Path::new(SOCKETS).is_dir() { SOCKETS.to_owned() } else { "localhost".to_owned() }
 }
 
-fn number(text: Option<String>, default: u16, what: &str) -> Result<u16, InvalidUrl> {
-    text.map_or(Ok(default), |text| {
-        text.parse().map_err(|_| {
-            InvalidUrl::new(
-                format!("the {what} of the database URL is not a number from 0 to 65535"),
-                format!("if this is part of the password: {ESCAPE}"),
-            )
-        })
+pub(super) fn parse_number(text: &str, what: &str) -> Result<u16, InvalidUrl> {
+    text.parse().map_err(|_| {
+        InvalidUrl::new(
+            format!("the {what} of the database URL is not a number from 0 to 65535"),
+            format!("if this is part of the password: {ESCAPE}"),
+        )
+    })
+}
+
+fn parse_switch(text: &str) -> Result<bool, InvalidUrl> {
+    text.parse().map_err(|_| {
+        InvalidUrl::new("the prepared_statements of the database URL is unknown", "use one of true, false")
     })
 }
 
@@ -227,28 +216,15 @@ fn parse_ssl_mode(text: &str) -> Result<SslMode, InvalidUrl> {
     })
 }
 
-/// `host`, `host:port`, `[v6]`, `[v6]:port`.
-fn split_port(text: &str) -> Result<(&str, Option<&str>), InvalidUrl> {
-    let unreadable = || InvalidUrl::new("the host of the database URL cannot be read", ESCAPE);
-    if let Some(rest) = text.strip_prefix('[') {
-        let (host, rest) = rest.split_once(']').ok_or_else(unreadable)?;
-        let port = if rest.is_empty() { None } else { Some(rest.strip_prefix(':').ok_or_else(unreadable)?) };
-        return Ok((host, port));
-    }
-    match text.split_once(':') {
-        None => Ok((text, None)),
-        Some((host, "")) => Ok((host, None)),
-        Some((_, port)) if port.contains(':') => Err(InvalidUrl::new(
-            "the host of the database URL cannot be read",
-            format!("write an IPv6 address in brackets, [::1]; {ESCAPE}"),
-        )),
-        Some((host, port)) => Ok((host, Some(port))),
-    }
-}
-
 impl PostgresTarget {
     /// The password in clear, for the driver.
     pub(in crate::db) fn exposed_password(&self) -> Option<&str> {
         self.password.as_ref().map(ExposeSecret::expose_secret)
+    }
+
+    /// The same, on one of its servers only, whatever that is.
+    pub(in crate::db) fn on(&self, at: usize) -> Self {
+        let hosts = self.hosts.get(at).cloned().map_or_else(|| self.hosts.clone(), |host| vec![host]);
+        Self { hosts, session_attrs: SessionAttrs::Any, ..self.clone() }
     }
 }

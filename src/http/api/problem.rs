@@ -108,7 +108,12 @@ impl From<Error> for Problem {
                 .hinting(Some("log in with the password of that account and verify its address, then begin again")),
             Error::Inactive => Self::new(StatusCode::FORBIDDEN, "inactive", detail),
             Error::Oauth(error) => error.into(),
-            Error::Database(_) | Error::Internal(_) | Error::Vault(_) => {
+            Error::Database(error) => {
+                let hint = error.hint().map_or_else(String::new, |hint| format!("; {hint}"));
+                tracing::error!("a request failed: {error}{hint}");
+                Self::internal()
+            }
+            Error::Internal(_) | Error::Vault(_) => {
                 tracing::error!("a request failed: {detail}");
                 Self::internal()
             }

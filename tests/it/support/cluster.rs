@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
-use super::{CANARY, free_port};
+use super::{CANARY, eventually, free_port};
 
 pub(crate) struct Cluster {
     pub(crate) port: u16,
@@ -33,6 +33,19 @@ impl Cluster {
     }
 
     fn initialise() -> Self {
+        let cluster = Self::made_by(|bin, data| {
+            let mut initdb = as_server_user(&bin.join("initdb"));
+            initdb.args(["-A", "trust", "-E", "UTF8", "-N", "-U", "postgres", "-D"]).arg(data);
+            initdb
+        });
+        let rules = "local all postgres trust\nlocal replication postgres trust\nlocal all all scram-sha-256\n\
+                     host all all 127.0.0.1/32 scram-sha-256\n";
+        std::fs::write(cluster.data().join("pg_hba.conf"), rules).unwrap();
+        cluster
+    }
+
+    /// A cluster whose data this command makes.
+    fn made_by(command: impl FnOnce(&Path, &Path) -> Command) -> Self {
         let bin = binaries();
         let directory = tempfile::Builder::new().prefix("authsvc-pg-").tempdir().unwrap();
         if is_root() {
@@ -40,13 +53,31 @@ impl Cluster {
         }
         let port = free_port();
         let data = directory.path().join("data");
-        run(as_server_user(&bin.join("initdb"))
-            .args(["-A", "trust", "-E", "UTF8", "-N", "-U", "postgres", "-D"])
-            .arg(&data));
-        let rules = "local all postgres trust\nlocal all all scram-sha-256\nhost all all 127.0.0.1/32 scram-sha-256\n";
-        std::fs::write(data.join("pg_hba.conf"), rules).unwrap();
+        run(&mut command(&bin, &data));
         let _watchdog = watchdog(&bin, &data);
         Self { port, directory, bin, _watchdog }
+    }
+
+    /// A standby that follows this server, which acknowledges nothing from now on before the standby has it.
+    pub(crate) fn standby(&self, settings: &[&str]) -> Self {
+        let primary = format!("host={} port={} user=postgres", self.socket().display(), self.port);
+        let standby = Self::made_by(|bin, data| {
+            let mut copy = as_server_user(&bin.join("pg_basebackup"));
+            copy.args(["-d", &primary, "-R", "-X", "stream", "-c", "fast", "--no-sync", "-D"]).arg(data);
+            copy
+        });
+        standby.launch(settings);
+        self.superuser("ALTER SYSTEM SET synchronous_standby_names = '*'");
+        self.superuser("SELECT pg_reload_conf()");
+        let following = "SELECT count(*)::text FROM pg_stat_replication WHERE sync_state = 'sync'";
+        eventually("the standby", || (self.ask(following) == ["1"]).then_some(()));
+        standby
+    }
+
+    /// Makes a standby the primary.
+    pub(crate) fn promote(&self) {
+        let mut promote = as_server_user(&self.bin.join("pg_ctl"));
+        run(promote.arg("-D").arg(self.data()).args(["-w", "promote"]).stdout(Stdio::null()));
     }
 
     /// Starts the server (again).
@@ -77,11 +108,26 @@ impl Cluster {
 
     /// Sends a signal to the server and every process of it.
     pub(crate) fn signal(&self, signal: &str) {
-        let file = std::fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
+        assert!(self.try_signal(signal), "SIG{signal} was not sent");
+    }
+
+    /// The parent first, so that it starts no more children.
+    fn try_signal(&self, signal: &str) -> bool {
+        let Ok(file) = std::fs::read_to_string(self.data().join("postmaster.pid")) else { return false };
         let server = file.lines().next().unwrap();
-        // the parent first, so that it starts no more children
-        run(Command::new("kill").args([&format!("-{signal}"), server]));
-        run(Command::new("pkill").args([&format!("-{signal}"), "-P", server]));
+        // known before: orphans have another parent
+        let children = Command::new("pgrep").args(["-P", server]).output().unwrap().stdout;
+        let send = |to: &str| {
+            let sent = Command::new("kill").args([&format!("-{signal}"), to]).stderr(Stdio::null()).status();
+            sent.unwrap().success()
+        };
+        let is_sent = send(server);
+        let children = String::from_utf8(children).unwrap();
+        // one or the other may be gone by now
+        for child in children.split_whitespace() {
+            send(child);
+        }
+        is_sent
     }
 
     /// The directory of the unix socket.
@@ -96,6 +142,11 @@ impl Cluster {
     /// Runs SQL in the database `postgres` as the superuser.
     pub(crate) fn superuser(&self, sql: &str) {
         super::database::execute(&self.superuser_url("postgres"), sql);
+    }
+
+    /// The same, and the rows.
+    pub(crate) fn ask(&self, sql: &str) -> Vec<String> {
+        super::database::query(&self.superuser_url("postgres"), sql)
     }
 
     pub(crate) fn superuser_url(&self, database: &str) -> String {
@@ -118,6 +169,8 @@ fn watchdog(bin: &Path, data: &Path) -> Child {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
+        // a test that fails may leave it stopped, and then it cannot end
+        self.try_signal("CONT");
         self._watchdog.stdin.take();
         let _ = self._watchdog.wait();
     }
@@ -140,7 +193,7 @@ fn is_root() -> bool {
 }
 
 /// PostgreSQL refuses to run as root.
-fn as_server_user(program: &Path) -> Command {
+pub(crate) fn as_server_user(program: &Path) -> Command {
     if !is_root() {
         return Command::new(program);
     }

@@ -87,7 +87,7 @@ impl Database {
 
     /// The rows, columns joined by `|`; NULL is `∅`.
     pub(crate) fn query(&self, sql: &str) -> Vec<String> {
-        block_on(rows(&self.inspect, sql)).unwrap_or_else(|error| panic!("{sql}: {error}"))
+        query(&self.inspect, sql)
     }
 
     pub(crate) fn one(&self, sql: &str) -> String {
@@ -99,6 +99,13 @@ impl Database {
     /// How often each migration is in the ledger.
     pub(crate) fn ledger(&self) -> Vec<String> {
         self.query("SELECT m.version || ' ' || h.kind FROM seaql_migrations m JOIN authsvc_migrations h ON h.version = m.version ORDER BY 1")
+    }
+
+    /// The same database on another server that follows, or followed, the one it was made on.
+    pub(crate) fn seen_on(&self, cluster: &Cluster) -> Self {
+        let name = self.name();
+        let url = format!("postgres://app:{CANARY_ENCODED}@127.0.0.1:{}/{name}", cluster.port);
+        Self { url, inspect: cluster.superuser_url(&name), directory: None }
     }
 
     /// A connection that stays open, for locks.
@@ -132,6 +139,10 @@ impl Drop for Session {
 
 pub(crate) fn execute(url: &str, sql: &str) {
     block_on(rows(url, sql)).unwrap_or_else(|error| panic!("{sql}: {error}"));
+}
+
+pub(crate) fn query(url: &str, sql: &str) -> Vec<String> {
+    block_on(rows(url, sql)).unwrap_or_else(|error| panic!("{sql}: {error}"))
 }
 
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {

@@ -2,11 +2,13 @@
 
 pub(crate) mod api;
 pub(crate) mod browser;
+pub(crate) mod clients;
 pub(crate) mod cluster;
 pub(crate) mod contents;
 pub(crate) mod database;
 pub(crate) mod logins;
 pub(crate) mod pages;
+pub(crate) mod pgbouncer;
 pub(crate) mod program;
 pub(crate) mod promtool;
 pub(crate) mod providers;

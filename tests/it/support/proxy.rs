@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::{Cluster, Database};
@@ -13,6 +13,7 @@ pub(crate) struct Proxy {
     stalled: Arc<AtomicBool>,
     delay: Arc<AtomicU64>,
     messages: Arc<AtomicUsize>,
+    target: Arc<AtomicU16>,
 }
 
 impl Proxy {
@@ -21,10 +22,11 @@ impl Proxy {
         let address = listener.local_addr().unwrap();
         let (stalled, messages) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let delay = Arc::new(AtomicU64::new(0));
-        let (stall, wait, count) = (stalled.clone(), delay.clone(), messages.clone());
+        let target = Arc::new(AtomicU16::new(port));
+        let (stall, wait, count, port) = (stalled.clone(), delay.clone(), messages.clone(), target.clone());
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let Ok(server) = TcpStream::connect(("127.0.0.1", port)) else { continue };
+                let Ok(server) = TcpStream::connect(("127.0.0.1", port.load(Ordering::SeqCst))) else { continue };
                 let (client_read, server_write) = (client.try_clone().unwrap(), server.try_clone().unwrap());
                 let (stall, count) = (stall.clone(), count.clone());
                 let (stall_back, wait, nothing) = (stall.clone(), wait.clone(), Arc::default());
@@ -32,12 +34,17 @@ impl Proxy {
                 std::thread::spawn(move || copy(server, client, &stall_back, &wait, &nothing));
             }
         });
-        Self { address, stalled, delay, messages }
+        Self { address, stalled, delay, messages, target }
     }
 
     /// The URL of a database of the shared cluster, through here.
     pub(crate) fn url(&self, database: &Database) -> String {
         database.url.replace(&Cluster::shared().port.to_string(), &self.address.port().to_string())
+    }
+
+    /// New connections go to another server from now on.
+    pub(crate) fn turn_to(&self, port: u16) {
+        self.target.store(port, Ordering::SeqCst);
     }
 
     /// From now on nothing goes through.

@@ -1,0 +1,100 @@
+//! Connecting to the first of several servers that answers and is of the wanted kind, as libpq does it.
+//!
+//! One after the other, each for at most `connect_timeout`. Whoever wants any server asks nothing of it, so that one host
+//! costs no more than it did. A server that refuses the user ends the search: the next one would say the same. A database
+//! that is not there may be on its way to a standby.
+
+use sqlx::postgres::PgConnection;
+use sqlx::{Connection as _, Row as _};
+
+use super::connection::postgres_options;
+use super::error::{Error, Kind};
+use super::url::{Host, PostgresTarget, SessionAttrs};
+
+/// Connects; which host it is.
+///
+/// # Errors
+/// What the only host said, or each of them, by name.
+pub(super) async fn connect(target: &PostgresTarget) -> Result<(usize, PgConnection), Error> {
+    let attrs = target.session_attrs;
+    if attrs != SessionAttrs::PreferStandby {
+        return first(target, attrs).await;
+    }
+    match first(target, SessionAttrs::Standby).await {
+        Err(error) if !is_final(&error) => first(target, SessionAttrs::Any).await,
+        done => done,
+    }
+}
+
+async fn first(target: &PostgresTarget, attrs: SessionAttrs) -> Result<(usize, PgConnection), Error> {
+    let mut refusals = Vec::new();
+    for (at, host) in target.hosts.iter().enumerate() {
+        match try_one(target, host, attrs).await {
+            Ok(connection) => return Ok((at, connection)),
+            Err(error) => {
+                let is_final = is_final(&error);
+                refusals.push((host, error));
+                if is_final {
+                    break;
+                }
+            }
+        }
+    }
+    Err(summary(refusals, target.hosts.len()))
+}
+
+/// Whether another host would say the same.
+fn is_final(error: &Error) -> bool {
+    error.kind() == Kind::Authentication
+}
+
+async fn try_one(target: &PostgresTarget, host: &Host, attrs: SessionAttrs) -> Result<PgConnection, Error> {
+    let options = postgres_options(target, host)?;
+    let attempt = async {
+        let mut connection = PgConnection::connect_with(&options).await?;
+        match refusal(&mut connection, attrs).await? {
+            None => Ok(connection),
+            Some(refusal) => {
+                // the farewell goes out as far as it can, and nobody waits for it
+                drop(connection);
+                Err(refusal)
+            }
+        }
+    };
+    tokio::time::timeout(target.connect_timeout, attempt)
+        .await
+        .unwrap_or_else(|_| Err(Error::late(target.connect_timeout)))
+}
+
+/// Why this server is not of the wanted kind.
+pub(super) async fn refusal(connection: &mut PgConnection, attrs: SessionAttrs) -> Result<Option<Error>, sqlx::Error> {
+    let question = match attrs {
+        SessionAttrs::Any | SessionAttrs::PreferStandby => return Ok(None),
+        SessionAttrs::ReadWrite | SessionAttrs::ReadOnly => "SHOW transaction_read_only",
+        SessionAttrs::Primary | SessionAttrs::Standby => "SELECT pg_is_in_recovery()::text",
+    };
+    let answer: String = sqlx::raw_sql(question).fetch_one(connection).await?.try_get_unchecked(0)?;
+    let is_replica = matches!(answer.as_str(), "on" | "true");
+    let refusal = match attrs {
+        SessionAttrs::ReadWrite if is_replica => Some((Kind::ReadOnly, "the server is read-only")),
+        SessionAttrs::Primary if is_replica => Some((Kind::ReadOnly, "the server is a standby")),
+        SessionAttrs::ReadOnly if !is_replica => Some((Kind::NotReady, "the server is not read-only")),
+        SessionAttrs::Standby if !is_replica => Some((Kind::NotReady, "the server is not a standby")),
+        _ => None,
+    };
+    Ok(refusal.map(|(kind, message)| Error::new(kind, message)))
+}
+
+/// The only host's error as it is; else each host and why, as one error of the kind that waiting heals first.
+fn summary(refusals: Vec<(&Host, Error)>, hosts: usize) -> Error {
+    let told: Vec<String> = refusals.iter().map(|(host, error)| format!("{host}: {error}")).collect();
+    let told = format!("none of the {hosts} hosts can be used: {}", told.join("; "));
+    let errors = refusals.into_iter().map(|(_, error)| error);
+    // the error that ended the search counts; of others, one that can heal
+    let worst = errors.reduce(|kept, next| if is_final(&next) || !kept.is_transient() { next } else { kept });
+    match worst {
+        Some(error) if hosts == 1 => error,
+        Some(error) => error.retold(told),
+        None => Error::new(Kind::Refused, "the database URL names no host"),
+    }
+}

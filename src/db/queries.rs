@@ -1,0 +1,302 @@
+//! What the service's queries run on: SeaORM's builders, on a pool that may move from one server to another.
+//!
+//! On SQLite it is SeaORM's own connection. On PostgreSQL the statements are sent from here, so that each knows which pool it
+//! is of ([`Servers`]), what fails is looked at, and statements go without a name where a pooler does not carry names: then each
+//! is in a transaction, because a statement without a name is gone when the pooler gives the server to somebody else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::TryStreamExt as _;
+use sea_orm::sea_query::Values;
+use sea_orm::{
+    ConnAcquireErr, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult,
+    QueryResult, RuntimeErr, Statement, TransactionTrait as _,
+};
+use sea_query_sqlx::SqlxValues;
+use sqlx::postgres::{PgConnection, PgQueryResult, PgRow};
+use sqlx::{AssertSqlSafe, Either, Executor as _, Postgres};
+use tokio::sync::Mutex;
+
+use super::Error;
+use super::servers::{Lent, Replaced, Servers};
+use crate::clock::Stopwatch;
+
+type Observer = Arc<dyn Fn(&Statement, Duration) + Send + Sync>;
+type Answer = (PgQueryResult, Vec<PgRow>);
+
+/// The database, for queries of the service.
+#[derive(Clone)]
+pub struct Queries(Inner);
+
+#[derive(Clone)]
+enum Inner {
+    Postgres(Sender),
+    Sqlite(DatabaseConnection),
+}
+
+/// A transaction; rolled back if it is dropped.
+pub struct Transaction(InnerTransaction);
+
+enum InnerTransaction {
+    Postgres(Sender, Mutex<Lent<sqlx::Transaction<'static, Postgres>>>),
+    Sqlite(DatabaseTransaction),
+}
+
+impl Queries {
+    pub(super) fn postgres(servers: Arc<Servers>) -> Self {
+        Self(Inner::Postgres(Sender { servers, observer: None }))
+    }
+
+    pub(super) fn sqlite(orm: DatabaseConnection) -> Self {
+        Self(Inner::Sqlite(orm))
+    }
+
+    /// The same, whose every query and the time it took an observer is told.
+    pub(super) fn observe(&mut self, observer: Observer) {
+        match &mut self.0 {
+            Inner::Postgres(sender) => sender.observer = Some(observer),
+            Inner::Sqlite(orm) => orm.set_metric_callback(move |info| observer(info.statement, info.elapsed)),
+        }
+    }
+
+    pub(super) fn servers(&self) -> Option<&Arc<Servers>> {
+        match &self.0 {
+            Inner::Postgres(sender) => Some(&sender.servers),
+            Inner::Sqlite(_) => None,
+        }
+    }
+
+    /// Whether the database takes writes; of SQLite, whether it answers.
+    pub(super) async fn check(&self) -> Result<(), Error> {
+        match &self.0 {
+            Inner::Postgres(sender) => sender.servers.check().await,
+            Inner::Sqlite(orm) => Ok(orm.execute_unprepared("SELECT 1").await.map(|_| ())?),
+        }
+    }
+
+    /// Begins a transaction.
+    ///
+    /// # Errors
+    /// What the database said.
+    pub async fn begin(&self) -> Result<Transaction, DbErr> {
+        Ok(Transaction(match &self.0 {
+            Inner::Sqlite(orm) => InnerTransaction::Sqlite(orm.begin().await?),
+            Inner::Postgres(sender) => {
+                let lent = sender.servers.begin().await.map_err(not_lent)?;
+                InnerTransaction::Postgres(sender.clone(), Mutex::new(lent))
+            }
+        }))
+    }
+}
+
+impl Transaction {
+    /// Commits it.
+    ///
+    /// # Errors
+    /// What the database said, or that it said nothing: then it may be committed or not.
+    pub async fn commit(self) -> Result<(), DbErr> {
+        match self.0 {
+            InnerTransaction::Sqlite(transaction) => transaction.commit().await,
+            InnerTransaction::Postgres(sender, lent) => {
+                let Lent { connection, mut replaced } = lent.into_inner();
+                sender.heed(replaced.or(connection.commit()).await)
+            }
+        }
+    }
+
+    /// Rolls it back.
+    ///
+    /// # Errors
+    /// What the database said.
+    pub async fn rollback(self) -> Result<(), DbErr> {
+        match self.0 {
+            InnerTransaction::Sqlite(transaction) => transaction.rollback().await,
+            InnerTransaction::Postgres(sender, lent) => {
+                let Lent { connection, mut replaced } = lent.into_inner();
+                sender.heed(replaced.or(connection.rollback()).await)
+            }
+        }
+    }
+}
+
+/// Sends statements to PostgreSQL.
+#[derive(Clone)]
+struct Sender {
+    servers: Arc<Servers>,
+    observer: Option<Observer>,
+}
+
+impl Sender {
+    /// On a connection of the pool.
+    async fn send(&self, statement: &Statement) -> Result<Answer, DbErr> {
+        if self.servers.prepares() {
+            let Lent { mut connection, mut replaced } = self.servers.acquire().await.map_err(not_lent)?;
+            return self.send_on(&mut connection, &mut replaced, statement).await;
+        }
+        let Lent { mut connection, mut replaced } = self.servers.begin().await.map_err(not_lent)?;
+        let answer = self.send_on(&mut connection, &mut replaced, statement).await?;
+        self.heed(replaced.or(connection.commit()).await)?;
+        Ok(answer)
+    }
+
+    async fn send_on(
+        &self,
+        connection: &mut PgConnection,
+        replaced: &mut Replaced,
+        statement: &Statement,
+    ) -> Result<Answer, DbErr> {
+        let watch = Stopwatch::start();
+        let answer = replaced.or(ask(connection, statement, self.servers.prepares())).await;
+        if let Some(observer) = &self.observer {
+            observer(statement, watch.elapsed());
+        }
+        self.heed(answer)
+    }
+
+    /// By a simple query.
+    async fn send_unprepared(&self, sql: &str) -> Result<PgQueryResult, DbErr> {
+        let Lent { mut connection, mut replaced } = self.servers.acquire().await.map_err(not_lent)?;
+        self.heed(replaced.or(ask_unprepared(&mut connection, sql)).await)
+    }
+
+    fn heed<T>(&self, done: Result<T, sqlx::Error>) -> Result<T, DbErr> {
+        done.map_err(|error| {
+            self.servers.heed(&error);
+            DbErr::Query(RuntimeErr::SqlxError(error.into()))
+        })
+    }
+}
+
+/// Rows, and what ended them.
+async fn ask(connection: &mut PgConnection, statement: &Statement, is_named: bool) -> Result<Answer, sqlx::Error> {
+    let values = statement.values.clone().unwrap_or(Values(Vec::new()));
+    let query = sqlx::query_with(AssertSqlSafe(statement.sql.as_str()), SqlxValues(values)).persistent(is_named);
+    let (mut result, mut rows) = (PgQueryResult::default(), Vec::new());
+    let mut answers = connection.fetch_many(query);
+    while let Some(answer) = answers.try_next().await? {
+        match answer {
+            Either::Left(done) => result.extend([done]),
+            Either::Right(row) => rows.push(row),
+        }
+    }
+    Ok((result, rows))
+}
+
+async fn ask_unprepared(connection: &mut PgConnection, sql: &str) -> Result<PgQueryResult, sqlx::Error> {
+    sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(connection).await
+}
+
+fn not_lent(error: sqlx::Error) -> DbErr {
+    match error {
+        sqlx::Error::PoolTimedOut => DbErr::ConnectionAcquire(ConnAcquireErr::Timeout),
+        sqlx::Error::PoolClosed => DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed),
+        error => DbErr::Conn(RuntimeErr::SqlxError(error.into())),
+    }
+}
+
+fn first_row(rows: Vec<PgRow>) -> Option<QueryResult> {
+    rows.into_iter().next().map(QueryResult::from)
+}
+
+fn all_rows(rows: Vec<PgRow>) -> Vec<QueryResult> {
+    rows.into_iter().map(QueryResult::from).collect()
+}
+
+#[async_trait::async_trait]
+impl ConnectionTrait for Queries {
+    fn get_database_backend(&self) -> DbBackend {
+        match &self.0 {
+            Inner::Postgres(_) => DbBackend::Postgres,
+            Inner::Sqlite(orm) => orm.get_database_backend(),
+        }
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        match &self.0 {
+            Inner::Postgres(sender) => Ok(sender.send(&statement).await?.0.into()),
+            Inner::Sqlite(orm) => orm.execute_raw(statement).await,
+        }
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        match &self.0 {
+            Inner::Postgres(sender) => Ok(sender.send_unprepared(sql).await?.into()),
+            Inner::Sqlite(orm) => orm.execute_unprepared(sql).await,
+        }
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        match &self.0 {
+            Inner::Postgres(sender) => Ok(first_row(sender.send(&statement).await?.1)),
+            Inner::Sqlite(orm) => orm.query_one_raw(statement).await,
+        }
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        match &self.0 {
+            Inner::Postgres(sender) => Ok(all_rows(sender.send(&statement).await?.1)),
+            Inner::Sqlite(orm) => orm.query_all_raw(statement).await,
+        }
+    }
+}
+
+impl InnerTransaction {
+    async fn send(
+        sender: &Sender,
+        lent: &Mutex<Lent<sqlx::Transaction<'static, Postgres>>>,
+        statement: &Statement,
+    ) -> Result<Answer, DbErr> {
+        let mut lent = lent.lock().await;
+        let Lent { connection, replaced } = &mut *lent;
+        sender.send_on(connection, replaced, statement).await
+    }
+}
+
+#[async_trait::async_trait]
+impl ConnectionTrait for Transaction {
+    fn get_database_backend(&self) -> DbBackend {
+        match &self.0 {
+            InnerTransaction::Postgres(..) => DbBackend::Postgres,
+            InnerTransaction::Sqlite(transaction) => transaction.get_database_backend(),
+        }
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        match &self.0 {
+            InnerTransaction::Postgres(sender, lent) => {
+                Ok(InnerTransaction::send(sender, lent, &statement).await?.0.into())
+            }
+            InnerTransaction::Sqlite(transaction) => transaction.execute_raw(statement).await,
+        }
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        match &self.0 {
+            InnerTransaction::Postgres(sender, lent) => {
+                let mut lent = lent.lock().await;
+                let Lent { connection, replaced } = &mut *lent;
+                Ok(sender.heed(replaced.or(ask_unprepared(connection, sql)).await)?.into())
+            }
+            InnerTransaction::Sqlite(transaction) => transaction.execute_unprepared(sql).await,
+        }
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        match &self.0 {
+            InnerTransaction::Postgres(sender, lent) => {
+                Ok(first_row(InnerTransaction::send(sender, lent, &statement).await?.1))
+            }
+            InnerTransaction::Sqlite(transaction) => transaction.query_one_raw(statement).await,
+        }
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        match &self.0 {
+            InnerTransaction::Postgres(sender, lent) => {
+                Ok(all_rows(InnerTransaction::send(sender, lent, &statement).await?.1))
+            }
+            InnerTransaction::Sqlite(transaction) => transaction.query_all_raw(statement).await,
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! The pool of connections to PostgreSQL, on whichever server is the right one now.
+//!
+//! A pool belongs to one server. Where a URL names several, and its pool fails, is slow to give a connection, or turns out to be
+//! on a server that takes no writes, a task looks for the right server as [`hosts`] does and puts a new pool in the place of the
+//! old one. Whoever waits for a connection of the old one waits on for one of the new; whoever has a query under way on the old
+//! one is told that it is lost, because its server may never answer again. Nothing that was sent is sent again.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnection, PgPoolOptions};
+use sqlx::{Connection as _, PgPool, Postgres, Transaction};
+use tokio::sync::watch;
+
+use super::connection::postgres_options;
+use super::error::{Error, Kind};
+use super::hosts;
+use super::url::{PostgresTarget, SessionAttrs};
+
+/// For how long a connection is taken to be alive, and its server to be what it was, after its last use.
+const TRUSTED: Duration = Duration::from_secs(1);
+/// After so long without a connection it is looked whether the server is still the right one.
+const SLOW: Duration = Duration::from_millis(500);
+/// How long after a search in vain the next one begins.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// A pool, and the search for the server that it should be on.
+pub(super) struct Servers {
+    target: PostgresTarget,
+    size: u32,
+    current: watch::Sender<Current>,
+    searching: AtomicBool,
+    trouble: Mutex<Option<String>>,
+}
+
+#[derive(Clone)]
+struct Current {
+    at: usize,
+    pool: PgPool,
+}
+
+/// A connection that was lent, and whether its pool is still the one in use.
+pub(super) struct Lent<T> {
+    pub(super) connection: T,
+    pub(super) replaced: Replaced,
+}
+
+/// Tells when a pool is replaced.
+pub(super) struct Replaced(watch::Receiver<Current>);
+
+impl Replaced {
+    /// Does the work, unless the pool is replaced before it is done.
+    pub(super) async fn or<T>(&mut self, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+        tokio::select! {
+            biased;
+            done = work => done,
+            _ = self.0.changed() => {
+                let message = "its server is not the one in use any more";
+                Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::ConnectionAborted, message)))
+            }
+        }
+    }
+}
+
+/// What is thought of the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Doubt {
+    /// It gives no answer: another one may be the right one.
+    Silent,
+    /// It is not what it was: its connections are useless, even if a new one to the same address is right.
+    Changed,
+}
+
+impl Servers {
+    /// A pool of so many connections, on the first host that is right, or where none is, on the first.
+    pub(super) async fn open(target: &PostgresTarget, size: u32) -> Result<Arc<Self>, Error> {
+        let found = match target.hosts.len() {
+            1 => Ok(0),
+            _ => hosts::connect(target).await.map(|(at, _)| at),
+        };
+        let (at, trouble) = match found {
+            Ok(at) => (at, None),
+            Err(error) => (0, Some(error.to_string())),
+        };
+        let current = watch::Sender::new(Current { at, pool: pool(target, at, size)? });
+        let (searching, trouble) = (AtomicBool::new(false), Mutex::new(trouble));
+        Ok(Arc::new(Self { target: target.clone(), size, current, searching, trouble }))
+    }
+
+    /// The pool in use.
+    pub(super) fn pool(&self) -> PgPool {
+        self.current.borrow().pool.clone()
+    }
+
+    /// Whether statements may be prepared under a name.
+    pub(super) fn prepares(&self) -> bool {
+        self.target.prepared_statements
+    }
+
+    /// Lends a connection.
+    pub(super) async fn acquire(self: &Arc<Self>) -> Result<Lent<PoolConnection<Postgres>>, sqlx::Error> {
+        self.lend(|pool| async move { pool.acquire().await }).await
+    }
+
+    /// Begins a transaction.
+    pub(super) async fn begin(self: &Arc<Self>) -> Result<Lent<Transaction<'static, Postgres>>, sqlx::Error> {
+        self.lend(|pool| async move { pool.begin().await }).await
+    }
+
+    /// What the pool in use gives, or the next one, if it is replaced before that.
+    async fn lend<T, F>(self: &Arc<Self>, attempt: impl Fn(PgPool) -> F) -> Result<Lent<T>, sqlx::Error>
+    where
+        F: Future<Output = Result<T, sqlx::Error>>,
+    {
+        let mut current = self.current.subscribe();
+        loop {
+            let lending = attempt(current.borrow_and_update().pool.clone());
+            let slow = tokio::time::sleep(SLOW);
+            tokio::pin!(lending, slow);
+            let lent = loop {
+                tokio::select! {
+                    biased;
+                    _ = current.changed() => break None,
+                    lent = &mut lending => break Some(lent),
+                    () = &mut slow, if !slow.is_elapsed() => self.search(Doubt::Silent),
+                }
+            };
+            if let Some(lent) = lent {
+                let lent = lent.inspect_err(|error| self.heed(error));
+                return lent.map(|connection| Lent { connection, replaced: Replaced(current) });
+            }
+        }
+    }
+
+    /// Looks at what went wrong, and searches if the server may not be the right one any more.
+    pub(super) fn heed(self: &Arc<Self>, error: &sqlx::Error) {
+        match error {
+            sqlx::Error::Database(error) => match error.code().as_deref() {
+                // a write in a read-only transaction
+                Some("25006") => self.search(Doubt::Changed),
+                // it stops, crashed, or starts
+                Some("57P01" | "57P02" | "57P03" | "08P01") => self.search(Doubt::Silent),
+                _ => {}
+            },
+            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => self.search(Doubt::Silent),
+            _ => {}
+        }
+    }
+
+    /// Whether the server takes writes.
+    pub(super) async fn check(self: &Arc<Self>) -> Result<(), Error> {
+        let Lent { mut connection, mut replaced } = self.acquire().await?;
+        let asked = replaced.or(hosts::refusal(&mut connection, SessionAttrs::ReadWrite)).await;
+        match asked.inspect_err(|error| self.heed(error))? {
+            None => {
+                self.tell(None);
+                Ok(())
+            }
+            Some(refusal) => {
+                self.search(Doubt::Changed);
+                Err(refusal)
+            }
+        }
+    }
+
+    /// The same error, and what came of the search for a server, if there was one.
+    pub(super) fn explain(&self, error: Error) -> Error {
+        let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match trouble {
+            Some(trouble) => error.retold(trouble),
+            None => error,
+        }
+    }
+
+    /// Closes the pool.
+    pub(super) async fn close(&self) {
+        self.pool().close().await;
+    }
+
+    /// Begins a search, unless there is one. An only server that is silent is found again by its pool.
+    fn search(self: &Arc<Self>, doubt: Doubt) {
+        if doubt == Doubt::Silent && self.target.hosts.len() == 1 {
+            return;
+        }
+        if !self.searching.swap(true, Ordering::AcqRel) {
+            tokio::spawn(search(Arc::downgrade(self), doubt));
+        }
+    }
+
+    fn found(&self, at: usize, doubt: Doubt) {
+        self.tell(None);
+        if at == self.current.borrow().at && doubt == Doubt::Silent {
+            return;
+        }
+        match pool(&self.target, at, self.size) {
+            Ok(pool) => {
+                if let Some(host) = self.target.hosts.get(at) {
+                    tracing::info!(%host, "this database server is in use now");
+                }
+                let old = self.current.send_replace(Current { at, pool }).pool;
+                // what is lent of it may never come back
+                tokio::spawn(async move { old.close().await });
+            }
+            Err(error) => self.tell(Some(error.to_string())),
+        }
+    }
+
+    fn tell(&self, trouble: Option<String>) {
+        let mut told = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (None, Some(trouble)) = (&*told, &trouble) {
+            tracing::warn!("no database server is the right one: {trouble}");
+        }
+        *told = trouble;
+    }
+}
+
+/// Until a server is found, or nobody needs one any more.
+async fn search(servers: Weak<Servers>, doubt: Doubt) {
+    while let Some(servers) = servers.upgrade() {
+        match hosts::connect(&servers.target).await {
+            Ok((at, _)) => {
+                servers.found(at, doubt);
+                servers.searching.store(false, Ordering::Release);
+                return;
+            }
+            Err(error) => servers.tell(Some(error.to_string())),
+        }
+        drop(servers);
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// A pool of one server, whose connections are made when they are first needed.
+fn pool(target: &PostgresTarget, at: usize, size: u32) -> Result<PgPool, Error> {
+    let attrs = target.session_attrs;
+    let host = target.hosts.get(at).ok_or_else(|| Error::new(Kind::Refused, "the database URL names no host"))?;
+    let options = PgPoolOptions::new()
+        .max_connections(size)
+        .acquire_timeout(target.connect_timeout)
+        // asking before each use would double the round trips of every request
+        .test_before_acquire(false)
+        .before_acquire(move |connection, lately| {
+            Box::pin(async move { Ok(lately.idle_for <= TRUSTED || is_still_right(connection, attrs).await?) })
+        })
+        .after_connect(move |connection, _| {
+            Box::pin(async move {
+                let refusal = hosts::refusal(connection, attrs).await?;
+                refusal.map_or(Ok(()), |refusal| Err(sqlx::Error::Io(io::Error::other(refusal))))
+            })
+        });
+    Ok(options.connect_lazy_with(postgres_options(target, host)?))
+}
+
+async fn is_still_right(connection: &mut PgConnection, attrs: SessionAttrs) -> Result<bool, sqlx::Error> {
+    if matches!(attrs, SessionAttrs::Any | SessionAttrs::PreferStandby) {
+        connection.ping().await?;
+    }
+    Ok(hosts::refusal(connection, attrs).await?.is_none())
+}
