@@ -2,6 +2,14 @@
 
 use std::io;
 
+/// A name that nobody else has: 128 unpredictable bits, in hex.
+///
+/// # Errors
+/// A system that has none to give.
+pub fn id() -> io::Result<String> {
+    bytes().map(|bytes| format!("{:032x}", u128::from_be_bytes(bytes)))
+}
+
 /// Unpredictable bytes.
 ///
 /// # Errors

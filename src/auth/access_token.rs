@@ -56,7 +56,7 @@ impl Auth {
             aud: self.issuer.clone(),
             sub: user_id.to_string(),
             sid: session,
-            jti: format!("{:032x}", u128::from_be_bytes(random::bytes().map_err(Error::internal)?)),
+            jti: random::id().map_err(Error::internal)?,
             iat: now.timestamp(),
             exp: (now + TimeDelta::seconds(ACCESS_SECONDS)).timestamp(),
         };

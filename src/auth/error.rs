@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -80,6 +81,10 @@ pub enum Error {
 }
 
 impl Error {
+    pub(super) fn throttled(until: DateTime<Utc>, now: DateTime<Utc>) -> Self {
+        Self::Throttled { retry_after: (until - now).to_std().unwrap_or_default() }
+    }
+
     pub(super) fn internal(error: impl std::fmt::Display) -> Self {
         Self::Internal(error.to_string())
     }

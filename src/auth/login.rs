@@ -71,7 +71,7 @@ impl Auth {
         let locked = user.as_ref().and_then(|user| user.locked_until).filter(|until| *until > now);
         if let Some(until) = blocked.max(locked) {
             self.pool.log_in_refused(&failure(&attempt, user.as_ref(), "locked"), client, now).await?;
-            return Err(Error::Throttled { retry_after: (until - now).to_std().unwrap_or_default() });
+            return Err(Error::throttled(until, now));
         }
         let verdict = self.passwords.verify(password, user.as_ref().map(|user| &user.password_hash)).await?;
         match user {
@@ -105,7 +105,7 @@ impl Auth {
     ) -> Result<(), Error> {
         let attempt = Attempt::of(user.email.as_str(), client);
         if let Some(until) = user.locked_until.filter(|until| *until > now) {
-            return Err(Error::Throttled { retry_after: (until - now).to_std().unwrap_or_default() });
+            return Err(Error::throttled(until, now));
         }
         if self.passwords.verify(password, Some(&user.password_hash)).await?.matches {
             return Ok(());

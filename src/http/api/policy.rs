@@ -55,7 +55,7 @@ async fn headers(State(is_https): State<bool>, request: Request, next: Next) -> 
 /// The id of a request is in its answer and in every line it leaves in the log.
 async fn identified(request: Request, next: Next) -> Response {
     let given = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok()).filter(|id| is_plain(id));
-    let id = given.map_or_else(new_id, str::to_owned);
+    let id = given.map_or_else(|| random::id().unwrap_or_default(), str::to_owned);
     let span = tracing::info_span!("request", id, method = %request.method(), path = request.uri().path());
     let mut response = next.run(request).instrument(span.clone()).await;
     span.in_scope(|| tracing::debug!(status = response.status().as_u16(), "answered"));
@@ -69,8 +69,4 @@ fn is_plain(id: &str) -> bool {
     !id.is_empty()
         && id.len() <= LONGEST_ID
         && id.chars().all(|sign| sign.is_ascii_alphanumeric() || "-_.".contains(sign))
-}
-
-fn new_id() -> String {
-    random::bytes::<16>().map(|bytes| format!("{:032x}", u128::from_be_bytes(bytes))).unwrap_or_default()
 }
