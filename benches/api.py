@@ -15,9 +15,8 @@ import tempfile
 import time
 import urllib.request
 
-from cluster import AUTHSVC, Cluster, free_port, run
+from cluster import AUTHSVC, Cluster, free_port, run, serve
 
-AUTHSVC = os.environ.get("AUTHSVC_BENCH", AUTHSVC)
 ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 3
 SECONDS = int(sys.argv[2]) if len(sys.argv) > 2 else 8
 USERS = 100_000
@@ -74,16 +73,9 @@ end
 class Service:
     def __init__(self, url, folder):
         self.port = free_port()
-        environment = {**os.environ, "DATABASE_URL": url, "AUTHSVC_LOG": "error", "AUTHSVC_ENV": "test", "AUTHSVC_RATE_LIMIT": "off",
-                       "AUTHSVC_PASSWORD_RATE_LIMIT": "off", "AUTHSVC_TRUSTED_PROXIES": "127.0.0.1", "AUTHSVC_CLEANUP_INTERVAL": "off",
-                       "AUTHSVC_LISTEN": f"127.0.0.1:{self.port}", "AUTHSVC_ADMIN_LISTEN": f"127.0.0.1:{free_port()}"}
-        self.process = subprocess.Popen([AUTHSVC, "serve"], env=environment, stdin=subprocess.DEVNULL, cwd=folder)
-        for _ in range(200):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz")
-                return
-            except OSError:
-                time.sleep(0.1)
+        environment = {"DATABASE_URL": url, "AUTHSVC_ENV": "test", "AUTHSVC_RATE_LIMIT": "off", "AUTHSVC_PASSWORD_RATE_LIMIT": "off",
+                       "AUTHSVC_TRUSTED_PROXIES": "127.0.0.1", "AUTHSVC_CLEANUP_INTERVAL": "off"}
+        self.process = serve(self.port, free_port(), environment, cwd=folder)
 
     def token(self):
         body = b'{"email":"ada@example.com","password":"correct-horse-battery"}'

@@ -8,9 +8,10 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-AUTHSVC = ROOT / "target/release/authsvc"
+AUTHSVC = os.environ.get("AUTHSVC_BENCH", ROOT / "target/release/authsvc")
 
 
 def run(command, **options):
@@ -36,6 +37,20 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def serve(public, admin, environment, **options):
+    """A service on these two ports, once it is ready."""
+    environment = {**os.environ, "AUTHSVC_LOG": "error", "AUTHSVC_LISTEN": f"127.0.0.1:{public}",
+                   "AUTHSVC_ADMIN_LISTEN": f"127.0.0.1:{admin}", **environment}
+    service = subprocess.Popen([AUTHSVC, "serve"], env=environment, stdin=subprocess.DEVNULL, **options)
+    for _ in range(200):
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{public}/readyz")
+            break
+        except OSError:
+            time.sleep(0.1)
+    return service
 
 
 class Cluster:

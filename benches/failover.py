@@ -21,7 +21,6 @@ import urllib.request
 
 from cluster import AUTHSVC, ROOT, run
 
-AUTHSVC = os.environ.get("AUTHSVC_BENCH", AUTHSVC)
 ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 3
 CLIENTS = 8
 PATRONI = ROOT / "target/patroni/bin/patroni"

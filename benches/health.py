@@ -10,9 +10,8 @@ import statistics
 import subprocess
 import sys
 import time
-import urllib.request
 
-from cluster import AUTHSVC, ROOT, Cluster, free_port, run
+from cluster import AUTHSVC, ROOT, Cluster, free_port, run, serve
 
 USERS = int(sys.argv[1]) if len(sys.argv) > 1 else 500_000
 ROUNDS = 40
@@ -57,16 +56,8 @@ def statements(cluster, database):
 
 def served(cluster, url):
     public, admin = free_port(), free_port()
-    environment = {**os.environ, "DATABASE_URL": url, "AUTHSVC_LOG": "error",
-                   "AUTHSVC_LISTEN": f"127.0.0.1:{public}", "AUTHSVC_ADMIN_LISTEN": f"127.0.0.1:{admin}"}
-    service = subprocess.Popen([AUTHSVC, "serve"], env=environment, stdin=subprocess.DEVNULL)
+    service = serve(public, admin, {"DATABASE_URL": url})
     try:
-        for _ in range(100):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{public}/readyz")
-                break
-            except OSError:
-                time.sleep(0.1)
         time.sleep(3)
         print(f"\n{'wrk -c64 -t2 -d10s':28} {'requests/s':>10} {'p99 ms':>7} {'calls/s':>8} {'server ms/s':>11}")
         for path, port in [("/readyz", public), ("/health", admin), ("/health", public)]:
