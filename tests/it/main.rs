@@ -32,6 +32,7 @@ mod metrics_served;
 mod migrate;
 mod migrate_faults;
 mod monitoring;
+mod names;
 mod notify;
 mod oauth;
 mod oauth_accounts;

@@ -108,6 +108,12 @@ impl Database {
         Self { url, inspect: cluster.superuser_url(&name), directory: None }
     }
 
+    /// Itself, once it has another name.
+    pub(crate) fn renamed(&self, name: &str) -> Self {
+        let (old, new) = (format!("/{}", self.name()), format!("/{}", name.replace(' ', "%20")));
+        Self { url: self.url.replace(&old, &new), inspect: self.inspect.replace(&old, &new), directory: None }
+    }
+
     /// A connection that stays open, for locks.
     pub(crate) fn session(&self) -> Session {
         let runtime = runtime();

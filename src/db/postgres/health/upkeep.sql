@@ -11,7 +11,7 @@ WITH ours AS (
     JOIN pg_class c ON c.oid = i.indexrelid
     JOIN pg_class t ON t.oid = i.indrelid
     LEFT JOIN pg_stat_user_indexes s ON s.indexrelid = i.indexrelid
-    WHERE t.relnamespace = current_schema()::regnamespace
+    WHERE t.relnamespace = quote_ident(current_schema())::regnamespace
 )
 SELECT 'index', 'invalid', name, '' FROM ours WHERE NOT indisvalid
 UNION ALL
