@@ -21,7 +21,8 @@ impl Backend {
         self.pick(include_str!("postgres/health/server.sql"), include_str!("sqlite/health/file.sql"))
     }
 
-    /// `table`, name, bytes, rows, `exact` or `estimate`, last change. Needs the newest schema.
+    /// `table`, name, bytes, an estimate of its rows; `counted`, name, rows, last change, of a small one; `newest`, name, last change as
+    /// far as an index tells, of another one. Needs the newest schema.
     pub(crate) fn read_table_figures(self) -> &'static str {
         self.pick(include_str!("postgres/health/tables.sql"), include_str!("sqlite/health/tables.sql"))
     }

@@ -29,7 +29,6 @@ pub(super) struct Basic {
     pub(super) checks: Vec<Check>,
     /// Connections of the pool; of a command: its own.
     pub(super) usage: Usage,
-    pub(super) database_bytes: Option<u64>,
     pub(super) clock_skew: Option<f64>,
     /// The database's clock.
     pub(super) database_time: Option<DateTime<Utc>>,
@@ -172,7 +171,6 @@ fn answered(settings: &Settings, answer: &Answer, usage: Usage, survey: Option<&
         },
         checks: Vec::new(),
         usage,
-        database_bytes: performance::database_bytes(&answer.facts, backend),
         clock_skew: answer.clock_skew.filter(|_| backend == Backend::Postgres),
         database_time: answer
             .clock_skew
@@ -209,29 +207,26 @@ fn silent(settings: &Settings, usage: Usage, error: &Error) -> Basic {
         errors: Check::errors(std::slice::from_ref(&check)),
         warnings: vec!["every figure of the database: it gave no answer".to_owned()],
     };
-    Basic {
-        report,
-        checks: vec![check],
-        usage,
-        database_bytes: None,
-        clock_skew: None,
-        database_time: None,
-        file: None,
-        is_current: false,
-    }
+    Basic { report, checks: vec![check], usage, clock_skew: None, database_time: None, file: None, is_current: false }
 }
 
 fn tables(facts: &Facts, warnings: &mut Vec<String>) -> Vec<Table> {
     let found = |name: &&str| {
-        let fact = facts.all("table").find(|fact| fact.text(0) == Some(name))?;
-        let (size, rows, estimated) = (fact.number(1), fact.number::<i64>(2), fact.text(3) == Some("estimate"));
+        let of = |word| facts.all(word).find(|fact| fact.text(0) == Some(name));
+        let table = of("table")?;
+        let counted = of("counted");
+        let (rows, last_update): (Option<i64>, _) = match counted {
+            Some(counted) => (counted.number(1), counted.time(2)),
+            None => (table.number(2), of("newest").and_then(|newest| newest.time(1))),
+        };
+        let size = table.number(1);
         Some(Table {
             name: (*name).to_owned(),
             row_count: rows.filter(|rows| *rows >= 0),
-            row_count_estimated: estimated,
+            row_count_estimated: counted.is_none(),
             size: size.map(size_text),
             size_bytes: size,
-            last_update: fact.time(4),
+            last_update,
         })
     };
     let tables: Vec<Table> = entity::TABLES.iter().filter_map(found).collect();

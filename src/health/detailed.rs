@@ -32,8 +32,9 @@ pub(super) fn assemble(basic: &Basic, survey: &Survey, settings: &Settings) -> D
 }
 
 fn storage(basic: &Basic, survey: &Survey) -> Storage {
+    let file_bytes = basic.file.as_ref().map(|file| file.page_count * file.page_size);
     Storage {
-        database_bytes: basic.database_bytes,
+        database_bytes: survey.database_bytes.or(file_bytes),
         backup_free_bytes: survey.backup_free_bytes,
         sequence_used_ratio: survey.sequence_used.map(|used| (used * 10_000.0).round() / 100.0),
         transaction_id_age: survey.transaction_id_age,

@@ -84,17 +84,6 @@ pub(super) fn ratio(part: Option<f64>, rest: Option<f64>) -> Option<f64> {
     (all > 0.0).then(|| (part / all * 10_000.0).round() / 100.0)
 }
 
-/// Size of the database.
-pub(super) fn database_bytes(facts: &Facts, backend: Backend) -> Option<u64> {
-    match backend {
-        Backend::Postgres => facts.one("database").number(3),
-        Backend::Sqlite => {
-            let file = facts.one("file");
-            Some(file.number::<u64>(0)? * file.number::<u64>(1)?)
-        }
-    }
-}
-
 /// SQLite's file.
 pub(super) fn file(facts: &Facts, url: &DatabaseUrl) -> Option<SqliteFile> {
     let Target::Sqlite(target) = url.target() else { return None };

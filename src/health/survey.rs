@@ -29,6 +29,8 @@ pub(super) struct Survey {
     pub(super) security: Security,
     pub(super) backups: Backups,
     pub(super) backup_free_bytes: Option<u64>,
+    /// PostgreSQL: size of the database. It asks the file system about every file of it.
+    pub(super) database_bytes: Option<u64>,
     pub(super) indexes: Indexes,
     pub(super) queries: Queries,
     pub(super) slow_queries: Option<u64>,

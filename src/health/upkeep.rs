@@ -18,6 +18,7 @@ pub(super) fn read(facts: &Facts, backend: Backend, survey: &mut Survey) {
             of_file(facts)
         }
     };
+    survey.database_bytes = facts.one("database_size").number(0);
     survey.sequence_used = facts.one("sequences").number(0);
     if survey.sequence_used.is_none() {
         survey.warnings.push("sequence_used_ratio: this role may not read every sequence".to_owned());

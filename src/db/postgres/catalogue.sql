@@ -1,14 +1,12 @@
 -- looking at an object waits for who is changing it
 SET LOCAL lock_timeout = '5s';
-WITH schema AS (
-    SELECT n.oid FROM pg_namespace n WHERE n.nspname = current_schema()
-), relations AS (
+WITH relations AS (
     SELECT c.oid, c.relname::text AS name, c.relkind, c.relrowsecurity
     FROM pg_class c
-    WHERE c.relnamespace = (SELECT oid FROM schema)
+    WHERE c.relnamespace = quote_ident(current_schema())::regnamespace
       AND c.relkind IN ('r', 'p', 'v', 'm', 'S')
       AND c.relname NOT IN ('seaql_migrations', 'authsvc_migrations', 'migration_records', 'migration_records_id_seq')
-      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+      AND (SELECT count(*) FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e') = 0
 ), facts AS (
     SELECT CASE r.relkind WHEN 'v' THEN 'view ' WHEN 'm' THEN 'view ' ELSE 'table ' END || r.name AS key,
            CASE WHEN r.relrowsecurity THEN 'row security' END AS shape,
@@ -18,7 +16,7 @@ WITH schema AS (
     SELECT 'column ' || r.name || '.' || a.attname,
            format_type(a.atttypid, a.atttypmod) || CASE WHEN a.attnotnull THEN ' not null' ELSE '' END
                || coalesce(' default ' || pg_get_expr(d.adbin, d.adrelid), ''),
-           (SELECT 'collate ' || l.collname FROM pg_collation l WHERE l.oid = a.attcollation AND l.collname <> 'default')
+           CASE WHEN a.attcollation NOT IN (0, 'pg_catalog.default'::regcollation) THEN 'collate ' || (SELECT l.collname FROM pg_collation l WHERE l.oid = a.attcollation) END
     FROM relations r
     JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
     LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
@@ -56,10 +54,9 @@ WITH schema AS (
     UNION ALL
     SELECT 'function ' || p.proname || '(' || oidvectortypes(p.proargtypes) || ')',
            NULL,
-           'returns ' || pg_get_function_result(p.oid) || ' language ' || l.lanname || ' body ' || left(md5(p.prosrc), 12)
+           'returns ' || pg_get_function_result(p.oid) || ' language ' || (SELECT l.lanname FROM pg_language l WHERE l.oid = p.prolang) || ' body ' || left(md5(p.prosrc), 12)
     FROM pg_proc p
-    JOIN pg_language l ON l.oid = p.prolang
-    WHERE p.pronamespace = (SELECT oid FROM schema)
-      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
+    WHERE p.oid >= 16384 AND p.pronamespace = quote_ident(current_schema())::regnamespace
+      AND (SELECT count(*) FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e') = 0
 )
 SELECT 'fact', key, shape, detail FROM facts;

@@ -22,7 +22,7 @@ pub(super) fn pool(usage: Usage) -> Check {
 
 pub(super) fn connections(facts: &Facts, thresholds: &Thresholds) -> Option<Check> {
     let sessions = facts.one("sessions");
-    let (all, most): (f64, f64) = (facts.one("database").number(4)?, sessions.number(6)?);
+    let (all, most): (f64, f64) = (facts.one("database").number(3)?, sessions.number(6)?);
     let message = format!("{all} of the server's {most} connections are to this database");
     let is_many = all / most * 100.0 > thresholds.connections;
     Some(if is_many {

@@ -10,7 +10,7 @@ WITH db AS (
 )
 SELECT 'database', pg_stat_get_db_blocks_hit(oid)::text,
        (pg_stat_get_db_blocks_fetched(oid) - pg_stat_get_db_blocks_hit(oid))::text,
-       pg_stat_get_db_deadlocks(oid)::text, pg_database_size(oid)::text, pg_stat_get_db_numbackends(oid)::text
+       pg_stat_get_db_deadlocks(oid)::text, pg_stat_get_db_numbackends(oid)::text
 FROM db;
 
 SELECT 'sessions',

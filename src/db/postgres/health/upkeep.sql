@@ -1,7 +1,9 @@
--- indexes, sequences, sessions, where pg_stat_statements is, if it is, and transaction ids
+-- size, indexes, sequences, sessions, where pg_stat_statements is, if it is, and transaction ids
 SET LOCAL statement_timeout = '5s';
 SET LOCAL lock_timeout = '1s';
 SET LOCAL jit = off;
+SELECT 'database_size', pg_database_size(current_database())::text;
+
 WITH ours AS (
     SELECT i.indexrelid, i.indrelid, t.relname::text || '.' || c.relname::text AS name, i.indisunique, i.indisvalid,
            i.indkey::text AS columns, i.indclass::text AS classes, i.indcollation::text AS collations, i.indoption::text AS options,

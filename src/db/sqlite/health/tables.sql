@@ -34,7 +34,10 @@ WITH file AS (
            NULL, (SELECT coalesce(finished_at, started_at) FROM maintenance_runs ORDER BY id DESC LIMIT 1)
     FROM file
 )
-SELECT 'table', r.name, CAST(s.bytes AS TEXT), CAST(coalesce(r.counted, r.estimate, 0) AS TEXT),
-       iif(r.counted IS NULL, 'estimate', 'exact'), coalesce(r.changed, r.seen)
+SELECT 'table', r.name, CAST(s.bytes AS TEXT), CAST(coalesce(r.estimate, 0) AS TEXT)
 FROM figures r
-LEFT JOIN sizes s ON s.name = r.name;
+LEFT JOIN sizes s ON s.name = r.name
+UNION ALL
+SELECT 'counted', name, CAST(counted AS TEXT), coalesce(changed, seen) FROM figures WHERE counted IS NOT NULL
+UNION ALL
+SELECT 'newest', name, seen, NULL FROM figures WHERE counted IS NULL;
