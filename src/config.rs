@@ -29,7 +29,7 @@ use crate::auth::Keys;
 use crate::auth::oauth::Settings;
 use crate::auth::vault::Vault;
 use crate::backup::Retention;
-use crate::db::{DatabaseUrl, Defaults, InvalidUrl, Kept, SqliteMode};
+use crate::db::{DatabaseUrl, Defaults, InvalidUrl, Kept, PoolUse, SqliteMode};
 use crate::health::Thresholds;
 use crate::http::ApiSettings;
 use crate::maintain::{Schedule, Verification};
@@ -58,6 +58,8 @@ pub struct Config {
     pub jwt_keys: Option<Arc<Keys>>,
     /// What the public API lets through.
     pub api: ApiSettings,
+    /// `AUTHSVC_DATABASE_MAX_CONNECTIONS`: how many connections requests share.
+    pub pool: PoolUse,
     /// `AUTHSVC_DATABASE_WAIT`: how long `serve` waits for a database that is not there yet.
     pub database_wait: Duration,
     /// `AUTHSVC_LOCK_WAIT`: how long to wait for another migrator and for locked tables.
@@ -165,6 +167,7 @@ impl Config {
                 "127.0.0.1:9090",
                 "an address and port like 127.0.0.1:9090",
             )?,
+            pool: pool(variables)?,
             database_wait: duration(variables, "AUTHSVC_DATABASE_WAIT", "5m")?,
             lock_wait: duration(variables, "AUTHSVC_LOCK_WAIT", "60s")?,
             lock_timeout: duration(variables, "AUTHSVC_LOCK_TIMEOUT", "2s")?,
@@ -208,6 +211,12 @@ fn database_url(url: Option<&SecretString>, variables: &Variables) -> Result<Dat
         ssl_mode: text("PGSSLMODE"),
     };
     DatabaseUrl::parse(url.expose_secret(), &defaults).map_err(|source| Error::Url { variable: "DATABASE_URL", source })
+}
+
+fn pool(variables: &Variables) -> Result<PoolUse, Error> {
+    const NAME: &str = "AUTHSVC_DATABASE_MAX_CONNECTIONS";
+    let Some(text) = variables.get(NAME) else { return Ok(PoolUse::SERVE) };
+    parsed(variables, NAME, text, "a whole number from 1 to 65535").map(PoolUse::Serve)
 }
 
 fn parsed<T: FromStr>(variables: &Variables, name: &'static str, default: &str, form: &str) -> Result<T, Error> {

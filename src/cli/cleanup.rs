@@ -8,7 +8,7 @@ use super::sweep::{self, Sweep};
 use crate::backup::Retention;
 use crate::clock::{self, Stopwatch};
 use crate::config::Config;
-use crate::db::{Doomed, Pool, PoolUse};
+use crate::db::{Doomed, Pool};
 use crate::maintain::{Cleaned, Cleanup, CleanupError, CleanupEvent, CleanupProgress as _, Stop};
 use crate::shutdown;
 
@@ -32,7 +32,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) -> Result<u8, Error> {
-    let pool = Pool::open(&config.database_url, PoolUse::Serve).await.map_err(failed(config))?;
+    let pool = Pool::open(&config.database_url, config.pool).await.map_err(failed(config))?;
     let retention = arguments.retention.unwrap_or(config.backup_retention);
     let cleanup = super::cleanup_of(config, &pool, Some(retention));
     let cleaned = if arguments.dry_run {

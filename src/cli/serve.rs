@@ -20,7 +20,7 @@ use crate::auth::oauth::Providers;
 use crate::auth::{Auth, Keys, LogMailer, Mailer, NoMailer, Parts, Passwords, ProviderTokens};
 use crate::clock::Stopwatch;
 use crate::config::{Config, Environment};
-use crate::db::{Pool, PoolUse};
+use crate::db::Pool;
 use crate::health::Collector;
 use crate::http::{Api, Build, Metrics, Server, Stage};
 use crate::maintain::{self, Backups, Worker};
@@ -161,7 +161,7 @@ async fn boot(config: &Config, stages: &Stages, api: &Api) -> Result<(Pool, Opti
         let report = super::seed::fill(config).await?;
         tracing::info!(users = report.users, "development data added");
     }
-    let pool = Pool::open(&config.database_url, PoolUse::Serve).await.map_err(database)?;
+    let pool = Pool::open(&config.database_url, config.pool).await.map_err(database)?;
     let auth = application(config, &pool)?.map(Arc::new);
     api.open(auth.clone());
     stages.ready(pool.clone()).await;

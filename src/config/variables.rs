@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use super::Error;
 
 /// Every variable of ours, to tell a typing error from one.
-const KNOWN: [&str; 38] = [
+const KNOWN: [&str; 39] = [
     "AUTHSVC_ENV",
     "AUTHSVC_LISTEN",
     "AUTHSVC_ADMIN_LISTEN",
@@ -30,6 +30,7 @@ const KNOWN: [&str; 38] = [
     "AUTHSVC_HEALTH_FAILED_LOGINS",
     "AUTHSVC_HEALTH_FREE_SPACE",
     "AUTHSVC_HEALTH_CLOCK_SKEW",
+    "AUTHSVC_DATABASE_MAX_CONNECTIONS",
     "AUTHSVC_DATABASE_WAIT",
     "AUTHSVC_LOCK_WAIT",
     "AUTHSVC_LOCK_TIMEOUT",

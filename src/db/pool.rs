@@ -1,6 +1,7 @@
 //! Connections through SeaORM, for everything that writes.
 
 use std::fs::OpenOptions;
+use std::num::NonZeroU16;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -29,17 +30,20 @@ pub enum PoolUse {
     Migrate,
     /// Restoring: connections to copy, to build, and to read back.
     Restore,
-    /// Serving requests.
-    Serve,
+    /// Serving requests, with so many connections at most.
+    Serve(NonZeroU16),
 }
 
 impl PoolUse {
-    /// How many connections to a PostgreSQL server.
+    /// Serving requests, where nothing else is set: ten connections.
+    pub const SERVE: Self = Self::Serve(NonZeroU16::MIN.saturating_add(9));
+
+    /// How many connections; to migrate SQLite, one.
     fn connections(self) -> u32 {
         match self {
             Self::Migrate => 2,
             Self::Restore => 3,
-            Self::Serve => 10,
+            Self::Serve(most) => most.get().into(),
         }
     }
 }
@@ -85,13 +89,11 @@ impl Pool {
                     SqliteMode::ReadOnly | SqliteMode::ReadWrite => check_file(target)?,
                 }
                 let mut options = sqlite_options(target);
-                let mut size = 8;
                 if purpose == PoolUse::Migrate {
                     options = options.foreign_keys(false).busy_timeout(Duration::from_millis(200));
-                    size = 1;
                 }
                 let pool = SqlitePoolOptions::new()
-                    .max_connections(size)
+                    .max_connections(if purpose == PoolUse::Migrate { 1 } else { purpose.connections() })
                     .test_before_acquire(false)
                     .connect_lazy_with(options);
                 let orm = SqlxSqliteConnector::from_sqlx_sqlite_pool(pool);

@@ -191,6 +191,7 @@ fn other_variables_are_checked_and_unknown_ones_told() {
     for (name, value) in [
         ("AUTHSVC_LISTEN", "8080"),
         ("AUTHSVC_LOCK_WAIT", "soon"),
+        ("AUTHSVC_DATABASE_MAX_CONNECTIONS", "0"),
         ("AUTHSVC_LOCK_TIMEOUT", "0s"),
         ("AUTHSVC_LOG_FORMAT", "xml"),
     ] {

@@ -13,7 +13,7 @@ use crate::support::{Database, Engine, Program};
 
 async fn orm(database: &Database) -> DatabaseConnection {
     let url = DatabaseUrl::parse(&database.url, &Defaults::default()).unwrap();
-    Pool::open(&url, PoolUse::Serve).await.unwrap().orm().clone()
+    Pool::open(&url, PoolUse::SERVE).await.unwrap().orm().clone()
 }
 
 #[test]

@@ -140,7 +140,7 @@ fn p11_a_pool_without_a_free_connection() {
         use sea_orm::TransactionTrait;
 
         let url = DatabaseUrl::parse(&database.url, &Defaults::default()).unwrap();
-        let pool = Pool::open(&url, PoolUse::Serve).await.unwrap();
+        let pool = Pool::open(&url, PoolUse::SERVE).await.unwrap();
         let readiness = Readiness::default();
         readiness.ready(pool.clone()).await;
         let (environment, backup_dir) = ("test".to_owned(), "none".into());

@@ -100,7 +100,7 @@ fn every_query_of_the_api_uses_an_index() {
         let seen = sent.clone();
         block_on(async {
             let url = DatabaseUrl::parse(&database.url, &Defaults::default()).unwrap();
-            let pool = Pool::open(&url, PoolUse::Serve).await.unwrap();
+            let pool = Pool::open(&url, PoolUse::SERVE).await.unwrap();
             let pool = pool.observed(move |statement, _| {
                 seen.lock().unwrap().insert(statement.to_string());
             });

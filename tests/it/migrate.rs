@@ -108,7 +108,7 @@ fn the_ledger_is_one_that_seaorms_own_tools_read() {
         let database = Database::migrated(engine);
         block_on(async {
             let url = authsvc::db::DatabaseUrl::parse(&database.url, &authsvc::db::Defaults::default()).unwrap();
-            let pool = authsvc::db::Pool::open(&url, authsvc::db::PoolUse::Serve).await.unwrap();
+            let pool = authsvc::db::Pool::open(&url, authsvc::db::PoolUse::SERVE).await.unwrap();
             assert!(Migrator::get_pending_migrations_read_only(pool.orm()).await.unwrap().is_empty());
         });
     }

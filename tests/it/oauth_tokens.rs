@@ -135,7 +135,7 @@ fn oauth_tokens_of_a_login_are_not_overwritten() {
         );
         let url = DatabaseUrl::parse(&database.url, &Defaults::default()).unwrap();
         run(async {
-            let pool = Pool::open(&url, PoolUse::Serve).await.unwrap();
+            let pool = Pool::open(&url, PoolUse::SERVE).await.unwrap();
             let seen = pool.tokens_under_other_keys("current", 0, 10).await.unwrap();
             let stored =
                 |token: &str| StoredTokens { access: Some(ProviderToken::new(token)), ..StoredTokens::default() };

@@ -2,10 +2,34 @@
 
 use crate::support::clients::{Client, check};
 use crate::support::pgbouncer::PgBouncer;
+use crate::support::program::get;
 use crate::support::{Database, Engine, Program};
 
 const REPLICAS: usize = 8;
 const REFRESHES: usize = 25;
+
+#[test]
+fn requests_share_as_many_connections_as_are_allowed() {
+    for engine in [Engine::Postgres, Engine::Sqlite] {
+        let database = Database::empty(engine);
+        let program = Program::on(&database).env("AUTHSVC_ENV", "test").env("AUTHSVC_DATABASE_MAX_CONNECTIONS", "1");
+        let server = program.env("AUTHSVC_PASSWORD_RATE_LIMIT", "off").serve().ready();
+        let at = server.public;
+        std::thread::scope(|scope| {
+            for number in 0..4 {
+                scope.spawn(move || {
+                    let mut client = Client::new(&format!("client{number}"), at, at);
+                    (0..10).for_each(|_| assert!(client.refresh(at), "{engine:?}"));
+                });
+            }
+        });
+        let (_, report) = get(server.admin, "/health").unwrap();
+        let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+        assert_eq!(report["database"]["max_connections"], 1, "{report}");
+        assert!(report["database"]["open_connections"].as_u64() <= Some(1), "{report}");
+        server.stop().success();
+    }
+}
 
 #[test]
 fn eight_replicas_behind_a_transaction_pooling_pgbouncer() {

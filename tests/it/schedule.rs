@@ -192,7 +192,7 @@ fn a_time_is_served_once_and_taken_over_from_who_was_stopped() {
         block_on(async {
             let url = DatabaseUrl::parse(&database.url, &Defaults::default()).unwrap();
             let backups = Backups {
-                pool: Pool::open(&url, PoolUse::Serve).await.unwrap(),
+                pool: Pool::open(&url, PoolUse::SERVE).await.unwrap(),
                 url: url.clone(),
                 directory: directory.path().to_owned(),
                 retention: Retention::default(),

@@ -185,7 +185,7 @@ fn times_sort_as_texts_and_come_back_as_they_were() {
     let database = Database::migrated(Engine::Sqlite);
     crate::support::database::block_on(async {
         let url = authsvc::db::DatabaseUrl::parse(&database.url, &authsvc::db::Defaults::default()).unwrap();
-        let pool = authsvc::db::Pool::open(&url, authsvc::db::PoolUse::Serve).await.unwrap();
+        let pool = authsvc::db::Pool::open(&url, authsvc::db::PoolUse::SERVE).await.unwrap();
         let base = chrono::DateTime::from_timestamp(1_800_000_000, 0).unwrap();
         let times: Vec<_> = [0, 1, 999, 1_000, 250_000, 999_999, 1_000_000, 61_000_001]
             .map(|us| base + chrono::Duration::microseconds(us))
