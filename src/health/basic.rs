@@ -2,7 +2,7 @@
 //!
 //! The first asks for next to nothing: the server's version, its clock and the ledger; it is what `response_time_ms` measures. The
 //! second asks for what the server counts anyway and for the tables; if it fails midway, for a lock or a missing right,
-//! what came before is kept and the rest is missing with its reason.
+//! what came before is kept and the rest is missing with its reason. A damaged file is no answer.
 
 use std::time::Duration;
 
@@ -124,7 +124,7 @@ async fn figures(connection: &mut Connection, answer: &mut Answer, patience: Dur
         return Err(Error::late(patience));
     };
     if let Some(error) = failure {
-        if matches!(error.kind(), Kind::Unreachable | Kind::NotReady) {
+        if error.is_damage() || matches!(error.kind(), Kind::Unreachable | Kind::NotReady) {
             return Err(error);
         }
         answer.complaints.push(format!("every figure that is missing: {error}"));

@@ -13,13 +13,16 @@ use super::check::{Check, Status};
 use super::settings::Settings;
 use super::survey::Survey;
 use super::thresholds::Thresholds;
-use crate::db::{DatabaseUrl, Error, Kind};
+use crate::db::{Backend, DatabaseUrl, Error, Kind};
 use crate::migrate::Difference;
 
 /// The check of a database that gave no answer.
 pub(super) fn unreachable(error: &Error, url: &DatabaseUrl) -> Check {
     let hint = match error.kind() {
         Kind::NoSuchFile if url.may_be_created() => "run `authsvc serve` or `authsvc migrate`, which make it",
+        Kind::Unreachable if url.backend() == Backend::Sqlite => {
+            "another program holds the file locked, or its disk hangs: find it (fuser FILE) and let it end"
+        }
         _ => error.hint().unwrap_or("look into the log of the database server"),
     };
     Check::new("database", Status::Unhealthy, error.to_string(), hint)

@@ -145,10 +145,11 @@ pub(super) fn slow_queries(survey: &Survey, thresholds: &Thresholds) -> Option<C
 }
 
 pub(super) fn quick_check(survey: &Survey) -> Option<Check> {
-    let found = survey.quick_check.as_ref()?;
+    let asked = survey.quick_check.iter().flatten();
+    let found: Vec<&str> = asked.chain(&survey.damage).map(String::as_str).collect();
     if found.is_empty() {
-        return Some(Check::healthy("quick_check", "SQLite finds its file whole"));
+        return survey.quick_check.as_ref().map(|_| Check::healthy("quick_check", "SQLite finds its file whole"));
     }
-    let hint = "the file is damaged: stop the service, keep the file, and restore the newest verified backup";
+    let hint = "what is stored is damaged: stop the service, keep a copy of it, and restore the newest verified backup";
     Some(Check::new("quick_check", Status::Unhealthy, found.join("; "), hint))
 }
