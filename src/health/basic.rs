@@ -244,7 +244,7 @@ fn tables(facts: &Facts, warnings: &mut Vec<String>) -> Vec<Table> {
     }
     let unknown = names(&|table| table.row_count.is_none());
     if !unknown.is_empty() {
-        warnings.push(format!("rows of {unknown}: never analysed; run ANALYZE"));
+        warnings.push(format!("rows of {unknown}: not analysed since there are any; run ANALYZE"));
     }
     let unmeasured = names(&|table| table.size_bytes.is_none());
     if !unmeasured.is_empty() {

@@ -1,6 +1,6 @@
 -- What the server counts anyway; no table of ours is read. It asks the functions beneath the views pg_stat_database, pg_stat_activity
 -- and pg_stat_user_tables: on a new connection every catalogue that a view joins costs more than the answer. What this role may
--- not see of other sessions is counted as hidden.
+-- not see of other sessions is counted as hidden, and what does not tell itself as disabled.
 SET LOCAL statement_timeout = '1s';
 SET LOCAL lock_timeout = '500ms';
 -- plans that are never run, for tables too large to count, are costly enough to be compiled
@@ -10,7 +10,7 @@ WITH db AS (
 )
 SELECT 'database', pg_stat_get_db_blocks_hit(oid)::text,
        (pg_stat_get_db_blocks_fetched(oid) - pg_stat_get_db_blocks_hit(oid))::text,
-       pg_stat_get_db_deadlocks(oid)::text, pg_database_size(oid)::text, pg_stat_get_db_numbackends(oid)::text
+       pg_stat_get_db_deadlocks(oid)::text, pg_database_size(oid)::text, current_setting('track_counts')
 FROM db;
 
 SELECT 'sessions',
@@ -20,10 +20,20 @@ SELECT 'sessions',
        count(*) FILTER (WHERE usesysid <> 0 AND state IS NULL AND query = '<insufficient privilege>')::text,
        coalesce(string_agg(extract(epoch FROM clock_timestamp() - query_start)::text, ',') FILTER (WHERE state = 'active'), ''),
        coalesce(max(extract(epoch FROM clock_timestamp() - xact_start)), 0)::text,
-       current_setting('max_connections')
+       count(*) FILTER (WHERE state = 'disabled')::text
 FROM pg_stat_get_activity(NULL)
 WHERE datid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND pid <> pg_backend_pid()
   AND (backend_type IS NULL OR backend_type = 'client backend');
+
+-- the limit is that of the whole server
+SELECT 'connections', count(*)::text, current_setting('max_connections')
+FROM pg_stat_get_activity(NULL)
+WHERE datid <> 0 AND usesysid <> 0 AND (backend_type IS NULL OR backend_type = 'client backend');
+
+-- no session has a transaction that was prepared and forgotten
+SELECT 'prepared', count(*)::text, coalesce(max(extract(epoch FROM clock_timestamp() - prepared)), 0)::text
+FROM pg_prepared_xact()
+WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database());
 
 SELECT 'scans', sum(pg_stat_get_numscans(c.oid))::text,
        (SELECT sum(pg_stat_get_numscans(i.indexrelid)) FROM pg_index i WHERE i.indrelid = ANY (array_agg(c.oid)))::text

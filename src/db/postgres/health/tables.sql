@@ -1,5 +1,5 @@
 -- size, rows and last change of every table. Up to 1 MB the rows are counted; beyond that it is the planner's estimate (rows a page
--- when last analysed, times the pages now; -1: never analysed) and the last change is that which an index tells.
+-- when last analysed, times the pages now; -1: it had no page then, or never was) and the last change is that which an index tells.
 WITH sizes AS (
     SELECT c.oid, c.relname, pg_relation_size(c.oid) AS bytes, pg_total_relation_size(c.oid) AS total, c.reltuples, c.relpages
     FROM pg_class c
@@ -7,7 +7,7 @@ WITH sizes AS (
       AND c.relname IN ('users', 'oauth_providers', 'refresh_tokens', 'auth_events', 'maintenance_runs')
 ), measured AS (
     SELECT relname, total, bytes <= 1048576 AS small,
-           CASE WHEN reltuples < 0 THEN -1 WHEN relpages = 0 THEN reltuples
+           CASE WHEN reltuples < 0 OR relpages = 0 THEN -1
                 ELSE reltuples / relpages * (bytes / current_setting('block_size')::bigint) END::bigint AS estimate
     FROM sizes
 )
