@@ -287,3 +287,19 @@ fn a_role_without_rights_gets_no_invented_figures() {
     assert!(names.contains(&"transaction_ids") && names.contains(&"schema"));
     assert!(report["warnings"].to_string().contains("permission denied for table users"), "{report}");
 }
+
+#[test]
+fn a_schema_whose_name_needs_quotes_is_like_any_other() {
+    let database = Database::on(cluster(), None);
+    let name = database.name();
+    database.execute("CREATE SCHEMA \"Odd-schema\" AUTHORIZATION app");
+    cluster().superuser(&format!("ALTER DATABASE {name} SET search_path = \"Odd-schema\""));
+    let program = Program::on(&database).env("AUTHSVC_ENV", "test");
+    program.run(&["migrate"]).success();
+    program.run(&["status", "--check"]).success();
+    program.run(&["backup"]).success();
+    let report = detailed(&program);
+    assert_eq!(report["basic_health"]["migrations"]["drift"], false);
+    assert_eq!(report["basic_health"]["tables"].as_array().unwrap().len(), 5);
+    assert_eq!(report["overall_status"], "healthy", "{report}");
+}

@@ -1,7 +1,7 @@
 -- what hangs on our live tables and would be lost with them
 WITH ours AS (
     SELECT oid, relname FROM pg_class
-    WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND relname = ANY (:tables)
+    WHERE relnamespace = quote_ident(current_schema())::regnamespace AND relkind IN ('r', 'p') AND relname = ANY (:tables)
 )
 SELECT DISTINCT format('%s `%s` reads `%s`', CASE v.relkind WHEN 'm' THEN 'the materialized view' ELSE 'the view' END,
                        v.oid::regclass, ours.relname)

@@ -9,6 +9,6 @@ FROM pg_constraint k
 JOIN pg_class parent ON parent.oid = k.confrelid
 JOIN pg_class child ON child.oid = k.conrelid
 WHERE k.contype = 'f' AND k.conparentid = 0
-  AND parent.relnamespace = current_schema()::regnamespace AND parent.relname = ANY (:tables)
-  AND NOT (child.relnamespace = current_schema()::regnamespace AND child.relname = ANY (:tables))
+  AND parent.relnamespace = quote_ident(current_schema())::regnamespace AND parent.relname = ANY (:tables)
+  AND NOT (child.relnamespace = quote_ident(current_schema())::regnamespace AND child.relname = ANY (:tables))
 ORDER BY 1;

@@ -4,5 +4,5 @@ SELECT s.relname::text, d.refobjid::regclass::text, coalesce(p.last_value, p.sta
 FROM pg_class s
 JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = s.oid AND d.deptype IN ('a', 'i') AND d.refobjsubid > 0
 JOIN pg_sequences p ON p.schemaname = current_schema() AND p.sequencename = s.relname
-WHERE s.relkind = 'S' AND s.relnamespace = current_schema()::regnamespace
+WHERE s.relkind = 'S' AND s.relnamespace = quote_ident(current_schema())::regnamespace
 ORDER BY s.relname;

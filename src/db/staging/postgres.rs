@@ -227,7 +227,7 @@ impl PostgresStaging {
     async fn indexes(&self) -> Result<Vec<String>, Error> {
         let mut transaction = self.begin_in_staging().await?;
         let sql =
-            "SELECT relname::text FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'
+            "SELECT relname::text FROM pg_class WHERE relnamespace = quote_ident(current_schema())::regnamespace AND relkind = 'r'
                    ORDER BY pg_relation_size(oid) DESC";
         let tables = first_column(query(&mut transaction, sql.to_owned()).await?);
         transaction.commit().await?;

@@ -38,4 +38,4 @@ WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database());
 SELECT 'scans', sum(pg_stat_get_numscans(c.oid))::text,
        (SELECT sum(pg_stat_get_numscans(i.indexrelid)) FROM pg_index i WHERE i.indrelid = ANY (array_agg(c.oid)))::text
 FROM pg_class c
-WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r';
+WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relkind = 'r';

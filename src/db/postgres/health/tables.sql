@@ -3,7 +3,7 @@
 WITH sizes AS (
     SELECT c.oid, c.relname, pg_relation_size(c.oid) AS bytes, pg_total_relation_size(c.oid) AS total, c.reltuples, c.relpages
     FROM pg_class c
-    WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r'
+    WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relkind = 'r'
       AND c.relname IN ('users', 'oauth_providers', 'refresh_tokens', 'auth_events', 'maintenance_runs')
 ), measured AS (
     SELECT relname, total, bytes <= 1048576 AS small,
