@@ -26,6 +26,11 @@ impl Backend {
         self.pick(include_str!("postgres/health/tables.sql"), include_str!("sqlite/health/tables.sql"))
     }
 
+    /// The same without the right to read them: no last change, and rows as the planner estimates them.
+    pub(crate) fn read_table_sizes(self) -> &'static str {
+        self.pick(include_str!("postgres/health/sizes.sql"), "")
+    }
+
     /// Counts of accounts, tokens and events, and the last runs. Needs the newest schema.
     pub(crate) fn read_accounts(self) -> &'static str {
         self.pick(include_str!("postgres/health/accounts.sql"), include_str!("sqlite/health/accounts.sql"))

@@ -2,7 +2,8 @@
 //!
 //! The first asks for next to nothing: the server's version, its clock and the ledger; it is what `response_time_ms` measures. The
 //! second asks for what the server counts anyway and for the tables; if it fails midway, for a lock or a missing right,
-//! what came before is kept and the rest is missing with its reason. A damaged file is no answer.
+//! what came before is kept and the rest is missing with its reason. A damaged file is no answer. A role that may not
+//! read a table costs a third one, for what needs no right.
 
 use std::time::Duration;
 
@@ -119,7 +120,14 @@ async fn figures(connection: &mut Connection, answer: &mut Answer, patience: Dur
     } else {
         answer.complaints.push("tables: the schema is not that of this program, see migrations".to_owned());
     }
-    let Ok((rows, failure)) = tokio::time::timeout(patience, connection.gather(sql)).await else {
+    let asked = async {
+        let (mut rows, failure) = connection.gather(sql).await;
+        if failure.as_ref().is_some_and(|error| error.kind() == Kind::PermissionDenied) {
+            rows.extend(connection.gather(backend.read_table_sizes().to_owned()).await.0);
+        }
+        (rows, failure)
+    };
+    let Ok((rows, failure)) = tokio::time::timeout(patience, asked).await else {
         // the connection is in the middle of an answer, and cannot be kept
         return Err(Error::late(patience));
     };
@@ -224,7 +232,7 @@ fn silent(settings: &Settings, usage: Usage, error: &Error) -> Basic {
 fn tables(facts: &Facts, warnings: &mut Vec<String>) -> Vec<Table> {
     let found = |name: &&str| {
         let fact = facts.all("table").find(|fact| fact.text(0) == Some(name))?;
-        let (size, rows, estimated) = (fact.number(1), fact.number::<i64>(2), fact.text(3) == Some("estimate"));
+        let (size, rows, estimated) = (fact.number(1), fact.number::<i64>(2), fact.text(3) != Some("exact"));
         Some(Table {
             name: (*name).to_owned(),
             row_count: rows.filter(|rows| *rows >= 0),
@@ -238,6 +246,11 @@ fn tables(facts: &Facts, warnings: &mut Vec<String>) -> Vec<Table> {
     let names = |wanted: &dyn Fn(&Table) -> bool| {
         tables.iter().filter(|table| wanted(table)).map(|table| table.name.as_str()).collect::<Vec<_>>().join(", ")
     };
+    if facts.all("table").any(|fact| fact.text(3) == Some("unread")) {
+        let why = "rows and last_update of every table: an estimate, or missing, because this role may not read all of them; GRANT SELECT";
+        warnings.push(why.to_owned());
+        return tables;
+    }
     let estimated = names(&|table| table.row_count_estimated && table.row_count.is_some());
     if !estimated.is_empty() {
         warnings.push(format!("rows of {estimated}: an estimate, because counting them would read the whole table"));

@@ -185,7 +185,7 @@ impl Look<'_> {
     /// What needs the tables of this program.
     async fn count(&self, connection: &mut Connection, survey: &mut Survey) -> Result<(), Error> {
         let backend = connection.backend();
-        let sql = [backend.read_accounts(), &backend.read_seed_accounts(&crate::seed::addresses())].concat();
+        let sql = [backend.read_accounts(), "\n", &backend.read_seed_accounts(&crate::seed::addresses())].concat();
         let facts = gather(connection, sql, survey).await?;
         accounts::read(&facts, survey);
         let Some(now) = self.scope.database_time else { return Ok(()) };
@@ -198,9 +198,26 @@ impl Look<'_> {
 
 /// The rows that came; why the others did not is a warning.
 async fn gather(connection: &mut Connection, sql: String, survey: &mut Survey) -> Result<Facts, Error> {
-    let (rows, failure) = connection.gather(sql).await;
-    if let Some(error) = failure {
-        survey.miss("every figure that is missing", error)?;
+    let (rows, failure) = connection.gather(sql.clone()).await;
+    match failure {
+        Some(error) if error.kind() == Kind::PermissionDenied => return gather_apart(connection, &sql, survey).await,
+        Some(error) => survey.miss("every figure that is missing", error)?,
+        None => {}
     }
     Ok(Facts::new(rows))
+}
+
+/// Every statement in a message of its own, so that one missing right hides no other figure.
+async fn gather_apart(connection: &mut Connection, sql: &str, survey: &mut Survey) -> Result<Facts, Error> {
+    let (settings, statements) = sql.split_once("\n\n").unwrap_or(("", sql));
+    let mut all = Vec::new();
+    for statement in statements.split("\n\n") {
+        let (rows, failure) = connection.gather(format!("{settings}\n{statement}")).await;
+        all.extend(rows);
+        if let Some(error) = failure {
+            survey.miss("every figure that is missing", error)?;
+        }
+    }
+    survey.warnings.dedup();
+    Ok(Facts::new(all))
 }

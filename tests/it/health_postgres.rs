@@ -277,7 +277,10 @@ fn a_role_without_rights_gets_no_invented_figures() {
     let url = format!("postgres://reader_{name}:x@127.0.0.1:{}/{name}", cluster().port);
     let report = detailed(&Program::new().env("DATABASE_URL", &url).env("AUTHSVC_ENV", "test"));
     assert_eq!(report["basic_health"]["database"]["connected"], true);
-    assert_eq!(report["basic_health"]["tables"], serde_json::json!([]));
+    // sizes need no right, rows do
+    let table = &report["basic_health"]["tables"][0];
+    assert_eq!(table["size_bytes"].to_string(), database.one("SELECT pg_total_relation_size('users')::text"));
+    assert_eq!((&table["row_count"], &table["last_update"]), (&Value::Null, &Value::Null));
     assert_eq!(report["authentication_health"]["total_users"], Value::Null);
     assert_eq!(report["security_health"]["seed_accounts"], Value::Null);
     let names = names(&report);
@@ -286,6 +289,33 @@ fn a_role_without_rights_gets_no_invented_figures() {
     }
     assert!(names.contains(&"transaction_ids") && names.contains(&"schema"));
     assert!(report["warnings"].to_string().contains("permission denied for table users"), "{report}");
+}
+
+#[test]
+fn one_missing_right_hides_the_figures_of_one_table() {
+    let (database, _) = migrated();
+    database.execute("ANALYZE maintenance_runs");
+    let program = reader(&database);
+    database.execute(&format!("REVOKE SELECT ON oauth_providers FROM reader_{}", database.name()));
+    let report = detailed(&program);
+    assert_eq!(report["authentication_health"]["expired_oauth_tokens"], Value::Null);
+    for figure in ["total_users", "active_tokens"] {
+        assert_eq!(report["authentication_health"][figure], 0, "{figure}: {report}");
+    }
+    for figure in ["failed_login_attempts", "suspicious_activity", "seed_accounts"] {
+        assert_eq!(report["security_health"][figure], 0, "{figure}: {report}");
+    }
+    assert!(names(&report).contains(&"maintenance"), "{report}");
+    assert_eq!(report["maintenance"]["last_runs"][0]["kind"], "migrate");
+    let tables = report["basic_health"]["tables"].as_array().unwrap();
+    assert_eq!(tables.len(), 5);
+    assert!(tables.iter().all(|table| table["size_bytes"].is_u64()), "{report}");
+    assert_eq!((&tables[4]["row_count"], &tables[4]["row_count_estimated"]), (&Value::from(1), &Value::Bool(true)));
+    let warnings = report["warnings"].to_string();
+    assert!(
+        warnings.contains("permission denied for table oauth_providers") && warnings.contains("GRANT SELECT"),
+        "{warnings}"
+    );
 }
 
 #[test]

@@ -1,7 +1,8 @@
--- indexes, sequences, sessions, where pg_stat_statements is, if it is, and transaction ids
+-- an empty line ends each statement, and the settings: indexes, sequences, sessions, where pg_stat_statements is, if it is, and transaction ids
 SET LOCAL statement_timeout = '5s';
 SET LOCAL lock_timeout = '1s';
 SET LOCAL jit = off;
+
 WITH ours AS (
     SELECT i.indexrelid, i.indrelid, t.relname::text || '.' || c.relname::text AS name, i.indisunique, i.indisvalid,
            i.indkey::text AS columns, i.indclass::text AS classes, i.indcollation::text AS collations, i.indoption::text AS options,
@@ -11,7 +12,7 @@ WITH ours AS (
     JOIN pg_class c ON c.oid = i.indexrelid
     JOIN pg_class t ON t.oid = i.indrelid
     LEFT JOIN pg_stat_user_indexes s ON s.indexrelid = i.indexrelid
-    WHERE t.relnamespace = current_schema()::regnamespace
+    WHERE t.relnamespace = quote_ident(current_schema())::regnamespace
 )
 SELECT 'index', 'invalid', name, '' FROM ours WHERE NOT indisvalid
 UNION ALL
