@@ -205,3 +205,15 @@ fn a_stranger_at_the_address_is_not_healthy() {
     let error = told_by("302 moved").code(1).error();
     assert!(error.contains("/health: it does not answer in JSON (status 302)"), "{error}");
 }
+
+#[test]
+fn watching_ends_with_its_reader_and_leaves_the_database_some_time() {
+    let database = Database::migrated(Engine::Sqlite);
+    let program = Program::on(&database);
+    let read_once = Program::on(&database).through(&["sh", "-c", r#""$0" "$@" | head -1"#]);
+    assert_eq!(read_once.run(&["detailed-health", "--watch", "50ms"]).success().stdout, "{\n");
+    for pause in ["0s", "1ms"] {
+        let error = program.run(&["detailed-health", "--watch", pause]).code(2).error();
+        assert!(error.contains("shorter than 50ms"), "{error}");
+    }
+}
