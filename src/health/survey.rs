@@ -28,6 +28,8 @@ pub(super) struct Survey {
     pub(super) authentication: Authentication,
     pub(super) security: Security,
     pub(super) backups: Backups,
+    /// Files of backups that are not as their metadata tells.
+    pub(super) broken_backups: Vec<String>,
     pub(super) backup_free_bytes: Option<u64>,
     pub(super) indexes: Indexes,
     pub(super) queries: Queries,

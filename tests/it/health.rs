@@ -244,6 +244,15 @@ fn backups_are_those_of_this_database_and_runs_that_are_recorded() {
         assert!(report["backups"]["age_seconds"].as_i64().unwrap() < 60);
         assert_eq!(check(&report, "backups").0, "healthy");
 
+        // a file that was cut off is no backup, though the run that made it was one
+        let file = program.directory().join("backups").join(made["filename"].as_str().unwrap());
+        let whole = std::fs::read(&file).unwrap();
+        std::fs::write(&file, &whole[..100]).unwrap();
+        let (status, message) = check(&detailed(&program), "backup_files");
+        assert_eq!(status, "degraded");
+        assert!(message.contains(made["filename"].as_str().unwrap()), "{message}");
+        std::fs::write(&file, whole).unwrap();
+
         // in another place there is no file, and the database knows of the run
         let elsewhere = Program::on(&database).env("AUTHSVC_ENV", "development").env("AUTHSVC_BACKUP_MAX_AGE", "1h");
         let report = detailed(&elsewhere);

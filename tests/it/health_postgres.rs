@@ -333,3 +333,13 @@ fn a_schema_whose_name_needs_quotes_is_like_any_other() {
     assert_eq!(report["basic_health"]["tables"].as_array().unwrap().len(), 5);
     assert_eq!(report["overall_status"], "healthy", "{report}");
 }
+
+#[test]
+fn a_server_that_takes_no_writes_is_told() {
+    let (database, program) = migrated();
+    assert_eq!(message(&detailed(&program), "writes").0, "healthy");
+    cluster().superuser(&format!("ALTER DATABASE {} SET default_transaction_read_only = on", database.name()));
+    let report = program.run(&["health"]).success().json();
+    assert_eq!(report["status"], "degraded");
+    assert!(report["errors"].to_string().contains("nobody can log in"), "{report}");
+}

@@ -21,6 +21,16 @@ pub(super) fn pool(usage: Usage) -> Check {
     Check::new("pool", Status::Degraded, message, "requests wait for a connection: look for slow or blocked queries")
 }
 
+/// Without them nobody can log in.
+pub(super) fn writes(facts: &Facts) -> Option<Check> {
+    if facts.one("database").text(5)? == "off" {
+        return Some(Check::healthy("writes", "the server takes writes"));
+    }
+    let message = "the server takes no writes, so nobody can log in: it is a standby, or was set read-only";
+    let hint = "connect to the primary (target_session_attrs=read-write in DATABASE_URL), or reset default_transaction_read_only";
+    Some(Check::new("writes", Status::Degraded, message, hint))
+}
+
 pub(super) fn connections(facts: &Facts, thresholds: &Thresholds) -> Option<Check> {
     let connections = facts.one("connections");
     let (all, most): (f64, f64) = (connections.number(0)?, connections.number(1)?);

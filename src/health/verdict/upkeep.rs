@@ -32,6 +32,15 @@ pub(super) fn backups(backups: &Backups, thresholds: &Thresholds) -> Option<Chec
     })
 }
 
+/// Backups that will not restore, while the runs that made them count as backups.
+pub(super) fn backup_files(broken: &[String]) -> Option<Check> {
+    let (first, count) = (broken.first()?, broken.len());
+    let message =
+        format!("{count} files are not as their metadata tells: {first}{}", if count > 1 { ", …" } else { "" });
+    let hint = "see `authsvc list-backups`; run `authsvc backup`, and remove them if no copy of them is whole";
+    Some(Check::new("backup_files", Status::Degraded, message, hint))
+}
+
 /// Room for the next backup, which is likely to be as large as the last.
 pub(super) fn free_space(survey: &Survey, thresholds: &Thresholds) -> Option<Check> {
     let free = survey.backup_free_bytes?;

@@ -10,7 +10,8 @@ WITH db AS (
 )
 SELECT 'database', pg_stat_get_db_blocks_hit(oid)::text,
        (pg_stat_get_db_blocks_fetched(oid) - pg_stat_get_db_blocks_hit(oid))::text,
-       pg_stat_get_db_deadlocks(oid)::text, pg_database_size(oid)::text, current_setting('track_counts')
+       pg_stat_get_db_deadlocks(oid)::text, pg_database_size(oid)::text, current_setting('track_counts'),
+       current_setting('transaction_read_only')
 FROM db;
 
 SELECT 'sessions',
