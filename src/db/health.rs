@@ -54,7 +54,7 @@ impl Backend {
         sql.replace(":since", since).replace(":settled", settled)
     }
 
-    /// `seed`, how many accounts that can log in have one of these addresses, or were made by the earlier manager's seed
+    /// `seed`, how many accounts that are not deleted have one of these addresses, or were made by the earlier manager's seed
     /// migration: those share one hash, which salted hashes never do, and are the first in the table.
     pub(crate) fn read_seed_accounts(self, addresses: &[String]) -> String {
         let addresses: Vec<String> = addresses.iter().map(|address| self.literal(&address.to_lowercase())).collect();

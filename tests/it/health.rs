@@ -163,6 +163,9 @@ fn development_accounts_make_production_unhealthy_and_the_worst_counts() {
         assert_eq!(check(&report, "backups"), ("degraded".into(), "there is no backup of this database".into()));
         let staging = Program::on(&database).env("AUTHSVC_ENV", "staging").run(&["detailed-health"]).success().json();
         assert_eq!(staging["overall_status"], "degraded");
+        // one that is switched off is one click away from its published password
+        database.execute("UPDATE users SET active = FALSE");
+        assert_eq!(check(&detailed(&program), "seed_accounts").0, "unhealthy");
         database.execute("DELETE FROM users WHERE email LIKE '%@example.com'");
         let report = program.run(&["detailed-health"]).success().json();
         assert_eq!(check(&report, "seed_accounts").0, "healthy");
