@@ -41,7 +41,7 @@ impl Backend {
         self.pick(include_str!("postgres/health/upkeep.sql"), include_str!("sqlite/health/upkeep.sql"))
     }
 
-    /// `statistics`, how many are slower than this, mean in ms; `statement`, text, calls, mean, total. `schema` is quoted, `time` is
+    /// `statistics`, how many are slower than this, mean in ms, how many are hidden; `statement`, text, calls, mean, total. `schema` is quoted, `time` is
     /// how the columns end: `exec_time` since PostgreSQL 13, `time` before.
     pub(crate) fn read_statements(self, schema: &str, time: &str, slow_ms: f64) -> String {
         let sql = self.pick(include_str!("postgres/health/statements.sql"), "");

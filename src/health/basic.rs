@@ -195,6 +195,9 @@ fn answered(settings: &Settings, answer: &Answer, usage: Usage, survey: Option<&
     basic
 }
 
+const NO_ANSWER: &str = "every figure of the database: it gave no answer";
+const REFUSED: &str = "every figure of the database: it refused the first question, see errors";
+
 /// The report of a database that gave no answer.
 fn silent(settings: &Settings, usage: Usage, error: &Error) -> Basic {
     let check = verdict::unreachable(error, &settings.url);
@@ -215,7 +218,7 @@ fn silent(settings: &Settings, usage: Usage, error: &Error) -> Basic {
         tables: Vec::new(),
         performance: super::Performance::default(),
         errors: Check::errors(std::slice::from_ref(&check)),
-        warnings: vec!["every figure of the database: it gave no answer".to_owned()],
+        warnings: vec![if error.is_unreachable() { NO_ANSWER } else { REFUSED }.to_owned()],
     };
     Basic {
         report,

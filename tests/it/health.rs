@@ -256,6 +256,14 @@ fn backups_are_those_of_this_database_and_runs_that_are_recorded() {
         assert!(message.contains(made["filename"].as_str().unwrap()), "{message}");
         std::fs::write(&file, whole).unwrap();
 
+        // where nobody can look nobody knows
+        let blocked = Program::on(&Database::migrated(engine))
+            .env("BACKUP_DIR", &file.display().to_string())
+            .env("AUTHSVC_BACKUP_MAX_AGE", "1h");
+        let report = detailed(&blocked);
+        assert_eq!(report["backups"]["count"], Value::Null);
+        assert_eq!(check(&report, "backups").1, "none is known, and BACKUP_DIR cannot be read");
+
         // in another place there is no file, and the database knows of the run
         let elsewhere = Program::on(&database).env("AUTHSVC_ENV", "development").env("AUTHSVC_BACKUP_MAX_AGE", "1h");
         let report = detailed(&elsewhere);

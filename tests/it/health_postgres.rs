@@ -343,3 +343,25 @@ fn a_server_that_takes_no_writes_is_told() {
     assert_eq!(report["status"], "degraded");
     assert!(report["errors"].to_string().contains("nobody can log in"), "{report}");
 }
+
+#[test]
+fn what_a_role_may_not_read_at_all_is_refused_and_not_silence() {
+    let (database, _) = migrated();
+    let program = reader(&database);
+    database.execute(&format!("REVOKE SELECT ON authsvc_migrations FROM reader_{}", database.name()));
+    let report = program.run(&["health"]).code(3).json();
+    assert!(
+        report["errors"][0].as_str().unwrap().contains("permission denied for table authsvc_migrations"),
+        "{report}"
+    );
+    assert!(report["warnings"].to_string().contains("it refused the first question"), "{report}");
+}
+
+#[test]
+fn statements_of_other_roles_that_are_hidden_are_counted() {
+    let (database, _) = migrated();
+    database
+        .execute("CREATE EXTENSION pg_stat_statements; SELECT pg_stat_statements_reset(); SELECT count(*) FROM users");
+    let report = detailed(&reader(&database));
+    assert!(report["warnings"].to_string().contains("slowest: without"), "{report}");
+}

@@ -22,6 +22,10 @@ pub(super) fn backups(backups: &Backups, thresholds: &Thresholds) -> Option<Chec
         return Some(Check::healthy("backups", message));
     };
     let Some((age, told)) = age.zip(told) else {
+        if backups.count.is_none() {
+            let hint = "`warnings` say why; let this user read BACKUP_DIR";
+            return Some(Check::new("backups", Status::Degraded, "none is known, and BACKUP_DIR cannot be read", hint));
+        }
         return Some(Check::new("backups", Status::Degraded, "there is no backup of this database", hint));
     };
     let limit_told = humantime::format_duration(limit);
