@@ -17,6 +17,7 @@ mod counters;
 mod detailed;
 mod facts;
 mod flight;
+mod gather;
 mod history;
 pub mod once;
 mod performance;

@@ -25,8 +25,13 @@ impl FromStr for ServiceUrl {
     fn from_str(text: &str) -> Result<Self, String> {
         let uri: Uri = text.parse().map_err(|error| format!("{error}"))?;
         match (uri.scheme_str(), uri.authority()) {
-            (Some("http"), Some(authority)) if !authority.as_str().contains('@') => Ok(Self(uri)),
-            (Some("http"), _) => Err("it names no host, or a user".to_owned()),
+            (Some("http"), Some(authority)) if authority.as_str().contains('@') => Err("it names a user".to_owned()),
+            // a number that is no port would be taken for none, and that is another one
+            (Some("http"), Some(authority)) if authority.port().is_none() && authority.as_str() != authority.host() => {
+                Err("its port is no number up to 65535".to_owned())
+            }
+            (Some("http"), Some(_)) => Ok(Self(uri)),
+            (Some("http"), None) => Err("it names no host".to_owned()),
             _ => Err("write http://HOST:PORT; for https ask the service itself, behind what ends TLS".to_owned()),
         }
     }
@@ -34,6 +39,8 @@ impl FromStr for ServiceUrl {
 
 /// An answer.
 pub(super) struct Answer {
+    /// Who answered.
+    pub(super) url: String,
     pub(super) status: u16,
     pub(super) body: Bytes,
 }
@@ -45,10 +52,14 @@ pub(super) async fn ask(url: &ServiceUrl, usual_path: &str, deadline: Duration) 
         Some(path) => path,
     };
     let host = url.0.authority().map_or("", |authority| authority.as_str());
-    let failed = |message: String| Error::Service { url: format!("http://{host}{path}"), message };
+    let asked = format!("http://{host}{path}");
     match tokio::time::timeout(deadline, exchange(url, host, path)).await {
-        Ok(answer) => answer.map_err(|error| failed(error.to_string())),
-        Err(_) => Err(failed(format!("no answer within {}", humantime::format_duration(deadline)))),
+        Ok(Ok((status, body))) => Ok(Answer { url: asked, status, body }),
+        Ok(Err(error)) => Err(Error::Service { url: asked, message: error.to_string() }),
+        Err(_) => {
+            let message = format!("no answer within {}", humantime::format_duration(deadline));
+            Err(Error::Service { url: asked, message })
+        }
     }
 }
 
@@ -56,7 +67,7 @@ async fn exchange(
     url: &ServiceUrl,
     host: &str,
     path: &str,
-) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
+) -> Result<(u16, Bytes), Box<dyn std::error::Error + Send + Sync>> {
     let name = url.0.host().unwrap_or_default().trim_matches(['[', ']']);
     let stream = TcpStream::connect((name, url.0.port_u16().unwrap_or(80))).await?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
@@ -66,7 +77,7 @@ async fn exchange(
         let answer = sender.send_request(request).await?;
         let status = answer.status().as_u16();
         let body = Limited::new(answer.into_body(), LARGEST).collect().await?.to_bytes();
-        Ok(Answer { status, body })
+        Ok((status, body))
     };
     tokio::select! {
         answer = answered => answer,

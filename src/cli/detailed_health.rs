@@ -10,6 +10,9 @@ use crate::config::Config;
 use crate::health::{self, QuickCheck};
 use crate::shutdown;
 
+/// Between two reports.
+const SHORTEST: Duration = Duration::from_millis(50);
+
 #[derive(clap::Args)]
 #[command(after_help = "\
 Read-only; counts accounts and tokens, which scans their tables. JSON where stdout is no terminal.
@@ -22,7 +25,7 @@ Examples:
   authsvc detailed-health --quick-check    and have SQLite check its file, which reads all of it")]
 pub(super) struct Arguments {
     /// Draw it again and again, each after this time
-    #[arg(long, value_name = "TIME", num_args = 0..=1, default_missing_value = "2s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", num_args = 0..=1, default_missing_value = "2s", value_parser = pause)]
     watch: Option<Duration>,
     /// Have SQLite check its file
     #[arg(long, conflicts_with = "watch")]
@@ -54,10 +57,21 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
             signal = &mut stop => return signal.map(|_| 0).map_err(Error::from),
             report = health::once::detailed(&settings, quick_check) => report,
         };
-        output.redraw(&report, || text::detailed(&report, &name, output.stdout_colours()))?;
+        if !output.redraw(&report, || text::detailed(&report, &name, output.stdout_colours()))? {
+            return Ok(0);
+        }
         tokio::select! {
             signal = &mut stop => return signal.map(|_| 0).map_err(Error::from),
             () = tokio::time::sleep(pause) => {}
         }
     }
+}
+
+/// A pause that leaves the database some time for others.
+fn pause(text: &str) -> Result<Duration, String> {
+    let pause = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if pause < SHORTEST {
+        return Err(format!("it is shorter than {}", humantime::format_duration(SHORTEST)));
+    }
+    Ok(pause)
 }

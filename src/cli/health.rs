@@ -38,20 +38,27 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
         return Ok(exit_code(report.status));
     };
     let answer = ask::ask(url, "/health", arguments.timeout).await?;
-    let document: serde_json::Value = serde_json::from_slice(&answer.body).map_err(|_| Error::Service {
-        url: "the service".to_owned(),
-        message: "it does not answer in JSON".to_owned(),
-    })?;
+    let failed = |message: String| Error::Service { url: answer.url.clone(), message };
+    let document: serde_json::Value = serde_json::from_slice(&answer.body)
+        .map_err(|_| failed(format!("it does not answer in JSON (status {})", answer.status)))?;
+    let code = answered(answer.status, &document).ok_or_else(|| failed("the answer is none of authsvc".to_owned()))?;
     output.answer(&document, Piped::Json, || match serde_json::from_value::<Report>(document.clone()) {
         Ok(report) => text::basic(&report, "a running service", output.stdout_colours()),
         Err(_) => format!("{document:#}\n"),
     })?;
-    Ok(if answer.status == 200 { 0 } else { exit_code(status(&document)) })
+    Ok(code)
 }
 
-/// What the answer says of itself; one that says nothing and is not 200 is unhealthy.
-fn status(document: &serde_json::Value) -> Status {
-    document.get("status").and_then(|status| Status::deserialize(status).ok()).unwrap_or(Status::Unhealthy)
+/// The exit code of an answer; none for one that says nothing of itself, so that a stranger at the address is not healthy.
+fn answered(status: u16, document: &serde_json::Value) -> Option<u8> {
+    let told = ["overall_status", "status", "state"].iter().find_map(|key| document.get(key));
+    let verdict = told.and_then(|told| Status::deserialize(told).ok());
+    match (status, verdict) {
+        (_, Some(verdict)) => Some(exit_code(verdict)),
+        // `/livez` and `/readyz` have words of their own
+        (200, None) => told.and_then(serde_json::Value::as_str).map(|_| 0),
+        (_, None) => Some(exit_code(Status::Unhealthy)),
+    }
 }
 
 pub(super) fn exit_code(status: Status) -> u8 {

@@ -42,15 +42,19 @@ impl Output {
         self.colours && io::stderr().is_terminal()
     }
 
-    /// Draws an answer over the last one at a terminal, as much of it as there are lines; else writes one after the other.
-    pub(super) fn redraw<T: Serialize>(self, report: &T, text: impl FnOnce() -> String) -> Result<(), Error> {
-        let lines = rustix::termios::tcgetwinsize(io::stdout()).map_or(0, |size| usize::from(size.ws_row));
-        self.answer(report, Piped::Json, || {
-            let text = text();
-            let shown = if lines > 0 { lines - 1 } else { usize::MAX };
-            let shown: Vec<&str> = text.lines().take(shown).collect();
-            format!("\u{1b}[H\u{1b}[2J{}\n", shown.join("\n"))
-        })
+    /// Draws an answer over the last one at a terminal, as much of it as there is room; else writes one after the other. Whether
+    /// anybody still reads.
+    pub(super) fn redraw<T: Serialize>(self, report: &T, text: impl FnOnce() -> String) -> Result<bool, Error> {
+        let text = if self.json || !io::stdout().is_terminal() {
+            format!("{}\n", serde_json::to_string_pretty(report).map_err(io::Error::from)?)
+        } else {
+            let room = rustix::termios::tcgetwinsize(io::stdout()).map_or((0, 0), |size| (size.ws_row, size.ws_col));
+            format!("\u{1b}[H\u{1b}[2J{}\n", fitting(&text(), room.0.into(), room.1.into()))
+        };
+        match self.write(&text) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            done => Ok(done.map(|()| true)?),
+        }
     }
 
     /// Writes a command's answer.
@@ -69,11 +73,15 @@ impl Output {
 
     /// Writes a text as it is. A reader that has gone away is no failure.
     pub(super) fn raw(self, text: &str) -> Result<(), Error> {
-        let mut stdout = io::stdout().lock();
-        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        match self.write(text) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             done => Ok(done?),
         }
+    }
+
+    fn write(self, text: &str) -> io::Result<()> {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())
     }
 
     /// Writes an error to stderr, and to stdout as a document where one was asked for.
@@ -109,4 +117,26 @@ impl Output {
             _ => Err(Error::usage("not confirmed; nothing was changed", "answer `y`, or add --yes")),
         }
     }
+}
+
+/// The first lines that a screen has room for, where the terminal breaks those that are wider; all where it tells no size.
+fn fitting(text: &str, rows: usize, columns: usize) -> String {
+    if rows == 0 || columns == 0 {
+        return text.trim_end().to_owned();
+    }
+    let mut left = rows - 1;
+    let fits = |line: &&str| {
+        let height = width(line).div_ceil(columns).max(1);
+        let is_room = height <= left;
+        left = left.saturating_sub(height);
+        is_room
+    };
+    text.lines().take_while(fits).collect::<Vec<_>>().join("\n")
+}
+
+/// The columns that a line takes; a colour takes none.
+fn width(line: &str) -> usize {
+    let mut parts = line.split('\u{1b}');
+    let first = parts.next().unwrap_or_default().chars().count();
+    first + parts.filter_map(|part| part.split_once('m')).map(|(_, text)| text.chars().count()).sum::<usize>()
 }

@@ -94,6 +94,11 @@ impl Error {
         )
     }
 
+    /// Whether what is stored is damaged.
+    pub fn is_damage(&self) -> bool {
+        self.kind == Kind::Corrupt || matches!(self.code(), Some("XX001" | "XX002"))
+    }
+
     /// Whether there was nobody to speak with, so that nothing can be told to the database either.
     pub fn is_unreachable(&self) -> bool {
         !matches!(

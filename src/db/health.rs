@@ -37,7 +37,7 @@ impl Backend {
         self.pick(include_str!("postgres/health/upkeep.sql"), include_str!("sqlite/health/upkeep.sql"))
     }
 
-    /// `statistics`, how many are slower than this, mean in ms; `statement`, text, calls, mean, total. `schema` is quoted, `time` is
+    /// `statistics`, how many are slower than this, mean in ms, how many are hidden; `statement`, text, calls, mean, total. `schema` is quoted, `time` is
     /// how the columns end: `exec_time` since PostgreSQL 13, `time` before.
     pub(crate) fn read_statements(self, schema: &str, time: &str, slow_ms: f64) -> String {
         let sql = self.pick(include_str!("postgres/health/statements.sql"), "");
@@ -50,7 +50,7 @@ impl Backend {
         sql.replace(":since", since).replace(":settled", settled)
     }
 
-    /// `seed`, how many accounts that can log in have one of these addresses, or were made by the earlier manager's seed
+    /// `seed`, how many accounts that are not deleted have one of these addresses, or were made by the earlier manager's seed
     /// migration: those share one hash, which salted hashes never do, and are the first in the table.
     pub(crate) fn read_seed_accounts(self, addresses: &[String]) -> String {
         let addresses: Vec<String> = addresses.iter().map(|address| self.literal(&address.to_lowercase())).collect();

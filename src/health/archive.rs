@@ -27,7 +27,8 @@ pub(super) async fn read(settings: &Settings, survey: &mut Survey) {
     }
     let backups = &mut survey.backups;
     match files {
-        Ok(files) => {
+        Ok((files, broken)) => {
+            survey.broken_backups = broken;
             backups.count = Some(files.len() as u64);
             if let Some(newest) = files.first()
                 && backups.last_backup.is_none_or(|recorded| recorded <= newest.created_at)
@@ -44,9 +45,15 @@ pub(super) async fn read(settings: &Settings, survey: &mut Survey) {
     backups.age_seconds = backups.last_backup.map(|taken| (clock::now() - taken).num_seconds());
 }
 
-/// The backups of this database, newest first, as their metadata tells.
-fn files(directory: &Path, database: &str) -> Result<Vec<BackupFile>, String> {
+/// The backups of this database, newest first, as their metadata tells; and the names of those that are not as it tells.
+fn files(directory: &Path, database: &str) -> Result<(Vec<BackupFile>, Vec<String>), String> {
     let entries = backup::list(directory).map_err(|error| error.to_string())?;
+    let broken = entries
+        .iter()
+        .filter(|entry| matches!(entry.state, State::WrongMetadata(_)))
+        .filter(|entry| entry.database_url.as_deref().is_none_or(|url| url == database))
+        .map(|entry| entry.name.clone())
+        .collect();
     let ours =
         entries.into_iter().filter(|entry| entry.state == State::Ok && entry.database_url.as_deref() == Some(database));
     let file = |entry: backup::Entry| {
@@ -57,7 +64,7 @@ fn files(directory: &Path, database: &str) -> Result<Vec<BackupFile>, String> {
             name: entry.name,
         })
     };
-    Ok(ours.filter_map(file).collect())
+    Ok((ours.filter_map(file).collect(), broken))
 }
 
 /// Free for this user where the directory is, or will be.

@@ -1,8 +1,9 @@
 //! The basic report: two round trips on one connection, and a deadline over both.
 //!
 //! The first asks for next to nothing: the server's version, its clock and the ledger; it is what `response_time_ms` measures. The
-//! second asks for what the server counts anyway and for the tables; if it fails midway, for a lock or a missing right,
-//! what came before is kept and the rest is missing with its reason.
+//! second asks for what the server counts anyway and for the tables; if it fails midway, for a lock,
+//! what came before is kept and the rest is missing with its reason. A damaged file is no answer. A role that may not
+//! read a table costs a message for each statement.
 
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use chrono::{DateTime, Utc};
 
 use super::check::Check;
 use super::facts::Facts;
+use super::gather::gather;
 use super::report::{Database, Migrations, Report, SqliteFile, Table};
 use super::seat::{Question, Seat};
 use super::settings::Settings;
@@ -118,17 +120,18 @@ async fn figures(connection: &mut Connection, answer: &mut Answer, patience: Dur
     } else {
         answer.complaints.push("tables: the schema is not that of this program, see migrations".to_owned());
     }
-    let Ok((rows, failure)) = tokio::time::timeout(patience, connection.gather(sql)).await else {
+    let Ok((facts, failures)) = tokio::time::timeout(patience, gather(connection, sql)).await else {
         // the connection is in the middle of an answer, and cannot be kept
         return Err(Error::late(patience));
     };
-    if let Some(error) = failure {
-        if matches!(error.kind(), Kind::Unreachable | Kind::NotReady) {
+    for error in failures {
+        if error.is_damage() || matches!(error.kind(), Kind::Unreachable | Kind::NotReady) {
             return Err(error);
         }
         answer.complaints.push(format!("every figure that is missing: {error}"));
     }
-    answer.facts = Facts::new(rows);
+    answer.complaints.dedup();
+    answer.facts = facts;
     Ok(())
 }
 
@@ -185,6 +188,9 @@ fn answered(settings: &Settings, answer: &Answer, usage: Usage, survey: Option<&
     basic
 }
 
+const NO_ANSWER: &str = "every figure of the database: it gave no answer";
+const REFUSED: &str = "every figure of the database: it refused the first question, see errors";
+
 /// The report of a database that gave no answer.
 fn silent(settings: &Settings, usage: Usage, error: &Error) -> Basic {
     let check = verdict::unreachable(error, &settings.url);
@@ -205,7 +211,7 @@ fn silent(settings: &Settings, usage: Usage, error: &Error) -> Basic {
         tables: Vec::new(),
         performance: super::Performance::default(),
         errors: Check::errors(std::slice::from_ref(&check)),
-        warnings: vec!["every figure of the database: it gave no answer".to_owned()],
+        warnings: vec![if error.is_unreachable() { NO_ANSWER } else { REFUSED }.to_owned()],
     };
     Basic { report, checks: vec![check], usage, clock_skew: None, database_time: None, file: None, is_current: false }
 }
@@ -233,13 +239,22 @@ fn tables(facts: &Facts, warnings: &mut Vec<String>) -> Vec<Table> {
     let names = |wanted: &dyn Fn(&Table) -> bool| {
         tables.iter().filter(|table| wanted(table)).map(|table| table.name.as_str()).collect::<Vec<_>>().join(", ")
     };
-    let estimated = names(&|table| table.row_count_estimated && table.row_count.is_some());
+    let is_read = |table: &Table| {
+        ["counted", "newest"].iter().any(|word| facts.all(word).any(|fact| fact.text(0) == Some(&table.name)))
+    };
+    let unread = names(&|table| !is_read(table));
+    if !unread.is_empty() {
+        warnings.push(format!(
+            "rows and last_update of {unread}: not read, so an estimate, or nothing; where it is for a missing right, GRANT SELECT"
+        ));
+    }
+    let estimated = names(&|table| is_read(table) && table.row_count_estimated && table.row_count.is_some());
     if !estimated.is_empty() {
         warnings.push(format!("rows of {estimated}: an estimate, because counting them would read the whole table"));
     }
-    let unknown = names(&|table| table.row_count.is_none());
+    let unknown = names(&|table| is_read(table) && table.row_count.is_none());
     if !unknown.is_empty() {
-        warnings.push(format!("rows of {unknown}: never analysed; run ANALYZE"));
+        warnings.push(format!("rows of {unknown}: not analysed since there are any; run ANALYZE"));
     }
     let unmeasured = names(&|table| table.size_bytes.is_none());
     if !unmeasured.is_empty() {

@@ -14,6 +14,11 @@ pub(super) fn assemble(basic: &Basic, survey: &Survey, settings: &Settings) -> D
     checks.sort_by_key(|check| std::cmp::Reverse(check.status));
     let mut warnings = basic.report.warnings.clone();
     warnings.extend(survey.warnings.iter().cloned());
+    if survey.queries.longest.is_some() && basic.report.performance.active_connections.is_none() {
+        warnings.push(
+            "longest: those sessions only that can be seen, for the same reason as active_connections".to_owned(),
+        );
+    }
     Detailed {
         overall_status: Check::worst(&checks),
         timestamp: basic.report.timestamp,

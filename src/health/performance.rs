@@ -33,31 +33,15 @@ fn of_pool(usage: Usage) -> Performance {
 }
 
 fn of_server(facts: &Facts, settings: &Settings, survey: Option<&Survey>) -> (Performance, Vec<String>) {
-    let mut missing = Vec::new();
-    let (database, sessions, scans) = (facts.one("database"), facts.one("sessions"), facts.one("scans"));
-    let mut performance = Performance {
-        cache_hit_ratio: ratio(database.number(0), database.number(1)),
-        deadlocks: database.number(2),
-        index_usage_ratio: ratio(scans.number(1), scans.number(0)),
-        ..Performance::default()
-    };
-    match sessions.number::<u64>(3) {
-        Some(0) => {
+    let (mut performance, mut missing) = counted(facts);
+    match unseen(facts) {
+        None => {
+            let sessions = facts.one("sessions");
             performance.active_connections = sessions.number(0);
             performance.idle_connections = sessions.number(1);
             performance.long_running_queries = running_for(facts, settings.thresholds.long_query.as_secs_f64());
         }
-        Some(hidden) => missing.push(format!(
-            "active_connections, idle_connections, long_running_queries: this role may not see {hidden} sessions of other roles; \
-             GRANT pg_read_all_stats TO it"
-        )),
-        None => {}
-    }
-    if database.is_there() && performance.cache_hit_ratio.is_none() {
-        missing.push("cache_hit_ratio: no block was read yet".to_owned());
-    }
-    if scans.is_there() && performance.index_usage_ratio.is_none() {
-        missing.push("index_usage_ratio: no table was read yet".to_owned());
+        Some(why) => missing.push(format!("active_connections, idle_connections, long_running_queries: {why}")),
     }
     match survey {
         Some(survey) => {
@@ -68,6 +52,42 @@ fn of_server(facts: &Facts, settings: &Settings, survey: Option<&Survey>) -> (Pe
         None => missing.push(survey::not_made("slow_queries, avg_query_time_ms")),
     }
     (performance, missing)
+}
+
+/// What the server counts as it goes, if it does.
+fn counted(facts: &Facts) -> (Performance, Vec<String>) {
+    let (database, scans) = (facts.one("database"), facts.one("scans"));
+    if database.text(3) == Some("off") {
+        let why = "cache_hit_ratio, deadlocks, index_usage_ratio: the server counts nothing; set track_counts = on, without which \
+                   autovacuum does not run either";
+        return (Performance::default(), vec![why.to_owned()]);
+    }
+    let performance = Performance {
+        cache_hit_ratio: ratio(database.number(0), database.number(1)),
+        deadlocks: database.number(2),
+        index_usage_ratio: ratio(scans.number(1), scans.number(0)),
+        ..Performance::default()
+    };
+    let mut missing = Vec::new();
+    if database.is_there() && performance.cache_hit_ratio.is_none() {
+        missing.push("cache_hit_ratio: no block was read yet".to_owned());
+    }
+    if scans.is_there() && performance.index_usage_ratio.is_none() {
+        missing.push("index_usage_ratio: no table was read yet".to_owned());
+    }
+    (performance, missing)
+}
+
+/// Why some sessions do not show what they do.
+pub(super) fn unseen(facts: &Facts) -> Option<String> {
+    let sessions = facts.one("sessions");
+    match (sessions.number::<u64>(3)?, sessions.number::<u64>(6)?) {
+        (0, 0) => None,
+        (0, silent) => Some(format!("{silent} sessions do not tell what they do; set track_activities = on")),
+        (hidden, _) => {
+            Some(format!("this role may not see {hidden} sessions of other roles; GRANT pg_read_all_stats TO it"))
+        }
+    }
 }
 
 /// Statements that run for longer.

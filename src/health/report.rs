@@ -169,7 +169,7 @@ pub struct Security {
     /// Refresh tokens that were used twice, of the last 24 hours, and client addresses with twenty or more failed logins in
     /// the last hour.
     pub suspicious_activity: Option<u64>,
-    /// Known development accounts that can log in: those of `seed/`, and those the earlier manager brought.
+    /// Known development accounts, deactivated ones too: those of `seed/`, and those the earlier manager brought.
     pub seed_accounts: Option<u64>,
 }
 

@@ -40,6 +40,10 @@ pub(super) async fn read(
     survey.slow_queries = statistics.number(0);
     survey.mean_query_ms = statistics.number(1);
     survey.queries.slowest = Some(facts.all("statement").filter_map(statement).collect());
+    if let Some(hidden) = statistics.number::<u64>(2).filter(|hidden| *hidden > 0) {
+        let why = format!("slowest: without {hidden} statements of other roles; GRANT pg_read_all_stats TO this one");
+        survey.warnings.push(why);
+    }
     if survey.mean_query_ms.is_none() {
         survey.no_statements = Some("pg_stat_statements has counted nothing in this database yet".to_owned());
     }

@@ -12,7 +12,7 @@ use super::seat::{Question, Seat};
 use super::settings::Settings;
 use super::{accounts, archive, statements, upkeep};
 use crate::clock::Stopwatch;
-use crate::db::{Connection, Error};
+use crate::db::{Connection, Error, Kind};
 use crate::migrate::{self, Difference};
 
 /// For all of it.
@@ -28,6 +28,8 @@ pub(super) struct Survey {
     pub(super) authentication: Authentication,
     pub(super) security: Security,
     pub(super) backups: Backups,
+    /// Files of backups that are not as their metadata tells.
+    pub(super) broken_backups: Vec<String>,
     pub(super) backup_free_bytes: Option<u64>,
     /// PostgreSQL: size of the database. It asks the file system about every file of it.
     pub(super) database_bytes: Option<u64>,
@@ -45,6 +47,8 @@ pub(super) struct Survey {
     /// Tables with more dead rows than live ones.
     pub(super) dead_rows: Vec<(String, u64)>,
     pub(super) quick_check: Option<Vec<String>>,
+    /// What queries found to be damaged.
+    pub(super) damage: Vec<String>,
     pub(super) counters: Counters,
     pub(super) window: Option<Window>,
     pub(super) warnings: Vec<String>,
@@ -129,6 +133,18 @@ impl Survey {
         survey.warnings.push(format!("every figure of the detailed report: {error}"));
         survey
     }
+
+    /// Notes why a figure is missing. What will pass is an error of the whole; damage is a finding, asked for or not.
+    fn miss(&mut self, figure: &str, error: Error) -> Result<(), Error> {
+        if error.is_transient() && error.kind() != Kind::Locked {
+            return Err(error);
+        }
+        if error.is_damage() {
+            self.damage.push(error.to_string());
+        }
+        self.warnings.push(format!("{figure}: {error}"));
+        Ok(())
+    }
 }
 
 /// The look at the database.
@@ -145,7 +161,10 @@ impl Question for Look<'_> {
     async fn ask(&self, connection: &mut Connection) -> Result<Survey, Error> {
         let backend = connection.backend();
         let mut survey = Survey { counters: self.counters.clone(), window: self.window, ..Survey::default() };
-        survey.drift = Some(migrate::drift(connection).await?);
+        match migrate::drift(connection).await {
+            Ok(drift) => survey.drift = Some(drift),
+            Err(error) => survey.miss("drift", error)?,
+        }
         let facts = gather(connection, backend.read_upkeep().to_owned(), &mut survey).await?;
         upkeep::read(&facts, backend, &mut survey);
         statements::read(connection, &facts, &self.settings.thresholds, &mut survey).await?;
@@ -170,7 +189,7 @@ impl Look<'_> {
     /// What needs the tables of this program.
     async fn count(&self, connection: &mut Connection, survey: &mut Survey) -> Result<(), Error> {
         let backend = connection.backend();
-        let sql = [backend.read_accounts(), &backend.read_seed_accounts(&crate::seed::addresses())].concat();
+        let sql = [backend.read_accounts(), "\n", &backend.read_seed_accounts(&crate::seed::addresses())].concat();
         let facts = gather(connection, sql, survey).await?;
         accounts::read(&facts, survey);
         let Some(now) = self.scope.database_time else { return Ok(()) };
@@ -183,11 +202,10 @@ impl Look<'_> {
 
 /// The rows that came; why the others did not is a warning.
 async fn gather(connection: &mut Connection, sql: String, survey: &mut Survey) -> Result<Facts, Error> {
-    let (rows, failure) = connection.gather(sql).await;
-    match failure {
-        Some(error) if error.is_transient() && error.kind() != crate::db::Kind::Locked => return Err(error),
-        Some(error) => survey.warnings.push(format!("every figure that is missing: {error}")),
-        None => {}
+    let (facts, failures) = super::gather::gather(connection, sql).await;
+    for error in failures {
+        survey.miss("every figure that is missing", error)?;
     }
-    Ok(Facts::new(rows))
+    survey.warnings.dedup();
+    Ok(facts)
 }

@@ -26,7 +26,9 @@ pub(super) fn read(facts: &Facts, backend: Backend, survey: &mut Survey) {
     survey.transaction_id_age = facts.one("transaction_ids").number(0);
     survey.dead_rows = facts.all("dead_rows").filter_map(|fact| Some((fact.string(0), fact.number(1)?))).collect();
     if backend == Backend::Sqlite {
-        survey.warnings.push("transaction_id_age, clock_skew_seconds, longest: SQLite has no such figure".to_owned());
+        survey
+            .warnings
+            .push("transaction_id_age, clock_skew_seconds, slowest, longest: SQLite has no such figure".to_owned());
         return;
     }
     survey.queries.longest = Some(facts.all("session").filter_map(session).collect());

@@ -13,13 +13,16 @@ use super::check::{Check, Status};
 use super::settings::Settings;
 use super::survey::Survey;
 use super::thresholds::Thresholds;
-use crate::db::{DatabaseUrl, Error, Kind};
+use crate::db::{Backend, DatabaseUrl, Error, Kind};
 use crate::migrate::Difference;
 
 /// The check of a database that gave no answer.
 pub(super) fn unreachable(error: &Error, url: &DatabaseUrl) -> Check {
     let hint = match error.kind() {
         Kind::NoSuchFile if url.may_be_created() => "run `authsvc serve` or `authsvc migrate`, which make it",
+        Kind::Unreachable if url.backend() == Backend::Sqlite => {
+            "another program holds the file locked, or its disk hangs: find it (fuser FILE) and let it end"
+        }
         _ => error.hint().unwrap_or("look into the log of the database server"),
     };
     Check::new("database", Status::Unhealthy, error.to_string(), hint)
@@ -32,6 +35,7 @@ pub(super) fn basic(basic: &Basic, answer: &Answer, drift: &[Difference], thresh
         Some(database::response(answer.response, thresholds)),
         Some(database::schema(answer.standing.summary, &basic.report.migrations, drift)),
         Some(server::pool(basic.usage)),
+        server::writes(&answer.facts),
         server::connections(&answer.facts, thresholds),
         server::cache(&answer.facts, performance, thresholds),
         server::long_queries(performance, thresholds),
@@ -51,6 +55,7 @@ pub(super) fn survey(survey: &Survey, basic: &Basic, settings: &Settings) -> Vec
         accounts::failed_logins(&survey.security, thresholds),
         accounts::suspicious(&survey.security),
         upkeep::backups(&survey.backups, thresholds),
+        upkeep::backup_files(&survey.broken_backups),
         upkeep::free_space(survey, thresholds),
         upkeep::runs(survey),
         upkeep::indexes(&survey.indexes),

@@ -94,6 +94,21 @@ fn at_a_terminal_it_is_text_and_asks_before_it_destroys() {
             .unwrap();
         String::from_utf8_lossy(&output.stdout).replace('\r', "")
     };
+    // a screen of eight lines shows seven, of which the long ones take two
+    let narrow = format!("stty rows 8 cols 40; timeout --foreground -s INT 3 {}", env!("CARGO_BIN_EXE_authsvc"));
+    let watched = std::process::Command::new("script")
+        .args(["-qec", &format!("{narrow} detailed-health --watch"), "/dev/null"])
+        .env_clear()
+        .envs([("PATH", "/usr/bin:/bin"), ("DATABASE_URL", &database.url), ("NO_COLOR", "1")])
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    let watched = String::from_utf8_lossy(&watched.stdout).replace('\r', "");
+    let screen = watched.split("\u{1b}[H\u{1b}[2J").nth(1).unwrap();
+    assert!(screen.starts_with("degraded  sqlite:"), "{watched:?}");
+    let height: usize = screen.lines().map(|line| line.chars().count().div_ceil(40).max(1)).sum();
+    assert!((4..=7).contains(&height), "{height} lines: {screen:?}");
+
     let text = terminal("", "status", "1");
     assert!(text.contains("010_sign_in") && text.contains("up to date: 9 applied, none pending, no drift"), "{text}");
     assert!(!text.contains('\u{1b}'), "colours in spite of NO_COLOR: {text:?}");

@@ -163,6 +163,9 @@ fn development_accounts_make_production_unhealthy_and_the_worst_counts() {
         assert_eq!(check(&report, "backups"), ("degraded".into(), "there is no backup of this database".into()));
         let staging = Program::on(&database).env("AUTHSVC_ENV", "staging").run(&["detailed-health"]).success().json();
         assert_eq!(staging["overall_status"], "degraded");
+        // one that is switched off is one click away from its published password
+        database.execute("UPDATE users SET active = FALSE");
+        assert_eq!(check(&detailed(&program), "seed_accounts").0, "unhealthy");
         database.execute("DELETE FROM users WHERE email LIKE '%@example.com'");
         let report = program.run(&["detailed-health"]).success().json();
         assert_eq!(check(&report, "seed_accounts").0, "healthy");
@@ -243,6 +246,23 @@ fn backups_are_those_of_this_database_and_runs_that_are_recorded() {
         same_time(&report["backups"]["last_backup"], made["created_at"].as_str().unwrap());
         assert!(report["backups"]["age_seconds"].as_i64().unwrap() < 60);
         assert_eq!(check(&report, "backups").0, "healthy");
+
+        // a file that was cut off is no backup, though the run that made it was one
+        let file = program.directory().join("backups").join(made["filename"].as_str().unwrap());
+        let whole = std::fs::read(&file).unwrap();
+        std::fs::write(&file, &whole[..100]).unwrap();
+        let (status, message) = check(&detailed(&program), "backup_files");
+        assert_eq!(status, "degraded");
+        assert!(message.contains(made["filename"].as_str().unwrap()), "{message}");
+        std::fs::write(&file, whole).unwrap();
+
+        // where nobody can look nobody knows
+        let blocked = Program::on(&Database::migrated(engine))
+            .env("BACKUP_DIR", &file.display().to_string())
+            .env("AUTHSVC_BACKUP_MAX_AGE", "1h");
+        let report = detailed(&blocked);
+        assert_eq!(report["backups"]["count"], Value::Null);
+        assert_eq!(check(&report, "backups").1, "none is known, and BACKUP_DIR cannot be read");
 
         // in another place there is no file, and the database knows of the run
         let elsewhere = Program::on(&database).env("AUTHSVC_ENV", "development").env("AUTHSVC_BACKUP_MAX_AGE", "1h");

@@ -254,6 +254,38 @@ fn a_damaged_sqlite_file_is_found_on_demand() {
 }
 
 #[test]
+fn a_damaged_table_is_unhealthy_without_being_asked_for() {
+    // in a file that is small enough to be counted the basic report reads it, else the detailed one
+    for (megabytes, command) in [(0, "health"), (17, "detailed-health")] {
+        let database = Database::migrated(Engine::Sqlite);
+        if megabytes > 0 {
+            database.execute(&format!("CREATE TABLE big AS SELECT zeroblob({megabytes} << 20) AS bytes"));
+        }
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)");
+        let root: usize = database
+            .one("SELECT CAST(rootpage AS TEXT) FROM sqlite_schema WHERE name = 'oauth_providers'")
+            .parse()
+            .unwrap();
+        let mut bytes = std::fs::read(database.path()).unwrap();
+        bytes[(root - 1) * 4096..][..200].fill(0xA5);
+        std::fs::write(database.path(), bytes).unwrap();
+        let report = Program::on(&database).run(&[command]).code(3).json();
+        let found = &report["errors"][0];
+        assert!(found.as_str().unwrap().contains("malformed"), "{command}: {report}");
+        assert!(found.as_str().unwrap().contains("restore"), "{command}: {report}");
+    }
+}
+
+#[test]
+fn a_sqlite_file_that_is_locked_as_a_whole_says_what_to_look_for() {
+    let database = Database::migrated(Engine::Sqlite);
+    let file = rusqlite::Connection::open(database.path()).unwrap();
+    file.execute_batch("PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE").unwrap();
+    let report = Program::on(&database).run(&["health"]).code(3).json();
+    assert!(report["errors"][0].as_str().unwrap().contains("holds the file locked"), "{report}");
+}
+
+#[test]
 fn a_locked_sqlite_file_is_told_in_time() {
     let database = Database::migrated(Engine::Sqlite);
     let server = Program::on(&database).serve().ready();

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::support::database::ENGINES;
-use crate::support::program::get;
+use crate::support::program::{Outcome, get};
 use crate::support::{Cluster, Database, Engine, Program, eventually, proxy::Proxy};
 
 fn document(address: SocketAddr, path: &str) -> Value {
@@ -159,7 +159,7 @@ fn the_command_gives_up_on_a_service_that_does_not_answer() {
     assert!(error.contains("no answer within 300ms") && error.contains("hint: "), "{error}");
     let error = Program::new().run(&["health", "--url", "http://127.0.0.1:1"]).code(1).error();
     assert!(error.contains("Connection refused"), "{error}");
-    for wrong in ["https://localhost", "localhost:9090", "http://user:secret@host"] {
+    for wrong in ["https://localhost", "localhost:9090", "http://user:secret@host", "http://localhost:99999"] {
         Program::new().run(&["health", "--url", wrong]).code(2);
     }
 }
@@ -178,4 +178,42 @@ fn watching_goes_on_until_it_is_stopped() {
         serde_json::Deserializer::from_str(&outcome.stdout).into_iter().map(Result::unwrap).collect();
     assert!(reports.len() >= 3, "{} reports", reports.len());
     assert!(reports.iter().all(|report| report["overall_status"] == "degraded"));
+}
+
+/// Asks for the health of somebody who gives this answer to everybody.
+fn told_by(answer: &str) -> Outcome {
+    let stranger = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", stranger.local_addr().unwrap());
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let (mut stream, _) = stranger.accept().unwrap();
+            let _ = stream.read(&mut [0; 4096]).unwrap();
+            let (status, body) = answer.split_once(' ').unwrap();
+            let length = body.len();
+            write!(stream, "HTTP/1.1 {status} X\r\nContent-Length: {length}\r\n\r\n{body}").unwrap();
+        });
+        Program::new().run(&["health", "--url", &url])
+    })
+}
+
+#[test]
+fn a_stranger_at_the_address_is_not_healthy() {
+    assert_eq!(told_by(r#"200 {"status":"degraded"}"#).code, Some(0));
+    assert_eq!(told_by(r#"200 {"status":"unhealthy"}"#).code, Some(3));
+    let error = told_by(r#"200 {"hello":1}"#).code(1).error();
+    assert!(error.contains("the answer is none of authsvc"), "{error}");
+    let error = told_by("302 moved").code(1).error();
+    assert!(error.contains("/health: it does not answer in JSON (status 302)"), "{error}");
+}
+
+#[test]
+fn watching_ends_with_its_reader_and_leaves_the_database_some_time() {
+    let database = Database::migrated(Engine::Sqlite);
+    let program = Program::on(&database);
+    let read_once = Program::on(&database).through(&["sh", "-c", r#""$0" "$@" | head -1"#]);
+    assert_eq!(read_once.run(&["detailed-health", "--watch", "50ms"]).success().stdout, "{\n");
+    for pause in ["0s", "1ms"] {
+        let error = program.run(&["detailed-health", "--watch", pause]).code(2).error();
+        assert!(error.contains("shorter than 50ms"), "{error}");
+    }
 }

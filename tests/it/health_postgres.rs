@@ -9,7 +9,8 @@ use crate::support::{Cluster, Database, Program, eventually};
 /// A server with the statistics of statements.
 fn cluster() -> &'static Cluster {
     static CLUSTER: OnceLock<Cluster> = OnceLock::new();
-    CLUSTER.get_or_init(|| Cluster::start(&["shared_preload_libraries=pg_stat_statements"]))
+    CLUSTER
+        .get_or_init(|| Cluster::start(&["shared_preload_libraries=pg_stat_statements", "max_prepared_transactions=5"]))
 }
 
 fn detailed(program: &Program) -> Value {
@@ -176,6 +177,97 @@ fn a_statement_that_runs_for_long_is_told_while_it_runs() {
     assert_eq!(message(&detailed(&program), "long_queries").0, "healthy");
 }
 
+/// The names of the checks that were made.
+fn names(report: &Value) -> Vec<&str> {
+    report["checks"].as_array().unwrap().iter().map(|check| check["name"].as_str().unwrap()).collect()
+}
+
+/// A role that may read every table and see no session but its own.
+fn reader(database: &Database) -> Program {
+    let name = database.name();
+    cluster().superuser(&format!("CREATE ROLE reader_{name} LOGIN PASSWORD 'x'"));
+    database.execute(&format!("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader_{name}"));
+    let url = format!("postgres://reader_{name}:x@127.0.0.1:{}/{name}", cluster().port);
+    Program::new().env("DATABASE_URL", &url).env("AUTHSVC_ENV", "test")
+}
+
+#[test]
+fn sessions_that_cannot_be_seen_are_not_judged() {
+    let (database, _) = migrated();
+    let mut session = database.session();
+    session.execute("BEGIN");
+    let report = detailed(&reader(&database));
+    assert!(!names(&report).contains(&"long_transactions"), "{report}");
+    assert!(report["warnings"].to_string().contains("longest: those sessions only"), "{report}");
+    drop(session);
+    let name = database.name();
+    cluster().superuser(&format!("ALTER DATABASE {name} SET track_activities = off"));
+    let mut session = database.session();
+    session.execute("BEGIN");
+    let url = cluster().superuser_url(&name);
+    let report = detailed(&Program::new().env("DATABASE_URL", &url).env("AUTHSVC_ENV", "test"));
+    assert_eq!(report["basic_health"]["performance"]["active_connections"], Value::Null);
+    assert!(!names(&report).contains(&"long_transactions") && !names(&report).contains(&"long_queries"), "{report}");
+    assert!(report["warnings"].to_string().contains("set track_activities = on"), "{report}");
+}
+
+#[test]
+fn a_server_that_counts_nothing_has_no_figures_of_zero() {
+    let (database, program) = migrated();
+    cluster().superuser(&format!("ALTER DATABASE {} SET track_counts = off", database.name()));
+    let report = detailed(&program);
+    for figure in ["deadlocks", "cache_hit_ratio", "index_usage_ratio"] {
+        assert_eq!(report["basic_health"]["performance"][figure], Value::Null, "{figure}");
+    }
+    assert!(report["warnings"].to_string().contains("set track_counts = on"), "{report}");
+}
+
+#[test]
+fn rows_that_came_after_the_planner_looked_are_unknown_and_not_zero() {
+    let (database, program) = migrated();
+    database.execute(
+        "ALTER TABLE users SET (autovacuum_enabled = off); ANALYZE users; \
+         INSERT INTO users (email, username, password_hash) \
+         SELECT 'u' || g || '@corp.test', 'u' || g, 'x' || g FROM generate_series(1, 20000) g",
+    );
+    let report = program.run(&["health"]).json();
+    assert_eq!(report["tables"][0]["row_count"], Value::Null, "{report}");
+    assert!(report["warnings"].to_string().contains("rows of users: not analysed"), "{report}");
+    database.execute("ANALYZE users");
+    assert_eq!(program.run(&["health"]).json()["tables"][0]["row_count"], 20_000);
+}
+
+#[test]
+fn a_forgotten_prepared_transaction_is_told() {
+    let (database, program) = migrated();
+    database.execute("GRANT pg_read_all_stats TO app");
+    let program = program.env("AUTHSVC_HEALTH_LONG_TRANSACTION", "1s");
+    let name = database.name();
+    database.session().execute(&format!(
+        "BEGIN; INSERT INTO auth_events (kind) VALUES ('login_failed'); PREPARE TRANSACTION '{name}'"
+    ));
+    let message = eventually("a second to pass", || {
+        let (status, message) = message(&detailed(&program), "long_transactions");
+        (status == "degraded").then_some(message)
+    });
+    assert!(message.ends_with("0 are idle, 1 are prepared"), "{message}");
+    database.execute(&format!("ROLLBACK PREPARED '{name}'"));
+    assert_eq!(self::message(&detailed(&program), "long_transactions").0, "healthy");
+}
+
+#[test]
+fn connections_to_other_databases_count_because_the_server_limits_them_all() {
+    let cluster = Cluster::start(&["max_connections=20"]);
+    let (database, other) = (Database::on(&cluster, None), Database::on(&cluster, None));
+    let program = Program::on(&database).env("AUTHSVC_ENV", "test").env("AUTHSVC_HEALTH_CONNECTIONS", "40");
+    program.run(&["migrate"]).success();
+    assert_eq!(message(&detailed(&program), "connections").0, "healthy");
+    let _held: Vec<_> = (0..10).map(|_| other.session()).collect();
+    let (status, message) = message(&detailed(&program), "connections");
+    assert_eq!(status, "degraded");
+    assert!(message.starts_with("11 of the server's 20 connections"), "{message}");
+}
+
 #[test]
 fn a_role_without_rights_gets_no_invented_figures() {
     let (database, _) = migrated();
@@ -185,17 +277,76 @@ fn a_role_without_rights_gets_no_invented_figures() {
     let url = format!("postgres://reader_{name}:x@127.0.0.1:{}/{name}", cluster().port);
     let report = detailed(&Program::new().env("DATABASE_URL", &url).env("AUTHSVC_ENV", "test"));
     assert_eq!(report["basic_health"]["database"]["connected"], true);
-    let users = &report["basic_health"]["tables"][0];
-    let figures = (&users["row_count_estimated"], &users["last_update"]);
-    assert_eq!(figures, (&Value::Bool(true), &Value::Null), "the catalogue is for all: {users}");
-    assert!(users["size_bytes"].as_u64() > Some(0));
+    // sizes need no right, rows do
+    let table = &report["basic_health"]["tables"][0];
+    assert_eq!(table["size_bytes"].to_string(), database.one("SELECT pg_total_relation_size('users')::text"));
+    assert_eq!((&table["row_count"], &table["last_update"]), (&Value::Null, &Value::Null));
     assert_eq!(report["authentication_health"]["total_users"], Value::Null);
     assert_eq!(report["security_health"]["seed_accounts"], Value::Null);
-    let names: Vec<&str> =
-        report["checks"].as_array().unwrap().iter().map(|check| check["name"].as_str().unwrap()).collect();
+    let names = names(&report);
     for unknown in ["seed_accounts", "failed_logins", "suspicious_activity", "maintenance"] {
         assert!(!names.contains(&unknown), "{unknown} is judged without a figure: {report}");
     }
     assert!(names.contains(&"transaction_ids") && names.contains(&"schema"));
     assert!(report["warnings"].to_string().contains("permission denied for table users"), "{report}");
+}
+
+#[test]
+fn one_missing_right_hides_the_figures_of_one_table() {
+    let (database, _) = migrated();
+    database.execute("ANALYZE maintenance_runs");
+    let program = reader(&database);
+    database.execute(&format!("REVOKE SELECT ON oauth_providers FROM reader_{}", database.name()));
+    let report = detailed(&program);
+    assert_eq!(report["authentication_health"]["expired_oauth_tokens"], Value::Null);
+    for figure in ["total_users", "active_tokens"] {
+        assert_eq!(report["authentication_health"][figure], 0, "{figure}: {report}");
+    }
+    for figure in ["failed_login_attempts", "suspicious_activity", "seed_accounts"] {
+        assert_eq!(report["security_health"][figure], 0, "{figure}: {report}");
+    }
+    assert!(names(&report).contains(&"maintenance"), "{report}");
+    assert_eq!(report["maintenance"]["last_runs"][0]["kind"], "migrate");
+    let tables = report["basic_health"]["tables"].as_array().unwrap();
+    assert_eq!(tables.len(), 5);
+    assert!(tables.iter().all(|table| table["size_bytes"].is_u64()), "{report}");
+    assert_eq!((&tables[4]["row_count"], &tables[4]["row_count_estimated"]), (&Value::from(1), &Value::Bool(false)));
+    assert_eq!((&tables[1]["row_count_estimated"], &tables[1]["last_update"]), (&Value::Bool(true), &Value::Null));
+    let warnings = report["warnings"].to_string();
+    assert!(
+        warnings.contains("permission denied for table oauth_providers") && warnings.contains("GRANT SELECT"),
+        "{warnings}"
+    );
+}
+
+#[test]
+fn a_server_that_takes_no_writes_is_told() {
+    let (database, program) = migrated();
+    assert_eq!(message(&detailed(&program), "writes").0, "healthy");
+    cluster().superuser(&format!("ALTER DATABASE {} SET default_transaction_read_only = on", database.name()));
+    let report = program.run(&["health"]).success().json();
+    assert_eq!(report["status"], "degraded");
+    assert!(report["errors"].to_string().contains("nobody can log in"), "{report}");
+}
+
+#[test]
+fn what_a_role_may_not_read_at_all_is_refused_and_not_silence() {
+    let (database, _) = migrated();
+    let program = reader(&database);
+    database.execute(&format!("REVOKE SELECT ON authsvc_migrations FROM reader_{}", database.name()));
+    let report = program.run(&["health"]).code(3).json();
+    assert!(
+        report["errors"][0].as_str().unwrap().contains("permission denied for table authsvc_migrations"),
+        "{report}"
+    );
+    assert!(report["warnings"].to_string().contains("it refused the first question"), "{report}");
+}
+
+#[test]
+fn statements_of_other_roles_that_are_hidden_are_counted() {
+    let (database, _) = migrated();
+    database
+        .execute("CREATE EXTENSION pg_stat_statements; SELECT pg_stat_statements_reset(); SELECT count(*) FROM users");
+    let report = detailed(&reader(&database));
+    assert!(report["warnings"].to_string().contains("slowest: without"), "{report}");
 }

@@ -38,6 +38,8 @@ fn every_command_finds_its_server_and_a_standby_is_backed_up() {
     let error = writing.run(&["migrate", "--to", "nowhere"]).stderr;
     assert!(!error.contains("none of the"), "{error}");
     // what must write says where it was
+    let told = Program::new().env("DATABASE_URL", &pair.url("standby")).run(&["health"]).success().json();
+    assert!(told["errors"][0].as_str().unwrap().starts_with("writes: the server takes no writes"), "{told}");
     let reading = Program::new().env("DATABASE_URL", &pair.url("standby")).env("AUTHSVC_ENV", "test");
     let error = reading.run(&["rollback", "--yes"]).code(1).error();
     assert!(error.contains("25006") && error.contains("target_session_attrs=read-write"), "{error}");

@@ -13,7 +13,7 @@ pub(super) fn seed_accounts(security: &Security, environment: &str) -> Option<Ch
         "staging" => Status::Degraded,
         _ => return Some(Check::healthy("seed_accounts", format!("{found} development accounts, in {environment}"))),
     };
-    let message = format!("{found} known development accounts, whose password is published, can log in");
+    let message = format!("{found} known development accounts, whose password is published");
     let hint = "delete them: the addresses of seed/users.json, and those that `authsvc migrate --adopt` named";
     Some(Check::new("seed_accounts", status, message, hint))
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::db::Usage;
 use crate::health::check::{Check, Status};
 use crate::health::facts::Facts;
+use crate::health::performance::unseen;
 use crate::health::report::Performance;
 use crate::health::thresholds::Thresholds;
 
@@ -20,10 +21,20 @@ pub(super) fn pool(usage: Usage) -> Check {
     Check::new("pool", Status::Degraded, message, "requests wait for a connection: look for slow or blocked queries")
 }
 
+/// Without them nobody can log in.
+pub(super) fn writes(facts: &Facts) -> Option<Check> {
+    if facts.one("database").text(4)? == "off" {
+        return Some(Check::healthy("writes", "the server takes writes"));
+    }
+    let message = "the server takes no writes, so nobody can log in: it is a standby, or was set read-only";
+    let hint = "connect to the primary (target_session_attrs=read-write in DATABASE_URL), or reset default_transaction_read_only";
+    Some(Check::new("writes", Status::Degraded, message, hint))
+}
+
 pub(super) fn connections(facts: &Facts, thresholds: &Thresholds) -> Option<Check> {
     let sessions = facts.one("sessions");
-    let (all, most): (f64, f64) = (facts.one("database").number(3)?, sessions.number(6)?);
-    let message = format!("{all} of the server's {most} connections are to this database");
+    let (all, most): (f64, f64) = (sessions.number(7)?, sessions.number(8)?);
+    let message = format!("{all} of the server's {most} connections are in use");
     let is_many = all / most * 100.0 > thresholds.connections;
     Some(if is_many {
         let hint =
@@ -58,14 +69,18 @@ pub(super) fn long_queries(performance: &Performance, thresholds: &Thresholds) -
 }
 
 pub(super) fn long_transactions(facts: &Facts, thresholds: &Thresholds) -> Option<Check> {
-    let sessions = facts.one("sessions");
+    let (sessions, prepared) = (facts.one("sessions"), facts.one("prepared"));
     let (idle, oldest): (u64, f64) = (sessions.number(2)?, sessions.number(5)?);
-    let oldest = Duration::try_from_secs_f64(oldest.round()).unwrap_or_default();
-    let message = format!("the oldest transaction is {} old, {idle} are idle", humantime::format_duration(oldest));
+    let (waiting, oldest_waiting): (u64, f64) = (prepared.number(0)?, prepared.number(1)?);
+    let oldest = Duration::try_from_secs_f64(oldest.max(oldest_waiting).round()).unwrap_or_default();
+    let age = humantime::format_duration(oldest);
+    let message = format!("the oldest transaction is {age} old, {idle} are idle, {waiting} are prepared");
     if oldest <= thresholds.long_transaction {
-        return Some(Check::healthy("long_transactions", message));
+        // those that cannot be seen may be older
+        return unseen(facts).is_none().then(|| Check::healthy("long_transactions", message));
     }
-    let hint = "it keeps dead rows from being removed; find it with `authsvc detailed-health`, end it with pg_terminate_backend(pid)";
+    let hint = "it keeps dead rows from being removed; find it with `authsvc detailed-health` and end it with \
+                pg_terminate_backend(pid), or in pg_prepared_xacts and end it with ROLLBACK PREPARED";
     Some(Check::new("long_transactions", Status::Degraded, message, hint))
 }
 

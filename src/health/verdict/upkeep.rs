@@ -22,6 +22,10 @@ pub(super) fn backups(backups: &Backups, thresholds: &Thresholds) -> Option<Chec
         return Some(Check::healthy("backups", message));
     };
     let Some((age, told)) = age.zip(told) else {
+        if backups.count.is_none() {
+            let hint = "`warnings` say why; let this user read BACKUP_DIR";
+            return Some(Check::new("backups", Status::Degraded, "none is known, and BACKUP_DIR cannot be read", hint));
+        }
         return Some(Check::new("backups", Status::Degraded, "there is no backup of this database", hint));
     };
     let limit_told = humantime::format_duration(limit);
@@ -30,6 +34,15 @@ pub(super) fn backups(backups: &Backups, thresholds: &Thresholds) -> Option<Chec
     } else {
         Check::healthy("backups", format!("the newest is {told} old"))
     })
+}
+
+/// Backups that will not restore, while the runs that made them count as backups.
+pub(super) fn backup_files(broken: &[String]) -> Option<Check> {
+    let (first, count) = (broken.first()?, broken.len());
+    let message =
+        format!("{count} files are not as their metadata tells: {first}{}", if count > 1 { ", …" } else { "" });
+    let hint = "see `authsvc list-backups`; run `authsvc backup`, and remove them if no copy of them is whole";
+    Some(Check::new("backup_files", Status::Degraded, message, hint))
 }
 
 /// Room for the next backup, which is likely to be as large as the last.
@@ -145,10 +158,11 @@ pub(super) fn slow_queries(survey: &Survey, thresholds: &Thresholds) -> Option<C
 }
 
 pub(super) fn quick_check(survey: &Survey) -> Option<Check> {
-    let found = survey.quick_check.as_ref()?;
+    let asked = survey.quick_check.iter().flatten();
+    let found: Vec<&str> = asked.chain(&survey.damage).map(String::as_str).collect();
     if found.is_empty() {
-        return Some(Check::healthy("quick_check", "SQLite finds its file whole"));
+        return survey.quick_check.as_ref().map(|_| Check::healthy("quick_check", "SQLite finds its file whole"));
     }
-    let hint = "the file is damaged: stop the service, keep the file, and restore the newest verified backup";
+    let hint = "what is stored is damaged: stop the service, keep a copy of it, and restore the newest verified backup";
     Some(Check::new("quick_check", Status::Unhealthy, found.join("; "), hint))
 }

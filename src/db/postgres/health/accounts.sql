@@ -1,6 +1,7 @@
--- accounts and tokens, counted: this scans users and refresh_tokens. Soft-deleted accounts are left out; the time is the server's.
+-- accounts and tokens, counted: this scans users and refresh_tokens. An empty line ends each statement, and the settings. Soft-deleted accounts are left out; the time is the server's.
 SET LOCAL statement_timeout = '10s';
 SET LOCAL lock_timeout = '1s';
+
 SELECT 'users', count(*)::text, count(*) FILTER (WHERE active)::text, count(*) FILTER (WHERE email_verified)::text,
        count(*) FILTER (WHERE provider <> 'email')::text, count(*) FILTER (WHERE provider = 'email')::text,
        count(*) FILTER (WHERE last_login > CURRENT_TIMESTAMP - INTERVAL '7 days')::text,

@@ -11,7 +11,8 @@ WITH ours AS (
     ORDER BY total DESC
     LIMIT 10
 )
-SELECT 'statistics', count(*) FILTER (WHERE mean > :slow)::text, (sum(total) / nullif(sum(calls), 0))::text, NULL, NULL
+SELECT 'statistics', count(*) FILTER (WHERE mean > :slow)::text, (sum(total) / nullif(sum(calls), 0))::text,
+       count(*) FILTER (WHERE query = '<insufficient privilege>')::text, NULL
 FROM ours
 UNION ALL
 SELECT 'statement', query, calls::text, mean::text, total::text

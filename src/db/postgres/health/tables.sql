@@ -1,8 +1,8 @@
 -- Size, rows and last change of every table. Up to 1 MB the rows are counted; beyond that it is the planner's estimate (rows a page
--- when last analysed, times the pages now; -1: never analysed), and the last change is that which an index tells. Statements as small
--- as these, because on a new connection planning takes longer than running; one whose size does not fit is planned and not run.
+-- when last analysed, times the pages now; -1: it had no page then, or never was), and the last change is that which an index tells. Statements as small
+-- as these, because on a new connection planning takes longer than running; one whose size does not fit is planned and not run. An empty line ends each.
 SELECT 'table', c.relname::text, pg_total_relation_size(c.oid)::text,
-       CASE WHEN c.reltuples < 0 THEN -1 WHEN c.relpages = 0 THEN c.reltuples
+       CASE WHEN c.reltuples < 0 OR c.relpages = 0 THEN -1
             ELSE c.reltuples / c.relpages * (pg_relation_size(c.oid) / current_setting('block_size')::bigint) END::bigint::text
 FROM pg_class c
 WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relkind = 'r'
@@ -11,6 +11,7 @@ WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relkind
 SELECT 'counted', 'users', counted, changed
 FROM (SELECT count(*)::text AS counted, to_json(max(updated_at)) #>> '{}' AS changed FROM users) all_rows
 WHERE (SELECT pg_relation_size('users'::regclass)) <= 1048576;
+
 SELECT 'newest', 'users', to_json(greatest((SELECT last_login FROM users WHERE last_login IS NOT NULL ORDER BY last_login DESC LIMIT 1),
                                            (SELECT updated_at FROM users ORDER BY id DESC LIMIT 1))) #>> '{}'
 WHERE pg_relation_size('users'::regclass) > 1048576;
@@ -18,12 +19,14 @@ WHERE pg_relation_size('users'::regclass) > 1048576;
 SELECT 'counted', 'oauth_providers', counted, changed
 FROM (SELECT count(*)::text AS counted, to_json(max(updated_at)) #>> '{}' AS changed FROM oauth_providers) all_rows
 WHERE (SELECT pg_relation_size('oauth_providers'::regclass)) <= 1048576;
+
 SELECT 'newest', 'oauth_providers', to_json((SELECT updated_at FROM oauth_providers ORDER BY id DESC LIMIT 1)) #>> '{}'
 WHERE pg_relation_size('oauth_providers'::regclass) > 1048576;
 
 SELECT 'counted', 'refresh_tokens', counted, changed
 FROM (SELECT count(*)::text AS counted, to_json(max(greatest(created_at, revoked_at))) #>> '{}' AS changed FROM refresh_tokens) all_rows
 WHERE (SELECT pg_relation_size('refresh_tokens'::regclass)) <= 1048576;
+
 SELECT 'newest', 'refresh_tokens', to_json(greatest((SELECT max(revoked_at) FROM refresh_tokens WHERE revoked),
                                                     (SELECT created_at FROM refresh_tokens ORDER BY id DESC LIMIT 1))) #>> '{}'
 WHERE pg_relation_size('refresh_tokens'::regclass) > 1048576;
@@ -31,11 +34,13 @@ WHERE pg_relation_size('refresh_tokens'::regclass) > 1048576;
 SELECT 'counted', 'auth_events', counted, changed
 FROM (SELECT count(*)::text AS counted, to_json(max(occurred_at)) #>> '{}' AS changed FROM auth_events) all_rows
 WHERE (SELECT pg_relation_size('auth_events'::regclass)) <= 1048576;
+
 SELECT 'newest', 'auth_events', to_json((SELECT max(occurred_at) FROM auth_events)) #>> '{}'
 WHERE pg_relation_size('auth_events'::regclass) > 1048576;
 
 SELECT 'counted', 'maintenance_runs', counted, changed
 FROM (SELECT count(*)::text AS counted, to_json(max(greatest(started_at, finished_at))) #>> '{}' AS changed FROM maintenance_runs) all_rows
 WHERE (SELECT pg_relation_size('maintenance_runs'::regclass)) <= 1048576;
+
 SELECT 'newest', 'maintenance_runs', to_json((SELECT greatest(started_at, finished_at) FROM maintenance_runs ORDER BY id DESC LIMIT 1)) #>> '{}'
 WHERE pg_relation_size('maintenance_runs'::regclass) > 1048576;

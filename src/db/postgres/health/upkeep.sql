@@ -1,7 +1,8 @@
--- size, indexes, sequences, sessions, where pg_stat_statements is, if it is, and transaction ids
+-- an empty line ends each statement, and the settings: size, indexes, sequences, sessions, where pg_stat_statements is, if it is, and transaction ids
 SET LOCAL statement_timeout = '5s';
 SET LOCAL lock_timeout = '1s';
 SET LOCAL jit = off;
+
 SELECT 'database_size', pg_database_size(current_database())::text;
 
 WITH ours AS (

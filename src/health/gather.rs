@@ -1,0 +1,25 @@
+//! Several statements in one message. Where this role lacks a right to one of them, each in a message of its own, so that one
+//! missing right hides no other figure. In the SQL an empty line ends each statement, and the settings before the first.
+
+use super::facts::Facts;
+use crate::db::{Connection, Error, Kind};
+
+/// The rows that came, and why others did not.
+pub(super) async fn gather(connection: &mut Connection, sql: String) -> (Facts, Vec<Error>) {
+    let (rows, failure) = connection.gather(sql.clone()).await;
+    match failure {
+        Some(error) if error.kind() == Kind::PermissionDenied => apart(connection, &sql).await,
+        failure => (Facts::new(rows), failure.into_iter().collect()),
+    }
+}
+
+async fn apart(connection: &mut Connection, sql: &str) -> (Facts, Vec<Error>) {
+    let (settings, statements) = sql.split_once("\n\n").unwrap_or(("", sql));
+    let (mut rows, mut failures) = (Vec::new(), Vec::new());
+    for statement in statements.split("\n\n") {
+        let (found, failure) = connection.gather(format!("{settings}\n{statement}")).await;
+        rows.extend(found);
+        failures.extend(failure);
+    }
+    (Facts::new(rows), failures)
+}
