@@ -12,7 +12,7 @@ use super::seat::{Question, Seat};
 use super::settings::Settings;
 use super::{accounts, archive, statements, upkeep};
 use crate::clock::Stopwatch;
-use crate::db::{Connection, Error, Kind};
+use crate::db::{Backend, Connection, Error, Kind};
 use crate::migrate::{self, Difference};
 
 /// For all of it.
@@ -202,14 +202,20 @@ impl Look<'_> {
 async fn gather(connection: &mut Connection, sql: String, survey: &mut Survey) -> Result<Facts, Error> {
     let (rows, failure) = connection.gather(sql.clone()).await;
     match failure {
-        Some(error) if error.kind() == Kind::PermissionDenied => return gather_apart(connection, &sql, survey).await,
+        Some(error) if connection.backend() == Backend::Postgres && is_of_one_table(&error) => {
+            return gather_apart(connection, &sql, survey).await;
+        }
         Some(error) => survey.miss("every figure that is missing", error)?,
         None => {}
     }
     Ok(Facts::new(rows))
 }
 
-/// Every statement in a message of its own, so that one missing right hides no other figure.
+fn is_of_one_table(error: &Error) -> bool {
+    matches!(error.kind(), Kind::PermissionDenied | Kind::Locked)
+}
+
+/// Every statement in a message of its own, so that one missing right or one lock hides no other figure.
 async fn gather_apart(connection: &mut Connection, sql: &str, survey: &mut Survey) -> Result<Facts, Error> {
     let (settings, statements) = sql.split_once("\n\n").unwrap_or(("", sql));
     let mut all = Vec::new();
