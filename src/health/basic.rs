@@ -120,7 +120,9 @@ async fn figures(connection: &mut Connection, answer: &mut Answer, patience: Dur
     } else {
         answer.complaints.push("tables: the schema is not that of this program, see migrations".to_owned());
     }
-    let Ok((facts, failures)) = tokio::time::timeout(patience, gather(connection, sql)).await else {
+    let Ok((facts, failures)) =
+        tokio::time::timeout(patience, gather(connection, sql, &[Kind::PermissionDenied])).await
+    else {
         // the connection is in the middle of an answer, and cannot be kept
         return Err(Error::late(patience));
     };

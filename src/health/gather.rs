@@ -1,14 +1,16 @@
-//! Several statements in one message. Where this role lacks a right to one of them, each in a message of its own, so that one
-//! missing right hides no other figure. In the SQL an empty line ends each statement, and the settings before the first.
+//! Several statements in one message. Where one of them fails for what is wrong with one table only, each in a message of its own, so
+//! that it hides no other figure. In the SQL an empty line ends each statement, and the settings before the first.
 
 use super::facts::Facts;
-use crate::db::{Connection, Error, Kind};
+use crate::db::{Backend, Connection, Error, Kind};
 
-/// The rows that came, and why others did not.
-pub(super) async fn gather(connection: &mut Connection, sql: String) -> (Facts, Vec<Error>) {
+/// The rows that came, and why others did not. `of_one_table`: failures that are not those of the next statement, too.
+pub(super) async fn gather(connection: &mut Connection, sql: String, of_one_table: &[Kind]) -> (Facts, Vec<Error>) {
     let (rows, failure) = connection.gather(sql.clone()).await;
     match failure {
-        Some(error) if error.kind() == Kind::PermissionDenied => apart(connection, &sql).await,
+        Some(error) if connection.backend() == Backend::Postgres && of_one_table.contains(&error.kind()) => {
+            apart(connection, &sql).await
+        }
         failure => (Facts::new(rows), failure.into_iter().collect()),
     }
 }

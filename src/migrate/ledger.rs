@@ -90,7 +90,12 @@ pub(crate) fn is_missing_table(error: &Error, backend: Backend) -> bool {
 /// Tells the states without a ledger apart. If there is one by now, another migrator has just made it.
 pub(crate) async fn without_ledger(connection: &mut Connection) -> Result<State, Error> {
     let backend = connection.backend();
-    let tables = first_column(connection.query(backend.read_tables()).await?);
+    let rows = connection.query(backend.read_tables()).await?;
+    if rows.iter().flatten().any(Option::is_none) {
+        let message = "this role may use no schema of its search_path, if there is one (GRANT USAGE ON SCHEMA)";
+        return Err(Error::new(Kind::PermissionDenied, message));
+    }
+    let tables = first_column(rows);
     if OWN.iter().all(|own| tables.iter().any(|table| table == own)) {
         return Ok(State::from_rows(&connection.query(backend.read_ledger()).await?));
     }

@@ -126,6 +126,10 @@ fn p11_a_locked_table_hides_its_figures_and_nothing_else() {
     assert_eq!(probe(server.public, "/readyz").0, 200);
     let (_, detailed) = probe(server.admin, "/health/detailed");
     assert_eq!(detailed["basic_health"]["database"]["connected"], true);
+    let detailed = Program::on(&database).run(&["detailed-health"]).json();
+    assert_eq!(detailed["authentication_health"]["active_tokens"], Value::Null, "{detailed}");
+    assert_eq!(detailed["authentication_health"]["total_users"], 0, "{detailed}");
+    assert_eq!(detailed["security_health"]["failed_login_attempts"], 0, "{detailed}");
     session.execute("COMMIT");
     all_say_healthy(&server);
 }
