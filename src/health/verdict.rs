@@ -23,6 +23,7 @@ pub(super) fn unreachable(error: &Error, url: &DatabaseUrl) -> Check {
         Kind::Unreachable if url.backend() == Backend::Sqlite => {
             "another program holds the file locked, or its disk hangs: find it (fuser FILE) and let it end"
         }
+        _ if error.is_damage() => "restore the newest verified backup; keep a copy of the damaged data for inspection",
         _ => error.hint().unwrap_or("look into the log of the database server"),
     };
     Check::new("database", Status::Unhealthy, error.to_string(), hint)

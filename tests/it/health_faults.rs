@@ -281,6 +281,25 @@ fn a_damaged_table_is_unhealthy_without_being_asked_for() {
 }
 
 #[test]
+fn a_damaged_page_of_a_server_is_unhealthy() {
+    let cluster = Cluster::start(&[]);
+    let database = Database::on(&cluster, None);
+    let program = Program::on(&database);
+    program.run(&["migrate"]).success();
+    database.execute("INSERT INTO auth_events (kind) VALUES ('login_failed')");
+    cluster.superuser("CHECKPOINT");
+    let file = cluster.socket().join("data").join(database.one("SELECT pg_relation_filepath('auth_events')"));
+    cluster.crash();
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[..200].fill(0xA5);
+    std::fs::write(&file, bytes).unwrap();
+    cluster.launch(&[]);
+    let report = program.run(&["health"]).code(3).json();
+    let found = report["errors"][0].as_str().unwrap();
+    assert!(found.contains("invalid page") && found.contains("restore the newest verified backup"), "{report}");
+}
+
+#[test]
 fn a_sqlite_file_that_is_locked_as_a_whole_says_what_to_look_for() {
     let database = Database::migrated(Engine::Sqlite);
     let file = rusqlite::Connection::open(database.path()).unwrap();

@@ -53,7 +53,8 @@ fn statements_are_read_under_the_old_and_the_new_names() {
         assert!(slowest["query"].as_str().unwrap().contains("pg_sleep($1)"), "{slowest}");
         assert!(slowest["mean_ms"].as_f64().unwrap() >= 150.0, "milliseconds: {slowest}");
         let expected = database.one(&format!(
-            "SELECT ({total} / calls)::text FROM \"Monitor\".pg_stat_statements WHERE query LIKE '%pg_sleep(%'"
+            "SELECT ({total} / calls)::text FROM \"Monitor\".pg_stat_statements WHERE query LIKE '%pg_sleep(%' \
+             AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())"
         ));
         assert!((slowest["mean_ms"].as_f64().unwrap() - expected.parse::<f64>().unwrap()).abs() < 0.01);
         let commands = report["queries"]["slowest"].to_string();
