@@ -119,6 +119,14 @@ impl DatabaseUrl {
     pub fn target(&self) -> &Target {
         &self.target
     }
+
+    /// Whether a server that takes no writes is not what it asks for.
+    pub fn wants_writes(&self) -> bool {
+        match &self.target {
+            Target::Postgres(target) => !target.session_attrs.prefers_no_writes(),
+            Target::Sqlite(_) => true,
+        }
+    }
 }
 
 impl fmt::Display for DatabaseUrl {

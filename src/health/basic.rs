@@ -184,7 +184,7 @@ fn answered(settings: &Settings, answer: &Answer, usage: Usage, survey: Option<&
         is_current: standing.is_current(),
     };
     let drift = drift.map_or(&[][..], Vec::as_slice);
-    basic.checks = verdict::basic(&basic, answer, drift, &settings.thresholds);
+    basic.checks = verdict::basic(&basic, answer, drift, settings);
     basic.report.status = Check::worst(&basic.checks);
     basic.report.errors = Check::errors(&basic.checks);
     basic

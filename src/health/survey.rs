@@ -44,8 +44,8 @@ pub(super) struct Survey {
     pub(super) runs: Option<Vec<Run>>,
     pub(super) sequence_used: Option<f64>,
     pub(super) transaction_id_age: Option<u64>,
-    /// Tables with more dead rows than live ones.
-    pub(super) dead_rows: Vec<(String, u64)>,
+    /// Tables with more dead rows than live ones, where the server counts them.
+    pub(super) dead_rows: Option<Vec<(String, u64)>>,
     pub(super) quick_check: Option<Vec<String>>,
     /// What queries found to be damaged.
     pub(super) damage: Vec<String>,

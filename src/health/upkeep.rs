@@ -24,12 +24,18 @@ pub(super) fn read(facts: &Facts, backend: Backend, survey: &mut Survey) {
         survey.warnings.push("sequence_used_ratio: this role may not read every sequence".to_owned());
     }
     survey.transaction_id_age = facts.one("transaction_ids").number(0);
-    survey.dead_rows = facts.all("dead_rows").filter_map(|fact| Some((fact.string(0), fact.number(1)?))).collect();
     if backend == Backend::Sqlite {
         survey
             .warnings
             .push("transaction_id_age, clock_skew_seconds, slowest, longest: SQLite has no such figure".to_owned());
         return;
+    }
+    if facts.one(last).text(1) == Some("off") {
+        survey.indexes.unused = None;
+        survey.warnings.push("unused, dead rows: the server counts nothing; set track_counts = on".to_owned());
+    } else {
+        let dead = facts.all("dead_rows").filter_map(|fact| Some((fact.string(0), fact.number(1)?)));
+        survey.dead_rows = Some(dead.collect());
     }
     survey.queries.longest = Some(facts.all("session").filter_map(session).collect());
 }

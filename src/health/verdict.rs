@@ -12,7 +12,6 @@ use super::basic::{Answer, Basic};
 use super::check::{Check, Status};
 use super::settings::Settings;
 use super::survey::Survey;
-use super::thresholds::Thresholds;
 use crate::db::{Backend, DatabaseUrl, Error, Kind};
 use crate::migrate::Difference;
 
@@ -30,13 +29,14 @@ pub(super) fn unreachable(error: &Error, url: &DatabaseUrl) -> Check {
 }
 
 /// The checks of the basic report.
-pub(super) fn basic(basic: &Basic, answer: &Answer, drift: &[Difference], thresholds: &Thresholds) -> Vec<Check> {
+pub(super) fn basic(basic: &Basic, answer: &Answer, drift: &[Difference], settings: &Settings) -> Vec<Check> {
+    let thresholds = &settings.thresholds;
     let performance = &basic.report.performance;
     [
         Some(database::response(answer.response, thresholds)),
         Some(database::schema(answer.standing.summary, &basic.report.migrations, drift)),
         Some(server::pool(basic.usage)),
-        server::writes(&answer.facts),
+        server::writes(&answer.facts).filter(|_| settings.url.wants_writes()),
         server::connections(&answer.facts, thresholds),
         server::cache(&answer.facts, performance, thresholds),
         server::long_queries(performance, thresholds),

@@ -92,7 +92,7 @@ pub enum CleanupError {
     #[error("another process is at work on this database: a cleanup or a scheduled backup")]
     Busy,
     /// The tables are not those of this program.
-    #[error("the schema is not that of this program: {pending} migrations are pending")]
+    #[error("the schema is not that of this program; pending migrations: {pending}")]
     Pending {
         /// How many.
         pending: usize,

@@ -191,7 +191,7 @@ fn a_schema_that_is_not_current_is_not_touched() {
     let program = Program::on(&database);
     program.run(&["rollback", "--yes", "--no-safety-backup"]).success();
     let error = program.run(&["cleanup"]).code(1).error();
-    assert!(error.contains("1 migrations are pending") && error.contains("authsvc migrate"), "{error}");
+    assert!(error.contains("pending migrations: 1") && error.contains("authsvc migrate"), "{error}");
     assert_eq!(database.one("SELECT count(*) FROM refresh_tokens"), "9");
 }
 

@@ -220,6 +220,8 @@ fn a_server_that_counts_nothing_has_no_figures_of_zero() {
     for figure in ["deadlocks", "cache_hit_ratio", "index_usage_ratio"] {
         assert_eq!(report["basic_health"]["performance"][figure], Value::Null, "{figure}");
     }
+    assert_eq!(report["indexes"]["unused"], Value::Null);
+    assert!(!names(&report).contains(&"dead_rows"), "{report}");
     assert!(report["warnings"].to_string().contains("set track_counts = on"), "{report}");
 }
 
@@ -328,6 +330,10 @@ fn a_server_that_takes_no_writes_is_told() {
     let report = program.run(&["health"]).success().json();
     assert_eq!(report["status"], "degraded");
     assert!(report["errors"].to_string().contains("nobody can log in"), "{report}");
+    // whoever asks for such a server gets what was asked for
+    let url = format!("{}?target_session_attrs=read-only", database.url);
+    let report = program.env("DATABASE_URL", &url).run(&["health"]).success().json();
+    assert_eq!(report["status"], "healthy", "{report}");
 }
 
 #[test]

@@ -54,6 +54,11 @@ pub(super) const SESSION_ATTRS: [(&str, SessionAttrs); 6] = [
 ];
 
 impl SessionAttrs {
+    /// Whether a server that takes no writes is wanted, or at least liked.
+    pub(super) fn prefers_no_writes(self) -> bool {
+        matches!(self, Self::ReadOnly | Self::Standby | Self::PreferStandby)
+    }
+
     pub(super) fn parse(text: &str) -> Result<Self, InvalidUrl> {
         SESSION_ATTRS.iter().find(|(name, _)| *name == text).map(|(_, attrs)| *attrs).ok_or_else(|| {
             let names = SESSION_ATTRS.map(|(name, _)| name).join(", ");

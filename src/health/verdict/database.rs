@@ -53,7 +53,7 @@ pub(super) fn schema(summary: Summary, migrations: &Migrations, drift: &[Differe
         ),
         _ if pending > 0 => (
             Status::Degraded,
-            format!("{pending} migrations are pending after {latest}"),
+            format!("pending migrations after {latest}: {pending}"),
             "run `authsvc migrate`, or restart a replica of this version",
         ),
         _ if !drift.is_empty() => (

@@ -134,12 +134,11 @@ pub(super) fn transaction_ids(survey: &Survey) -> Option<Check> {
 }
 
 pub(super) fn dead_rows(survey: &Survey) -> Option<Check> {
-    if survey.dead_rows.is_empty() {
-        return survey
-            .transaction_id_age
-            .map(|_| Check::healthy("dead_rows", "no table has more dead rows than live ones"));
+    let found = survey.dead_rows.as_ref()?;
+    if found.is_empty() {
+        return Some(Check::healthy("dead_rows", "no table has more dead rows than live ones"));
     }
-    let tables: Vec<String> = survey.dead_rows.iter().map(|(table, dead)| format!("{table} ({dead})")).collect();
+    let tables: Vec<String> = found.iter().map(|(table, dead)| format!("{table} ({dead})")).collect();
     let hint = "autovacuum does not keep up: see autovacuum_vacuum_cost_limit, and end long transactions";
     let message = format!("more dead rows than live ones: {}", tables.join(", "));
     Some(Check::new("dead_rows", Status::Degraded, message, hint))

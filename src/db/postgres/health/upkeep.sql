@@ -63,6 +63,6 @@ JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE e.extname = 'pg_stat_statements';
 
 -- the last one: where it is, all was read
-SELECT 'transaction_ids', age(datfrozenxid)::text
+SELECT 'transaction_ids', age(datfrozenxid)::text, current_setting('track_counts')
 FROM pg_database
 WHERE datname = current_database();
