@@ -19,11 +19,10 @@ fn keys(value: &Value) -> BTreeSet<&str> {
     value.as_object().unwrap().keys().map(String::as_str).collect()
 }
 
-/// Head and body of a GET that accepts only this.
-fn accepting(address: SocketAddr, path: &str, kind: &str) -> (String, Value) {
+/// Head and body of a GET that accepts this.
+fn accepting(address: SocketAddr, path: &str, kinds: &str) -> (String, Value) {
     let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nAccept: text/html;q=0.1, {kind}\r\nConnection: close\r\n\r\n")
-        .unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nAccept: {kinds}\r\nConnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
@@ -78,13 +77,37 @@ fn the_reports_have_the_shapes_of_the_contract() {
         for (address, path) in
             [(server.public, "/health"), (server.admin, "/health"), (server.admin, "/health/detailed")]
         {
-            let (head, body) = accepting(address, path, "application/health+json");
+            let (head, body) = accepting(address, path, "text/html;q=0.1, application/health+json");
             assert!(head.contains("content-type: application/health+json") && head.contains("no-store"), "{head}");
             assert_eq!(body["status"], if path == "/health" { "pass" } else { "warn" });
             assert!(body["checks"].is_object());
         }
         server.stop().success();
     }
+}
+
+#[test]
+fn the_draft_is_for_those_who_ask_for_it() {
+    let database = Database::migrated(Engine::Sqlite);
+    let server = Program::on(&database).serve().ready();
+    let draft = "application/health+json";
+    for (kinds, expected) in [
+        ("*/*", "application/json"),
+        ("application/*", "application/json"),
+        ("application/health+jsonx", "application/json"),
+        ("application/health+json;q=0", "application/json"),
+        ("application/json, application/health+json;q=0.5", "application/json"),
+        ("application/json;q=0.5, Application/Health+JSON; q=0.9", draft),
+        ("application/health+json, application/json", draft),
+        ("application/health+json;q=0.2, */*;q=0.1", draft),
+    ] {
+        for (address, path) in [(server.public, "/health"), (server.admin, "/health/detailed")] {
+            let (head, _) = accepting(address, path, kinds);
+            assert!(head.contains(&format!("content-type: {expected}\r\n")), "{kinds}: {head}");
+            assert!(head.contains("vary: accept"), "{head}");
+        }
+    }
+    server.stop().success();
 }
 
 #[test]
