@@ -52,7 +52,7 @@ impl Server {
     ) -> io::Result<Self> {
         let listeners = [
             ("public", bind(public).await?, public_router(collector, api)),
-            ("admin", bind(admin).await?, admin_router(collector, metrics)),
+            ("admin", bind(admin).await?, admin_router(collector, metrics, &readiness)),
         ];
         let (stop, stopped) = watch::channel(false);
         let mut tasks = Vec::new();
@@ -94,8 +94,8 @@ fn public_router(collector: &Arc<Collector>, api: &Api) -> Router {
     api.protected(health::public(collector.clone()).merge(api.router()).fallback(not_found))
 }
 
-fn admin_router(collector: &Arc<Collector>, metrics: &Metrics) -> Router {
-    let page = Router::new().route("/", get(show_page)).with_state(collector.clone());
+fn admin_router(collector: &Arc<Collector>, metrics: &Metrics, readiness: &Arc<Readiness>) -> Router {
+    let page = Router::new().route("/", get(show_page)).with_state((collector.clone(), readiness.clone()));
     let scrape = Router::new().route("/metrics", get(scrape)).with_state((collector.clone(), metrics.clone()));
     health::admin(collector.clone()).merge(page).merge(scrape).fallback(not_found)
 }
@@ -105,10 +105,10 @@ async fn scrape(State((collector, metrics)): State<(Arc<Collector>, Metrics)>) -
 }
 
 /// The status page. It is there in any state; where not even the deadline was kept, it says so by its status.
-async fn show_page(State(collector): State<Arc<Collector>>) -> Response {
-    match collector.reading().await {
-        Some(reading) => page::response(&reading.detailed, &collector.samples()),
-        None => problem(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
+async fn show_page(State((collector, readiness)): State<(Arc<Collector>, Arc<Readiness>)>) -> Response {
+    match tokio::join!(collector.reading(), readiness.check()) {
+        (Some(reading), stage) => page::response(&reading.detailed, &collector.samples(), &stage),
+        (None, _) => problem(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
     }
 }
 

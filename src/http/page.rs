@@ -30,6 +30,7 @@ use sha2::{Digest, Sha256};
 use self::figure::{Figure, Reasons};
 use self::findings::{Finding, Piece, Since, Strip};
 use self::tiles::{History, Tile};
+use super::readiness::Stage;
 use crate::health::{Check, Detailed, Sample, Status};
 
 const STYLE: &str = include_str!("templates/status.css");
@@ -45,8 +46,8 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// The page with its headers. It is 200 in any state: the page itself is there; probes ask `/readyz` and `/health`.
-pub fn response(detailed: &Detailed, samples: &[Sample]) -> Response {
-    let html = match render(detailed, samples) {
+pub fn response(detailed: &Detailed, samples: &[Sample], stage: &Stage) -> Response {
+    let html = match render(detailed, samples, stage) {
         Ok(html) => html,
         Err(error) => {
             tracing::error!(%error, "the status page cannot be rendered");
@@ -67,8 +68,8 @@ pub fn response(detailed: &Detailed, samples: &[Sample]) -> Response {
 ///
 /// # Errors
 /// None that is known: a text can always be written to.
-pub fn render(detailed: &Detailed, samples: &[Sample]) -> Result<String, askama::Error> {
-    Page::new(detailed, samples).render()
+pub fn render(detailed: &Detailed, samples: &[Sample], stage: &Stage) -> Result<String, askama::Error> {
+    Page::new(detailed, samples, stage).render()
 }
 
 #[derive(Template)]
@@ -80,6 +81,8 @@ struct Page<'a> {
     environment: &'a str,
     status: Status,
     word: &'static str,
+    /// Where the process is, unless it serves.
+    stage: Option<&'a Stage>,
     summary: String,
     since: Option<Since>,
     /// When the report was made: for machines, and for people.
@@ -103,7 +106,7 @@ struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    fn new(detailed: &'a Detailed, samples: &[Sample]) -> Self {
+    fn new(detailed: &'a Detailed, samples: &[Sample], stage: &'a Stage) -> Self {
         let (now, status) = (detailed.timestamp, detailed.overall_status);
         let reasons = Reasons::new(detailed);
         let findings = findings::findings(detailed);
@@ -115,6 +118,7 @@ impl<'a> Page<'a> {
             environment: &detailed.basic_health.environment,
             status,
             word: findings::word(status),
+            stage: (!stage.is_ready()).then_some(stage),
             summary: findings::summary(detailed, &findings),
             since: findings::since(now, status, samples),
             made: [now.to_rfc3339_opts(SecondsFormat::Secs, true), now.format("%Y-%m-%d %H:%M:%S UTC").to_string()],

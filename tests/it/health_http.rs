@@ -135,8 +135,8 @@ fn the_status_page_is_for_operators_and_there_in_every_state() {
     assert!(html.contains("there is no backup of this database") && html.contains("refresh_tokens"), "{html}");
     assert_eq!(get(server.public, "/").unwrap().0, 404);
     cluster.crash();
-    let html = page("<title>Unhealthy");
-    assert!(html.contains("check that the server runs"), "{html}");
+    let html = page("<title>Unhealthy, not ready");
+    assert!(html.contains("check that the server runs") && html.contains("the database is gone: "), "{html}");
 }
 
 #[test]

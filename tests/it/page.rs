@@ -1,7 +1,7 @@
 //! The status page, in a real browser and as text.
 
 use authsvc::health::{Detailed, Sample, Statement, Status};
-use authsvc::http::{render_status_page, status_page};
+use authsvc::http::{Stage, render_status_page, status_page};
 use chrono::TimeDelta;
 use serde_json::json;
 
@@ -12,7 +12,7 @@ use crate::support::{eventually, reports};
 const AUDIT: &str = include_str!("support/audit.js");
 
 fn html((detailed, samples): &(Detailed, Vec<Sample>)) -> String {
-    render_status_page(detailed, samples).unwrap()
+    render_status_page(detailed, samples, &Stage::Ready).unwrap()
 }
 
 /// Brings the page's script to look for news at once, as it does when its tab is looked at again.
@@ -167,7 +167,7 @@ fn what_comes_from_outside_is_shown_as_text() {
 #[test]
 fn it_may_load_nothing_and_is_kept_nowhere() {
     let (detailed, samples) = reports::gone();
-    let response = status_page(&detailed, &samples);
+    let response = status_page(&detailed, &samples, &Stage::Ready);
     assert_eq!(response.status(), 200);
     let header = |name: &str| response.headers()[name].to_str().unwrap();
     let policy = header("content-security-policy");
@@ -253,4 +253,26 @@ fn the_worst_comes_first() {
     assert!(place("admin@example.com can log in") < place("the newest backup is 54 h old"));
     assert!(place("1 unhealthy and 3 degraded") < place("What to do next"));
     assert!(page.contains("No history yet"), "{page}");
+}
+
+#[test]
+fn a_process_that_serves_nothing_says_so_whatever_the_database_says() {
+    let (detailed, samples) = reports::healthy();
+    let told = |stage: Stage| {
+        let page = render_status_page(&detailed, &samples, &stage).unwrap();
+        (page.contains("<title>Healthy, not ready – authsvc production"), page)
+    };
+    assert!(!html(&reports::healthy()).contains("serves no requests"));
+    let migrating = Stage::Migrating { current: Some("005_<b>".to_owned()), target: "010_sign_in".to_owned() };
+    for (stage, text) in [
+        (migrating, "migrating to 010_sign_in, at 005_&#60;b&#62;."),
+        (
+            Stage::DatabaseGone { reason: "no connection was free in time".to_owned() },
+            "no connection was free in time.",
+        ),
+        (Stage::ShuttingDown, "stopping."),
+    ] {
+        let (title, page) = told(stage);
+        assert!(title && page.contains("It serves no requests:</b> ") && page.contains(text), "{page}");
+    }
 }
