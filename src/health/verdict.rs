@@ -47,6 +47,7 @@ pub(super) fn basic(basic: &Basic, answer: &Answer, drift: &[Difference], thresh
 pub(super) fn survey(survey: &Survey, basic: &Basic, settings: &Settings) -> Vec<Check> {
     let thresholds = &settings.thresholds;
     [
+        accounts::signing_key(settings.sign_in),
         accounts::seed_accounts(&survey.security, &settings.environment),
         accounts::failed_logins(&survey.security, thresholds),
         accounts::suspicious(&survey.security),

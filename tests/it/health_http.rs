@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::accounts::signing_key;
 use crate::support::database::ENGINES;
 use crate::support::program::get;
 use crate::support::{Cluster, Database, Engine, Program, eventually, proxy::Proxy};
@@ -33,7 +34,7 @@ fn accepting(address: SocketAddr, path: &str, kinds: &str) -> (String, Value) {
 fn the_reports_have_the_shapes_of_the_contract() {
     for engine in ENGINES {
         let database = Database::migrated(engine);
-        let server = Program::on(&database).serve().ready();
+        let server = Program::on(&database).env("AUTHSVC_JWT_KEY", &signing_key()).serve().ready();
         let public = document(server.public, "/health");
         assert_eq!(keys(&public), ["database", "status", "timestamp"].into());
         assert_eq!(keys(&public["database"]), ["connected", "response_time_ms"].into());
@@ -89,7 +90,7 @@ fn the_reports_have_the_shapes_of_the_contract() {
 #[test]
 fn the_draft_is_for_those_who_ask_for_it() {
     let database = Database::migrated(Engine::Sqlite);
-    let server = Program::on(&database).serve().ready();
+    let server = Program::on(&database).env("AUTHSVC_JWT_KEY", &signing_key()).serve().ready();
     let draft = "application/health+json";
     for (kinds, expected) in [
         ("*/*", "application/json"),
@@ -111,9 +112,28 @@ fn the_draft_is_for_those_who_ask_for_it() {
 }
 
 #[test]
-fn a_sqlite_file_is_left_without_a_log_beside_it() {
+fn a_service_where_nobody_can_log_in_is_not_healthy() {
     let database = Database::migrated(Engine::Sqlite);
     let server = Program::on(&database).serve().ready();
+    let report = eventually("the check", || {
+        let (status, report) = get(server.admin, "/health/detailed").unwrap();
+        (status == 503).then(|| serde_json::from_str::<Value>(&report).unwrap())
+    });
+    assert_eq!(report["checks"][0]["name"], "signing_key", "{report}");
+    assert!(report["errors"][0].as_str().unwrap().contains("AUTHSVC_JWT_KEY is not set; `openssl genpkey"), "{report}");
+    // no reason to take every replica out of service (docs/adr/0007)
+    assert_eq!(get(server.public, "/readyz").unwrap().0, 200);
+    assert_eq!(document(server.admin, "/health")["status"], "healthy");
+    // a command signs nothing
+    let told = Program::on(&database).run(&["detailed-health"]).success().json();
+    assert!(!told["checks"].to_string().contains("signing_key"), "{told}");
+    server.stop().success();
+}
+
+#[test]
+fn a_sqlite_file_is_left_without_a_log_beside_it() {
+    let database = Database::migrated(Engine::Sqlite);
+    let server = Program::on(&database).env("AUTHSVC_JWT_KEY", &signing_key()).serve().ready();
     document(server.admin, "/health/detailed");
     server.stop().success();
     assert!(!database.path().with_extension("db-wal").exists());
@@ -123,7 +143,7 @@ fn a_sqlite_file_is_left_without_a_log_beside_it() {
 fn the_status_page_is_for_operators_and_there_in_every_state() {
     let cluster = Cluster::start(&[]);
     let database = Database::on(&cluster, None);
-    let server = Program::on(&database).serve().ready();
+    let server = Program::on(&database).env("AUTHSVC_JWT_KEY", &signing_key()).serve().ready();
     let page = |title: &str| {
         eventually(title, || {
             let (status, html) = get(server.admin, "/").unwrap();
@@ -143,7 +163,7 @@ fn the_status_page_is_for_operators_and_there_in_every_state() {
 fn readiness_tells_its_steps() {
     let cluster = Cluster::start(&[]);
     let database = Database::on(&cluster, None);
-    let server = Program::on(&database).serve().ready();
+    let server = Program::on(&database).env("AUTHSVC_JWT_KEY", &signing_key()).serve().ready();
     let (status, text) = get(server.public, "/readyz?verbose").unwrap();
     assert_eq!(status, 200);
     assert_eq!(text, "[+]database ok\n[+]migrations ok\n[+]seed ok\n[+]shutdown ok\nreadyz check passed\n");
@@ -156,7 +176,7 @@ fn readiness_tells_its_steps() {
 fn the_command_asks_a_running_service() {
     let database = Database::migrated(Engine::Postgres);
     Program::on(&database).env("AUTHSVC_ENV", "development").run(&["seed"]).success();
-    let server = Program::on(&database).serve().ready();
+    let server = Program::on(&database).env("AUTHSVC_JWT_KEY", &signing_key()).serve().ready();
     let ask =
         |address: SocketAddr, path: &str| Program::new().run(&["health", "--url", &format!("http://{address}{path}")]);
     assert_eq!(ask(server.admin, "").success().json()["environment"], "production");
