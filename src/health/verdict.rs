@@ -22,7 +22,12 @@ pub(super) fn unreachable(error: &Error, url: &DatabaseUrl) -> Check {
         Kind::NoSuchFile if url.may_be_created() => "run `authsvc serve` or `authsvc migrate`, which make it",
         _ => error.hint().unwrap_or("look into the log of the database server"),
     };
-    Check::new("database", Status::Unhealthy, error.to_string(), hint)
+    let message = match error.kind() {
+        // it has the path
+        Kind::NoSuchFile => error.to_string(),
+        _ => format!("{error} ({url})"),
+    };
+    Check::new("database", Status::Unhealthy, message, hint)
 }
 
 /// The checks of the basic report.

@@ -72,6 +72,7 @@ fn the_reports_have_the_shapes_of_the_contract() {
         ] {
             assert!(keys(&detailed).contains(part), "{part}");
         }
+        assert!(!detailed["warnings"].to_string().contains("may not read"), "{detailed}");
         // production without a backup
         assert_eq!(detailed["overall_status"], "degraded");
         assert_eq!(get(server.public, "/health/detailed").unwrap().0, 404, "operators only");

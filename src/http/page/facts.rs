@@ -41,11 +41,7 @@ fn schema(detailed: &Detailed, reasons: &Reasons) -> Facts {
 fn server(detailed: &Detailed, reasons: &Reasons) -> Facts {
     let (database, performance) = (&detailed.basic_health.database, &detailed.basic_health.performance);
     // `PostgreSQL 15.20 (Debian …) on x86_64…`: what follows is in the JSON
-    let named = |version: &str| match database.backend.as_str() {
-        "sqlite" => format!("SQLite {version}"),
-        _ => version.split(" (").next().unwrap_or(version).to_owned(),
-    };
-    let version = database.version.as_deref().map(named);
+    let version = database.version.as_deref().map(|version| version.split(" (").next().unwrap_or(version).to_owned());
     let skew = detailed.storage.clock_skew_seconds.map(|skew| format!("{skew:+.2} s"));
     let mean = performance.avg_query_time_ms.map(format::milliseconds);
     let mut facts = vec![
