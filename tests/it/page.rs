@@ -130,6 +130,40 @@ fn it_refreshes_itself_and_says_when_it_cannot() {
 }
 
 #[test]
+fn a_tab_in_the_background_keeps_its_title_true() {
+    let pages = Pages::serve(reports::healthy());
+    let browser = Browser::start();
+    browser.go(&pages.url);
+    browser.run("Object.defineProperty(document, 'hidden', { value: true })");
+    pages.show(reports::gone());
+    let before = pages.answered();
+    look_again(&browser);
+    browser.run("const now = Date.now; Date.now = () => now() + 60000");
+    assert_eq!(pages.answered(), before, "once a minute is enough");
+    look_again(&browser);
+    eventually("the title", || {
+        (browser.run("return document.title") == "Unhealthy – authsvc production").then_some(())
+    });
+    let icon = browser.run("return document.getElementById('favicon').href");
+    assert!(icon.as_str().unwrap().contains("c8281e"), "{icon}");
+}
+
+#[test]
+fn a_phone_shows_what_is_decided_by_without_scrolling_sideways() {
+    let (mut detailed, samples) = reports::healthy();
+    detailed.queries.slowest.as_mut().unwrap()[0].query = "SELECT id, user_id FROM refresh_tokens WHERE ".repeat(6);
+    let pages = Pages::serve((detailed, samples));
+    let browser = Browser::start();
+    browser.look(360, 780, "light");
+    browser.go(&pages.url);
+    let cut = browser.run(
+        "const cut = (cell) => cell.getBoundingClientRect().right > cell.closest('.wide').getBoundingClientRect().right + 1; \
+         return [...document.querySelectorAll('.query, #wide-tables .number, #wide-newest td:not(.file)')].filter(cut).map((cell) => cell.outerHTML)",
+    );
+    assert_eq!(cut, json!([]));
+}
+
+#[test]
 fn what_comes_from_outside_is_shown_as_text() {
     let evil = "<script>window.hit = 1</script><img src=x onerror='window.hit = 1'>\"'>`</style>";
     let (mut detailed, samples) = reports::degraded();
