@@ -110,7 +110,6 @@ impl<'a> Page<'a> {
         let (now, status) = (detailed.timestamp, detailed.overall_status);
         let reasons = Reasons::new(detailed);
         let findings = findings::findings(detailed);
-        let connected = detailed.basic_health.database.connected;
         Self {
             style: STYLE,
             script: SCRIPT,
@@ -126,7 +125,7 @@ impl<'a> Page<'a> {
             strip: Strip::new(now, samples),
             tiles: tiles::tiles(detailed, samples, &reasons),
             tables: tables::by_size(detailed, &reasons),
-            no_tables: reasons.figure("tables", connected.then_some(())),
+            no_tables: reasons.nothing("tables"),
             groups: tables::accounts(detailed, &reasons),
             backups: backups::Backups::new(detailed),
             no_backups: reasons.figure("last_backup", detailed.backups.count.map(|_| ())),
@@ -135,7 +134,7 @@ impl<'a> Page<'a> {
             indexes: facts::indexes(detailed, &reasons),
             facts: facts::facts(detailed, &reasons),
             runs: tables::runs(detailed),
-            no_runs: reasons.figure("last_runs", connected.then_some(())),
+            no_runs: reasons.nothing("last_runs"),
             checks: &detailed.checks,
             reasons,
         }

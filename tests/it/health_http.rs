@@ -153,7 +153,7 @@ fn the_status_page_is_for_operators_and_there_in_every_state() {
         })
     };
     let html = page("<title>Degraded");
-    assert!(html.contains("there is no backup of this database") && html.contains("refresh_tokens"), "{html}");
+    assert!(html.contains("there is no backup of this database") && html.contains("refresh_<wbr>tokens"), "{html}");
     assert_eq!(get(server.public, "/").unwrap().0, 404);
     cluster.crash();
     let html = page("<title>Unhealthy, not ready");

@@ -158,7 +158,7 @@ fn a_phone_shows_what_is_decided_by_without_scrolling_sideways() {
     browser.go(&pages.url);
     let cut = browser.run(
         "const cut = (cell) => cell.getBoundingClientRect().right > cell.closest('.wide').getBoundingClientRect().right + 1; \
-         return [...document.querySelectorAll('.query, #wide-tables .number, #wide-newest td:not(.file)')].filter(cut).map((cell) => cell.outerHTML)",
+         return [...document.querySelectorAll('.query, #wide-tables td:not(.share), #wide-newest td:not(.file)')].filter(cut).map((cell) => cell.outerHTML)",
     );
     assert_eq!(cut, json!([]));
 }
@@ -275,6 +275,21 @@ fn figures_have_units_and_missing_ones_their_reason() {
     samples[59].response_time_ms = None;
     assert_eq!(lines(&samples), (2, false));
     assert!(html(&reports::fresh()).contains("no history yet"));
+}
+
+#[test]
+fn what_was_not_read_is_not_told_to_be_nothing() {
+    let (mut detailed, samples) = reports::healthy();
+    detailed.basic_health.tables.clear();
+    detailed.maintenance.last_runs.clear();
+    let page = html(&(detailed.clone(), samples.clone()));
+    assert!(page.contains("No tables.") && page.contains("Nothing has run yet."), "{page}");
+    // a database in the middle of its migrations, and a report that is not done
+    detailed.basic_health.warnings = vec!["tables: the schema is not that of this program, see migrations".to_owned()];
+    detailed.warnings = vec!["every figure of the detailed report: still being read, ask again".to_owned()];
+    let page = html(&(detailed, samples));
+    assert!(!page.contains("No tables.") && !page.contains("Nothing has run yet."), "{page}");
+    assert!(page.contains("– the schema is not that of this program"), "{page}");
 }
 
 #[test]
