@@ -2,6 +2,7 @@
 
 mod api;
 mod health;
+mod listener;
 mod metrics;
 mod page;
 mod probes;
@@ -26,6 +27,8 @@ pub use metrics::{Build, Metrics};
 pub use readiness::{Readiness, Stage};
 
 #[doc(hidden)]
+pub use listener::{Limits, serve};
+#[doc(hidden)]
 pub use page::{render as render_status_page, response as status_page};
 
 use crate::health::Collector;
@@ -34,7 +37,7 @@ use crate::health::Collector;
 pub struct Server {
     readiness: Arc<Readiness>,
     stop: watch::Sender<bool>,
-    tasks: Vec<JoinHandle<io::Result<()>>>,
+    tasks: Vec<JoinHandle<()>>,
 }
 
 impl Server {
@@ -51,21 +54,16 @@ impl Server {
         api: &Api,
     ) -> io::Result<Self> {
         let listeners = [
-            ("public", bind(public).await?, public_router(collector, api)),
-            ("admin", bind(admin).await?, admin_router(collector, metrics, &readiness)),
+            // what is left is for the database, backups and whatever else opens a file
+            ("public", bind(public).await?, public_router(collector, api), Limits::of_descriptors(2)),
+            ("admin", bind(admin).await?, admin_router(collector, metrics, &readiness), Limits::of_descriptors(8)),
         ];
         let (stop, stopped) = watch::channel(false);
         let mut tasks = Vec::new();
-        for (name, listener, router) in listeners {
+        for (name, listener, router, limits) in listeners {
             tracing::info!(address = %listener.local_addr()?, "{name} listener answers");
             let router = metrics.measured(router.merge(probes::router(readiness.clone())), name);
-            let service = router.into_make_service_with_connect_info::<SocketAddr>();
-            let mut stopped = stopped.clone();
-            let until = async move {
-                // an error means that the sender is gone, which is a reason to stop as well
-                let _ = stopped.wait_for(|stop| *stop).await;
-            };
-            tasks.push(tokio::spawn(async move { axum::serve(listener, service).with_graceful_shutdown(until).await }));
+            tasks.push(tokio::spawn(listener::serve(listener, router, limits, stopped.clone())));
         }
         Ok(Self { readiness, stop, tasks })
     }
