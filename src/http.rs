@@ -15,7 +15,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
@@ -62,7 +64,8 @@ impl Server {
         let mut tasks = Vec::new();
         for (name, listener, router, limits) in listeners {
             tracing::info!(address = %listener.local_addr()?, "{name} listener answers");
-            let router = metrics.measured(router.merge(probes::router(readiness.clone())), name);
+            let probes = probes::router(readiness.clone()).method_not_allowed_fallback(not_allowed);
+            let router = metrics.measured(router.merge(probes.layer(map_response(guarded))), name);
             tasks.push(tokio::spawn(listener::serve(listener, router, limits, stopped.clone())));
         }
         Ok(Self { readiness, stop, tasks })
@@ -89,13 +92,15 @@ async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 fn public_router(collector: &Arc<Collector>, api: &Api) -> Router {
-    api.protected(health::public(collector.clone()).merge(api.router()).fallback(not_found))
+    let health = health::public(collector.clone()).method_not_allowed_fallback(not_allowed);
+    api.protected(health.merge(api.router()).fallback(not_found))
 }
 
 fn admin_router(collector: &Arc<Collector>, metrics: &Metrics, readiness: &Arc<Readiness>) -> Router {
     let page = Router::new().route("/", get(show_page)).with_state((collector.clone(), readiness.clone()));
     let scrape = Router::new().route("/metrics", get(scrape)).with_state((collector.clone(), metrics.clone()));
-    health::admin(collector.clone()).merge(page).merge(scrape).fallback(not_found)
+    let router = health::admin(collector.clone()).merge(page).merge(scrape).fallback(not_found);
+    router.method_not_allowed_fallback(not_allowed).layer(map_response(guarded))
 }
 
 async fn scrape(State((collector, metrics)): State<(Arc<Collector>, Metrics)>) -> Response {
@@ -112,6 +117,18 @@ async fn show_page(State((collector, readiness)): State<(Arc<Collector>, Arc<Rea
 
 async fn not_found() -> Response {
     problem(StatusCode::NOT_FOUND, "Not Found")
+}
+
+async fn not_allowed() -> Response {
+    problem(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
+}
+
+/// What a browser may do with an answer that does not say: neither guess its type nor keep it.
+async fn guarded(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.entry(X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
 }
 
 /// An RFC 9457 problem document.

@@ -161,6 +161,37 @@ fn the_status_page_is_for_operators_and_there_in_every_state() {
 }
 
 #[test]
+fn what_is_wrong_with_a_request_is_a_problem_document() {
+    let database = Database::migrated(Engine::Sqlite);
+    let server = Program::on(&database).serve().ready();
+    let ask = |address: SocketAddr, request: &str| {
+        let mut stream = TcpStream::connect(address).unwrap();
+        write!(stream, "{request} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let (public, admin) =
+        (["/livez", "/readyz", "/health"], ["/", "/metrics", "/livez", "/readyz", "/health", "/health/detailed"]);
+    let paths = public.map(|path| (server.public, path)).into_iter().chain(admin.map(|path| (server.admin, path)));
+    for (address, path) in paths {
+        let answer = ask(address, &format!("POST {path}"));
+        assert!(answer.starts_with("HTTP/1.1 405 ") && answer.contains("allow: GET,HEAD\r\n"), "{path}: {answer}");
+        assert!(answer.contains("content-type: application/problem+json"), "{path}: {answer}");
+        assert!(answer.ends_with(r#""title":"Method Not Allowed","type":"about:blank"}"#), "{path}: {answer}");
+        let head = ask(address, &format!("HEAD {path}"));
+        assert!(head.ends_with("\r\n\r\n"), "a body: {head}");
+        for header in ["x-content-type-options: nosniff", "cache-control: no-store"] {
+            assert!(answer.contains(header) && head.contains(header), "{path}: {answer}{head}");
+        }
+    }
+    for path in ["/nothing", "/health/"] {
+        assert!(ask(server.admin, &format!("GET {path}")).starts_with("HTTP/1.1 404 "), "{path}");
+    }
+    server.stop().success();
+}
+
+#[test]
 fn readiness_tells_its_steps() {
     let cluster = Cluster::start(&[]);
     let database = Database::on(&cluster, None);

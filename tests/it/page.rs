@@ -116,6 +116,8 @@ fn it_refreshes_itself_and_says_when_it_cannot() {
     });
     assert!(stale.starts_with("Not refreshed since 2026-11-24 03:12:45 UTC: the service does not answer"), "{stale}");
     assert_eq!(browser.run("return document.title"), "Not refreshed – Degraded – authsvc production");
+    let icon = "return document.getElementById('favicon').href.includes('%23666')";
+    assert_eq!(browser.run(icon), true, "the tab's icon still tells the old state");
     assert_eq!(h1(), "Degraded");
     browser.run("window.scrollTo(0, 0)");
     assert_eq!(browser.run(AUDIT), json!([]));
@@ -127,6 +129,7 @@ fn it_refreshes_itself_and_says_when_it_cannot() {
     eventually("the alarm's end", || (h1() == "Healthy").then_some(()));
     let calm = browser.run("return [document.getElementById('stale').hidden, document.title]");
     assert_eq!(calm, json!([true, "Healthy – authsvc production"]));
+    assert_eq!(browser.run(icon), false);
 }
 
 #[test]

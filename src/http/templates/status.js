@@ -4,6 +4,7 @@
   const by = (id) => document.getElementById(id);
   const main = document.querySelector('main');
   const title = () => document.title.replace('Not refreshed – ', '');
+  const unsure = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Ccircle cx='8' cy='8' r='8' fill='%23666'/%3E%3Cpath d='M4 8h8' stroke='%23fff' stroke-width='2'/%3E%3C/svg%3E";
   let busy = false;
   let asked = Date.now();
 
@@ -27,6 +28,7 @@
       if (by('stale').hidden || by('stale').textContent !== alarm) by('stale').textContent = alarm;
       by('stale').hidden = false;
       document.title = `Not refreshed – ${title()}`;
+      by('favicon').href = unsure;
     } finally {
       busy = false;
     }
