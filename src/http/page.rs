@@ -12,6 +12,7 @@ mod findings;
 mod format;
 mod sparkline;
 mod tables;
+mod ticket;
 mod tiles;
 
 use std::sync::LazyLock;
@@ -34,6 +35,7 @@ use super::readiness::Stage;
 use crate::health::{Check, Detailed, Sample, Status};
 
 const STYLE: &str = include_str!("templates/status.css");
+const BUILD: &str = concat!(env!("CARGO_PKG_VERSION"), "+", env!("AUTHSVC_COMMIT"));
 const SCRIPT: &str = include_str!("templates/status.js");
 
 /// Nothing but this page's own style and script, and a fetch of itself.
@@ -88,6 +90,8 @@ struct Page<'a> {
     /// When the report was made: for machines, and for people.
     made: [String; 2],
     findings: Vec<Finding<'a>>,
+    /// The head of the page as text.
+    ticket: String,
     strip: Option<Strip>,
     tiles: Vec<Tile>,
     tables: Vec<tables::TableRow<'a>>,
@@ -110,17 +114,20 @@ impl<'a> Page<'a> {
         let (now, status) = (detailed.timestamp, detailed.overall_status);
         let reasons = Reasons::new(detailed);
         let findings = findings::findings(detailed);
+        let summary = findings::summary(detailed, &findings);
+        let made = now.format("%Y-%m-%d %H:%M:%S UTC").to_string();
         Self {
             style: STYLE,
             script: SCRIPT,
-            build: concat!(env!("CARGO_PKG_VERSION"), "+", env!("AUTHSVC_COMMIT")),
+            build: BUILD,
             environment: &detailed.basic_health.environment,
             status,
             word: findings::word(status),
             stage: (!stage.is_ready()).then_some(stage),
-            summary: findings::summary(detailed, &findings),
+            ticket: ticket::ticket(detailed, stage, [BUILD, &made, &summary]),
+            summary,
             since: findings::since(now, status, samples),
-            made: [now.to_rfc3339_opts(SecondsFormat::Secs, true), now.format("%Y-%m-%d %H:%M:%S UTC").to_string()],
+            made: [now.to_rfc3339_opts(SecondsFormat::Secs, true), made],
             findings,
             strip: Strip::new(now, samples),
             tiles: tiles::tiles(detailed, samples, &reasons),

@@ -296,6 +296,37 @@ fn what_was_not_read_is_not_told_to_be_nothing() {
 }
 
 #[test]
+fn its_head_can_be_pasted_into_a_ticket() {
+    let pages = Pages::serve(reports::degraded());
+    let browser = Browser::start();
+    browser.look(360, 780, "dark");
+    browser.go(&pages.url);
+    let text = browser.run(
+        "document.getElementById('as-text').open = true; return document.querySelector('#as-text pre').textContent",
+    );
+    let text = text.as_str().unwrap();
+    let (first, rest) = text.split_once('\n').unwrap();
+    assert!(first.starts_with("authsvc ") && first.ends_with(", production: degraded at 2026-11-24 03:12:45 UTC"));
+    assert!(
+        rest.starts_with("process: ready\n3 of 14 checks degraded.\n- degraded backup_age: the newest backup"),
+        "{text}"
+    );
+    for line in [
+        "  if it is not wanted: `SELECT pg_terminate",
+        "pool: 4 of 10 open\n",
+        "migrations: 9 applied, 0 pending, 010_sign_in\n",
+    ] {
+        assert!(rest.contains(line), "{line} is not in {text}");
+    }
+    assert_eq!(browser.run(AUDIT), json!([]));
+    // what a database that is gone does not tell is left out
+    let (gone, samples) = reports::gone();
+    let page = render_status_page(&gone, &samples, &Stage::DatabaseGone { reason: "no answer".to_owned() }).unwrap();
+    let text = page.split("as text\">").nth(1).unwrap().split("</pre>").next().unwrap();
+    assert!(text.contains("process: the database is gone: no answer") && !text.contains("latency"), "{text}");
+}
+
+#[test]
 fn the_worst_comes_first() {
     let (mut detailed, _) = reports::degraded();
     detailed.overall_status = Status::Unhealthy;
