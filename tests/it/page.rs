@@ -235,6 +235,8 @@ fn figures_have_units_and_missing_ones_their_reason() {
     let (mut detailed, mut samples) = reports::degraded();
     detailed.authentication_health.total_users = Some(1_204_332);
     detailed.backups.age_seconds = Some(59);
+    detailed.storage.clock_skew_seconds = Some(-0.001);
+    assert!(html(&(detailed.clone(), samples.clone())).contains(">+0.00 s<"));
     detailed.storage.clock_skew_seconds = None;
     detailed.queries.slowest = Some(vec![
         Statement { query: "a".to_owned(), calls: 999, mean_ms: 0.421, total_ms: 99.94 },
