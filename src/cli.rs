@@ -211,6 +211,7 @@ fn health_settings(config: &Config) -> crate::health::Settings {
         environment: config.environment.to_string(),
         backup_dir: config.backup_dir.clone(),
         thresholds: config.thresholds.clone(),
+        sign_in: crate::health::SignIn::NotServed,
     }
 }
 

@@ -39,7 +39,7 @@ pub use report::{
     Authentication, BackupFile, Backups, Database, Detailed, Indexes, Maintenance, Migrations, Performance, Queries,
     Report, Run, Security, Session, SqliteFile, Statement, Storage, Table,
 };
-pub use settings::Settings;
+pub use settings::{Settings, SignIn};
 pub use size::size_text;
 pub use survey::QuickCheck;
 pub use thresholds::Thresholds;

@@ -2,6 +2,7 @@
 
 mod api;
 mod health;
+mod listener;
 mod metrics;
 mod page;
 mod probes;
@@ -14,7 +15,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
@@ -26,6 +29,8 @@ pub use metrics::{Build, Metrics};
 pub use readiness::{Readiness, Stage};
 
 #[doc(hidden)]
+pub use listener::{Limits, serve};
+#[doc(hidden)]
 pub use page::{render as render_status_page, response as status_page};
 
 use crate::health::Collector;
@@ -34,7 +39,7 @@ use crate::health::Collector;
 pub struct Server {
     readiness: Arc<Readiness>,
     stop: watch::Sender<bool>,
-    tasks: Vec<JoinHandle<io::Result<()>>>,
+    tasks: Vec<JoinHandle<()>>,
 }
 
 impl Server {
@@ -51,21 +56,17 @@ impl Server {
         api: &Api,
     ) -> io::Result<Self> {
         let listeners = [
-            ("public", bind(public).await?, public_router(collector, api)),
-            ("admin", bind(admin).await?, admin_router(collector, metrics)),
+            // what is left is for the database, backups and whatever else opens a file
+            ("public", bind(public).await?, public_router(collector, api), Limits::of_descriptors(2)),
+            ("admin", bind(admin).await?, admin_router(collector, metrics, &readiness), Limits::of_descriptors(8)),
         ];
         let (stop, stopped) = watch::channel(false);
         let mut tasks = Vec::new();
-        for (name, listener, router) in listeners {
+        for (name, listener, router, limits) in listeners {
             tracing::info!(address = %listener.local_addr()?, "{name} listener answers");
-            let router = metrics.measured(router.merge(probes::router(readiness.clone())), name);
-            let service = router.into_make_service_with_connect_info::<SocketAddr>();
-            let mut stopped = stopped.clone();
-            let until = async move {
-                // an error means that the sender is gone, which is a reason to stop as well
-                let _ = stopped.wait_for(|stop| *stop).await;
-            };
-            tasks.push(tokio::spawn(async move { axum::serve(listener, service).with_graceful_shutdown(until).await }));
+            let probes = probes::router(readiness.clone()).method_not_allowed_fallback(not_allowed);
+            let router = metrics.measured(router.merge(probes.layer(map_response(guarded))), name);
+            tasks.push(tokio::spawn(listener::serve(listener, router, limits, stopped.clone())));
         }
         Ok(Self { readiness, stop, tasks })
     }
@@ -91,13 +92,15 @@ async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 fn public_router(collector: &Arc<Collector>, api: &Api) -> Router {
-    api.protected(health::public(collector.clone()).merge(api.router()).fallback(not_found))
+    let health = health::public(collector.clone()).method_not_allowed_fallback(not_allowed);
+    api.protected(health.merge(api.router()).fallback(not_found))
 }
 
-fn admin_router(collector: &Arc<Collector>, metrics: &Metrics) -> Router {
-    let page = Router::new().route("/", get(show_page)).with_state(collector.clone());
+fn admin_router(collector: &Arc<Collector>, metrics: &Metrics, readiness: &Arc<Readiness>) -> Router {
+    let page = Router::new().route("/", get(show_page)).with_state((collector.clone(), readiness.clone()));
     let scrape = Router::new().route("/metrics", get(scrape)).with_state((collector.clone(), metrics.clone()));
-    health::admin(collector.clone()).merge(page).merge(scrape).fallback(not_found)
+    let router = health::admin(collector.clone()).merge(page).merge(scrape).fallback(not_found);
+    router.method_not_allowed_fallback(not_allowed).layer(map_response(guarded))
 }
 
 async fn scrape(State((collector, metrics)): State<(Arc<Collector>, Metrics)>) -> Response {
@@ -105,15 +108,27 @@ async fn scrape(State((collector, metrics)): State<(Arc<Collector>, Metrics)>) -
 }
 
 /// The status page. It is there in any state; where not even the deadline was kept, it says so by its status.
-async fn show_page(State(collector): State<Arc<Collector>>) -> Response {
-    match collector.reading().await {
-        Some(reading) => page::response(&reading.detailed, &collector.samples()),
-        None => problem(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
+async fn show_page(State((collector, readiness)): State<(Arc<Collector>, Arc<Readiness>)>) -> Response {
+    match tokio::join!(collector.reading(), readiness.check()) {
+        (Some(reading), stage) => page::response(&reading.detailed, &collector.samples(), &stage),
+        (None, _) => problem(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
     }
 }
 
 async fn not_found() -> Response {
     problem(StatusCode::NOT_FOUND, "Not Found")
+}
+
+async fn not_allowed() -> Response {
+    problem(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
+}
+
+/// What a browser may do with an answer that does not say: neither guess its type nor keep it.
+async fn guarded(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.entry(X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
 }
 
 /// An RFC 9457 problem document.

@@ -21,7 +21,7 @@ use crate::auth::{Auth, Keys, LogMailer, Mailer, NoMailer, Parts, Passwords, Pro
 use crate::clock::Stopwatch;
 use crate::config::{Config, Environment};
 use crate::db::Pool;
-use crate::health::Collector;
+use crate::health::{self, Collector, SignIn};
 use crate::http::{Api, Build, Metrics, Server, Stage};
 use crate::maintain::{self, Backups, Worker};
 use crate::migrate::{self, Action, Event, Progress, Report};
@@ -49,7 +49,8 @@ const BUILD: Build = Build {
 pub(super) async fn run(_: &Arguments, config: &Config, _: Output) -> Result<u8, Error> {
     tracing::info!(version = super::VERSION, database = %config.database_url, environment = %config.environment, "starting");
     let stages = Stages::new(&config.notify)?;
-    let collector = Collector::new(super::health_settings(config));
+    let sign_in = if can_sign(config) { SignIn::Possible } else { SignIn::NoKey };
+    let collector = Collector::new(health::Settings { sign_in, ..super::health_settings(config) });
     let metrics = Metrics::new(BUILD).map_err(io::Error::other)?;
     let api = Api::new(config.api.clone());
     let server =
@@ -167,6 +168,11 @@ async fn boot(config: &Config, stages: &Stages, api: &Api) -> Result<(Pool, Opti
     stages.ready(pool.clone()).await;
     tracing::info!("ready");
     Ok((pool, auth))
+}
+
+/// Whether there are keys to sign tokens with, or will be.
+fn can_sign(config: &Config) -> bool {
+    config.jwt_keys.is_some() || config.environment.allows_seed()
 }
 
 /// The application, if there are keys to sign tokens with. Where development data may be, they are made.

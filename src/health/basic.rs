@@ -64,7 +64,9 @@ pub(super) fn tell(
     usage: Option<Usage>,
     survey: Option<&Survey>,
 ) -> Basic {
-    let usage = usage.unwrap_or(Usage { in_use: 1, open: 1, most: 1 });
+    // without a pool there is the report's own connection, if the database took it
+    let own = u32::from(asked.is_ok());
+    let usage = usage.unwrap_or(Usage { in_use: own, open: own, most: 1 });
     match asked {
         Ok(answer) => answered(settings, answer, usage, survey),
         Err(error) => silent(settings, usage, error),

@@ -79,13 +79,15 @@ impl Collector {
         let watch = Stopwatch::start();
         let basic = self.basic(PATIENCE).await?;
         let survey = self.survey(&basic.made, PATIENCE.saturating_sub(watch.elapsed())).await;
+        // what was counted stays counted, however old: a counter that goes down is taken for a restart
+        let counters = survey.as_ref().map(|survey| survey.counters.clone()).unwrap_or_default();
         // figures of a database that has gone since are none of now
         let survey = survey.filter(|survey| survey.reach == basic.made.reach());
         let none = Survey { warnings: vec![LATE.to_owned()], ..Survey::default() };
         let survey = survey.as_deref().unwrap_or(&none);
         Some(Reading {
             detailed: detailed::assemble(&basic.made, survey, &self.settings),
-            counters: survey.counters.clone(),
+            counters,
             usage: basic.made.usage,
         })
     }

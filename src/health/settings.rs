@@ -16,4 +16,17 @@ pub struct Settings {
     pub backup_dir: PathBuf,
     /// From where on a figure is a finding.
     pub thresholds: Thresholds,
+    /// Whether people can log in.
+    pub sign_in: SignIn,
+}
+
+/// Whether this process can sign tokens, without which nobody can log in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignIn {
+    /// It is a command, which signs nothing.
+    NotServed,
+    /// It has a key.
+    Possible,
+    /// It has none.
+    NoKey,
 }

@@ -25,7 +25,12 @@ pub(super) fn unreachable(error: &Error, url: &DatabaseUrl) -> Check {
         _ if error.is_damage() => "restore the newest verified backup; keep a copy of the damaged data for inspection",
         _ => error.hint().unwrap_or("look into the log of the database server"),
     };
-    Check::new("database", Status::Unhealthy, error.to_string(), hint)
+    let message = match error.kind() {
+        // it has the path
+        Kind::NoSuchFile => error.to_string(),
+        _ => format!("{error} ({url})"),
+    };
+    Check::new("database", Status::Unhealthy, message, hint)
 }
 
 /// The checks of the basic report.
@@ -52,6 +57,7 @@ pub(super) fn basic(basic: &Basic, answer: &Answer, drift: &[Difference], settin
 pub(super) fn survey(survey: &Survey, basic: &Basic, settings: &Settings) -> Vec<Check> {
     let thresholds = &settings.thresholds;
     [
+        accounts::signing_key(settings.sign_in),
         accounts::seed_accounts(&survey.security, &settings.environment),
         accounts::failed_logins(&survey.security, thresholds),
         accounts::suspicious(&survey.security),

@@ -14,6 +14,9 @@ use serde_json::{Value, json};
 use crate::clock;
 use crate::health::{Check, Collector, Detailed, Report, Status};
 
+/// The draft's content type.
+const HEALTH_JSON: &str = "application/health+json";
+
 /// What everybody may know: nothing more than whether it works.
 pub(super) fn public(collector: Arc<Collector>) -> Router {
     Router::new().route("/health", get(short)).with_state(collector)
@@ -25,7 +28,7 @@ pub(super) fn admin(collector: Arc<Collector>) -> Router {
 }
 
 async fn short(State(collector): State<Arc<Collector>>, headers: HeaderMap) -> Response {
-    let Some(report) = collector.report().await else { return late() };
+    let Some(report) = collector.report().await else { return answer(Status::Unhealthy, &unknown()) };
     let database = &report.database;
     if wants_health_json(&headers) {
         let time = json!({"observedValue": database.response_time_ms, "observedUnit": "ms", "time": report.timestamp});
@@ -59,27 +62,41 @@ fn code(status: Status) -> StatusCode {
 }
 
 fn answer<T: Serialize>(status: Status, body: &T) -> Response {
-    (code(status), [(header::CACHE_CONTROL, "no-store")], axum::Json(body)).into_response()
+    let headers = [(header::CACHE_CONTROL, "no-store"), (header::VARY, "accept")];
+    (code(status), headers, axum::Json(body)).into_response()
 }
 
-/// The program itself is too busy to ask.
+/// The public answer of a program that is too busy to ask.
+fn unknown() -> Value {
+    let database = json!({"connected": false, "response_time_ms": null});
+    json!({"status": Status::Unhealthy, "timestamp": clock::now(), "database": database})
+}
+
+/// The same for operators.
 fn late() -> Response {
-    let body = json!({
-        "status": Status::Unhealthy,
-        "timestamp": clock::now(),
-        "database": {"connected": false, "response_time_ms": null},
-        "errors": ["no report within the time that a probe has: this process gets no processor time"],
-    });
+    let mut body = unknown();
+    body["errors"] = json!(["no report within the time that a probe has: this process gets no processor time"]);
     answer(Status::Unhealthy, &body)
 }
 
+/// Whether `application/health+json` is accepted by its name, and no less than JSON is: a wildcard asks for the contract's form.
 fn wants_health_json(headers: &HeaderMap) -> bool {
     let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    accepted.flat_map(|value| value.split(',')).any(|kind| kind.trim().starts_with("application/health+json"))
+    let kinds: Vec<(String, f32)> = accepted.flat_map(|value| value.split(',')).map(quality).collect();
+    let best = |name: &str| kinds.iter().filter(|(kind, _)| kind == name).map(|(_, q)| *q).reduce(f32::max);
+    best(HEALTH_JSON).is_some_and(|q| q > 0.0 && q >= best("application/json").unwrap_or(0.0))
+}
+
+/// One entry of `Accept`: what it names, and how much it is wanted.
+fn quality(entry: &str) -> (String, f32) {
+    let mut parts = entry.split(';').map(str::trim);
+    let kind = parts.next().unwrap_or_default().to_ascii_lowercase();
+    let weight = parts.find_map(|part| part.strip_prefix("q=").or(part.strip_prefix("Q=")));
+    (kind, weight.map_or(1.0, |weight| weight.parse().unwrap_or(0.0)))
 }
 
 fn draft(status: Status, body: &Value) -> Response {
-    let headers = [(header::CACHE_CONTROL, "no-store"), (header::CONTENT_TYPE, "application/health+json")];
+    let headers = [(header::CACHE_CONTROL, "no-store"), (header::VARY, "accept"), (header::CONTENT_TYPE, HEALTH_JSON)];
     (code(status), headers, body.to_string()).into_response()
 }
 

@@ -12,6 +12,7 @@ mod findings;
 mod format;
 mod sparkline;
 mod tables;
+mod ticket;
 mod tiles;
 
 use std::sync::LazyLock;
@@ -30,9 +31,11 @@ use sha2::{Digest, Sha256};
 use self::figure::{Figure, Reasons};
 use self::findings::{Finding, Piece, Since, Strip};
 use self::tiles::{History, Tile};
+use super::readiness::Stage;
 use crate::health::{Check, Detailed, Sample, Status};
 
 const STYLE: &str = include_str!("templates/status.css");
+const BUILD: &str = concat!(env!("CARGO_PKG_VERSION"), "+", env!("AUTHSVC_COMMIT"));
 const SCRIPT: &str = include_str!("templates/status.js");
 
 /// Nothing but this page's own style and script, and a fetch of itself.
@@ -45,8 +48,8 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// The page with its headers. It is 200 in any state: the page itself is there; probes ask `/readyz` and `/health`.
-pub fn response(detailed: &Detailed, samples: &[Sample]) -> Response {
-    let html = match render(detailed, samples) {
+pub fn response(detailed: &Detailed, samples: &[Sample], stage: &Stage) -> Response {
+    let html = match render(detailed, samples, stage) {
         Ok(html) => html,
         Err(error) => {
             tracing::error!(%error, "the status page cannot be rendered");
@@ -67,8 +70,8 @@ pub fn response(detailed: &Detailed, samples: &[Sample]) -> Response {
 ///
 /// # Errors
 /// None that is known: a text can always be written to.
-pub fn render(detailed: &Detailed, samples: &[Sample]) -> Result<String, askama::Error> {
-    Page::new(detailed, samples).render()
+pub fn render(detailed: &Detailed, samples: &[Sample], stage: &Stage) -> Result<String, askama::Error> {
+    Page::new(detailed, samples, stage).render()
 }
 
 #[derive(Template)]
@@ -80,11 +83,15 @@ struct Page<'a> {
     environment: &'a str,
     status: Status,
     word: &'static str,
+    /// Where the process is, unless it serves.
+    stage: Option<&'a Stage>,
     summary: String,
     since: Option<Since>,
     /// When the report was made: for machines, and for people.
     made: [String; 2],
     findings: Vec<Finding<'a>>,
+    /// The head of the page as text.
+    ticket: String,
     strip: Option<Strip>,
     tiles: Vec<Tile>,
     tables: Vec<tables::TableRow<'a>>,
@@ -103,26 +110,29 @@ struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    fn new(detailed: &'a Detailed, samples: &[Sample]) -> Self {
+    fn new(detailed: &'a Detailed, samples: &[Sample], stage: &'a Stage) -> Self {
         let (now, status) = (detailed.timestamp, detailed.overall_status);
         let reasons = Reasons::new(detailed);
         let findings = findings::findings(detailed);
-        let connected = detailed.basic_health.database.connected;
+        let summary = findings::summary(detailed, &findings);
+        let made = now.format("%Y-%m-%d %H:%M:%S UTC").to_string();
         Self {
             style: STYLE,
             script: SCRIPT,
-            build: concat!(env!("CARGO_PKG_VERSION"), "+", env!("AUTHSVC_COMMIT")),
+            build: BUILD,
             environment: &detailed.basic_health.environment,
             status,
             word: findings::word(status),
-            summary: findings::summary(detailed, &findings),
+            stage: (!stage.is_ready()).then_some(stage),
+            ticket: ticket::ticket(detailed, stage, [BUILD, &made, &summary]),
+            summary,
             since: findings::since(now, status, samples),
-            made: [now.to_rfc3339_opts(SecondsFormat::Secs, true), now.format("%Y-%m-%d %H:%M:%S UTC").to_string()],
+            made: [now.to_rfc3339_opts(SecondsFormat::Secs, true), made],
             findings,
             strip: Strip::new(now, samples),
             tiles: tiles::tiles(detailed, samples, &reasons),
             tables: tables::by_size(detailed, &reasons),
-            no_tables: reasons.figure("tables", connected.then_some(())),
+            no_tables: reasons.nothing("tables"),
             groups: tables::accounts(detailed, &reasons),
             backups: backups::Backups::new(detailed),
             no_backups: reasons.figure("last_backup", detailed.backups.count.map(|_| ())),
@@ -131,7 +141,7 @@ impl<'a> Page<'a> {
             indexes: facts::indexes(detailed, &reasons),
             facts: facts::facts(detailed, &reasons),
             runs: tables::runs(detailed),
-            no_runs: reasons.figure("last_runs", connected.then_some(())),
+            no_runs: reasons.nothing("last_runs"),
             checks: &detailed.checks,
             reasons,
         }

@@ -217,7 +217,10 @@ fn a_schema_that_is_not_current_is_told_with_what_to_do() {
 
 #[test]
 fn a_database_that_does_not_answer_is_unhealthy_and_nothing_is_invented() {
-    for url in ["postgres://app@127.0.0.1:1/none", "sqlite:not-there.db"] {
+    for (url, place) in [
+        ("postgres://app:cAn4ry@127.0.0.1:1/none", "(postgres://app:****@127.0.0.1:1/none); "),
+        ("sqlite:not-there.db", "`not-there.db` does not exist; "),
+    ] {
         let program = Program::new().env("DATABASE_URL", url);
         for command in ["health", "detailed-health"] {
             let report = program.run(&[command]).code(3).json();
@@ -226,7 +229,8 @@ fn a_database_that_does_not_answer_is_unhealthy_and_nothing_is_invented() {
             assert_eq!(basic["database"]["response_time_ms"], Value::Null);
             assert_eq!(basic["performance"]["deadlocks"], Value::Null);
             assert_eq!(basic["status"], "unhealthy");
-            assert!(!report["errors"][0].as_str().unwrap().is_empty());
+            assert_eq!(basic["database"]["open_connections"], 0);
+            assert!(report["errors"][0].as_str().unwrap().contains(place), "{report}");
         }
         assert!(!program.directory().join("not-there.db").exists());
     }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::accounts::signing_key;
 use crate::support::database::block_on;
 use crate::support::program::{Server, get};
 use crate::support::{Cluster, Database, Engine, Program, eventually, proxy::Proxy};
@@ -55,14 +56,14 @@ fn all_say_healthy(server: &Server) {
 
 fn through(proxy: &Proxy, database: &Database) -> Program {
     let url = proxy.url(database);
-    Program::new().env("DATABASE_URL", &url)
+    Program::new().env("DATABASE_URL", &url).env("AUTHSVC_JWT_KEY", &signing_key())
 }
 
 #[test]
 fn p11_a_stopped_server_and_its_return() {
     let cluster = Cluster::start(&[]);
     let database = Database::on(&cluster, None);
-    let server = Program::on(&database).serve().ready();
+    let server = Program::on(&database).env("AUTHSVC_JWT_KEY", &signing_key()).serve().ready();
     all_say_healthy(&server);
     cluster.signal("STOP");
     all_say_gone(&server);
@@ -139,7 +140,7 @@ fn p11_a_pool_without_a_free_connection() {
     let database = Database::migrated(Engine::Postgres);
     block_on(async {
         use authsvc::db::{DatabaseUrl, Defaults, Pool, PoolUse};
-        use authsvc::health::{Collector, Settings, Status, Thresholds};
+        use authsvc::health::{Collector, Settings, SignIn, Status, Thresholds};
         use authsvc::http::{Readiness, Stage};
         use sea_orm::TransactionTrait;
 
@@ -148,7 +149,8 @@ fn p11_a_pool_without_a_free_connection() {
         let readiness = Readiness::default();
         readiness.ready(pool.clone()).await;
         let (environment, backup_dir) = ("test".to_owned(), "none".into());
-        let collector = Collector::new(Settings { url, environment, backup_dir, thresholds: Thresholds::default() });
+        let (thresholds, sign_in) = (Thresholds::default(), SignIn::Possible);
+        let collector = Collector::new(Settings { url, environment, backup_dir, thresholds, sign_in });
         collector.watch(pool.clone());
         assert!(readiness.check().await.is_ready());
         let mut held = Vec::new();
@@ -311,7 +313,7 @@ fn a_sqlite_file_that_is_locked_as_a_whole_says_what_to_look_for() {
 #[test]
 fn a_locked_sqlite_file_is_told_in_time() {
     let database = Database::migrated(Engine::Sqlite);
-    let server = Program::on(&database).serve().ready();
+    let server = Program::on(&database).env("AUTHSVC_JWT_KEY", &signing_key()).serve().ready();
     all_say_healthy(&server);
     let file = rusqlite::Connection::open(database.path()).unwrap();
     file.execute_batch("BEGIN IMMEDIATE").unwrap();

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::accounts::signing_key;
 use crate::support::database::ENGINES;
 use crate::support::program::{Outcome, get};
 use crate::support::{Cluster, Database, Engine, Program, eventually, proxy::Proxy};
@@ -19,11 +20,10 @@ fn keys(value: &Value) -> BTreeSet<&str> {
     value.as_object().unwrap().keys().map(String::as_str).collect()
 }
 
-/// Head and body of a GET that accepts only this.
-fn accepting(address: SocketAddr, path: &str, kind: &str) -> (String, Value) {
+/// Head and body of a GET that accepts this.
+fn accepting(address: SocketAddr, path: &str, kinds: &str) -> (String, Value) {
     let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nAccept: text/html;q=0.1, {kind}\r\nConnection: close\r\n\r\n")
-        .unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nAccept: {kinds}\r\nConnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
@@ -34,7 +34,7 @@ fn accepting(address: SocketAddr, path: &str, kind: &str) -> (String, Value) {
 fn the_reports_have_the_shapes_of_the_contract() {
     for engine in ENGINES {
         let database = Database::migrated(engine);
-        let server = Program::on(&database).serve().ready();
+        let server = Program::on(&database).env("AUTHSVC_JWT_KEY", &signing_key()).serve().ready();
         let public = document(server.public, "/health");
         assert_eq!(keys(&public), ["database", "status", "timestamp"].into());
         assert_eq!(keys(&public["database"]), ["connected", "response_time_ms"].into());
@@ -72,13 +72,14 @@ fn the_reports_have_the_shapes_of_the_contract() {
         ] {
             assert!(keys(&detailed).contains(part), "{part}");
         }
+        assert!(!detailed["warnings"].to_string().contains("may not read"), "{detailed}");
         // production without a backup
         assert_eq!(detailed["overall_status"], "degraded");
         assert_eq!(get(server.public, "/health/detailed").unwrap().0, 404, "operators only");
         for (address, path) in
             [(server.public, "/health"), (server.admin, "/health"), (server.admin, "/health/detailed")]
         {
-            let (head, body) = accepting(address, path, "application/health+json");
+            let (head, body) = accepting(address, path, "text/html;q=0.1, application/health+json");
             assert!(head.contains("content-type: application/health+json") && head.contains("no-store"), "{head}");
             assert_eq!(body["status"], if path == "/health" { "pass" } else { "warn" });
             assert!(body["checks"].is_object());
@@ -88,9 +89,52 @@ fn the_reports_have_the_shapes_of_the_contract() {
 }
 
 #[test]
-fn a_sqlite_file_is_left_without_a_log_beside_it() {
+fn the_draft_is_for_those_who_ask_for_it() {
+    let database = Database::migrated(Engine::Sqlite);
+    let server = Program::on(&database).env("AUTHSVC_JWT_KEY", &signing_key()).serve().ready();
+    let draft = "application/health+json";
+    for (kinds, expected) in [
+        ("*/*", "application/json"),
+        ("application/*", "application/json"),
+        ("application/health+jsonx", "application/json"),
+        ("application/health+json;q=0", "application/json"),
+        ("application/json, application/health+json;q=0.5", "application/json"),
+        ("application/json;q=0.5, Application/Health+JSON; q=0.9", draft),
+        ("application/health+json, application/json", draft),
+        ("application/health+json;q=0.2, */*;q=0.1", draft),
+    ] {
+        for (address, path) in [(server.public, "/health"), (server.admin, "/health/detailed")] {
+            let (head, _) = accepting(address, path, kinds);
+            assert!(head.contains(&format!("content-type: {expected}\r\n")), "{kinds}: {head}");
+            assert!(head.contains("vary: accept"), "{head}");
+        }
+    }
+    server.stop().success();
+}
+
+#[test]
+fn a_service_where_nobody_can_log_in_is_not_healthy() {
     let database = Database::migrated(Engine::Sqlite);
     let server = Program::on(&database).serve().ready();
+    let report = eventually("the check", || {
+        let (status, report) = get(server.admin, "/health/detailed").unwrap();
+        (status == 503).then(|| serde_json::from_str::<Value>(&report).unwrap())
+    });
+    assert_eq!(report["checks"][0]["name"], "signing_key", "{report}");
+    assert!(report["errors"][0].as_str().unwrap().contains("AUTHSVC_JWT_KEY is not set; `openssl genpkey"), "{report}");
+    // no reason to take every replica out of service (docs/adr/0007)
+    assert_eq!(get(server.public, "/readyz").unwrap().0, 200);
+    assert_eq!(document(server.admin, "/health")["status"], "healthy");
+    // a command signs nothing
+    let told = Program::on(&database).run(&["detailed-health"]).success().json();
+    assert!(!told["checks"].to_string().contains("signing_key"), "{told}");
+    server.stop().success();
+}
+
+#[test]
+fn a_sqlite_file_is_left_without_a_log_beside_it() {
+    let database = Database::migrated(Engine::Sqlite);
+    let server = Program::on(&database).env("AUTHSVC_JWT_KEY", &signing_key()).serve().ready();
     document(server.admin, "/health/detailed");
     server.stop().success();
     assert!(!database.path().with_extension("db-wal").exists());
@@ -100,7 +144,7 @@ fn a_sqlite_file_is_left_without_a_log_beside_it() {
 fn the_status_page_is_for_operators_and_there_in_every_state() {
     let cluster = Cluster::start(&[]);
     let database = Database::on(&cluster, None);
-    let server = Program::on(&database).serve().ready();
+    let server = Program::on(&database).env("AUTHSVC_JWT_KEY", &signing_key()).serve().ready();
     let page = |title: &str| {
         eventually(title, || {
             let (status, html) = get(server.admin, "/").unwrap();
@@ -109,18 +153,49 @@ fn the_status_page_is_for_operators_and_there_in_every_state() {
         })
     };
     let html = page("<title>Degraded");
-    assert!(html.contains("there is no backup of this database") && html.contains("refresh_tokens"), "{html}");
+    assert!(html.contains("there is no backup of this database") && html.contains("refresh_<wbr>tokens"), "{html}");
     assert_eq!(get(server.public, "/").unwrap().0, 404);
     cluster.crash();
-    let html = page("<title>Unhealthy");
-    assert!(html.contains("check that the server runs"), "{html}");
+    let html = page("<title>Unhealthy, not ready");
+    assert!(html.contains("check that the server runs") && html.contains("the database is gone: "), "{html}");
+}
+
+#[test]
+fn what_is_wrong_with_a_request_is_a_problem_document() {
+    let database = Database::migrated(Engine::Sqlite);
+    let server = Program::on(&database).serve().ready();
+    let ask = |address: SocketAddr, request: &str| {
+        let mut stream = TcpStream::connect(address).unwrap();
+        write!(stream, "{request} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let (public, admin) =
+        (["/livez", "/readyz", "/health"], ["/", "/metrics", "/livez", "/readyz", "/health", "/health/detailed"]);
+    let paths = public.map(|path| (server.public, path)).into_iter().chain(admin.map(|path| (server.admin, path)));
+    for (address, path) in paths {
+        let answer = ask(address, &format!("POST {path}"));
+        assert!(answer.starts_with("HTTP/1.1 405 ") && answer.contains("allow: GET,HEAD\r\n"), "{path}: {answer}");
+        assert!(answer.contains("content-type: application/problem+json"), "{path}: {answer}");
+        assert!(answer.ends_with(r#""title":"Method Not Allowed","type":"about:blank"}"#), "{path}: {answer}");
+        let head = ask(address, &format!("HEAD {path}"));
+        assert!(head.ends_with("\r\n\r\n"), "a body: {head}");
+        for header in ["x-content-type-options: nosniff", "cache-control: no-store"] {
+            assert!(answer.contains(header) && head.contains(header), "{path}: {answer}{head}");
+        }
+    }
+    for path in ["/nothing", "/health/"] {
+        assert!(ask(server.admin, &format!("GET {path}")).starts_with("HTTP/1.1 404 "), "{path}");
+    }
+    server.stop().success();
 }
 
 #[test]
 fn readiness_tells_its_steps() {
     let cluster = Cluster::start(&[]);
     let database = Database::on(&cluster, None);
-    let server = Program::on(&database).serve().ready();
+    let server = Program::on(&database).env("AUTHSVC_JWT_KEY", &signing_key()).serve().ready();
     let (status, text) = get(server.public, "/readyz?verbose").unwrap();
     assert_eq!(status, 200);
     assert_eq!(text, "[+]database ok\n[+]migrations ok\n[+]seed ok\n[+]shutdown ok\nreadyz check passed\n");
@@ -133,7 +208,7 @@ fn readiness_tells_its_steps() {
 fn the_command_asks_a_running_service() {
     let database = Database::migrated(Engine::Postgres);
     Program::on(&database).env("AUTHSVC_ENV", "development").run(&["seed"]).success();
-    let server = Program::on(&database).serve().ready();
+    let server = Program::on(&database).env("AUTHSVC_JWT_KEY", &signing_key()).serve().ready();
     let ask =
         |address: SocketAddr, path: &str| Program::new().run(&["health", "--url", &format!("http://{address}{path}")]);
     assert_eq!(ask(server.admin, "").success().json()["environment"], "production");

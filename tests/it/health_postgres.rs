@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
+use crate::support::database::execute;
 use crate::support::{Cluster, Database, Program, eventually};
 
 /// A server with the statistics of statements.
@@ -141,6 +142,25 @@ fn indexes_that_cost_more_than_they_give_are_named() {
     let report = detailed(&program);
     assert_eq!(report["indexes"]["invalid"], serde_json::json!(["users.twin"]));
     assert_eq!(message(&report, "indexes").0, "degraded");
+}
+
+/// Who follows the advice to drop it would end a migration.
+#[test]
+fn an_index_that_is_being_built_is_not_invalid() {
+    let (database, program) = migrated();
+    // it waits for everybody who may still write without it
+    let mut writer = database.session();
+    writer.execute("BEGIN; UPDATE users SET active = active");
+    let url = database.url.clone();
+    let building = std::thread::spawn(move || execute(&url, "CREATE INDEX CONCURRENTLY slow ON users (created_at)"));
+    eventually("the index", || {
+        (database.one("SELECT count(*)::text FROM pg_index WHERE NOT indisvalid") == "1").then_some(())
+    });
+    let report = detailed(&program);
+    assert_eq!(report["indexes"]["invalid"], serde_json::json!([]));
+    assert_eq!(message(&report, "indexes").0, "healthy");
+    writer.execute("COMMIT");
+    building.join().unwrap();
 }
 
 #[test]

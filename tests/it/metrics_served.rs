@@ -1,11 +1,13 @@
 //! `/metrics` of a running service: what the contract names, from real figures, and what commands did meanwhile.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::support::database::ENGINES;
 use crate::support::program::{Server, get};
 use crate::support::promtool::promtool;
-use crate::support::{Database, Engine, Program, eventually};
+use crate::support::{Cluster, Database, Engine, Program, eventually, proxy::Proxy};
 
 /// The names that users' dashboards rely on.
 const CONTRACT: [&str; 21] = [
@@ -115,4 +117,32 @@ fn a_service_tells_the_metrics_of_the_contract() {
         assert_eq!(document["status"], "healthy");
         server.stop().success();
     }
+}
+
+/// Prometheus takes a counter that went down for a restart, and its return for as many events: a false alarm.
+#[test]
+fn a_database_that_stops_in_the_middle_of_a_report_takes_no_counter_back() {
+    let proxy = Proxy::to(Cluster::shared().port);
+    let database = Database::migrated(Engine::Postgres);
+    let server = Program::new().env("DATABASE_URL", &proxy.url(&database)).serve().ready();
+    eventually("the first survey", || sample(&scrape(&server), "authsvc_users{state=\"all\"}"));
+    database.execute("INSERT INTO auth_events (kind) SELECT 'login_failed' FROM generate_series(1, 500)");
+    clean_up(&database, 7);
+    let counted = |text: &str| {
+        let removed = sample(text, "authsvc_cleanup_deleted_total{what=\"refresh_tokens\"}");
+        (sample(text, "authsvc_failed_logins_total"), removed)
+    };
+    let all = (Some(500.0), Some(7.0));
+    eventually("the events", || (counted(&scrape(&server)) == all).then_some(()));
+    // the basic report comes in time, the survey does not, and is never ended
+    proxy.delay(Duration::from_millis(300));
+    eventually("a slow answer", || {
+        sample(&scrape(&server), "authsvc_database_response_seconds").filter(|seconds| *seconds > 0.25)
+    });
+    proxy.stall();
+    eventually("the end of the database", || {
+        let text = scrape(&server);
+        assert_eq!(counted(&text), all, "{text}");
+        (sample(&text, "authsvc_database_up") == Some(0.0)).then_some(())
+    });
 }

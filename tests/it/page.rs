@@ -1,7 +1,7 @@
 //! The status page, in a real browser and as text.
 
 use authsvc::health::{Detailed, Sample, Statement, Status};
-use authsvc::http::{render_status_page, status_page};
+use authsvc::http::{Stage, render_status_page, status_page};
 use chrono::TimeDelta;
 use serde_json::json;
 
@@ -12,7 +12,7 @@ use crate::support::{eventually, reports};
 const AUDIT: &str = include_str!("support/audit.js");
 
 fn html((detailed, samples): &(Detailed, Vec<Sample>)) -> String {
-    render_status_page(detailed, samples).unwrap()
+    render_status_page(detailed, samples, &Stage::Ready).unwrap()
 }
 
 /// Brings the page's script to look for news at once, as it does when its tab is looked at again.
@@ -116,6 +116,8 @@ fn it_refreshes_itself_and_says_when_it_cannot() {
     });
     assert!(stale.starts_with("Not refreshed since 2026-11-24 03:12:45 UTC: the service does not answer"), "{stale}");
     assert_eq!(browser.run("return document.title"), "Not refreshed – Degraded – authsvc production");
+    let icon = "return document.getElementById('favicon').href.includes('%23666')";
+    assert_eq!(browser.run(icon), true, "the tab's icon still tells the old state");
     assert_eq!(h1(), "Degraded");
     browser.run("window.scrollTo(0, 0)");
     assert_eq!(browser.run(AUDIT), json!([]));
@@ -127,6 +129,41 @@ fn it_refreshes_itself_and_says_when_it_cannot() {
     eventually("the alarm's end", || (h1() == "Healthy").then_some(()));
     let calm = browser.run("return [document.getElementById('stale').hidden, document.title]");
     assert_eq!(calm, json!([true, "Healthy – authsvc production"]));
+    assert_eq!(browser.run(icon), false);
+}
+
+#[test]
+fn a_tab_in_the_background_keeps_its_title_true() {
+    let pages = Pages::serve(reports::healthy());
+    let browser = Browser::start();
+    browser.go(&pages.url);
+    browser.run("Object.defineProperty(document, 'hidden', { value: true })");
+    pages.show(reports::gone());
+    let before = pages.answered();
+    look_again(&browser);
+    browser.run("const now = Date.now; Date.now = () => now() + 60000");
+    assert_eq!(pages.answered(), before, "once a minute is enough");
+    look_again(&browser);
+    eventually("the title", || {
+        (browser.run("return document.title") == "Unhealthy – authsvc production").then_some(())
+    });
+    let icon = browser.run("return document.getElementById('favicon').href");
+    assert!(icon.as_str().unwrap().contains("c8281e"), "{icon}");
+}
+
+#[test]
+fn a_phone_shows_what_is_decided_by_without_scrolling_sideways() {
+    let (mut detailed, samples) = reports::healthy();
+    detailed.queries.slowest.as_mut().unwrap()[0].query = "SELECT id, user_id FROM refresh_tokens WHERE ".repeat(6);
+    let pages = Pages::serve((detailed, samples));
+    let browser = Browser::start();
+    browser.look(360, 780, "light");
+    browser.go(&pages.url);
+    let cut = browser.run(
+        "const cut = (cell) => cell.getBoundingClientRect().right > cell.closest('.wide').getBoundingClientRect().right + 1; \
+         return [...document.querySelectorAll('.query, #wide-tables td:not(.share), #wide-newest td:not(.file)')].filter(cut).map((cell) => cell.outerHTML)",
+    );
+    assert_eq!(cut, json!([]));
 }
 
 #[test]
@@ -167,7 +204,7 @@ fn what_comes_from_outside_is_shown_as_text() {
 #[test]
 fn it_may_load_nothing_and_is_kept_nowhere() {
     let (detailed, samples) = reports::gone();
-    let response = status_page(&detailed, &samples);
+    let response = status_page(&detailed, &samples, &Stage::Ready);
     assert_eq!(response.status(), 200);
     let header = |name: &str| response.headers()[name].to_str().unwrap();
     let policy = header("content-security-policy");
@@ -198,6 +235,8 @@ fn figures_have_units_and_missing_ones_their_reason() {
     let (mut detailed, mut samples) = reports::degraded();
     detailed.authentication_health.total_users = Some(1_204_332);
     detailed.backups.age_seconds = Some(59);
+    detailed.storage.clock_skew_seconds = Some(-0.001);
+    assert!(html(&(detailed.clone(), samples.clone())).contains(">+0.00 s<"));
     detailed.storage.clock_skew_seconds = None;
     detailed.queries.slowest = Some(vec![
         Statement { query: "a".to_owned(), calls: 999, mean_ms: 0.421, total_ms: 99.94 },
@@ -244,6 +283,52 @@ fn figures_have_units_and_missing_ones_their_reason() {
 }
 
 #[test]
+fn what_was_not_read_is_not_told_to_be_nothing() {
+    let (mut detailed, samples) = reports::healthy();
+    detailed.basic_health.tables.clear();
+    detailed.maintenance.last_runs.clear();
+    let page = html(&(detailed.clone(), samples.clone()));
+    assert!(page.contains("No tables.") && page.contains("Nothing has run yet."), "{page}");
+    // a database in the middle of its migrations, and a report that is not done
+    detailed.basic_health.warnings = vec!["tables: the schema is not that of this program, see migrations".to_owned()];
+    detailed.warnings = vec!["every figure of the detailed report: still being read, ask again".to_owned()];
+    let page = html(&(detailed, samples));
+    assert!(!page.contains("No tables.") && !page.contains("Nothing has run yet."), "{page}");
+    assert!(page.contains("– the schema is not that of this program"), "{page}");
+}
+
+#[test]
+fn its_head_can_be_pasted_into_a_ticket() {
+    let pages = Pages::serve(reports::degraded());
+    let browser = Browser::start();
+    browser.look(360, 780, "dark");
+    browser.go(&pages.url);
+    let text = browser.run(
+        "document.getElementById('as-text').open = true; return document.querySelector('#as-text pre').textContent",
+    );
+    let text = text.as_str().unwrap();
+    let (first, rest) = text.split_once('\n').unwrap();
+    assert!(first.starts_with("authsvc ") && first.ends_with(", production: degraded at 2026-11-24 03:12:45 UTC"));
+    assert!(
+        rest.starts_with("process: ready\n3 of 14 checks degraded.\n- degraded backup_age: the newest backup"),
+        "{text}"
+    );
+    for line in [
+        "  if it is not wanted: `SELECT pg_terminate",
+        "pool: 4 of 10 open\n",
+        "migrations: 9 applied, 0 pending, 010_sign_in\n",
+    ] {
+        assert!(rest.contains(line), "{line} is not in {text}");
+    }
+    assert_eq!(browser.run(AUDIT), json!([]));
+    // what a database that is gone does not tell is left out
+    let (gone, samples) = reports::gone();
+    let page = render_status_page(&gone, &samples, &Stage::DatabaseGone { reason: "no answer".to_owned() }).unwrap();
+    let text = page.split("as text\">").nth(1).unwrap().split("</pre>").next().unwrap();
+    assert!(text.contains("process: the database is gone: no answer") && !text.contains("latency"), "{text}");
+}
+
+#[test]
 fn the_worst_comes_first() {
     let (mut detailed, _) = reports::degraded();
     detailed.overall_status = Status::Unhealthy;
@@ -253,4 +338,26 @@ fn the_worst_comes_first() {
     assert!(place("admin@example.com can log in") < place("the newest backup is 54 h old"));
     assert!(place("1 unhealthy and 3 degraded") < place("What to do next"));
     assert!(page.contains("No history yet"), "{page}");
+}
+
+#[test]
+fn a_process_that_serves_nothing_says_so_whatever_the_database_says() {
+    let (detailed, samples) = reports::healthy();
+    let told = |stage: Stage| {
+        let page = render_status_page(&detailed, &samples, &stage).unwrap();
+        (page.contains("<title>Healthy, not ready – authsvc production"), page)
+    };
+    assert!(!html(&reports::healthy()).contains("serves no requests"));
+    let migrating = Stage::Migrating { current: Some("005_<b>".to_owned()), target: "010_sign_in".to_owned() };
+    for (stage, text) in [
+        (migrating, "migrating to 010_sign_in, at 005_&#60;b&#62;."),
+        (
+            Stage::DatabaseGone { reason: "no connection was free in time".to_owned() },
+            "no connection was free in time.",
+        ),
+        (Stage::ShuttingDown, "stopping."),
+    ] {
+        let (title, page) = told(stage);
+        assert!(title && page.contains("It serves no requests:</b> ") && page.contains(text), "{page}");
+    }
 }

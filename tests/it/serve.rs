@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::support::database::ENGINES;
+use crate::support::database::{ENGINES, block_on};
 use crate::support::program::get;
 use crate::support::{Cluster, Database, Engine, Program, eventually, proxy::Proxy};
 
@@ -155,6 +155,50 @@ fn more_clients_than_descriptors_are_outlived() {
     eventually("an answer", || get(server.public, "/readyz").filter(|(status, _)| *status == 200));
     assert_eq!(get(server.admin, "/health").unwrap().0, 200);
     server.stop().success();
+}
+
+#[test]
+fn clients_that_say_nothing_do_not_take_the_place_of_probes() {
+    let server = Program::new().through(&["prlimit", "--nofile=128", "--"]).serve().ready();
+    // they connect: the system holds those for which there is no room
+    let silent: Vec<_> = (0..150)
+        .map(|_| {
+            let mut client = TcpStream::connect(server.public).unwrap();
+            write!(client, "GET /livez HTTP/1.1\r\n").unwrap();
+            client
+        })
+        .collect();
+    for path in ["/livez", "/readyz", "/health", "/metrics"] {
+        assert_eq!(get(server.admin, path).unwrap().0, 200, "{path}");
+    }
+    drop(silent);
+    eventually("an answer", || get(server.public, "/livez").filter(|(status, _)| *status == 200));
+    server.stop().success();
+}
+
+#[test]
+fn a_client_that_is_slow_to_ask_is_let_go() {
+    use authsvc::http::{Limits, serve};
+    use std::io::Read;
+
+    block_on(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = axum::Router::new().route("/", axum::routing::get(|| async { "here" }));
+        let (stop, stopped) = tokio::sync::watch::channel(false);
+        let limits = Limits { most: 1, head: Duration::from_millis(100) };
+        let serving = tokio::spawn(serve(listener, router, limits, stopped));
+        let clients = tokio::task::spawn_blocking(move || {
+            let mut slow = TcpStream::connect(address).unwrap();
+            write!(slow, "GET / HTTP/1.1\r\nHost: te").unwrap();
+            // there is room for one: this one waits for the end of the other
+            assert_eq!(get(address, "/").unwrap().1, "here");
+            slow.read_to_string(&mut String::new()).unwrap_or_default();
+        });
+        clients.await.unwrap();
+        stop.send(true).unwrap();
+        serving.await.unwrap();
+    });
 }
 
 #[test]

@@ -2,7 +2,21 @@
 
 use crate::health::check::{Check, Status};
 use crate::health::report::Security;
+use crate::health::settings::SignIn;
 use crate::health::thresholds::Thresholds;
+
+/// Whether this process can let anybody in.
+pub(super) fn signing_key(sign_in: SignIn) -> Option<Check> {
+    match sign_in {
+        SignIn::NotServed => None,
+        SignIn::Possible => Some(Check::healthy("signing_key", "there is a key to sign tokens with")),
+        SignIn::NoKey => {
+            let hint = "`openssl genpkey -algorithm ed25519` makes one; give every replica the same and restart it";
+            let message = "nobody can log in: AUTHSVC_JWT_KEY is not set";
+            Some(Check::new("signing_key", Status::Unhealthy, message, hint))
+        }
+    }
+}
 
 /// Published accounts where real ones are.
 pub(super) fn seed_accounts(security: &Security, environment: &str) -> Option<Check> {

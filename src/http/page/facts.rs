@@ -41,12 +41,8 @@ fn schema(detailed: &Detailed, reasons: &Reasons) -> Facts {
 fn server(detailed: &Detailed, reasons: &Reasons) -> Facts {
     let (database, performance) = (&detailed.basic_health.database, &detailed.basic_health.performance);
     // `PostgreSQL 15.20 (Debian …) on x86_64…`: what follows is in the JSON
-    let named = |version: &str| match database.backend.as_str() {
-        "sqlite" => format!("SQLite {version}"),
-        _ => version.split(" (").next().unwrap_or(version).to_owned(),
-    };
-    let version = database.version.as_deref().map(named);
-    let skew = detailed.storage.clock_skew_seconds.map(|skew| format!("{skew:+.2} s"));
+    let version = database.version.as_deref().map(|version| version.split(" (").next().unwrap_or(version).to_owned());
+    let skew = detailed.storage.clock_skew_seconds.map(ahead);
     let mean = performance.avg_query_time_ms.map(format::milliseconds);
     let mut facts = vec![
         ("Version", reasons.figure("version", version)),
@@ -60,6 +56,12 @@ fn server(detailed: &Detailed, reasons: &Reasons) -> Facts {
         facts.push(("Clock ahead by", reasons.figure("clock_skew_seconds", skew)));
     }
     Facts { title: "Server", facts }
+}
+
+/// `+0.25 s`; what is rounded to nothing has no minus.
+fn ahead(skew: f64) -> String {
+    let rounded = (skew * 100.0).round() / 100.0 + 0.0;
+    format!("{rounded:+.2} s")
 }
 
 fn room(detailed: &Detailed, reasons: &Reasons) -> Facts {

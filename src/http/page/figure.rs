@@ -46,6 +46,12 @@ impl Reasons {
         &self.0
     }
 
+    /// Of an empty list: whether it is known that there is nothing, or why it was not read.
+    pub(super) fn nothing(&self, name: &str) -> Figure<()> {
+        let is_told = self.0.iter().any(|reason| reason.names(name) || reason.is_about_all());
+        self.figure(name, (!is_told).then_some(()))
+    }
+
     /// The figure, or the reason that names it. `name` is the report's name of it, or several words that all are in the
     /// reason, such as `rows users`.
     pub(super) fn figure<T>(&self, name: &str, value: Option<T>) -> Figure<T> {
@@ -53,7 +59,7 @@ impl Reasons {
             return Figure::Known(value);
         }
         let named = self.0.iter().find(|reason| reason.names(name));
-        let about_all = || self.0.iter().find(|reason| reason.what.starts_with("every figure"));
+        let about_all = || self.0.iter().find(|reason| reason.is_about_all());
         match (named, about_all()) {
             (Some(reason), _) => Figure::Unknown { href: reason.href(), why: reason.why.clone() },
             (None, Some(all)) => Figure::Unknown { href: all.href(), why: format!("{}: {}", all.what, all.why) },
@@ -68,6 +74,10 @@ impl Reason {
     fn names(&self, name: &str) -> bool {
         let words: Vec<&str> = self.what.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
         name.split(' ').all(|word| words.contains(&word))
+    }
+
+    fn is_about_all(&self) -> bool {
+        self.what.starts_with("every figure")
     }
 
     fn href(&self) -> String {

@@ -73,7 +73,7 @@ pub(super) fn summary(detailed: &Detailed, findings: &[Finding<'_>]) -> String {
 pub(super) fn since(now: DateTime<Utc>, status: Status, samples: &[Sample]) -> Option<Since> {
     let last = samples.last()?;
     if last.status != status {
-        return Some(Since { before: "since after", when: When::new(last.at, now) });
+        return Some(Since { before: "since some time after", when: When::new(last.at, now) });
     }
     let run = samples.iter().rev().take_while(|sample| sample.status == status).count();
     let first = samples.get(samples.len() - run)?;

@@ -1,16 +1,20 @@
-// Fetches this page again while it is looked at and puts its content in place of the old one. The page is complete without it.
+// Fetches this page again and puts its content in place of the old one: often while it is looked at, else once a minute, for its title
+// and icon in the browser's tab. The page is complete without it.
 (() => {
   const by = (id) => document.getElementById(id);
   const main = document.querySelector('main');
   const title = () => document.title.replace('Not refreshed – ', '');
+  const unsure = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Ccircle cx='8' cy='8' r='8' fill='%23666'/%3E%3Cpath d='M4 8h8' stroke='%23fff' stroke-width='2'/%3E%3C/svg%3E";
   let busy = false;
+  let asked = Date.now();
 
   async function refresh() {
-    if (document.hidden || busy) return;
-    const selected = !getSelection().isCollapsed;
+    if (busy || (document.hidden && Date.now() - asked < 60000)) return;
+    const selected = !document.hidden && !getSelection().isCollapsed;
     by('paused').hidden = !selected;
     if (selected) return;
     busy = true;
+    asked = Date.now();
     try {
       const answer = await fetch(location.href, { cache: 'no-store', signal: AbortSignal.timeout(8000) }).catch(() => null);
       if (!answer) throw 'the service does not answer';
@@ -24,6 +28,7 @@
       if (by('stale').hidden || by('stale').textContent !== alarm) by('stale').textContent = alarm;
       by('stale').hidden = false;
       document.title = `Not refreshed – ${title()}`;
+      by('favicon').href = unsure;
     } finally {
       busy = false;
     }

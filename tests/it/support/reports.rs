@@ -131,7 +131,7 @@ pub(crate) fn fresh() -> (Detailed, Vec<Sample>) {
     let report = &mut detailed.basic_health;
     report.environment = "development".to_owned();
     report.database = Database {
-        version: Some("3.50.4".to_owned()),
+        version: Some("SQLite 3.51.3".to_owned()),
         backend: "sqlite".to_owned(),
         response_time_ms: Some(0.061),
         open_connections: 1,

@@ -16,7 +16,9 @@ WITH ours AS (
     LEFT JOIN pg_stat_user_indexes s ON s.indexrelid = i.indexrelid
     WHERE t.relnamespace = quote_ident(current_schema())::regnamespace
 )
-SELECT 'index', 'invalid', name, '' FROM ours WHERE NOT indisvalid
+-- one that is being built is not yet valid
+SELECT 'index', 'invalid', name, '' FROM ours
+WHERE NOT indisvalid AND NOT EXISTS (SELECT FROM pg_stat_progress_create_index p WHERE p.index_relid = ours.indexrelid)
 UNION ALL
 SELECT 'index', 'unused', name, '' FROM ours WHERE idx_scan = 0 AND NOT indisunique AND indisvalid AND scans_of_table >= 1000
 UNION ALL

@@ -8,4 +8,4 @@ JOIN pragma_index_list(m.name) l
 WHERE m.type = 'table';
 
 -- the last one: where it is, all was read
-SELECT 'sequences', CAST(max(seq) / 9223372036854775807.0 AS TEXT), '0' FROM sqlite_sequence;
+SELECT 'sequences', CAST(coalesce(max(seq), 0) / 9223372036854775807.0 AS TEXT), '0' FROM sqlite_sequence;

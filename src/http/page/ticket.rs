@@ -1,0 +1,42 @@
+//! The page's head as plain text, to be pasted into a ticket or a chat: state, findings with what to do, and the figures that are asked for
+//! first. It names no account and no query.
+
+use super::format;
+use crate::health::{Detailed, Status};
+use crate::http::readiness::Stage;
+
+/// All of it. `made` is when, `summary` what the findings come to.
+pub(super) fn ticket(detailed: &Detailed, stage: &Stage, [build, made, summary]: [&str; 3]) -> String {
+    let environment = &detailed.basic_health.environment;
+    let mut lines = vec![
+        format!("authsvc {build}, {environment}: {} at {made}", detailed.overall_status),
+        format!("process: {stage}"),
+        summary.to_owned(),
+    ];
+    for check in detailed.checks.iter().filter(|check| check.status > Status::Healthy) {
+        lines.push(format!("- {} {}: {}", check.status, check.name, check.message));
+        if !check.hint.is_empty() {
+            lines.push(format!("  {}", check.hint));
+        }
+    }
+    lines.extend(figures(detailed));
+    lines.join("\n")
+}
+
+/// What is known of the figures.
+fn figures(detailed: &Detailed) -> Vec<String> {
+    let (database, migrations) = (&detailed.basic_health.database, &detailed.basic_health.migrations);
+    let pool = format!("{} of {} open", database.open_connections, database.max_connections);
+    let applied = migrations.applied.zip(migrations.pending);
+    let applied = applied.map(|(applied, pending)| format!("{applied} applied, {pending} pending"));
+    let known = [
+        ("database", database.version.clone()),
+        ("latency", database.response_time_ms.map(format::milliseconds)),
+        ("pool", Some(pool)),
+        ("size", detailed.storage.database_bytes.map(format::size)),
+        ("migrations", applied.zip(migrations.latest.as_ref()).map(|(applied, latest)| format!("{applied}, {latest}"))),
+        ("backup age", detailed.backups.age_seconds.map(|age| format::seconds(age as f64))),
+        ("free for backups", detailed.storage.backup_free_bytes.map(format::size)),
+    ];
+    known.into_iter().filter_map(|(name, figure)| Some(format!("{name}: {}", figure?))).collect()
+}
