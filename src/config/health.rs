@@ -18,6 +18,7 @@ pub(super) fn thresholds(variables: &Variables, environment: Environment) -> Res
         cache_hit: percentage(variables, "AUTHSVC_HEALTH_CACHE_HIT", default.cache_hit)?,
         connections: percentage(variables, "AUTHSVC_HEALTH_CONNECTIONS", default.connections)?,
         failed_logins: number(variables, "AUTHSVC_HEALTH_FAILED_LOGINS", default.failed_logins)?,
+        suspicious_activity: number(variables, "AUTHSVC_HEALTH_SUSPICIOUS_ACTIVITY", default.suspicious_activity)?,
         free_space: bytes(variables, "AUTHSVC_HEALTH_FREE_SPACE", default.free_space)?,
         clock_skew: time("AUTHSVC_HEALTH_CLOCK_SKEW", default.clock_skew)?,
     })

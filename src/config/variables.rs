@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use super::Error;
 
 /// Every variable of ours, to tell a typing error from one.
-const KNOWN: [&str; 39] = [
+const KNOWN: [&str; 40] = [
     "AUTHSVC_ENV",
     "AUTHSVC_LISTEN",
     "AUTHSVC_ADMIN_LISTEN",
@@ -28,6 +28,7 @@ const KNOWN: [&str; 39] = [
     "AUTHSVC_HEALTH_CACHE_HIT",
     "AUTHSVC_HEALTH_CONNECTIONS",
     "AUTHSVC_HEALTH_FAILED_LOGINS",
+    "AUTHSVC_HEALTH_SUSPICIOUS_ACTIVITY",
     "AUTHSVC_HEALTH_FREE_SPACE",
     "AUTHSVC_HEALTH_CLOCK_SKEW",
     "AUTHSVC_DATABASE_MAX_CONNECTIONS",

@@ -21,6 +21,8 @@ pub struct Thresholds {
     pub connections: f64,
     /// `AUTHSVC_HEALTH_FAILED_LOGINS`: most failed logins in 24 hours.
     pub failed_logins: u64,
+    /// `AUTHSVC_HEALTH_SUSPICIOUS_ACTIVITY`: most signs of stolen tokens and guessed passwords.
+    pub suspicious_activity: u64,
     /// `AUTHSVC_HEALTH_FREE_SPACE`: least free bytes where backups go.
     pub free_space: u64,
     /// `AUTHSVC_HEALTH_CLOCK_SKEW`: most difference between the two clocks.
@@ -38,6 +40,7 @@ impl Default for Thresholds {
             cache_hit: 90.0,
             connections: 80.0,
             failed_logins: 1000,
+            suspicious_activity: 10,
             free_space: 1 << 30,
             clock_skew: Duration::from_secs(5),
         }

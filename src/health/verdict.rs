@@ -60,7 +60,7 @@ pub(super) fn survey(survey: &Survey, basic: &Basic, settings: &Settings) -> Vec
         accounts::signing_key(settings.sign_in),
         accounts::seed_accounts(&survey.security, &settings.environment),
         accounts::failed_logins(&survey.security, thresholds),
-        accounts::suspicious(&survey.security),
+        accounts::suspicious(&survey.security, thresholds),
         upkeep::backups(&survey.backups, thresholds),
         upkeep::backup_files(&survey.broken_backups),
         upkeep::free_space(survey, thresholds),

@@ -290,8 +290,10 @@ fn backups_are_those_of_this_database_and_runs_that_are_recorded() {
 #[test]
 fn limits_can_be_set_and_a_wrong_one_is_refused() {
     let (_database, program) = seeded(Engine::Postgres);
+    assert_eq!(check(&detailed(&program), "suspicious_activity").0, "healthy", "three are allowed");
     let program = program
         .env("AUTHSVC_HEALTH_FAILED_LOGINS", "73")
+        .env("AUTHSVC_HEALTH_SUSPICIOUS_ACTIVITY", "2")
         .env("AUTHSVC_HEALTH_FREE_SPACE", "900PB")
         .env("AUTHSVC_HEALTH_CLOCK_SKEW", "0s")
         .env("AUTHSVC_HEALTH_RESPONSE_TIME", "1ns")

@@ -70,7 +70,7 @@ fn security(families: &Families, security: &Security) -> Result<()> {
     )?;
     families.gauge(
         "authsvc_seed_accounts",
-        "Known development accounts that can log in. From users.",
+        "Known development accounts, deactivated ones too. From users.",
         security.seed_accounts,
     )
 }
