@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -18,6 +19,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// Before another connection is taken after one that could not be.
 const PAUSE: Duration = Duration::from_millis(100);
+/// For a client that has asked nothing yet, to end its first request's head when it is time to stop.
+const GRACE: Duration = Duration::from_secs(1);
 /// Where the system sets no limit.
 const MANY: u64 = 65_536;
 
@@ -38,7 +41,7 @@ impl Limits {
     }
 }
 
-/// Answers until it is told to stop, and then what was begun.
+/// Answers until it is told to stop, and then what was asked.
 pub async fn serve(listener: TcpListener, router: Router, limits: Limits, mut stopped: watch::Receiver<bool>) {
     let room = Arc::new(Semaphore::new(limits.most as usize));
     loop {
@@ -79,7 +82,9 @@ async fn answer(
     mut stopped: watch::Receiver<bool>,
 ) {
     let router = TowerToHyperService::new(router);
-    let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+    let has_asked = AtomicBool::new(false);
+    let service = service_fn(|mut request: hyper::Request<hyper::body::Incoming>| {
+        has_asked.store(true, Ordering::Relaxed);
         request.extensions_mut().insert(ConnectInfo(peer));
         router.call(request)
     });
@@ -90,7 +95,10 @@ async fn answer(
         ended = connection.as_mut() => ended,
         () = stop(&mut stopped) => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = tokio::time::sleep(GRACE) => if has_asked.load(Ordering::Relaxed) { connection.await } else { Ok(()) },
+            }
         }
     };
     if let Err(error) = ended {

@@ -202,6 +202,26 @@ fn a_client_that_is_slow_to_ask_is_let_go() {
 }
 
 #[test]
+fn a_client_that_has_asked_nothing_does_not_hold_up_the_end() {
+    use authsvc::http::{Limits, serve};
+
+    block_on(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut silent = TcpStream::connect(address).unwrap();
+        write!(silent, "GET / HTTP/1.1\r\n").unwrap();
+        let (stop, stopped) = tokio::sync::watch::channel(false);
+        let limits = Limits { most: 2, head: Duration::from_secs(3600) };
+        let serving = tokio::spawn(serve(listener, axum::Router::new(), limits, stopped));
+        // once the second one has its answer, the first is connected, too
+        let second = tokio::task::spawn_blocking(move || get(address, "/").unwrap().0);
+        assert_eq!(second.await.unwrap(), 404);
+        stop.send(true).unwrap();
+        serving.await.unwrap();
+    });
+}
+
+#[test]
 fn sigterm_while_waiting_for_the_database_stops_at_once() {
     let server = Program::new().env("DATABASE_URL", "postgres://app@127.0.0.1:1/none").serve();
     eventually("listening", || get(server.public, "/livez"));
