@@ -133,7 +133,10 @@ fn run(command: Command, output: Output) -> Result<u8, Error> {
     let output = output.coloured(!config.no_color);
     start_logging(&config, output);
     let runtime = runtime(&command)?;
-    runtime.block_on(dispatch(command, &config, output))
+    let answer = runtime.block_on(dispatch(command, &config, output));
+    // what is left are threads that a file system does not answer
+    runtime.shutdown_background();
+    answer
 }
 
 async fn dispatch(command: Command, config: &Config, output: Output) -> Result<u8, Error> {

@@ -1,6 +1,8 @@
-//! The files of backups, and the room for more. A file system that hangs holds up nobody: it is asked in a thread, for a second.
+//! The files of backups, and the room for more. A file system that hangs holds up nobody: it is asked in a thread, for a second, and
+//! not again before it has answered.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::report::BackupFile;
@@ -13,13 +15,18 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How many files are listed.
 const RECENT: usize = 20;
 
-/// Fills in the files of this database, and the age of the newest backup, be it a file or a recorded run.
-pub(super) async fn read(settings: &Settings, survey: &mut Survey) {
-    let (directory, database) = (settings.backup_dir.clone(), settings.url.to_string());
-    let looked = tokio::task::spawn_blocking(move || (files(&directory, &database), free_bytes(&directory)));
-    let (files, free) = match tokio::time::timeout(PATIENCE, looked).await {
-        Ok(Ok(found)) => found,
-        _ => (Err("it gave no answer within a second".to_owned()), Err("it gave no answer".to_owned())),
+/// The backups of this database, newest first, and the names of those that are not as their metadata tells.
+type Files = (Vec<BackupFile>, Vec<String>);
+
+/// Fills in the files of this database, and the age of the newest backup, be it a file or a recorded run. `before`: what the last survey
+/// may still be looking at.
+pub(super) async fn read(settings: &Settings, survey: &mut Survey, before: Option<&Weak<()>>) {
+    let (files, free) = match before {
+        Some(before) if before.strong_count() > 0 => {
+            survey.looking = before.clone();
+            no_answer()
+        }
+        _ => look(settings, survey).await,
     };
     match free {
         Ok(bytes) => survey.backup_free_bytes = Some(bytes),
@@ -45,8 +52,23 @@ pub(super) async fn read(settings: &Settings, survey: &mut Survey) {
     backups.age_seconds = backups.last_backup.map(|taken| (clock::now() - taken).num_seconds());
 }
 
-/// The backups of this database, newest first, as their metadata tells; and the names of those that are not as it tells.
-fn files(directory: &Path, database: &str) -> Result<(Vec<BackupFile>, Vec<String>), String> {
+async fn look(settings: &Settings, survey: &mut Survey) -> (Result<Files, String>, Result<u64, String>) {
+    let (directory, database) = (settings.backup_dir.clone(), settings.url.to_string());
+    let looking = Arc::new(());
+    survey.looking = Arc::downgrade(&looking);
+    let looked = tokio::task::spawn_blocking(move || {
+        let found = (files(&directory, &database), free_bytes(&directory));
+        drop(looking);
+        found
+    });
+    tokio::time::timeout(PATIENCE, looked).await.ok().and_then(Result::ok).unwrap_or_else(no_answer)
+}
+
+fn no_answer() -> (Result<Files, String>, Result<u64, String>) {
+    (Err("BACKUP_DIR gave no answer within a second".to_owned()), Err("BACKUP_DIR gave no answer".to_owned()))
+}
+
+fn files(directory: &Path, database: &str) -> Result<Files, String> {
     let entries = backup::list(directory).map_err(|error| error.to_string())?;
     let broken = entries
         .iter()

@@ -1,6 +1,7 @@
 //! What the detailed report adds: counts that scan tables, the catalogue, statement statistics, drift, and the files of backups.
 //! It costs more than the basic report, so it is made less often: [`Survey::is_fresh`].
 
+use std::sync::Weak;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -31,6 +32,8 @@ pub(super) struct Survey {
     /// Files of backups that are not as their metadata tells.
     pub(super) broken_backups: Vec<String>,
     pub(super) backup_free_bytes: Option<u64>,
+    /// There while a thread looks at the directory of backups.
+    pub(super) looking: Weak<()>,
     /// PostgreSQL: size of the database. It asks the file system about every file of it.
     pub(super) database_bytes: Option<u64>,
     pub(super) indexes: Indexes,
@@ -116,7 +119,7 @@ impl Survey {
             survey = survey.of_database(settings, seat, &scope).await;
         }
         survey.reach = scope.database;
-        archive::read(settings, &mut survey).await;
+        archive::read(settings, &mut survey, scope.before.map(|before| &before.looking)).await;
         survey.made = Some((Stopwatch::start(), watch.elapsed()));
         survey
     }

@@ -112,6 +112,28 @@ fn p11_a_slow_network_is_told_and_a_slower_one_is_no_answer() {
 }
 
 #[test]
+fn p11_a_backup_directory_that_hangs_holds_up_nobody() {
+    let database = Database::migrated(Engine::Sqlite);
+    // asked for free space, the file system is silent for a while
+    let silent = || {
+        let inject = ["-e", "trace=statfs,exit_group", "-e", "inject=statfs:delay_enter=6000000"];
+        let wrapper = [["strace", "-D", "-f", "-qq"].as_slice(), &["-o", "trace"], &inject].concat();
+        Program::on(&database).env("AUTHSVC_ENV", "test").through(&wrapper)
+    };
+    let command = silent();
+    let report = command.run(&["detailed-health"]).success().json();
+    assert_eq!(report["backups"]["count"], Value::Null);
+    assert!(report["warnings"].to_string().contains("BACKUP_DIR gave no answer"), "{report}");
+    let trace = std::fs::read_to_string(command.directory().join("trace")).unwrap();
+    let at = |what: &str| trace.find(what).unwrap_or_else(|| panic!("{what}: {trace}"));
+    assert!(at("exit_group(") < at("statfs resumed"), "it ends before the file system answers: {trace}");
+    let server = silent().serve().ready();
+    let (status, report) = probe(server.admin, "/health/detailed");
+    assert_eq!((status, &report["basic_health"]["database"]["connected"]), (200, &Value::Bool(true)), "{report}");
+    server.stop().success();
+}
+
+#[test]
 fn p11_a_locked_table_hides_its_figures_and_nothing_else() {
     let database = Database::migrated(Engine::Postgres);
     let server = Program::on(&database).env("AUTHSVC_ENV", "test").serve().ready();
