@@ -117,9 +117,14 @@ fn same_time(figure: &Value, expected: &str) {
 fn every_table_is_told_with_rows_size_and_last_change() {
     for engine in ENGINES {
         let (database, program) = seeded(engine);
+        database.execute(&format!(
+            "INSERT INTO login_throttles (subject, failures, last_failed_at) VALUES ('ip:192.0.2.9', 3, {})",
+            ago(engine, "1 hours")
+        ));
         let report = program.run(&["health", "--json"]).success().json();
         let tables = report["tables"].as_array().unwrap();
-        assert_eq!(tables.len(), 5);
+        let names: Vec<&str> = tables.iter().map(|table| table["name"].as_str().unwrap()).collect();
+        assert_eq!(names, entity::TABLES, "every table of the schema");
         for table in tables {
             let name = table["name"].as_str().unwrap();
             assert_eq!(table["row_count"].to_string(), database.one(&format!("SELECT count(*) FROM {name}")), "{name}");
@@ -140,6 +145,7 @@ fn every_table_is_told_with_rows_size_and_last_change() {
         }
         same_time(&tables[0]["last_update"], &database.one("SELECT max(updated_at) FROM users"));
         same_time(&tables[3]["last_update"], &database.one("SELECT max(occurred_at) FROM auth_events"));
+        same_time(&tables[5]["last_update"], &database.one("SELECT last_failed_at FROM login_throttles"));
         assert_eq!(report["status"], "healthy");
         assert_eq!(report["migrations"]["applied"], 9);
         assert_eq!(report["migrations"]["pending"], 0);

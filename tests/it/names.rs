@@ -31,7 +31,7 @@ fn every_command_works_with_names_that_need_quoting() {
     assert_eq!(program.run(&["status", "--check", "--json"]).success().json()["drift"], serde_json::json!([]));
     let report = program.run(&["detailed-health"]).success().json();
     assert_eq!(report["warnings"].to_string().matches("every figure that is missing").count(), 0, "{report}");
-    assert_eq!(report["basic_health"]["tables"].as_array().unwrap().len(), 5);
+    assert_eq!(report["basic_health"]["tables"].as_array().unwrap().len(), entity::TABLES.len());
     assert_eq!(
         report["basic_health"]["tables"][0]["row_count"].to_string(),
         database.one("SELECT count(*)::text FROM users")

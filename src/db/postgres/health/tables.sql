@@ -6,7 +6,7 @@ SELECT 'table', c.relname::text, pg_total_relation_size(c.oid)::text,
             ELSE c.reltuples / c.relpages * (pg_relation_size(c.oid) / current_setting('block_size')::bigint) END::bigint::text
 FROM pg_class c
 WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relkind = 'r'
-  AND c.relname IN ('users', 'oauth_providers', 'refresh_tokens', 'auth_events', 'maintenance_runs');
+  AND c.relname IN ('users', 'oauth_providers', 'refresh_tokens', 'auth_events', 'maintenance_runs', 'login_throttles', 'oauth_states');
 
 SELECT 'counted', 'users', counted, changed
 FROM (SELECT count(*)::text AS counted, to_json(max(updated_at)) #>> '{}' AS changed FROM users) all_rows
@@ -44,3 +44,18 @@ WHERE (SELECT pg_relation_size('maintenance_runs'::regclass)) <= 1048576;
 
 SELECT 'newest', 'maintenance_runs', to_json((SELECT greatest(started_at, finished_at) FROM maintenance_runs ORDER BY id DESC LIMIT 1)) #>> '{}'
 WHERE pg_relation_size('maintenance_runs'::regclass) > 1048576;
+
+SELECT 'counted', 'login_throttles', counted, changed
+FROM (SELECT count(*)::text AS counted, to_json(max(last_failed_at)) #>> '{}' AS changed FROM login_throttles) all_rows
+WHERE (SELECT pg_relation_size('login_throttles'::regclass)) <= 1048576;
+
+SELECT 'newest', 'login_throttles', to_json((SELECT max(last_failed_at) FROM login_throttles)) #>> '{}'
+WHERE pg_relation_size('login_throttles'::regclass) > 1048576;
+
+-- no row of this one tells when it was made
+SELECT 'counted', 'oauth_states', counted, NULL
+FROM (SELECT count(*)::text AS counted FROM oauth_states) all_rows
+WHERE (SELECT pg_relation_size('oauth_states'::regclass)) <= 1048576;
+
+SELECT 'newest', 'oauth_states', NULL
+WHERE pg_relation_size('oauth_states'::regclass) > 1048576;

@@ -33,6 +33,14 @@ WITH file AS (
     SELECT 'maintenance_runs', CASE WHEN small THEN (SELECT count(*) FROM maintenance_runs) END, (SELECT max(id) FROM maintenance_runs),
            NULL, (SELECT coalesce(finished_at, started_at) FROM maintenance_runs ORDER BY id DESC LIMIT 1)
     FROM file
+    UNION ALL
+    SELECT 'login_throttles', CASE WHEN small THEN (SELECT count(*) FROM login_throttles) END, (SELECT max(rowid) FROM login_throttles),
+           NULL, (SELECT max(last_failed_at) FROM login_throttles)
+    FROM file
+    UNION ALL
+    -- no row of this one tells when it was made
+    SELECT 'oauth_states', CASE WHEN small THEN (SELECT count(*) FROM oauth_states) END, (SELECT max(rowid) FROM oauth_states), NULL, NULL
+    FROM file
 )
 SELECT 'table', r.name, CAST(s.bytes AS TEXT), CAST(coalesce(r.estimate, 0) AS TEXT)
 FROM figures r
