@@ -31,7 +31,7 @@ mod verify;
 
 pub use adopt::seed_accounts;
 pub use build::{build, ledger_of};
-pub use catalogue::{Change, Difference};
+pub use catalogue::{Catalogue, Change, Difference, read as read_catalogue};
 pub use embedded::{Migration, migrations, newest};
 pub use error::{Error, Kind};
 pub use layout::{
@@ -48,7 +48,4 @@ pub use report::{Entry, Outcome, Report};
 pub use schema::{Schema, Table, extra_objects, is_ledger, schema_of};
 pub use script::Migrator;
 pub use session::{Action, Settings, migrate, rollback};
-pub use status::{Checksum, Line, Standing, Status, Summary, drift, status};
-
-#[doc(hidden)]
-pub use catalogue::read as read_catalogue;
+pub use status::{Checksum, Line, Standing, Status, Summary, drift, drift_of, status};

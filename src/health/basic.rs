@@ -44,6 +44,7 @@ pub(super) struct Answer {
     pub(super) version: Option<String>,
     pub(super) response: Duration,
     pub(super) clock_skew: Option<f64>,
+    pub(super) state: State,
     pub(super) standing: Standing,
     /// The newest applied migration.
     pub(super) latest: Option<String>,
@@ -106,6 +107,7 @@ async fn both(connection: &mut Connection) -> Result<Answer, Error> {
         clock_skew: seconds.map(|seconds| seconds - middle),
         standing: Standing::of(&state, backend),
         latest: state.newest().map(str::to_owned),
+        state,
         facts: Facts::default(),
         complaints: Vec::new(),
     };

@@ -7,32 +7,35 @@ use super::seat::Seat;
 use super::settings::Settings;
 use super::survey::{QuickCheck, Reach, Scope, Survey};
 use crate::db::{Connection, Error};
-use crate::migrate::{self, Difference};
+use crate::migrate::{self, Catalogue};
 
-/// The basic report. Drift is looked for at the same time on a connection of its own: it takes as long as all the rest.
+/// The basic report. The schema is read at the same time on a connection of its own, and first: it takes longer than all the rest.
 pub async fn report(settings: &Settings) -> Report {
     let mut seat = Seat::default();
-    let (asked, drift) = tokio::join!(basic::ask(settings, &mut seat), drift(settings));
+    let (live, asked) = tokio::join!(catalogue(settings), basic::ask(settings, &mut seat));
     let mut survey = Survey { no_statements: Some(NO_STATEMENTS.to_owned()), ..Survey::default() };
     let mut missing = None;
-    match drift {
-        Ok(drift) => survey.drift = Some(drift),
-        Err(error) => missing = Some(format!("drift: {error}")),
+    match (live, &asked) {
+        (Ok(live), Ok(answer)) => {
+            survey.drift = Some(migrate::drift_of(&live, &answer.state, settings.url.backend()));
+        }
+        (Err(error), Ok(_)) => missing = Some(format!("drift: {error}")),
+        (_, Err(_)) => {}
     }
     let mut report = basic::tell(settings, &asked, None, Some(&survey)).report;
-    report.warnings.extend(missing.filter(|_| report.database.connected));
+    report.warnings.extend(missing);
     seat.leave().await;
     report
 }
 
 const NO_STATEMENTS: &str = "`authsvc detailed-health` reads pg_stat_statements, which takes longer than all the rest";
 
-async fn drift(settings: &Settings) -> Result<Vec<Difference>, Error> {
+async fn catalogue(settings: &Settings) -> Result<Catalogue, Error> {
     let look = async {
         let mut connection = Connection::open(&settings.url).await?;
-        let found = migrate::drift(&mut connection).await;
+        let live = migrate::read_catalogue(&mut connection).await;
         connection.leave().await;
-        found
+        live
     };
     tokio::time::timeout(basic::DEADLINE, look).await.unwrap_or_else(|_| Err(Error::late(basic::DEADLINE)))
 }

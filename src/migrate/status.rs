@@ -116,7 +116,12 @@ pub async fn status(url: &DatabaseUrl) -> Result<Status, Error> {
 /// The database could not be read.
 pub async fn drift(connection: &mut Connection) -> Result<Vec<Difference>, crate::db::Error> {
     let (state, rows) = read(connection).await?;
-    Ok(verify::drift(&Catalogue::from_rows(&rows), state.applied(), connection.backend()))
+    Ok(drift_of(&Catalogue::from_rows(&rows), &state, connection.backend()))
+}
+
+/// The same of a schema and a history that were read.
+pub fn drift_of(live: &Catalogue, state: &State, backend: Backend) -> Vec<Difference> {
+    verify::drift(live, state.applied(), backend)
 }
 
 /// A history in short, without a look at the live schema.
