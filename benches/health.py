@@ -76,21 +76,6 @@ def served(cluster, url):
         service.wait()
 
 
-def one_report(cluster, url):
-    """What one basic report costs the server: messages, and time of all statements, on a warm connection."""
-    import pathlib
-    folder = pathlib.Path(ROOT, "src/db/postgres")
-    pulse = (folder / "health/pulse.sql").read_text() + (folder / "ledger.sql").read_text()
-    figures = (folder / "health/server.sql").read_text() + (folder / "health/tables.sql").read_text()
-    script = "\\timing on\n\\o /dev/null\n" + "".join(f"BEGIN;\n{pulse}\n{figures}\nCOMMIT;\n" for _ in range(21))
-    out = subprocess.run([f"{cluster.bin}/psql", "-qX", url], input=script, capture_output=True, text=True).stdout
-    times = [float(found) for found in re.findall(r"Time: ([\d.]+) ms", out)]
-    each = len(times) // 21
-    sums = [sum(times[at * each:(at + 1) * each]) for at in range(1, 21)]
-    print(f"\none basic report, two messages, statement by statement through psql: {statistics.median(sums):.2f} ms"
-          f" (the goal is under 4 ms of server time)")
-
-
 def main():
     cluster = Cluster("shared_preload_libraries=pg_stat_statements", "pg_stat_statements.track_planning=on")
     try:
@@ -102,7 +87,6 @@ def main():
              "-f", str(ROOT.parent / "shared/perf/generate.sql")])
         run([f"{cluster.bin}/psql", "-qX", url, "-c", "CREATE EXTENSION pg_stat_statements", "-c", "VACUUM ANALYZE"])
         commands(cluster, url)
-        one_report(cluster, url)
         served(cluster, url)
     finally:
         cluster.stop()
