@@ -27,6 +27,7 @@ mod transfer;
 mod verify_backup;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use tokio::runtime::{Builder, Runtime};
@@ -44,6 +45,9 @@ const VERSION: &str = concat!(
     env!("AUTHSVC_NEWEST_MIGRATION"),
     ")"
 );
+
+/// For threads, when all is done.
+const LEAVING: Duration = Duration::from_millis(100);
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -134,8 +138,8 @@ fn run(command: Command, output: Output) -> Result<u8, Error> {
     start_logging(&config, output);
     let runtime = runtime(&command)?;
     let answer = runtime.block_on(dispatch(command, &config, output));
-    // what is left are threads that a file system does not answer
-    runtime.shutdown_background();
+    // what is left then are threads that a file system does not answer
+    runtime.shutdown_timeout(LEAVING);
     answer
 }
 
