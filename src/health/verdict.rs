@@ -77,3 +77,8 @@ pub(super) fn survey(survey: &Survey, basic: &Basic, settings: &Settings) -> Vec
     .flatten()
     .collect()
 }
+
+/// A number of things, in its own grammar.
+fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}

@@ -1,5 +1,6 @@
 //! Accounts and logins.
 
+use super::counted;
 use crate::health::check::{Check, Status};
 use crate::health::report::Security;
 use crate::health::settings::SignIn;
@@ -25,16 +26,20 @@ pub(super) fn seed_accounts(security: &Security, environment: &str) -> Option<Ch
         _ if found == 0 => return Some(Check::healthy("seed_accounts", "no known development account")),
         "production" => Status::Unhealthy,
         "staging" => Status::Degraded,
-        _ => return Some(Check::healthy("seed_accounts", format!("{found} development accounts, in {environment}"))),
+        _ => {
+            let accounts = counted(found, "development account", "development accounts");
+            return Some(Check::healthy("seed_accounts", format!("{accounts}, in {environment}")));
+        }
     };
-    let message = format!("{found} known development accounts, whose password is published");
+    let message =
+        counted(found, "known development account", "known development accounts") + ", whose password is published";
     let hint = "delete them: the addresses of seed/users.json, and those that `authsvc migrate --adopt` named";
     Some(Check::new("seed_accounts", status, message, hint))
 }
 
 pub(super) fn failed_logins(security: &Security, thresholds: &Thresholds) -> Option<Check> {
     let failed = security.failed_login_attempts?;
-    let message = format!("{failed} failed logins in 24 hours");
+    let message = counted(failed, "failed login", "failed logins") + " in 24 hours";
     if failed <= thresholds.failed_logins {
         return Some(Check::healthy("failed_logins", message));
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::counted;
 use crate::health::basic::milliseconds;
 use crate::health::check::{Check, Status};
 use crate::health::report::{Migrations, SqliteFile};
@@ -58,7 +59,11 @@ pub(super) fn schema(summary: Summary, migrations: &Migrations, drift: &[Differe
         ),
         _ if !drift.is_empty() => (
             Status::Degraded,
-            format!("the schema differs in {} places from what the migrations make: {}", drift.len(), first(drift)),
+            format!(
+                "the schema differs in {} from what the migrations make: {}",
+                counted(drift.len() as u64, "place", "places"),
+                first(drift)
+            ),
             "see `authsvc status`; undo what was changed by hand, or make it a migration",
         ),
         _ => return Check::healthy("schema", format!("up to date: {latest}")),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::counted;
 use crate::db::Usage;
 use crate::health::check::{Check, Status};
 use crate::health::facts::Facts;
@@ -63,7 +64,7 @@ pub(super) fn long_queries(performance: &Performance, thresholds: &Thresholds) -
     if long == 0 {
         return Some(Check::healthy("long_queries", format!("no statement runs for longer than {limit}")));
     }
-    let message = format!("{long} statements run for longer than {limit}");
+    let message = counted(long, "statement runs", "statements run") + &format!(" for longer than {limit}");
     let hint = "`authsvc detailed-health` names them; end one with SELECT pg_cancel_backend(pid)";
     Some(Check::new("long_queries", Status::Degraded, message, hint))
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::counted;
 use crate::health::check::{Check, Status};
 use crate::health::report::{Backups, Indexes, Run};
 use crate::health::size::size_text;
@@ -39,8 +40,8 @@ pub(super) fn backups(backups: &Backups, thresholds: &Thresholds) -> Option<Chec
 /// Backups that will not restore, while the runs that made them count as backups.
 pub(super) fn backup_files(broken: &[String]) -> Option<Check> {
     let (first, count) = (broken.first()?, broken.len());
-    let message =
-        format!("{count} files are not as their metadata tells: {first}{}", if count > 1 { ", …" } else { "" });
+    let files = counted(count as u64, "file is not as its metadata tells", "files are not as their metadata tells");
+    let message = format!("{files}: {first}{}", if count > 1 { ", …" } else { "" });
     let hint = "see `authsvc list-backups`; run `authsvc backup`, and remove them if no copy of them is whole";
     Some(Check::new("backup_files", Status::Degraded, message, hint))
 }
@@ -151,7 +152,10 @@ pub(super) fn slow_queries(survey: &Survey, thresholds: &Thresholds) -> Option<C
         return Some(Check::healthy("slow_queries", format!("no statement takes longer than {limit} on average")));
     }
     // a slow report of an analyst is no reason to wake somebody
-    let mut check = Check::healthy("slow_queries", format!("{slow} statements take longer than {limit} on average"));
+    let mut check = Check::healthy(
+        "slow_queries",
+        counted(slow, "statement takes", "statements take") + &format!(" longer than {limit} on average"),
+    );
     check.hint = "the slowest are in `queries`; look for one that needs an index".to_owned();
     Some(check)
 }
