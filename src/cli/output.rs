@@ -45,16 +45,11 @@ impl Output {
     /// Draws an answer over the last one at a terminal, as much of it as there is room; else writes one after the other. Whether
     /// anybody still reads.
     pub(super) fn redraw<T: Serialize>(self, report: &T, text: impl FnOnce() -> String) -> Result<bool, Error> {
-        let text = if self.json || !io::stdout().is_terminal() {
-            format!("{}\n", serde_json::to_string_pretty(report).map_err(io::Error::from)?)
-        } else {
+        let drawn = || {
             let room = rustix::termios::tcgetwinsize(io::stdout()).map_or((0, 0), |size| (size.ws_row, size.ws_col));
             format!("\u{1b}[H\u{1b}[2J{}\n", fitting(&text(), room.0.into(), room.1.into()))
         };
-        match self.write(&text) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-            done => Ok(done.map(|()| true)?),
-        }
+        self.write(&self.form(report, Piped::Json, drawn)?)
     }
 
     /// Writes a command's answer.
@@ -64,24 +59,30 @@ impl Output {
         piped: Piped,
         text: impl FnOnce() -> String,
     ) -> Result<(), Error> {
+        self.raw(&self.form(report, piped, text)?)
+    }
+
+    /// An answer as a document, or as text.
+    fn form<T: Serialize>(self, report: &T, piped: Piped, text: impl FnOnce() -> String) -> Result<String, Error> {
         if self.json || (piped == Piped::Json && !io::stdout().is_terminal()) {
             let document = serde_json::to_string_pretty(report).map_err(io::Error::from)?;
-            return self.raw(&format!("{document}\n"));
+            return Ok(format!("{document}\n"));
         }
-        self.raw(&text())
+        Ok(text())
     }
 
     /// Writes a text as it is. A reader that has gone away is no failure.
     pub(super) fn raw(self, text: &str) -> Result<(), Error> {
-        match self.write(text) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            done => Ok(done?),
-        }
+        self.write(text).map(|_| ())
     }
 
-    fn write(self, text: &str) -> io::Result<()> {
+    /// Writes a text; whether anybody still reads.
+    fn write(self, text: &str) -> Result<bool, Error> {
         let mut stdout = io::stdout().lock();
-        stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())
+        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            done => Ok(done.map(|()| true)?),
+        }
     }
 
     /// Writes an error to stderr, and to stdout as a document where one was asked for.
@@ -126,17 +127,10 @@ fn fitting(text: &str, rows: usize, columns: usize) -> String {
     }
     let mut left = rows - 1;
     let fits = |line: &&str| {
-        let height = width(line).div_ceil(columns).max(1);
+        let height = console::measure_text_width(line).div_ceil(columns).max(1);
         let is_room = height <= left;
         left = left.saturating_sub(height);
         is_room
     };
     text.lines().take_while(fits).collect::<Vec<_>>().join("\n")
-}
-
-/// The columns that a line takes; a colour takes none.
-fn width(line: &str) -> usize {
-    let mut parts = line.split('\u{1b}');
-    let first = parts.next().unwrap_or_default().chars().count();
-    first + parts.filter_map(|part| part.split_once('m')).map(|(_, text)| text.chars().count()).sum::<usize>()
 }
