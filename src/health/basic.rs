@@ -46,8 +46,6 @@ pub(super) struct Answer {
     pub(super) clock_skew: Option<f64>,
     pub(super) state: State,
     pub(super) standing: Standing,
-    /// The newest applied migration.
-    pub(super) latest: Option<String>,
     pub(super) facts: Facts,
     /// Why facts are missing.
     pub(super) complaints: Vec<String>,
@@ -106,7 +104,6 @@ async fn both(connection: &mut Connection) -> Result<Answer, Error> {
         response,
         clock_skew: seconds.map(|seconds| seconds - middle),
         standing: Standing::of(&state, backend),
-        latest: state.newest().map(str::to_owned),
         state,
         facts: Facts::default(),
         complaints: Vec::new(),
@@ -163,7 +160,7 @@ fn answered(settings: &Settings, answer: &Answer, usage: Usage, survey: Option<&
     let migrations = Migrations {
         applied: Some(standing.applied),
         pending: Some(standing.pending),
-        latest: answer.latest.clone(),
+        latest: answer.state.newest().map(str::to_owned),
         drift: drift.map(|differences| !differences.is_empty()),
     };
     let mut basic = Basic {
@@ -223,13 +220,12 @@ fn silent(settings: &Settings, usage: Usage, error: &Error) -> Basic {
 }
 
 fn tables(facts: &Facts, warnings: &mut Vec<String>) -> Vec<Table> {
+    let of = |word, name: &str| facts.all(word).find(|fact| fact.text(0) == Some(name));
     let found = |name: &&str| {
-        let of = |word| facts.all(word).find(|fact| fact.text(0) == Some(name));
-        let table = of("table")?;
-        let counted = of("counted");
+        let (table, counted) = (of("table", name)?, of("counted", name));
         let (rows, last_update): (Option<i64>, _) = match counted {
             Some(counted) => (counted.number(1), counted.time(2)),
-            None => (table.number(2), of("newest").and_then(|newest| newest.time(1))),
+            None => (table.number(2), of("newest", name).and_then(|newest| newest.time(1))),
         };
         let size = table.number(1);
         Some(Table {
@@ -245,9 +241,7 @@ fn tables(facts: &Facts, warnings: &mut Vec<String>) -> Vec<Table> {
     let names = |wanted: &dyn Fn(&Table) -> bool| {
         tables.iter().filter(|table| wanted(table)).map(|table| table.name.as_str()).collect::<Vec<_>>().join(", ")
     };
-    let is_read = |table: &Table| {
-        ["counted", "newest"].iter().any(|word| facts.all(word).any(|fact| fact.text(0) == Some(&table.name)))
-    };
+    let is_read = |table: &Table| !table.row_count_estimated || of("newest", &table.name).is_some();
     let unread = names(&|table| !is_read(table));
     if !unread.is_empty() {
         warnings.push(format!(
