@@ -53,13 +53,10 @@ pub(super) async fn ask(url: &ServiceUrl, usual_path: &str, deadline: Duration) 
     };
     let host = url.0.authority().map_or("", |authority| authority.as_str());
     let asked = format!("http://{host}{path}");
-    match tokio::time::timeout(deadline, exchange(url, host, path)).await {
-        Ok(Ok((status, body))) => Ok(Answer { url: asked, status, body }),
-        Ok(Err(error)) => Err(Error::Service { url: asked, message: error.to_string() }),
-        Err(_) => {
-            let message = format!("no answer within {}", humantime::format_duration(deadline));
-            Err(Error::Service { url: asked, message })
-        }
+    let late = || Err(format!("no answer within {}", humantime::format_duration(deadline)).into());
+    match tokio::time::timeout(deadline, exchange(url, host, path)).await.unwrap_or_else(|_| late()) {
+        Ok((status, body)) => Ok(Answer { url: asked, status, body }),
+        Err(error) => Err(Error::Service { url: asked, message: error.to_string() }),
     }
 }
 

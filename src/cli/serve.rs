@@ -179,7 +179,7 @@ fn can_sign(config: &Config) -> bool {
 fn application(config: &Config, pool: &Pool) -> Result<Option<Auth>, Error> {
     let keys = match &config.jwt_keys {
         Some(keys) => keys.clone(),
-        None if config.environment.allows_seed() => Arc::new(Keys::of_file(Path::new(DEVELOPMENT_KEY))?),
+        None if can_sign(config) => Arc::new(Keys::of_file(Path::new(DEVELOPMENT_KEY))?),
         None => {
             tracing::error!(
                 "nobody can log in: AUTHSVC_JWT_KEY is not set; `openssl genpkey -algorithm ed25519` makes one"

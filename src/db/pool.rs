@@ -38,7 +38,7 @@ impl PoolUse {
     /// Serving requests, where nothing else is set: ten connections.
     pub const SERVE: Self = Self::Serve(NonZeroU16::MIN.saturating_add(9));
 
-    /// How many connections; to migrate SQLite, one.
+    /// How many connections.
     fn connections(self) -> u32 {
         match self {
             Self::Migrate => 2,
@@ -88,12 +88,13 @@ impl Pool {
                     SqliteMode::Create => create_private(&target.path),
                     SqliteMode::ReadOnly | SqliteMode::ReadWrite => check_file(target)?,
                 }
-                let mut options = sqlite_options(target);
+                let (mut options, mut size) = (sqlite_options(target), purpose.connections());
                 if purpose == PoolUse::Migrate {
                     options = options.foreign_keys(false).busy_timeout(Duration::from_millis(200));
+                    size = 1;
                 }
                 let pool = SqlitePoolOptions::new()
-                    .max_connections(if purpose == PoolUse::Migrate { 1 } else { purpose.connections() })
+                    .max_connections(size)
                     .test_before_acquire(false)
                     .connect_lazy_with(options);
                 let orm = SqlxSqliteConnector::from_sqlx_sqlite_pool(pool);
