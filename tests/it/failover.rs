@@ -114,8 +114,7 @@ fn a_primary_that_was_demoted_is_left_without_a_restart() {
     let mut client = Client::new("ada", server.public, server.public);
     assert!(client.refresh(server.public));
     // its sessions live on, and none of them can write any more
-    pair.primary.superuser("ALTER SYSTEM SET default_transaction_read_only = on");
-    pair.primary.superuser("SELECT pg_reload_conf()");
+    pair.primary.configure("SET default_transaction_read_only = on");
     eventually("a refusal", || (!client.refresh(server.public)).then_some(()));
     unready(&server, "none of the 2 hosts can be used");
     pair.standby.promote();
@@ -134,8 +133,7 @@ fn one_address_that_leads_to_another_server_is_followed() {
     let server = served(&url);
     let mut client = Client::new("ada", server.public, server.public);
     pair.standby.promote();
-    pair.primary.superuser("ALTER SYSTEM SET default_transaction_read_only = on");
-    pair.primary.superuser("SELECT pg_reload_conf()");
+    pair.primary.configure("SET default_transaction_read_only = on");
     eventually("a refusal", || (!client.refresh(server.public)).then_some(()));
     unready(&server, "the server is read-only");
     // the old connections stay open, through the proxy

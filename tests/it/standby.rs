@@ -47,8 +47,7 @@ fn every_command_finds_its_server_and_a_standby_is_backed_up() {
     let error = reading.run(&["rollback", "--yes"]).code(1).error();
     assert!(error.contains("25006") && error.contains("target_session_attrs=read-write"), "{error}");
     // and where nobody is what is wanted, each is named
-    pair.primary.superuser("ALTER SYSTEM RESET synchronous_standby_names");
-    pair.primary.superuser("SELECT pg_reload_conf()");
+    pair.primary.configure("RESET synchronous_standby_names");
     pair.standby.crash();
     let error = reading.run(&["backup"]).code(1).error();
     let reasons = [format!("127.0.0.1:{}: no connection", pair.standby.port), "the server is not a standby".to_owned()];

@@ -67,11 +67,16 @@ impl Cluster {
             copy
         });
         standby.launch(settings);
-        self.superuser("ALTER SYSTEM SET synchronous_standby_names = '*'");
-        self.superuser("SELECT pg_reload_conf()");
+        self.configure("SET synchronous_standby_names = '*'");
         let following = "SELECT count(*)::text FROM pg_stat_replication WHERE sync_state = 'sync'";
         eventually("the standby", || (self.ask(following) == ["1"]).then_some(()));
         standby
+    }
+
+    /// Changes a setting while it runs.
+    pub(crate) fn configure(&self, change: &str) {
+        self.superuser(&format!("ALTER SYSTEM {change}"));
+        self.superuser("SELECT pg_reload_conf()");
     }
 
     /// Makes a standby the primary.
