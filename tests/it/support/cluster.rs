@@ -1,4 +1,4 @@
-//! PostgreSQL servers of the tests' own, from the installed binaries. They listen on a unix socket and a free port of
+//! PostgreSQL servers of the tests' own, from the installed binaries (`installation`). They listen on a unix socket and a free port of
 //! 127.0.0.1, never touch a server that was there before, and end with the test process however that ends.
 
 use std::io::Write;
@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
+use super::installation::Installation;
 use super::{CANARY, eventually, free_port};
 
 pub(crate) struct Cluster {
     pub(crate) port: u16,
     directory: tempfile::TempDir,
-    bin: PathBuf,
+    installation: Installation,
     /// Stops the server when its stdin is closed, which the end of this process does.
     _watchdog: Child,
 }
@@ -26,14 +27,23 @@ impl Cluster {
 
     /// A cluster that a test may break.
     pub(crate) fn start(settings: &[&str]) -> Self {
-        let cluster = Self::initialise();
+        Self::of(Installation::chosen(), settings)
+    }
+
+    /// A cluster of a given major version.
+    pub(crate) fn of_version(version: u16, settings: &[&str]) -> Self {
+        Self::of(Installation::of(version), settings)
+    }
+
+    fn of(installation: Installation, settings: &[&str]) -> Self {
+        let cluster = Self::initialise(installation);
         cluster.launch(settings);
         cluster.superuser(&format!("CREATE ROLE app LOGIN CREATEDB PASSWORD '{CANARY}'"));
         cluster
     }
 
-    fn initialise() -> Self {
-        let cluster = Self::made_by(|bin, data| {
+    fn initialise(installation: Installation) -> Self {
+        let cluster = Self::made_by(installation, |bin, data| {
             let mut initdb = as_server_user(&bin.join("initdb"));
             initdb.args(["-A", "trust", "-E", "UTF8", "-N", "-U", "postgres", "-D"]).arg(data);
             initdb
@@ -45,23 +55,22 @@ impl Cluster {
     }
 
     /// A cluster whose data this command makes.
-    fn made_by(command: impl FnOnce(&Path, &Path) -> Command) -> Self {
-        let bin = binaries();
+    fn made_by(installation: Installation, command: impl FnOnce(&Path, &Path) -> Command) -> Self {
         let directory = tempfile::Builder::new().prefix("authsvc-pg-").tempdir().unwrap();
         if is_root() {
             run(Command::new("chown").arg("postgres").arg(directory.path()));
         }
         let port = free_port();
         let data = directory.path().join("data");
-        run(&mut command(&bin, &data));
-        let _watchdog = watchdog(&bin, &data);
-        Self { port, directory, bin, _watchdog }
+        run(&mut command(&installation.bin, &data));
+        let _watchdog = watchdog(&installation.bin, &data);
+        Self { port, directory, installation, _watchdog }
     }
 
     /// A standby that follows this server, which acknowledges nothing from now on before the standby has it.
     pub(crate) fn standby(&self, settings: &[&str]) -> Self {
         let primary = format!("host={} port={} user=postgres", self.socket().display(), self.port);
-        let standby = Self::made_by(|bin, data| {
+        let standby = Self::made_by(self.installation.clone(), |bin, data| {
             let mut copy = as_server_user(&bin.join("pg_basebackup"));
             copy.args(["-d", &primary, "-R", "-X", "stream", "-c", "fast", "--no-sync", "-D"]).arg(data);
             copy
@@ -81,7 +90,7 @@ impl Cluster {
 
     /// Makes a standby the primary.
     pub(crate) fn promote(&self) {
-        let mut promote = as_server_user(&self.bin.join("pg_ctl"));
+        let mut promote = as_server_user(&self.installation.bin.join("pg_ctl"));
         run(promote.arg("-D").arg(self.data()).args(["-w", "promote"]).stdout(Stdio::null()));
     }
 
@@ -97,14 +106,14 @@ impl Cluster {
             options.push_str(&format!(" -c {setting}"));
         }
         let log = self.directory.path().join("log");
-        let mut start = as_server_user(&self.bin.join("pg_ctl"));
+        let mut start = as_server_user(&self.installation.bin.join("pg_ctl"));
         start.arg("-D").arg(self.data()).args(["-w", "-o", &options, "-l"]).arg(log).arg("start");
         run(start.stdout(Stdio::null()));
     }
 
     /// Stops the server as a power failure does.
     pub(crate) fn crash(&self) {
-        run(as_server_user(&self.bin.join("pg_ctl"))
+        run(as_server_user(&self.installation.bin.join("pg_ctl"))
             .arg("-D")
             .arg(self.data())
             .args(["-m", "immediate", "-w", "stop"])
@@ -140,7 +149,13 @@ impl Cluster {
         self.directory.path()
     }
 
-    fn data(&self) -> PathBuf {
+    /// Major version of the server.
+    pub(crate) fn version(&self) -> u16 {
+        self.installation.version
+    }
+
+    /// The folder of its data.
+    pub(crate) fn data(&self) -> PathBuf {
         self.directory.path().join("data")
     }
 
@@ -181,19 +196,7 @@ impl Drop for Cluster {
     }
 }
 
-/// The newest installed server. Without one the tests fail and say what to install; nothing is skipped.
-fn binaries() -> PathBuf {
-    let mut found: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| Some(entry.ok()?.path().join("bin")))
-        .filter(|bin| bin.join("initdb").exists())
-        .collect();
-    found.sort();
-    found.pop().expect("PostgreSQL is not installed: apt-get install postgresql (./test.sh does it)")
-}
-
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     std::fs::read_to_string("/proc/self/status").unwrap().lines().any(|line| line.starts_with("Uid:\t0\t"))
 }
 
