@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::support::database::ENGINES;
+use crate::support::installation::Installation;
 use crate::support::{CANARY, Cluster, Database, Engine, Program, eventually};
 
 pub(crate) const TABLES: [&str; 9] = [
@@ -83,7 +84,9 @@ pub(crate) fn backup(program: &Program, arguments: &[&str]) -> PathBuf {
 }
 
 pub(crate) fn shell(script: &str) {
-    let output = Command::new("bash").args(["-eo", "pipefail", "-c", script]).stdin(Stdio::null()).output().unwrap();
+    let mut bash = Command::new("bash");
+    bash.env("PATH", Installation::chosen().path()).args(["-eo", "pipefail", "-c", script]);
+    let output = bash.stdin(Stdio::null()).output().unwrap();
     assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
