@@ -45,7 +45,7 @@ pub use lock::{still_holds, with_lock};
 pub use plan::Target;
 pub use progress::{Event, Progress};
 pub use report::{Entry, Outcome, Report};
-pub use schema::{Schema, Table, extra_objects, is_ledger, schema_of};
+pub use schema::{IDENTITY_TABLE, Schema, Table, extra_objects, is_ledger, schema_of};
 pub use script::Migrator;
 pub use session::{Action, Settings, migrate, rollback};
 pub use status::{Checksum, Line, Standing, Status, Summary, drift, drift_of, status};

@@ -26,6 +26,7 @@ mod health_faults;
 mod health_http;
 mod health_postgres;
 mod hot_paths;
+mod identity;
 mod lockout;
 mod metrics;
 mod metrics_served;
