@@ -18,6 +18,7 @@ mod links;
 mod pool;
 mod provider_tokens;
 mod queries;
+mod read_only;
 mod run;
 mod servers;
 mod sessions;

@@ -18,12 +18,19 @@ use crate::migrate::Difference;
 /// The check of a database that gave no answer.
 pub(super) fn unreachable(error: &Error, url: &DatabaseUrl) -> Check {
     let hint = match error.kind() {
-        Kind::NoSuchFile if url.may_be_created() => "run `authsvc serve` or `authsvc migrate`, which make it",
-        Kind::Unreachable if url.backend() == Backend::Sqlite => {
-            "another program holds the file locked, or its disk hangs: find it (fuser FILE) and let it end"
+        Kind::NoSuchFile if url.may_be_created() => {
+            "run `authsvc serve` or `authsvc migrate`, which make it".to_owned()
         }
-        _ if error.is_damage() => "restore the newest verified backup; keep a copy of the damaged data for inspection",
-        _ => error.hint().unwrap_or("look into the log of the database server"),
+        Kind::Unreachable if url.backend() == Backend::Sqlite => {
+            "another program holds the file locked, or its disk hangs: find it (fuser FILE) and let it end".to_owned()
+        }
+        Kind::Corrupt => {
+            "restore the newest verified backup; keep a copy of the damaged data for inspection".to_owned()
+        }
+        _ => match error.hint() {
+            Some(hint) => Error::hint_for(&hint, url.role().as_deref()),
+            None => "look into the log of the database server".to_owned(),
+        },
     };
     let message = match error.kind() {
         // it has the path
