@@ -161,6 +161,15 @@ impl Error {
             Self::File { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Some("correct the path".to_owned())
             }
+            Self::File { source, .. } if is_full(source) => {
+                Some("free space on this disk, or name another one".to_owned())
+            }
+            Self::File { source, .. } if source.kind() == io::ErrorKind::ReadOnlyFilesystem => {
+                Some("the file system is mounted read-only: name another directory".to_owned())
+            }
+            Self::File { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                Some("let this user use the path: see the permissions of it and of its directories".to_owned())
+            }
             Self::File { .. } => Some("check free space and permissions of the directory".to_owned()),
             Self::NotADirectory { .. } => {
                 Some("set BACKUP_DIR to a directory; it is created if it is not there".to_owned())
@@ -168,4 +177,8 @@ impl Error {
             Self::NotValid { .. } => Some("suspect the disk: no file was left; look at the system's log".to_owned()),
         }
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
