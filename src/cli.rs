@@ -5,6 +5,7 @@
 
 mod ask;
 mod backup;
+mod boot_rights;
 mod cleanup;
 mod completions;
 mod detailed_health;

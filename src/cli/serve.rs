@@ -12,6 +12,7 @@ use std::time::Duration;
 use entity::maintenance_run::Kind;
 use tokio::task::JoinHandle;
 
+use super::boot_rights;
 use super::error::{Error, Subject};
 use super::output::Output;
 use super::progress::Logged;
@@ -156,6 +157,7 @@ fn backups(config: &Config, pool: &Pool) -> Backups {
 /// From no connection to ready.
 async fn boot(config: &Config, stages: &Stages, api: &Api) -> Result<(Pool, Option<Arc<Auth>>), Error> {
     migrate_when_reachable(config, stages).await?;
+    boot_rights::wait(config, stages).await?;
     let database = |source| Error::Database { subject: Subject::of(config), source };
     if config.environment == Environment::Development {
         stages.enter(Stage::Seeding);

@@ -5,18 +5,18 @@ use super::Variables;
 /// Whether a terminal gets colours and drawings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TerminalSettings {
-    /// Colours: not where `NO_COLOR` is set, `CLICOLOR` is 0, or the terminal has none.
+    /// Colours: not where `NO_COLOR` is set, `CLICOLOR` is 0, `TERM` is unset or `dumb`.
     pub colours: bool,
-    /// Whether the cursor can be moved: not where `TERM` is unset or `dumb`.
+    /// Whether the cursor can be moved: not where `TERM` is `dumb`.
     pub cursor: bool,
 }
 
 impl TerminalSettings {
     /// From variables.
     pub fn of(variables: &Variables) -> Self {
-        let cursor = !matches!(variables.get("TERM"), None | Some("dumb"));
+        let (kind, cursor) = (variables.get("TERM"), variables.get("TERM") != Some("dumb"));
         let unwanted = variables.get("NO_COLOR").is_some() || variables.get("CLICOLOR") == Some("0");
-        Self { colours: cursor && !unwanted, cursor }
+        Self { colours: kind.is_some() && cursor && !unwanted, cursor }
     }
 
     /// Of this process. Where the environment cannot be read, nothing is coloured or drawn.

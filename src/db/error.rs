@@ -86,6 +86,11 @@ impl Error {
         Self::new(Kind::Unreachable, format!("no answer within {}", humantime::format_duration(patience)))
     }
 
+    /// The role may not do what the program needs.
+    pub(crate) fn missing_rights(message: String) -> Self {
+        Self { hint: Some(MISSING_RIGHTS), ..Self::new(Kind::PermissionDenied, message) }
+    }
+
     /// A change was not made in time. SQLite is a file on this machine: another process holds it locked.
     pub(crate) fn late_write(backend: Backend, patience: Duration) -> Self {
         match backend {
@@ -164,7 +169,7 @@ impl Error {
     /// Every hint that an error can have, for the document that lists them.
     pub fn hints() -> Vec<&'static str> {
         let kinds = KINDS.iter().filter_map(|kind| of_kind(*kind));
-        let of_network = [SOCKET, NO_SOCKET, REFUSED, BROKEN, UNKNOWN_HOST];
+        let of_network = [SOCKET, NO_SOCKET, REFUSED, BROKEN, UNKNOWN_HOST, MISSING_RIGHTS];
         kinds.chain(of_network).chain(SETTINGS.map(|(_, hint)| hint)).chain(rules::hints()).collect()
     }
 }
@@ -176,6 +181,9 @@ const REFUSED: &str =
 const BROKEN: &str = "the connection broke: see the server's log for that time, and the network between";
 const UNKNOWN_HOST: &str =
     "the name of the host is unknown: correct it in DATABASE_URL, or see DNS and /etc/hosts here";
+
+const MISSING_RIGHTS: &str =
+    "grant the rights that the message names: docs/OPERATIONS.md lists every right of a service role";
 
 const READ_ONLY_SETTING: &str = "no failover changes this: find default_transaction_read_only in postgresql.conf, ALTER SYSTEM, the role and the \
      database, and reset it; a provider sets it when the disk is full";

@@ -10,6 +10,7 @@ mod upkeep;
 
 use super::basic::{Answer, Basic};
 use super::check::{Check, Status};
+use super::rights;
 use super::settings::Settings;
 use super::survey::Survey;
 use crate::db::{Backend, DatabaseUrl, Error, Kind};
@@ -48,7 +49,8 @@ pub(super) fn basic(basic: &Basic, answer: &Answer, drift: &[Difference], settin
         Some(database::response(answer.response, thresholds)),
         Some(database::schema(answer.standing.summary, &basic.report.migrations, drift)),
         Some(server::pool(basic.usage)),
-        server::writes(&answer.facts).filter(|_| settings.url.wants_writes()),
+        server::writes(&answer.facts, &settings.url).filter(|_| settings.url.wants_writes()),
+        rights::check(&answer.facts, &settings.url, settings.sign_in).filter(|_| settings.url.wants_writes()),
         server::connections(&answer.facts, thresholds),
         server::cache(&answer.facts, performance, thresholds),
         server::long_queries(performance, thresholds),
