@@ -19,6 +19,7 @@ mod links;
 mod pool;
 mod provider_tokens;
 mod queries;
+mod read_only;
 mod run;
 mod servers;
 mod sessions;

@@ -12,7 +12,7 @@ use sqlx::{ConnectOptions, Connection as _, Database, Decode, Row as SqlRow};
 use super::Backend;
 use super::error::{Error, Kind};
 use super::hosts;
-use super::url::{DatabaseUrl, Host, PostgresTarget, SqliteMode, SqliteTarget, SslMode, Target};
+use super::url::{DatabaseUrl, Host, PostgresTarget, SessionAttrs, SqliteMode, SqliteTarget, SslMode, Target};
 
 /// A row as text, column by column.
 pub type Row = Vec<Option<String>>;
@@ -47,6 +47,17 @@ impl Connection {
                 let options = sqlite_options(target).create_if_missing(false);
                 Ok(Self::Sqlite(SqliteConnection::connect_with(&options).await?))
             }
+        }
+    }
+
+    /// The same, to whichever server answers, even where the URL wants one that accepts writes.
+    pub(super) async fn open_any(url: &DatabaseUrl) -> Result<Self, Error> {
+        match url.target() {
+            Target::Postgres(target) => {
+                let target = PostgresTarget { session_attrs: SessionAttrs::Any, ..target.clone() };
+                Ok(Self::Postgres(hosts::connect(&target).await?.1))
+            }
+            Target::Sqlite(_) => Self::open(url).await,
         }
     }
 

@@ -143,6 +143,15 @@ impl Backend {
         )
     }
 
+    /// Where the setting comes from that makes every transaction of this role read-only; no row on a standby.
+    pub(crate) fn read_only_source(self) -> &'static str {
+        self.pick(
+            "SELECT source FROM pg_settings WHERE name = 'default_transaction_read_only' AND setting = 'on' \
+             AND NOT pg_is_in_recovery();",
+            "SELECT '' WHERE FALSE;",
+        )
+    }
+
     /// Prints a floating-point number as a literal that is exactly it.
     pub(crate) fn quote_number(self) -> &'static str {
         "SELECT quote(?1)"

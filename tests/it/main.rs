@@ -21,6 +21,7 @@ mod deploy;
 mod documents;
 mod entities;
 mod failover;
+mod failures;
 mod health;
 mod health_faults;
 mod health_http;
