@@ -20,7 +20,7 @@ use super::source::Source;
 use super::stage::{self, Stage};
 use super::verify;
 use crate::clock::Stopwatch;
-use crate::db::{Backend, Connection, DatabaseUrl, Objects, Pool, PoolUse, Staging};
+use crate::db::{Backend, Connection, DatabaseUrl, LiveSchema, Pool, PoolUse, Staging};
 use crate::migrate::{self, Settings};
 
 /// A file that was proven, and a database that can take its content.
@@ -76,8 +76,8 @@ pub struct Restored {
 pub async fn prepare(url: &DatabaseUrl, path: &Path, progress: &Arc<dyn Progress>) -> Result<Prepared, Error> {
     let source = Source::open(path)?;
     let (content, warnings) = verify::prove(&source, path, progress)?;
-    // read again under the lock; here it only spares the question
-    Live::read(url).await?;
+    // asked again under the lock; here it only spares the question
+    Live::read(url).await?.refuse_losses(url).await?;
     Ok(Prepared { source, path: path.to_owned(), content, url: url.clone(), warnings })
 }
 
@@ -143,6 +143,7 @@ impl Prepared {
         progress: &Arc<dyn Progress>,
     ) -> Result<Restored, Error> {
         let live = Live::read(&self.url).await?;
+        live.refuse_losses(&self.url).await?;
         let mut warnings = self.warnings.clone();
         warnings.extend(live.warnings());
         let safety_backup = match options.safety_backup.filter(|_| !matches!(live, Live::Nothing)) {
@@ -156,7 +157,7 @@ impl Prepared {
             }
             None => None,
         };
-        let live = live.objects(self.url.backend());
+        let live = live.schema(self.url.backend());
         let staging = Staging::begin(&self.url).await?;
         let stage = Stage {
             content: &self.content,
@@ -188,15 +189,11 @@ impl Prepared {
         &self,
         mut staging: Staging,
         stage: Stage<'_>,
-        live: &Objects,
+        live: &LiveSchema,
         lock: Option<&sea_orm::DatabaseTransaction>,
         options: &Options<'_>,
     ) -> Result<(stage::Staged, crate::db::Swapped), Error> {
         let filled = async {
-            let obstacles = staging.obstacles(live).await?;
-            if !obstacles.is_empty() {
-                return Err(Error::Obstacles { obstacles });
-            }
             let staged = stage.fill(&mut staging).await?;
             if let Some(lock) = lock {
                 // without it another migrator may be at work by now
