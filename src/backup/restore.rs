@@ -168,6 +168,7 @@ impl Prepared {
         };
         let done = self.fill_and_swap(staging, stage, &live, lock, options).await;
         let (staged, swapped) = done?;
+        warnings.extend(staged.notes);
         warnings.extend(swapped.warnings);
         Ok(Restored {
             file: shown(&self.path),

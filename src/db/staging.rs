@@ -7,6 +7,8 @@ mod facts;
 mod kept;
 mod postgres;
 mod sqlite;
+mod sqlite_objects;
+mod sqlite_swap;
 mod survey;
 mod swap;
 
@@ -67,7 +69,7 @@ pub enum SchemaOrigin {
 pub async fn losses(url: &DatabaseUrl, live: &LiveSchema) -> Result<Vec<String>, Error> {
     match url.target() {
         Target::Postgres(_) => survey::losses(url, live).await,
-        Target::Sqlite(_) => Ok(Vec::new()),
+        Target::Sqlite(target) => sqlite_objects::losses(&target.path, live),
     }
 }
 
@@ -219,6 +221,17 @@ impl Staging {
         }
     }
 
+    /// Raises sequences that stand below the ids of their tables, so that no id is given out twice: which ones, for people.
+    ///
+    /// # Errors
+    /// What the database said.
+    pub async fn raise_sequences(&self) -> Result<Vec<String>, Error> {
+        match self {
+            Self::Postgres(staging) => staging.raise_sequences().await,
+            Self::Sqlite(staging) => staging.raise_sequences(),
+        }
+    }
+
     /// Puts what was built in the place of the live tables, all at once.
     ///
     /// # Errors
@@ -227,7 +240,7 @@ impl Staging {
     pub async fn swap(&self, live: &LiveSchema, lock_timeout: Duration, patience: Duration) -> Result<Swapped, Error> {
         match self {
             Self::Postgres(staging) => staging.swap(live, lock_timeout, patience).await,
-            Self::Sqlite(staging) => staging.swap(live.objects.tables.clone(), patience).await,
+            Self::Sqlite(staging) => staging.swap(live, patience).await,
         }
     }
 

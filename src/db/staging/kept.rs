@@ -8,7 +8,7 @@
 use sqlx::postgres::PgConnection;
 
 use super::facts::ObjectFacts;
-use super::postgres::{REPLACED, execute, query};
+use super::postgres::{PostgresStaging, REPLACED, STAGING, execute, query};
 use crate::db::Error;
 use crate::db::connection::{Row, first_column};
 
@@ -16,13 +16,16 @@ use crate::db::connection::{Row, first_column};
 pub(super) fn sqlite_statements(live: &str, staged: &str, tables: &[String]) -> String {
     let mut sql = String::new();
     for table in tables {
+        let given_out = format!(
+            "max(coalesce((SELECT max(seq) FROM {live}.sqlite_sequence WHERE name = '{table}'), 0),
+                 coalesce((SELECT max(id) FROM {live}.\"{table}\"), 0),
+                 coalesce((SELECT max(id) FROM {staged}.\"{table}\"), 0))"
+        );
         sql.push_str(&format!(
             "INSERT INTO {staged}.sqlite_sequence (name, seq)
-             SELECT '{table}', 0 WHERE NOT EXISTS (SELECT 1 FROM {staged}.sqlite_sequence WHERE name = '{table}');
-             UPDATE {staged}.sqlite_sequence SET seq = max(seq,
-                 coalesce((SELECT max(seq) FROM {live}.sqlite_sequence WHERE name = '{table}'), 0),
-                 coalesce((SELECT max(id) FROM {live}.\"{table}\"), 0))
-             WHERE name = '{table}';"
+             SELECT '{table}', 0
+             WHERE {given_out} > 0 AND NOT EXISTS (SELECT 1 FROM {staged}.sqlite_sequence WHERE name = '{table}');
+             UPDATE {staged}.sqlite_sequence SET seq = max(seq, {given_out}) WHERE name = '{table}';"
         ));
     }
     sql
@@ -69,6 +72,31 @@ impl KeptSequences {
     }
 }
 
+impl PostgresStaging {
+    /// Raises the staged sequences that stand below the ids of their tables; what each was, and where it goes on.
+    pub(super) async fn raise_sequences(&self) -> Result<Vec<String>, Error> {
+        let mut transaction = self.begin_in_staging().await?;
+        let mut notes = Vec::new();
+        for row in query(&mut transaction, include_str!("../postgres/sequences.sql").to_owned()).await? {
+            let [Some(sequence), Some(table), ..] = row.as_slice() else { continue };
+            let found = query(&mut transaction, values(STAGING, sequence, table, "id")).await?;
+            let positions: Vec<Position> = found.iter().filter_map(|row| Position::of(sequence, row)).collect();
+            let [own, ids] = positions.as_slice() else { continue };
+            if ids.given_out() > own.given_out() {
+                execute(&mut transaction, format!("SELECT setval('{sequence}', {}, true)", ids.last)).await?;
+                notes.push(raised(table, ids.last));
+            }
+        }
+        transaction.commit().await?;
+        Ok(notes)
+    }
+}
+
+/// That the file had no sequence's value, or one that is too low.
+pub(super) fn raised(table: &str, id: i64) -> String {
+    format!("the file does not say that ids of `{table}` up to {id} were given out; new ones go on above it")
+}
+
 /// One row of a sequence, and one of the greatest id.
 fn values(schema: &str, sequence: &str, table: &str, column: &str) -> String {
     format!(
@@ -80,12 +108,14 @@ fn values(schema: &str, sequence: &str, table: &str, column: &str) -> String {
 impl Position {
     /// The one of these rows behind which every number was given out; the first of equals.
     fn furthest(sequence: &str, rows: &[Row]) -> Option<Self> {
-        let positions = rows.iter().filter_map(|row| {
-            let last: i64 = row.first()?.as_deref()?.parse().ok()?;
-            let used = row.get(1)?.as_deref()? == "true";
-            Some(Self { sequence: sequence.to_owned(), last, used })
-        });
+        let positions = rows.iter().filter_map(|row| Self::of(sequence, row));
         positions.reduce(|furthest, other| if other.given_out() > furthest.given_out() { other } else { furthest })
+    }
+
+    fn of(sequence: &str, row: &Row) -> Option<Self> {
+        let last: i64 = row.first()?.as_deref()?.parse().ok()?;
+        let used = row.get(1)?.as_deref()? == "true";
+        Some(Self { sequence: sequence.to_owned(), last, used })
     }
 
     /// The greatest number that was given out.
