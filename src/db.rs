@@ -46,7 +46,7 @@ pub use pool::{Pool, PoolUse, Usage};
 pub use queries::{Queries, Transaction};
 pub use sessions::{NewToken, Rotation, Scope};
 pub use snapshot::{BLOCK, Rows, Sink, Size, Snapshot};
-pub use staging::{Block, LoadError, Loaded, Objects, Parse, Staging, Swapped};
+pub use staging::{Block, LiveSchema, LoadError, Loaded, Objects, Parse, SchemaOrigin, Staging, Swapped, losses};
 pub use throttles::Lockout;
 pub use trail::Client;
 pub use turn::Turn;

@@ -30,7 +30,7 @@ mod status;
 mod verify;
 
 pub use adopt::seed_accounts;
-pub use build::{build, ledger_of};
+pub use build::{build, ledger_of, sql_between};
 pub use catalogue::{Catalogue, Change, Difference, read as read_catalogue};
 pub use embedded::{Migration, migrations, newest};
 pub use error::{Error, Kind};
