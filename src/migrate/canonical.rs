@@ -147,6 +147,7 @@ fn tokens(text: &str) -> Vec<String> {
         let length = match first {
             '\'' | '"' => quoted(rest, first),
             _ if rest.starts_with("::") => 2,
+            _ if first.is_ascii_digit() => rest.find(|c| !(is_word(c) || c == '.')).unwrap_or(rest.len()),
             _ if is_word(first) => rest.find(|c| !is_word(c)).unwrap_or(rest.len()),
             _ if OPERATOR.contains(first) => rest.find(|c| !OPERATOR.contains(c)).unwrap_or(rest.len()),
             _ => first.len_utf8(),
