@@ -16,6 +16,8 @@ mod error;
 mod health;
 mod hosts;
 mod links;
+mod migration_script;
+mod pinned;
 mod pool;
 mod provider_tokens;
 mod queries;
@@ -28,11 +30,14 @@ mod staging;
 mod throttles;
 mod trail;
 mod turn;
+mod unlimited;
 mod url;
 mod value;
 
 pub(crate) use connection::first_column;
+pub(crate) use migration_script::MigrationScript;
 pub(crate) use run::EndedRun;
+pub(crate) use unlimited::UnlimitedSession;
 
 pub use accounts::{Change, Entered, Failure, Lockouts, NewAccount, Taken};
 pub use cleanup::{Doomed, Kept};

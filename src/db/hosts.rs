@@ -53,6 +53,7 @@ async fn try_one(target: &PostgresTarget, host: &Host, attrs: SessionAttrs) -> R
     let options = postgres_options(target, host)?;
     let attempt = async {
         let mut connection = PgConnection::connect_with(&options).await?;
+        check_version(connection.server_version_num())?;
         match refusal(&mut connection, attrs).await? {
             None => Ok(connection),
             Some(refusal) => {
@@ -65,6 +66,18 @@ async fn try_one(target: &PostgresTarget, host: &Host, attrs: SessionAttrs) -> R
     tokio::time::timeout(target.connect_timeout, attempt)
         .await
         .unwrap_or_else(|_| Err(Error::late(target.connect_timeout)))
+}
+
+/// The oldest server that has what our SQL uses, as the server writes it in `server_version_num`.
+const OLDEST: u32 = 130_000;
+
+/// Refuses a server that is too old, before anything is asked of it. One whose version is not a number is not refused:
+/// what it lacks it reports itself.
+fn check_version(version: Option<u32>) -> Result<(), Error> {
+    let Some(version) = version.filter(|version| *version < OLDEST) else { return Ok(()) };
+    let (major, minor) = (version / 10_000, version % 10_000);
+    let found = if major < 10 { format!("{major}.{}", minor / 100) } else { format!("{major}.{minor}") };
+    Err(Error::new(Kind::Refused, format!("the server is PostgreSQL {found}; authsvc needs PostgreSQL 13 or newer")))
 }
 
 /// Why this server is not of the wanted kind.

@@ -19,6 +19,7 @@ mod config;
 mod corpus;
 mod deploy;
 mod documents;
+mod drift;
 mod entities;
 mod failover;
 mod failures;
