@@ -18,13 +18,16 @@ mod links;
 mod pool;
 mod provider_tokens;
 mod queries;
+mod routes;
 mod run;
 mod servers;
 mod sessions;
 mod snapshot;
 mod staging;
 mod throttles;
+mod tls;
 mod trail;
+mod tunnel;
 mod turn;
 mod url;
 mod value;
@@ -48,6 +51,7 @@ pub use throttles::Lockout;
 pub use trail::Client;
 pub use turn::Turn;
 pub use url::{
-    DatabaseUrl, Defaults, Host, InvalidUrl, PostgresTarget, SessionAttrs, SqliteMode, SqliteTarget, SslMode, Target,
+    DatabaseUrl, Defaults, Host, HostOrder, InvalidUrl, PARAMETERS, PostgresTarget, SESSION_SETTINGS, SessionAttrs,
+    SocketSettings, SqliteMode, SqliteTarget, SslMode, SslNegotiation, Target, TlsSettings, TlsVersion, UrlParameter,
 };
 pub use value::Value;

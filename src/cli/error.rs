@@ -63,7 +63,8 @@ impl Error {
             },
             Self::Seed { source, .. } => match source.as_ref() {
                 seed::Error::Migrate(source) => exit_code(source.kind()),
-                _ => 1,
+                seed::Error::OtherAccounts { .. } => 2,
+                seed::Error::Database(_) | seed::Error::Data { .. } => 1,
             },
             Self::Service { .. } | Self::Database { .. } | Self::Interrupted { .. } | Self::Oauth(_) | Self::Io(_) => 1,
         }
@@ -77,6 +78,9 @@ impl Error {
             Self::Seed { source, .. } => match source.as_ref() {
                 seed::Error::Migrate(source) => source.hint(),
                 seed::Error::Database(source) => source.hint().map(str::to_owned),
+                seed::Error::OtherAccounts { .. } => {
+                    Some("seed an empty database: the password of these accounts is published".to_owned())
+                }
                 seed::Error::Data { .. } => None,
             },
             Self::Database { source, .. } => source.hint().map(str::to_owned),

@@ -16,6 +16,7 @@ use tokio::sync::mpsc::Receiver;
 
 use super::{Block, LoadError, Loaded, Parse, Swapped};
 use crate::clock::Stopwatch;
+use crate::db::connection::plain_name;
 use crate::db::dialect::Export;
 use crate::db::snapshot::sqlite::read_all;
 use crate::db::{Backend, DatabaseUrl, Error, Kind, Pool, PoolUse, Sink, SqliteMode};
@@ -300,7 +301,7 @@ fn replace_tables(live: &Connection, staged: &Path, tables: &[String]) -> Result
 }
 
 fn open(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
-    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let connection = Connection::open_with_flags(plain_name(path), flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(Duration::from_secs(5))?;
     Ok(connection)
 }
