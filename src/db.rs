@@ -7,6 +7,7 @@
 
 mod accounts;
 mod binary_copy;
+mod certificate;
 mod cleanup;
 mod column;
 mod connection;

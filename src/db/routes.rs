@@ -39,7 +39,6 @@ pub(super) struct Routes {
     current: Mutex<Current>,
 }
 
-#[derive(Default)]
 struct Current {
     at: usize,
     /// Kept while its connections may be made.
@@ -48,8 +47,14 @@ struct Current {
 
 impl Routes {
     pub(super) fn new(target: &PostgresTarget, host: &Host) -> Self {
+        let current = Current { at: learned(target, host).unwrap_or_default(), tunnel: None };
         let ways = ways(target, host);
-        Self { target: target.clone(), host: host.clone(), ways, current: Mutex::default() }
+        Self { target: target.clone(), host: host.clone(), ways, current: Mutex::new(current) }
+    }
+
+    /// Whether the first connection has to find out which way works.
+    pub(super) fn is_open_question(target: &PostgresTarget) -> bool {
+        target.hosts.iter().any(|host| learned(target, host).is_none() && ways(target, host).len() > 1)
     }
 
     /// How many there are.
@@ -117,9 +122,17 @@ impl Routes {
         let mut first: Option<Error> = None;
         for _ in 0..self.len() {
             let tried = self.at();
-            let error = match PgConnection::connect_with(&self.options()?).await {
-                Ok(connection) => return Ok(connection),
-                Err(error) => Error::from(error),
+            let connected = match self.options() {
+                Ok(options) => PgConnection::connect_with(&options).await.map_err(Error::from),
+                Err(error) => Err(error),
+            };
+            let error = match connected {
+                Ok(connection) => {
+                    let mut learned = self.target.learned.lock().unwrap_or_else(PoisonError::into_inner);
+                    learned.insert(self.host.to_string(), tried);
+                    return Ok(connection);
+                }
+                Err(error) => error,
             };
             let goes_on = self.advance(tried, &error);
             first = Some(match first {
@@ -136,6 +149,10 @@ impl Routes {
         }
         Err(first.unwrap_or_else(|| Error::new(Kind::Refused, "there is no way to connect")))
     }
+}
+
+fn learned(target: &PostgresTarget, host: &Host) -> Option<usize> {
+    target.learned.lock().unwrap_or_else(PoisonError::into_inner).get(&host.to_string()).copied()
 }
 
 fn ways(target: &PostgresTarget, host: &Host) -> Vec<Way> {

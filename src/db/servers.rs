@@ -79,7 +79,7 @@ impl Servers {
     /// A pool of so many connections, on the first host that is right, or where none is, on the first.
     pub(super) async fn open(target: &PostgresTarget, size: u32) -> Result<Arc<Self>, Error> {
         let found = match target.hosts.len() {
-            1 => Ok(0),
+            1 if !Routes::is_open_question(target) => Ok(0),
             _ => hosts::connect(target).await.map(|(at, _)| at),
         };
         let (at, trouble) = match found {

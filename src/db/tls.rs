@@ -15,6 +15,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
+use super::certificate;
 use super::error::{Error, Kind};
 use super::url::{PostgresTarget, SslMode, SslNegotiation, TlsVersion};
 
@@ -63,11 +64,21 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
 
 fn verifier(target: &PostgresTarget, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, Error> {
     let mut roots = RootCertStore::empty();
-    let trusted = match &target.tls.root_cert {
+    let mut trusted = match &target.tls.root_cert {
         Some(file) => certificates(file)?,
         None if target.ssl_mode < SslMode::VerifyCa => return Ok(Arc::new(AnyCertificate)),
         None => rustls_native_certs::load_native_certs().certs,
     };
+    let mut links = Vec::new();
+    if let Some(file) = &target.tls.root_cert {
+        // as in libpq, a chain ends at a certificate that signed itself; others of the file are links of it
+        (trusted, links) = trusted.into_iter().partition(certificate::is_self_issued);
+        if trusted.is_empty() {
+            let text =
+                format!("TLS failed: `{}` holds no root certificate, only ones that others signed", file.display());
+            return Err(Error::new(Kind::Tls, text));
+        }
+    }
     let (_, unusable) = roots.add_parsable_certificates(trusted.iter().cloned());
     if unusable > 0 {
         tracing::debug!(unusable, "certificates of authorities cannot be used");
@@ -77,7 +88,7 @@ fn verifier(target: &PostgresTarget, provider: Arc<CryptoProvider>) -> Result<Ar
     let names = if target.ssl_mode == SslMode::VerifyFull { HostName::Checked } else { HostName::Ignored };
     // of the system's authorities none is the server itself
     let trusted = if target.tls.root_cert.is_some() { trusted } else { Vec::new() };
-    Ok(Arc::new(TrustedCertificate { chain, trusted, names }))
+    Ok(Arc::new(TrustedCertificate { chain, trusted, links, names }))
 }
 
 /// Accepts every certificate and every signature.
@@ -144,7 +155,18 @@ enum HostName {
 struct TrustedCertificate {
     chain: Arc<WebPkiServerVerifier>,
     trusted: Vec<CertificateDer<'static>>,
+    links: Vec<CertificateDer<'static>>,
     names: HostName,
+}
+
+impl TrustedCertificate {
+    /// As libpq does: a certificate without alternative names counts for its common name.
+    fn is_for(&self, certificate: &CertificateDer<'_>, name: &ServerName<'_>) -> Result<(), rustls::Error> {
+        if self.names == HostName::Ignored || certificate::has_common_name(certificate, &name.to_str()) {
+            return Ok(());
+        }
+        verify_server_name(&ParsedCertificate::try_from(certificate)?, name)
+    }
 }
 
 impl ServerCertVerifier for TrustedCertificate {
@@ -156,16 +178,17 @@ impl ServerCertVerifier for TrustedCertificate {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let verified = self.chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
-        match verified {
-            Err(error) if is_about_name(&error) && self.names == HostName::Ignored => {
-                Ok(ServerCertVerified::assertion())
-            }
+        let links: Vec<_> = intermediates.iter().chain(&self.links).cloned().collect();
+        let verified = self.chain.verify_server_cert(end_entity, &links, server_name, ocsp_response, now);
+        let is_known = match &verified {
+            Ok(_) => true,
+            Err(error) if is_about_name(error) => true,
             // a certificate that is its own authority; its dates were checked before
-            Err(error) if is_about_authority(&error) && self.trusted.contains(end_entity) => {
-                if self.names == HostName::Checked {
-                    verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
-                }
+            Err(error) => is_about_authority(error) && self.trusted.contains(end_entity),
+        };
+        match verified {
+            Err(_) if is_known => {
+                self.is_for(end_entity, server_name)?;
                 Ok(ServerCertVerified::assertion())
             }
             verified => verified,

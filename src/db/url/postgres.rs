@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -47,7 +48,12 @@ pub struct PostgresTarget {
     pub connect_timeout: Duration,
     /// Whether statements may be prepared under a name, which a PgBouncer before 1.21 in transaction mode does not carry.
     pub prepared_statements: bool,
+    /// What was found out about connecting to it; shared by its copies.
+    pub(in crate::db) learned: LearnedWays,
 }
+
+/// Which of the ways to each host worked last, by the host's name and port.
+pub(in crate::db) type LearnedWays = Arc<Mutex<HashMap<String, usize>>>;
 
 /// libpq's `load_balance_hosts`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,6 +133,7 @@ impl PostgresTarget {
             application_name: given("application_name", settings).or(fallback).unwrap_or_else(|| "authsvc".to_owned()),
             connect_timeout: connect_timeout(settings.take("connect_timeout"))?,
             prepared_statements: prepared_statements(settings.take("prepared_statements"))?,
+            learned: LearnedWays::default(),
         })
     }
 
