@@ -18,6 +18,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::sqlite::{LOGS, cannot, open, open_staged};
 use super::{LiveSchema, Swapped, kept, sqlite_objects};
 use crate::clock::Stopwatch;
+use crate::db::connection::plain_name;
 use crate::db::{Backend, Error, Kind};
 
 /// Where the header of a SQLite file says how many bytes of each page an extension uses; a copy would reset it.
@@ -168,7 +169,7 @@ impl SqliteSwap {
     /// Drops our tables and makes them again in one transaction, and leaves the others alone.
     fn replace_tables(&self, live: &Connection, warnings: &mut Vec<String>) -> Result<(), Error> {
         live.execute_batch("PRAGMA foreign_keys = OFF")?;
-        live.execute("ATTACH ?1 AS staged", [self.staged.to_string_lossy()])?;
+        live.execute("ATTACH ?1 AS staged", [plain_name(&self.staged).to_string_lossy()])?;
         live.execute_batch("BEGIN IMMEDIATE")?;
         for (what, sql) in sqlite_objects::extras(live, "main", &self.schema)? {
             let is_staged = "SELECT count(*) FROM staged.sqlite_schema WHERE sql = ?1";
