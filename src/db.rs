@@ -23,6 +23,7 @@ mod servers;
 mod sessions;
 mod snapshot;
 mod staging;
+mod storable;
 mod throttles;
 mod trail;
 mod turn;

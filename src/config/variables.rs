@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use secrecy::SecretString;
 
 use super::Error;
+use crate::disk::{self, Links};
 
 /// Every variable of ours, to tell a typing error from one.
 const KNOWN: [&str; 40] = [
@@ -56,6 +58,9 @@ const KNOWN: [&str; 40] = [
 const SECRETS: [&str; 4] =
     ["AUTHSVC_JWT_KEY", "AUTHSVC_GOOGLE_CLIENT_SECRET", "AUTHSVC_GITHUB_CLIENT_SECRET", "AUTHSVC_ENCRYPTION_KEY"];
 
+/// `.env` and files of secrets are far shorter, in bytes.
+const LONGEST: u64 = 1 << 20;
+
 /// Variables by name. Prints names only.
 #[derive(Clone, Default)]
 pub struct Variables(BTreeMap<String, String>);
@@ -94,13 +99,16 @@ impl Variables {
     /// The lines of a file in `.env` form; none if there is no such file.
     fn of_file(path: &Path) -> Result<BTreeMap<String, String>, Error> {
         let refuse = |message: String| Error::invalid(".env", message, "correct the file, one NAME=value a line");
-        let lines = match dotenvy::from_path_iter(path) {
-            Ok(lines) => lines,
-            Err(error) if error.not_found() => return Ok(BTreeMap::new()),
+        let text = match disk::read_text(path, LONGEST, Links::Followed) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
+            Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::InvalidData) => {
+                return Err(refuse(error.to_string()));
+            }
             Err(error) => return Err(refuse(format!("cannot be read: {error}"))),
         };
         let mut variables = BTreeMap::new();
-        for (index, line) in lines.enumerate() {
+        for (index, line) in dotenvy::from_read_iter(text.as_bytes()).enumerate() {
             // the parser's message quotes the line, which may hold a secret
             let (name, value) = line.map_err(|_| refuse(format!("entry {} cannot be read", index + 1)))?;
             variables.insert(name, value);
@@ -130,8 +138,11 @@ impl Variables {
         if value.is_some() {
             return Err(refuse(format!("{name} is set, too"), "set one of the two"));
         }
-        let text = std::fs::read_to_string(file).map_err(|error| {
-            refuse(format!("`{file}` cannot be read: {error}"), "correct the path or its permissions")
+        let text = disk::read_text(Path::new(file), LONGEST, Links::Followed).map_err(|error| match error.kind() {
+            ErrorKind::InvalidInput | ErrorKind::InvalidData => {
+                refuse(format!("`{file}` {error}"), "write the secret into a regular file, as text")
+            }
+            _ => refuse(format!("`{file}` cannot be read: {error}"), "correct the path or its permissions"),
         })?;
         let text = text.trim_end_matches(['\r', '\n']);
         if text.is_empty() {

@@ -2,6 +2,7 @@
 //! few round trips as a connection can have.
 
 use std::io::ErrorKind;
+use std::path::Path;
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
@@ -13,6 +14,7 @@ use super::Backend;
 use super::error::{Error, Kind};
 use super::hosts;
 use super::url::{DatabaseUrl, Host, PostgresTarget, SqliteMode, SqliteTarget, SslMode, Target};
+use crate::disk;
 
 /// A row as text, column by column.
 pub type Row = Vec<Option<String>>;
@@ -172,7 +174,17 @@ pub(super) fn check_file(target: &SqliteTarget) -> Result<(), Error> {
     let path = target.path.display();
     match std::fs::metadata(&target.path) {
         Ok(found) if found.is_dir() => Err(Error::new(Kind::CannotOpen, format!("`{path}` is a directory"))),
-        Ok(_) => Ok(()),
+        Ok(found) => {
+            let refuse = |path: &Path, error| Error::new(Kind::CannotOpen, format!("`{}` {error}", path.display()));
+            disk::require_regular(&found).map_err(|error| refuse(&target.path, error))?;
+            // SQLite opens these by itself, and would wait for a pipe
+            for beside in ["-journal", "-wal", "-shm"].map(|ending| target.beside(ending)) {
+                if let Ok(found) = std::fs::symlink_metadata(&beside) {
+                    disk::require_regular(&found).map_err(|error| refuse(&beside, error))?;
+                }
+            }
+            Ok(())
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => {
             Err(Error::new(Kind::NoSuchFile, format!("the SQLite file `{path}` does not exist")))
         }
@@ -182,9 +194,10 @@ pub(super) fn check_file(target: &SqliteTarget) -> Result<(), Error> {
 
 pub(super) fn postgres_options(target: &PostgresTarget, host: &Host) -> Result<PgConnectOptions, Error> {
     for file in [&target.ssl_root_cert, &target.ssl_cert, &target.ssl_key].into_iter().flatten() {
-        if let Err(error) = std::fs::metadata(file) {
-            return Err(Error::new(Kind::Tls, format!("`{}` cannot be read: {error}", file.display())));
-        }
+        let found = std::fs::metadata(file)
+            .map_err(|error| Error::new(Kind::Tls, format!("`{}` cannot be read: {error}", file.display())))?;
+        disk::require_regular(&found)
+            .map_err(|error| Error::new(Kind::Tls, format!("`{}` {error}", file.display())))?;
     }
     let mut options = PgConnectOptions::new_without_pgpass()
         .host(&host.name)
