@@ -16,6 +16,9 @@ pub(super) const DATA: &str = "-- authsvc data";
 /// Starts the last line; a JSON [`Footer`] follows.
 pub(super) const LAST: &str = "-- authsvc end ";
 
+/// Table of the database's id.
+const IDENTITY: &str = "database_identity";
+
 /// What the first line says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
@@ -65,6 +68,10 @@ pub(super) fn prelude(header: &str, schema: &Schema, backend: Backend) -> String
     ));
     text.push_str("BEGIN;\n");
     text.push_str(&schema.sql);
+    if schema.tables.iter().any(|table| table.name == IDENTITY) {
+        // the migration has made a row; that of this database is among the rows that follow
+        text.push_str(&format!("DELETE FROM {IDENTITY};\n"));
+    }
     text.push_str(&triggers(schema, backend, "DISABLE"));
     text.push_str(DATA);
     text.push('\n');

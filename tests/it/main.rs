@@ -61,3 +61,4 @@ mod tidy;
 mod troubleshooting;
 mod vault;
 mod verify_backup;
+mod versions;
