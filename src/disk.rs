@@ -123,6 +123,9 @@ pub fn read_text(path: &Path, longest: u64, links: Links) -> io::Result<String> 
     String::from_utf8(bytes).map_err(|_| refuse("is not UTF-8".to_owned()))
 }
 
+/// Begins the refusal of what is not a regular file.
+pub const NOT_REGULAR: &str = "is not a regular file but ";
+
 /// Refuses what is not a regular file.
 ///
 /// # Errors
@@ -131,7 +134,7 @@ pub fn require_regular(found: &Metadata) -> io::Result<()> {
     if found.is_file() {
         return Ok(());
     }
-    let message = format!("is not a regular file but {}", name_of(found.file_type()));
+    let message = format!("{NOT_REGULAR}{}", name_of(found.file_type()));
     Err(io::Error::new(io::ErrorKind::InvalidInput, message))
 }
 
@@ -284,10 +287,12 @@ pub fn create_beside(path: &Path) -> io::Result<(PathBuf, File)> {
         let beside = path.with_file_name(format!(".{name}.{}{UNFINISHED}", random::id()?));
         let file = create(&beside)?;
         // a sweep of another process can have locked or removed it
-        if try_lock(&file, &beside)? != Locking::Busy && is_at(&file, &beside) {
+        let locked = try_lock(&file, &beside);
+        if locked.as_ref().is_ok_and(|locked| *locked != Locking::Busy) && is_at(&file, &beside) {
             return Ok((beside, file));
         }
         let _ = fs::remove_file(&beside);
+        locked?;
     }
 }
 

@@ -50,12 +50,12 @@ pub enum Error {
         path: PathBuf,
     },
     /// The path names nothing that can be a backup.
-    #[error("{} {why}", shown(path))]
+    #[error("{} is not a regular file but {kind}", shown(path))]
     NotAFile {
         /// What is there.
         path: PathBuf,
-        /// What it is instead of a regular file.
-        why: String,
+        /// What it is, like `a named pipe`.
+        kind: String,
     },
     /// The directory for backups is a link to nothing.
     #[error("{} is a symbolic link to a path that does not exist", shown(path))]
@@ -199,7 +199,10 @@ impl Error {
                     .to_owned(),
             ),
             Self::Newer { .. } => Some("restore it with the program that made it, or a newer one".to_owned()),
-            Self::Safety(_) => Some("correct this, or go on without one: --no-safety-backup".to_owned()),
+            Self::Safety(error) => {
+                let first = error.hint().unwrap_or_else(|| "correct this".to_owned());
+                Some(format!("{first}; or go on without one: --no-safety-backup"))
+            }
             Self::EarlierInPlace => {
                 Some("take it over with `authsvc migrate --adopt`, or restore into an empty database".to_owned())
             }

@@ -19,6 +19,8 @@ pub(super) struct Lines {
     /// The line that was read last, without its end.
     pub(super) buffer: Vec<u8>,
     ends: Ends,
+    /// Lines that end with CR LF where the first one does not.
+    carriage_returns: u64,
 }
 
 /// How lines end.
@@ -47,6 +49,7 @@ impl Lines {
         if self.ends == Ends::Unknown {
             self.ends = if self.buffer.ends_with(b"\r") { Ends::CrLf } else { Ends::Lf };
         }
+        self.carriage_returns += u64::from(self.ends == Ends::Lf && self.buffer.ends_with(b"\r"));
         if self.ends == Ends::CrLf && self.buffer.pop() != Some(b'\r') {
             return Err(Unreadable::Wrong(format!(
                 "line {} ends with LF, the first one with CR LF: a transport changed some of its lines; {TRANSPORT}",
@@ -60,6 +63,15 @@ impl Lines {
         let number = self.number + 1;
         let line = self.next(text)?.map(std::str::from_utf8).transpose();
         line.map_err(|_| Unreadable::Wrong(format!("line {number} is not UTF-8")))
+    }
+
+    /// A dump ends without its last line. Lines that a transport changed are not found in it.
+    pub(super) fn without_end(&self) -> Unreadable {
+        let changed = match self.carriage_returns {
+            0 => String::new(),
+            count => format!(", and {count} of its lines end with CR LF: a transport changed them; {TRANSPORT}"),
+        };
+        Unreadable::Wrong(format!("it ends before pg_dump said that it is complete{changed}"))
     }
 
     /// Refuses a row of a dump that holds a CR: `pg_dump` writes it as `\r`.

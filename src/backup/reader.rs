@@ -206,7 +206,7 @@ impl Reader {
     fn dump_item(&mut self) -> Result<Item<'_>, Unreadable> {
         loop {
             let Some(line) = self.lines.next(&mut self.text)? else {
-                return Err(wrong("it ends before pg_dump said that it is complete"));
+                return Err(self.lines.without_end());
             };
             let between = self.lexer.is_between();
             if between && line == DUMP_END.as_bytes() {

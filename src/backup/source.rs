@@ -30,7 +30,10 @@ impl Source {
     /// The path names nothing that can be a backup.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
         let file = disk::open(path, Links::Refused).map_err(|error| match error.kind() {
-            io::ErrorKind::InvalidInput => Error::NotAFile { path: path.to_owned(), why: error.to_string() },
+            io::ErrorKind::InvalidInput => {
+                let kind = error.to_string().trim_start_matches(disk::NOT_REGULAR).to_owned();
+                Error::NotAFile { path: path.to_owned(), kind }
+            }
             _ => Error::file(path)(error),
         })?;
         Ok(Self { file })

@@ -13,7 +13,18 @@ pub(crate) struct PgBouncer {
 }
 
 impl PgBouncer {
+    /// One that knows this database only.
     pub(crate) fn start(database: &Database) -> Self {
+        let name = database.name();
+        Self::with(database, &name, "")
+    }
+
+    /// One that leads to this database whatever name is asked for.
+    pub(crate) fn of_every_name(database: &Database) -> Self {
+        Self::with(database, "*", &format!("dbname={}", database.name()))
+    }
+
+    fn with(database: &Database, names: &str, target: &str) -> Self {
         let program =
             ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"].into_iter().find(|path| std::path::Path::new(path).exists());
         let program = program.expect("PgBouncer is not installed: apt-get install pgbouncer (./test.sh does it)");
@@ -25,7 +36,7 @@ impl PgBouncer {
         std::fs::write(
             &settings,
             format!(
-                "[databases]\n{name} = host={} port={} user=postgres\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
+                "[databases]\n{names} = host={} port={} user=postgres {target}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
                  unix_socket_dir =\nauth_type = any\npool_mode = transaction\ndefault_pool_size = 12\nmax_client_conn = 500\n",
                 cluster.socket().display(),
                 cluster.port
