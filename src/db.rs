@@ -29,6 +29,7 @@ mod servers;
 mod sessions;
 mod snapshot;
 mod staging;
+mod storable;
 mod throttles;
 mod tls;
 mod trail;

@@ -6,13 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::fs;
-use std::io;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use secrecy::SecretString;
 
 use super::{Error, dotenv};
+use crate::disk::{self, Links};
 
 /// Every variable of ours, to tell a typing error from one.
 const KNOWN: [&str; 40] = [
@@ -62,11 +62,13 @@ const KNOWN: [&str; 40] = [
 const OTHERS: [&str; 2] = ["DATABASE_URL", "BACKUP_DIR"];
 
 /// The largest file that a `_FILE` variable may name, in bytes.
-const LARGEST_FILE: u64 = 1024 * 1024;
 
 /// Every secret of ours; each has a `_FILE` twin.
 const SECRETS: [&str; 4] =
     ["AUTHSVC_JWT_KEY", "AUTHSVC_GOOGLE_CLIENT_SECRET", "AUTHSVC_GITHUB_CLIENT_SECRET", "AUTHSVC_ENCRYPTION_KEY"];
+
+/// `.env` and files of secrets are far shorter, in bytes.
+const LONGEST: u64 = 1 << 20;
 
 /// Variables by name. Prints names only.
 #[derive(Clone, Default)]
@@ -180,17 +182,9 @@ fn without_line_end(text: &str) -> &str {
     text.trim_end_matches(['\r', '\n'])
 }
 
-/// The text of a file that holds a secret, or why there is none. What is no file is not opened: a pipe would be waited for.
+/// The text of a file that holds a secret, or why there is none.
 fn read_secret(path: &Path) -> Result<String, String> {
-    let unreadable = |error: io::Error| format!("cannot be read: {error}");
-    let found = fs::metadata(path).map_err(unreadable)?;
-    if !found.is_file() {
-        return Err("cannot be read: it is not a regular file".to_owned());
-    }
-    if found.len() > LARGEST_FILE {
-        return Err(format!("is larger than {LARGEST_FILE} bytes"));
-    }
-    let text = String::from_utf8(fs::read(path).map_err(unreadable)?).map_err(|_| "is not UTF-8".to_owned())?;
+    let text = disk::read_text(path, LONGEST, Links::Followed).map_err(|error| unreadable(&error))?;
     if text.trim().is_empty() {
         return Err("is empty".to_owned());
     }
@@ -201,14 +195,18 @@ fn read_secret(path: &Path) -> Result<String, String> {
 fn of_file(path: &Path) -> Result<BTreeMap<String, String>, Error> {
     let refuse = |place: String, why: String| Error::invalid(place, why, "correct the file: one NAME=value a line");
     let name = path.display().to_string();
-    let found = match fs::metadata(path) {
-        Ok(found) => found,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
-        Err(error) => return Err(refuse(name, format!("cannot be read: {error}"))),
+    let text = match disk::read_text(path, LONGEST, Links::Followed) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) => return Err(refuse(name, unreadable(&error))),
     };
-    if !found.is_file() {
-        return Err(refuse(name, "cannot be read: it is not a regular file".to_owned()));
+    dotenv::parse(text.as_bytes()).map_err(|error| refuse(format!("{name}, line {}", error.line), error.why.to_owned()))
+}
+
+/// Why a file was not read: what it is or holds, or what the system reported.
+fn unreadable(error: &std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::InvalidInput | ErrorKind::InvalidData => error.to_string(),
+        _ => format!("cannot be read: {error}"),
     }
-    let bytes = fs::read(path).map_err(|error| refuse(name.clone(), format!("cannot be read: {error}")))?;
-    dotenv::parse(&bytes).map_err(|error| refuse(format!("{name}, line {}", error.line), error.why.to_owned()))
 }

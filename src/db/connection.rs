@@ -16,6 +16,7 @@ use super::error::{Error, Kind};
 use super::hosts;
 use super::pinned::{self, Home};
 use super::url::{DatabaseUrl, Host, PostgresTarget, SessionAttrs, SqliteMode, SqliteTarget, Target};
+use crate::disk;
 
 /// A row as text, column by column.
 pub type Row = Vec<Option<String>>;
@@ -225,7 +226,17 @@ pub(super) fn check_file(target: &SqliteTarget) -> Result<(), Error> {
     let path = target.path.display();
     match std::fs::metadata(&target.path) {
         Ok(found) if found.is_dir() => Err(Error::new(Kind::CannotOpen, format!("`{path}` is a directory"))),
-        Ok(_) => Ok(()),
+        Ok(found) => {
+            let refuse = |path: &Path, error| Error::new(Kind::CannotOpen, format!("`{}` {error}", path.display()));
+            disk::require_regular(&found).map_err(|error| refuse(&target.path, error))?;
+            // SQLite opens these by itself, and would wait for a pipe
+            for beside in ["-journal", "-wal", "-shm"].map(|ending| target.beside(ending)) {
+                if let Ok(found) = std::fs::symlink_metadata(&beside) {
+                    disk::require_regular(&found).map_err(|error| refuse(&beside, error))?;
+                }
+            }
+            Ok(())
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => {
             Err(Error::new(Kind::NoSuchFile, format!("the SQLite file `{path}` does not exist")))
         }
