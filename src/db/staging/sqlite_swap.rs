@@ -96,6 +96,9 @@ impl SqliteSwap {
         sqlite_objects::carry(&staged, &sqlite_objects::extras(live, "main", &self.schema)?, &self.schema)?;
         if has_table(live, "main", "sqlite_stat1")? {
             staged.execute_batch("ANALYZE")?;
+            if !has_table(live, "main", "sqlite_stat4")? && has_table(&staged, "main", "sqlite_stat4")? {
+                staged.execute_batch("DROP TABLE sqlite_stat4")?;
+            }
         }
         drop(staged);
         File::open(&self.staged).and_then(|file| file.sync_all()).map_err(cannot(&self.staged))
