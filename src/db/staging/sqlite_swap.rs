@@ -97,6 +97,9 @@ impl SqliteSwap {
         sqlite_objects::carry(&staged, &sqlite_objects::extras(live, "main", &self.schema)?, &self.schema)?;
         if has_table(live, "main", "sqlite_stat1")? {
             staged.execute_batch("ANALYZE")?;
+            if !has_table(live, "main", "sqlite_stat4")? && has_table(&staged, "main", "sqlite_stat4")? {
+                staged.execute_batch("DROP TABLE sqlite_stat4")?;
+            }
         }
         drop(staged);
         flush(&self.staged)
