@@ -60,5 +60,6 @@ mod sqlite_faults;
 mod standby;
 mod tidy;
 mod troubleshooting;
+mod values;
 mod vault;
 mod verify_backup;
