@@ -33,7 +33,9 @@ fn an_id_of_an_account_that_a_restore_removes_is_not_given_out_again() {
             let file = backup(&Program::on(&database), &[]);
             let bob = register(server.public, "bob").status(201).json()["user"]["id"].as_i64().unwrap();
             // an id that is deleted again was given out, too
-            database.execute("DELETE FROM refresh_tokens; DELETE FROM auth_events; DELETE FROM users WHERE username = 'bob'");
+            database.execute(
+                "DELETE FROM refresh_tokens; DELETE FROM auth_events; DELETE FROM users WHERE username = 'bob'",
+            );
             restore(&database, &file);
             let carol = register(server.public, "carol").status(201).json()["user"]["id"].as_i64().unwrap();
             assert!(carol > bob, "{engine:?}: {carol} after {bob}");
@@ -57,7 +59,8 @@ fn a_sequence_goes_on_behind_the_file_and_the_live_database() {
         }
         let database = Database::migrated(engine);
         let file = backup(&Program::on(&database), &[]);
-        database.execute("INSERT INTO users (id, email, username, password_hash) VALUES (900, 'z@example.com', 'z', 'x')");
+        database
+            .execute("INSERT INTO users (id, email, username, password_hash) VALUES (900, 'z@example.com', 'z', 'x')");
         restore(&database, &file);
         assert_eq!(database.one(NEXT_USER), "901", "{engine:?}: an id that no sequence gave out");
     }
@@ -75,10 +78,16 @@ fn settings_of_a_sequence_and_its_values_are_kept_together() {
     let database = Database::migrated(Engine::Postgres);
     database.execute(USERS);
     let file = backup(&Program::on(&database), &[]);
-    database.execute("ALTER SEQUENCE users_id_seq INCREMENT BY 10 MINVALUE 100 START WITH 100 RESTART WITH 200 CACHE 3");
+    database
+        .execute("ALTER SEQUENCE users_id_seq INCREMENT BY 10 MINVALUE 100 START WITH 100 RESTART WITH 200 CACHE 3");
     restore(&database, &file);
     assert_eq!(database.one(NEXT_USER), "200");
-    assert_eq!(database.one("SELECT seqincrement, seqmin, seqstart, seqcache FROM pg_sequence WHERE seqrelid = 'users_id_seq'::regclass"), "10|100|100|3");
+    assert_eq!(
+        database.one(
+            "SELECT seqincrement, seqmin, seqstart, seqcache FROM pg_sequence WHERE seqrelid = 'users_id_seq'::regclass"
+        ),
+        "10|100|100|3"
+    );
 }
 
 /// A dump without its lines of sequences.
@@ -143,9 +152,14 @@ fn a_sequence_behind_its_ids_is_found() {
         };
         assert_eq!(check()["status"], "healthy", "{engine:?}");
         let (behind, status) = match engine {
-            Engine::Postgres => (vec!["SELECT setval('users_id_seq', 1)", "SELECT setval('users_id_seq', 2, false)"], "unhealthy"),
+            Engine::Postgres => {
+                (vec!["SELECT setval('users_id_seq', 1)", "SELECT setval('users_id_seq', 2, false)"], "unhealthy")
+            }
             Engine::Sqlite => (
-                vec!["UPDATE sqlite_sequence SET seq = 1 WHERE name = 'users'", "DELETE FROM sqlite_sequence WHERE name = 'users'"],
+                vec![
+                    "UPDATE sqlite_sequence SET seq = 1 WHERE name = 'users'",
+                    "DELETE FROM sqlite_sequence WHERE name = 'users'",
+                ],
                 "degraded",
             ),
         };

@@ -128,7 +128,10 @@ fn what_other_programs_have_in_the_file_is_kept() {
 fn what_cannot_be_kept_is_refused_by_name_before_the_first_write() {
     for (change, named) in [
         ("ALTER TABLE users ADD COLUMN phone TEXT", vec!["column users.phone"]),
-        ("DROP INDEX idx_users_last_login; CREATE INDEX idx_users_last_login ON users (active)", vec!["index `idx_users_last_login`"]),
+        (
+            "DROP INDEX idx_users_last_login; CREATE INDEX idx_users_last_login ON users (active)",
+            vec!["index `idx_users_last_login`"],
+        ),
         (
             "ALTER TABLE users ADD COLUMN phone TEXT; ALTER TABLE oauth_states ADD COLUMN note TEXT",
             vec!["column users.phone", "column oauth_states.note"],

@@ -110,7 +110,9 @@ fn every_alteration_is_kept_or_refused_by_name() {
         case.alter(alteration);
     }
     assert_eq!(case.kept_or_refused("all of them"), None);
-    for (alteration, named) in ALTERATIONS[refused..].iter().zip(["users.avatar_url", "policy `p`", "column users.phone"]) {
+    for (alteration, named) in
+        ALTERATIONS[refused..].iter().zip(["users.avatar_url", "policy `p`", "column users.phone"])
+    {
         case.alter(alteration);
         let error = case.kept_or_refused(alteration).expect(alteration);
         assert!(error.contains(named), "{alteration}: {error}");
@@ -184,7 +186,9 @@ fn every_version_of_the_server_keeps_it() {
         let file = backup(&program, &[]);
         database.execute("CREATE ROLE state_all; GRANT ALL ON SCHEMA public TO state_all; CREATE SCHEMA crm");
         for alteration in &ALTERATIONS[..ALTERATIONS.len() - 3] {
-            database.execute(&alteration.replace("{r}", "state_all").replace("{s}", "crm").replace("VALUES (1)", "VALUES (NULL)"));
+            database.execute(
+                &alteration.replace("{r}", "state_all").replace("{s}", "crm").replace("VALUES (1)", "VALUES (NULL)"),
+            );
         }
         let catalogue = catalogue_dump(&database);
         program.run(&["restore", "--yes", file.to_str().unwrap()]).success();
