@@ -70,7 +70,8 @@ pub async fn create(
         Some(unfinished) => Box::new(unfinished.handle()?),
         None => Box::new(io::stdout()),
     };
-    let (written, header, not_included) = stream(url, request, now, sink, progress).await?;
+    let streamed = stream(url, request, now, sink, progress).await;
+    let (written, header, not_included) = streamed.map_err(|error| error.of_target(path.as_deref()))?;
     let mut metadata = Metadata {
         format: FORMAT,
         filename: String::new(),

@@ -263,7 +263,7 @@ fn copy_pages(staged: &Connection, live: &mut Connection, patience: Duration) ->
     loop {
         match copy.step(-1)? {
             StepResult::Done => return Ok(()),
-            _ if watch.elapsed() > patience => return Err(Error::new(Kind::Locked, "the SQLite file stayed locked")),
+            _ if watch.elapsed() > patience => return Err(Error::locked_file("the SQLite file stayed locked")),
             _ => std::thread::sleep(Duration::from_millis(50)),
         }
     }
@@ -327,7 +327,7 @@ impl Lock {
                 .open(&path)
                 .map_err(cannot(&path))?;
             if file.try_lock().is_err() {
-                return Err(Error::new(Kind::Locked, "another restore of this database is at work"));
+                return Err(Error::locked_file("another restore of this database is at work"));
             }
             // the one before may have removed it between opening and locking
             if fs::metadata(&path).is_ok_and(|found| file.metadata().is_ok_and(|own| own.ino() == found.ino())) {

@@ -36,7 +36,7 @@ impl PgBouncer {
             &settings,
             format!(
                 "[databases]\n{name} = host={} port={} user=postgres\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
-                 unix_socket_dir =\npool_mode = transaction\n{auth}{more}",
+                 unix_socket_dir =\nignore_startup_parameters = extra_float_digits\npool_mode = transaction\n{auth}{more}",
                 cluster.socket().display(),
                 cluster.port
             ),
