@@ -70,10 +70,10 @@ pub enum Error {
     /// The database is one of the earlier manager's, which was not taken over yet.
     #[error("the database is one of the earlier manager's, which this program does not replace")]
     EarlierInPlace,
-    /// Something of other programs hangs on the tables that would be replaced.
-    #[error("a restore would lose what hangs on its tables: {}", obstacles.join("; "))]
+    /// Something of other programs depends on the tables that would be replaced, or was altered on them.
+    #[error("a restore would lose what depends on its tables: {}", obstacles.join("; "))]
     Obstacles {
-        /// What.
+        /// Each with what to do.
         obstacles: Vec<String>,
     },
     /// No database could be made to restore into.
@@ -154,7 +154,9 @@ impl Error {
             Self::EarlierInPlace => {
                 Some("take it over with `authsvc migrate --adopt`, or restore into an empty database".to_owned())
             }
-            Self::Obstacles { .. } => Some("drop them, restore, and create them again".to_owned()),
+            Self::Obstacles { .. } => {
+                Some("nothing was changed; do what is said of each, restore, and create them again".to_owned())
+            }
             Self::Scratch(error) if error.kind() != db::Kind::PermissionDenied => error.hint(),
             Self::Scratch(_) => Some("use a role with CREATEDB: ALTER ROLE name CREATEDB".to_owned()),
             Self::Load(error) => error.source.hint(),

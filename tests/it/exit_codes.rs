@@ -9,8 +9,8 @@ const COMMANDS: [&[&str]; 10] = [
     &["status", "--check"],
     &["rollback", "--yes", "--no-safety-backup"],
     &["backup", "--output", "new.sql"],
-    &["restore", "--yes", "--no-safety-backup", "backup.sql"],
-    &["verify-backup", "--restore", "backup.sql"],
+    &["restore", "--yes", "--no-safety-backup", "kept.sql"],
+    &["verify-backup", "--restore", "kept.sql"],
     &["cleanup"],
     &["seed"],
     &["health"],
@@ -24,8 +24,8 @@ fn table(situation: &str, program: impl Fn() -> Program, codes: [&str; 10]) {
         let program = program().env("AUTHSVC_ENV", "test").env("AUTHSVC_LOCK_WAIT", "1s");
         let program = program.env("AUTHSVC_DATABASE_WAIT", "1s").env("AUTHSVC_LISTEN", "127.0.0.1:0");
         let program = program.env("AUTHSVC_ADMIN_LISTEN", "127.0.0.1:0");
-        std::fs::copy(BACKUP.get_or_init(backup), program.directory().join("backup.sql")).unwrap();
-        std::fs::copy(BACKUP.get().unwrap().with_extension("sql.meta"), program.directory().join("backup.sql.meta"))
+        std::fs::copy(BACKUP.get_or_init(backup), program.directory().join("kept.sql")).unwrap();
+        std::fs::copy(BACKUP.get().unwrap().with_extension("sql.meta"), program.directory().join("kept.sql.meta"))
             .unwrap();
         let outcome = program.run(command);
         if outcome.code != Some(code.parse().unwrap()) {
@@ -63,7 +63,7 @@ fn no_answer_is_1_and_for_a_report_3() {
 
 #[test]
 fn a_wrong_argument_or_variable_is_2() {
-    for url in ["mysql://x/y", "postgres://", ""] {
+    for url in ["mysql://x/y", "postgres:x", ""] {
         table("wrong URL", || Program::new().env("DATABASE_URL", url), ["2"; 10]);
     }
     table("wrong variable", || Program::new().env("AUTHSVC_CLEANUP_BATCH", "soon"), ["2"; 10]);
@@ -81,7 +81,7 @@ fn a_newer_database_is_4_and_a_changed_one_5() {
             "INSERT INTO seaql_migrations VALUES ('942_of_the_future', 1);
              INSERT INTO authsvc_migrations VALUES ('942_of_the_future', 'x', 'applied', FALSE, 1, 1, '9.0')",
         );
-        table("newer", || Program::on(&newer), ["4", "4", "3", "4", "4", "-", "-", "1", "1", "3"]);
+        table("newer", || Program::on(&newer), ["4", "4", "3", "4", "-", "-", "-", "4", "4", "3"]);
         let changed = Database::migrated(engine);
         changed.execute("UPDATE authsvc_migrations SET checksum = 'other' WHERE version = '002_add_indexes'");
         table("changed", || Program::on(&changed), ["5", "5", "3", "5", "-", "-", "-", "-", "-", "-"]);

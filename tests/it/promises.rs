@@ -113,7 +113,7 @@ pub(crate) fn check(section: &str, situation: Situation, place: &Place, stdout: 
         }
         ("From SQLite to PostgreSQL", Moving) => {
             let file = format!("sqlite:{}", place.directory().join("authsvc.db").display());
-            let users = "SELECT id, email, username, password_hash FROM users ORDER BY id";
+            let users = "SELECT id, email, username, password_hash FROM users ORDER BY users.id";
             assert_eq!(place.rows(&users.replace("id,", "id::text,")), query(&file, users), "ids are as they were");
             let server = place.serve();
             log_in(server.public, "ada@example.com", PASSWORD).status(200);

@@ -14,7 +14,8 @@ fn a_newer_database_is_refused_with_4() {
         }
         let status = Program::on(&database).run(&["status", "--check"]).code(3).json();
         assert_eq!(status["state"], "newer");
-        assert_eq!(Program::on(&database).run(&["status"]).success().json()["migrations"][9]["checksum"], "unknown");
+        let status = Program::on(&database).run(&["status"]).success().json();
+        assert_eq!(status["migrations"].as_array().unwrap().last().unwrap()["checksum"], "unknown");
     }
 }
 
@@ -75,7 +76,8 @@ fn a_migration_pending_below_an_applied_one_is_refused() {
         let database = Database::migrated(engine);
         database.execute("DELETE FROM authsvc_migrations WHERE version LIKE '008%'; DELETE FROM seaql_migrations WHERE version LIKE '008%'");
         let error = Program::on(&database).run(&["migrate"]).code(1).error();
-        assert!(error.contains("008_auth_events is not applied, but the later 010_sign_in is"), "{error}");
+        let told = format!("008_auth_events is not applied, but the later {} is", authsvc::migrate::newest());
+        assert!(error.contains(&told), "{error}");
     }
 }
 

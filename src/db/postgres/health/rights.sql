@@ -14,7 +14,7 @@ WITH needed (name, privilege, purpose) AS (
            ('login_throttles', 'DELETE', 'cleanups'),
            ('oauth_states', 'SELECT', 'logins through providers'), ('oauth_states', 'INSERT', 'logins through providers'),
            ('oauth_states', 'UPDATE', 'cleanups'), ('oauth_states', 'DELETE', 'cleanups'),
-           ('database_identity', 'SELECT', 'backups'), ('authsvc_migrations', 'SELECT', 'reports'), ('seaql_migrations', 'SELECT', 'backups')
+           ('database_identity', 'SELECT', 'login'), ('authsvc_migrations', 'SELECT', 'reports'), ('seaql_migrations', 'SELECT', 'backups')
 ), ours AS (
     SELECT c.oid, n.name, n.privilege, n.purpose
     FROM needed n
