@@ -13,6 +13,9 @@ use crate::support::program::{Server, assert_no_secret};
 use crate::support::{Cluster, Database, Engine, Program};
 use crate::tidy::files;
 
+/// An account with a session.
+const SESSION: &str = "INSERT INTO users (email, username, password_hash) VALUES ('person@example.org', 'person', 'x');
+    INSERT INTO refresh_tokens (user_id, token_hash, expires_at) SELECT id, 'live', now() + INTERVAL '1 day' FROM users";
 /// A client that failed too often, and a session, as a locked out person has them.
 const BLOCKED: &str = "INSERT INTO login_throttles VALUES ('ip:203.0.113.7', 30, now(), now() + INTERVAL '1 hour');
     INSERT INTO refresh_tokens (user_id, token_hash, expires_at) SELECT id, 'live', now() + INTERVAL '1 day' FROM users WHERE email = 'ada@example.com'";
@@ -117,7 +120,10 @@ impl Place {
         if let (Situation::Earlier, Some(database)) = (situation, &database) {
             database.execute(&format!("SET ROLE app; {EARLIER}"));
         }
-        if let (Situation::Postgres | Situation::Accounts, Some(database)) = (situation, &database) {
+        if let (Situation::Postgres, Some(database)) = (situation, &database) {
+            database.execute(SESSION);
+        }
+        if let (Situation::Accounts, Some(database)) = (situation, &database) {
             Program::on(database).env("AUTHSVC_ENV", "test").run(&["seed"]).success();
             database.execute(BLOCKED);
         }
