@@ -101,10 +101,14 @@ impl Error {
         match backend {
             Backend::Postgres => Self::late(patience),
             Backend::Sqlite => {
-                let message = format!("the SQLite file stayed locked for {}", humantime::format_duration(patience));
-                Self { hint: Some(rules::SQLITE_LOCKED), ..Self::new(Kind::Locked, message) }
+                Self::locked_file(format!("the SQLite file stayed locked for {}", humantime::format_duration(patience)))
             }
         }
+    }
+
+    /// Another process holds a SQLite file, or a file beside it, locked.
+    pub(super) fn locked_file(message: impl Into<String>) -> Self {
+        Self { hint: Some(rules::SQLITE_LOCKED), ..Self::new(Kind::Locked, message) }
     }
 
     /// The same failure, for a setting as the reason why the server accepts no writes.
