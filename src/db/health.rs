@@ -41,6 +41,12 @@ impl Backend {
         self.pick(include_str!("postgres/health/accounts.sql"), include_str!("sqlite/health/accounts.sql"))
     }
 
+    /// `behind`, table, its greatest id, a statement that corrects its sequence, `fails` or `goes on`: for each sequence below the
+    /// ids of its table. Needs the newest schema.
+    pub(crate) fn read_sequences_behind(self) -> &'static str {
+        self.pick(include_str!("postgres/health/sequences.sql"), include_str!("sqlite/health/sequences.sql"))
+    }
+
     /// Indexes, sequences, sessions, and where `pg_stat_statements` is.
     pub(crate) fn read_upkeep(self) -> &'static str {
         self.pick(include_str!("postgres/health/upkeep.sql"), include_str!("sqlite/health/upkeep.sql"))

@@ -13,7 +13,7 @@ pub enum Error {
     /// The database could not be reached or read.
     #[error(transparent)]
     Database(#[from] db::Error),
-    /// SQL of a migration failed; the migration was rolled back.
+    /// SQL of a migration failed.
     #[error("{file}:{line}: {}\n  in `{excerpt}`", self::line(&source.to_string()))]
     Sql {
         /// Path of the file.
@@ -22,6 +22,8 @@ pub enum Error {
         line: usize,
         /// First line of the statement.
         excerpt: String,
+        /// What was rolled back.
+        scope: FailureScope,
         /// What the server said.
         source: db::Error,
     },
@@ -58,6 +60,9 @@ pub enum Error {
     /// The database of the earlier manager.
     #[error("the database belongs to the earlier manager (it has the table migration_records)")]
     Earlier,
+    /// No tables.
+    #[error("the database is empty")]
+    Empty,
     /// Tables, but no history.
     #[error("the database has tables but no migration history: {}", shorten(tables))]
     UnknownTables {
@@ -77,6 +82,14 @@ pub enum Error {
         name: &'static str,
         /// Every difference.
         differences: Vec<Difference>,
+    },
+    /// A takeover would leave tables and sequences with several owners.
+    #[error("these objects do not belong to `{role}`: {}", shorten(objects))]
+    OtherOwners {
+        /// The current role.
+        role: String,
+        /// `table users of owner`
+        objects: Vec<String>,
     },
     /// The live schema is not what the applied migrations made.
     #[error("the schema has drifted from what {name} made, in {} places:{}", differences.len(), list(differences))]
@@ -123,6 +136,15 @@ pub enum Error {
 /// The lock of a SQLite file, in [`Error::LockTimeout`].
 pub(super) const SQLITE_LOCK: &str = "another program writes to the SQLite file and held its lock";
 
+/// What a failed statement of a migration took with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureScope {
+    /// The whole migration was rolled back.
+    Migration,
+    /// Only the statement: the migration runs outside a transaction.
+    Statement,
+}
+
 /// What kind of outcome an error is: one exit code each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -162,6 +184,9 @@ impl Error {
             Self::Sql { source, .. } if !matches!(source.kind(), db::Kind::Refused | db::Kind::UndefinedTable) => {
                 return source.hint();
             }
+            Self::Sql { scope: FailureScope::Statement, .. } => {
+                "what this migration did before is kept; correct the cause and run `authsvc migrate` again, which goes on from there"
+            }
             Self::Sql { .. } => {
                 "nothing of this migration was applied; correct the cause and run `authsvc migrate` again"
             }
@@ -172,6 +197,10 @@ impl Error {
             }
             Self::OutOfOrder { .. } => "give the pending migration a number above every applied one",
             Self::Earlier => "take it over, keeping every row: take a backup, then run `authsvc migrate --adopt`",
+            Self::OtherOwners { .. } => {
+                "nothing was changed; run it as their owner, or give all of them one owner (ALTER TABLE ... OWNER TO)"
+            }
+            Self::Empty => "run `authsvc migrate`",
             Self::UnknownTables { .. } => {
                 "use an empty database, or, if these are this program's tables, `authsvc migrate --baseline NNN`"
             }
@@ -209,8 +238,8 @@ impl Error {
     pub async fn explained(self, url: &db::DatabaseUrl) -> Self {
         match self {
             Self::Database(source) => Self::Database(source.explained(url).await),
-            Self::Sql { file, line, excerpt, source } => {
-                Self::Sql { file, line, excerpt, source: source.explained(url).await }
+            Self::Sql { file, line, excerpt, source, scope } => {
+                Self::Sql { file, line, excerpt, scope, source: source.explained(url).await }
             }
             other => other,
         }

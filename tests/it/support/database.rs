@@ -75,6 +75,11 @@ impl Database {
         self.url.rsplit('/').next().unwrap().to_owned()
     }
 
+    /// For PostgreSQL's own programs, as the superuser.
+    pub(crate) fn superuser_url(&self) -> String {
+        self.inspect.clone()
+    }
+
     /// Path of a SQLite file.
     pub(crate) fn path(&self) -> PathBuf {
         PathBuf::from(self.inspect.strip_prefix("sqlite:").unwrap())
