@@ -131,7 +131,7 @@ async fn end(worker: Option<Worker>, what: &str, patience: Duration) {
 
 /// Encrypts the providers' tokens with the current key, once.
 async fn reseal(auth: &Auth) {
-    match auth.reseal_tokens().await {
+    match auth.reseal_tokens(crate::clock::now()).await {
         Ok(done) if done.links + done.left == 0 => {}
         Ok(done) => tracing::info!(sealed = done.links, left = done.left, "tokens of providers were under other keys"),
         Err(error) => {

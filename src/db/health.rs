@@ -70,8 +70,9 @@ impl Backend {
     pub(crate) fn read_seed_accounts(self, addresses: &[String]) -> String {
         let addresses: Vec<String> = addresses.iter().map(|address| self.literal(&address.to_lowercase())).collect();
         let addresses = addresses.join(", ");
+        let email = self.pick("lower(email COLLATE \"C\")", "lower(email)");
         format!(
-            "SELECT 'seed', CAST(count(*) AS VARCHAR) FROM users WHERE deleted_at IS NULL AND (lower(email) IN ({addresses}) \
+            "SELECT 'seed', CAST(count(*) AS VARCHAR) FROM users WHERE deleted_at IS NULL AND ({email} IN ({addresses}) \
              OR (id <= 1000 AND password_hash IN (SELECT password_hash FROM users WHERE id <= 1000 AND password_hash <> '' \
              GROUP BY password_hash HAVING count(*) > 1)))"
         )

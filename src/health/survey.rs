@@ -67,7 +67,6 @@ pub(super) struct Survey {
     pub(super) made: Option<(Stopwatch, Duration)>,
 }
 
-<<<<<<< HEAD
 /// What is wrong in BACKUP_DIR; names of files.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ArchiveFindings {
@@ -93,7 +92,8 @@ pub(super) struct PlacedBackup {
     /// The host that made it, and the directory there; older records have neither.
     pub(super) host: Option<String>,
     pub(super) directory: Option<String>,
-=======
+}
+
 /// A sequence below the ids of its table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SequenceBehind {
@@ -103,7 +103,6 @@ pub(super) struct SequenceBehind {
     pub(super) correction: String,
     /// Whether inserts fail: on PostgreSQL they do.
     pub(super) fails: bool,
->>>>>>> restore
 }
 
 /// What to look at.

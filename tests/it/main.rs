@@ -76,6 +76,7 @@ mod tidy;
 mod tls;
 mod troubleshooting;
 mod unstorable;
+mod values;
 mod variables;
 mod vault;
 mod verify_backup;
