@@ -65,7 +65,8 @@ pub async fn create(
         None => Box::new(io::stdout()),
     };
     let streamed = stream(url, request, now, sink, progress).await;
-    let (written, header, not_included) = streamed.map_err(|error| error.of_target(path.as_deref()))?;
+    let path = begun.as_ref().map(|(_, path)| path.as_path());
+    let (written, header, not_included) = streamed.map_err(|error| error.of_target(path))?;
     let mut metadata = Metadata {
         format: FORMAT,
         filename: String::new(),
