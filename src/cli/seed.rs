@@ -41,6 +41,14 @@ pub(super) async fn run(_: &Arguments, config: &Config, output: Output) -> Resul
     Ok(0)
 }
 
+/// Refuses a database that a newer program made.
+async fn refuse_newer(config: &Config) -> Result<(), migrate::Error> {
+    let mut connection = Connection::open(&config.database_url).await?;
+    let state = migrate::state(&mut connection).await;
+    connection.leave().await;
+    migrate::refuse_newer(&state?, config.database_url.backend())
+}
+
 /// At boot: puts the development data in, unless the database holds other accounts.
 pub(super) async fn fill_at_boot(config: &Config) -> Result<(), Error> {
     match fill(config).await {
@@ -51,14 +59,6 @@ pub(super) async fn fill_at_boot(config: &Config) -> Result<(), Error> {
         Err(error) => return Err(error),
     }
     Ok(())
-}
-
-/// Refuses a database that a newer program made.
-async fn refuse_newer(config: &Config) -> Result<(), migrate::Error> {
-    let mut connection = Connection::open(&config.database_url).await?;
-    let state = migrate::state(&mut connection).await;
-    connection.leave().await;
-    migrate::refuse_newer(&state?, config.database_url.backend())
 }
 
 /// Puts the development data in; whether it may is the caller's decision.
