@@ -59,7 +59,7 @@ impl Error {
             Self::Cleanup { source, .. } => match source.as_ref() {
                 CleanupError::Busy => 6,
                 CleanupError::Backups(source) => backup_exit_code(source),
-                CleanupError::Database(_) | CleanupError::Pending { .. } => 1,
+                CleanupError::Database(_) | CleanupError::Empty | CleanupError::Pending { .. } => 1,
             },
             Self::Seed { source, .. } => match source.as_ref() {
                 seed::Error::Migrate(source) => exit_code(source.kind()),

@@ -127,7 +127,7 @@ impl Error {
             Kind::Corrupt => Some("restore a backup; keep the damaged file for inspection"),
             Kind::PermissionDenied => Some("use a role or file permissions that allow this"),
             Kind::ReadOnly => Some(
-                "name every server in DATABASE_URL, with target_session_attrs=read-write, or wait for the failover",
+                "if default_transaction_read_only is on for the server, the database or the role, writing was switched off there on purpose: reset it when writing may go on; else name every server in DATABASE_URL, with target_session_attrs=read-write, or wait for the failover",
             ),
             Kind::Conflict => Some(
                 "run it again; on the standby set hot_standby_feedback = on or raise max_standby_streaming_delay, or use the primary",

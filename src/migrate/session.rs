@@ -15,7 +15,7 @@ use super::progress::{Event, Progress};
 use super::report::{Entry, Outcome, Report};
 use super::run::{self, Direction, Step};
 use super::verify;
-use crate::db::{Backend, Connection, DatabaseUrl, Kind, Pool, PoolUse};
+use crate::db::{Backend, Connection, DatabaseUrl, Kind, Pool, PoolUse, first_column};
 
 /// How a run behaves.
 #[derive(Debug, Clone)]
@@ -143,9 +143,17 @@ async fn preflight(reader: Option<&mut Connection>, plan: &Plan, state: &State) 
             adopt::compare(reader, recorded).await?;
             adopt::check_owners(reader, recorded.up_to).await
         }
+        (None, State::Empty) => check_encoding(reader).await,
         (None, State::Ledger(applied)) => check_drift(reader, plan, applied).await,
         (None, _) => Ok(()),
     }
+}
+
+/// Refuses a new database that cannot hold every name, before anything is made in it.
+async fn check_encoding(reader: &mut Connection) -> Result<(), Error> {
+    let sql = reader.backend().read_encoding();
+    let encoding = first_column(reader.query(sql).await?).pop().unwrap_or_default();
+    if matches!(encoding.as_str(), "" | "UTF8") { Ok(()) } else { Err(Error::Encoding { encoding }) }
 }
 
 /// Refuses a difference that the program or the pending SQL can fail for; every other one is a warning. With nothing

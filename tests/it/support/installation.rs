@@ -51,6 +51,16 @@ impl Installation {
         format!("{}:{}:{theirs}", self.bin.display(), newest.bin.display())
     }
 
+    /// Installations with `pg_dump`, oldest first.
+    pub(crate) fn with_clients() -> Vec<Self> {
+        Self::all().into_iter().filter(|installed| installed.bin.join("pg_dump").exists()).collect()
+    }
+
+    /// A client program of this version.
+    pub(crate) fn client(&self, program: &str) -> std::process::Command {
+        std::process::Command::new(self.bin.join(program))
+    }
+
     fn find(version: u16) -> Option<Self> {
         let roots = [test_servers().join(version.to_string()), format!("/usr/lib/postgresql/{version}").into()];
         let bins = roots.into_iter().map(|root| root.join("bin"));
