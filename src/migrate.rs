@@ -32,7 +32,7 @@ mod status;
 mod verify;
 
 pub use adopt::seed_accounts;
-pub use build::{build, ledger_of};
+pub use build::{build, ledger_of, sql_between};
 pub use canonical::canonical;
 pub use catalogue::{Catalogue, Change, Difference, read as read_catalogue};
 pub use embedded::{Migration, migrations, newest};
@@ -49,7 +49,7 @@ pub use plan::Target;
 pub use printed::{PrintedBlock, printed};
 pub use progress::{Event, Progress};
 pub use report::{Entry, Outcome, Report};
-pub use schema::{Schema, Table, extra_objects, is_ledger, schema_of};
+pub use schema::{IDENTITY_TABLE, Schema, Table, extra_objects, is_ledger, schema_of};
 pub use script::Migrator;
 pub use session::{Action, Settings, migrate, rollback};
 pub use status::{Checksum, Line, Standing, Status, Summary, drift, drift_of, status};

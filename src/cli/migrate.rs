@@ -11,6 +11,7 @@ use crate::clock::Stopwatch;
 use crate::config::Config;
 use crate::maintain;
 use crate::migrate::{self, Action, Origin, Outcome, PrintedBlock, Report, Target};
+use crate::printable::line;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -44,7 +45,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
         baseline: arguments.baseline,
         dry_run: arguments.dry_run,
     };
-    let (watch, progress) = (Stopwatch::start(), Shown::new());
+    let (watch, progress) = (Stopwatch::start(), Shown::new(output));
     let done = migrate::migrate(&config.database_url, action, &super::settings(config), &progress).await;
     drop(progress);
     if !arguments.dry_run {
@@ -80,15 +81,15 @@ fn warn(report: &Report) {
 fn text(report: &Report) -> String {
     let mut text = String::new();
     for name in &report.recorded {
-        let _ = writeln!(text, "{name}  recorded as applied");
+        let _ = writeln!(text, "{}  recorded as applied", line(name));
     }
     for entry in &report.migrations {
         let _ = match entry.duration_ms {
-            Some(duration) => writeln!(text, "{}  {duration} ms", entry.name),
-            None => writeln!(text, "{}  pending", entry.name),
+            Some(duration) => writeln!(text, "{}  {duration} ms", line(&entry.name)),
+            None => writeln!(text, "{}  pending", line(&entry.name)),
         };
     }
-    let newest = report.to.as_deref().unwrap_or("nothing");
+    let newest = line(report.to.as_deref().unwrap_or("nothing"));
     let _ = match report.outcome {
         Outcome::Current => writeln!(text, "up to date: {newest} is applied"),
         Outcome::Planned => writeln!(text, "nothing was changed: these would be applied, in this order"),

@@ -14,7 +14,7 @@ use super::dialect::quoted_name;
 use super::error::{Error, Kind};
 use super::hosts;
 use super::pinned::{self, Home};
-use super::url::{DatabaseUrl, Host, PostgresTarget, SqliteMode, SqliteTarget, SslMode, Target};
+use super::url::{DatabaseUrl, Host, PostgresTarget, SessionAttrs, SqliteMode, SqliteTarget, SslMode, Target};
 
 /// A row as text, column by column.
 pub type Row = Vec<Option<String>>;
@@ -49,6 +49,17 @@ impl Connection {
                 let options = sqlite_options(target).create_if_missing(false);
                 Ok(Self::Sqlite(SqliteConnection::connect_with(&options).await?))
             }
+        }
+    }
+
+    /// The same, to whichever server answers, even where the URL wants one that accepts writes.
+    pub(super) async fn open_any(url: &DatabaseUrl) -> Result<Self, Error> {
+        match url.target() {
+            Target::Postgres(target) => {
+                let target = PostgresTarget { session_attrs: SessionAttrs::Any, ..target.clone() };
+                Ok(Self::Postgres(hosts::connect(&target).await?.1))
+            }
+            Target::Sqlite(_) => Self::open(url).await,
         }
     }
 

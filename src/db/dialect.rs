@@ -104,6 +104,30 @@ impl Backend {
         self.pick("SELECT version();", "SELECT 'SQLite ' || sqlite_version();")
     }
 
+    /// The random id of the database: one row, or none where it was deleted. Needs migration 011.
+    pub(crate) fn read_database_id(self) -> &'static str {
+        "SELECT database_id FROM database_identity WHERE id = 1;"
+    }
+
+    /// The random id of the database, and when it was made (RFC 3339): a row each. Needs migration 011.
+    pub(crate) fn read_kept_identity(self) -> &'static str {
+        self.pick(
+            "SELECT unnest(ARRAY[database_id, to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"+00:00\"')]) \
+             FROM database_identity WHERE id = 1;",
+            "SELECT database_id FROM database_identity WHERE id = 1 \
+             UNION ALL SELECT created_at FROM database_identity WHERE id = 1;",
+        )
+    }
+
+    /// Replaces the row of the database's identity; `created_at` is RFC 3339.
+    pub(crate) fn replace_identity(self, database_id: &str, epoch: &str, created_at: &str) -> String {
+        let [database_id, epoch, created_at] = [database_id, epoch, created_at].map(|text| self.literal(text));
+        format!(
+            "DELETE FROM database_identity; INSERT INTO database_identity (id, database_id, epoch, created_at) \
+             VALUES (1, {database_id}, {epoch}, {created_at});"
+        )
+    }
+
     /// Every sequence that belongs to a table: name, table, value, whether that was given out (`t` or `f`), and whether
     /// it can be read.
     pub(crate) fn read_sequences(self) -> &'static str {
@@ -120,6 +144,15 @@ impl Backend {
         self.pick(
             format!("SELECT last_value::text, CASE WHEN is_called THEN 't' ELSE 'f' END FROM {quoted}"),
             format!("SELECT CAST(seq AS TEXT), 't' FROM sqlite_sequence WHERE name = {literal}"),
+        )
+    }
+
+    /// Where the setting comes from that makes every transaction of this role read-only; no row on a standby.
+    pub(crate) fn read_only_source(self) -> &'static str {
+        self.pick(
+            "SELECT source FROM pg_settings WHERE name = 'default_transaction_read_only' AND setting = 'on' \
+             AND NOT pg_is_in_recovery();",
+            "SELECT '' WHERE FALSE;",
         )
     }
 

@@ -7,6 +7,7 @@
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection as _, Row as _};
 
+use super::Backend;
 use super::connection::postgres_options;
 use super::error::{Error, Kind};
 use super::url::{Host, PostgresTarget, SessionAttrs};
@@ -86,16 +87,27 @@ pub(super) async fn refusal(connection: &mut PgConnection, attrs: SessionAttrs) 
         SessionAttrs::ReadWrite | SessionAttrs::ReadOnly => "SHOW transaction_read_only",
         SessionAttrs::Primary | SessionAttrs::Standby => "SELECT pg_is_in_recovery()::text",
     };
-    let answer: String = sqlx::raw_sql(question).fetch_one(connection).await?.try_get_unchecked(0)?;
+    let answer: String = sqlx::raw_sql(question).fetch_one(&mut *connection).await?.try_get_unchecked(0)?;
     let is_replica = matches!(answer.as_str(), "on" | "true");
+    if is_replica && attrs == SessionAttrs::ReadWrite {
+        return read_only(connection).await.map(Some);
+    }
     let refusal = match attrs {
-        SessionAttrs::ReadWrite if is_replica => Some((Kind::ReadOnly, "the server is read-only")),
         SessionAttrs::Primary if is_replica => Some((Kind::ReadOnly, "the server is a standby")),
         SessionAttrs::ReadOnly if !is_replica => Some((Kind::NotReady, "the server is not read-only")),
         SessionAttrs::Standby if !is_replica => Some((Kind::NotReady, "the server is not a standby")),
         _ => None,
     };
     Ok(refusal.map(|(kind, message)| Error::new(kind, message)))
+}
+
+/// Why a server accepts no writes: it is a standby, or a setting says so.
+async fn read_only(connection: &mut PgConnection) -> Result<Error, sqlx::Error> {
+    let found = sqlx::raw_sql(Backend::Postgres.read_only_source()).fetch_optional(connection).await?;
+    let Some(row) = found else { return Ok(Error::new(Kind::ReadOnly, "the server is read-only")) };
+    let source: String = row.try_get_unchecked(0)?;
+    let message = format!("the server is read-only: default_transaction_read_only is on (set by: {source})");
+    Ok(Error::new(Kind::ReadOnly, message).by_setting(&source))
 }
 
 /// The only host's error as it is; else each host and why, as one error of the kind that waiting heals first.

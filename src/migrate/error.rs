@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::catalogue::Difference;
 use crate::db;
+use crate::printable::line;
 
 /// A refusal or a failure. Unless it says otherwise, the database is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -13,7 +14,7 @@ pub enum Error {
     #[error(transparent)]
     Database(#[from] db::Error),
     /// SQL of a migration failed.
-    #[error("{file}:{line}: {source}\n  in `{excerpt}`")]
+    #[error("{file}:{line}: {}\n  in `{excerpt}`", self::line(&source.to_string()))]
     Sql {
         /// Path of the file.
         file: &'static str,
@@ -169,7 +170,7 @@ impl Error {
             Self::Newer { .. } => Kind::Newer,
             Self::Changed { .. } => Kind::Changed,
             Self::LockTimeout { .. } => Kind::Lock,
-            Self::Database(error) if error.kind() == db::Kind::Locked => Kind::Lock,
+            Self::Database(error) | Self::Sql { source: error, .. } if error.kind() == db::Kind::Locked => Kind::Lock,
             Self::NoSuchMigration { .. } | Self::WrongDirection { .. } => Kind::Usage,
             _ => Kind::Failed,
         }
@@ -178,10 +179,13 @@ impl Error {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Database(error) => return error.hint().map(str::to_owned),
-            Self::Sql { source, .. } if source.kind() == db::Kind::ReadOnly => return source.hint().map(str::to_owned),
+            Self::Database(error) => return error.hint(),
             Self::Sql { source, .. } if source.kind() == db::Kind::PermissionDenied => {
-                "run `authsvc migrate` once with a role that may change the schema"
+                let grant = source.hint().unwrap_or_default();
+                return Some(format!("run `authsvc migrate` once with a role that may change the schema; {grant}"));
+            }
+            Self::Sql { source, .. } if !matches!(source.kind(), db::Kind::Refused | db::Kind::UndefinedTable) => {
+                return source.hint();
             }
             Self::Sql { scope: FailureScope::Statement, .. } => {
                 "what this migration did before is kept; correct the cause and run `authsvc migrate` again, which goes on from there"
@@ -224,6 +228,26 @@ impl Error {
         Some(hint.to_owned())
     }
 
+    /// What the database said, where that is the cause.
+    pub fn database(&self) -> Option<&db::Error> {
+        match self {
+            Self::Database(source) | Self::Sql { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+
+    /// The same failure; where the server refused a write, with the reason for that.
+    #[must_use]
+    pub async fn explained(self, url: &db::DatabaseUrl) -> Self {
+        match self {
+            Self::Database(source) => Self::Database(source.explained(url).await),
+            Self::Sql { file, line, excerpt, source, scope } => {
+                Self::Sql { file, line, excerpt, scope, source: source.explained(url).await }
+            }
+            other => other,
+        }
+    }
+
     /// Whether it was refused before anything began.
     pub fn is_refusal(&self) -> bool {
         !matches!(self, Self::Database(_) | Self::Sql { .. } | Self::ForeignKeys { .. } | Self::LockTimeout { .. })
@@ -258,5 +282,5 @@ fn shorten(names: &[String]) -> String {
 }
 
 fn list(differences: &[Difference]) -> String {
-    differences.iter().map(|difference| format!("\n  {difference}")).collect()
+    differences.iter().map(|difference| format!("\n  {}", line(&difference.to_string()))).collect()
 }

@@ -8,6 +8,9 @@ use super::ledger::{self, Applied, State};
 use super::plan;
 use crate::db::{Column, ColumnType, Connection, Row};
 
+/// The table that says which database it is.
+pub const IDENTITY_TABLE: &str = "database_identity";
+
 /// The schema after a migration.
 #[derive(Debug)]
 pub struct Schema {

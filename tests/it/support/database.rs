@@ -136,10 +136,15 @@ impl Database {
 
     /// A connection that stays open, for locks.
     pub(crate) fn session(&self) -> Session {
-        let runtime = runtime();
-        let connection = runtime.block_on(PgConnection::connect(&self.inspect)).unwrap();
-        Session { runtime, connection: Some(connection) }
+        open(&self.inspect)
     }
+}
+
+/// A connection to PostgreSQL that stays open.
+pub(crate) fn open(url: &str) -> Session {
+    let runtime = runtime();
+    let connection = runtime.block_on(PgConnection::connect(url)).unwrap();
+    Session { runtime, connection: Some(connection) }
 }
 
 /// An open PostgreSQL session.

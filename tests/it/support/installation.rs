@@ -1,6 +1,7 @@
 //! Installed PostgreSQL versions: the system's in `/usr/lib/postgresql`, and those of `tests/install-postgres.sh`.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Major versions that the service supports.
 pub(crate) const SUPPORTED: std::ops::RangeInclusive<u16> = 13..=18;
@@ -44,21 +45,22 @@ impl Installation {
         [Self { version: 16, bin: bin("pginstall") }, Self { version: 18, bin: bin("pginstall18") }]
     }
 
+    /// Versions with every client program, oldest first.
+    pub(crate) fn clients() -> Vec<Self> {
+        let system = Self::find(15);
+        system.into_iter().chain(Self::for_upgrade()).collect()
+    }
+
+    /// A client program of this version.
+    pub(crate) fn client(&self, program: &str) -> Command {
+        Command::new(self.bin.join(program))
+    }
+
     /// `PATH` on which psql, pg_dump and the like are of this version, or where it came without them, of a newer one.
     pub(crate) fn path(&self) -> String {
         let [.., newest] = Self::for_upgrade();
         let theirs = std::env::var("PATH").unwrap();
         format!("{}:{}:{theirs}", self.bin.display(), newest.bin.display())
-    }
-
-    /// Installations with `pg_dump`, oldest first.
-    pub(crate) fn with_clients() -> Vec<Self> {
-        Self::all().into_iter().filter(|installed| installed.bin.join("pg_dump").exists()).collect()
-    }
-
-    /// A client program of this version.
-    pub(crate) fn client(&self, program: &str) -> std::process::Command {
-        std::process::Command::new(self.bin.join(program))
     }
 
     fn find(version: u16) -> Option<Self> {
