@@ -84,6 +84,12 @@ pub(crate) fn prologue() -> String {
     )
 }
 
+/// Finds the schema of our tables, and pins it for a transaction that has settings of its own. One row comes of it
+/// ([`Home`]).
+pub(super) fn find_schema() -> String {
+    pin_schema(Lasting::Transaction, Limits::Lifted)
+}
+
 /// For a new connection of a pool: meaning and schema. Limits of time remain the role's.
 pub(super) fn session() -> String {
     set(&MEANING, Lasting::Session) + &pin_schema(Lasting::Session, Limits::OfRole)
