@@ -1,7 +1,10 @@
 //! Why there is no backup, or why it was not restored.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::io::Errno;
 
 use crate::{db, migrate, printable};
 
@@ -47,10 +50,34 @@ pub enum Error {
         path: PathBuf,
     },
     /// The path names nothing that can be a backup.
-    #[error("{} is not a regular file", shown(path))]
+    #[error("{} is not a regular file but {kind}", shown(path))]
     NotAFile {
         /// What is there.
         path: PathBuf,
+        /// What it is, like `a named pipe`.
+        kind: String,
+    },
+    /// The directory for backups is a link to nothing.
+    #[error("{} is a symbolic link to a path that does not exist", shown(path))]
+    DanglingLink {
+        /// The link.
+        path: PathBuf,
+    },
+    /// Other users can write to the directory for backups.
+    #[error("{} has mode {mode:04o}: other users can write there, replace backups and plant links", shown(path))]
+    OpenToOthers {
+        /// The directory.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+    /// The file system of a path hangs.
+    #[error("{} gave no answer within {}", shown(path), humantime::format_duration(*patience))]
+    NoAnswer {
+        /// The path.
+        path: PathBuf,
+        /// How long was waited.
+        patience: Duration,
     },
     /// The file is damaged, foreign, or not what its metadata says.
     #[error("the file is not a backup that can be restored: {}", reasons.join("; "))]
@@ -79,6 +106,14 @@ pub enum Error {
     /// No database could be made to restore into.
     #[error("no scratch database could be made: {0}")]
     Scratch(db::Error),
+    /// The scratch database was created, and connections do not lead to it.
+    #[error("the scratch database {name} was created but cannot be reached: {why}")]
+    ScratchUnreachable {
+        /// Its name.
+        name: String,
+        /// What the server or a pooler said.
+        why: String,
+    },
     /// The database does not take the rows.
     #[error(transparent)]
     Load(#[from] db::LoadError),
@@ -94,6 +129,30 @@ pub enum Error {
         /// Every reason.
         reasons: Vec<String>,
     },
+}
+
+/// What to do about an error of the file system, by its code.
+fn file_hint(path: &Path, error: &io::Error) -> String {
+    let path = shown(path);
+    match Errno::from_io_error(error) {
+        Some(Errno::NOENT) => "correct the path".to_owned(),
+        Some(Errno::NOSPC) => format!("make room in the file system (df '{path}'), then run the command again"),
+        Some(Errno::DQUOT) => "the quota of this user is used up: raise it, or remove files".to_owned(),
+        Some(Errno::FBIG) => "the file system or `ulimit -f` allows no file of this size".to_owned(),
+        Some(Errno::ACCESS | Errno::PERM) => {
+            "let this user read and write there (chown, chmod), or name another directory in BACKUP_DIR".to_owned()
+        }
+        Some(Errno::ROFS) => "the file system is mounted read-only: name another directory in BACKUP_DIR".to_owned(),
+        Some(Errno::IO | Errno::STALE | Errno::TIMEDOUT) => {
+            "the disk or the network file system fails: look at the system's log (dmesg), and mount it again".to_owned()
+        }
+        Some(Errno::LOOP) => "symbolic links lead in a circle: name the directory itself".to_owned(),
+        Some(Errno::EXIST) => "name a file that does not exist".to_owned(),
+        Some(Errno::NOTDIR) => "a part of the path is not a directory: correct it".to_owned(),
+        Some(Errno::NAMETOOLONG) => "choose a shorter name".to_owned(),
+        Some(Errno::MFILE | Errno::NFILE) => "too many files are open: raise `ulimit -n`".to_owned(),
+        _ => "check the file system of the path: free space, permissions, mount options".to_owned(),
+    }
 }
 
 /// A path without characters that a terminal could obey.
@@ -131,13 +190,29 @@ impl Error {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::NotAFile { path, .. } if path.join("toc.dat").exists() => Some(
+                "it is a dump in pg_dump's directory format; make a plain one: pg_dump -Fp -f FILE DATABASE".to_owned(),
+            ),
             Self::NotAFile { .. } => Some("name the file itself, not a link, directory or device".to_owned()),
+            Self::DanglingLink { path } => {
+                Some(format!("create the directory that it leads to, or remove the link: rm '{}'", shown(path)))
+            }
+            Self::OpenToOthers { path, .. } => Some(format!(
+                "chmod go-w '{}'; where the file system has no modes, mount it with umask=077 (dir_mode=0700)",
+                shown(path)
+            )),
+            Self::NoAnswer { .. } => {
+                Some("the file system hangs: look whether its server answers (`df` on the path hangs, too)".to_owned())
+            }
             Self::Invalid { .. } => Some(
                 "`authsvc verify-backup FILE` tells all that is wrong; `authsvc list-backups` shows the others"
                     .to_owned(),
             ),
             Self::Newer { .. } => Some("restore it with the program that made it, or a newer one".to_owned()),
-            Self::Safety(_) => Some("correct this, or go on without one: --no-safety-backup".to_owned()),
+            Self::Safety(error) => {
+                let first = error.hint().unwrap_or_else(|| "correct this".to_owned());
+                Some(format!("{first}; or go on without one: --no-safety-backup"))
+            }
             Self::EarlierInPlace => {
                 Some("take it over with `authsvc migrate --adopt`, or restore into an empty database".to_owned())
             }
@@ -146,6 +221,11 @@ impl Error {
             }
             Self::Scratch(error) if error.kind() != db::Kind::PermissionDenied => error.hint(),
             Self::Scratch(_) => Some("use a role with CREATEDB: ALTER ROLE name CREATEDB".to_owned()),
+            Self::ScratchUnreachable { .. } => Some(
+                "a pooler such as PgBouncer knows no new database: set DATABASE_URL to the server itself for this command; \
+                 without a pooler look into pg_hba.conf"
+                    .to_owned(),
+            ),
             Self::Load(error) => error.source.hint(),
             Self::Unequal { .. } => {
                 Some("nothing was changed; suspect a trigger or rule of the server, and report this".to_owned())
@@ -160,27 +240,11 @@ impl Error {
             }),
             Self::Sequence { .. } => Some("GRANT SELECT on the sequence to the role of the backup".to_owned()),
             Self::SchemaChanged => Some("run the command again".to_owned()),
-            Self::File { source, .. } if source.kind() == io::ErrorKind::NotFound => {
-                Some("correct the path".to_owned())
-            }
-            Self::File { source, .. } if is_full(source) => {
-                Some("free space on this disk, or name another one".to_owned())
-            }
-            Self::File { source, .. } if source.kind() == io::ErrorKind::ReadOnlyFilesystem => {
-                Some("the file system is mounted read-only: name another directory".to_owned())
-            }
-            Self::File { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
-                Some("let this user use the path: see the permissions of it and of its directories".to_owned())
-            }
-            Self::File { .. } => Some("check free space and permissions of the directory".to_owned()),
+            Self::File { path, source } => Some(file_hint(path, source)),
             Self::NotADirectory { .. } => {
                 Some("set BACKUP_DIR to a directory; it is created if it is not there".to_owned())
             }
             Self::NotValid { .. } => Some("suspect the disk: no file was left; look at the system's log".to_owned()),
         }
     }
-}
-
-fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }

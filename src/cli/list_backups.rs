@@ -5,7 +5,8 @@ use comfy_table::{Cell, CellAlignment, Table, presets};
 
 use super::error::Error;
 use super::output::{Output, Piped};
-use crate::backup::{self, Entry, State};
+use crate::backup::{self, DirectoryState, Entry, State};
+use crate::clock;
 use crate::config::Config;
 use crate::printable::line;
 
@@ -20,7 +21,13 @@ Examples:
 pub(super) struct Arguments {}
 
 pub(super) fn run(_: &Arguments, config: &Config, output: Output) -> Result<u8, Error> {
-    let entries = backup::list(&config.backup_dir).map_err(Error::backing_up(config))?;
+    let entries = backup::list(&config.backup_dir, clock::now()).map_err(Error::backing_up(config))?;
+    if let DirectoryState::OpenToOthers(mode) =
+        backup::directory_state(&config.backup_dir).unwrap_or(DirectoryState::Missing)
+    {
+        let directory = config.backup_dir.display();
+        tracing::warn!("{directory} has mode {mode:04o}: other users can write there; run: chmod go-w '{directory}'");
+    }
     output.answer(&entries, Piped::Json, || text(&entries, config))?;
     Ok(0)
 }
@@ -48,6 +55,7 @@ fn text(entries: &[Entry], config: &Config) -> String {
 fn row(entry: &Entry) -> Vec<Cell> {
     let or_dash = |text: Option<String>| Cell::new(text.map_or_else(|| "-".to_owned(), |text| line(&text)));
     let validated = match &entry.state {
+        State::Ok if entry.in_future => "FROM THE FUTURE: a clock was wrong".to_owned(),
         State::Ok if entry.verified_at.is_some() => "yes, and restored".to_owned(),
         State::Ok if entry.validated => "yes".to_owned(),
         State::Ok => "no".to_owned(),

@@ -76,7 +76,7 @@ async fn back_up(config: &Config, output: Output) -> Result<(), Error> {
     let (watch, progress): (_, Arc<dyn backup::Progress>) = (Stopwatch::start(), Arc::new(Transfer::new(output)));
     let made = backup::create(&config.database_url, &request, clock::now(), &progress).await;
     drop(progress);
-    maintain::record_backup(&config.database_url, watch.elapsed(), made.as_ref()).await;
+    maintain::record_backup(&config.database_url, watch.elapsed(), made.as_ref(), Some(&config.backup_dir)).await;
     let made = made.map_err(|error| Error::backing_up(config)(backup::Error::Safety(Box::new(error))))?;
     tracing::info!("what was there before: {}", config.backup_dir.join(&made.filename).display());
     Ok(())

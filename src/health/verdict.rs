@@ -4,6 +4,7 @@
 //! [`basic`] or [`survey`], a line in the list.
 
 mod accounts;
+mod archive;
 mod database;
 mod server;
 mod upkeep;
@@ -70,10 +71,10 @@ pub(super) fn survey(survey: &Survey, basic: &Basic, settings: &Settings) -> Vec
         accounts::seed_accounts(&survey.security, &settings.environment),
         accounts::failed_logins(&survey.security, thresholds),
         accounts::suspicious(&survey.security, thresholds),
-        upkeep::backups(&survey.backups, thresholds),
-        upkeep::backup_files(&survey.broken_backups),
+        archive::backups(survey, thresholds),
+        archive::backup_files(&survey.archive),
         upkeep::free_space(survey, thresholds),
-        upkeep::runs(survey),
+        upkeep::runs(survey, basic.report.timestamp),
         upkeep::indexes(&survey.indexes),
         upkeep::sequences(survey),
         upkeep::transaction_ids(survey),
@@ -88,6 +89,6 @@ pub(super) fn survey(survey: &Survey, basic: &Basic, settings: &Settings) -> Vec
 }
 
 /// A number of things, in its own grammar.
-fn counted(count: u64, one: &str, many: &str) -> String {
+pub(super) fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }

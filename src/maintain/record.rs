@@ -3,6 +3,7 @@
 //! The database's clock tells when, because replicas whose clocks differ read what the others wrote. No question to the
 //! database waits for longer than [`PATIENCE`].
 
+use std::path::Path;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -11,7 +12,7 @@ use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, Select, Set};
 use serde_json::{Value, json};
 
-use crate::backup::Metadata;
+use crate::backup::{Metadata, PlaceOfBackup};
 use crate::db::{Error, Pool};
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -98,6 +99,13 @@ pub(super) fn counts(scheduled: Option<DateTime<Utc>>, made: Option<&Metadata>) 
         counts["bytes"] = made.size.into();
     }
     counts
+}
+
+/// Adds where a backup was made: health looks for it there.
+pub(super) fn add_place(counts: &mut Value, directory: &Path) {
+    let PlaceOfBackup { host, directory } = PlaceOfBackup::of(directory);
+    counts["host"] = host.into();
+    counts["directory"] = directory.into();
 }
 
 /// So long before now.
