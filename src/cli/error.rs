@@ -88,7 +88,7 @@ impl Error {
                 CleanupError::Database(source) => Some(source),
                 CleanupError::Backups(source) => source.database(),
                 CleanupError::Schema(source) => source.database(),
-                CleanupError::Busy | CleanupError::Pending { .. } => None,
+                CleanupError::Busy | CleanupError::Empty | CleanupError::Pending { .. } => None,
             },
             Self::Seed { source, .. } => match source.as_ref() {
                 seed::Error::Migrate(source) => source.database(),
@@ -150,7 +150,7 @@ impl Error {
                 CleanupError::Busy => 6,
                 CleanupError::Backups(source) => backup_exit_code(source),
                 CleanupError::Schema(source) => exit_code(source.kind()),
-                CleanupError::Database(_) | CleanupError::Pending { .. } => 1,
+                CleanupError::Database(_) | CleanupError::Empty | CleanupError::Pending { .. } => 1,
             },
             Self::Seed { source, .. } => match source.as_ref() {
                 seed::Error::Migrate(source) => exit_code(source.kind()),

@@ -94,6 +94,9 @@ pub enum CleanupError {
     /// Another process has its turn.
     #[error("another process is at work on this database: a cleanup or a scheduled backup")]
     Busy,
+    /// There are no tables.
+    #[error("the database is empty")]
+    Empty,
     /// The tables are not those of this program.
     #[error("the schema is not that of this program; pending migrations: {pending}")]
     Pending {
@@ -110,6 +113,7 @@ impl CleanupError {
             Self::Backups(error) => error.hint(),
             Self::Schema(error) => error.hint(),
             Self::Busy => Some("wait until it has ended, then run the command again".to_owned()),
+            Self::Empty => Some("run `authsvc migrate`".to_owned()),
             Self::Pending { .. } => Some("run `authsvc migrate` first".to_owned()),
         }
     }
@@ -184,7 +188,11 @@ impl Cleanup {
         let state = migrate::state(&mut connection).await?;
         migrate::refuse_newer(&state, connection.backend())?;
         let standing = migrate::Standing::of(&state, connection.backend());
-        if standing.is_current() { Ok(connection) } else { Err(CleanupError::Pending { pending: standing.pending }) }
+        match standing.summary {
+            _ if standing.is_current() => Ok(connection),
+            migrate::Summary::Empty => Err(CleanupError::Empty),
+            _ => Err(CleanupError::Pending { pending: standing.pending }),
+        }
     }
 
     async fn in_turn(

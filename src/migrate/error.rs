@@ -60,6 +60,12 @@ pub enum Error {
     /// The database of the earlier manager.
     #[error("the database belongs to the earlier manager (it has the table migration_records)")]
     Earlier,
+    /// A new database whose encoding is not UTF8.
+    #[error("the database has the encoding {encoding}; authsvc needs UTF8")]
+    Encoding {
+        /// As the server names it.
+        encoding: String,
+    },
     /// No tables.
     #[error("the database is empty")]
     Empty,
@@ -199,6 +205,9 @@ impl Error {
             Self::Earlier => "take it over, keeping every row: take a backup, then run `authsvc migrate --adopt`",
             Self::OtherOwners { .. } => {
                 "nothing was changed; run it as their owner, or give all of them one owner (ALTER TABLE ... OWNER TO)"
+            }
+            Self::Encoding { .. } => {
+                "nothing was changed; create it with CREATE DATABASE ... TEMPLATE template0 ENCODING 'UTF8'"
             }
             Self::Empty => "run `authsvc migrate`",
             Self::UnknownTables { .. } => {
