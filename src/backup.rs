@@ -13,11 +13,13 @@
 
 mod content;
 mod create;
+mod database_key;
 mod digest;
 mod error;
 mod file;
 mod format;
 mod json;
+mod kept_identity;
 mod listing;
 mod live;
 mod metadata;
@@ -35,6 +37,7 @@ mod verify;
 mod writer;
 
 pub use create::{Request, Target, create};
+pub use database_key::{DatabaseKey, KnownDatabases, LiveDatabase};
 pub use digest::TableDigest;
 pub use error::Error;
 pub use format::{FORMAT, Header};

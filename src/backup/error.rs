@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::{db, migrate};
+use crate::{db, migrate, printable};
 
 /// A failure to make, read or restore a backup. No file is left under a final name; the database is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -70,10 +70,10 @@ pub enum Error {
     /// The database is one of the earlier manager's, which was not taken over yet.
     #[error("the database is one of the earlier manager's, which this program does not replace")]
     EarlierInPlace,
-    /// Something of other programs hangs on the tables that would be replaced.
-    #[error("a restore would lose what hangs on its tables: {}", obstacles.join("; "))]
+    /// Something of other programs depends on the tables that would be replaced, or was altered on them.
+    #[error("a restore would lose what depends on its tables: {}", obstacles.join("; "))]
     Obstacles {
-        /// What.
+        /// Each with what to do.
         obstacles: Vec<String>,
     },
     /// No database could be made to restore into.
@@ -96,10 +96,9 @@ pub enum Error {
     },
 }
 
-/// A path without signs that a terminal could obey.
+/// A path without characters that a terminal could obey.
 pub(super) fn shown(path: &std::path::Path) -> String {
-    let escaped = |sign: char| if sign.is_control() { sign.escape_default().to_string() } else { sign.to_string() };
-    path.to_string_lossy().chars().map(escaped).collect()
+    printable::line(&path.to_string_lossy())
 }
 
 impl Error {
@@ -118,6 +117,17 @@ impl Error {
         }
     }
 
+    /// What the database said, where that is the cause.
+    pub fn database(&self) -> Option<&db::Error> {
+        match self {
+            Self::Database(source) | Self::Table { source, .. } | Self::Scratch(source) => Some(source),
+            Self::Load(error) => Some(&error.source),
+            Self::Schema(error) => error.database(),
+            Self::Safety(error) => error.database(),
+            _ => None,
+        }
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -131,24 +141,36 @@ impl Error {
             Self::EarlierInPlace => {
                 Some("take it over with `authsvc migrate --adopt`, or restore into an empty database".to_owned())
             }
-            Self::Obstacles { .. } => Some("drop them, restore, and create them again".to_owned()),
+            Self::Obstacles { .. } => {
+                Some("nothing was changed; do what is said of each, restore, and create them again".to_owned())
+            }
+            Self::Scratch(error) if error.kind() != db::Kind::PermissionDenied => error.hint(),
             Self::Scratch(_) => Some("use a role with CREATEDB: ALTER ROLE name CREATEDB".to_owned()),
-            Self::Load(error) => error.source.hint().map(str::to_owned),
+            Self::Load(error) => error.source.hint(),
             Self::Unequal { .. } => {
                 Some("nothing was changed; suspect a trigger or rule of the server, and report this".to_owned())
             }
-            Self::Database(error) => error.hint().map(str::to_owned),
+            Self::Database(error) => error.hint(),
             Self::Schema(migrate::Error::Earlier) => {
                 Some("take it with pg_dump, then adopt the database: `authsvc migrate --adopt`".to_owned())
             }
             Self::Schema(error) => error.hint(),
-            Self::Table { source, .. } => source.hint().map(str::to_owned).or_else(|| {
+            Self::Table { source, .. } => source.hint().or_else(|| {
                 Some("use a role that may read every table and is not subject to row-level security".to_owned())
             }),
             Self::Sequence { .. } => Some("GRANT SELECT on the sequence to the role of the backup".to_owned()),
             Self::SchemaChanged => Some("run the command again".to_owned()),
             Self::File { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Some("correct the path".to_owned())
+            }
+            Self::File { source, .. } if is_full(source) => {
+                Some("free space on this disk, or name another one".to_owned())
+            }
+            Self::File { source, .. } if source.kind() == io::ErrorKind::ReadOnlyFilesystem => {
+                Some("the file system is mounted read-only: name another directory".to_owned())
+            }
+            Self::File { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                Some("let this user use the path: see the permissions of it and of its directories".to_owned())
             }
             Self::File { .. } => Some("check free space and permissions of the directory".to_owned()),
             Self::NotADirectory { .. } => {
@@ -157,4 +179,8 @@ impl Error {
             Self::NotValid { .. } => Some("suspect the disk: no file was left; look at the system's log".to_owned()),
         }
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }

@@ -12,11 +12,12 @@ use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnection, PgPoolOptions};
-use sqlx::{Connection as _, PgPool, Postgres, Transaction};
+use sqlx::{AssertSqlSafe, Connection as _, PgPool, Postgres, Transaction};
 use tokio::sync::watch;
 
 use super::error::{Error, Kind, NO_CONNECTION};
 use super::hosts;
+use super::pinned;
 use super::routes::Routes;
 use super::url::{NO_LIMIT, PostgresTarget, SessionAttrs};
 
@@ -84,7 +85,7 @@ impl Servers {
         };
         let (at, trouble) = match found {
             Ok(at) => (at, None),
-            Err(error) => (0, Some(error.to_string())),
+            Err(error) => (0, Some(error.to_string()).filter(|_| target.hosts.len() > 1)),
         };
         let current = watch::Sender::new(current(target, at, size)?);
         let (searching, trouble) = (AtomicBool::new(false), Mutex::new(trouble));
@@ -108,7 +109,7 @@ impl Servers {
 
     /// Begins a transaction.
     pub(super) async fn begin(self: &Arc<Self>) -> Result<Lent<Transaction<'static, Postgres>>, sqlx::Error> {
-        self.lend(|pool| async move { pool.begin().await }).await
+        self.lend(|pool| async move { pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await }).await
     }
 
     /// What the pool in use gives, or the next one, if it is replaced before that.
@@ -265,6 +266,7 @@ fn current(target: &PostgresTarget, at: usize, size: u32) -> Result<Current, Err
         })
         .after_connect(move |connection, _| {
             Box::pin(async move {
+                sqlx::raw_sql(AssertSqlSafe(pinned::session())).execute(&mut *connection).await?;
                 let refusal = hosts::refusal(connection, attrs).await?;
                 refusal.map_or(Ok(()), |refusal| Err(sqlx::Error::Io(io::Error::other(refusal))))
             })

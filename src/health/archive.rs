@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::report::BackupFile;
 use super::settings::Settings;
 use super::survey::Survey;
-use crate::backup::{self, State};
+use crate::backup::{self, LiveDatabase, State};
 use crate::clock;
 
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -53,7 +53,8 @@ pub(super) async fn read(settings: &Settings, survey: &mut Survey, before: Optio
 }
 
 async fn look(settings: &Settings, survey: &mut Survey) -> (Result<Files, String>, Result<u64, String>) {
-    let (directory, database) = (settings.backup_dir.clone(), settings.url.to_string());
+    let directory = settings.backup_dir.clone();
+    let database = LiveDatabase { id: survey.database_id.clone(), url: settings.url.to_string() };
     let looking = Arc::new(());
     survey.looking = Arc::downgrade(&looking);
     let looked = tokio::task::spawn_blocking(move || {
@@ -68,16 +69,15 @@ fn no_answer() -> (Result<Files, String>, Result<u64, String>) {
     (Err("BACKUP_DIR gave no answer within a second".to_owned()), Err("BACKUP_DIR gave no answer".to_owned()))
 }
 
-fn files(directory: &Path, database: &str) -> Result<Files, String> {
+fn files(directory: &Path, database: &LiveDatabase) -> Result<Files, String> {
     let entries = backup::list(directory).map_err(|error| error.to_string())?;
     let broken = entries
         .iter()
         .filter(|entry| matches!(entry.state, State::WrongMetadata(_)))
-        .filter(|entry| entry.database_url.as_deref().is_none_or(|url| url == database))
+        .filter(|entry| entry.database_url.is_none() || is_of(entry, database))
         .map(|entry| entry.name.clone())
         .collect();
-    let ours =
-        entries.into_iter().filter(|entry| entry.state == State::Ok && entry.database_url.as_deref() == Some(database));
+    let ours = entries.into_iter().filter(|entry| entry.state == State::Ok && is_of(entry, database));
     let file = |entry: backup::Entry| {
         Some(BackupFile {
             created_at: entry.created_at?,
@@ -87,6 +87,10 @@ fn files(directory: &Path, database: &str) -> Result<Files, String> {
         })
     };
     Ok((ours.filter_map(file).collect(), broken))
+}
+
+fn is_of(entry: &backup::Entry, database: &LiveDatabase) -> bool {
+    entry.database_url.as_deref().is_some_and(|url| database.has_backup(entry.database_id.as_deref(), url))
 }
 
 /// Free for this user where the directory is, or will be.

@@ -29,6 +29,8 @@ pub(super) struct Survey {
     pub(super) authentication: Authentication,
     pub(super) security: Security,
     pub(super) backups: Backups,
+    /// Random id of the database, by which its backups are told from others.
+    pub(super) database_id: Option<String>,
     /// Files of backups that are not as their metadata tells.
     pub(super) broken_backups: Vec<String>,
     pub(super) backup_free_bytes: Option<u64>,

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::support::database::ENGINES;
+use crate::support::installation::Installation;
 use crate::support::{CANARY, Cluster, Database, Engine, Program, eventually};
 
-pub(crate) const TABLES: [&str; 9] = [
+pub(crate) const TABLES: [&str; 10] = [
     "seaql_migrations",
     "authsvc_migrations",
     "users",
@@ -17,6 +18,7 @@ pub(crate) const TABLES: [&str; 9] = [
     "maintenance_runs",
     "login_throttles",
     "oauth_states",
+    "database_identity",
 ];
 
 pub(crate) fn seeded(engine: Engine) -> Database {
@@ -83,7 +85,9 @@ pub(crate) fn backup(program: &Program, arguments: &[&str]) -> PathBuf {
 }
 
 pub(crate) fn shell(script: &str) {
-    let output = Command::new("bash").args(["-eo", "pipefail", "-c", script]).stdin(Stdio::null()).output().unwrap();
+    let mut bash = Command::new("bash");
+    bash.env("PATH", Installation::chosen().path()).args(["-eo", "pipefail", "-c", script]);
+    let output = bash.stdin(Stdio::null()).output().unwrap();
     assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
 }
 

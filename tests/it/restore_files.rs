@@ -116,11 +116,12 @@ fn p5_foreign_and_newer_files_are_refused() {
         std::fs::write(&file, content).unwrap();
         case.refused(&file, 3, expected);
     }
+    let newest = authsvc::migrate::newest();
     let text = text_of(&case.file);
     let newer = forge(&case.file, "newer_format.sql.gz", text.replacen("\"format\":1", "\"format\":2", 1).as_bytes());
     case.refused(&newer, 4, "format 2");
-    let text = text.replacen("010_sign_in\",\"version", "042_of_the_future\",\"version", 1);
-    let ledger = text.replacen("\n010_sign_in\t", "\n042_of_the_future\t", 2);
+    let text = text.replacen(&format!("{newest}\",\"version"), "042_of_the_future\",\"version", 1);
+    let ledger = text.replacen(&format!("\n{newest}\t"), "\n042_of_the_future\t", 2);
     std::fs::remove_file(format!("{}.meta", forge(&case.file, "newer.sql.gz", ledger.as_bytes()).display())).unwrap();
     case.refused(&case.file.with_file_name("newer.sql.gz"), 4, "042_of_the_future");
     shell(&format!("mkfifo {0}/fifo && ln -s {1} {0}/link", directory.path().display(), case.file.display()));

@@ -6,6 +6,7 @@ pub(crate) mod clients;
 pub(crate) mod cluster;
 pub(crate) mod contents;
 pub(crate) mod database;
+pub(crate) mod installation;
 pub(crate) mod logins;
 pub(crate) mod pages;
 pub(crate) mod pgbouncer;

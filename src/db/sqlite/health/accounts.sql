@@ -33,3 +33,5 @@ SELECT 'run', kind, outcome, max(started_at), finished_at, counts, error
 FROM maintenance_runs
 GROUP BY kind, outcome
 ORDER BY max(started_at) DESC;
+
+SELECT 'identity', database_id FROM database_identity WHERE id = 1;
