@@ -14,6 +14,7 @@
 mod age;
 mod content;
 mod create;
+mod database_key;
 mod digest;
 mod directory;
 mod error;
@@ -21,6 +22,7 @@ mod file;
 mod format;
 mod grammar;
 mod json;
+mod kept_identity;
 mod lexer;
 mod lines;
 mod listing;
@@ -42,6 +44,7 @@ mod writer;
 
 pub use age::{age_seconds, is_in_future, newest};
 pub use create::{Request, Target, create};
+pub use database_key::{DatabaseKey, KnownDatabases, LiveDatabase};
 pub use digest::TableDigest;
 pub use directory::{DirectoryState, PlaceOfBackup, directory_state};
 pub use error::Error;

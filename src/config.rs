@@ -10,6 +10,7 @@ mod environment;
 mod health;
 mod oauth;
 mod supervisor;
+mod terminal;
 mod variables;
 
 use std::net::SocketAddr;
@@ -22,6 +23,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use environment::Environment;
 pub use supervisor::Notify;
+pub use terminal::TerminalSettings;
 pub use variables::Variables;
 
 use crate::auth::BaseUrl;
@@ -90,8 +92,6 @@ pub struct Config {
     pub log_filter: Option<String>,
     /// `AUTHSVC_LOG_FORMAT`: `text` or `json`.
     pub log_json: bool,
-    /// `NO_COLOR`: no colours anywhere.
-    pub no_color: bool,
     /// Things to tell that are no errors, such as unknown variables.
     pub warnings: Vec<String>,
 }
@@ -183,7 +183,6 @@ impl Config {
             thresholds: health::thresholds(variables, environment)?,
             log_filter: variables.get("AUTHSVC_LOG").map(str::to_owned),
             log_json: log_json(variables)?,
-            no_color: variables.get("NO_COLOR").is_some(),
             warnings: variables.unknown(),
         })
     }

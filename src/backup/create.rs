@@ -77,6 +77,7 @@ pub async fn create(
         verified_at: None,
         sha256: written.sha256,
         database_url: url.to_string(),
+        database_id: header.database_id,
         version: header.version,
         backend: header.backend,
         migration: header.migration,
@@ -169,6 +170,7 @@ async fn stream(
         format: FORMAT,
         backend: backend.to_string(),
         created_at: now,
+        database_id: database_id(&mut snapshot, &schema, backend).await?,
         migration: schema.migration.clone(),
         version: version(&mut snapshot, backend).await?,
         app_version: request.app_version.clone(),
@@ -212,6 +214,15 @@ async fn send_all(
     let _ = writer.send(Part::Text(format::epilogue(schema, &sequences, backend))).await;
     writer.end().await;
     Ok(())
+}
+
+/// The database's random id, if its schema has one.
+async fn database_id(snapshot: &mut Snapshot, schema: &Schema, backend: Backend) -> Result<Option<String>, Error> {
+    if !schema.tables.iter().any(|table| table.name == migrate::IDENTITY_TABLE) {
+        return Ok(None);
+    }
+    let rows = snapshot.query(backend.read_database_id()).await?;
+    Ok(rows.into_iter().flatten().flatten().next())
 }
 
 async fn version(snapshot: &mut Snapshot, backend: Backend) -> Result<String, Error> {

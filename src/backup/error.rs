@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
-use crate::{db, migrate};
+use crate::{db, migrate, printable};
 
 /// A failure to make, read or restore a backup. No file is left under a final name; the database is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -97,10 +97,10 @@ pub enum Error {
     /// The database is one of the earlier manager's, which was not taken over yet.
     #[error("the database is one of the earlier manager's, which this program does not replace")]
     EarlierInPlace,
-    /// Something of other programs hangs on the tables that would be replaced.
-    #[error("a restore would lose what hangs on its tables: {}", obstacles.join("; "))]
+    /// Something of other programs depends on the tables that would be replaced, or was altered on them.
+    #[error("a restore would lose what depends on its tables: {}", obstacles.join("; "))]
     Obstacles {
-        /// What.
+        /// Each with what to do.
         obstacles: Vec<String>,
     },
     /// No database could be made to restore into.
@@ -155,10 +155,9 @@ fn file_hint(path: &Path, error: &io::Error) -> String {
     }
 }
 
-/// A path without signs that a terminal could obey.
+/// A path without characters that a terminal could obey.
 pub(super) fn shown(path: &std::path::Path) -> String {
-    let escaped = |sign: char| if sign.is_control() { sign.escape_default().to_string() } else { sign.to_string() };
-    path.to_string_lossy().chars().map(escaped).collect()
+    printable::line(&path.to_string_lossy())
 }
 
 impl Error {
@@ -174,6 +173,17 @@ impl Error {
             Self::Database(error) => error.is_unreachable(),
             Self::Schema(error) => error.is_unreachable(),
             _ => false,
+        }
+    }
+
+    /// What the database said, where that is the cause.
+    pub fn database(&self) -> Option<&db::Error> {
+        match self {
+            Self::Database(source) | Self::Table { source, .. } | Self::Scratch(source) => Some(source),
+            Self::Load(error) => Some(&error.source),
+            Self::Schema(error) => error.database(),
+            Self::Safety(error) => error.database(),
+            _ => None,
         }
     }
 
@@ -206,23 +216,26 @@ impl Error {
             Self::EarlierInPlace => {
                 Some("take it over with `authsvc migrate --adopt`, or restore into an empty database".to_owned())
             }
-            Self::Obstacles { .. } => Some("drop them, restore, and create them again".to_owned()),
+            Self::Obstacles { .. } => {
+                Some("nothing was changed; do what is said of each, restore, and create them again".to_owned())
+            }
+            Self::Scratch(error) if error.kind() != db::Kind::PermissionDenied => error.hint(),
             Self::Scratch(_) => Some("use a role with CREATEDB: ALTER ROLE name CREATEDB".to_owned()),
             Self::ScratchUnreachable { .. } => Some(
                 "a pooler such as PgBouncer knows no new database: set DATABASE_URL to the server itself for this command; \
                  without a pooler look into pg_hba.conf"
                     .to_owned(),
             ),
-            Self::Load(error) => error.source.hint().map(str::to_owned),
+            Self::Load(error) => error.source.hint(),
             Self::Unequal { .. } => {
                 Some("nothing was changed; suspect a trigger or rule of the server, and report this".to_owned())
             }
-            Self::Database(error) => error.hint().map(str::to_owned),
+            Self::Database(error) => error.hint(),
             Self::Schema(migrate::Error::Earlier) => {
                 Some("take it with pg_dump, then adopt the database: `authsvc migrate --adopt`".to_owned())
             }
             Self::Schema(error) => error.hint(),
-            Self::Table { source, .. } => source.hint().map(str::to_owned).or_else(|| {
+            Self::Table { source, .. } => source.hint().or_else(|| {
                 Some("use a role that may read every table and is not subject to row-level security".to_owned())
             }),
             Self::Sequence { .. } => Some("GRANT SELECT on the sequence to the role of the backup".to_owned()),

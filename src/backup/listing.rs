@@ -32,6 +32,8 @@ pub struct Entry {
     pub verified_at: Option<DateTime<Utc>>,
     /// The database it is of, without its password.
     pub database_url: Option<String>,
+    /// Random id of that database; `None` for backups from before migration 011.
+    pub database_id: Option<String>,
     /// The server's version.
     pub version: Option<String>,
     /// The newest applied migration.
@@ -121,6 +123,7 @@ fn entry(path: &Path, name: String, size: u64, now: DateTime<Utc>) -> Entry {
         verified_at: known.as_ref().and_then(|metadata| metadata.verified_at),
         rows: known.as_ref().map(|metadata| metadata.tables.iter().map(|table| table.rows).sum()),
         database_url: known.as_ref().map(|metadata| metadata.database_url.clone()),
+        database_id: known.as_ref().and_then(|metadata| metadata.database_id.clone()),
         version: known.as_ref().map(|metadata| metadata.version.clone()),
         migration: known.map(|metadata| metadata.migration),
         state,

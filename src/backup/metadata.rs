@@ -40,6 +40,9 @@ pub struct Metadata {
     pub sha256: String,
     /// The database, without its password.
     pub database_url: String,
+    /// Random id of the database; `None` in backups from before migration 011.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database_id: Option<String>,
     /// The server's version.
     pub version: String,
     /// `postgres` or `sqlite`

@@ -21,6 +21,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
 use super::age::is_in_future;
+use super::database_key::{DatabaseKey, KnownDatabases};
 use super::directory;
 use super::error::Error;
 use super::listing::{self, Entry, State};
@@ -168,26 +169,29 @@ fn backups(directory: &Path, now: DateTime<Utc>) -> Result<Vec<Backup>, Error> {
 
 /// Goes from the newest to the oldest. Files are read only where something older could go.
 fn decide(backups: Vec<Backup>, directory: &Path, cutoff: DateTime<Utc>, now: DateTime<Utc>) -> Report {
-    let known = backups.iter().filter_map(|(_, metadata)| metadata.as_ref().ok());
-    let expired = known.filter(|metadata| metadata.created_at < cutoff);
-    let in_question: BTreeSet<String> = expired.map(|metadata| metadata.database_url.clone()).collect();
+    let known = || backups.iter().filter_map(|(_, metadata)| metadata.as_ref().ok());
+    let databases =
+        KnownDatabases::of(known().map(|metadata| (metadata.database_id.as_deref(), metadata.database_url.as_str())));
+    let database = |metadata: &Metadata| databases.key(metadata.database_id.as_deref(), &metadata.database_url);
+    let expired = known().filter(|metadata| metadata.created_at < cutoff);
+    let in_question: BTreeSet<DatabaseKey> = expired.map(database).collect();
     let mut proven = BTreeSet::new();
     let mut report = Report::default();
     for (Entry { name, size: bytes, .. }, metadata) in backups {
         let reason = match metadata {
             Err(reason) => reason,
             Ok(metadata) if is_in_future(metadata.created_at, now) => Reason::FromTheFuture,
-            Ok(metadata) if proven.contains(&metadata.database_url) => {
+            Ok(metadata) if proven.contains(&database(&metadata)) => {
                 if metadata.created_at < cutoff {
                     report.removed.push(Removed { name, bytes });
                     continue;
                 }
                 Reason::Recent
             }
-            Ok(metadata) if !in_question.contains(&metadata.database_url) => Reason::Recent,
+            Ok(metadata) if !in_question.contains(&database(&metadata)) => Reason::Recent,
             Ok(metadata) => match whole(&directory.join(&name)) {
                 Ok(()) => {
-                    proven.insert(metadata.database_url);
+                    proven.insert(database(&metadata));
                     Reason::NewestValid
                 }
                 Err(reasons) => Reason::NotValid(reasons),

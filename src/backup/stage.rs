@@ -32,6 +32,8 @@ pub(super) struct Stage<'a> {
 pub(super) struct Staged {
     pub(super) tables: Vec<TableDigest>,
     pub(super) migrated: Vec<&'static str>,
+    /// What is worth knowing.
+    pub(super) notes: Vec<String>,
 }
 
 impl Stage<'_> {
@@ -69,7 +71,8 @@ impl Stage<'_> {
         let migrated = migrate::build(&migration.1, layout.number, newest, backend, settings).await?;
         staging.end_migration(migration).await?;
         let tables = loaded.iter().zip(found).map(|(loaded, tally)| tally.digest(&loaded.table)).collect();
-        Ok(Staged { tables, migrated })
+        let notes = staging.raise_sequences().await?;
+        Ok(Staged { tables, migrated, notes })
     }
 
     /// Whether rows can be compared as they are written.

@@ -165,6 +165,9 @@ fn against_metadata(content: &Content, metadata: &Metadata) -> Vec<String> {
     compare("its sha256", &content.sha256, &metadata.sha256);
     compare("its engine", &content.backend, &metadata.backend);
     compare("its migration", &content.layout.migration, &metadata.migration);
+    let or_none = |id: Option<&String>| id.cloned().unwrap_or_else(|| "none".to_owned());
+    let database_id = content.header.as_ref().and_then(|header| header.database_id.as_ref());
+    compare("its database id", &or_none(database_id), &or_none(metadata.database_id.as_ref()));
     reasons.extend(against("its metadata", &content.digests(), &metadata.tables));
     reasons.extend(against_footer(content));
     reasons

@@ -15,6 +15,7 @@ use crate::backup::{self, Metadata, Request, Target};
 use crate::clock::{self, Stopwatch};
 use crate::config::Config;
 use crate::maintain::{self, Ended};
+use crate::printable::line;
 use crate::shutdown;
 
 #[derive(clap::Args)]
@@ -59,7 +60,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
         app_version: super::app_version(),
         environment: config.environment.to_string(),
     };
-    let shown = Arc::new(Transfer::new());
+    let shown = Arc::new(Transfer::new(output));
     let progress: Arc<dyn backup::Progress> = shown.clone();
     let watch = Stopwatch::start();
     let making = backup::create(&config.database_url, &request, clock::now(), &progress);
@@ -99,13 +100,13 @@ async fn record(
 fn text(metadata: &Metadata) -> String {
     let mut text = String::new();
     for table in &metadata.tables {
-        let _ = writeln!(text, "{:<24} {:>10} rows", table.name, table.rows);
+        let _ = writeln!(text, "{:<24} {:>10} rows", line(&table.name), table.rows);
     }
     let validated = if metadata.validated { "read back and compared" } else { "not validated" };
     let _ = writeln!(
         text,
         "{}: {}, {} of SQL, in {} ms, {validated}",
-        metadata.filename,
+        line(&metadata.filename),
         ByteSize(metadata.size).display().iec_short(),
         ByteSize(metadata.uncompressed_size).display().iec_short(),
         metadata.duration_ms

@@ -2,7 +2,7 @@
 
 use entity::maintenance_run::Kind;
 
-use super::error::Error;
+use super::error::{Error, Subject};
 use super::output::{Output, Piped};
 use crate::clock::{self, Stopwatch};
 use crate::config::Config;
@@ -41,7 +41,7 @@ pub(super) async fn run(_: &Arguments, config: &Config, output: Output) -> Resul
 
 /// Puts the development data in; whether it may is the caller's decision.
 pub(super) async fn fill(config: &Config) -> Result<seed::Report, Error> {
-    let subject = config.database_url.to_string();
+    let subject = Subject::of(config);
     let pool = Pool::open(&config.database_url, PoolUse::Migrate)
         .await
         .map_err(|source| Error::Database { subject: subject.clone(), source })?;

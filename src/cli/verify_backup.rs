@@ -13,6 +13,7 @@ use crate::backup::{self, Evidence, Verdict};
 use crate::clock::{self, Stopwatch};
 use crate::config::Config;
 use crate::maintain::{self, Ended};
+use crate::printable::line;
 use crate::shutdown;
 
 /// How long dropping the scratch database may take after a signal.
@@ -37,7 +38,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) -> Result<u8, Error> {
-    let shown = Arc::new(Transfer::new());
+    let shown = Arc::new(Transfer::new(output));
     let progress: Arc<dyn backup::Progress> = shown.clone();
     let watch = Stopwatch::start();
     let verdict = if arguments.restore {
@@ -81,8 +82,8 @@ fn text(verdict: &Verdict) -> String {
             Evidence::EndOfDump => "whole, without metadata: a plain dump, up to its end",
             Evidence::Metadata | Evidence::None => "valid",
         };
-        return format!("{}: {word}{proven}\n", verdict.file);
+        return format!("{}: {word}{proven}\n", line(&verdict.file));
     }
-    let reasons: String = verdict.reasons.iter().map(|reason| format!("  {reason}\n")).collect();
-    format!("{}: NOT valid\n{reasons}", verdict.file)
+    let reasons: String = verdict.reasons.iter().map(|reason| format!("  {}\n", line(reason))).collect();
+    format!("{}: NOT valid\n{reasons}", line(&verdict.file))
 }

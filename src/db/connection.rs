@@ -11,9 +11,11 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection as _, Database, Decode, Row as SqlRow};
 
 use super::Backend;
+use super::dialect::quoted_name;
 use super::error::{Error, Kind};
 use super::hosts;
-use super::url::{DatabaseUrl, Host, PostgresTarget, SqliteMode, SqliteTarget, SslMode, Target};
+use super::pinned::{self, Home};
+use super::url::{DatabaseUrl, Host, PostgresTarget, SessionAttrs, SqliteMode, SqliteTarget, SslMode, Target};
 use crate::disk;
 
 /// A row as text, column by column.
@@ -52,6 +54,17 @@ impl Connection {
         }
     }
 
+    /// The same, to whichever server answers, even where the URL wants one that accepts writes.
+    pub(super) async fn open_any(url: &DatabaseUrl) -> Result<Self, Error> {
+        match url.target() {
+            Target::Postgres(target) => {
+                let target = PostgresTarget { session_attrs: SessionAttrs::Any, ..target.clone() };
+                Ok(Self::Postgres(hosts::connect(&target).await?.1))
+            }
+            Target::Sqlite(_) => Self::open(url).await,
+        }
+    }
+
     /// Connects, and gives the URL of the very server it is connected to, for those who need a second connection to it.
     ///
     /// # Errors
@@ -70,29 +83,65 @@ impl Connection {
         }
     }
 
-    /// Runs one or more statements in one round trip; the rows of all of them. Every column must be text.
+    /// Runs one or more statements in one round trip, in the schema of our tables and under settings of our own
+    /// ([`pinned`]); the rows of all of them. Every column must be text.
     ///
     /// # Errors
-    /// What the database said.
+    /// What the database said, or that our tables are not in the schema that the search_path names first.
     pub async fn query(&mut self, sql: &'static str) -> Result<Vec<Row>, Error> {
-        match self {
-            Self::Postgres(connection) => sqlx::raw_sql(sql).fetch_all(connection).await?.iter().map(texts).collect(),
-            Self::Sqlite(connection) => sqlx::raw_sql(sql).fetch_all(connection).await?.iter().map(texts).collect(),
+        match self.gather(sql.to_owned()).await {
+            (rows, None) => Ok(rows),
+            (_, Some(error)) => Err(error),
         }
     }
 
-    /// Runs statements made of names and numbers that the program knows, in one round trip: the rows that came, and what
-    /// ended them early. The rows before a failing statement are not lost.
+    /// Runs statements made of names and numbers that the program knows, in one round trip and as [`Self::query`] does:
+    /// the rows that came, and what ended them early. The rows before a failing statement are not lost.
     pub(crate) async fn gather(&mut self, sql: String) -> (Vec<Row>, Option<Error>) {
-        let sql = sqlx::raw_sql(sqlx::AssertSqlSafe(sql));
         match self {
-            Self::Postgres(connection) => until_failure(sql.fetch(connection).map_ok(|row| texts(&row))).await,
-            Self::Sqlite(connection) => until_failure(sql.fetch(connection).map_ok(|row| texts(&row))).await,
+            Self::Postgres(connection) => {
+                let sql = sqlx::raw_sql(sqlx::AssertSqlSafe(pinned::prologue() + &sql));
+                let (mut rows, error) = until_failure(sql.fetch(connection).map_ok(|row| texts(&row))).await;
+                if rows.is_empty() {
+                    return (rows, error);
+                }
+                match Home::from_columns(rows.remove(0).into_iter()).check() {
+                    Ok(_) => (rows, error),
+                    Err(refusal) => (Vec::new(), Some(refusal)),
+                }
+            }
+            Self::Sqlite(connection) => {
+                let sql = sqlx::raw_sql(sqlx::AssertSqlSafe(sql));
+                until_failure(sql.fetch(connection).map_ok(|row| texts(&row))).await
+            }
         }
     }
 
-    /// Runs statements made of names and numbers that the program knows; how many rows they changed.
+    /// The schema of our tables; none on SQLite, or if the role may use none.
+    ///
+    /// # Errors
+    /// Those of [`Self::query`].
+    pub(crate) async fn home(&mut self) -> Result<Option<String>, Error> {
+        match self {
+            Self::Sqlite(_) => Ok(None),
+            Self::Postgres(_) => Ok(first_column(self.query("SELECT current_schema()::text").await?).pop()),
+        }
+    }
+
+    /// Runs statements made of names and numbers that the program knows, as [`Self::query`] does; how many rows they
+    /// changed.
     pub(crate) async fn change(&mut self, sql: String) -> Result<u64, Error> {
+        let sql = match self {
+            Self::Postgres(_) => pinned::prologue() + &sql,
+            Self::Sqlite(_) => sql,
+        };
+        let changed = self.execute(sql).await?;
+        // the row that pins the schema is counted
+        Ok(if self.backend() == Backend::Postgres { changed.saturating_sub(1) } else { changed })
+    }
+
+    /// Runs statements as they are.
+    async fn execute(&mut self, sql: String) -> Result<u64, Error> {
         let sql = sqlx::raw_sql(sqlx::AssertSqlSafe(sql));
         Ok(match self {
             Self::Postgres(connection) => sql.execute(connection).await?.rows_affected(),
@@ -114,7 +163,8 @@ impl Connection {
     /// # Errors
     /// The role may not, or what else the server said.
     pub async fn create_database(&mut self, name: &str) -> Result<(), Error> {
-        self.change(format!("CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'UTF8'")).await.map(|_| ())
+        let name = quoted_name(name);
+        self.execute(format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")).await.map(|_| ())
     }
 
     /// Drops a database.
@@ -126,7 +176,8 @@ impl Connection {
             Use::Respected => "",
             Use::Ended => " WITH (FORCE)",
         };
-        self.change(format!("DROP DATABASE IF EXISTS \"{name}\"{force}")).await.map(|_| ())
+        let name = quoted_name(name);
+        self.execute(format!("DROP DATABASE IF EXISTS {name}{force}")).await.map(|_| ())
     }
 
     /// Hangs up on PostgreSQL, whose farewell would only take time; closes SQLite, so that the last one to leave writes the

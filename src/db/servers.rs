@@ -12,12 +12,13 @@ use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnection, PgPoolOptions};
-use sqlx::{Connection as _, PgPool, Postgres, Transaction};
+use sqlx::{AssertSqlSafe, Connection as _, PgPool, Postgres, Transaction};
 use tokio::sync::watch;
 
 use super::connection::postgres_options;
 use super::error::{Error, Kind};
 use super::hosts;
+use super::pinned;
 use super::url::{PostgresTarget, SessionAttrs};
 
 /// For how long a connection is taken to be alive, and its server to be what it was, after its last use.
@@ -107,7 +108,7 @@ impl Servers {
 
     /// Begins a transaction.
     pub(super) async fn begin(self: &Arc<Self>) -> Result<Lent<Transaction<'static, Postgres>>, sqlx::Error> {
-        self.lend(|pool| async move { pool.begin().await }).await
+        self.lend(|pool| async move { pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await }).await
     }
 
     /// What the pool in use gives, or the next one, if it is replaced before that.
@@ -247,6 +248,7 @@ fn pool(target: &PostgresTarget, at: usize, size: u32) -> Result<PgPool, Error> 
         })
         .after_connect(move |connection, _| {
             Box::pin(async move {
+                sqlx::raw_sql(AssertSqlSafe(pinned::session())).execute(&mut *connection).await?;
                 let refusal = hosts::refusal(connection, attrs).await?;
                 refusal.map_or(Ok(()), |refusal| Err(sqlx::Error::Io(io::Error::other(refusal))))
             })

@@ -115,6 +115,14 @@ impl DatabaseUrl {
         matches!(&self.target, Target::Sqlite(target) if target.mode == SqliteMode::Create)
     }
 
+    /// The role on a server.
+    pub fn role(&self) -> Option<String> {
+        match &self.target {
+            Target::Postgres(target) => Some(target.user.clone()),
+            Target::Sqlite(_) => None,
+        }
+    }
+
     /// The parsed parts.
     pub fn target(&self) -> &Target {
         &self.target

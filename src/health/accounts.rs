@@ -69,6 +69,7 @@ pub(super) fn read(facts: &Facts, survey: &mut Survey) {
              and do not count"
         ));
     }
+    survey.database_id = facts.one("identity").text(0).map(str::to_owned);
     if let Some(run) = last(&runs, "backup") {
         survey.backups.last_backup = Some(run.started_at);
         survey.backups.last_size_bytes = run.bytes;

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use super::report::BackupFile;
 use super::settings::Settings;
 use super::survey::{ArchiveFindings, PlacedBackup, Survey};
-use crate::backup::{self, DirectoryState, State};
+use crate::backup::{self, DirectoryState, LiveDatabase, State};
 use crate::clock;
 
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -29,7 +29,7 @@ struct Archive {
 /// What to look at, and what is known already.
 struct Look {
     directory: PathBuf,
-    database: String,
+    database: LiveDatabase,
     placed: Option<PlacedBackup>,
     now: DateTime<Utc>,
 }
@@ -77,7 +77,7 @@ async fn look(
 ) -> (Result<Archive, String>, Result<u64, String>) {
     let look = Look {
         directory: settings.backup_dir.clone(),
-        database: settings.url.to_string(),
+        database: LiveDatabase { id: survey.database_id.clone(), url: settings.url.to_string() },
         placed: survey.placed.clone(),
         now,
     };
@@ -102,13 +102,11 @@ impl Look {
         let names = |wanted: &dyn Fn(&backup::Entry) -> bool| {
             entries.iter().filter(|entry| wanted(entry)).map(|entry| entry.name.clone()).collect::<Vec<_>>()
         };
-        let is_ours = |entry: &backup::Entry| {
-            entry.state == State::Ok && entry.database_url.as_deref() == Some(self.database.as_str())
-        };
+        let is_ours = |entry: &backup::Entry| entry.state == State::Ok && is_of(entry, &self.database);
         let recorded = self.placed.as_ref().map(|placed| placed.name.as_str());
         let findings = ArchiveFindings {
             broken: names(&|entry| match entry.state {
-                State::WrongMetadata(_) => entry.database_url.as_ref().is_none_or(|url| *url == self.database),
+                State::WrongMetadata(_) => entry.database_url.is_none() || is_of(entry, &self.database),
                 State::NoMetadata => recorded == Some(entry.name.as_str()),
                 State::Ok => false,
             }),
@@ -138,7 +136,7 @@ impl Look {
         let placed = self.placed.as_ref()?;
         let (name, recorded, directory) = (&placed.name, placed.recorded, self.directory.display());
         // names are times; what a restore brought back of the records can be older than the files
-        let of_database = |entry: &backup::Entry| entry.database_url.as_deref() == Some(self.database.as_str());
+        let of_database = |entry: &backup::Entry| is_of(entry, &self.database);
         if entries
             .iter()
             .any(|entry| entry.name == *name || (of_database(entry) && entry.name > *name && !entry.in_future))
@@ -163,6 +161,10 @@ impl Look {
             _ => None,
         }
     }
+}
+
+fn is_of(entry: &backup::Entry, database: &LiveDatabase) -> bool {
+    entry.database_url.as_deref().is_some_and(|url| database.has_backup(entry.database_id.as_deref(), url))
 }
 
 /// Free for this user where the directory is, or will be.

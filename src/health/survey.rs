@@ -29,6 +29,8 @@ pub(super) struct Survey {
     pub(super) authentication: Authentication,
     pub(super) security: Security,
     pub(super) backups: Backups,
+    /// Random id of the database, by which its backups are told from others.
+    pub(super) database_id: Option<String>,
     /// What is wrong in BACKUP_DIR.
     pub(super) archive: ArchiveFindings,
     /// The newest backup that was recorded as one of BACKUP_DIR.

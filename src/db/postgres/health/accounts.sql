@@ -54,3 +54,5 @@ FROM (SELECT DISTINCT ON (kind, outcome) kind, outcome, started_at, finished_at,
       WHERE started_at <= CURRENT_TIMESTAMP + INTERVAL '5 minutes'
       ORDER BY kind, outcome, started_at DESC) r
 ORDER BY r.started_at DESC;
+
+SELECT 'identity', database_id FROM database_identity WHERE id = 1;

@@ -47,3 +47,5 @@ FROM maintenance_runs
 WHERE started_at <= strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now', '+5 minutes')
 GROUP BY kind, outcome
 ORDER BY max(started_at) DESC;
+
+SELECT 'identity', database_id FROM database_identity WHERE id = 1;
