@@ -7,6 +7,7 @@
 
 mod accounts;
 mod binary_copy;
+mod certificate;
 mod cleanup;
 mod column;
 mod connection;
@@ -22,6 +23,7 @@ mod pool;
 mod provider_tokens;
 mod queries;
 mod read_only;
+mod routes;
 mod run;
 mod servers;
 mod sessions;
@@ -29,7 +31,9 @@ mod snapshot;
 mod staging;
 mod storable;
 mod throttles;
+mod tls;
 mod trail;
+mod tunnel;
 mod turn;
 mod unlimited;
 mod url;
@@ -57,6 +61,7 @@ pub use throttles::Lockout;
 pub use trail::Client;
 pub use turn::Turn;
 pub use url::{
-    DatabaseUrl, Defaults, Host, InvalidUrl, PostgresTarget, SessionAttrs, SqliteMode, SqliteTarget, SslMode, Target,
+    DatabaseUrl, Defaults, Host, HostOrder, InvalidUrl, PARAMETERS, PostgresTarget, SESSION_SETTINGS, SessionAttrs,
+    SocketSettings, SqliteMode, SqliteTarget, SslMode, SslNegotiation, Target, TlsSettings, TlsVersion, UrlParameter,
 };
 pub use value::Value;

@@ -1,6 +1,7 @@
 //! Logs: to stderr, as text or JSON lines.
 
 use std::io::{self, Write};
+use std::panic::PanicHookInfo;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -19,6 +20,13 @@ pub enum Format {
     },
     /// One JSON object a line.
     Json,
+}
+
+/// Logs a panic in one line: its place, and its text if that is a literal. A text with values may hold data of a request.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let text = panic.payload().downcast_ref::<&'static str>().copied().unwrap_or("its text may hold data");
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    tracing::error!(place, "internal error: the program panicked: {text}");
 }
 
 /// Stderr, for lines that are made harmless first.
@@ -52,6 +60,7 @@ pub fn start(
         Format::Text { colours } => registry.with(layer.with_ansi(colours).with_target(false)).try_init(),
         Format::Json => registry.with(layer.json()).try_init(),
     };
+    std::panic::set_hook(Box::new(log_panic));
     if started.is_err() {
         tracing::debug!("logging was started already");
     }

@@ -83,7 +83,7 @@ impl Auth {
     /// It is not one of ours, or has expired.
     pub fn bearer(&self, token: &SecretString, now: DateTime<Utc>) -> Result<Bearer, Error> {
         let proven = self.look_through(token).ok_or(Error::AccessToken("the access token is not valid"))?;
-        if now.timestamp() >= proven.expires_at + LEEWAY {
+        if now.timestamp() >= proven.expires_at.saturating_add(LEEWAY) {
             return Err(Error::AccessToken("the access token has expired"));
         }
         Ok(proven.bearer)

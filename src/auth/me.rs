@@ -72,14 +72,14 @@ impl Auth {
     ///
     /// # Errors
     /// What was chosen cannot be used, or is taken; or the database gave no answer.
-    pub async fn change_profile(&self, bearer: Bearer, profile: Profile) -> Result<User, Error> {
+    pub async fn change_profile(&self, bearer: Bearer, profile: Profile, now: DateTime<Utc>) -> Result<User, Error> {
         let mut fields = Fields::default();
         let change = Change {
             username: profile.username.and_then(|name| fields.username(&name)),
             avatar_url: profile.avatar.map(|avatar| avatar.and_then(|address| fields.avatar(&address))),
         };
         fields.check()?;
-        let changed = self.pool.change_account(bearer.principal, change).await?.map_err(taken)?;
+        let changed = self.pool.change_account(bearer.principal, change, now).await?.map_err(taken)?;
         changed.map(User::from).ok_or(GONE)
     }
 

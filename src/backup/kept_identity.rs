@@ -47,7 +47,7 @@ impl KeptIdentity {
     /// # Errors
     /// No randomness.
     pub(super) fn replacement(&self, backend: Backend) -> Result<String, Error> {
-        let created_at = self.created_at.format("%Y-%m-%dT%H:%M:%S%.6f+00:00").to_string();
+        let created_at = self.created_at.format("%Y-%m-%dT%H:%M:%S%.f+00:00").to_string();
         Ok(backend.replace_identity(&self.database_id, &random::uuid()?, &created_at))
     }
 }

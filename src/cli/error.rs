@@ -92,7 +92,7 @@ impl Error {
             Self::Seed { source, .. } => match source.as_ref() {
                 seed::Error::Migrate(source) => source.database(),
                 seed::Error::Database(source) => Some(source),
-                seed::Error::Data { .. } => None,
+                seed::Error::Data { .. } | seed::Error::OtherAccounts { .. } => None,
             },
             Self::Config(_)
             | Self::Service { .. }
@@ -152,7 +152,8 @@ impl Error {
             },
             Self::Seed { source, .. } => match source.as_ref() {
                 seed::Error::Migrate(source) => exit_code(source.kind()),
-                _ => 1,
+                seed::Error::OtherAccounts { .. } => 2,
+                seed::Error::Database(_) | seed::Error::Data { .. } => 1,
             },
             Self::Service { .. }
             | Self::Database { .. }
@@ -171,6 +172,9 @@ impl Error {
             Self::Seed { subject, source } => match source.as_ref() {
                 seed::Error::Migrate(source) => source.hint().map(|hint| subject.filled(hint)),
                 seed::Error::Database(source) => source.hint().map(|hint| subject.filled(hint)),
+                seed::Error::OtherAccounts { .. } => {
+                    Some("seed an empty database: the password of these accounts is published".to_owned())
+                }
                 seed::Error::Data { .. } => None,
             },
             Self::Database { subject, source } => source.hint().map(|hint| subject.filled(hint)),

@@ -131,7 +131,7 @@ async fn end(worker: Option<Worker>, what: &str, patience: Duration) {
 
 /// Encrypts the providers' tokens with the current key, once.
 async fn reseal(auth: &Auth) {
-    match auth.reseal_tokens().await {
+    match auth.reseal_tokens(crate::clock::now()).await {
         Ok(done) if done.links + done.left == 0 => {}
         Ok(done) => tracing::info!(sealed = done.links, left = done.left, "tokens of providers were under other keys"),
         Err(error) => {
@@ -161,8 +161,7 @@ async fn boot(config: &Config, stages: &Stages, api: &Api) -> Result<(Pool, Opti
     let database = |source| Error::Database { subject: Subject::of(config), source };
     if config.environment == Environment::Development {
         stages.enter(Stage::Seeding);
-        let report = super::seed::fill(config).await?;
-        tracing::info!(users = report.users, "development data added");
+        super::seed::fill_at_boot(config).await?;
     }
     let pool = Pool::open(&config.database_url, config.pool).await.map_err(database)?;
     let auth = application(config, &pool)?.map(Arc::new);

@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use entity::auth_event::Kind;
 use entity::user::{ActiveModel, Column, Entity, Model};
 use entity::value::{Email, PasswordHash};
-use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, Select, Set, SqlErr};
+use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, RuntimeErr, Select, Set};
 
 use super::database_identity::{Epoch, FoundAccount, Principal, is_in};
 use super::sessions::{self, NewToken};
@@ -25,6 +25,9 @@ pub struct NewAccount {
     /// Of its password.
     pub password_hash: PasswordHash,
 }
+
+/// SQLite's extended codes of a violated primary key: SQLITE_CONSTRAINT_PRIMARYKEY and SQLITE_CONSTRAINT_ROWID.
+const PRIMARY_KEY_CODES: [&str; 2] = ["1555", "2579"];
 
 /// What is unique, and somebody else's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,14 +158,13 @@ impl Pool {
         let transaction = self.queries().begin().await?;
         let mut update = Entity::update_many()
             .col_expr(Column::LastLogin, Expr::value(now))
+            .col_expr(Column::UpdatedAt, Expr::value(now))
             .col_expr(Column::FailedLoginCount, Expr::value(0))
             .col_expr(Column::LockedUntil, Expr::value(None::<DateTime<Utc>>));
         if let Some(hash) = rehashed {
             // not over a password that was changed meanwhile
             let same = Expr::col(Column::PasswordHash).eq(user.password_hash.expose());
-            let either = sea_orm::sea_query::CaseStatement::new()
-                .case(same, hash.expose())
-                .finally(Expr::col(Column::PasswordHash));
+            let either = CaseStatement::new().case(same, hash.expose()).finally(Expr::col(Column::PasswordHash));
             update = update.col_expr(Column::PasswordHash, either.into());
         }
         if update.filter(Column::Id.eq(user.id)).filter(is_in(epoch)).exec(&transaction).await?.rows_affected == 0 {
@@ -234,6 +236,7 @@ impl Pool {
         let transaction = self.queries().begin().await?;
         let changed = Entity::update_many()
             .col_expr(Column::PasswordHash, Expr::value(new.expose()))
+            .col_expr(Column::UpdatedAt, Expr::value(now))
             .filter(Column::Id.eq(user.id))
             .filter(Column::PasswordHash.eq(user.password_hash.clone()))
             .exec(&transaction)
@@ -261,6 +264,7 @@ impl Pool {
         let transaction = self.queries().begin().await?;
         let verified = Entity::update_many()
             .col_expr(Column::EmailVerified, Expr::value(true))
+            .col_expr(Column::UpdatedAt, Expr::value(now))
             .filter(Column::Id.eq(user_id))
             .filter(Column::EmailVerified.eq(false))
             .exec(&transaction)
@@ -287,11 +291,12 @@ impl Pool {
         &self,
         principal: Principal,
         change: Change,
+        now: DateTime<Utc>,
     ) -> Result<Result<Option<Model>, Taken>, Error> {
         if change.username.is_none() && change.avatar_url.is_none() {
             return Ok(Ok(self.active_account(principal).await?));
         }
-        let mut row = ActiveModel::default();
+        let mut row = ActiveModel { updated_at: Set(now), ..Default::default() };
         row.username = change.username.map_or(row.username, Set);
         row.avatar_url = change.avatar_url.map_or(row.avatar_url, Set);
         let update =
@@ -320,19 +325,41 @@ async fn count_failure(
     lockout: Lockout,
     now: DateTime<Utc>,
 ) -> Result<Option<DateTime<Utc>>, DbErr> {
+    // the greatest count that the column holds stays
+    let count = || Expr::col(Column::FailedLoginCount);
+    let one_more = CaseStatement::new().case(count().lt(i32::MAX), count().add(1)).finally(count());
     let counted = Entity::update_many()
-        .col_expr(Column::FailedLoginCount, Expr::col(Column::FailedLoginCount).add(1))
+        .col_expr(Column::FailedLoginCount, one_more.into())
+        .col_expr(Column::UpdatedAt, Expr::value(now))
         .filter(Column::Id.eq(id))
         .exec_with_returning(connection)
         .await?;
     let until = counted.first().and_then(|user| lockout.until(user.failed_login_count, now));
     if until.is_some() {
-        let lock = Entity::update_many().col_expr(Column::LockedUntil, Expr::value(until));
+        let lock = Entity::update_many()
+            .col_expr(Column::LockedUntil, Expr::value(until))
+            .col_expr(Column::UpdatedAt, Expr::value(now));
         lock.filter(Column::Id.eq(id)).exec(connection).await?;
     }
     Ok(until)
 }
 
+/// Whether an account or link has what must be unique. A primary key is no such thing: what it refuses is an id that the
+/// database gave out twice.
 pub(super) fn is_duplicate(error: &DbErr) -> bool {
-    matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error else {
+        return false;
+    };
+    let sqlx::Error::Database(error) = error.as_ref() else { return false };
+    if !error.is_unique_violation() {
+        return false;
+    }
+    match error.constraint() {
+        Some(constraint) => !constraint.ends_with("_pkey") && !constraint.starts_with("refresh_tokens_"),
+        // SQLite names columns, and has a code of its own for primary keys
+        None => {
+            let is_key = error.code().is_some_and(|code| PRIMARY_KEY_CODES.contains(&code.as_ref()));
+            !is_key && !error.message().contains("refresh_tokens.")
+        }
+    }
 }

@@ -84,12 +84,14 @@ impl Doomed {
         }
     }
 
-    fn change(self) -> String {
+    fn change(self, backend: Backend) -> String {
         match self {
             Self::OauthTokens => {
-                "UPDATE oauth_providers SET access_token = NULL, refresh_token = NULL, expires_at = NULL, \
-                                  key_id = NULL WHERE"
-                    .to_owned()
+                let now = backend.ago(Duration::ZERO);
+                format!(
+                    "UPDATE oauth_providers SET access_token = NULL, refresh_token = NULL, expires_at = NULL, \
+                     key_id = NULL, updated_at = {now} WHERE"
+                )
             }
             _ => format!("DELETE FROM {} WHERE", self.table()),
         }
@@ -126,7 +128,7 @@ impl Connection {
     /// What the database said; nothing of this batch is removed then.
     pub(crate) async fn remove_doomed(&mut self, doomed: Doomed, kept: Kept, limit: u64) -> Result<u64, Error> {
         let (condition, order) = doomed.condition(self.backend(), kept);
-        let (table, change) = (doomed.table(), doomed.change());
+        let (table, change) = (doomed.table(), doomed.change(self.backend()));
         let sql = self.backend().pick(
             format!(
                 "{LIMITS}{change} ctid = ANY (ARRAY(SELECT ctid FROM {table} WHERE {condition} ORDER BY {order} \
@@ -149,7 +151,7 @@ impl Connection {
         pages: std::ops::Range<u64>,
     ) -> Result<u64, Error> {
         let (condition, _) = doomed.condition(self.backend(), kept);
-        let (table, change) = (doomed.table(), doomed.change());
+        let (table, change) = (doomed.table(), doomed.change(self.backend()));
         let rows = format!("ctid >= '({},0)' AND ctid < '({},0)' AND {condition}", pages.start, pages.end);
         match self.change(format!("{LIMITS}{change} {rows}")).await {
             Err(error) if error.kind() == Kind::Locked => {

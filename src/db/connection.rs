@@ -2,11 +2,11 @@
 //! few round trips as a connection can have.
 
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection as _, Database, Decode, Row as SqlRow};
 
@@ -15,7 +15,7 @@ use super::dialect::quoted_name;
 use super::error::{Error, Kind};
 use super::hosts;
 use super::pinned::{self, Home};
-use super::url::{DatabaseUrl, Host, PostgresTarget, SessionAttrs, SqliteMode, SqliteTarget, SslMode, Target};
+use super::url::{DatabaseUrl, Host, PostgresTarget, SessionAttrs, SqliteMode, SqliteTarget, Target};
 use crate::disk;
 
 /// A row as text, column by column.
@@ -58,7 +58,8 @@ impl Connection {
     pub(super) async fn open_any(url: &DatabaseUrl) -> Result<Self, Error> {
         match url.target() {
             Target::Postgres(target) => {
-                let target = PostgresTarget { session_attrs: SessionAttrs::Any, ..target.clone() };
+                let mut target = target.clone();
+                target.session_attrs = SessionAttrs::Any;
                 Ok(Self::Postgres(hosts::connect(&target).await?.1))
             }
             Target::Sqlite(_) => Self::open(url).await,
@@ -243,52 +244,39 @@ pub(super) fn check_file(target: &SqliteTarget) -> Result<(), Error> {
     }
 }
 
-pub(super) fn postgres_options(target: &PostgresTarget, host: &Host) -> Result<PgConnectOptions, Error> {
-    for file in [&target.ssl_root_cert, &target.ssl_cert, &target.ssl_key].into_iter().flatten() {
-        let found = std::fs::metadata(file)
-            .map_err(|error| Error::new(Kind::Tls, format!("`{}` cannot be read: {error}", file.display())))?;
-        disk::require_regular(&found)
-            .map_err(|error| Error::new(Kind::Tls, format!("`{}` {error}", file.display())))?;
-    }
-    let mut options = PgConnectOptions::new_without_pgpass()
-        .host(&host.name)
+/// The driver's options for a host, but for how it is reached ([`super::routes`]).
+pub(super) fn postgres_options(target: &PostgresTarget, host: &Host) -> PgConnectOptions {
+    let address = host.address.map_or_else(|| host.name.clone(), |address| address.to_string());
+    let options = PgConnectOptions::new_without_pgpass()
+        .host(&address)
         .port(host.port)
         .username(&target.user)
         .database(&target.database)
         .application_name(&target.application_name)
-        .ssl_mode(ssl_mode(target.ssl_mode))
+        .options(target.startup.iter().map(|(name, value)| (name, value)))
         // PgBouncer refuses start-up parameters that it does not know
         .extra_float_digits(None)
         .disable_statement_logging();
-    options = match target.exposed_password() {
+    match target.exposed_password(host) {
         Some(password) => options.password(password),
         None => options,
-    };
-    options = target.ssl_root_cert.iter().fold(options, PgConnectOptions::ssl_root_cert);
-    options = target.ssl_cert.iter().fold(options, PgConnectOptions::ssl_client_cert);
-    Ok(target.ssl_key.iter().fold(options, PgConnectOptions::ssl_client_key))
-}
-
-fn ssl_mode(mode: SslMode) -> PgSslMode {
-    match mode {
-        SslMode::Disable => PgSslMode::Disable,
-        SslMode::Allow => PgSslMode::Allow,
-        SslMode::Prefer => PgSslMode::Prefer,
-        SslMode::Require => PgSslMode::Require,
-        SslMode::VerifyCa => PgSslMode::VerifyCa,
-        SslMode::VerifyFull => PgSslMode::VerifyFull,
     }
 }
 
 pub(super) fn sqlite_options(target: &SqliteTarget) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
-        .filename(&target.path)
+        .filename(plain_name(&target.path))
         .read_only(target.mode == SqliteMode::ReadOnly)
         .immutable(is_immutable(target))
         .create_if_missing(target.mode == SqliteMode::Create)
         .busy_timeout(Duration::from_secs(5))
         .foreign_keys(true)
         .disable_statement_logging()
+}
+
+/// The path in a form that SQLite takes for a file's name, never for a URI or a database in memory.
+pub(super) fn plain_name(path: &Path) -> PathBuf {
+    if path.is_absolute() { path.to_owned() } else { Path::new(".").join(path) }
 }
 
 /// Whether nobody writes to the file while it is read: without a log beside it nobody does; and in a directory that cannot be

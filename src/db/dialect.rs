@@ -51,6 +51,11 @@ impl Backend {
         )
     }
 
+    /// Keeps others from adding accounts until the transaction ends. A transaction of SQLite that writes does that anyway.
+    pub(crate) fn lock_accounts(self) -> &'static str {
+        self.pick("LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE", "SELECT 1")
+    }
+
     /// The names of the tables and views that belong to no extension.
     pub(crate) fn read_tables(self) -> &'static str {
         self.pick(include_str!("postgres/tables.sql"), include_str!("sqlite/tables.sql"))

@@ -71,6 +71,11 @@ pub enum Kind {
     Refused,
 }
 
+/// What a tunnel answers when TLS fails; no server uses it.
+pub(super) const TLS_FAILED: &str = "08T01";
+/// What a tunnel answers when there is no connection; servers do not use it.
+pub(super) const NO_CONNECTION: &str = "08001";
+
 impl Error {
     pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), code: None, position: None, hint: None }
@@ -317,6 +322,12 @@ impl From<DbErr> for Error {
     }
 }
 
+/// Only modes that verify come to it.
+const OLD_CERTIFICATE: &str = "TLS failed: the server's certificate is of X.509 version 1 or 2, and a certificate that is to be \
+                               verified has to be of version 3 (UnsupportedCertVersion): make a new one (`openssl req -x509 -addext \
+                               subjectAltName=DNS:HOST` makes version 3), or write sslmode=require without sslrootcert, which \
+                               verifies nothing";
+
 fn from_io(error: &io::Error) -> Error {
     let (kind, hint) = match error.kind() {
         io::ErrorKind::PermissionDenied => (Kind::PermissionDenied, Some(SOCKET)),
@@ -330,7 +341,11 @@ fn from_io(error: &io::Error) -> Error {
         _ if error.to_string().contains("failed to lookup address") => (Kind::Unreachable, Some(UNKNOWN_HOST)),
         _ => (Kind::Unreachable, None),
     };
-    Error { hint, ..Error::new(kind, format!("no connection: {error}")) }
+    let text = error.to_string();
+    if text.contains("UnsupportedCertVersion") {
+        return Error::new(kind, OLD_CERTIFICATE);
+    }
+    Error { hint, ..Error::new(kind, format!("no connection: {text}")) }
 }
 
 fn from_server(error: &dyn DatabaseError) -> Error {
@@ -348,7 +363,8 @@ fn from_server(error: &dyn DatabaseError) -> Error {
         sqlx::postgres::PgErrorPosition::Original(at) => Some(at),
         sqlx::postgres::PgErrorPosition::Internal { .. } => None,
     });
-    Error { kind, message, code: Some(code.into_owned()).filter(|code| !code.is_empty()), position, hint }
+    let is_ours = matches!(code.as_ref(), "" | TLS_FAILED | NO_CONNECTION);
+    Error { kind, message, code: Some(code.into_owned()).filter(|_| !is_ours), position, hint }
 }
 
 #[cfg(test)]

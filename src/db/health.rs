@@ -41,6 +41,12 @@ impl Backend {
         self.pick(include_str!("postgres/health/accounts.sql"), include_str!("sqlite/health/accounts.sql"))
     }
 
+    /// `behind`, table, its greatest id, a statement that corrects its sequence, `fails` or `goes on`: for each sequence below the
+    /// ids of its table. Needs the newest schema.
+    pub(crate) fn read_sequences_behind(self) -> &'static str {
+        self.pick(include_str!("postgres/health/sequences.sql"), include_str!("sqlite/health/sequences.sql"))
+    }
+
     /// Indexes, sequences, sessions, and where `pg_stat_statements` is.
     pub(crate) fn read_upkeep(self) -> &'static str {
         self.pick(include_str!("postgres/health/upkeep.sql"), include_str!("sqlite/health/upkeep.sql"))
@@ -64,8 +70,9 @@ impl Backend {
     pub(crate) fn read_seed_accounts(self, addresses: &[String]) -> String {
         let addresses: Vec<String> = addresses.iter().map(|address| self.literal(&address.to_lowercase())).collect();
         let addresses = addresses.join(", ");
+        let email = self.pick("lower(email COLLATE \"C\")", "lower(email)");
         format!(
-            "SELECT 'seed', CAST(count(*) AS VARCHAR) FROM users WHERE deleted_at IS NULL AND (lower(email) IN ({addresses}) \
+            "SELECT 'seed', CAST(count(*) AS VARCHAR) FROM users WHERE deleted_at IS NULL AND ({email} IN ({addresses}) \
              OR (id <= 1000 AND password_hash IN (SELECT password_hash FROM users WHERE id <= 1000 AND password_hash <> '' \
              GROUP BY password_hash HAVING count(*) > 1)))"
         )

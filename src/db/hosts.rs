@@ -4,13 +4,13 @@
 //! costs no more than it did. A server that refuses the user ends the search: the next one would say the same. A database
 //! that is not there may be on its way to a standby.
 
+use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
-use sqlx::{Connection as _, Row as _};
 
 use super::Backend;
-use super::connection::postgres_options;
 use super::error::{Error, Kind};
-use super::url::{Host, PostgresTarget, SessionAttrs};
+use super::routes::Routes;
+use super::url::{Host, HostOrder, PostgresTarget, SessionAttrs};
 
 /// Connects; which host it is.
 ///
@@ -29,7 +29,11 @@ pub(super) async fn connect(target: &PostgresTarget) -> Result<(usize, PgConnect
 
 async fn first(target: &PostgresTarget, attrs: SessionAttrs) -> Result<(usize, PgConnection), Error> {
     let mut refusals = Vec::new();
-    for (at, host) in target.hosts.iter().enumerate() {
+    let mut hosts: Vec<(usize, &Host)> = target.hosts.iter().enumerate().collect();
+    if target.order == HostOrder::Random {
+        fastrand::shuffle(&mut hosts);
+    }
+    for (at, host) in hosts {
         match try_one(target, host, attrs).await {
             Ok(connection) => return Ok((at, connection)),
             Err(error) => {
@@ -50,9 +54,9 @@ fn is_final(error: &Error) -> bool {
 }
 
 async fn try_one(target: &PostgresTarget, host: &Host, attrs: SessionAttrs) -> Result<PgConnection, Error> {
-    let options = postgres_options(target, host)?;
+    let routes = Routes::new(target, host);
     let attempt = async {
-        let mut connection = PgConnection::connect_with(&options).await?;
+        let mut connection = routes.connect().await?;
         check_version(connection.server_version_num())?;
         match refusal(&mut connection, attrs).await? {
             None => Ok(connection),

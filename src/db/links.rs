@@ -224,6 +224,7 @@ fn row_of(account: NewLinkedAccount, identity: &Identity, now: DateTime<Utc>) ->
 async fn enters(connection: &impl ConnectionTrait, principal: Principal, now: DateTime<Utc>) -> Result<bool, DbErr> {
     let entered = user::Entity::update_many()
         .col_expr(user::Column::LastLogin, Expr::value(now))
+        .col_expr(user::Column::UpdatedAt, Expr::value(now))
         .filter(user::Column::Id.eq(principal.user_id))
         .filter(is_in(principal.epoch))
         .filter(user::Column::Active.eq(true))
@@ -250,7 +251,8 @@ async fn keep(
         };
         return Entity::insert(row).exec_without_returning(connection).await.map(|_| true);
     };
-    let update = Entity::update_many().set(of(&identity.tokens)).filter(Column::Id.eq(id));
+    let row = ActiveModel { updated_at: Set(now), ..of(&identity.tokens) };
+    let update = Entity::update_many().set(row).filter(Column::Id.eq(id));
     Ok(update.filter(Column::UserId.eq(user_id)).exec(connection).await?.rows_affected > 0)
 }
 

@@ -62,6 +62,7 @@ pub(super) fn read(facts: &Facts, survey: &mut Survey) {
         suspicious_activity: facts.one("suspicious").number(0),
         seed_accounts: facts.one("seed").number(0),
     };
+    survey.database_id = facts.one("identity").text(0).map(str::to_owned);
     survey.placed = placed(facts.one("placed"));
     if let Some(count) = facts.one("future_runs").number::<u64>(0).filter(|count| *count > 0) {
         survey.warnings.push(format!(
@@ -69,7 +70,6 @@ pub(super) fn read(facts: &Facts, survey: &mut Survey) {
              and do not count"
         ));
     }
-    survey.database_id = facts.one("identity").text(0).map(str::to_owned);
     if let Some(run) = last(&runs, "backup") {
         survey.backups.last_backup = Some(run.started_at);
         survey.backups.last_size_bytes = run.bytes;

@@ -50,6 +50,8 @@ pub(super) struct Survey {
     /// The newest run of each kind and outcome, newest first.
     pub(super) runs: Option<Vec<Run>>,
     pub(super) sequence_used: Option<f64>,
+    /// Sequences below the ids of their tables.
+    pub(super) sequences_behind: Vec<SequenceBehind>,
     pub(super) transaction_id_age: Option<u64>,
     /// Tables with more dead rows than live ones, where the server counts them.
     pub(super) dead_rows: Option<Vec<(String, u64)>>,
@@ -90,6 +92,17 @@ pub(super) struct PlacedBackup {
     /// The host that made it, and the directory there; older records have neither.
     pub(super) host: Option<String>,
     pub(super) directory: Option<String>,
+}
+
+/// A sequence below the ids of its table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SequenceBehind {
+    pub(super) table: String,
+    pub(super) greatest_id: String,
+    /// The statement that corrects it.
+    pub(super) correction: String,
+    /// Whether inserts fail: on PostgreSQL they do.
+    pub(super) fails: bool,
 }
 
 /// What to look at.
@@ -226,6 +239,13 @@ impl Look<'_> {
         let sql = [backend.read_accounts(), "\n", &backend.read_seed_accounts(&crate::seed::addresses())].concat();
         let facts = gather(connection, sql, survey).await?;
         accounts::read(&facts, survey);
+        let of_one_table = [Kind::PermissionDenied, Kind::Locked, Kind::UndefinedTable];
+        let (facts, failures) =
+            super::gather::gather(connection, backend.read_sequences_behind().to_owned(), &of_one_table).await;
+        survey.sequences_behind = upkeep::sequences_behind(&facts);
+        for error in failures {
+            survey.miss("sequences that are behind", error)?;
+        }
         let Some(now) = self.scope.database_time else { return Ok(()) };
         let window = survey.window.unwrap_or(Window::from(now));
         let facts = gather(connection, window.query(backend, now), survey).await?;

@@ -56,7 +56,7 @@ pub(crate) fn odd_rows(database: &Database, engine: Engine) {
     database.execute(&format!("INSERT INTO auth_events (kind, detail) VALUES ('logout', '{big}')"));
     if engine == Engine::Postgres {
         database.execute(
-            "UPDATE users SET last_login = 'infinity' WHERE username = 'ada'; UPDATE users SET last_login = '0044-03-15 12:00:00 BC' WHERE username = 'grace';
+            "UPDATE users SET last_login = '9999-12-31 23:59:59.999999+00' WHERE username = 'ada'; UPDATE users SET last_login = '0001-01-01 00:00:00+00' WHERE username = 'grace';
              SELECT setval('auth_events_id_seq', 4711)",
         );
     }

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
 use super::{BLOCK, Rows, Sink, Size};
-use crate::db::connection::{check_file, is_immutable};
+use crate::db::connection::{check_file, is_immutable, plain_name};
 use crate::db::dialect::{Backend, Export, SnapshotScope};
 use crate::db::url::{SqliteMode, SqliteTarget, Target};
 use crate::db::{Column, DatabaseUrl, Error, Kind, Row};
@@ -101,7 +101,7 @@ fn open(target: &SqliteTarget) -> Result<rusqlite::Connection, Error> {
     let connection = if is_immutable(target) {
         rusqlite::Connection::open_with_flags(immutable(&target.path), flags | OpenFlags::SQLITE_OPEN_URI)?
     } else {
-        rusqlite::Connection::open_with_flags(&target.path, flags)?
+        rusqlite::Connection::open_with_flags(plain_name(&target.path), flags)?
     };
     connection.busy_timeout(Duration::from_secs(5))?;
     Ok(connection)

@@ -14,6 +14,7 @@ use tokio::sync::mpsc::Receiver;
 
 use super::sqlite_swap::{SqliteSwap, beside};
 use super::{Block, LiveSchema, LoadError, Loaded, Parse, Swapped, kept};
+use crate::db::connection::plain_name;
 use crate::db::dialect::Export;
 use crate::db::snapshot::sqlite::read_all;
 use crate::db::{Backend, DatabaseUrl, Error, Kind, Pool, PoolUse, Sink, SqliteMode};
@@ -214,7 +215,7 @@ pub(super) fn open_staged(path: &Path) -> Result<Connection, Error> {
 }
 
 pub(super) fn open(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
-    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let connection = Connection::open_with_flags(plain_name(path), flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(Duration::from_secs(5))?;
     Ok(connection)
 }

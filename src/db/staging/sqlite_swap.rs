@@ -18,6 +18,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::sqlite::{LOGS, cannot, open, open_staged};
 use super::{LiveSchema, Swapped, kept, sqlite_objects};
 use crate::clock::Stopwatch;
+use crate::db::connection::plain_name;
 use crate::db::{Backend, Error, Kind};
 use crate::disk::{self, Links};
 
@@ -96,6 +97,9 @@ impl SqliteSwap {
         sqlite_objects::carry(&staged, &sqlite_objects::extras(live, "main", &self.schema)?, &self.schema)?;
         if has_table(live, "main", "sqlite_stat1")? {
             staged.execute_batch("ANALYZE")?;
+            if !has_table(live, "main", "sqlite_stat4")? && has_table(&staged, "main", "sqlite_stat4")? {
+                staged.execute_batch("DROP TABLE sqlite_stat4")?;
+            }
         }
         drop(staged);
         flush(&self.staged)
@@ -168,7 +172,7 @@ impl SqliteSwap {
     /// Drops our tables and makes them again in one transaction, and leaves the others alone.
     fn replace_tables(&self, live: &Connection, warnings: &mut Vec<String>) -> Result<(), Error> {
         live.execute_batch("PRAGMA foreign_keys = OFF")?;
-        live.execute("ATTACH ?1 AS staged", [self.staged.to_string_lossy()])?;
+        live.execute("ATTACH ?1 AS staged", [plain_name(&self.staged).to_string_lossy()])?;
         live.execute_batch("BEGIN IMMEDIATE")?;
         for (what, sql) in sqlite_objects::extras(live, "main", &self.schema)? {
             let is_staged = "SELECT count(*) FROM staged.sqlite_schema WHERE sql = ?1";
@@ -247,6 +251,10 @@ pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut path = path.as_os_str().to_owned();
     path.push(ending);
     path.into()
+}
+
+fn flush(path: &Path) -> Result<(), Error> {
+    disk::open(path, Links::Refused).and_then(|file| disk::flush(&file, path)).map_err(cannot(path))
 }
 
 /// A path as SQLite takes it with a parameter.

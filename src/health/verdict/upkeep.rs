@@ -7,7 +7,7 @@ use crate::backup;
 use crate::health::check::{Check, Status};
 use crate::health::report::{Indexes, Run};
 use crate::health::size::size_text;
-use crate::health::survey::Survey;
+use crate::health::survey::{SequenceBehind, Survey};
 use crate::health::thresholds::Thresholds;
 
 /// Of two thousand million transaction ids: autovacuum works against it from 200 million on; here it has failed to.
@@ -90,6 +90,9 @@ fn listed(names: Option<&Vec<String>>) -> Option<String> {
 }
 
 pub(super) fn sequences(survey: &Survey) -> Option<Check> {
+    if !survey.sequences_behind.is_empty() {
+        return Some(sequences_behind(&survey.sequences_behind));
+    }
     let used = survey.sequence_used? * 100.0;
     let message = format!("the fullest sequence has given out {used:.1} % of its numbers");
     let hint = "make its column and sequence BIGINT before it ends: inserts will fail then";
@@ -101,6 +104,25 @@ pub(super) fn sequences(survey: &Survey) -> Option<Check> {
         Status::Unhealthy
     };
     Some(Check::new("sequences", status, message, hint))
+}
+
+fn sequences_behind(behind: &[SequenceBehind]) -> Check {
+    let fails = behind.iter().any(|sequence| sequence.fails);
+    let named: Vec<String> = behind
+        .iter()
+        .map(|SequenceBehind { table, greatest_id, .. }| {
+            format!("the sequence of `{table}` is behind its id {greatest_id}")
+        })
+        .collect();
+    let effect = if fails { "inserts fail" } else { "ids of deleted rows can be given out again" };
+    let status = if fails { Status::Unhealthy } else { Status::Degraded };
+    let corrections: Vec<&str> = behind.iter().map(|sequence| sequence.correction.as_str()).collect();
+    Check::new(
+        "sequences",
+        status,
+        format!("{}: {effect}", named.join(", ")),
+        format!("run: {}", corrections.join("; ")),
+    )
 }
 
 pub(super) fn transaction_ids(survey: &Survey) -> Option<Check> {

@@ -2,6 +2,7 @@
 
 pub(crate) mod api;
 pub(crate) mod browser;
+pub(crate) mod catalogue_dump;
 pub(crate) mod clients;
 pub(crate) mod cluster;
 pub(crate) mod contents;

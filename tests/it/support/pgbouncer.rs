@@ -25,16 +25,15 @@ impl PgBouncer {
 
     /// One in front of a database of this cluster.
     pub(crate) fn to(cluster: &Cluster, database: &Database, more: &str) -> Self {
-        Self::with(cluster, database, &format!("{} =", database.name()), more)
+        Self::with(cluster, database, &database.name(), more)
     }
 
     /// One that leads to this database whatever name is asked for.
     pub(crate) fn of_every_name(database: &Database) -> Self {
-        let entry = format!("* = dbname={}", database.name());
-        Self::with(Cluster::shared(), database, &entry, "default_pool_size = 12\n")
+        Self::with(Cluster::shared(), database, "*", "default_pool_size = 12\nmax_client_conn = 500\n")
     }
 
-    fn with(cluster: &Cluster, database: &Database, entry: &str, more: &str) -> Self {
+    fn with(cluster: &Cluster, database: &Database, names: &str, more: &str) -> Self {
         let program =
             ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"].into_iter().find(|path| std::path::Path::new(path).exists());
         let program = program.expect("PgBouncer is not installed: apt-get install pgbouncer (./test.sh does it)");
@@ -46,7 +45,7 @@ impl PgBouncer {
         std::fs::write(
             &settings,
             format!(
-                "[databases]\n{entry} host={} port={} user=postgres\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
+                "[databases]\n{names} = host={} port={} user=postgres dbname={name}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
                  unix_socket_dir =\npool_mode = transaction\n{auth}{more}",
                 cluster.socket().display(),
                 cluster.port
