@@ -15,12 +15,32 @@ const DEPENDENTS: [(&str, &str, &str); 24] = [
         "DROP TABLE crm.lead",
     ),
     ("CREATE TABLE crm.many (many public.users[])", "column many of table crm.many", "DROP TABLE crm.many"),
-    ("CREATE TABLE crm.n (n bigint DEFAULT nextval('public.users_id_seq'))", "column n of table crm.n", "DROP TABLE crm.n"),
-    ("CREATE FUNCTION crm.atom() RETURNS bigint BEGIN ATOMIC SELECT count(*) FROM users; END", "function crm.atom()", "DROP FUNCTION crm.atom()"),
-    ("CREATE FUNCTION crm.takes(users) RETURNS int LANGUAGE sql AS 'SELECT 1'", "function crm.takes(users)", "DROP FUNCTION crm.takes"),
-    ("CREATE FUNCTION crm.gives() RETURNS SETOF users LANGUAGE sql AS 'SELECT * FROM users'", "function crm.gives()", "DROP FUNCTION crm.gives"),
+    (
+        "CREATE TABLE crm.n (n bigint DEFAULT nextval('public.users_id_seq'))",
+        "column n of table crm.n",
+        "DROP TABLE crm.n",
+    ),
+    (
+        "CREATE FUNCTION crm.atom() RETURNS bigint BEGIN ATOMIC SELECT count(*) FROM users; END",
+        "function crm.atom()",
+        "DROP FUNCTION crm.atom()",
+    ),
+    (
+        "CREATE FUNCTION crm.takes(users) RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "function crm.takes(users)",
+        "DROP FUNCTION crm.takes",
+    ),
+    (
+        "CREATE FUNCTION crm.gives() RETURNS SETOF users LANGUAGE sql AS 'SELECT * FROM users'",
+        "function crm.gives()",
+        "DROP FUNCTION crm.gives",
+    ),
     ("CREATE VIEW names AS SELECT username FROM users", "the view `names` reads `users`", "DROP VIEW names"),
-    ("CREATE MATERIALIZED VIEW counted AS SELECT count(*) FROM users", "the materialized view `counted` reads `users`", "DROP MATERIALIZED VIEW counted"),
+    (
+        "CREATE MATERIALIZED VIEW counted AS SELECT count(*) FROM users",
+        "the materialized view `counted` reads `users`",
+        "DROP MATERIALIZED VIEW counted",
+    ),
     ("CREATE VIEW grouped AS SELECT id, email FROM users GROUP BY id", "the view `grouped`", "DROP VIEW grouped"),
     ("CREATE POLICY p ON users USING (true)", "`users` has the policy `p`", "DROP POLICY p ON users"),
     (
@@ -34,7 +54,11 @@ const DEPENDENTS: [(&str, &str, &str); 24] = [
         "DROP TABLE crm.t",
     ),
     ("CREATE STATISTICS st ON active, email_verified FROM users", "statistics object st", "DROP STATISTICS st"),
-    ("CREATE RULE r AS ON DELETE TO oauth_states DO ALSO NOTHING", "rule r on table oauth_states", "DROP RULE r ON oauth_states"),
+    (
+        "CREATE RULE r AS ON DELETE TO oauth_states DO ALSO NOTHING",
+        "rule r on table oauth_states",
+        "DROP RULE r ON oauth_states",
+    ),
     ("CREATE TABLE crm.kid () INHERITS (users)", "the table `crm.kid` inherits from `users`", "DROP TABLE crm.kid"),
     ("CREATE DOMAIN crm.dom AS users", "type crm.dom", "DROP DOMAIN crm.dom"),
     (
@@ -47,8 +71,16 @@ const DEPENDENTS: [(&str, &str, &str); 24] = [
         "operator crm.===(users,users)",
         "DROP OPERATOR crm.=== (users, users); DROP FUNCTION crm.e",
     ),
-    ("CREATE TABLE crm.c (a int CHECK (update_user_last_login(a) IS NULL))", "constraint c_a_check on table crm.c", "DROP TABLE crm.c"),
-    ("CREATE SEQUENCE s; ALTER SEQUENCE s OWNER TO app; ALTER SEQUENCE s OWNED BY users.id", "sequence s", "DROP SEQUENCE s"),
+    (
+        "CREATE TABLE crm.c (a int CHECK (update_user_last_login(a) IS NULL))",
+        "constraint c_a_check on table crm.c",
+        "DROP TABLE crm.c",
+    ),
+    (
+        "CREATE SEQUENCE s; ALTER SEQUENCE s OWNER TO app; ALTER SEQUENCE s OWNED BY users.id",
+        "sequence s",
+        "DROP SEQUENCE s",
+    ),
     ("CREATE PUBLICATION pub FOR TABLE users", "the publication `pub` publishes `users`", "DROP PUBLICATION pub"),
     ("CREATE PUBLICATION pub FOR ALL TABLES", "the publication `pub` publishes", "DROP PUBLICATION pub"),
     ("CREATE PUBLICATION pub FOR TABLES IN SCHEMA public", "the publication `pub` publishes", "DROP PUBLICATION pub"),
@@ -103,7 +135,8 @@ fn each_dependent_is_refused_by_name_and_nothing_is_changed() {
 #[test]
 fn all_of_them_are_told_at_once() {
     let case = case();
-    let chosen: Vec<_> = DEPENDENTS.into_iter().filter(|(make, ..)| is_supported(make) && !make.contains("PUBLICATION")).collect();
+    let chosen: Vec<_> =
+        DEPENDENTS.into_iter().filter(|(make, ..)| is_supported(make) && !make.contains("PUBLICATION")).collect();
     chosen.iter().for_each(|(make, ..)| case.database.execute(make));
     case.database.execute("CREATE VIEW of_names AS SELECT * FROM names; ALTER TABLE users ADD COLUMN phone TEXT");
     let error = case.refused();

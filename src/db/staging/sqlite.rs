@@ -54,7 +54,8 @@ impl SqliteStaging {
         let Ok(live) = open(&self.live, OpenFlags::SQLITE_OPEN_READ_ONLY) else { return Ok(()) };
         let number = |name: &str| live.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
         let encoding = live.query_row("PRAGMA encoding", [], |row| row.get::<_, String>(0));
-        let (Ok(page_size), Ok(encoding), Ok(auto_vacuum)) = (number("page_size"), encoding, number("auto_vacuum")) else {
+        let (Ok(page_size), Ok(encoding), Ok(auto_vacuum)) = (number("page_size"), encoding, number("auto_vacuum"))
+        else {
             return Ok(());
         };
         let mut sql = format!(
@@ -132,7 +133,8 @@ impl SqliteStaging {
     /// Raises the sequences that stand below the ids of their tables; what each was, and where it goes on.
     pub(super) fn raise_sequences(&self) -> Result<Vec<String>, Error> {
         let staged = self.open()?;
-        let mut found = staged.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND sql LIKE '%AUTOINCREMENT%'")?;
+        let mut found =
+            staged.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND sql LIKE '%AUTOINCREMENT%'")?;
         let tables = found.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
         let mut notes = Vec::new();
         for table in tables {

@@ -176,7 +176,10 @@ impl SqliteSwap {
         for (what, sql) in sqlite_objects::extras(live, "main", &self.schema)? {
             let is_staged = "SELECT count(*) FROM staged.sqlite_schema WHERE sql = ?1";
             if live.query_row(is_staged, [&sql], |row| row.get::<_, i64>(0))? == 0 {
-                return Err(Error::new(Kind::Refused, format!("the {what} was made while the restore ran; run it again")));
+                return Err(Error::new(
+                    Kind::Refused,
+                    format!("the {what} was made while the restore ran; run it again"),
+                ));
             }
         }
         let kept = self.kept_statements(live, "main", "staged")?;
@@ -210,7 +213,9 @@ impl SqliteSwap {
                  INSERT INTO main.sqlite_sequence SELECT * FROM staged.sqlite_sequence WHERE name = {quoted};"
             ));
             if has_figures {
-                sql.push_str(&format!("INSERT INTO main.sqlite_stat1 SELECT * FROM staged.sqlite_stat1 WHERE tbl = {quoted};"));
+                sql.push_str(&format!(
+                    "INSERT INTO main.sqlite_stat1 SELECT * FROM staged.sqlite_stat1 WHERE tbl = {quoted};"
+                ));
             }
         }
         Ok(sql)
@@ -223,7 +228,9 @@ fn orphans(live: &Connection, tables: &[String]) -> Result<Vec<String>, Error> {
     let rows = check.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let rows: Vec<(String, String)> = rows.collect::<Result<_, _>>()?;
     let others = rows.into_iter().filter(|(child, parent)| !tables.contains(child) && tables.contains(parent));
-    Ok(others.map(|(child, parent)| format!("rows of `{child}` point to rows of `{parent}` that do not exist")).collect())
+    Ok(others
+        .map(|(child, parent)| format!("rows of `{child}` point to rows of `{parent}` that do not exist"))
+        .collect())
 }
 
 fn has_table(connection: &Connection, schema: &str, name: &str) -> Result<bool, Error> {
