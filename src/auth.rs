@@ -157,8 +157,9 @@ impl Auth {
     }
 
     /// What a client gets once its session has begun.
-    fn session(&self, (user, id): Entered, refresh_token: SecretString, now: DateTime<Utc>) -> Result<Session, Error> {
-        let access_token = self.access_token(user.id, id, now)?;
+    fn session(&self, entered: Entered, refresh_token: SecretString, now: DateTime<Utc>) -> Result<Session, Error> {
+        let access_token = self.access_token(&entered, now)?;
+        let user = entered.user;
         Ok(Session { user: user.into(), access_token, refresh_token, token_type: "Bearer", expires_in: ACCESS_SECONDS })
     }
 }

@@ -7,35 +7,48 @@
 
 mod accounts;
 mod binary_copy;
+mod certificate;
 mod cleanup;
 mod column;
 mod connection;
+mod database_identity;
 mod dialect;
 mod error;
 mod health;
 mod hosts;
 mod links;
+mod migration_script;
+mod pinned;
 mod pool;
 mod provider_tokens;
 mod queries;
+mod read_only;
+mod routes;
 mod run;
 mod servers;
 mod sessions;
 mod snapshot;
 mod staging;
+mod storable;
 mod throttles;
+mod tls;
 mod trail;
+mod tunnel;
 mod turn;
+mod unlimited;
 mod url;
 mod value;
 
 pub(crate) use connection::first_column;
+pub(crate) use migration_script::MigrationScript;
 pub(crate) use run::EndedRun;
+pub(crate) use unlimited::UnlimitedSession;
 
 pub use accounts::{Change, Entered, Failure, Lockouts, NewAccount, Taken};
 pub use cleanup::{Doomed, Kept};
 pub use column::{Column, ColumnType};
 pub use connection::{Connection, Row, Use};
+pub use database_identity::{Epoch, FoundAccount, Principal};
 pub use dialect::Backend;
 pub use error::{Error, Kind};
 pub use links::{Identity, Linked, NewLinkedAccount, RefusedLogin, StoredTokens};
@@ -48,6 +61,7 @@ pub use throttles::Lockout;
 pub use trail::Client;
 pub use turn::Turn;
 pub use url::{
-    DatabaseUrl, Defaults, Host, InvalidUrl, PostgresTarget, SessionAttrs, SqliteMode, SqliteTarget, SslMode, Target,
+    DatabaseUrl, Defaults, Host, HostOrder, InvalidUrl, PARAMETERS, PostgresTarget, SESSION_SETTINGS, SessionAttrs,
+    SocketSettings, SqliteMode, SqliteTarget, SslMode, SslNegotiation, Target, TlsSettings, TlsVersion, UrlParameter,
 };
 pub use value::Value;

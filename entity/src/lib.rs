@@ -5,6 +5,7 @@
 //! migration first, then a module here, then its name in [`TABLES`].
 
 pub mod auth_event;
+pub mod database_identity;
 pub mod login_throttle;
 pub mod maintenance_run;
 pub mod oauth_provider;
@@ -14,7 +15,7 @@ pub mod user;
 pub mod value;
 
 /// Every table the migrations make, parents before children.
-pub const TABLES: [&str; 7] = [
+pub const TABLES: [&str; 8] = [
     "users",
     "oauth_providers",
     "refresh_tokens",
@@ -22,9 +23,11 @@ pub const TABLES: [&str; 7] = [
     "maintenance_runs",
     "login_throttles",
     "oauth_states",
+    "database_identity",
 ];
 
 pub use auth_event::Entity as AuthEvent;
+pub use database_identity::Entity as DatabaseIdentity;
 pub use login_throttle::Entity as LoginThrottle;
 pub use maintenance_run::Entity as MaintenanceRun;
 pub use oauth_provider::Entity as OauthProvider;

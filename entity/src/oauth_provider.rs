@@ -33,7 +33,7 @@ pub struct Model {
     pub key_id: Option<String>,
     /// When the link was made.
     pub created_at: DateTimeUtc,
-    /// Kept by a trigger.
+    /// When the program last changed the row.
     pub updated_at: DateTimeUtc,
     /// The account here.
     #[sea_orm(belongs_to, from = "user_id", to = "id", on_delete = "Cascade")]

@@ -2,7 +2,7 @@
 
 use sea_orm::DbBackend;
 use sea_orm::entity::prelude::*;
-use sea_orm::sea_query::{Expr, ExprTrait, Func};
+use sea_orm::sea_query::Expr;
 
 use crate::value::{Email, PasswordHash, Provider};
 
@@ -44,7 +44,7 @@ pub struct Model {
     pub locked_until: Option<DateTimeUtc>,
     /// When the account was made.
     pub created_at: DateTimeUtc,
-    /// Kept by a trigger.
+    /// When the program last changed the row.
     pub updated_at: DateTimeUtc,
     /// Soft-deleted since.
     pub deleted_at: Option<DateTimeUtc>,
@@ -78,11 +78,12 @@ impl Entity {
     }
 
     /// The account with this address in any case, soft-deleted or not: it is unique among all of them. Uses
-    /// `users_email_lower_key`, which is on `lower(email)` in PostgreSQL and on `email COLLATE NOCASE` in SQLite.
+    /// `users_email_folded_key` on `lower(email COLLATE "C")` in PostgreSQL, and `users_email_lower_key` on `email COLLATE NOCASE` in
+    /// SQLite.
     pub fn by_email_with_deleted(email: &Email, backend: DbBackend) -> Select<Self> {
         Self::find().filter(match backend {
             DbBackend::Sqlite => Expr::cust_with_values("\"users\".\"email\" COLLATE NOCASE = ?", [email.folded()]),
-            _ => Expr::expr(Func::lower(Expr::col((Self, Column::Email)))).eq(email.folded()),
+            _ => Expr::cust_with_values("lower(\"users\".\"email\" COLLATE \"C\") = $1", [email.folded()]),
         })
     }
 

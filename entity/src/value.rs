@@ -43,9 +43,10 @@ impl Email {
         &self.0
     }
 
-    /// The form that is unique.
+    /// The form that is unique: ASCII letters in lower case, and nothing else changed, as `lower(email COLLATE "C")` of PostgreSQL
+    /// and `COLLATE NOCASE` of SQLite do under every locale.
     pub fn folded(&self) -> String {
-        self.0.to_lowercase()
+        self.0.to_ascii_lowercase()
     }
 }
 

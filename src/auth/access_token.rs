@@ -1,4 +1,15 @@
 //! Tokens that this service signs: access tokens, and the ones that prove an address. RFC 9068 gives the former their form.
+//!
+//! A restore replaces the content of the database, and with it who has an id. An access token therefore holds the epoch of the
+//! database it was issued in. `/api` compares it with that of the database in the statement that looks the account up, so a replica
+//! that served during the restore refuses old tokens at once. A token without an epoch is refused: an earlier version issued it.
+//!
+//! Other things that outlive a restore, and why none opens the account of another person:
+//! - a refresh token is found by its random hash: either the restored content has it, with its account, or it is unknown;
+//! - the token that proves an address names an account and its address, and is accepted only where the account has that address;
+//! - the OAuth cookie and state name no account: the provider says who it is when the browser comes back;
+//! - a sealed provider token opens only in the row of the same account at the provider;
+//! - a request that is under way while the restore swaps holds an id: each later statement has the epoch in its condition.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::{Algorithm, Header, Validation};
@@ -9,6 +20,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::Error;
 use super::{ACCESS_SECONDS, Auth};
+use crate::db::{Entered, Epoch, Principal};
 use crate::random;
 
 /// How far the clocks of two replicas may be apart.
@@ -20,8 +32,8 @@ const ACCESS: &str = "at+jwt";
 /// Who asks with an access token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bearer {
-    /// The account.
-    pub user_id: i64,
+    /// The account, and the epoch it was issued in.
+    pub principal: Principal,
     /// The session.
     pub session: i64,
 }
@@ -43,6 +55,7 @@ struct Access {
     aud: String,
     sub: String,
     sid: i64,
+    epoch: String,
     jti: String,
     iat: i64,
     exp: i64,
@@ -50,12 +63,13 @@ struct Access {
 
 impl Auth {
     /// Signs that whoever has this acts for an account.
-    pub(super) fn access_token(&self, user_id: i64, session: i64, now: DateTime<Utc>) -> Result<SecretString, Error> {
+    pub(super) fn access_token(&self, entered: &Entered, now: DateTime<Utc>) -> Result<SecretString, Error> {
         let claims = Access {
             iss: self.issuer.clone(),
             aud: self.issuer.clone(),
-            sub: user_id.to_string(),
-            sid: session,
+            sub: entered.user.id.to_string(),
+            sid: entered.session,
+            epoch: entered.epoch.as_str().to_owned(),
             jti: random::id().map_err(Error::internal)?,
             iat: now.timestamp(),
             exp: (now + TimeDelta::seconds(ACCESS_SECONDS)).timestamp(),
@@ -69,7 +83,7 @@ impl Auth {
     /// It is not one of ours, or has expired.
     pub fn bearer(&self, token: &SecretString, now: DateTime<Utc>) -> Result<Bearer, Error> {
         let proven = self.look_through(token).ok_or(Error::AccessToken("the access token is not valid"))?;
-        if now.timestamp() >= proven.expires_at + LEEWAY {
+        if now.timestamp() >= proven.expires_at.saturating_add(LEEWAY) {
             return Err(Error::AccessToken("the access token has expired"));
         }
         Ok(proven.bearer)
@@ -82,7 +96,8 @@ impl Auth {
             return Some(proven);
         }
         let claims: Access = self.verified(ACCESS, token)?;
-        let bearer = Bearer { user_id: claims.sub.parse().ok()?, session: claims.sid };
+        let principal = Principal { user_id: claims.sub.parse().ok()?, epoch: Epoch::parse(&claims.epoch)? };
+        let bearer = Bearer { principal, session: claims.sid };
         let proven = Proven { bearer, expires_at: claims.exp };
         self.proven.insert(digest, proven);
         Some(proven)

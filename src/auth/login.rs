@@ -63,30 +63,32 @@ impl Auth {
         now: DateTime<Utc>,
     ) -> Result<Session, Error> {
         let attempt = Attempt::of(email, client);
-        let user = match &attempt.email {
+        let found = match &attempt.email {
             Some(email) => self.pool.account_by_email(email).await?,
             None => None,
         };
+        let user = found.as_ref().map(|found| &found.user);
         let blocked = self.pool.blocked_until(&attempt.subjects(), now).await?;
-        let locked = user.as_ref().and_then(|user| user.locked_until).filter(|until| *until > now);
+        let locked = user.and_then(|user| user.locked_until).filter(|until| *until > now);
         if let Some(until) = blocked.max(locked) {
-            self.pool.log_in_refused(&failure(&attempt, user.as_ref(), "locked"), client, now).await?;
+            self.pool.log_in_refused(&failure(&attempt, user, "locked"), client, now).await?;
             return Err(Error::throttled(until, now));
         }
-        let verdict = self.passwords.verify(password, user.as_ref().map(|user| &user.password_hash)).await?;
-        match user {
-            Some(user) if verdict.matches && user.active => {
+        let verdict = self.passwords.verify(password, user.map(|user| &user.password_hash)).await?;
+        match found {
+            Some(found) if verdict.matches && found.user.active => {
                 let (token, stored) = refresh_token::issue(now)?;
-                let entered = self.pool.log_in(user, verdict.rehashed, &stored, client, now).await?;
-                self.session(entered, token, now)
+                let entered = self.pool.log_in(found, verdict.rehashed, &stored, client, now).await?;
+                self.session(entered.ok_or(Error::Credentials)?, token, now)
             }
-            user => {
-                let reason = match &user {
+            found => {
+                let user = found.as_ref().map(|found| &found.user);
+                let reason = match user {
                     None => "no such account",
                     Some(_) if verdict.matches => "inactive account",
                     Some(_) => "wrong password",
                 };
-                let failure = failure(&attempt, user.as_ref(), reason);
+                let failure = failure(&attempt, user, reason);
                 self.pool.log_in_failed(&failure, LOCKOUTS, client, now).await?;
                 Err(Error::Credentials)
             }

@@ -13,7 +13,8 @@ use super::register::taken;
 use super::{Auth, User};
 use crate::db::{Change, Client};
 
-const GONE: Error = Error::AccessToken("the account is not there any more, or is inactive");
+const GONE: Error =
+    Error::AccessToken("the account does not exist any more, is inactive, or the database was restored since");
 
 /// What its owner changes of an account; `None`: nothing.
 #[derive(Debug, Clone, Default)]
@@ -64,21 +65,21 @@ impl Auth {
     }
 
     pub(super) async fn account(&self, bearer: Bearer) -> Result<user::Model, Error> {
-        self.pool.active_account(bearer.user_id).await?.ok_or(GONE)
+        self.pool.active_account(bearer.principal).await?.ok_or(GONE)
     }
 
     /// Changes a profile.
     ///
     /// # Errors
     /// What was chosen cannot be used, or is taken; or the database gave no answer.
-    pub async fn change_profile(&self, bearer: Bearer, profile: Profile) -> Result<User, Error> {
+    pub async fn change_profile(&self, bearer: Bearer, profile: Profile, now: DateTime<Utc>) -> Result<User, Error> {
         let mut fields = Fields::default();
         let change = Change {
             username: profile.username.and_then(|name| fields.username(&name)),
             avatar_url: profile.avatar.map(|avatar| avatar.and_then(|address| fields.avatar(&address))),
         };
         fields.check()?;
-        let changed = self.pool.change_account(bearer.user_id, change).await?.map_err(taken)?;
+        let changed = self.pool.change_account(bearer.principal, change, now).await?.map_err(taken)?;
         changed.map(User::from).ok_or(GONE)
     }
 
@@ -88,7 +89,7 @@ impl Auth {
     /// The account is gone; or the database gave no answer.
     pub async fn sessions(&self, bearer: Bearer, now: DateTime<Utc>) -> Result<Vec<SessionView>, Error> {
         self.account(bearer).await?;
-        let tokens = self.pool.sessions_of(bearer.user_id, now).await?;
+        let tokens = self.pool.sessions_of(bearer.principal, now).await?;
         Ok(tokens.into_iter().map(|token| SessionView::of(token, bearer)).collect())
     }
 
@@ -104,7 +105,7 @@ impl Auth {
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
         self.account(bearer).await?;
-        let ended = self.pool.end_session(bearer.user_id, session, client, now).await?;
+        let ended = self.pool.end_session(bearer.principal, session, client, now).await?;
         if ended { Ok(()) } else { Err(Error::NoSession) }
     }
 

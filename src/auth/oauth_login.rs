@@ -11,7 +11,7 @@ use entity::value::Provider;
 use super::error::Error;
 use super::oauth::{self, Answer, Begun, Kind, Profile, Return};
 use super::{Auth, Session, refresh_token, username};
-use crate::db::{Client, Identity, Linked, NewLinkedAccount, RefusedLogin};
+use crate::db::{Client, FoundAccount, Identity, Linked, NewLinkedAccount, RefusedLogin};
 
 /// How often somebody else may have been faster, or have the name.
 const ATTEMPTS: usize = 8;
@@ -97,7 +97,7 @@ impl Auth {
         let (account, is_linked) = match found {
             Some(account) => (account, true),
             None => match self.pool.owner_of_email(profile.verified_email()?).await? {
-                Some(user) => (Linked { user, link: None }, false),
+                Some(FoundAccount { user, epoch }) => (Linked { user, link: None, epoch }, false),
                 None => return Ok(None),
             },
         };

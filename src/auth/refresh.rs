@@ -15,7 +15,7 @@ impl Auth {
     pub async fn refresh(&self, token: &SecretString, client: &Client, now: DateTime<Utc>) -> Result<Session, Error> {
         let (next, stored) = refresh_token::issue(now)?;
         match self.pool.rotate(&refresh_token::hash(token), &stored, client, now).await? {
-            Rotation::Done { user, session } => self.session((*user, session), next, now),
+            Rotation::Done(entered) => self.session(*entered, next, now),
             Rotation::Refused => Err(Error::RefreshToken),
             Rotation::Reused { user_id, session } => {
                 tracing::warn!(user_id, session, "a refresh token was used twice: its session is ended");

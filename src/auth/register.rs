@@ -31,7 +31,7 @@ impl Auth {
         let account = NewAccount { email, username, password_hash };
         let made = self.pool.register(account, &stored, client, now).await?;
         let entered = made.map_err(taken)?;
-        self.send_verification(&entered.0, now).await;
+        self.send_verification(&entered.user, now).await;
         self.session(entered, token, now)
     }
 }

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
 use entity::oauth_provider::Model;
 use entity::value::ProviderToken;
 use secrecy::SecretString;
@@ -37,7 +38,7 @@ impl Auth {
     ///
     /// # Errors
     /// The database gave no answer, or there is no randomness. What was done until then stays.
-    pub async fn reseal_tokens(&self) -> Result<Resealed, Error> {
+    pub async fn reseal_tokens(&self, now: DateTime<Utc>) -> Result<Resealed, Error> {
         let mut done = Resealed::default();
         let Some(vault) = self.provider_tokens.vault() else { return Ok(done) };
         let mut last = 0;
@@ -46,14 +47,14 @@ impl Auth {
             let Some(end) = page.last() else { return Ok(done) };
             last = end.id;
             for link in &page {
-                self.reseal(vault, link, &mut done).await?;
+                self.reseal(vault, link, now, &mut done).await?;
             }
         }
     }
 
-    async fn reseal(&self, vault: &Vault, link: &Model, done: &mut Resealed) -> Result<(), Error> {
+    async fn reseal(&self, vault: &Vault, link: &Model, now: DateTime<Utc>, done: &mut Resealed) -> Result<(), Error> {
         match again(vault, link) {
-            Ok(tokens) if self.pool.replace_tokens(link, &tokens).await? => done.links += 1,
+            Ok(tokens) if self.pool.replace_tokens(link, &tokens, now).await? => done.links += 1,
             Ok(_) => done.overtaken += 1,
             Err(error @ vault::Error::Seal(_)) => return Err(error.into()),
             Err(error) => {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::digest::{TableDigest, Tally};
 use crate::db::{self, Backend, Rows};
-use crate::migrate::{Schema, Table};
+use crate::migrate::{IDENTITY_TABLE, Schema, Table};
 
 /// Version of the format. A program refuses files with a higher one.
 pub const FORMAT: u32 = 1;
@@ -25,6 +25,9 @@ pub struct Header {
     pub backend: String,
     /// When the snapshot was taken.
     pub created_at: DateTime<Utc>,
+    /// Random id of the database; `None` in files from before migration 011.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database_id: Option<String>,
     /// The newest applied migration.
     pub migration: String,
     /// The server's version.
@@ -65,6 +68,10 @@ pub(super) fn prelude(header: &str, schema: &Schema, backend: Backend) -> String
     ));
     text.push_str("BEGIN;\n");
     text.push_str(&schema.sql);
+    if schema.tables.iter().any(|table| table.name == IDENTITY_TABLE) {
+        // the migration has made a row; that of this database is among the rows that follow
+        text.push_str(&format!("DELETE FROM {IDENTITY_TABLE};\n"));
+    }
     text.push_str(&triggers(schema, backend, "DISABLE"));
     text.push_str(DATA);
     text.push('\n');

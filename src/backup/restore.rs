@@ -14,6 +14,7 @@ use super::content::Content;
 use super::create::{self, Request};
 use super::digest::TableDigest;
 use super::error::{Error, shown};
+use super::kept_identity::KeptIdentity;
 use super::live::Live;
 use super::progress::{Event, Phase, Progress};
 use super::source::Source;
@@ -157,6 +158,7 @@ impl Prepared {
             }
             None => None,
         };
+        let identity = KeptIdentity::of(&live, &self.url, now).await?;
         let live = live.schema(self.url.backend());
         let staging = Staging::begin(&self.url).await?;
         let stage = Stage {
@@ -166,7 +168,7 @@ impl Prepared {
             settings: options.settings,
             progress,
         };
-        let done = self.fill_and_swap(staging, stage, &live, lock, options).await;
+        let done = self.fill_and_swap(staging, stage, (&live, &identity), lock, options).await;
         let (staged, swapped) = done?;
         warnings.extend(staged.notes);
         warnings.extend(swapped.warnings);
@@ -190,12 +192,13 @@ impl Prepared {
         &self,
         mut staging: Staging,
         stage: Stage<'_>,
-        live: &LiveSchema,
+        (live, identity): (&LiveSchema, &KeptIdentity),
         lock: Option<&sea_orm::DatabaseTransaction>,
         options: &Options<'_>,
     ) -> Result<(stage::Staged, crate::db::Swapped), Error> {
         let filled = async {
             let staged = stage.fill(&mut staging).await?;
+            staging.execute(identity.replacement(stage.backend)?).await?;
             if let Some(lock) = lock {
                 // without it another migrator may be at work by now
                 migrate::still_holds(lock).await?;

@@ -238,14 +238,17 @@ struct Sent {
 impl Sending {
     fn run(mut self, text: Text, advanced: &UnboundedSender<u64>) -> Result<Sent, Unreadable> {
         let mut reader = Reader::open(text)?;
-        let mut current = None;
+        let mut current: Option<usize> = None;
         let mut lines = Vec::with_capacity(BLOCK + BLOCK / 8);
         let mut told = 0;
         loop {
             let line = reader.line() + 1;
             let (goes_on, is_end) = match (reader.next()?, current) {
                 (Item::Row(row), Some(table)) => {
-                    self.row(table, row, &mut lines).map_err(|why| Unreadable::Wrong(format!("line {line}: {why}")))?;
+                    self.row(table, row, &mut lines).map_err(|why| {
+                        let name = &self.loaded[table].table;
+                        Unreadable::Wrong(format!("line {line}, a row of `{name}`: {why}"))
+                    })?;
                     (lines.len() < BLOCK || self.send(table, &mut lines), false)
                 }
                 (Item::Table(name, _), before) => {

@@ -6,9 +6,10 @@ use chrono::{DateTime, Utc};
 use entity::auth_event::Kind;
 use entity::user::{ActiveModel, Column, Entity, Model};
 use entity::value::{Email, PasswordHash};
-use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, RuntimeErr, Select, Set};
 
+use super::database_identity::{Epoch, FoundAccount, Principal, is_in};
 use super::sessions::{self, NewToken};
 use super::throttles::{self, Lockout};
 use super::trail::{Client, Event};
@@ -38,7 +39,15 @@ pub struct Taken {
 }
 
 /// An account, and the session that was begun for it.
-pub type Entered = (Model, i64);
+#[derive(Debug, Clone)]
+pub struct Entered {
+    /// The account.
+    pub user: Model,
+    /// The session.
+    pub session: i64,
+    /// The epoch of the database in which it began.
+    pub epoch: Epoch,
+}
 
 /// A failed login.
 #[derive(Debug)]
@@ -78,16 +87,16 @@ impl Pool {
     ///
     /// # Errors
     /// What the database said.
-    pub async fn account_by_email(&self, email: &Email) -> Result<Option<Model>, Error> {
-        Ok(Entity::by_email(email, self.queries().get_database_backend()).one(self.queries()).await?)
+    pub async fn account_by_email(&self, email: &Email) -> Result<Option<FoundAccount>, Error> {
+        self.found(Entity::by_email(email, self.queries().get_database_backend())).await
     }
 
-    /// The account with this id, if it may be used.
+    /// The account of a principal, if it may be used and the epoch has not changed.
     ///
     /// # Errors
     /// What the database said.
-    pub async fn active_account(&self, id: i64) -> Result<Option<Model>, Error> {
-        Ok(active(id).one(self.queries()).await?)
+    pub async fn active_account(&self, principal: Principal) -> Result<Option<Model>, Error> {
+        Ok(active(principal.user_id).filter(is_in(principal.epoch)).one(self.queries()).await?)
     }
 
     /// Makes an account and its first session.
@@ -112,11 +121,11 @@ impl Pool {
                 ..Default::default()
             };
             let user = Entity::insert(row).exec_with_returning(&transaction).await?;
-            let session = sessions::issue(&transaction, user.id, None, token, client, now).await?;
-            let event = Event::of(Kind::Registered, user.id).at(Some(account.email.as_str()));
+            let entered = sessions::issue(&transaction, user, None, token, client, now).await?;
+            let event = Event::of(Kind::Registered, entered.user.id).at(Some(account.email.as_str()));
             event.record(&transaction, client, now).await?;
             transaction.commit().await?;
-            Ok((user, session))
+            Ok(entered)
         };
         match made.await {
             Err(error) if is_duplicate(&error) => Ok(Err(self.taken(&account.email, &account.username).await?)),
@@ -133,39 +142,42 @@ impl Pool {
         Ok(Taken { email, username })
     }
 
-    /// Begins a session for an account whose password was right; `rehashed` is stored in the place of the old hash.
+    /// Begins a session for an account whose password was right; `rehashed` is stored in the place of the old hash. `None`: the
+    /// account was looked up in another epoch; nothing is begun.
     ///
     /// # Errors
     /// What the database said; nothing is begun.
     pub async fn log_in(
         &self,
-        user: Model,
+        FoundAccount { user, epoch }: FoundAccount,
         rehashed: Option<PasswordHash>,
         token: &NewToken,
         client: &Client,
         now: DateTime<Utc>,
-    ) -> Result<Entered, Error> {
+    ) -> Result<Option<Entered>, Error> {
         let transaction = self.queries().begin().await?;
         let mut update = Entity::update_many()
             .col_expr(Column::LastLogin, Expr::value(now))
+            .col_expr(Column::UpdatedAt, Expr::value(now))
             .col_expr(Column::FailedLoginCount, Expr::value(0))
             .col_expr(Column::LockedUntil, Expr::value(None::<DateTime<Utc>>));
         if let Some(hash) = rehashed {
             // not over a password that was changed meanwhile
             let same = Expr::col(Column::PasswordHash).eq(user.password_hash.expose());
-            let either = sea_orm::sea_query::CaseStatement::new()
-                .case(same, hash.expose())
-                .finally(Expr::col(Column::PasswordHash));
+            let either = CaseStatement::new().case(same, hash.expose()).finally(Expr::col(Column::PasswordHash));
             update = update.col_expr(Column::PasswordHash, either.into());
         }
-        update.filter(Column::Id.eq(user.id)).exec(&transaction).await?;
-        let session = sessions::issue(&transaction, user.id, None, token, client, now).await?;
-        Event::of(Kind::LoginSucceeded, user.id)
-            .at(Some(user.email.as_str()))
+        if update.filter(Column::Id.eq(user.id)).filter(is_in(epoch)).exec(&transaction).await?.rows_affected == 0 {
+            transaction.rollback().await?;
+            return Ok(None);
+        }
+        let entered = sessions::issue(&transaction, user, None, token, client, now).await?;
+        Event::of(Kind::LoginSucceeded, entered.user.id)
+            .at(Some(entered.user.email.as_str()))
             .record(&transaction, client, now)
             .await?;
         transaction.commit().await?;
-        Ok((user, session))
+        Ok(Some(entered))
     }
 
     /// Counts a failed login against the account, or the address that nobody has, and against the client.
@@ -224,6 +236,7 @@ impl Pool {
         let transaction = self.queries().begin().await?;
         let changed = Entity::update_many()
             .col_expr(Column::PasswordHash, Expr::value(new.expose()))
+            .col_expr(Column::UpdatedAt, Expr::value(now))
             .filter(Column::Id.eq(user.id))
             .filter(Column::PasswordHash.eq(user.password_hash.clone()))
             .exec(&transaction)
@@ -251,6 +264,7 @@ impl Pool {
         let transaction = self.queries().begin().await?;
         let verified = Entity::update_many()
             .col_expr(Column::EmailVerified, Expr::value(true))
+            .col_expr(Column::UpdatedAt, Expr::value(now))
             .filter(Column::Id.eq(user_id))
             .filter(Column::EmailVerified.eq(false))
             .exec(&transaction)
@@ -273,14 +287,21 @@ impl Pool {
     ///
     /// # Errors
     /// What the database said; nothing is changed.
-    pub async fn change_account(&self, id: i64, change: Change) -> Result<Result<Option<Model>, Taken>, Error> {
+    pub async fn change_account(
+        &self,
+        principal: Principal,
+        change: Change,
+        now: DateTime<Utc>,
+    ) -> Result<Result<Option<Model>, Taken>, Error> {
         if change.username.is_none() && change.avatar_url.is_none() {
-            return Ok(Ok(self.active_account(id).await?));
+            return Ok(Ok(self.active_account(principal).await?));
         }
-        let mut row = ActiveModel::default();
+        let mut row = ActiveModel { updated_at: Set(now), ..Default::default() };
         row.username = change.username.map_or(row.username, Set);
         row.avatar_url = change.avatar_url.map_or(row.avatar_url, Set);
-        let update = Entity::update_many().set(row).filter(Column::Id.eq(id)).filter(Column::DeletedAt.is_null());
+        let update =
+            Entity::update_many().set(row).filter(Column::Id.eq(principal.user_id)).filter(is_in(principal.epoch));
+        let update = update.filter(Column::DeletedAt.is_null());
         match update.filter(Column::Active.eq(true)).exec_with_returning(self.queries()).await {
             Ok(changed) => Ok(Ok(changed.into_iter().next())),
             Err(error) if is_duplicate(&error) => Ok(Err(Taken { email: false, username: true })),
@@ -304,14 +325,20 @@ async fn count_failure(
     lockout: Lockout,
     now: DateTime<Utc>,
 ) -> Result<Option<DateTime<Utc>>, DbErr> {
+    // the greatest count that the column holds stays
+    let count = || Expr::col(Column::FailedLoginCount);
+    let one_more = CaseStatement::new().case(count().lt(i32::MAX), count().add(1)).finally(count());
     let counted = Entity::update_many()
-        .col_expr(Column::FailedLoginCount, Expr::col(Column::FailedLoginCount).add(1))
+        .col_expr(Column::FailedLoginCount, one_more.into())
+        .col_expr(Column::UpdatedAt, Expr::value(now))
         .filter(Column::Id.eq(id))
         .exec_with_returning(connection)
         .await?;
     let until = counted.first().and_then(|user| lockout.until(user.failed_login_count, now));
     if until.is_some() {
-        let lock = Entity::update_many().col_expr(Column::LockedUntil, Expr::value(until));
+        let lock = Entity::update_many()
+            .col_expr(Column::LockedUntil, Expr::value(until))
+            .col_expr(Column::UpdatedAt, Expr::value(now));
         lock.filter(Column::Id.eq(id)).exec(connection).await?;
     }
     Ok(until)

@@ -69,19 +69,29 @@ impl Doomed {
             }
             Self::OauthTokens => (format!("access_token IS NOT NULL AND expires_at < {}", ago(0)), "expires_at"),
             Self::AuthEvents => (format!("occurred_at < {}", ago(kept.auth_events * 24)), "occurred_at"),
-            Self::MaintenanceRuns => (format!("started_at < {}", ago(kept.maintenance_runs * 24)), "started_at"),
+            // the newest of each kind and outcome is kept: alerts and checks end with a success, never with a retention
+            Self::MaintenanceRuns => (
+                format!(
+                    "started_at < {} AND (kind, coalesce(outcome, ''), started_at) NOT IN (SELECT kind, coalesce(outcome, ''), \
+                     max(started_at) FROM maintenance_runs GROUP BY 1, 2)",
+                    ago(kept.maintenance_runs * 24)
+                ),
+                "started_at",
+            ),
             // an hour more, because those who wrote the times may have a clock that is behind
             Self::LoginThrottles => (format!("last_failed_at < {}", ago(25)), "last_failed_at"),
             Self::OauthStates => (format!("expires_at < {}", ago(1)), "expires_at"),
         }
     }
 
-    fn change(self) -> String {
+    fn change(self, backend: Backend) -> String {
         match self {
             Self::OauthTokens => {
-                "UPDATE oauth_providers SET access_token = NULL, refresh_token = NULL, expires_at = NULL, \
-                                  key_id = NULL WHERE"
-                    .to_owned()
+                let now = backend.ago(Duration::ZERO);
+                format!(
+                    "UPDATE oauth_providers SET access_token = NULL, refresh_token = NULL, expires_at = NULL, \
+                     key_id = NULL, updated_at = {now} WHERE"
+                )
             }
             _ => format!("DELETE FROM {} WHERE", self.table()),
         }
@@ -118,7 +128,7 @@ impl Connection {
     /// What the database said; nothing of this batch is removed then.
     pub(crate) async fn remove_doomed(&mut self, doomed: Doomed, kept: Kept, limit: u64) -> Result<u64, Error> {
         let (condition, order) = doomed.condition(self.backend(), kept);
-        let (table, change) = (doomed.table(), doomed.change());
+        let (table, change) = (doomed.table(), doomed.change(self.backend()));
         let sql = self.backend().pick(
             format!(
                 "{LIMITS}{change} ctid = ANY (ARRAY(SELECT ctid FROM {table} WHERE {condition} ORDER BY {order} \
@@ -141,7 +151,7 @@ impl Connection {
         pages: std::ops::Range<u64>,
     ) -> Result<u64, Error> {
         let (condition, _) = doomed.condition(self.backend(), kept);
-        let (table, change) = (doomed.table(), doomed.change());
+        let (table, change) = (doomed.table(), doomed.change(self.backend()));
         let rows = format!("ctid >= '({},0)' AND ctid < '({},0)' AND {condition}", pages.start, pages.end);
         match self.change(format!("{LIMITS}{change} {rows}")).await {
             Err(error) if error.kind() == Kind::Locked => {

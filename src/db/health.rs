@@ -24,7 +24,16 @@ impl Backend {
     /// `table`, name, bytes, an estimate of its rows; `counted`, name, rows, last change, of a small one; `newest`, name, last change as
     /// far as an index tells, of another one. Needs the newest schema.
     pub(crate) fn read_table_figures(self) -> &'static str {
-        self.pick(include_str!("postgres/health/tables.sql"), include_str!("sqlite/health/tables.sql"))
+        self.pick(
+            concat!(include_str!("postgres/health/rights.sql"), include_str!("postgres/health/tables.sql")),
+            include_str!("sqlite/health/tables.sql"),
+        )
+    }
+
+    /// `missing_right`, privilege, object, what fails without it; `may_write`, how many rights to change tables the role has;
+    /// `row_security`, table, how many policies let the role see rows. Part of [`Self::read_table_figures`].
+    pub(crate) fn read_rights(self) -> &'static str {
+        self.pick(include_str!("postgres/health/rights.sql"), "")
     }
 
     /// Counts of accounts, tokens and events, and the last runs. Needs the newest schema.
@@ -61,8 +70,9 @@ impl Backend {
     pub(crate) fn read_seed_accounts(self, addresses: &[String]) -> String {
         let addresses: Vec<String> = addresses.iter().map(|address| self.literal(&address.to_lowercase())).collect();
         let addresses = addresses.join(", ");
+        let email = self.pick("lower(email COLLATE \"C\")", "lower(email)");
         format!(
-            "SELECT 'seed', CAST(count(*) AS VARCHAR) FROM users WHERE deleted_at IS NULL AND (lower(email) IN ({addresses}) \
+            "SELECT 'seed', CAST(count(*) AS VARCHAR) FROM users WHERE deleted_at IS NULL AND ({email} IN ({addresses}) \
              OR (id <= 1000 AND password_hash IN (SELECT password_hash FROM users WHERE id <= 1000 AND password_hash <> '' \
              GROUP BY password_hash HAVING count(*) > 1)))"
         )

@@ -12,6 +12,7 @@ use sea_orm::sea_query::{Expr, NullOrdering};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Order, QueryFilter, QueryOrder, Set, TryInsertResult};
 
 use super::accounts::{Entered, Taken, is_duplicate};
+use super::database_identity::{Epoch, FoundAccount, Principal, is_in};
 use super::sessions::{self, NewToken};
 use super::trail::{Client, Event};
 use super::{Error, Pool};
@@ -47,6 +48,8 @@ pub struct Linked {
     pub user: user::Model,
     /// The link, if there is one already.
     pub link: Option<i64>,
+    /// The epoch before it was looked up.
+    pub epoch: Epoch,
 }
 
 /// An account that is about to be made for somebody with an [`Identity`].
@@ -88,28 +91,28 @@ impl Pool {
     /// # Errors
     /// What the database said.
     pub async fn account_at_provider(&self, provider: Provider, provider_id: &str) -> Result<Option<Linked>, Error> {
+        let epoch = self.epoch().await?;
         let linked = Entity::of_with_deleted(provider, provider_id).find_also_related(user::Entity);
         if let Some((link, Some(user))) = linked.one(self.queries()).await? {
-            return Ok(Some(Linked { user, link: Some(link.id) }));
+            return Ok(Some(Linked { user, link: Some(link.id), epoch }));
         }
         // nothing made these unique: one that is still there goes before a deleted one, the oldest before the others
         let own = user::Entity::by_provider_account_with_deleted(provider, provider_id)
             .order_by_with_nulls(user::Column::DeletedAt, Order::Asc, NullOrdering::First)
             .order_by_asc(user::Column::Id);
-        Ok(own.one(self.queries()).await?.map(|user| Linked { user, link: None }))
+        Ok(own.one(self.queries()).await?.map(|user| Linked { user, link: None, epoch }))
     }
 
     /// The account with this address, soft-deleted or not: nobody else can have it.
     ///
     /// # Errors
     /// What the database said.
-    pub async fn owner_of_email(&self, email: &Email) -> Result<Option<user::Model>, Error> {
-        let owner = user::Entity::by_email_with_deleted(email, self.queries().get_database_backend());
-        Ok(owner.one(self.queries()).await?)
+    pub async fn owner_of_email(&self, email: &Email) -> Result<Option<FoundAccount>, Error> {
+        self.found(user::Entity::by_email_with_deleted(email, self.queries().get_database_backend())).await
     }
 
-    /// Begins a session for whoever has this identity, and makes the link if there is none yet. `None`: account or link are not what
-    /// they were when they were looked up; nothing is begun.
+    /// Begins a session for whoever has this identity, and makes the link if there is none yet. `None`: account, link or epoch are not
+    /// what they were when they were looked up; nothing is begun.
     ///
     /// # Errors
     /// What the database said; nothing is begun.
@@ -121,22 +124,25 @@ impl Pool {
         client: &Client,
         now: DateTime<Utc>,
     ) -> Result<Option<Entered>, Error> {
-        let Linked { user, link } = account;
+        let Linked { user, link, epoch } = account;
         let begun = async {
             let transaction = self.queries().begin().await?;
-            if !enters(&transaction, user.id, now).await? || !keep(&transaction, user.id, link, identity, now).await? {
+            if !enters(&transaction, Principal { user_id: user.id, epoch }, now).await?
+                || !keep(&transaction, user.id, link, identity, now).await?
+            {
                 transaction.rollback().await?;
                 return Ok(None);
             }
-            let session = sessions::issue(&transaction, user.id, None, token, client, now).await?;
+            let entered = sessions::issue(&transaction, user, None, token, client, now).await?;
+            let user = &entered.user;
             if link.is_none() {
-                linked(&user, identity).record(&transaction, client, now).await?;
+                linked(user, identity).record(&transaction, client, now).await?;
             }
             let detail = format!("through {}", identity.provider.name());
             let event = Event::of(Kind::LoginSucceeded, user.id).at(Some(user.email.as_str())).because(&detail);
             event.record(&transaction, client, now).await?;
             transaction.commit().await?;
-            Ok(Some((user, session)))
+            Ok(Some(entered))
         };
         match begun.await {
             Err(error) if is_duplicate(&error) => Ok(None),
@@ -163,12 +169,13 @@ impl Pool {
             let row = row_of(account, identity, now);
             let user = user::Entity::insert(row).exec_with_returning(&transaction).await?;
             keep(&transaction, user.id, None, identity, now).await?;
-            let session = sessions::issue(&transaction, user.id, None, token, client, now).await?;
+            let entered = sessions::issue(&transaction, user, None, token, client, now).await?;
+            let user = &entered.user;
             let event = Event::of(Kind::Registered, user.id).at(Some(user.email.as_str()));
             event.record(&transaction, client, now).await?;
-            linked(&user, identity).record(&transaction, client, now).await?;
+            linked(user, identity).record(&transaction, client, now).await?;
             transaction.commit().await?;
-            Ok((user, session))
+            Ok(entered)
         };
         match made.await {
             Err(error) if is_duplicate(&error) => Ok(Err(self.taken(&email, &username).await?)),
@@ -214,10 +221,12 @@ fn row_of(account: NewLinkedAccount, identity: &Identity, now: DateTime<Utc>) ->
 
 /// Notes the login, if the account may still log in. Failures with the password are left alone: who has the account at a provider says
 /// nothing about who guesses.
-async fn enters(connection: &impl ConnectionTrait, id: i64, now: DateTime<Utc>) -> Result<bool, DbErr> {
+async fn enters(connection: &impl ConnectionTrait, principal: Principal, now: DateTime<Utc>) -> Result<bool, DbErr> {
     let entered = user::Entity::update_many()
         .col_expr(user::Column::LastLogin, Expr::value(now))
-        .filter(user::Column::Id.eq(id))
+        .col_expr(user::Column::UpdatedAt, Expr::value(now))
+        .filter(user::Column::Id.eq(principal.user_id))
+        .filter(is_in(principal.epoch))
         .filter(user::Column::Active.eq(true))
         .filter(user::Column::DeletedAt.is_null());
     Ok(entered.exec(connection).await?.rows_affected > 0)
@@ -242,7 +251,8 @@ async fn keep(
         };
         return Entity::insert(row).exec_without_returning(connection).await.map(|_| true);
     };
-    let update = Entity::update_many().set(of(&identity.tokens)).filter(Column::Id.eq(id));
+    let row = ActiveModel { updated_at: Set(now), ..of(&identity.tokens) };
+    let update = Entity::update_many().set(row).filter(Column::Id.eq(id));
     Ok(update.filter(Column::UserId.eq(user_id)).exec(connection).await?.rows_affected > 0)
 }
 

@@ -1,7 +1,8 @@
 //! Tokens of providers that are to be encrypted anew: found by page, replaced unless they were replaced meanwhile.
 
-use entity::oauth_provider::{Column, Entity, Model};
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use chrono::{DateTime, Utc};
+use entity::oauth_provider::{ActiveModel, Column, Entity, Model};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set};
 
 use super::links::{self, StoredTokens};
 use super::{Error, Pool};
@@ -23,13 +24,14 @@ impl Pool {
     ///
     /// # Errors
     /// What the database said; nothing is replaced.
-    pub async fn replace_tokens(&self, link: &Model, tokens: &StoredTokens) -> Result<bool, Error> {
+    pub async fn replace_tokens(&self, link: &Model, tokens: &StoredTokens, now: DateTime<Utc>) -> Result<bool, Error> {
         let same = Condition::all()
             .add(Column::Id.eq(link.id))
             .add(is(Column::AccessToken, link.access_token.clone()))
             .add(is(Column::RefreshToken, link.refresh_token.clone()))
             .add(is(Column::KeyId, link.key_id.clone()));
-        let update = Entity::update_many().set(links::of(tokens)).filter(same);
+        let row = ActiveModel { updated_at: Set(now), ..links::of(tokens) };
+        let update = Entity::update_many().set(row).filter(same);
         Ok(update.exec(self.queries()).await?.rows_affected > 0)
     }
 }

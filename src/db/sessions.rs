@@ -7,11 +7,14 @@ use entity::auth_event::Kind;
 use entity::refresh_token::{ActiveModel, Column, Entity, Model};
 use entity::user;
 use entity::value::TokenHash;
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Expr, Query, SelectStatement};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set, UpdateMany,
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Set,
+    UpdateMany,
 };
 
+use super::accounts::Entered;
+use super::database_identity::{Epoch, Principal, current_epoch, is_in};
 use super::trail::{Client, Event};
 use super::{Error, Pool, Transaction};
 
@@ -31,12 +34,7 @@ pub struct NewToken {
 #[derive(Debug)]
 pub enum Rotation {
     /// The token was exchanged for the new one.
-    Done {
-        /// Whose.
-        user: Box<user::Model>,
-        /// The session.
-        session: i64,
-    },
+    Done(Box<Entered>),
     /// There is no such token, or it is past its time, or its account is gone.
     Refused,
     /// It was used before: the session is ended.
@@ -96,9 +94,10 @@ impl Pool {
     ) -> Result<Option<i64>, Error> {
         let Some(token) = Entity::by_hash(hash).one(self.queries()).await? else { return Ok(None) };
         let transaction = self.queries().begin().await?;
+        let of_owner = revoking(now).filter(Column::UserId.in_subquery(owner_of(hash)));
         let (ending, detail) = match scope {
-            Scope::This => (of_session(revoking(now), token.family()), "this session"),
-            Scope::All => (revoking(now).filter(Column::UserId.eq(token.user_id)), "all sessions"),
+            Scope::This => (of_session(of_owner, token.family()), "this session"),
+            Scope::All => (of_owner, "all sessions"),
         };
         if ending.exec(&transaction).await?.rows_affected > 0 {
             Event::of(Kind::Logout, token.user_id).because(detail).record(&transaction, client, now).await?;
@@ -111,8 +110,8 @@ impl Pool {
     ///
     /// # Errors
     /// What the database said.
-    pub async fn sessions_of(&self, user_id: i64, now: DateTime<Utc>) -> Result<Vec<Model>, Error> {
-        let live = Entity::live(now).filter(Column::UserId.eq(user_id));
+    pub async fn sessions_of(&self, principal: Principal, now: DateTime<Utc>) -> Result<Vec<Model>, Error> {
+        let live = Entity::live(now).filter(Column::UserId.eq(principal.user_id)).filter(is_in(principal.epoch));
         Ok(live.order_by_desc(Column::Id).limit(MOST_LISTED).all(self.queries()).await?)
     }
 
@@ -122,33 +121,37 @@ impl Pool {
     /// What the database said; nothing is ended.
     pub async fn end_session(
         &self,
-        user_id: i64,
+        principal: Principal,
         session: i64,
         client: &Client,
         now: DateTime<Utc>,
     ) -> Result<bool, Error> {
         let transaction = self.queries().begin().await?;
-        let live = revoking(now).filter(Column::UserId.eq(user_id)).filter(Column::ExpiresAt.gt(now));
+        let live = revoking(now).filter(Column::UserId.eq(principal.user_id)).filter(is_in(principal.epoch));
+        let live = live.filter(Column::ExpiresAt.gt(now));
         let ended = of_session(live, session).exec(&transaction).await?.rows_affected > 0;
         if ended {
-            Event::of(Kind::Logout, user_id).because("another session").record(&transaction, client, now).await?;
+            Event::of(Kind::Logout, principal.user_id)
+                .because("another session")
+                .record(&transaction, client, now)
+                .await?;
         }
         transaction.commit().await?;
         Ok(ended)
     }
 }
 
-/// Issues a token: the first of a session, or the next one of it. The session it belongs to.
+/// Issues a token to an account: the first of a session, or the next one of it.
 pub(super) async fn issue(
     connection: &impl ConnectionTrait,
-    user_id: i64,
+    user: user::Model,
     session: Option<i64>,
     new: &NewToken,
     client: &Client,
     now: DateTime<Utc>,
-) -> Result<i64, DbErr> {
+) -> Result<Entered, DbErr> {
     let token = ActiveModel {
-        user_id: Set(user_id),
+        user_id: Set(user.id),
         token_hash: Set(new.hash.clone()),
         family_id: Set(session),
         expires_at: Set(new.expires_at),
@@ -157,8 +160,11 @@ pub(super) async fn issue(
         user_agent: Set(client.user_agent()),
         ..Default::default()
     };
-    let id = Entity::insert(token).exec(connection).await?.last_insert_id;
-    Ok(session.unwrap_or(id))
+    let mut insert = Entity::insert(token).into_query();
+    insert.returning(Query::returning().exprs([Expr::col(Column::Id), current_epoch()]));
+    let row = connection.query_one(&insert).await?.ok_or(DbErr::RecordNotInserted)?;
+    let (id, epoch): (i64, Option<String>) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+    Ok(Entered { user, session: session.unwrap_or(id), epoch: Epoch::from_column(epoch.as_deref())? })
 }
 
 /// Ends every session of an account except one.
@@ -184,6 +190,11 @@ fn revoking(now: DateTime<Utc>) -> UpdateMany<Entity> {
         .filter(Column::Revoked.eq(false))
 }
 
+/// The account of a token, as a query.
+fn owner_of(hash: &TokenHash) -> SelectStatement {
+    Entity::find().select_only().column(Column::UserId).filter(Column::TokenHash.eq(hash.clone())).into_query()
+}
+
 fn of_session(tokens: UpdateMany<Entity>, session: i64) -> UpdateMany<Entity> {
     tokens.filter(Condition::any().add(Column::Id.eq(session)).add(Column::FamilyId.eq(session)))
 }
@@ -198,9 +209,9 @@ async fn follow(
 ) -> Result<Rotation, DbErr> {
     let user = user::Entity::existing_by_id(used.user_id).filter(user::Column::Active.eq(true));
     let Some(user) = user.one(transaction).await? else { return Ok(Rotation::Refused) };
-    let session = issue(transaction, user.id, Some(used.family()), new, client, now).await?;
-    Event::of(Kind::TokenRefreshed, user.id).record(transaction, client, now).await?;
-    Ok(Rotation::Done { user: Box::new(user), session })
+    let entered = issue(transaction, user, Some(used.family()), new, client, now).await?;
+    Event::of(Kind::TokenRefreshed, entered.user.id).record(transaction, client, now).await?;
+    Ok(Rotation::Done(Box::new(entered)))
 }
 
 /// The token is not live: one that was used tells of a thief, or of its victim.

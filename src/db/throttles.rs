@@ -57,7 +57,8 @@ pub(super) async fn count(
     let table = |column| Expr::col((Entity, column));
     let failures = CaseStatement::new()
         .case(table(Column::LastFailedAt).lt(now - FORGOTTEN), 1)
-        .finally(table(Column::Failures).add(1));
+        .case(table(Column::Failures).lt(i32::MAX), table(Column::Failures).add(1))
+        .finally(i32::MAX);
     let again = OnConflict::column(Column::Subject)
         .value(Column::Failures, failures)
         .value(Column::LastFailedAt, now)

@@ -29,8 +29,12 @@ pub(super) struct Survey {
     pub(super) authentication: Authentication,
     pub(super) security: Security,
     pub(super) backups: Backups,
-    /// Files of backups that are not as their metadata tells.
-    pub(super) broken_backups: Vec<String>,
+    /// Random id of the database, by which its backups are told from others.
+    pub(super) database_id: Option<String>,
+    /// What is wrong in BACKUP_DIR.
+    pub(super) archive: ArchiveFindings,
+    /// The newest backup that was recorded as one of BACKUP_DIR.
+    pub(super) placed: Option<PlacedBackup>,
     pub(super) backup_free_bytes: Option<u64>,
     /// There while a thread looks at the directory of backups.
     pub(super) looking: Weak<()>,
@@ -61,6 +65,33 @@ pub(super) struct Survey {
     pub(super) reach: Reach,
     /// When it was made, and how long that took.
     pub(super) made: Option<(Stopwatch, Duration)>,
+}
+
+/// What is wrong in BACKUP_DIR; names of files.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ArchiveFindings {
+    /// Files that are not as their metadata tells.
+    pub(super) broken: Vec<String>,
+    /// Metadata whose file is missing.
+    pub(super) orphaned: Vec<String>,
+    /// Files whose time is in the future.
+    pub(super) in_future: Vec<String>,
+    /// A backup that was recorded and is not there: why that is known.
+    pub(super) lost: Option<String>,
+    /// The mode of a directory that other users can write to.
+    pub(super) open_to_others: Option<u32>,
+}
+
+/// A recorded backup of BACKUP_DIR.
+#[derive(Debug, Clone)]
+pub(super) struct PlacedBackup {
+    /// How many such backups are recorded.
+    pub(super) recorded: u64,
+    /// Its file.
+    pub(super) name: String,
+    /// The host that made it, and the directory there; older records have neither.
+    pub(super) host: Option<String>,
+    pub(super) directory: Option<String>,
 }
 
 /// A sequence below the ids of its table.

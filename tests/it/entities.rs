@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 
 use authsvc::db::{DatabaseUrl, Defaults, Pool, PoolUse};
 use entity::value::{Email, Provider, TokenHash};
-use entity::{TABLES, auth_event, login_throttle, maintenance_run, oauth_provider, oauth_state, refresh_token, user};
+use entity::{
+    TABLES, auth_event, database_identity, login_throttle, maintenance_run, oauth_provider, oauth_state, refresh_token,
+    user,
+};
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, Iden, Iterable, Schema};
 
 use crate::support::database::{ENGINES, block_on};
@@ -34,7 +37,8 @@ fn schema_sync_finds_nothing_to_do() {
             let schema = Schema::new(orm.get_database_backend()).builder();
             let schema = schema.register(user::Entity).register(oauth_provider::Entity).register(refresh_token::Entity);
             let schema = schema.register(auth_event::Entity).register(maintenance_run::Entity);
-            schema.register(login_throttle::Entity).register(oauth_state::Entity).sync(&orm).await.unwrap();
+            let schema = schema.register(login_throttle::Entity).register(oauth_state::Entity);
+            schema.register(database_identity::Entity).sync(&orm).await.unwrap();
         });
         let after = database.query(objects);
         for (one, other) in [(&before, &after), (&after, &before)] {
@@ -61,6 +65,7 @@ fn every_column_is_in_both_with_the_same_nullability() {
     of_entities.extend(columns(maintenance_run::Entity));
     of_entities.extend(columns(login_throttle::Entity));
     of_entities.extend(columns(oauth_state::Entity));
+    of_entities.extend(columns(database_identity::Entity));
     let of_entities: BTreeSet<String> = of_entities.into_iter().collect();
     for engine in ENGINES {
         let database = Database::migrated(engine);

@@ -61,7 +61,7 @@ async fn use_everything(auth: &Auth) {
     auth.me(bearer).await.unwrap();
     assert_eq!(auth.sessions(bearer, now).await.unwrap().len(), 2);
     let profile = Profile { username: Some("countess".to_owned()), avatar: Some(None) };
-    auth.change_profile(bearer, profile).await.unwrap();
+    auth.change_profile(bearer, profile, now).await.unwrap();
     let other = auth.bearer(&made.access_token, now).unwrap().session;
     auth.end_session(bearer, other, &client, now).await.unwrap();
     auth.change_password(bearer, &password, &wrong, &client, now).await.unwrap();
@@ -122,6 +122,12 @@ fn every_query_of_the_api_uses_an_index() {
         let sent = sent.lock().unwrap();
         let explained: Vec<&String> = sent.iter().filter(|sql| !sql.starts_with("INSERT")).collect();
         assert!(explained.len() > 15, "{sent:#?}");
+        for sql in sent
+            .iter()
+            .filter(|sql| sql.starts_with("UPDATE \"users\"") || sql.starts_with("UPDATE \"oauth_providers\""))
+        {
+            assert!(sql.contains("\"updated_at\" = "), "no trigger sets updated_at: {sql}");
+        }
         for sql in explained {
             let (explain, scan) = match engine {
                 Engine::Postgres => ("EXPLAIN", "Seq Scan"),
@@ -129,7 +135,10 @@ fn every_query_of_the_api_uses_an_index() {
             };
             let plan = database.query(&format!("{explain} {sql}"));
             let found = plan.iter().any(|line| line.contains("Index") || line.contains("SEARCH"));
-            assert!(found && !plan.iter().any(|line| line.contains(scan)), "{engine:?}\n{sql}\n{plan:#?}");
+            // of a table of one row the planner reads that row
+            let scans = |line: &String| line.contains(scan) && !line.contains("database_identity");
+            let is_one_row = sql.contains("FROM \"database_identity\" WHERE") && !sql.contains("\"users\"");
+            assert!((found || is_one_row) && !plan.iter().any(scans), "{engine:?}\n{sql}\n{plan:#?}");
         }
     }
 }

@@ -68,11 +68,14 @@ fn to_points_one_way_and_rollback_the_other() {
         let error = program.run(&["rollback", "2"]).code(2).error();
         assert!(error.contains("--yes"), "{error}");
         let plan = program.run(&["rollback", "2", "--dry-run", "--json"]).success().json();
-        assert_eq!(plan["migrations"][0]["name"], "010_sign_in");
+        assert_eq!(plan["migrations"][0]["name"], newest());
         let done = program.run(&["rollback", "2", "--yes", "--json"]).success().json();
-        assert_eq!((&done["outcome"], &done["to"]), (&"rolled_back".into(), &"008_auth_events".into()));
+        assert_eq!(
+            (&done["outcome"], &done["to"]),
+            (&"rolled_back".into(), &migrations()[migrations().len() - 3].name.into())
+        );
         assert_eq!(database.ledger().len(), migrations().len() - 2);
-        let error = program.run(&["rollback", "--to", "010", "--yes"]).code(2).error();
+        let error = program.run(&["rollback", "--to", &newest()[..3], "--yes"]).code(2).error();
         assert!(error.contains("migrate --to"), "{error}");
         program.run(&["rollback", "0", "--yes"]).code(2);
         program.run(&["rollback", "--to", "0", "--yes"]).success();

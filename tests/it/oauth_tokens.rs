@@ -139,11 +139,14 @@ fn oauth_tokens_of_a_login_are_not_overwritten() {
             let seen = pool.tokens_under_other_keys("current", 0, 10).await.unwrap();
             let stored =
                 |token: &str| StoredTokens { access: Some(ProviderToken::new(token)), ..StoredTokens::default() };
-            assert!(pool.replace_tokens(&seen[0], &stored("second")).await.unwrap());
-            assert!(!pool.replace_tokens(&seen[0], &stored("third")).await.unwrap(), "{engine:?}");
+            assert!(pool.replace_tokens(&seen[0], &stored("second"), authsvc::clock::now()).await.unwrap());
+            assert!(
+                !pool.replace_tokens(&seen[0], &stored("third"), authsvc::clock::now()).await.unwrap(),
+                "{engine:?}"
+            );
             let sealed = StoredTokens { key_id: Some("current".to_owned()), ..stored("fourth") };
             let seen = pool.tokens_under_other_keys("current", 0, 10).await.unwrap();
-            assert!(pool.replace_tokens(&seen[0], &sealed).await.unwrap());
+            assert!(pool.replace_tokens(&seen[0], &sealed, authsvc::clock::now()).await.unwrap());
             assert!(pool.tokens_under_other_keys("current", 0, 10).await.unwrap().is_empty());
             assert_eq!(pool.tokens_under_other_keys("next", 0, 10).await.unwrap().len(), 1);
             assert!(pool.tokens_under_other_keys("next", seen[0].id, 10).await.unwrap().is_empty());

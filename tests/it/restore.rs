@@ -14,12 +14,18 @@ pub(crate) fn content(database: &Database) -> (Vec<Vec<String>>, Vec<String>) {
     let runs = std::mem::take(&mut rows[at]);
     let (restores, others): (Vec<_>, Vec<_>) = runs.into_iter().partition(|row| field(row, 1) == "restore");
     rows[at] = others;
-    (rows, restores.iter().map(|row| field(row, 4)).collect())
+    (without_identity(rows), restores.iter().map(|row| field(row, 4)).collect())
 }
 
 /// What it holds once that state was restored into it: the very same, and the record of it.
 pub(crate) fn restored(rows: &[Vec<String>]) -> (Vec<Vec<String>>, Vec<String>) {
-    (rows.to_vec(), vec!["succeeded".to_owned()])
+    (without_identity(rows.to_vec()), vec!["succeeded".to_owned()])
+}
+
+/// A restore keeps which database it is, whatever the file says.
+fn without_identity(mut rows: Vec<Vec<String>>) -> Vec<Vec<String>> {
+    rows.remove(TABLES.iter().position(|table| *table == "database_identity").unwrap());
+    rows
 }
 
 fn restore(program: &Program, file: &Path) -> serde_json::Value {
@@ -42,7 +48,7 @@ fn p3_restored_it_equals_the_database() {
             assert!(content(&target) == restored(&expected), "{engine:?}");
             Program::on(&target).run(&["status", "--check"]).success();
             assert_eq!(target.one(next), next_id, "sequences go on where they were");
-            assert_eq!(report["tables"].as_array().unwrap().len(), 9);
+            assert_eq!(report["tables"].as_array().unwrap().len(), TABLES.len());
         }
     }
 }
@@ -73,7 +79,7 @@ fn p3_across_engines_and_back() {
             "INSERT INTO maintenance_runs (kind, counts) VALUES ('cleanup', '{\"a\": \"ü\", \"b\": [1, 2.5, null]}')",
         );
         let origin = Program::on(&source);
-        let mut expected = rows(&source);
+        let mut expected = without_identity(rows(&source));
         let there = backup(&origin, &[]);
         let middle = Database::empty(to);
         let program = Program::on(&middle);

@@ -108,19 +108,20 @@ fn p5_foreign_and_newer_files_are_refused() {
         (&b""[..], "it is empty"),
         (b"PK\x03\x04", "zip archive"),
         (b"PGDMP\x01\x0e", "custom format"),
-        (b"-- MySQL dump 10.13  Distrib 8.0\n--\n", "neither as a backup"),
-        (b"--\n-- PostgreSQL database cluster dump\n--\n", "neither as a backup"),
+        (b"-- MySQL dump 10.13  Distrib 8.0\n--\n", "mysqldump"),
+        (b"--\n-- PostgreSQL database cluster dump\n--\n", "pg_dumpall"),
         (b"\x7fELF", "neither gzip nor plain SQL"),
         (b"\x1f\x8b\x08\x00garbage", "can be restored"),
     ] {
         std::fs::write(&file, content).unwrap();
         case.refused(&file, 3, expected);
     }
+    let newest = authsvc::migrate::newest();
     let text = text_of(&case.file);
     let newer = forge(&case.file, "newer_format.sql.gz", text.replacen("\"format\":1", "\"format\":2", 1).as_bytes());
     case.refused(&newer, 4, "format 2");
-    let text = text.replacen("010_sign_in\",\"version", "042_of_the_future\",\"version", 1);
-    let ledger = text.replacen("\n010_sign_in\t", "\n042_of_the_future\t", 2);
+    let text = text.replacen(&format!("{newest}\",\"version"), "042_of_the_future\",\"version", 1);
+    let ledger = text.replacen(&format!("\n{newest}\t"), "\n042_of_the_future\t", 2);
     std::fs::remove_file(format!("{}.meta", forge(&case.file, "newer.sql.gz", ledger.as_bytes()).display())).unwrap();
     case.refused(&case.file.with_file_name("newer.sql.gz"), 4, "042_of_the_future");
     shell(&format!("mkfifo {0}/fifo && ln -s {1} {0}/link", directory.path().display(), case.file.display()));

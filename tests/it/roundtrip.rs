@@ -105,13 +105,16 @@ fn documents(database: &Database) -> Vec<serde_json::Value> {
 /// Every value of the tables, on SQLite with its type.
 fn exact(database: &Database, engine: Engine) -> Vec<Vec<String>> {
     if engine == Engine::Postgres {
-        return rows(database).split_off(2);
+        let mut tables = rows(database).split_off(2);
+        // which database it is, a restore does not change
+        tables.pop();
+        return tables;
     }
     let of = |table: &str| {
         let columns = database.query(&format!("SELECT 'quote(' || name || ')' FROM pragma_table_info('{table}')"));
         database.query(&format!("SELECT {} FROM {table} ORDER BY 1", columns.join(", ")))
     };
-    entity::TABLES.map(of).into()
+    entity::TABLES.iter().filter(|table| **table != "database_identity").map(|table| of(table)).collect()
 }
 
 /// Backup and restore on one engine: the very same values, whatever the engine can hold.

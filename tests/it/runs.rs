@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use authsvc::db::{DatabaseUrl, Defaults};
 use authsvc::maintain::record_migration;
-use authsvc::migrate::{self, Action, Settings, migrations};
+use authsvc::migrate::{self, Action, Settings, migrations, newest};
 use entity::maintenance_run::Kind;
 
 use crate::support::database::{ENGINES, block_on};
@@ -37,14 +37,17 @@ fn a_migration_is_recorded_once_there_is_a_table_and_something_was_done() {
         run(&program, &["migrate"]);
         run(&program, &["migrate", "--dry-run"]);
         program.run(&["migrate", "--to", "042"]).code(2);
-        assert_eq!(runs(&database), [r#"migrate|succeeded|0|["009_maintenance_runs","010_sign_in"]"#], "{engine:?}");
+        let names: Vec<_> = migrations().iter().filter(|known| known.number > 8).map(|known| known.name).collect();
+        let told = format!("migrate|succeeded|0|{}", serde_json::to_string(&names).unwrap());
+        assert_eq!(runs(&database), [told], "{engine:?}");
         let took = "SELECT count(*) FROM maintenance_runs WHERE finished_at >= started_at";
         assert_eq!(database.one(took), "1");
         // undoing is told as long as there is a table to tell it in
         run(&program, &["rollback", "--yes", "--no-safety-backup"]);
         run(&program, &["migrate"]);
         let told = runs(&database);
-        assert_eq!(told[1..], [r#"rollback|succeeded|0|["010_sign_in"]"#, r#"migrate|succeeded|0|["010_sign_in"]"#]);
+        let of = |kind: &str| format!("{kind}|succeeded|0|[\"{}\"]", newest());
+        assert_eq!(told[1..], [of("rollback"), of("migrate")]);
         // the table goes, and what it told
         run(&program, &["rollback", "--yes", "--to", "008"]);
         run(&program, &["rollback", "--yes", "--to", "0"]);

@@ -15,6 +15,7 @@ use tokio::sync::mpsc::Receiver;
 use super::{Block, LoadError, Loaded};
 use crate::db::connection::{Row, first_column, texts};
 use crate::db::dialect::Export;
+use crate::db::pinned;
 use crate::db::snapshot::postgres::read_all;
 use crate::db::{Error, Kind, Pool, Sink, binary_copy};
 
@@ -271,10 +272,10 @@ impl Later {
 /// look expensive, and would be compiled for longer than they run.
 pub(super) fn settings(schema: &str) -> String {
     format!(
-        "SET LOCAL search_path = {schema}; SET LOCAL jit = off; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; \
-         SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL maintenance_work_mem = '64MB'; \
-         SET LOCAL client_min_messages = warning; SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL TimeZone = 'UTC'; \
-         SET LOCAL extra_float_digits = 3; SET LOCAL client_encoding = 'UTF8'; SET LOCAL synchronous_commit = off"
+        "{}SET LOCAL search_path = {schema}, pg_temp; SET LOCAL jit = off; SET LOCAL maintenance_work_mem = '64MB'; \
+         SET LOCAL client_min_messages = warning; SET LOCAL synchronous_commit = off; {}",
+        pinned::transaction_settings(),
+        pinned::lift_newer_limits_of_any_server(),
     )
 }
 

@@ -3,8 +3,7 @@
 //! The swap copies its pages into the live file in one transaction, so that programs that have it open see the old
 //! content until then and the new one after. Where the live file has tables of somebody else's, only ours are replaced.
 
-use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,9 +14,11 @@ use tokio::sync::mpsc::Receiver;
 
 use super::sqlite_swap::{SqliteSwap, beside};
 use super::{Block, LiveSchema, LoadError, Loaded, Parse, Swapped, kept};
+use crate::db::connection::plain_name;
 use crate::db::dialect::Export;
 use crate::db::snapshot::sqlite::read_all;
 use crate::db::{Backend, DatabaseUrl, Error, Kind, Pool, PoolUse, Sink, SqliteMode};
+use crate::disk::{self, Locking};
 
 /// What SQLite keeps beside a file: with it the file is read, whosever it is.
 pub(super) const LOGS: [&str; 3] = ["-journal", "-wal", "-shm"];
@@ -38,12 +39,7 @@ impl SqliteStaging {
         let lock = Lock::take(live.with_file_name(format!(".{name}.restore-lock")))?;
         let staging = Self { live: live.to_owned(), path, lock, later: Vec::new() };
         staging.remove();
-        OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&staging.path)
-            .map_err(cannot(&staging.path))?;
+        disk::create(&staging.path).map_err(cannot(&staging.path))?;
         staging.take_settings()?;
         Ok(staging)
     }
@@ -219,7 +215,7 @@ pub(super) fn open_staged(path: &Path) -> Result<Connection, Error> {
 }
 
 pub(super) fn open(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
-    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let connection = Connection::open_with_flags(plain_name(path), flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(Duration::from_secs(5))?;
     Ok(connection)
 }
@@ -238,18 +234,12 @@ struct Lock {
 impl Lock {
     fn take(path: PathBuf) -> Result<Self, Error> {
         loop {
-            let file = OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .mode(0o600)
-                .open(&path)
-                .map_err(cannot(&path))?;
-            if file.try_lock().is_err() {
+            let file = disk::open_lock(&path).map_err(cannot(&path))?;
+            if disk::try_lock(&file, &path).map_err(cannot(&path))? == Locking::Busy {
                 return Err(Error::new(Kind::Locked, "another restore of this database is at work"));
             }
             // the one before may have removed it between opening and locking
-            if fs::metadata(&path).is_ok_and(|found| file.metadata().is_ok_and(|own| own.ino() == found.ino())) {
+            if disk::is_at(&file, &path) {
                 return Ok(Self { path, _file: file });
             }
         }

@@ -18,7 +18,9 @@ use rusqlite::{Connection, OpenFlags};
 use super::sqlite::{LOGS, cannot, open, open_staged};
 use super::{LiveSchema, Swapped, kept, sqlite_objects};
 use crate::clock::Stopwatch;
+use crate::db::connection::plain_name;
 use crate::db::{Backend, Error, Kind};
+use crate::disk::{self, Links};
 
 /// Where the header of a SQLite file says how many bytes of each page an extension uses; a copy would reset it.
 const RESERVED_BYTES: usize = 20;
@@ -84,10 +86,9 @@ impl SqliteSwap {
                 warnings.push(format!("the new file has another mode or owner than the damaged one: {error}"));
             }
         }
-        File::open(staged).and_then(|file| file.sync_all()).map_err(cannot(staged))?;
+        flush(staged)?;
         fs::rename(staged, live).map_err(cannot(live))?;
-        let directory = live.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(directory).and_then(|directory| directory.sync_all()).map_err(cannot(directory))
+        disk::flush_directory_of(live).map_err(cannot(live))
     }
 
     /// Builds on the staged tables what no migration makes, and figures for the planner if the live file has them.
@@ -101,7 +102,7 @@ impl SqliteSwap {
             }
         }
         drop(staged);
-        File::open(&self.staged).and_then(|file| file.sync_all()).map_err(cannot(&self.staged))
+        flush(&self.staged)
     }
 
     /// Whether the live file has tables or views of other programs, or a header that a copy would change.
@@ -171,7 +172,7 @@ impl SqliteSwap {
     /// Drops our tables and makes them again in one transaction, and leaves the others alone.
     fn replace_tables(&self, live: &Connection, warnings: &mut Vec<String>) -> Result<(), Error> {
         live.execute_batch("PRAGMA foreign_keys = OFF")?;
-        live.execute("ATTACH ?1 AS staged", [self.staged.to_string_lossy()])?;
+        live.execute("ATTACH ?1 AS staged", [plain_name(&self.staged).to_string_lossy()])?;
         live.execute_batch("BEGIN IMMEDIATE")?;
         for (what, sql) in sqlite_objects::extras(live, "main", &self.schema)? {
             let is_staged = "SELECT count(*) FROM staged.sqlite_schema WHERE sql = ?1";
@@ -250,6 +251,10 @@ pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut path = path.as_os_str().to_owned();
     path.push(ending);
     path.into()
+}
+
+fn flush(path: &Path) -> Result<(), Error> {
+    disk::open(path, Links::Refused).and_then(|file| disk::flush(&file, path)).map_err(cannot(path))
 }
 
 /// A path as SQLite takes it with a parameter.

@@ -49,7 +49,7 @@ pub(super) async fn change(
     Body(body): Body<ProfileChange>,
 ) -> Result<Json<User>, Problem> {
     let profile = Profile { username: body.username, avatar: body.avatar };
-    Ok(Json(api.auth()?.change_profile(bearer, profile).await?))
+    Ok(Json(api.auth()?.change_profile(bearer, profile, clock::now()).await?))
 }
 
 /// The live sessions, newest first

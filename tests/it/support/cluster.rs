@@ -1,10 +1,11 @@
 //! PostgreSQL servers of the tests' own, from the installed binaries (`installation`). They listen on a unix socket and a free port of
 //! 127.0.0.1, never touch a server that was there before, and end with the test process however that ends.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 use super::installation::Installation;
 use super::{CANARY, eventually, free_port};
@@ -18,11 +19,23 @@ pub(crate) struct Cluster {
 }
 
 static SHARED: OnceLock<Cluster> = OnceLock::new();
+static OTHERS: Mutex<BTreeMap<u16, &Cluster>> = Mutex::new(BTreeMap::new());
 
 impl Cluster {
     /// The cluster that all tests share; each has databases of its own in it.
     pub(crate) fn shared() -> &'static Self {
         SHARED.get_or_init(|| Self::start(&["max_connections=300"]))
+    }
+
+    /// A cluster of each installed version, oldest first; tests share them, too.
+    pub(crate) fn of_each_version() -> Vec<&'static Self> {
+        let mut others = OTHERS.lock().unwrap();
+        let shared = Self::shared();
+        let mut find = |installed: Installation| match installed.version {
+            version if version == shared.version() => shared,
+            version => others.entry(version).or_insert_with(|| Box::leak(Box::new(Self::of(installed, &[])))),
+        };
+        Installation::all().into_iter().map(&mut find).collect()
     }
 
     /// A cluster that a test may break.
@@ -35,7 +48,8 @@ impl Cluster {
         Self::of(Installation::of(version), settings)
     }
 
-    fn of(installation: Installation, settings: &[&str]) -> Self {
+    /// A cluster of an installation.
+    pub(crate) fn of(installation: Installation, settings: &[&str]) -> Self {
         let cluster = Self::initialise(installation);
         cluster.launch(settings);
         cluster.superuser(&format!("CREATE ROLE app LOGIN CREATEDB PASSWORD '{CANARY}'"));
@@ -43,9 +57,16 @@ impl Cluster {
     }
 
     fn initialise(installation: Installation) -> Self {
+        let makes_checksums = installation.version >= 18;
         let cluster = Self::made_by(installation, |bin, data| {
             let mut initdb = as_server_user(&bin.join("initdb"));
             initdb.args(["-A", "trust", "-E", "UTF8", "-N", "-U", "postgres", "-D"]).arg(data);
+            // pg_upgrade needs the same on both sides, and older versions make none by default
+            if makes_checksums {
+                initdb.arg("--no-data-checksums")
+            } else {
+                &mut initdb
+            };
             initdb
         });
         let rules = "local all postgres trust\nlocal replication postgres trust\nlocal all all scram-sha-256\n\
@@ -99,7 +120,7 @@ impl Cluster {
         let socket = self.socket().display().to_string();
         let mut options = format!(
             "-c listen_addresses=127.0.0.1 -c port={} -c unix_socket_directories={socket} -c fsync=off \
-             -c shared_buffers=64MB -c log_min_messages=fatal",
+             -c shared_buffers=64MB -c log_min_messages=fatal -c password_encryption=scram-sha-256",
             self.port
         );
         for setting in settings {
@@ -113,11 +134,26 @@ impl Cluster {
 
     /// Stops the server as a power failure does.
     pub(crate) fn crash(&self) {
-        run(as_server_user(&self.installation.bin.join("pg_ctl"))
-            .arg("-D")
-            .arg(self.data())
-            .args(["-m", "immediate", "-w", "stop"])
-            .stdout(Stdio::null()));
+        self.stop("immediate");
+    }
+
+    /// Stops the server in one of `pg_ctl`'s modes.
+    fn stop(&self, mode: &str) {
+        let mut stop = as_server_user(&self.installation.bin.join("pg_ctl"));
+        run(stop.arg("-D").arg(self.data()).args(["-m", mode, "-w", "stop"]).stdout(Stdio::null()));
+    }
+
+    /// The same databases on a newer version, by `pg_upgrade`; this server is stopped.
+    pub(crate) fn upgraded(self, to: Installation) -> Self {
+        self.stop("fast");
+        let newer = Self::initialise(to);
+        let mut upgrade = as_server_user(&newer.installation.bin.join("pg_upgrade"));
+        upgrade.current_dir(newer.directory.path()).args(["-U", "postgres", "-s"]).arg(newer.socket());
+        upgrade.arg("-b").arg(&self.installation.bin).arg("-d").arg(self.data());
+        upgrade.arg("-B").arg(&newer.installation.bin).arg("-D").arg(newer.data());
+        run(upgrade.args(["-p", &self.port.to_string(), "-P", &newer.port.to_string()]));
+        newer.launch(&[]);
+        newer
     }
 
     /// Sends a signal to the server and every process of it.
@@ -212,5 +248,6 @@ pub(crate) fn as_server_user(program: &Path) -> Command {
 
 fn run(command: &mut Command) {
     let output = command.stdin(Stdio::null()).stderr(Stdio::piped()).output().unwrap();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    let text = [output.stdout, output.stderr].concat();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&text));
 }

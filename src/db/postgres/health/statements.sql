@@ -7,7 +7,7 @@ WITH ours AS (
 ), slowest AS (
     SELECT query, calls, mean, total
     FROM ours
-    WHERE query ~* '^\s*(select|insert|update|delete|with|merge)\M'
+    WHERE query COLLATE "C" ~* '^\s*(select|insert|update|delete|with|merge)\M'
     ORDER BY total DESC
     LIMIT 10
 )

@@ -6,7 +6,8 @@ SELECT 'table', c.relname::text, pg_total_relation_size(c.oid)::text,
             ELSE c.reltuples / c.relpages * (pg_relation_size(c.oid) / current_setting('block_size')::bigint) END::bigint::text
 FROM pg_class c
 WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relkind = 'r'
-  AND c.relname IN ('users', 'oauth_providers', 'refresh_tokens', 'auth_events', 'maintenance_runs', 'login_throttles', 'oauth_states');
+  AND c.relname IN ('users', 'oauth_providers', 'refresh_tokens', 'auth_events', 'maintenance_runs', 'login_throttles', 'oauth_states',
+                    'database_identity');
 
 SELECT 'counted', 'users', counted, changed
 FROM (SELECT count(*)::text AS counted, to_json(max(updated_at)) #>> '{}' AS changed FROM users) all_rows
@@ -59,3 +60,10 @@ WHERE (SELECT pg_relation_size('oauth_states'::regclass)) <= 1048576;
 
 SELECT 'newest', 'oauth_states', NULL
 WHERE pg_relation_size('oauth_states'::regclass) > 1048576;
+
+SELECT 'counted', 'database_identity', counted, changed
+FROM (SELECT count(*)::text AS counted, to_json(max(created_at)) #>> '{}' AS changed FROM database_identity) all_rows
+WHERE (SELECT pg_relation_size('database_identity'::regclass)) <= 1048576;
+
+SELECT 'newest', 'database_identity', to_json((SELECT max(created_at) FROM database_identity)) #>> '{}'
+WHERE pg_relation_size('database_identity'::regclass) > 1048576;

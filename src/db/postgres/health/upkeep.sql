@@ -47,7 +47,7 @@ WHERE schemaname = current_schema() AND n_dead_tup > 100000 AND n_dead_tup > n_l
 
 SELECT 'session', pid::text, coalesce(application_name, ''), state, nullif(concat_ws(': ', wait_event_type, wait_event), ''),
        extract(epoch FROM clock_timestamp() - CASE WHEN state = 'active' THEN query_start ELSE xact_start END)::text,
-       coalesce(upper(substring(query FROM '^\s*([A-Za-z]+)')), '')
+       coalesce(upper(substring(query COLLATE "C" FROM '^\s*([A-Za-z]+)')), '')
 FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
   AND (state = 'active' OR state LIKE 'idle in transaction%')

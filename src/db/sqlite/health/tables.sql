@@ -41,6 +41,10 @@ WITH file AS (
     -- no row of this one tells when it was made
     SELECT 'oauth_states', CASE WHEN small THEN (SELECT count(*) FROM oauth_states) END, (SELECT max(rowid) FROM oauth_states), NULL, NULL
     FROM file
+    UNION ALL
+    SELECT 'database_identity', CASE WHEN small THEN (SELECT count(*) FROM database_identity) END, (SELECT max(id) FROM database_identity),
+           NULL, (SELECT max(created_at) FROM database_identity)
+    FROM file
 )
 SELECT 'table', r.name, CAST(s.bytes AS TEXT), CAST(coalesce(r.estimate, 0) AS TEXT)
 FROM figures r

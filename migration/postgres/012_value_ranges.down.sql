@@ -1,0 +1,29 @@
+-- Every time is accepted again; what 012 changed stays.
+
+ALTER TABLE users
+    DROP CONSTRAINT chk_users_last_login_range,
+    DROP CONSTRAINT chk_users_locked_until_range,
+    DROP CONSTRAINT chk_users_created_at_range,
+    DROP CONSTRAINT chk_users_updated_at_range,
+    DROP CONSTRAINT chk_users_deleted_at_range;
+ALTER TABLE oauth_providers
+    DROP CONSTRAINT chk_oauth_providers_expires_at_range,
+    DROP CONSTRAINT chk_oauth_providers_created_at_range,
+    DROP CONSTRAINT chk_oauth_providers_updated_at_range;
+ALTER TABLE refresh_tokens
+    DROP CONSTRAINT chk_refresh_tokens_expires_at_range,
+    DROP CONSTRAINT chk_refresh_tokens_created_at_range,
+    DROP CONSTRAINT chk_refresh_tokens_revoked_at_range;
+ALTER TABLE auth_events
+    DROP CONSTRAINT chk_auth_events_occurred_at_range;
+ALTER TABLE maintenance_runs
+    DROP CONSTRAINT chk_maintenance_runs_started_at_range,
+    DROP CONSTRAINT chk_maintenance_runs_finished_at_range,
+    DROP CONSTRAINT chk_maintenance_runs_counts_object;
+ALTER TABLE login_throttles
+    DROP CONSTRAINT chk_login_throttles_last_failed_at_range,
+    DROP CONSTRAINT chk_login_throttles_blocked_until_range;
+ALTER TABLE oauth_states
+    DROP CONSTRAINT chk_oauth_states_expires_at_range;
+ALTER TABLE database_identity
+    DROP CONSTRAINT chk_database_identity_created_at_range;

@@ -1,0 +1,3 @@
+-- Forgets which database this is. Applied again, it has another id: later backups are not grouped with earlier ones.
+
+DROP TABLE database_identity;

@@ -1,0 +1,3 @@
+-- migrate: noop
+--
+-- SQLite checked every row when 012 copied it.

@@ -1,0 +1,3 @@
+-- migrate: noop
+--
+-- COLLATE NOCASE folds ASCII letters and nothing else, whatever the locale.

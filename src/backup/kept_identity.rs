@@ -1,0 +1,53 @@
+//! Which database it is, kept over a restore: the live database's id, whatever the file says, with a new epoch.
+//!
+//! A backup of production that is restored into staging so leaves staging what it is, and no access token from before the restore
+//! is valid after it. A database without an id (empty, or older than migration 011) gets a new one.
+
+use chrono::{DateTime, Utc};
+
+use super::error::Error;
+use super::live::Live;
+use crate::db::{Backend, Connection, DatabaseUrl, first_column};
+use crate::migrate::{self, IDENTITY_TABLE};
+use crate::random;
+
+/// The identity that the restored content gets.
+pub(super) struct KeptIdentity {
+    database_id: String,
+    created_at: DateTime<Utc>,
+}
+
+impl KeptIdentity {
+    /// That of the live database, or a new one.
+    ///
+    /// # Errors
+    /// What the database said, or no randomness.
+    pub(super) async fn of(live: &Live, url: &DatabaseUrl, now: DateTime<Utc>) -> Result<Self, Error> {
+        if let Live::Ours(applied, _) = live
+            && migrate::layout_of_newest(applied, url.backend())
+                .objects
+                .tables
+                .iter()
+                .any(|name| name == IDENTITY_TABLE)
+        {
+            let mut connection = Connection::open(url).await?;
+            let columns = first_column(connection.query(url.backend().read_kept_identity()).await?);
+            connection.leave().await;
+            let mut columns = columns.into_iter();
+            if let (Some(database_id), Some(created_at)) = (columns.next(), columns.next()) {
+                let created_at = created_at.parse().unwrap_or(now);
+                return Ok(Self { database_id, created_at });
+            }
+        }
+        Ok(Self { database_id: random::uuid()?, created_at: now })
+    }
+
+    /// Statements that replace the staged identity by this one, in a new epoch.
+    ///
+    /// # Errors
+    /// No randomness.
+    pub(super) fn replacement(&self, backend: Backend) -> Result<String, Error> {
+        let created_at = self.created_at.format("%Y-%m-%dT%H:%M:%S%.f+00:00").to_string();
+        Ok(backend.replace_identity(&self.database_id, &random::uuid()?, &created_at))
+    }
+}
