@@ -59,7 +59,6 @@ static POSTGRES: &[Rule] = &[
         Kind::Authentication,
         "the server wants a client certificate: add sslcert and sslkey to DATABASE_URL",
     ),
-    plain(super::TLS_FAILED, Kind::Tls),
     plain("28", Kind::Authentication),
     plain("3D000", Kind::NoSuchDatabase),
     rule(
