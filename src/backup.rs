@@ -11,15 +11,20 @@
 //! and directory are readable by their owner only; memory does not grow with the database; a file of somebody else's is
 //! never touched.
 
+mod age;
 mod content;
 mod create;
 mod database_key;
 mod digest;
+mod directory;
 mod error;
 mod file;
 mod format;
+mod grammar;
 mod json;
 mod kept_identity;
+mod lexer;
+mod lines;
 mod listing;
 mod live;
 mod metadata;
@@ -27,6 +32,7 @@ mod pack;
 mod probe;
 mod progress;
 mod reader;
+mod recognise;
 mod rehearse;
 mod restore;
 pub mod retention;
@@ -36,18 +42,20 @@ mod stage;
 mod verify;
 mod writer;
 
+pub use age::{age_seconds, is_in_future, newest};
 pub use create::{Request, Target, create};
 pub use database_key::{DatabaseKey, KnownDatabases, LiveDatabase};
 pub use digest::TableDigest;
+pub use directory::{DirectoryState, PlaceOfBackup, directory_state};
 pub use error::Error;
 pub use format::{FORMAT, Header};
-pub use listing::{Entry, State, list};
+pub use listing::{Entry, State, list, orphaned};
 pub use metadata::Metadata;
 pub use progress::{Event, Phase, Progress};
 pub use rehearse::{abandon_rehearsal, rehearse};
 pub use restore::{Options, Prepared, Restored, abandon, prepare};
 pub use retention::{Retention, retain};
-pub use verify::{Verdict, verify};
+pub use verify::{Evidence, Verdict, verify};
 
 #[doc(hidden)]
 pub use probe::{probe, probe_row};

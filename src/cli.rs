@@ -5,6 +5,7 @@
 
 mod ask;
 mod backup;
+mod boot_rights;
 mod cleanup;
 mod completions;
 mod detailed_health;
@@ -32,10 +33,11 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::config::Config;
+use crate::config::{Config, TerminalSettings};
+use crate::printable::{self, Styles};
 use crate::telemetry::{self, Format};
 use error::Error;
-use output::Output;
+use output::{Output, Stream};
 
 const VERSION: &str = concat!(
     env!("CARGO_PKG_VERSION"),
@@ -113,8 +115,12 @@ enum Command {
 
 /// Parses, runs, renders: the whole program.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let output = Output::new(cli.json);
+    let terminal = TerminalSettings::of_process();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(said) => return ExitCode::from(Output::new(false, terminal).usage(&said)),
+    };
+    let output = Output::new(cli.json, terminal);
     let command = cli.command.unwrap_or(Command::Serve(serve::Arguments {}));
     match run(command, output) {
         Ok(code) => ExitCode::from(code),
@@ -134,10 +140,14 @@ fn run(command: Command, output: Output) -> Result<u8, Error> {
         _ => {}
     }
     let config = Config::load()?;
-    let output = output.coloured(!config.no_color);
     start_logging(&config, output);
     let runtime = runtime(&command)?;
-    let answer = runtime.block_on(dispatch(command, &config, output));
+    let answer = runtime.block_on(async {
+        match dispatch(command, &config, output).await {
+            Err(error) => Err(error.explained(&config).await),
+            done => done,
+        }
+    });
     // what is left then are threads that a file system does not answer
     runtime.shutdown_timeout(LEAVING);
     answer
@@ -163,8 +173,13 @@ async fn dispatch(command: Command, config: &Config, output: Output) -> Result<u
 }
 
 fn start_logging(config: &Config, output: Output) {
-    let format = if config.log_json { Format::Json } else { Format::Text { colours: output.stderr_colours() } };
-    let warning = telemetry::start(config.log_filter.as_deref(), format);
+    let styles = output.styles(Stream::Stderr);
+    let format = if config.log_json { Format::Json } else { Format::Text { colours: styles == Styles::Kept } };
+    let clean = move |line: &str| match format {
+        Format::Json => printable::json(line),
+        Format::Text { .. } => printable::log_line(line, styles),
+    };
+    let warning = telemetry::start(config.log_filter.as_deref(), format, clean);
     for warning in config.warnings.iter().chain(&warning) {
         tracing::warn!("{warning}");
     }

@@ -1,15 +1,19 @@
 //! The only reader of the environment. Every variable is documented where it is read and in the README.
 //!
 //! Variables come from the process, then from `.env` in the working directory. Every secret `X` can be given as a file
-//! named by `X_FILE`; both at once is an error. A variable that starts with `AUTHSVC_` and is unknown is warned about.
+//! named by `X_FILE`; both at once is an error, and so is a variable that is set and has no value ([`variables`]). A variable
+//! that starts with `AUTHSVC_` and is unknown is warned about.
 
 mod api;
 mod backups;
 mod cleanup;
+mod database;
+mod dotenv;
 mod environment;
 mod health;
 mod oauth;
 mod supervisor;
+mod terminal;
 mod variables;
 
 use std::net::SocketAddr;
@@ -18,10 +22,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
-
 pub use environment::Environment;
 pub use supervisor::Notify;
+pub use terminal::TerminalSettings;
 pub use variables::Variables;
 
 use crate::auth::BaseUrl;
@@ -29,20 +32,17 @@ use crate::auth::Keys;
 use crate::auth::oauth::Settings;
 use crate::auth::vault::Vault;
 use crate::backup::Retention;
-use crate::db::{DatabaseUrl, Defaults, InvalidUrl, Kept, PoolUse, SqliteMode};
+use crate::db::{DatabaseUrl, InvalidUrl, Kept, PoolUse};
 use crate::health::Thresholds;
 use crate::http::ApiSettings;
 use crate::maintain::{Schedule, Verification};
-
-/// The database when `DATABASE_URL` is unset.
-const DEFAULT_SQLITE_FILE: &str = "authsvc.db";
 
 /// What the environment says, parsed.
 #[derive(Debug)]
 pub struct Config {
     /// `DATABASE_URL` or `DATABASE_URL_FILE`.
     pub database_url: DatabaseUrl,
-    /// `AUTHSVC_ENV`, then `APP_ENV`, then `GO_ENV`.
+    /// `AUTHSVC_ENV`; without the URL of a server then `APP_ENV`, then `GO_ENV`.
     pub environment: Environment,
     /// `AUTHSVC_LISTEN`: the public listener.
     pub listen: SocketAddr,
@@ -90,8 +90,6 @@ pub struct Config {
     pub log_filter: Option<String>,
     /// `AUTHSVC_LOG_FORMAT`: `text` or `json`.
     pub log_json: bool,
-    /// `NO_COLOR`: no colours anywhere.
-    pub no_color: bool,
     /// Things to tell that are no errors, such as unknown variables.
     pub warnings: Vec<String>,
 }
@@ -147,13 +145,15 @@ impl Config {
     /// # Errors
     /// The first variable that cannot be used.
     pub fn from_variables(variables: &Variables) -> Result<Self, Error> {
-        let url = variables.secret("DATABASE_URL")?;
-        let environment = Environment::of(variables, url.is_some())?;
+        variables.check_all()?;
+        let (database_url, choice) = database::url(variables)?;
+        let (environment, ignored) = environment::read(variables, database_url.backend(), choice)?;
         let listen = parsed(variables, "AUTHSVC_LISTEN", "127.0.0.1:8080", "an address and port like 0.0.0.0:8080")?;
         let public_url = oauth::public_url(variables, listen)?;
         let api = api::settings(variables, &public_url)?;
         Ok(Self {
-            database_url: database_url(url.as_ref(), variables)?,
+            warnings: [variables.unknown(), ignored, database_url.warnings().to_vec()].concat(),
+            database_url,
             environment,
             listen,
             oauth: oauth::settings(variables, &public_url, api.timeout)?,
@@ -183,8 +183,6 @@ impl Config {
             thresholds: health::thresholds(variables, environment)?,
             log_filter: variables.get("AUTHSVC_LOG").map(str::to_owned),
             log_json: log_json(variables)?,
-            no_color: variables.get("NO_COLOR").is_some(),
-            warnings: variables.unknown(),
         })
     }
 }
@@ -197,20 +195,6 @@ fn log_json(variables: &Variables) -> Result<bool, Error> {
             Err(Error::invalid("AUTHSVC_LOG_FORMAT", format!("`{other}` is no log format"), "use text or json"))
         }
     }
-}
-
-fn database_url(url: Option<&SecretString>, variables: &Variables) -> Result<DatabaseUrl, Error> {
-    let Some(url) = url else { return Ok(DatabaseUrl::sqlite(DEFAULT_SQLITE_FILE, SqliteMode::Create)) };
-    let text = |name: &str| variables.get(name).map(str::to_owned);
-    let defaults = Defaults {
-        host: text("PGHOST"),
-        port: text("PGPORT"),
-        user: text("PGUSER").or_else(|| text("USER")).or_else(|| text("LOGNAME")),
-        database: text("PGDATABASE"),
-        password: variables.secret("PGPASSWORD")?,
-        ssl_mode: text("PGSSLMODE"),
-    };
-    DatabaseUrl::parse(url.expose_secret(), &defaults).map_err(|source| Error::Url { variable: "DATABASE_URL", source })
 }
 
 fn pool(variables: &Variables) -> Result<PoolUse, Error> {

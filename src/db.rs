@@ -7,6 +7,7 @@
 
 mod accounts;
 mod binary_copy;
+mod certificate;
 mod cleanup;
 mod column;
 mod connection;
@@ -16,22 +17,32 @@ mod error;
 mod health;
 mod hosts;
 mod links;
+mod migration_script;
+mod pinned;
 mod pool;
 mod provider_tokens;
 mod queries;
+mod read_only;
+mod routes;
 mod run;
 mod servers;
 mod sessions;
 mod snapshot;
 mod staging;
+mod storable;
 mod throttles;
+mod tls;
 mod trail;
+mod tunnel;
 mod turn;
+mod unlimited;
 mod url;
 mod value;
 
 pub(crate) use connection::first_column;
+pub(crate) use migration_script::MigrationScript;
 pub(crate) use run::EndedRun;
+pub(crate) use unlimited::UnlimitedSession;
 
 pub use accounts::{Change, Entered, Failure, Lockouts, NewAccount, Taken};
 pub use cleanup::{Doomed, Kept};
@@ -45,11 +56,12 @@ pub use pool::{Pool, PoolUse, Usage};
 pub use queries::{Queries, Transaction};
 pub use sessions::{NewToken, Rotation, Scope};
 pub use snapshot::{BLOCK, Rows, Sink, Size, Snapshot};
-pub use staging::{Block, LoadError, Loaded, Objects, Parse, Staging, Swapped};
+pub use staging::{Block, LiveSchema, LoadError, Loaded, Objects, Parse, SchemaOrigin, Staging, Swapped, losses};
 pub use throttles::Lockout;
 pub use trail::Client;
 pub use turn::Turn;
 pub use url::{
-    DatabaseUrl, Defaults, Host, InvalidUrl, PostgresTarget, SessionAttrs, SqliteMode, SqliteTarget, SslMode, Target,
+    DatabaseUrl, Defaults, Host, HostOrder, InvalidUrl, PARAMETERS, PostgresTarget, SESSION_SETTINGS, SessionAttrs,
+    SocketSettings, SqliteMode, SqliteTarget, SslMode, SslNegotiation, Target, TlsSettings, TlsVersion, UrlParameter,
 };
 pub use value::Value;

@@ -22,6 +22,7 @@ mod history;
 pub mod once;
 mod performance;
 mod report;
+mod rights;
 mod seat;
 mod settings;
 mod size;
@@ -39,6 +40,7 @@ pub use report::{
     Authentication, BackupFile, Backups, Database, Detailed, Indexes, Maintenance, Migrations, Performance, Queries,
     Report, Run, Security, Session, SqliteFile, Statement, Storage, Table,
 };
+pub use rights::{MissingRights, missing_rights};
 pub use settings::{Settings, SignIn};
 pub use size::size_text;
 pub use survey::QuickCheck;

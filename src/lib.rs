@@ -1,7 +1,7 @@
 //! An authentication service whose whole database layer is compiled into it.
 //!
 //! Imports point one way: `cli` → `http` → `auth` / `maintain` / `seed` → `backup` → `migrate` → `db` → `entity`; `config` reads the environment,
-//! `clock`, `notify`, `random`, `shutdown` and `telemetry` are leaves. `tests/it/tidy.rs` holds this. The map is `docs/ARCHITECTURE.md`.
+//! `clock`, `notify`, `printable`, `random`, `shutdown` and `telemetry` are leaves, and `disk`, which opens files, stands right above them. `tests/it/tidy.rs` holds this. The map is `docs/ARCHITECTURE.md`.
 
 pub mod auth;
 pub mod backup;
@@ -9,11 +9,13 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod db;
+pub mod disk;
 pub mod health;
 pub mod http;
 pub mod maintain;
 pub mod migrate;
 pub mod notify;
+pub mod printable;
 pub mod random;
 pub mod seed;
 pub mod shutdown;

@@ -13,6 +13,7 @@
 
 mod adopt;
 mod build;
+mod canonical;
 mod catalogue;
 mod embedded;
 mod error;
@@ -20,6 +21,7 @@ mod layout;
 mod ledger;
 mod lock;
 mod plan;
+mod printed;
 mod progress;
 mod report;
 mod run;
@@ -30,10 +32,11 @@ mod status;
 mod verify;
 
 pub use adopt::seed_accounts;
-pub use build::{build, ledger_of};
+pub use build::{build, ledger_of, sql_between};
+pub use canonical::canonical;
 pub use catalogue::{Catalogue, Change, Difference, read as read_catalogue};
 pub use embedded::{Migration, migrations, newest};
-pub use error::{Error, Kind};
+pub use error::{Error, FailureScope, Kind};
 pub use layout::{
     Layout, all_tables, layout_after, layout_of, layout_of_earlier, layout_of_newest, makes_table, newest_layout,
     settled_layout, unknown,
@@ -43,6 +46,7 @@ pub(crate) use ledger::{is_missing_table, without_ledger};
 pub(crate) use lock::with_jitter;
 pub use lock::{still_holds, with_lock};
 pub use plan::Target;
+pub use printed::{PrintedBlock, printed};
 pub use progress::{Event, Progress};
 pub use report::{Entry, Outcome, Report};
 pub use schema::{IDENTITY_TABLE, Schema, Table, extra_objects, is_ledger, schema_of};

@@ -1,5 +1,8 @@
 //! Development data: the accounts of `seed/`, embedded, put into a database that is no production.
 //!
+//! It never goes into a database that holds any other account: the password of its accounts is published. That is checked
+//! in its own transaction, while no account can be added.
+//!
 //! Times in the files are relative to the moment of seeding. Rows that are there already, or that conflict with a row
 //! of a developer's, are left alone, so seeding twice changes nothing. It runs under the migrators' lock: many replicas
 //! that boot at once seed once.
@@ -12,7 +15,7 @@ use entity::value::{Email, PasswordHash, Provider, ProviderToken, TokenHash};
 use entity::{oauth_provider, refresh_token, user};
 use include_dir::{Dir, include_dir};
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ActiveModelTrait, DatabaseTransaction, DbErr, EntityTrait, Set};
+use sea_orm::{ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, Set};
 use serde::{Deserialize, Serialize};
 
 use crate::db::Pool;
@@ -47,6 +50,12 @@ pub enum Error {
         file: &'static str,
         /// What is wrong.
         message: String,
+    },
+    /// The database holds other accounts.
+    #[error("the database holds {count} accounts that are not of the development data")]
+    OtherAccounts {
+        /// How many.
+        count: usize,
     },
 }
 
@@ -135,10 +144,12 @@ impl Relative {
 /// Puts the development data into a migrated database, in one transaction. Whether it may is the caller's decision.
 ///
 /// # Errors
-/// The lock was not got within `patience`, or the database refused.
+/// The lock was not got within `patience`, the database holds other accounts, or it refused.
 pub async fn seed(pool: &Pool, now: DateTime<Utc>, patience: Duration) -> Result<Report, Error> {
     let (users, links, tokens) = (read(USERS)?, read(LINKS)?, read(TOKENS)?);
+    let lock_accounts = pool.backend().lock_accounts();
     migrate::with_lock(pool, patience, async |transaction| {
+        transaction.execute_unprepared(lock_accounts).await?;
         let inserted = insert_users(transaction, users, now).await?;
         let ids = user_ids(transaction).await?;
         Ok(Report {
@@ -161,6 +172,11 @@ async fn insert_users(
     now: DateTime<Utc>,
 ) -> Result<u64, Error> {
     let existing = user::Entity::find().all(transaction).await?;
+    let ours: HashSet<String> = seeds.iter().map(|seed| seed.email.to_ascii_lowercase()).collect();
+    let count = existing.iter().filter(|user| !ours.contains(&user.email.folded())).count();
+    if count > 0 {
+        return Err(Error::OtherAccounts { count });
+    }
     let emails: HashSet<String> = existing.iter().map(|user| user.email.folded()).collect();
     let names: HashSet<String> = existing.into_iter().map(|user| user.username).collect();
     let mut models = Vec::new();

@@ -1,18 +1,97 @@
-//! When to stop.
+//! When to stop: at the first SIGTERM or SIGINT in order, at the second at once.
+//!
+//! A thread of its own listens, because a file system that hangs holds the thread that works, whatever it was about to do with a
+//! signal. Until [`requested`] is called, the first signal ends the process.
 
 use std::io;
+use std::sync::OnceLock;
+use std::sync::mpsc;
+use std::time::Duration;
 
+use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::time::Instant;
 
-/// Waits for SIGTERM or SIGINT; its name.
+/// A supervisor can send one signal to the process and to its group. Two within this time are one.
+const ONE_SIGNAL: Duration = Duration::from_millis(1);
+
+/// A signal that asks for the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Signal {
+    Terminate,
+    Interrupt,
+}
+
+impl Signal {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Terminate => "SIGTERM",
+            Self::Interrupt => "SIGINT",
+        }
+    }
+
+    /// As a shell reports a process that the signal ended.
+    fn exit_code(self) -> i32 {
+        match self {
+            Self::Terminate => 143,
+            Self::Interrupt => 130,
+        }
+    }
+}
+
+/// Waits for the first SIGTERM or SIGINT since the first call; its name. From then on a second signal ends the process at once.
 ///
 /// # Errors
-/// The system refused to tell about signals.
+/// The system refused to report signals.
 pub async fn requested() -> io::Result<&'static str> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => Ok("SIGTERM"),
-        _ = interrupt.recv() => Ok("SIGINT"),
+    static FIRST: OnceLock<io::Result<watch::Receiver<Option<Signal>>>> = OnceLock::new();
+    let mut first = match FIRST.get_or_init(listen) {
+        Ok(first) => first.clone(),
+        Err(error) => return Err(io::Error::new(error.kind(), error.to_string())),
+    };
+    let signal = first.wait_for(Option::is_some).await.ok().and_then(|signal| *signal);
+    Ok(signal.map_or("a signal", Signal::name))
+}
+
+/// Starts the thread that listens, and returns once it does.
+fn listen() -> io::Result<watch::Receiver<Option<Signal>>> {
+    let (publish, first) = watch::channel(None);
+    let (ready, listening) = mpsc::sync_channel(1);
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let work = move || runtime.block_on(exit_at_the_second(&publish, &ready));
+    std::thread::Builder::new().name("signals".to_owned()).spawn(work)?;
+    listening
+        .recv()
+        .unwrap_or_else(|_| Err(io::Error::other("the thread that listens to signals ended unexpectedly")))?;
+    Ok(first)
+}
+
+#[expect(clippy::exit, reason = "the thread that works can be held by a file system, and can end nothing")]
+async fn exit_at_the_second(publish: &watch::Sender<Option<Signal>>, ready: &mpsc::SyncSender<io::Result<()>>) {
+    let streams = signal(SignalKind::terminate()).and_then(|one| Ok((one, signal(SignalKind::interrupt())?)));
+    let (mut terminate, mut interrupt) = match streams {
+        Ok(streams) => streams,
+        Err(error) => {
+            let _ = ready.send(Err(error));
+            return;
+        }
+    };
+    let _ = ready.send(Ok(()));
+    let mut since: Option<Instant> = None;
+    loop {
+        let received = tokio::select! {
+            received = terminate.recv() => received.map(|()| Signal::Terminate),
+            received = interrupt.recv() => received.map(|()| Signal::Interrupt),
+        };
+        let Some(received) = received else { return };
+        match since {
+            None => {
+                since = Some(Instant::now());
+                publish.send_replace(Some(received));
+            }
+            Some(since) if since.elapsed() > ONE_SIGNAL => std::process::exit(received.exit_code()),
+            Some(_) => {}
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Logs: to stderr, as text or JSON lines.
 
+use std::io::{self, Write};
 use std::panic::PanicHookInfo;
 
 use tracing_subscriber::EnvFilter;
@@ -28,14 +29,32 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
     tracing::error!(place, "internal error: the program panicked: {text}");
 }
 
-/// Starts logging. A filter that cannot be read is replaced by the default and returned as a warning.
-pub fn start(filter: Option<&str>, format: Format) -> Option<String> {
+/// Stderr, for lines that are made harmless first.
+struct Lines<F>(F);
+
+impl<F: Fn(&str) -> String> Write for Lines<F> {
+    /// Takes a whole line, as the subscriber writes it.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        io::stderr().write_all((self.0)(&String::from_utf8_lossy(line)).as_bytes()).map(|()| line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
+/// Starts logging; `clean` makes a line harmless. A filter that cannot be read is replaced by the default and returned as a warning.
+pub fn start(
+    filter: Option<&str>,
+    format: Format,
+    clean: impl Fn(&str) -> String + Copy + Send + Sync + 'static,
+) -> Option<String> {
     let (parsed, warning) = match filter.map(EnvFilter::try_new) {
         Some(Ok(filter)) => (filter, None),
         Some(Err(error)) => (EnvFilter::new(DEFAULT_FILTER), Some(format!("AUTHSVC_LOG cannot be read: {error}"))),
         None => (EnvFilter::new(DEFAULT_FILTER), None),
     };
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let layer = tracing_subscriber::fmt::layer().with_writer(move || Lines(clean));
     let registry = tracing_subscriber::registry().with(parsed);
     let started = match format {
         Format::Text { colours } => registry.with(layer.with_ansi(colours).with_target(false)).try_init(),

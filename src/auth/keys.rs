@@ -1,9 +1,7 @@
 //! The keys that sign tokens: Ed25519, in PEM. The first signs, all of them are accepted and published, so that keys can be
 //! rotated: publish the new one as the second, make it the first, take the old one away once its tokens have expired.
 
-use std::fs::OpenOptions;
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use base64::Engine as _;
@@ -14,10 +12,14 @@ use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 
 use super::oauth::FlowKey;
+use crate::disk::{self, Links};
 use crate::random;
 
 /// What precedes the 32 bytes of an Ed25519 key in PKCS #8.
 const PKCS8: [u8; 16] = *b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20";
+
+/// A file of keys is far shorter, in bytes.
+const LONGEST: u64 = 1 << 20;
 
 /// Why a text is no key. It holds nothing of it.
 #[derive(Debug, thiserror::Error)]
@@ -63,10 +65,10 @@ impl Keys {
     /// The file cannot be written, or is no key.
     pub fn of_file(path: &Path) -> io::Result<Self> {
         let about = |error: io::Error| io::Error::new(error.kind(), format!("the key in {}: {error}", path.display()));
-        if !path.exists() {
+        if path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
             create(path).map_err(about)?;
         }
-        let pem = SecretString::from(std::fs::read_to_string(path).map_err(about)?);
+        let pem = SecretString::from(disk::read_text(path, LONGEST, Links::Followed).map_err(about)?);
         Self::parse(&pem).map_err(|error| about(io::Error::other(error.to_string())))
     }
 
@@ -116,12 +118,10 @@ fn create(path: &Path) -> io::Result<()> {
         "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
         STANDARD.encode(der.as_slice())
     ));
-    let beside = path.with_extension(format!("{}.new", std::process::id()));
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    let linked = std::fs::hard_link(&beside, path);
-    std::fs::remove_file(&beside)?;
+    let (beside, mut file) = disk::create_beside(path)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| disk::flush(&file, &beside));
+    let linked = written.and_then(|()| disk::place(&file, &beside, path));
+    let _ = std::fs::remove_file(&beside);
     match linked {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         linked => linked,

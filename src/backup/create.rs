@@ -3,9 +3,11 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::directory;
 use super::error::Error;
 use super::file::{self, Unfinished};
 use super::format::{self, FORMAT, Header, Sequence};
@@ -17,6 +19,7 @@ use super::verify;
 use super::writer::{Into, Settings, Writer, Written};
 use crate::clock::Stopwatch;
 use crate::db::{Backend, Connection, DatabaseUrl, Snapshot};
+use crate::disk;
 use crate::migrate::{self, Schema};
 
 /// Where the backup goes.
@@ -56,18 +59,9 @@ pub async fn create(
     progress: &Arc<dyn Progress>,
 ) -> Result<Metadata, Error> {
     let watch = Stopwatch::start();
-    let path = match &request.target {
-        Target::Stdout => None,
-        Target::File(path) => Some(path.clone()),
-        Target::Directory(directory) => {
-            file::directory(directory)?;
-            file::sweep(directory);
-            Some(directory.join(file::name(now, request.compressed)))
-        }
-    };
-    let unfinished = path.as_deref().map(|path| Unfinished::begin(path).map_err(Error::file(path))).transpose()?;
-    let sink: Box<dyn Write + Send> = match &unfinished {
-        Some(unfinished) => Box::new(unfinished.handle()?),
+    let begun = begin(request, now).await?;
+    let sink: Box<dyn Write + Send> = match &begun {
+        Some((unfinished, _)) => Box::new(unfinished.handle()?),
         None => Box::new(io::stdout()),
     };
     let (written, header, not_included) = stream(url, request, now, sink, progress).await?;
@@ -92,7 +86,7 @@ pub async fn create(
         app_version: header.app_version,
         environment: request.environment.clone(),
     };
-    if let (Some(unfinished), Some(path)) = (unfinished, path) {
+    if let Some((unfinished, path)) = begun {
         unfinished.flush_to_disk().map_err(Error::file(&path))?;
         if request.validated {
             let source = Source::open(unfinished.path())?;
@@ -103,6 +97,39 @@ pub async fn create(
         place(&unfinished, &path, &request.target, &mut metadata)?;
     }
     Ok(metadata)
+}
+
+/// How long the file system may take to open a new file. One that takes longer hangs.
+const BEGINNING: Duration = Duration::from_secs(30);
+
+/// Begins the file, and gives the path that it will have; nothing for stdout. A file system that hangs is an error.
+async fn begin(request: &Request, now: DateTime<Utc>) -> Result<Option<(Unfinished, PathBuf)>, Error> {
+    let (target, compressed) = (request.target.clone(), request.compressed);
+    let path = match &target {
+        Target::Stdout => return Ok(None),
+        Target::File(path) | Target::Directory(path) => path.clone(),
+    };
+    let begun = tokio::task::spawn_blocking(move || {
+        let path = match target {
+            Target::Directory(directory) => {
+                directory::prepare(&directory)?;
+                file::remove_unfinished(&directory);
+                directory.join(file::name(now, compressed))
+            }
+            Target::File(path) => {
+                directory::require_private(disk::directory_of(&path))?;
+                path
+            }
+            Target::Stdout => return Ok(None),
+        };
+        let unfinished = Unfinished::begin(&path).map_err(Error::file(&path))?;
+        Ok(Some((unfinished, path)))
+    });
+    match tokio::time::timeout(BEGINNING, begun).await {
+        Ok(Ok(begun)) => begun,
+        Ok(Err(_)) => Err(io::Error::other("the thread that opens files ended unexpectedly").into()),
+        Err(_) => Err(Error::NoAnswer { path, patience: BEGINNING }),
+    }
 }
 
 /// Gives the file its name, the next free one if another backup of the same second has it, and writes the metadata.
@@ -119,7 +146,11 @@ fn place(unfinished: &Unfinished, path: &Path, target: &Target, metadata: &mut M
         }
     }
     metadata.filename = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    metadata::write(&path, metadata)
+    metadata::write(&path, metadata).inspect_err(|_| {
+        // without metadata it would be kept for ever, and vouch for nothing
+        let _ = std::fs::remove_file(metadata::path_for(&path));
+        unfinished.withdraw(&path);
+    })
 }
 
 /// Reads everything from one snapshot into the sink.

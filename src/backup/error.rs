@@ -1,9 +1,12 @@
 //! Why there is no backup, or why it was not restored.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use crate::{db, migrate};
+use rustix::io::Errno;
+
+use crate::{db, migrate, printable};
 
 /// A failure to make, read or restore a backup. No file is left under a final name; the database is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -47,10 +50,34 @@ pub enum Error {
         path: PathBuf,
     },
     /// The path names nothing that can be a backup.
-    #[error("{} is not a regular file", shown(path))]
+    #[error("{} is not a regular file but {kind}", shown(path))]
     NotAFile {
         /// What is there.
         path: PathBuf,
+        /// What it is, like `a named pipe`.
+        kind: String,
+    },
+    /// The directory for backups is a link to nothing.
+    #[error("{} is a symbolic link to a path that does not exist", shown(path))]
+    DanglingLink {
+        /// The link.
+        path: PathBuf,
+    },
+    /// Other users can write to the directory for backups.
+    #[error("{} has mode {mode:04o}: other users can write there, replace backups and plant links", shown(path))]
+    OpenToOthers {
+        /// The directory.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+    /// The file system of a path hangs.
+    #[error("{} gave no answer within {}", shown(path), humantime::format_duration(*patience))]
+    NoAnswer {
+        /// The path.
+        path: PathBuf,
+        /// How long was waited.
+        patience: Duration,
     },
     /// The file is damaged, foreign, or not what its metadata says.
     #[error("the file is not a backup that can be restored: {}", reasons.join("; "))]
@@ -70,15 +97,23 @@ pub enum Error {
     /// The database is one of the earlier manager's, which was not taken over yet.
     #[error("the database is one of the earlier manager's, which this program does not replace")]
     EarlierInPlace,
-    /// Something of other programs hangs on the tables that would be replaced.
-    #[error("a restore would lose what hangs on its tables: {}", obstacles.join("; "))]
+    /// Something of other programs depends on the tables that would be replaced, or was altered on them.
+    #[error("a restore would lose what depends on its tables: {}", obstacles.join("; "))]
     Obstacles {
-        /// What.
+        /// Each with what to do.
         obstacles: Vec<String>,
     },
     /// No database could be made to restore into.
     #[error("no scratch database could be made: {0}")]
     Scratch(db::Error),
+    /// The scratch database was created, and connections do not lead to it.
+    #[error("the scratch database {name} was created but cannot be reached: {why}")]
+    ScratchUnreachable {
+        /// Its name.
+        name: String,
+        /// What the server or a pooler said.
+        why: String,
+    },
     /// The database does not take the rows.
     #[error(transparent)]
     Load(#[from] db::LoadError),
@@ -96,10 +131,33 @@ pub enum Error {
     },
 }
 
-/// A path without signs that a terminal could obey.
+/// What to do about an error of the file system, by its code.
+fn file_hint(path: &Path, error: &io::Error) -> String {
+    let path = shown(path);
+    match Errno::from_io_error(error) {
+        Some(Errno::NOENT) => "correct the path".to_owned(),
+        Some(Errno::NOSPC) => format!("make room in the file system (df '{path}'), then run the command again"),
+        Some(Errno::DQUOT) => "the quota of this user is used up: raise it, or remove files".to_owned(),
+        Some(Errno::FBIG) => "the file system or `ulimit -f` allows no file of this size".to_owned(),
+        Some(Errno::ACCESS | Errno::PERM) => {
+            "let this user read and write there (chown, chmod), or name another directory in BACKUP_DIR".to_owned()
+        }
+        Some(Errno::ROFS) => "the file system is mounted read-only: name another directory in BACKUP_DIR".to_owned(),
+        Some(Errno::IO | Errno::STALE | Errno::TIMEDOUT) => {
+            "the disk or the network file system fails: look at the system's log (dmesg), and mount it again".to_owned()
+        }
+        Some(Errno::LOOP) => "symbolic links lead in a circle: name the directory itself".to_owned(),
+        Some(Errno::EXIST) => "name a file that does not exist".to_owned(),
+        Some(Errno::NOTDIR) => "a part of the path is not a directory: correct it".to_owned(),
+        Some(Errno::NAMETOOLONG) => "choose a shorter name".to_owned(),
+        Some(Errno::MFILE | Errno::NFILE) => "too many files are open: raise `ulimit -n`".to_owned(),
+        _ => "check the file system of the path: free space, permissions, mount options".to_owned(),
+    }
+}
+
+/// A path without characters that a terminal could obey.
 pub(super) fn shown(path: &std::path::Path) -> String {
-    let escaped = |sign: char| if sign.is_control() { sign.escape_default().to_string() } else { sign.to_string() };
-    path.to_string_lossy().chars().map(escaped).collect()
+    printable::line(&path.to_string_lossy())
 }
 
 impl Error {
@@ -118,39 +176,71 @@ impl Error {
         }
     }
 
+    /// What the database said, where that is the cause.
+    pub fn database(&self) -> Option<&db::Error> {
+        match self {
+            Self::Database(source) | Self::Table { source, .. } | Self::Scratch(source) => Some(source),
+            Self::Load(error) => Some(&error.source),
+            Self::Schema(error) => error.database(),
+            Self::Safety(error) => error.database(),
+            _ => None,
+        }
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::NotAFile { path, .. } if path.join("toc.dat").exists() => Some(
+                "it is a dump in pg_dump's directory format; make a plain one: pg_dump -Fp -f FILE DATABASE".to_owned(),
+            ),
             Self::NotAFile { .. } => Some("name the file itself, not a link, directory or device".to_owned()),
+            Self::DanglingLink { path } => {
+                Some(format!("create the directory that it leads to, or remove the link: rm '{}'", shown(path)))
+            }
+            Self::OpenToOthers { path, .. } => Some(format!(
+                "chmod go-w '{}'; where the file system has no modes, mount it with umask=077 (dir_mode=0700)",
+                shown(path)
+            )),
+            Self::NoAnswer { .. } => {
+                Some("the file system hangs: look whether its server answers (`df` on the path hangs, too)".to_owned())
+            }
             Self::Invalid { .. } => Some(
                 "`authsvc verify-backup FILE` tells all that is wrong; `authsvc list-backups` shows the others"
                     .to_owned(),
             ),
             Self::Newer { .. } => Some("restore it with the program that made it, or a newer one".to_owned()),
-            Self::Safety(_) => Some("correct this, or go on without one: --no-safety-backup".to_owned()),
+            Self::Safety(error) => {
+                let first = error.hint().unwrap_or_else(|| "correct this".to_owned());
+                Some(format!("{first}; or go on without one: --no-safety-backup"))
+            }
             Self::EarlierInPlace => {
                 Some("take it over with `authsvc migrate --adopt`, or restore into an empty database".to_owned())
             }
-            Self::Obstacles { .. } => Some("drop them, restore, and create them again".to_owned()),
+            Self::Obstacles { .. } => {
+                Some("nothing was changed; do what is said of each, restore, and create them again".to_owned())
+            }
+            Self::Scratch(error) if error.kind() != db::Kind::PermissionDenied => error.hint(),
             Self::Scratch(_) => Some("use a role with CREATEDB: ALTER ROLE name CREATEDB".to_owned()),
-            Self::Load(error) => error.source.hint().map(str::to_owned),
+            Self::ScratchUnreachable { .. } => Some(
+                "a pooler such as PgBouncer knows no new database: set DATABASE_URL to the server itself for this command; \
+                 without a pooler look into pg_hba.conf"
+                    .to_owned(),
+            ),
+            Self::Load(error) => error.source.hint(),
             Self::Unequal { .. } => {
                 Some("nothing was changed; suspect a trigger or rule of the server, and report this".to_owned())
             }
-            Self::Database(error) => error.hint().map(str::to_owned),
+            Self::Database(error) => error.hint(),
             Self::Schema(migrate::Error::Earlier) => {
                 Some("take it with pg_dump, then adopt the database: `authsvc migrate --adopt`".to_owned())
             }
             Self::Schema(error) => error.hint(),
-            Self::Table { source, .. } => source.hint().map(str::to_owned).or_else(|| {
+            Self::Table { source, .. } => source.hint().or_else(|| {
                 Some("use a role that may read every table and is not subject to row-level security".to_owned())
             }),
             Self::Sequence { .. } => Some("GRANT SELECT on the sequence to the role of the backup".to_owned()),
             Self::SchemaChanged => Some("run the command again".to_owned()),
-            Self::File { source, .. } if source.kind() == io::ErrorKind::NotFound => {
-                Some("correct the path".to_owned())
-            }
-            Self::File { .. } => Some("check free space and permissions of the directory".to_owned()),
+            Self::File { path, source } => Some(file_hint(path, source)),
             Self::NotADirectory { .. } => {
                 Some("set BACKUP_DIR to a directory; it is created if it is not there".to_owned())
             }

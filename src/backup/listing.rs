@@ -6,6 +6,8 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use super::age::is_in_future;
+use super::directory::{DirectoryState, directory_state};
 use super::error::Error;
 use super::metadata::{self, Metadata};
 
@@ -18,6 +20,8 @@ pub struct Entry {
     pub state: State,
     /// When the snapshot was taken, as the metadata says.
     pub created_at: Option<DateTime<Utc>>,
+    /// Whether that is in the future: a clock was or is wrong, and the backup does not count as the newest.
+    pub in_future: bool,
     /// Bytes of the file, as they are on disk.
     pub size: u64,
     /// Whether it is gzip.
@@ -50,12 +54,12 @@ pub enum State {
     WrongMetadata(String),
 }
 
-/// Lists a directory; one that is not there has none.
+/// Lists a directory; one that does not exist has none. Newest first; those from the future and those without a time last.
 ///
 /// # Errors
-/// The directory cannot be read.
-pub fn list(directory: &Path) -> Result<Vec<Entry>, Error> {
-    if !directory.exists() {
+/// The path names something else than a directory, or it cannot be read.
+pub fn list(directory: &Path, now: DateTime<Utc>) -> Result<Vec<Entry>, Error> {
+    if directory_state(directory)? == DirectoryState::Missing {
         return Ok(Vec::new());
     }
     let mut entries = Vec::new();
@@ -65,11 +69,33 @@ pub fn list(directory: &Path) -> Result<Vec<Entry>, Error> {
         let is_file = found.file_type().is_ok_and(|kind| kind.is_file());
         if is_file && is_backup(&name) {
             let size = found.metadata().map_err(Error::file(&found.path()))?.len();
-            entries.push(entry(&found.path(), name, size));
+            entries.push(entry(&found.path(), name, size, now));
         }
     }
-    entries.sort_by(|one, other| (other.created_at, &other.name).cmp(&(one.created_at, &one.name)));
+    let order = |entry: &Entry| (entry.created_at.filter(|_| !entry.in_future), entry.created_at, entry.name.clone());
+    entries.sort_by_cached_key(|entry| std::cmp::Reverse(order(entry)));
     Ok(entries)
+}
+
+/// Names of metadata in a directory whose file is missing, in order.
+///
+/// # Errors
+/// As [`list`].
+pub fn orphaned(directory: &Path) -> Result<Vec<String>, Error> {
+    if directory_state(directory)? == DirectoryState::Missing {
+        return Ok(Vec::new());
+    }
+    let mut orphaned = Vec::new();
+    for found in fs::read_dir(directory).map_err(Error::file(directory))? {
+        let name = found.map_err(Error::file(directory))?.file_name().to_string_lossy().into_owned();
+        let Some(file) = name.strip_suffix(metadata::SUFFIX).filter(|file| is_backup(file)) else { continue };
+        let missing = fs::symlink_metadata(directory.join(file));
+        if missing.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+            orphaned.push(name);
+        }
+    }
+    orphaned.sort();
+    Ok(orphaned)
 }
 
 /// `backup_YYYYMMDD_HHMMSS.sql` or `.sql.gz`
@@ -79,12 +105,12 @@ pub(super) fn is_backup(name: &str) -> bool {
     time.is_some_and(|time| chrono::NaiveDateTime::parse_from_str(time, "%Y%m%d_%H%M%S").is_ok())
 }
 
-fn entry(path: &Path, name: String, size: u64) -> Entry {
+fn entry(path: &Path, name: String, size: u64, now: DateTime<Utc>) -> Entry {
     let compressed = name.ends_with(".gz");
-    let (state, metadata) = match metadata::read(path) {
-        _ if !metadata::path_for(path).exists() => (State::NoMetadata, None),
+    let (state, metadata) = match metadata::find(path) {
+        Ok(None) => (State::NoMetadata, None),
         Err(reason) => (State::WrongMetadata(reason), None),
-        Ok(metadata) => (check(&metadata, &name, size), Some(metadata)),
+        Ok(Some(metadata)) => (check(&metadata, &name, size), Some(metadata)),
     };
     let known = metadata.filter(|_| state == State::Ok);
     Entry {
@@ -92,6 +118,7 @@ fn entry(path: &Path, name: String, size: u64) -> Entry {
         size,
         compressed,
         created_at: known.as_ref().map(|metadata| metadata.created_at),
+        in_future: known.as_ref().is_some_and(|metadata| is_in_future(metadata.created_at, now)),
         validated: known.as_ref().is_some_and(|metadata| metadata.validated),
         verified_at: known.as_ref().and_then(|metadata| metadata.verified_at),
         rows: known.as_ref().map(|metadata| metadata.tables.iter().map(|table| table.rows).sum()),

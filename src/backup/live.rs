@@ -1,14 +1,14 @@
 //! The database that a restore replaces: what it is, and whether it may be replaced.
 
 use super::error::Error;
-use crate::db::{Backend, Connection, DatabaseUrl, Kind, Objects};
-use crate::migrate::{self, Applied, State};
+use crate::db::{self, Backend, Connection, DatabaseUrl, Kind, LiveSchema, SchemaOrigin};
+use crate::migrate::{self, Applied, Origin, State};
 
 /// A database that may be replaced.
 pub(super) enum Live {
     /// It has no tables of ours: there is nothing to lose.
     Nothing,
-    /// It has this history; what hangs on its tables and can be made anew, such as indexes, is named.
+    /// It has this history; what no migration makes on its tables, such as `index users.mine`, is named.
     Ours(Vec<Applied>, Vec<String>),
     /// The SQLite file is damaged, or no database at all: why.
     Unreadable(String),
@@ -18,8 +18,8 @@ impl Live {
     /// Looks at it.
     ///
     /// # Errors
-    /// It must not be replaced: it is newer, of the earlier manager, or has columns or tables that would be lost. Or it does
-    /// not answer.
+    /// It must not be replaced: it is newer, of the earlier manager, or has tables that would be lost. Or it does not
+    /// answer.
     pub(super) async fn read(url: &DatabaseUrl) -> Result<Self, Error> {
         let mut connection = match Connection::open(url).await {
             Ok(connection) => connection,
@@ -53,13 +53,7 @@ impl Live {
                     return Err(migrate::Error::Newer { names }.into());
                 }
                 let extra = migrate::extra_objects(connection, &applied).await?;
-                let (columns, others): (Vec<_>, Vec<_>) =
-                    extra.into_iter().partition(|object| object.starts_with("column "));
-                if columns.is_empty() {
-                    return Ok(Self::Ours(applied, others));
-                }
-                let obstacles = columns.iter().map(|column| format!("no migration makes the {column}")).collect();
-                Err(Error::Obstacles { obstacles })
+                Ok(Self::Ours(applied, extra))
             }
         }
     }
@@ -68,22 +62,54 @@ impl Live {
     pub(super) fn warnings(&self) -> Vec<String> {
         match self {
             Self::Nothing => Vec::new(),
-            Self::Ours(_, others) => others
-                .iter()
-                .map(|object| format!("no migration makes it, and it is not there any more: {object}"))
-                .collect(),
+            Self::Ours(_, others) => {
+                others.iter().map(|object| format!("no migration makes it; it was carried over: {object}")).collect()
+            }
             Self::Unreadable(why) => vec![format!("the database could not be read: {why}")],
         }
     }
 
-    /// Everything of ours that may be there: what its own history made, and what the newest schema has.
-    pub(super) fn objects(&self, backend: Backend) -> Objects {
-        let mut objects = migrate::newest_layout(backend).objects;
-        if let Self::Ours(applied, _) = self {
-            let older = migrate::layout_of_newest(applied, backend).objects;
-            objects.tables.extend(older.tables);
-            objects.functions.extend(older.functions);
+    /// Its schema: what its own history made, and what the newest migrations make of that.
+    pub(super) fn schema(&self, backend: Backend) -> LiveSchema {
+        let newest = migrate::newest_layout(backend);
+        let mut objects = newest.objects;
+        let Self::Ours(applied, _) = self else {
+            let newer = migrate::sql_between(0, newest.number, backend);
+            return LiveSchema { objects, made_by: String::new(), newer, origin: SchemaOrigin::Migrated };
+        };
+        let own = migrate::layout_of_newest(applied, backend);
+        objects.tables.extend(own.objects.tables);
+        objects.functions.extend(own.objects.functions);
+        objects.sequences.extend(own.objects.sequences);
+        for names in [&mut objects.tables, &mut objects.functions, &mut objects.sequences] {
+            names.sort();
+            names.dedup();
         }
-        objects
+        let is_taken_over =
+            applied.iter().any(|applied| applied.origin.is_some_and(|origin| origin != Origin::Applied));
+        LiveSchema {
+            objects,
+            made_by: migrate::sql_between(0, own.number, backend),
+            newer: migrate::sql_between(own.number, newest.number, backend),
+            origin: if is_taken_over { SchemaOrigin::TakenOver } else { SchemaOrigin::Migrated },
+        }
+    }
+
+    /// Refuses where a restore would lose something: everything is told at once, and nothing was written.
+    ///
+    /// # Errors
+    /// What would be lost, or what the database said.
+    pub(super) async fn refuse_losses(&self, url: &DatabaseUrl) -> Result<(), Error> {
+        if matches!(self, Self::Unreadable(_)) {
+            return Ok(());
+        }
+        let mut obstacles = db::losses(url, &self.schema(url.backend())).await?;
+        if let (Self::Ours(_, extra), Backend::Sqlite) = (self, url.backend()) {
+            let columns = extra.iter().filter(|object| object.starts_with("column "));
+            obstacles.extend(
+                columns.map(|column| format!("no migration makes the {column}: save what it holds, and drop it")),
+            );
+        }
+        if obstacles.is_empty() { Ok(()) } else { Err(Error::Obstacles { obstacles }) }
     }
 }

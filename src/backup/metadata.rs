@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::digest::TableDigest;
 use super::error::Error;
+use crate::disk::{self, Links};
 
 /// Ends the name of the metadata.
 pub(super) const SUFFIX: &str = ".meta";
@@ -70,25 +71,29 @@ pub(super) fn path_for(file: &Path) -> PathBuf {
 /// # Errors
 /// Why it cannot be used, for people.
 pub(super) fn read(file: &Path) -> Result<Metadata, String> {
-    let path = path_for(file);
-    let cannot = |error: io::Error| format!("its metadata cannot be read: {error}");
-    let found = fs::symlink_metadata(&path).map_err(cannot)?;
-    // a pipe or a device may never end, and a link may lead anywhere
-    if !found.is_file() {
-        return Err("its metadata is not a regular file".to_owned());
-    }
-    if found.len() > LARGEST {
-        return Err(format!("its metadata is {} bytes long", found.len()));
-    }
-    let text = fs::read_to_string(&path).map_err(cannot)?;
+    let text = disk::read_text(&path_for(file), LARGEST, Links::Refused).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => format!("its metadata {error}"),
+        _ => format!("its metadata cannot be read: {error}"),
+    })?;
     serde_json::from_str(&text).map_err(|error| format!("its metadata is not what this program writes: {error}"))
+}
+
+/// The metadata beside a backup, if anything has its name.
+///
+/// # Errors
+/// As [`read`].
+pub(super) fn find(file: &Path) -> Result<Option<Metadata>, String> {
+    match fs::symlink_metadata(path_for(file)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        _ => read(file).map(Some),
+    }
 }
 
 /// Writes the metadata beside a backup: complete or not at all.
 pub(super) fn write(file: &Path, metadata: &Metadata) -> Result<(), Error> {
     let path = path_for(file);
     let text = serde_json::to_string_pretty(metadata).map_err(|error| Error::file(&path)(error.into()))?;
-    super::file::replace(&path, format!("{text}\n").as_bytes()).map_err(Error::file(&path))
+    disk::replace(&path, format!("{text}\n").as_bytes()).map_err(Error::file(&path))
 }
 
 /// Bytes in hex.

@@ -1,24 +1,27 @@
 //! Reads a file line by line, as items: tables, rows, sequences, the end. Nothing in it is ever executed.
 //!
 //! Two grammars are known: this program's own, of which every line after the schema has to be one that this program
-//! writes, and that of a plain `pg_dump` file, of which the COPY blocks of the schema `public` are read and the rest is passed over.
-//! Whether a table or column is known is the caller's to check. Memory is bounded by [`LONGEST_LINE`].
+//! writes, and that of a plain `pg_dump` file, of which the COPY blocks of the schema `public` are read and the rest is passed over:
+//! `lexer` tells which of its lines begin a statement. Whether a table or column is known is the caller's to check. Memory is
+//! bounded by the longest line (`lines`). Other files are named by `recognise`.
 
-use std::io::{self, BufRead};
+use std::io::{self, BufRead as _};
 
 use super::format::{DATA, FIRST, FORMAT, Footer, Header, LAST, Sequence};
+use super::grammar::{
+    copy_block, dump_block, dump_setval, insert_block, is_insert, is_passed_over, setval, sqlite_sequence,
+};
+use super::lexer::Lexer;
+use super::lines::Lines;
+use super::recognise;
 use super::source::Text;
 
-/// A line longer than this is refused: memory stays bounded whatever the file.
-const LONGEST_LINE: u64 = 64 << 20;
+/// What some programs write before UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// The schema of a backup is far shorter than this.
 const LONGEST_SCHEMA: u64 = 4 << 20;
-/// PostgreSQL knows no longer names.
-const LONGEST_NAME: usize = 63;
-/// And no table with more than 1600 columns.
-const LONGEST_NAMES: usize = 1700 * (LONGEST_NAME + 4);
 /// What the second line of a plain dump says, and one of its last.
-const DUMP: &str = "-- PostgreSQL database dump";
+pub(super) const DUMP: &str = "-- PostgreSQL database dump";
 const DUMP_END: &str = "-- PostgreSQL database dump complete";
 
 /// What a file is.
@@ -74,6 +77,8 @@ pub(super) struct Reader {
     block: Option<Form>,
     /// A block of a dump that is of no interest.
     skipping: bool,
+    /// Of a dump.
+    lexer: Lexer,
 }
 
 impl Reader {
@@ -83,13 +88,20 @@ impl Reader {
     /// The file begins as none that is known.
     pub(super) fn open(mut text: Text) -> Result<Self, Unreadable> {
         let mut lines = Lines::default();
+        if text.fill_buf()?.starts_with(BYTE_ORDER_MARK) {
+            text.consume(BYTE_ORDER_MARK.len());
+            lines.read = BYTE_ORDER_MARK.len() as u64;
+        }
+        if let Some(refusal) = recognise::refusal(text.fill_buf()?) {
+            return Err(Unreadable::Wrong(refusal));
+        }
         let first = lines.next(&mut text)?.ok_or_else(|| wrong("it is empty"))?;
         let kind = if let Some(header) = first.strip_prefix(FIRST.as_bytes()) {
             Kind::Backup(header_of(header)?)
         } else if first == b"--" && lines.next(&mut text)? == Some(DUMP.as_bytes()) {
             Kind::Dump
         } else {
-            return Err(wrong("it begins neither as a backup of authsvc nor as a plain dump of pg_dump"));
+            return Err(lines.refuse("begins neither a backup of authsvc nor a plain dump of pg_dump"));
         };
         if matches!(kind, Kind::Backup(_)) {
             while lines.next(&mut text)?.ok_or_else(|| wrong("it ends before its rows"))? != DATA.as_bytes() {
@@ -98,7 +110,7 @@ impl Reader {
                 }
             }
         }
-        Ok(Self { text, lines, kind, block: None, skipping: false })
+        Ok(Self { text, lines, kind, block: None, skipping: false, lexer: Lexer::default() })
     }
 
     pub(super) fn kind(&self) -> &Kind {
@@ -145,6 +157,9 @@ impl Reader {
                 return Ok(false);
             }
             if !self.skipping {
+                if self.kind == Kind::Dump {
+                    self.lines.refuse_carriage_return()?;
+                }
                 return Ok(true);
             }
         }
@@ -179,7 +194,7 @@ impl Reader {
                 self.block = Some(form);
                 return Ok(Item::Table(table, columns));
             }
-            if let Some(sequence) = if postgres { setval(line, "setval('") } else { sqlite_sequence(line) } {
+            if let Some(sequence) = if postgres { setval(line) } else { sqlite_sequence(line) } {
                 return Ok(Item::Sequence(sequence));
             }
             if !is_passed_over(line, postgres) {
@@ -191,32 +206,39 @@ impl Reader {
     fn dump_item(&mut self) -> Result<Item<'_>, Unreadable> {
         loop {
             let Some(line) = self.lines.next(&mut self.text)? else {
-                return Err(wrong("it ends before pg_dump said that it is complete"));
+                return Err(self.lines.without_end());
             };
-            if line == DUMP_END.as_bytes() {
+            let between = self.lexer.is_between();
+            if between && line == DUMP_END.as_bytes() {
                 return self.dump_end();
             }
-            let Ok(line) = std::str::from_utf8(line) else { continue };
-            if line.starts_with("SET client_encoding = ") && line != "SET client_encoding = 'UTF8';" {
-                return Err(self.lines.refuse("tells of another encoding; make the dump with --encoding=UTF8"));
+            let ended_copy = self.lexer.line(line);
+            let statement = std::str::from_utf8(line).ok().filter(|_| between);
+            if let Some(line) = statement {
+                if line.starts_with("SET client_encoding = ") && line != "SET client_encoding = 'UTF8';" {
+                    return Err(self.lines.refuse("tells of another encoding; make the dump with --encoding=UTF8"));
+                }
+                if line == "SET standard_conforming_strings = off;" {
+                    self.lexer.escape_by_backslash();
+                }
+                if is_insert(line) {
+                    return Err(self
+                        .lines
+                        .refuse("is an INSERT: only dumps with COPY can be read; make it without --inserts"));
+                }
+                if let Some((table, columns)) = dump_block(line) {
+                    self.block = Some(Form::Copy);
+                    return Ok(Item::Table(table, columns));
+                }
+                if let Some(sequence) = dump_setval(line) {
+                    return Ok(Item::Sequence(sequence));
+                }
             }
-            if line.starts_with("INSERT INTO public.") {
-                return Err(self
-                    .lines
-                    .refuse("is an INSERT: only dumps with COPY can be read; make it without --inserts"));
-            }
-            if let Some((table, columns)) = dump_block(line) {
-                self.block = Some(Form::Copy);
-                return Ok(Item::Table(table, columns));
-            }
-            if line.starts_with("COPY ") && line.ends_with(" FROM stdin;") {
+            // of another schema, or with a column whose name takes lines
+            if ended_copy && self.lines.buffer.ends_with(b" FROM stdin;") {
                 self.block = Some(Form::Copy);
                 self.skipping = true;
                 self.next_row()?;
-                continue;
-            }
-            if let Some(sequence) = setval(line, "pg_catalog.setval('public.") {
-                return Ok(Item::Sequence(sequence));
             }
         }
     }
@@ -246,95 +268,6 @@ fn header_of(text: &[u8]) -> Result<Header, Unreadable> {
     Ok(header)
 }
 
-/// Table and columns of the line that opens a block: `COPY t (a, b) FROM stdin;`
-fn copy_block(line: &str) -> Option<(String, Vec<String>)> {
-    table_and_columns(line.strip_prefix("COPY ")?.strip_suffix(" FROM stdin;")?, is_name)
-}
-
-/// The same for `COPY public.t (a, "B") FROM stdin;`: a column of somebody else's may have any name.
-fn dump_block(line: &str) -> Option<(String, Vec<String>)> {
-    table_and_columns(line.strip_prefix("COPY public.")?.strip_suffix(" FROM stdin;")?, |_| true)
-}
-
-/// The same for `INSERT INTO t (a, b) VALUES`
-fn insert_block(line: &str) -> Option<(String, Vec<String>)> {
-    table_and_columns(line.strip_prefix("INSERT INTO ")?.strip_suffix(" VALUES")?, is_name)
-}
-
-fn table_and_columns(text: &str, is_column: fn(&str) -> bool) -> Option<(String, Vec<String>)> {
-    let (table, columns) = text.strip_suffix(')')?.split_once(" (")?;
-    if !is_name(table) || text.len() > LONGEST_NAMES || !columns.split(", ").all(is_column) {
-        return None;
-    }
-    Some((table.to_owned(), columns.split(", ").map(str::to_owned).collect()))
-}
-
-fn is_name(text: &str) -> bool {
-    (1..=LONGEST_NAME).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
-}
-
-/// `SELECT setval('users_id_seq', 13, true);`
-fn setval(line: &str, call: &str) -> Option<Sequence> {
-    let mut parts = line.strip_prefix("SELECT ")?.strip_prefix(call)?.strip_suffix(");")?.splitn(3, ", ");
-    let name = parts.next()?.strip_suffix('\'').filter(|name| is_name(name))?.to_owned();
-    let value = parts.next()?.parse().ok()?;
-    let used = parts.next()?.parse().ok()?;
-    Some(Sequence { name, value, used })
-}
-
-/// `INSERT INTO sqlite_sequence (name, seq) VALUES ('users', 13);`
-fn sqlite_sequence(line: &str) -> Option<Sequence> {
-    let values = line.strip_prefix("INSERT INTO sqlite_sequence (name, seq) VALUES ('")?.strip_suffix(");")?;
-    let (name, value) = values.split_once("', ")?;
-    Some(Sequence { name: name.to_owned(), value: value.parse().ok()?, used: true }).filter(|_| is_name(name))
-}
-
-/// Lines that mean something to `psql` and `sqlite3` only.
-fn is_passed_over(line: &str, postgres: bool) -> bool {
-    let between =
-        |start: &str, end: &str| line.strip_prefix(start).and_then(|rest| rest.strip_suffix(end)).is_some_and(is_name);
-    line == "COMMIT;"
-        || (postgres && between("ALTER TABLE ", " ENABLE TRIGGER USER;"))
-        || (!postgres && between("DELETE FROM sqlite_sequence WHERE name = '", "';"))
-}
-
 pub(super) fn wrong(message: &str) -> Unreadable {
     Unreadable::Wrong(message.to_owned())
-}
-
-/// Lines of bounded length, counted.
-#[derive(Default)]
-struct Lines {
-    read: u64,
-    number: u64,
-    buffer: Vec<u8>,
-}
-
-impl Lines {
-    /// The next line, without its line feed.
-    fn next(&mut self, text: &mut Text) -> Result<Option<&[u8]>, Unreadable> {
-        self.buffer.clear();
-        let length = io::Read::take(&mut *text, LONGEST_LINE).read_until(b'\n', &mut self.buffer)?;
-        self.read += length as u64;
-        self.number += 1;
-        match self.buffer.pop() {
-            None => Ok(None),
-            Some(b'\n') => Ok(Some(&self.buffer)),
-            Some(_) if length as u64 == LONGEST_LINE => Err(wrong("it has a line of over 64 MiB")),
-            Some(_) => Err(wrong("it is cut off in the middle of a line")),
-        }
-    }
-
-    fn next_text(&mut self, text: &mut Text) -> Result<Option<&str>, Unreadable> {
-        let number = self.number + 1;
-        let line = self.next(text)?.map(std::str::from_utf8).transpose();
-        line.map_err(|_| Unreadable::Wrong(format!("line {number} is not UTF-8")))
-    }
-
-    /// The line that was read last is refused; its beginning is quoted, without signs that a terminal could obey.
-    fn refuse(&self, why: &str) -> Unreadable {
-        let text = String::from_utf8_lossy(&self.buffer[..self.buffer.len().min(60)]).into_owned();
-        Unreadable::Wrong(format!("line {} {why}: `{}`", self.number, text.escape_debug()))
-    }
 }

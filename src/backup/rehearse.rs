@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::directory;
 use super::error::Error;
 use super::metadata::{self, Metadata};
 use super::progress::Progress;
@@ -12,6 +13,7 @@ use super::source::Source;
 use super::stage::Stage;
 use super::verify::{self, Verdict};
 use crate::db::{self, Backend, Connection, DatabaseUrl, Staging, Target, Use};
+use crate::disk;
 use crate::migrate::Settings;
 
 /// Starts the name of a scratch database.
@@ -33,23 +35,39 @@ pub async fn rehearse(
 ) -> Result<Verdict, Error> {
     let source = Source::open(path)?;
     let (verdict, content) = verify::examine(&source, path, progress);
-    let (true, Some(metadata), Some(content)) = (verdict.valid, verdict.metadata.clone(), content) else {
-        return Ok(verdict);
-    };
+    let (true, Some(content)) = (verdict.valid, content) else { return Ok(verdict) };
     let scratch = Scratch::make(url, now).await?;
+    if let Err(error) = scratch.reach().await {
+        scratch.remove().await?;
+        return Err(error);
+    }
     let stage = Stage { content: &content, source: &source, backend: url.backend(), settings, progress };
     let restored = fill(&scratch.url, stage).await;
     scratch.remove().await?;
     match restored {
         Ok(()) => {
-            let proven = Metadata { verified_at: Some(now), ..metadata };
-            metadata::write(path, &proven)?;
-            Ok(Verdict { metadata: Some(proven), ..verdict })
+            let metadata = verdict.metadata.map(|metadata| Metadata { verified_at: Some(now), ..metadata });
+            if let Some(metadata) = &metadata {
+                record(path, metadata)?;
+            }
+            Ok(Verdict { metadata, verified_at: Some(now), ..verdict })
         }
         Err(error @ (Error::Load(_) | Error::Unequal { .. } | Error::Invalid { .. } | Error::Schema(_))) => {
             Ok(Verdict { valid: false, reasons: vec![format!("it cannot be restored: {error}")], ..verdict })
         }
         Err(error) => Err(error),
+    }
+}
+
+/// Records the time of the test restore. Nothing is written into a directory that other users can write to.
+fn record(path: &Path, metadata: &Metadata) -> Result<(), Error> {
+    match directory::require_private(disk::directory_of(path)) {
+        Err(error @ Error::OpenToOthers { .. }) => {
+            tracing::warn!(hint = error.hint(), "the time of the test restore is not recorded: {error}");
+            Ok(())
+        }
+        Err(error) => Err(error),
+        Ok(_) => metadata::write(path, metadata),
     }
 }
 
@@ -110,6 +128,22 @@ impl Scratch {
             connection.leave().await;
         }
         Ok(scratch)
+    }
+
+    /// Looks whether a connection to it leads there. A pooler knows only the databases that it was told of, and can lead to another.
+    async fn reach(&self) -> Result<(), Error> {
+        if self.server.backend() == Backend::Sqlite {
+            return Ok(());
+        }
+        let unreachable = |why: String| Error::ScratchUnreachable { name: self.name.clone(), why };
+        let mut connection = Connection::open(&self.url).await.map_err(|error| unreachable(error.to_string()))?;
+        let found = connection.query("SELECT current_database()::text").await;
+        connection.leave().await;
+        let found = db::first_column(found.map_err(|error| unreachable(error.to_string()))?);
+        match found.first() {
+            Some(found) if *found == self.name => Ok(()),
+            found => Err(unreachable(format!("the connection leads to {found:?}"))),
+        }
     }
 
     /// Drops it. On SQLite it was only a file of the staging's, which is gone.

@@ -21,7 +21,7 @@ use super::source::Source;
 use super::stage::{self, Stage};
 use super::verify;
 use crate::clock::Stopwatch;
-use crate::db::{Backend, Connection, DatabaseUrl, Objects, Pool, PoolUse, Staging};
+use crate::db::{Backend, Connection, DatabaseUrl, LiveSchema, Pool, PoolUse, Staging};
 use crate::migrate::{self, Settings};
 
 /// A file that was proven, and a database that can take its content.
@@ -77,8 +77,8 @@ pub struct Restored {
 pub async fn prepare(url: &DatabaseUrl, path: &Path, progress: &Arc<dyn Progress>) -> Result<Prepared, Error> {
     let source = Source::open(path)?;
     let (content, warnings) = verify::prove(&source, path, progress)?;
-    // read again under the lock; here it only spares the question
-    Live::read(url).await?;
+    // asked again under the lock; here it only spares the question
+    Live::read(url).await?.refuse_losses(url).await?;
     Ok(Prepared { source, path: path.to_owned(), content, url: url.clone(), warnings })
 }
 
@@ -144,6 +144,7 @@ impl Prepared {
         progress: &Arc<dyn Progress>,
     ) -> Result<Restored, Error> {
         let live = Live::read(&self.url).await?;
+        live.refuse_losses(&self.url).await?;
         let mut warnings = self.warnings.clone();
         warnings.extend(live.warnings());
         let safety_backup = match options.safety_backup.filter(|_| !matches!(live, Live::Nothing)) {
@@ -158,7 +159,7 @@ impl Prepared {
             None => None,
         };
         let identity = KeptIdentity::of(&live, &self.url, now).await?;
-        let live = live.objects(self.url.backend());
+        let live = live.schema(self.url.backend());
         let staging = Staging::begin(&self.url).await?;
         let stage = Stage {
             content: &self.content,
@@ -169,6 +170,7 @@ impl Prepared {
         };
         let done = self.fill_and_swap(staging, stage, (&live, &identity), lock, options).await;
         let (staged, swapped) = done?;
+        warnings.extend(staged.notes);
         warnings.extend(swapped.warnings);
         Ok(Restored {
             file: shown(&self.path),
@@ -190,15 +192,11 @@ impl Prepared {
         &self,
         mut staging: Staging,
         stage: Stage<'_>,
-        (live, identity): (&Objects, &KeptIdentity),
+        (live, identity): (&LiveSchema, &KeptIdentity),
         lock: Option<&sea_orm::DatabaseTransaction>,
         options: &Options<'_>,
     ) -> Result<(stage::Staged, crate::db::Swapped), Error> {
         let filled = async {
-            let obstacles = staging.obstacles(live).await?;
-            if !obstacles.is_empty() {
-                return Err(Error::Obstacles { obstacles });
-            }
             let staged = stage.fill(&mut staging).await?;
             staging.execute(identity.replacement(stage.backend)?).await?;
             if let Some(lock) = lock {

@@ -20,15 +20,20 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
+use super::age::is_in_future;
 use super::database_key::{DatabaseKey, KnownDatabases};
+use super::directory;
 use super::error::Error;
-use super::file;
 use super::listing::{self, Entry, State};
 use super::metadata::{self, Metadata};
 use super::progress::Progress;
 use super::verify;
+use crate::disk;
 
-/// How long backups are kept: at least a second.
+/// The shortest retention. A shorter one is a slip: `m` is minutes, and months have no unit here.
+const SHORTEST: Duration = Duration::from_hours(1);
+
+/// How long backups are kept: at least an hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Retention(TimeDelta);
 
@@ -42,11 +47,13 @@ impl Default for Retention {
 impl FromStr for Retention {
     type Err = String;
 
-    /// Reads `168h`, `14d`, `2w`. Nothing is no retention: whoever wants no backups makes none.
+    /// Reads `168h`, `14d`, `2w`. Less than an hour is refused, with the units by name.
     fn from_str(text: &str) -> Result<Self, String> {
         let duration = humantime::parse_duration(text).map_err(|error| format!("is no duration: {error}"))?;
-        if duration < Duration::from_secs(1) {
-            return Err("is too short".to_owned());
+        if duration < SHORTEST {
+            return Err("is less than an hour; `m` is minutes, and months have no unit: write hours (168h), \
+                        days (180d) or weeks (26w)"
+                .to_owned());
         }
         TimeDelta::from_std(duration).map(Self).map_err(|_| "is too long".to_owned())
     }
@@ -129,7 +136,10 @@ pub enum Reason {
 /// The directory cannot be read, or a file cannot be removed; what went before that is gone.
 pub fn retain(directory: &Path, retention: Retention, now: DateTime<Utc>, mode: Mode) -> Result<Report, Error> {
     let cutoff = retention.cutoff(now);
-    let mut report = decide(backups(directory)?, directory, cutoff, now);
+    if mode == Mode::Apply {
+        directory::require_private(directory)?;
+    }
+    let mut report = decide(backups(directory, now)?, directory, cutoff, now);
     let orphans = orphans(directory, cutoff)?;
     if mode == Mode::Apply {
         let files: Vec<_> = report.removed.iter().map(|removed| directory.join(&removed.name)).collect();
@@ -145,7 +155,7 @@ pub fn retain(directory: &Path, retention: Retention, now: DateTime<Utc>, mode: 
 /// A backup and, if it is one to judge, its metadata.
 type Backup = (Entry, Result<Metadata, Reason>);
 
-fn backups(directory: &Path) -> Result<Vec<Backup>, Error> {
+fn backups(directory: &Path, now: DateTime<Utc>) -> Result<Vec<Backup>, Error> {
     let judged = |entry: Entry| {
         let metadata = match &entry.state {
             State::Ok => metadata::read(&directory.join(&entry.name)).map_err(Reason::WrongMetadata),
@@ -154,7 +164,7 @@ fn backups(directory: &Path) -> Result<Vec<Backup>, Error> {
         };
         (entry, metadata)
     };
-    Ok(listing::list(directory)?.into_iter().map(judged).collect())
+    Ok(listing::list(directory, now)?.into_iter().map(judged).collect())
 }
 
 /// Goes from the newest to the oldest. Files are read only where something older could go.
@@ -170,7 +180,7 @@ fn decide(backups: Vec<Backup>, directory: &Path, cutoff: DateTime<Utc>, now: Da
     for (Entry { name, size: bytes, .. }, metadata) in backups {
         let reason = match metadata {
             Err(reason) => reason,
-            Ok(metadata) if metadata.created_at > now => Reason::FromTheFuture,
+            Ok(metadata) if is_in_future(metadata.created_at, now) => Reason::FromTheFuture,
             Ok(metadata) if proven.contains(&database(&metadata)) => {
                 if metadata.created_at < cutoff {
                     report.removed.push(Removed { name, bytes });
@@ -228,5 +238,5 @@ fn remove(directory: &Path, paths: impl IntoIterator<Item = PathBuf>) -> Result<
             _ => last = Some(path),
         }
     }
-    last.map_or(Ok(()), |path| file::flush_directory(&path).map_err(Error::file(directory)))
+    last.map_or(Ok(()), |path| disk::flush_directory_of(&path).map_err(Error::file(directory)))
 }

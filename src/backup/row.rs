@@ -25,7 +25,7 @@ pub(super) fn texts(row: &[u8], backend: Backend) -> Result<Vec<Option<String>>,
         Value::Integer(number) => Some(number.to_string()),
         Value::Real(number) => Some(number.to_string()),
         Value::Text(text) => Some(text.into_owned()),
-        Value::Blob(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+        Value::Malformed(bytes) | Value::Blob(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
     };
     Ok(literals(row, usize::MAX)?.into_iter().map(text).collect())
 }
@@ -67,6 +67,7 @@ pub(super) fn to_copy(values: &[Value<'_>], columns: &[Column], line: &mut Vec<u
                 return Err("a text with a NUL, which PostgreSQL has not".to_owned());
             }
             (Value::Text(text), _) => escape(text, line),
+            (Value::Malformed(_), _) => return Err("a text that is not UTF-8, which PostgreSQL has not".to_owned()),
             (Value::Blob(_), _) => return Err("a blob, which no column of PostgreSQL's tables takes".to_owned()),
         }
     }
@@ -90,6 +91,7 @@ pub(super) fn canonical(values: &[Value<'_>], columns: &[Column]) -> Vec<u8> {
             (Value::Text(string), _) => write!(text, "{string:?};"),
             (Value::Integer(number), _) => write!(text, "{number};"),
             (Value::Real(number), _) => write!(text, "{number};"),
+            (Value::Malformed(bytes), _) => write!(text, "text {bytes:?};"),
             (Value::Blob(bytes), _) => write!(text, "{bytes:?};"),
         };
     }
@@ -237,6 +239,10 @@ fn literal(text: &str) -> Result<(Value<'_>, &str), Refusal> {
     if let Some(rest) = text.strip_prefix('\'') {
         return quoted(rest);
     }
+    if let Some(rest) = text.strip_prefix("CAST(X'") {
+        let (digits, rest) = rest.split_once("' AS TEXT)").ok_or("a text without its end")?;
+        return Ok((Value::Malformed(hex(digits).ok_or("a text that is not hexadecimal")?), rest));
+    }
     let end = match text.strip_prefix("X'") {
         Some(digits) => digits.find('\'').map(|at| at + 3),
         None => text.find(','),
@@ -259,9 +265,10 @@ fn literal(text: &str) -> Result<(Value<'_>, &str), Refusal> {
     Ok((value, rest))
 }
 
-/// A text behind its first quote: `it''s'`, in which a line feed is written as `'||char(10)||'`.
+/// A text behind its first quote: `it''s'`, in which a line feed is written as `'||char(10)||'`, a NUL as `'||char(0)||'`.
 fn quoted(text: &str) -> Result<(Value<'_>, &str), Refusal> {
     const LINE_FEED: &str = "||char(10)||'";
+    const NUL: &str = "||char(0)||'";
     let mut owned = String::new();
     let mut rest = text;
     loop {
@@ -273,6 +280,9 @@ fn quoted(text: &str) -> Result<(Value<'_>, &str), Refusal> {
         } else if let Some(after) = after.strip_prefix(LINE_FEED) {
             rest = after;
             '\n'
+        } else if let Some(after) = after.strip_prefix(NUL) {
+            rest = after;
+            '\0'
         } else if owned.is_empty() {
             return Ok((Value::Text(Cow::Borrowed(piece)), after));
         } else {

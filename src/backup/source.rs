@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::Error;
 use super::reader::{Unreadable, wrong};
+use crate::disk::{self, Links};
 
 /// Bytes that are handed over at once.
 const CHUNK: usize = 1 << 18;
@@ -28,11 +29,13 @@ impl Source {
     /// # Errors
     /// The path names nothing that can be a backup.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
-        let found = std::fs::symlink_metadata(path).map_err(Error::file(path))?;
-        if !found.is_file() {
-            return Err(Error::NotAFile { path: path.to_owned() });
-        }
-        let file = File::open(path).map_err(Error::file(path))?;
+        let file = disk::open(path, Links::Refused).map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidInput => {
+                let kind = error.to_string().trim_start_matches(disk::NOT_REGULAR).to_owned();
+                Error::NotAFile { path: path.to_owned(), kind }
+            }
+            _ => Error::file(path)(error),
+        })?;
         Ok(Self { file })
     }
 
@@ -62,13 +65,7 @@ impl Text {
         let mut raw = BufReader::with_capacity(CHUNK, Hashing { inner, sha: Sha256::new(), size: 0 });
         let is_gzip = match raw.fill_buf()? {
             [] => return Err(wrong("it is empty")),
-            [0x1f, 0x8b, ..] => true,
-            [b'P', b'K', 3, 4, ..] => return Err(wrong("it is a zip archive")),
-            [b'P', b'G', b'D', b'M', b'P', ..] => {
-                return Err(wrong("it is a dump in pg_dump's custom format; make a plain one, with -Fp"));
-            }
-            [b'-', ..] => false,
-            _ => return Err(wrong("it is neither gzip nor plain SQL of authsvc or pg_dump")),
+            first => first.starts_with(&[0x1f, 0x8b]),
         };
         let (sender, chunks) = sync_channel(QUEUE);
         let thread = std::thread::spawn(move || read(raw, is_gzip, &sender));

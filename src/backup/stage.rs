@@ -32,6 +32,8 @@ pub(super) struct Stage<'a> {
 pub(super) struct Staged {
     pub(super) tables: Vec<TableDigest>,
     pub(super) migrated: Vec<&'static str>,
+    /// What is worth knowing.
+    pub(super) notes: Vec<String>,
 }
 
 impl Stage<'_> {
@@ -69,7 +71,8 @@ impl Stage<'_> {
         let migrated = migrate::build(&migration.1, layout.number, newest, backend, settings).await?;
         staging.end_migration(migration).await?;
         let tables = loaded.iter().zip(found).map(|(loaded, tally)| tally.digest(&loaded.table)).collect();
-        Ok(Staged { tables, migrated })
+        let notes = staging.raise_sequences().await?;
+        Ok(Staged { tables, migrated, notes })
     }
 
     /// Whether rows can be compared as they are written.
@@ -235,14 +238,17 @@ struct Sent {
 impl Sending {
     fn run(mut self, text: Text, advanced: &UnboundedSender<u64>) -> Result<Sent, Unreadable> {
         let mut reader = Reader::open(text)?;
-        let mut current = None;
+        let mut current: Option<usize> = None;
         let mut lines = Vec::with_capacity(BLOCK + BLOCK / 8);
         let mut told = 0;
         loop {
             let line = reader.line() + 1;
             let (goes_on, is_end) = match (reader.next()?, current) {
                 (Item::Row(row), Some(table)) => {
-                    self.row(table, row, &mut lines).map_err(|why| Unreadable::Wrong(format!("line {line}: {why}")))?;
+                    self.row(table, row, &mut lines).map_err(|why| {
+                        let name = &self.loaded[table].table;
+                        Unreadable::Wrong(format!("line {line}, a row of `{name}`: {why}"))
+                    })?;
                     (lines.len() < BLOCK || self.send(table, &mut lines), false)
                 }
                 (Item::Table(name, _), before) => {

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::content::{self, Content};
@@ -19,15 +20,33 @@ use super::source::Source;
 pub struct Verdict {
     /// The file.
     pub file: String,
-    /// Whether it is what its metadata says.
+    /// Whether it is whole, as the evidence shows.
     pub valid: bool,
     /// Every reason why not.
     pub reasons: Vec<String>,
+    /// What the file was compared with.
+    pub evidence: Evidence,
     /// What the metadata says, if it can be read.
     pub metadata: Option<Metadata>,
+    /// When it was last verified by a test restore.
+    pub verified_at: Option<DateTime<Utc>>,
 }
 
-/// Checks a backup against the metadata beside it.
+/// What shows that a file is whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Evidence {
+    /// The metadata beside it: size, checksum, rows and digests.
+    Metadata,
+    /// Its own last line, with rows and digests of each table. No metadata lies beside it.
+    LastLine,
+    /// A plain dump's grammar and end. No metadata lies beside it.
+    EndOfDump,
+    /// Nothing: it cannot be read, and no metadata lies beside it.
+    None,
+}
+
+/// Checks a backup against the metadata beside it; one without metadata against its own last line, or a dump's end.
 ///
 /// # Errors
 /// The path names nothing that can be a backup.
@@ -37,8 +56,8 @@ pub fn verify(path: &Path, progress: &Arc<dyn Progress>) -> Result<Verdict, Erro
 
 /// The same of an opened file, with what is in it.
 pub(super) fn examine(source: &Source, path: &Path, progress: &Arc<dyn Progress>) -> (Verdict, Option<Content>) {
-    let (metadata, content, reasons) = match metadata::read(path) {
-        Ok(metadata) => {
+    let (metadata, content, reasons) = match metadata::find(path) {
+        Ok(Some(metadata)) => {
             let (content, mut reasons) = match differences(source, &metadata, progress) {
                 Ok(content) => (Some(content), Vec::new()),
                 Err(reasons) => (None, reasons),
@@ -46,9 +65,29 @@ pub(super) fn examine(source: &Source, path: &Path, progress: &Arc<dyn Progress>
             reasons.extend(is_of_another(path, &metadata));
             (Some(metadata), content, reasons)
         }
+        Ok(None) => return examine_alone(source, path, progress),
         Err(reason) => (None, None, vec![reason]),
     };
-    (Verdict { file: shown(path), valid: reasons.is_empty(), reasons, metadata }, content)
+    let verified_at = metadata.as_ref().and_then(|metadata| metadata.verified_at);
+    let (file, valid, evidence) = (shown(path), reasons.is_empty(), Evidence::Metadata);
+    (Verdict { file, valid, reasons, evidence, metadata, verified_at }, content)
+}
+
+/// The same of a file without metadata: a stream of `backup --output -`, or a dump.
+fn examine_alone(source: &Source, path: &Path, progress: &Arc<dyn Progress>) -> (Verdict, Option<Content>) {
+    let (content, reasons, evidence) = match read(source, None, progress) {
+        Ok(content) => {
+            let (reasons, evidence) = (against_footer(&content), evidence_of(&content));
+            (Some(content), reasons, evidence)
+        }
+        Err(error) => (None, vec![error.to_string()], Evidence::None),
+    };
+    let (file, valid) = (shown(path), reasons.is_empty());
+    (Verdict { file, valid, reasons, evidence, metadata: None, verified_at: None }, content)
+}
+
+fn evidence_of(content: &Content) -> Evidence {
+    if content.header.is_some() { Evidence::LastLine } else { Evidence::EndOfDump }
 }
 
 /// Proves a file before it is restored: against its metadata, or, where there is none, against its own last line. What it
@@ -61,15 +100,14 @@ pub(super) fn prove(
     path: &Path,
     progress: &Arc<dyn Progress>,
 ) -> Result<(Content, Vec<String>), Error> {
-    if !metadata::path_for(path).exists() {
+    let invalid = |reason: String| Error::Invalid { reasons: vec![reason] };
+    let Some(metadata) = metadata::find(path).map_err(invalid)? else {
         let content = read(source, None, progress).map_err(Error::from)?;
         let reasons = against_footer(&content);
         let what = if content.header.is_some() { "only its own last line" } else { "only the end of the dump" };
         let warning = format!("no metadata lies beside the file: {what} says that it is whole");
         return if reasons.is_empty() { Ok((content, vec![warning])) } else { Err(Error::Invalid { reasons }) };
-    }
-    let invalid = |reason: String| Error::Invalid { reasons: vec![reason] };
-    let metadata = metadata::read(path).map_err(invalid)?;
+    };
     let content = match read(source, Some(metadata.uncompressed_size), progress) {
         Err(Unreadable::Newer(message)) => return Err(Error::Newer { message }),
         read => read.map_err(Error::from)?,

@@ -15,6 +15,7 @@ use crate::backup::{self, Metadata, Request, Target};
 use crate::clock::{self, Stopwatch};
 use crate::config::Config;
 use crate::maintain::{self, Ended};
+use crate::printable::line;
 use crate::shutdown;
 
 #[derive(clap::Args)]
@@ -34,7 +35,7 @@ pub(super) struct Arguments {
     /// Do not read the file back
     #[arg(long)]
     no_validate: bool,
-    /// Write this file instead, which must not be there; `-` is stdout
+    /// Write this file instead, which must not exist; `-` is stdout
     #[arg(long, value_name = "PATH")]
     output: Option<PathBuf>,
 }
@@ -43,8 +44,9 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
     let target = match &arguments.output {
         None => Target::Directory(config.backup_dir.clone()),
         Some(path) if path.as_os_str() == "-" => Target::Stdout,
-        Some(path) if path.exists() => {
-            return Err(Error::usage(format!("{} is there already", path.display()), "name a file that is not there"));
+        // a link that leads nowhere is something, too
+        Some(path) if path.symlink_metadata().is_ok() => {
+            return Err(Error::usage(format!("{} exists already", path.display()), "name a file that does not exist"));
         }
         Some(path) => Target::File(path.clone()),
     };
@@ -58,7 +60,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
         app_version: super::app_version(),
         environment: config.environment.to_string(),
     };
-    let shown = Arc::new(Transfer::new());
+    let shown = Arc::new(Transfer::new(output));
     let progress: Arc<dyn backup::Progress> = shown.clone();
     let watch = Stopwatch::start();
     let making = backup::create(&config.database_url, &request, clock::now(), &progress);
@@ -69,7 +71,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
     shown.clear();
     // what becomes of a stream is not known
     if target != Target::Stdout {
-        record(config, watch.elapsed(), made.as_ref()).await;
+        record(config, &target, watch.elapsed(), made.as_ref()).await;
     }
     let made = made.map_err(|signal| Error::Interrupted { signal, left: "nothing was left" })?;
     let metadata = made.map_err(Error::backing_up(config))?;
@@ -82,9 +84,15 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
     Ok(0)
 }
 
-async fn record(config: &Config, took: Duration, made: Result<&Result<Metadata, backup::Error>, &&'static str>) {
+async fn record(
+    config: &Config,
+    target: &Target,
+    took: Duration,
+    made: Result<&Result<Metadata, backup::Error>, &&'static str>,
+) {
+    let directory = if let Target::Directory(directory) = target { Some(directory.as_path()) } else { None };
     match made {
-        Ok(made) => maintain::record_backup(&config.database_url, took, made.as_ref()).await,
+        Ok(made) => maintain::record_backup(&config.database_url, took, made.as_ref(), directory).await,
         Err(_) => maintain::record_run(&config.database_url, Kind::Backup, took, Ended::Cancelled).await,
     }
 }
@@ -92,13 +100,13 @@ async fn record(config: &Config, took: Duration, made: Result<&Result<Metadata, 
 fn text(metadata: &Metadata) -> String {
     let mut text = String::new();
     for table in &metadata.tables {
-        let _ = writeln!(text, "{:<24} {:>10} rows", table.name, table.rows);
+        let _ = writeln!(text, "{:<24} {:>10} rows", line(&table.name), table.rows);
     }
     let validated = if metadata.validated { "read back and compared" } else { "not validated" };
     let _ = writeln!(
         text,
         "{}: {}, {} of SQL, in {} ms, {validated}",
-        metadata.filename,
+        line(&metadata.filename),
         ByteSize(metadata.size).display().iec_short(),
         ByteSize(metadata.uncompressed_size).display().iec_short(),
         metadata.duration_ms

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::error::Error;
+use super::error::{Error, Subject};
 use super::output::{Output, Piped};
 use super::sweep::{self, Sweep};
 use crate::backup::Retention;
@@ -38,7 +38,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
     let cleaned = if arguments.dry_run {
         cleanup.plan(clock::now()).await.map_err(failed(config))?
     } else {
-        until_stopped(&cleanup, config).await?
+        until_stopped(&cleanup, config, output).await?
     };
     drop(cleanup);
     pool.leave().await;
@@ -51,19 +51,19 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
 }
 
 fn failed<E: Into<CleanupError>>(config: &Config) -> impl Fn(E) -> Error {
-    let subject = config.database_url.to_string();
+    let subject = Subject::of(config);
     move |error| Error::Cleanup { subject: subject.clone(), source: Box::new(error.into()) }
 }
 
 /// Waits for its turn as a migrator does; a signal ends it after the batch that is under way.
-async fn until_stopped(cleanup: &Cleanup, config: &Config) -> Result<Cleaned, Error> {
+async fn until_stopped(cleanup: &Cleanup, config: &Config, output: Output) -> Result<Cleaned, Error> {
     let (stopper, stop) = Stop::pair();
     let signal = async move {
         let signal = shutdown::requested().await;
         stopper.stop();
         signal
     };
-    let progress = Sweep::new();
+    let progress = Sweep::new(output);
     let work = async {
         let watch = Stopwatch::start();
         loop {

@@ -1,6 +1,6 @@
 //! What went wrong, with its exit code and what to do. One kind, one code.
 
-use std::io;
+use std::{fmt, io};
 
 use crate::auth::oauth;
 use crate::maintain::CleanupError;
@@ -13,25 +13,52 @@ pub(super) enum Error {
     #[error(transparent)]
     Config(#[from] config::Error),
     #[error("{subject}: {source}")]
-    Migrate { subject: String, source: Box<migrate::Error> },
+    Migrate { subject: Subject, source: Box<migrate::Error> },
     #[error("{subject}: {source}")]
-    Seed { subject: String, source: Box<seed::Error> },
+    Seed { subject: Subject, source: Box<seed::Error> },
     #[error("{subject}: {source}")]
-    Database { subject: String, source: db::Error },
+    Database { subject: Subject, source: db::Error },
     #[error("{subject}: {source}")]
-    Backup { subject: String, source: Box<backup::Error> },
+    Backup { subject: Subject, source: Box<backup::Error> },
     #[error("{url}: {message}")]
     Service { url: String, message: String },
     #[error("{subject}: {source}")]
-    Cleanup { subject: String, source: Box<CleanupError> },
+    Cleanup { subject: Subject, source: Box<CleanupError> },
     #[error("{signal}: stopped, {left}")]
     Interrupted { signal: &'static str, left: &'static str },
     #[error("{message}")]
     Usage { message: String, hint: String },
     #[error(transparent)]
     Oauth(#[from] oauth::Error),
+    #[error("stdout: {0}")]
+    Stdout(io::Error),
     #[error("{0}")]
     Io(#[from] io::Error),
+}
+
+/// The database that something happened to, and the role that the program has there.
+#[derive(Debug, Clone)]
+pub(super) struct Subject {
+    url: String,
+    role: Option<String>,
+}
+
+impl Subject {
+    /// The database of the configuration.
+    pub(super) fn of(config: &config::Config) -> Self {
+        Self { url: config.database_url.to_string(), role: config.database_url.role() }
+    }
+
+    /// A hint about this database.
+    fn filled(&self, hint: String) -> String {
+        db::Error::hint_for(&hint, self.role.as_deref())
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.url)
+    }
 }
 
 impl Error {
@@ -41,17 +68,79 @@ impl Error {
 
     /// For `map_err`: the database that it happened to.
     pub(super) fn migrating(config: &config::Config) -> impl Fn(migrate::Error) -> Self {
-        let subject = config.database_url.to_string();
+        let subject = Subject::of(config);
         move |source| Self::Migrate { subject: subject.clone(), source: Box::new(source) }
     }
 
     /// The same for a backup.
     pub(super) fn backing_up(config: &config::Config) -> impl Fn(backup::Error) -> Self {
-        let subject = config.database_url.to_string();
+        let subject = Subject::of(config);
         move |source| Self::Backup { subject: subject.clone(), source: Box::new(source) }
     }
 
+    /// What the database said, where that is the cause.
+    pub(super) fn database(&self) -> Option<&db::Error> {
+        match self {
+            Self::Migrate { source, .. } => source.database(),
+            Self::Backup { source, .. } => source.database(),
+            Self::Database { source, .. } => Some(source),
+            Self::Cleanup { source, .. } => match source.as_ref() {
+                CleanupError::Database(source) => Some(source),
+                CleanupError::Backups(source) => source.database(),
+                CleanupError::Busy | CleanupError::Pending { .. } => None,
+            },
+            Self::Seed { source, .. } => match source.as_ref() {
+                seed::Error::Migrate(source) => source.database(),
+                seed::Error::Database(source) => Some(source),
+                seed::Error::Data { .. } | seed::Error::OtherAccounts { .. } => None,
+            },
+            Self::Config(_)
+            | Self::Service { .. }
+            | Self::Interrupted { .. }
+            | Self::Usage { .. }
+            | Self::Oauth(_)
+            | Self::Stdout(_)
+            | Self::Io(_) => None,
+        }
+    }
+
+    /// Whether the program itself puts the message into several lines.
+    pub(super) fn has_lines(&self) -> bool {
+        use migrate::Error::{Drift, NotEqual, Sql};
+        let cause = match self {
+            Self::Migrate { source, .. } => source.as_ref(),
+            Self::Backup { source, .. } => match source.as_ref() {
+                backup::Error::Schema(source) => source,
+                _ => return false,
+            },
+            Self::Seed { source, .. } => match source.as_ref() {
+                seed::Error::Migrate(source) => source,
+                _ => return false,
+            },
+            _ => return false,
+        };
+        matches!(cause, Drift { .. } | NotEqual { .. } | Sql { .. })
+    }
+
+    /// The same failure; where the server refused a write, with the reason for that.
+    pub(super) async fn explained(self, config: &config::Config) -> Self {
+        let refused = self.database().filter(|error| error.kind() == db::Kind::ReadOnly).cloned();
+        match (self, refused) {
+            (Self::Migrate { subject, source }, Some(_)) => {
+                Self::Migrate { subject, source: Box::new(source.explained(&config.database_url).await) }
+            }
+            (_, Some(refused)) => {
+                let source = refused.explained(&config.database_url).await;
+                Self::Database { subject: Subject::of(config), source }
+            }
+            (error, None) => error,
+        }
+    }
+
     pub(super) fn exit_code(&self) -> u8 {
+        if self.database().is_some_and(|error| error.kind() == db::Kind::Locked) {
+            return 6;
+        }
         match self {
             Self::Config(_) | Self::Usage { .. } => 2,
             Self::Migrate { source, .. } => exit_code(source.kind()),
@@ -63,29 +152,41 @@ impl Error {
             },
             Self::Seed { source, .. } => match source.as_ref() {
                 seed::Error::Migrate(source) => exit_code(source.kind()),
-                _ => 1,
+                seed::Error::OtherAccounts { .. } => 2,
+                seed::Error::Database(_) | seed::Error::Data { .. } => 1,
             },
-            Self::Service { .. } | Self::Database { .. } | Self::Interrupted { .. } | Self::Oauth(_) | Self::Io(_) => 1,
+            Self::Service { .. }
+            | Self::Database { .. }
+            | Self::Interrupted { .. }
+            | Self::Oauth(_)
+            | Self::Stdout(_)
+            | Self::Io(_) => 1,
         }
     }
 
     pub(super) fn hint(&self) -> Option<String> {
         match self {
             Self::Config(error) => Some(error.hint().to_owned()),
-            Self::Migrate { source, .. } => source.hint(),
-            Self::Backup { source, .. } => source.hint(),
-            Self::Seed { source, .. } => match source.as_ref() {
-                seed::Error::Migrate(source) => source.hint(),
-                seed::Error::Database(source) => source.hint().map(str::to_owned),
+            Self::Migrate { subject, source } => source.hint().map(|hint| subject.filled(hint)),
+            Self::Backup { subject, source } => source.hint().map(|hint| subject.filled(hint)),
+            Self::Seed { subject, source } => match source.as_ref() {
+                seed::Error::Migrate(source) => source.hint().map(|hint| subject.filled(hint)),
+                seed::Error::Database(source) => source.hint().map(|hint| subject.filled(hint)),
+                seed::Error::OtherAccounts { .. } => {
+                    Some("seed an empty database: the password of these accounts is published".to_owned())
+                }
                 seed::Error::Data { .. } => None,
             },
-            Self::Database { source, .. } => source.hint().map(str::to_owned),
+            Self::Database { subject, source } => source.hint().map(|hint| subject.filled(hint)),
             Self::Usage { hint, .. } => Some(hint.clone()),
             Self::Service { .. } => {
                 Some("check that the service runs, and the address (AUTHSVC_ADMIN_LISTEN)".to_owned())
             }
-            Self::Cleanup { source, .. } => source.hint(),
+            Self::Cleanup { subject, source } => source.hint().map(|hint| subject.filled(hint)),
             Self::Oauth(error) => error.hint().map(str::to_owned),
+            Self::Stdout(_) => {
+                Some("the answer is not complete; what the command did is done: see what stdout leads to".to_owned())
+            }
             Self::Interrupted { .. } | Self::Io(_) => None,
         }
     }
@@ -95,7 +196,6 @@ fn backup_exit_code(error: &backup::Error) -> u8 {
     match error {
         backup::Error::Schema(source) => exit_code(source.kind()),
         backup::Error::Safety(source) => backup_exit_code(source),
-        backup::Error::Database(source) if source.kind() == db::Kind::Locked => 6,
         backup::Error::Invalid { .. } => 3,
         backup::Error::Newer { .. } => 4,
         _ => 1,

@@ -4,11 +4,16 @@ use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
 use comfy_table::{Cell, CellAlignment, Table, presets};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::health::{Check, Detailed, Performance, Report, Status};
+use crate::printable::line as line_of;
 
 /// The basic report.
 pub(super) fn basic(report: &Report, database: &str, colours: bool) -> String {
+    let (report, database) = (&harmless(report), &line_of(database));
     let mut text = head(report.status, report.timestamp, database, &report.environment, colours);
     for error in &report.errors {
         let _ = writeln!(text, "  {} {error}", mark(report.status, colours));
@@ -20,6 +25,7 @@ pub(super) fn basic(report: &Report, database: &str, colours: bool) -> String {
 
 /// The detailed report.
 pub(super) fn detailed(report: &Detailed, database: &str, colours: bool) -> String {
+    let (report, database) = (&harmless(report), &line_of(database));
     let basic = &report.basic_health;
     let mut text = head(report.overall_status, report.timestamp, database, &basic.environment, colours);
     for check in &report.checks {
@@ -31,6 +37,21 @@ pub(super) fn detailed(report: &Detailed, database: &str, colours: bool) -> Stri
     }
     notes(&mut text, &report.warnings);
     text
+}
+
+/// The same report, whose texts fit into a line each and move no cursor.
+fn harmless<T: Serialize + DeserializeOwned + Clone>(report: &T) -> T {
+    let clean = serde_json::to_value(report).ok().and_then(|document| serde_json::from_value(each_text(document)).ok());
+    clean.unwrap_or_else(|| report.clone())
+}
+
+fn each_text(value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(line_of(&text)),
+        Value::Array(values) => values.into_iter().map(each_text).collect(),
+        Value::Object(fields) => fields.into_iter().map(|(name, value)| (name, each_text(value))).collect(),
+        other => other,
+    }
 }
 
 fn head(status: Status, at: DateTime<Utc>, database: &str, environment: &str, colours: bool) -> String {

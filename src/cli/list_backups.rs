@@ -5,8 +5,10 @@ use comfy_table::{Cell, CellAlignment, Table, presets};
 
 use super::error::Error;
 use super::output::{Output, Piped};
-use crate::backup::{self, Entry, State};
+use crate::backup::{self, DirectoryState, Entry, State};
+use crate::clock;
 use crate::config::Config;
+use crate::printable::line;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -19,14 +21,20 @@ Examples:
 pub(super) struct Arguments {}
 
 pub(super) fn run(_: &Arguments, config: &Config, output: Output) -> Result<u8, Error> {
-    let entries = backup::list(&config.backup_dir).map_err(Error::backing_up(config))?;
+    let entries = backup::list(&config.backup_dir, clock::now()).map_err(Error::backing_up(config))?;
+    if let DirectoryState::OpenToOthers(mode) =
+        backup::directory_state(&config.backup_dir).unwrap_or(DirectoryState::Missing)
+    {
+        let directory = config.backup_dir.display();
+        tracing::warn!("{directory} has mode {mode:04o}: other users can write there; run: chmod go-w '{directory}'");
+    }
     output.answer(&entries, Piped::Json, || text(&entries, config))?;
     Ok(0)
 }
 
 fn text(entries: &[Entry], config: &Config) -> String {
     if entries.is_empty() {
-        return format!("no backups in {}\n", config.backup_dir.display());
+        return format!("no backups in {}\n", line(&config.backup_dir.to_string_lossy()));
     }
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header([
@@ -45,17 +53,18 @@ fn text(entries: &[Entry], config: &Config) -> String {
 }
 
 fn row(entry: &Entry) -> Vec<Cell> {
-    let or_dash = |text: Option<String>| Cell::new(text.unwrap_or_else(|| "-".to_owned()));
+    let or_dash = |text: Option<String>| Cell::new(text.map_or_else(|| "-".to_owned(), |text| line(&text)));
     let validated = match &entry.state {
+        State::Ok if entry.in_future => "FROM THE FUTURE: a clock was wrong".to_owned(),
         State::Ok if entry.verified_at.is_some() => "yes, and restored".to_owned(),
         State::Ok if entry.validated => "yes".to_owned(),
         State::Ok => "no".to_owned(),
         State::NoMetadata => "NO METADATA".to_owned(),
-        State::WrongMetadata(reason) => format!("WRONG METADATA: {reason}"),
+        State::WrongMetadata(reason) => format!("WRONG METADATA: {}", line(reason)),
     };
     let version = entry.version.as_deref().map(|version| version.split(" (").next().unwrap_or_default().to_owned());
     vec![
-        Cell::new(&entry.name),
+        Cell::new(line(&entry.name)),
         or_dash(entry.created_at.map(|time| time.format("%Y-%m-%d %H:%M:%S").to_string())),
         Cell::new(ByteSize(entry.size).display().iec_short()).set_alignment(CellAlignment::Right),
         or_dash(entry.rows.map(|rows| rows.to_string())).set_alignment(CellAlignment::Right),

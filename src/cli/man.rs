@@ -9,6 +9,7 @@ use clap_mangen::Man;
 use super::Cli;
 use super::error::Error;
 use super::output::Output;
+use crate::disk;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -38,6 +39,9 @@ fn write_all(program: &clap::Command, directory: &Path) -> io::Result<()> {
     for command in std::iter::once(program).chain(program.get_subcommands()) {
         let name = command.get_display_name().unwrap_or("authsvc");
         let path = directory.join(format!("{name}.1"));
+        if let Ok(found) = path.metadata() {
+            disk::require_regular(&found).map_err(|error| named(&path, &error))?;
+        }
         std::fs::write(&path, page(command)?).map_err(|error| named(&path, &error))?;
     }
     Ok(())

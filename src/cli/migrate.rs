@@ -9,9 +9,9 @@ use super::output::{Output, Piped};
 use super::progress::Shown;
 use crate::clock::Stopwatch;
 use crate::config::Config;
-use crate::db::Backend;
 use crate::maintain;
-use crate::migrate::{self, Action, Outcome, Report, Target};
+use crate::migrate::{self, Action, Origin, Outcome, PrintedBlock, Report, Target};
+use crate::printable::line;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -45,7 +45,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
         baseline: arguments.baseline,
         dry_run: arguments.dry_run,
     };
-    let (watch, progress) = (Stopwatch::start(), Shown::new());
+    let (watch, progress) = (Stopwatch::start(), Shown::new(output));
     let done = migrate::migrate(&config.database_url, action, &super::settings(config), &progress).await;
     drop(progress);
     if !arguments.dry_run {
@@ -54,7 +54,8 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
     let report = done.map_err(Error::migrating(config))?;
     warn(&report);
     if arguments.sql {
-        output.answer(&with_sql(&report), Piped::Text, || sql(&report))?;
+        let blocks = blocks(&report, arguments, config);
+        output.answer(&with_sql(&report, &blocks), Piped::Text, || sql(&blocks))?;
     } else {
         output.answer(&report, Piped::Text, || text(&report))?;
     }
@@ -80,15 +81,15 @@ fn warn(report: &Report) {
 fn text(report: &Report) -> String {
     let mut text = String::new();
     for name in &report.recorded {
-        let _ = writeln!(text, "{name}  recorded as applied");
+        let _ = writeln!(text, "{}  recorded as applied", line(name));
     }
     for entry in &report.migrations {
         let _ = match entry.duration_ms {
-            Some(duration) => writeln!(text, "{}  {duration} ms", entry.name),
-            None => writeln!(text, "{}  pending", entry.name),
+            Some(duration) => writeln!(text, "{}  {duration} ms", line(&entry.name)),
+            None => writeln!(text, "{}  pending", line(&entry.name)),
         };
     }
-    let newest = report.to.as_deref().unwrap_or("nothing");
+    let newest = line(report.to.as_deref().unwrap_or("nothing"));
     let _ = match report.outcome {
         Outcome::Current => writeln!(text, "up to date: {newest} is applied"),
         Outcome::Planned => writeln!(text, "nothing was changed: these would be applied, in this order"),
@@ -97,19 +98,15 @@ fn text(report: &Report) -> String {
     text
 }
 
-fn sql(report: &Report) -> String {
-    scripts(report).iter().map(|(name, sql)| format!("-- {name}\n{sql}\n")).collect()
+fn sql(blocks: &[PrintedBlock]) -> String {
+    blocks.iter().map(|block| format!("-- {}\n{}\n", block.name, block.sql)).collect()
 }
 
-fn with_sql(report: &Report) -> serde_json::Value {
-    let scripts: Vec<_> =
-        scripts(report).into_iter().map(|(name, sql)| serde_json::json!({"name": name, "sql": sql})).collect();
-    serde_json::json!({"outcome": report.outcome, "database": report.database, "migrations": scripts})
+fn with_sql(report: &Report, blocks: &[PrintedBlock]) -> serde_json::Value {
+    serde_json::json!({"outcome": report.outcome, "database": report.database, "migrations": blocks})
 }
 
-fn scripts(report: &Report) -> Vec<(&'static str, String)> {
-    let backend = if report.backend == "sqlite" { Backend::Sqlite } else { Backend::Postgres };
-    let planned = |name: &str| report.migrations.iter().any(|entry| entry.name == name);
-    let migrations = migrate::migrations().iter().filter(|migration| planned(migration.name));
-    migrations.map(|migration| (migration.name, migration.sql(backend))).collect()
+fn blocks(report: &Report, arguments: &Arguments, config: &Config) -> Vec<PrintedBlock> {
+    let origin = if arguments.baseline.is_some() { Origin::Baseline } else { Origin::Adopted };
+    migrate::printed(report, config.database_url.backend(), origin, &super::settings(config))
 }

@@ -1,4 +1,5 @@
-//! The only writer of stdout, and of what is said to people on stderr.
+//! The only writer of stdout, and of what is said to people on stderr. What is written passes [`printable`], so that no text from
+//! elsewhere moves the cursor, hides a line or makes one up.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -6,12 +7,30 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::error::Error;
+use crate::config::TerminalSettings;
+use crate::printable::{self, Styles};
 
 /// How answers are written.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Output {
     json: bool,
-    colours: bool,
+    terminal: TerminalSettings,
+}
+
+/// A stream of the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stream {
+    Stdout,
+    Stderr,
+}
+
+impl Stream {
+    fn is_terminal(self) -> bool {
+        match self {
+            Self::Stdout => io::stdout().is_terminal(),
+            Self::Stderr => io::stderr().is_terminal(),
+        }
+    }
 }
 
 /// What a command's stdout is when nobody asked for JSON and it is no terminal.
@@ -22,12 +41,8 @@ pub(super) enum Piped {
 }
 
 impl Output {
-    pub(super) fn new(json: bool) -> Self {
-        Self { json, colours: true }
-    }
-
-    pub(super) fn coloured(self, colours: bool) -> Self {
-        Self { colours: self.colours && colours, ..self }
+    pub(super) fn new(json: bool, terminal: TerminalSettings) -> Self {
+        Self { json, terminal }
     }
 
     pub(super) fn is_json(self) -> bool {
@@ -35,21 +50,33 @@ impl Output {
     }
 
     pub(super) fn stdout_colours(self) -> bool {
-        self.colours && io::stdout().is_terminal()
+        self.styles(Stream::Stdout) == Styles::Kept
     }
 
-    pub(super) fn stderr_colours(self) -> bool {
-        self.colours && io::stderr().is_terminal()
+    /// Whether colours are written to a stream: at a terminal that knows them, unless they are unwanted.
+    pub(super) fn styles(self, stream: Stream) -> Styles {
+        let has_colours = self.terminal.colours && stream.is_terminal();
+        if has_colours { Styles::Kept } else { Styles::Escaped }
+    }
+
+    /// Whether progress is drawn: at a terminal whose cursor can be moved.
+    pub(super) fn draws(self) -> bool {
+        self.terminal.cursor && io::stderr().is_terminal()
     }
 
     /// Draws an answer over the last one at a terminal, as much of it as there is room; else writes one after the other. Whether
     /// anybody still reads.
     pub(super) fn redraw<T: Serialize>(self, report: &T, text: impl FnOnce() -> String) -> Result<bool, Error> {
+        if !self.terminal.cursor {
+            return self.write(&self.form(report, Piped::Json, text)?);
+        }
         let drawn = || {
             let room = rustix::termios::tcgetwinsize(io::stdout()).map_or((0, 0), |size| (size.ws_row, size.ws_col));
-            format!("\u{1b}[H\u{1b}[2J{}\n", fitting(&text(), room.0.into(), room.1.into()))
+            fitting(&text(), room.0.into(), room.1.into()) + "\n"
         };
-        self.write(&self.form(report, Piped::Json, drawn)?)
+        let drawing = self.form(report, Piped::Json, drawn)?;
+        let is_drawn = !self.json && io::stdout().is_terminal();
+        self.write(&if is_drawn { format!("\u{1b}[H\u{1b}[2J{drawing}") } else { drawing })
     }
 
     /// Writes a command's answer.
@@ -66,9 +93,9 @@ impl Output {
     fn form<T: Serialize>(self, report: &T, piped: Piped, text: impl FnOnce() -> String) -> Result<String, Error> {
         if self.json || (piped == Piped::Json && !io::stdout().is_terminal()) {
             let document = serde_json::to_string_pretty(report).map_err(io::Error::from)?;
-            return Ok(format!("{document}\n"));
+            return Ok(printable::json(&document) + "\n");
         }
-        Ok(text())
+        Ok(printable::block(&text(), self.styles(Stream::Stdout)))
     }
 
     /// Writes a text as it is. A reader that has gone away is no failure.
@@ -81,24 +108,53 @@ impl Output {
         let mut stdout = io::stdout().lock();
         match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-            done => Ok(done.map(|()| true)?),
+            done => done.map(|()| true).map_err(Error::Stdout),
         }
     }
 
     /// Writes an error to stderr, and to stdout as a document where one was asked for.
     pub(super) fn error(self, error: &Error) {
         let hint = error.hint();
-        let label = if self.stderr_colours() { "\u{1b}[1;31merror:\u{1b}[0m" } else { "error:" };
-        let mut message = format!("{label} {error}\n");
+        let label = match self.styles(Stream::Stderr) {
+            Styles::Kept => "\u{1b}[1;31merror:\u{1b}[0m",
+            Styles::Escaped => "error:",
+        };
+        // only what the program itself puts into lines has more than one
+        let text = error.to_string();
+        let text = if error.has_lines() { printable::block(&text, Styles::Escaped) } else { printable::line(&text) };
+        let mut message = format!("{label} {text}\n");
         if let Some(hint) = &hint {
-            message.push_str(&format!(" hint: {hint}\n"));
+            message.push_str(&format!(" hint: {}\n", printable::line(hint)));
         }
-        // there is nowhere left to tell that stderr is gone
+        // there is nowhere left to report that stderr is gone
         let _ = io::stderr().write_all(message.as_bytes());
-        if self.json {
+        if self.json && !matches!(error, Error::Stdout(_)) {
             let document =
                 json!({"error": {"message": error.to_string(), "hint": hint, "exit_code": error.exit_code()}});
-            let _ = self.raw(&format!("{document:#}\n"));
+            let _ = self.raw(&(printable::json(&format!("{document:#}")) + "\n"));
+        }
+    }
+
+    /// Writes what the parser of the command line has to say: help to stdout, a refusal to stderr; the exit code.
+    pub(super) fn usage(self, said: &clap::Error) -> u8 {
+        let stream = if said.use_stderr() { Stream::Stderr } else { Stream::Stdout };
+        let styles = self.styles(stream);
+        let text = match styles {
+            Styles::Kept => said.render().ansi().to_string(),
+            Styles::Escaped => said.render().to_string(),
+        };
+        let text = printable::block(&text, styles);
+        let code = u8::try_from(said.exit_code()).unwrap_or(2);
+        if stream == Stream::Stderr {
+            let _ = io::stderr().write_all(text.as_bytes());
+            return code;
+        }
+        match self.raw(&text) {
+            Ok(()) => code,
+            Err(error) => {
+                self.error(&error);
+                error.exit_code()
+            }
         }
     }
 
@@ -110,7 +166,7 @@ impl Output {
         if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
             return Err(Error::usage("this is destructive and there is no terminal to ask at", "add --yes to confirm"));
         }
-        write!(io::stderr(), "{question} [y/N] ")?;
+        write!(io::stderr(), "{} [y/N] ", printable::line(question))?;
         let mut answer = String::new();
         io::stdin().read_line(&mut answer)?;
         match answer.trim() {

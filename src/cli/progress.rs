@@ -1,10 +1,10 @@
 //! Shows a migration's progress: a bar at a terminal, log lines elsewhere.
 
-use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::output::Output;
 use crate::migrate::{Event, Progress};
 
 /// The bar or the log.
@@ -14,8 +14,8 @@ pub(super) enum Shown {
 }
 
 impl Shown {
-    pub(super) fn new() -> Self {
-        if !io::stderr().is_terminal() {
+    pub(super) fn new(output: Output) -> Self {
+        if !output.draws() {
             return Self::Log(Logged);
         }
         let style = ProgressStyle::with_template("{spinner} {pos}/{len} {msg}");

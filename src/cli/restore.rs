@@ -14,6 +14,7 @@ use crate::backup::{self, Options, Restored};
 use crate::clock::{self, Stopwatch};
 use crate::config::Config;
 use crate::maintain::{self, Ended};
+use crate::printable::line;
 use crate::shutdown;
 
 /// How long removing what was staged may take after a signal.
@@ -43,7 +44,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) -> Result<u8, Error> {
-    let shown = Arc::new(Transfer::new());
+    let shown = Arc::new(Transfer::new(output));
     let progress: Arc<dyn backup::Progress> = shown.clone();
     let prepared = backup::prepare(&config.database_url, &arguments.file, &progress).await;
     shown.clear();
@@ -79,31 +80,35 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
 fn text(restored: &Restored) -> String {
     let mut text = String::new();
     for table in &restored.tables {
-        let _ = writeln!(text, "{:<24} {:>10} rows", table.name, table.rows);
+        let _ = writeln!(text, "{:<24} {:>10} rows", line(&table.name), table.rows);
     }
     for name in &restored.migrated {
-        let _ = writeln!(text, "{name}  applied to them");
+        let _ = writeln!(text, "{}  applied to them", line(name));
     }
     if let Some(name) = &restored.safety_backup {
-        let _ = writeln!(text, "what was there before: {name}");
+        let _ = writeln!(text, "what was there before: {}", line(name));
     }
     if !restored.passed_over.is_empty() {
-        let _ = writeln!(text, "passed over, because no migration makes them: {}", restored.passed_over.join(", "));
+        let _ =
+            writeln!(text, "passed over, because no migration makes them: {}", line(&restored.passed_over.join(", ")));
     }
     if !restored.seed_accounts.is_empty() {
         let _ = writeln!(
             text,
             "accounts with the earlier manager's published password, delete them: {}",
-            restored.seed_accounts.join(", ")
+            line(&restored.seed_accounts.join(", "))
         );
     }
     for warning in &restored.warnings {
-        let _ = writeln!(text, "note: {warning}");
+        let _ = writeln!(text, "note: {}", line(warning));
     }
     let _ = writeln!(
         text,
         "{}: restored into {} in {} ms, swapped in within {} ms",
-        restored.file, restored.database, restored.duration_ms, restored.swap_ms
+        line(&restored.file),
+        line(&restored.database),
+        restored.duration_ms,
+        restored.swap_ms
     );
     text
 }

@@ -12,6 +12,7 @@ use super::transfer::Transfer;
 use crate::clock::Stopwatch;
 use crate::config::Config;
 use crate::migrate::{self, Outcome, Report, Target};
+use crate::printable::line;
 use crate::{backup, clock, maintain};
 
 #[derive(clap::Args)]
@@ -58,9 +59,9 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
     let names: Vec<&str> = plan.migrations.iter().map(|entry| entry.name.as_str()).collect();
     output.confirm(&format!("undo {} in {}?", names.join(", "), plan.database), arguments.yes)?;
     if !arguments.no_safety_backup {
-        back_up(config).await?;
+        back_up(config, output).await?;
     }
-    let (watch, progress) = (Stopwatch::start(), Shown::new());
+    let (watch, progress) = (Stopwatch::start(), Shown::new(output));
     let done = migrate::rollback(&config.database_url, target, false, &settings, &progress).await;
     drop(progress);
     maintain::record_migration(&config.database_url, Kind::Rollback, watch.elapsed(), done.as_ref()).await;
@@ -70,12 +71,12 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
 }
 
 /// Backs up what is there. The record of it goes with the table where that is undone; the file stays.
-async fn back_up(config: &Config) -> Result<(), Error> {
+async fn back_up(config: &Config, output: Output) -> Result<(), Error> {
     let request = super::safety_backup(config);
-    let (watch, progress): (_, Arc<dyn backup::Progress>) = (Stopwatch::start(), Arc::new(Transfer::new()));
+    let (watch, progress): (_, Arc<dyn backup::Progress>) = (Stopwatch::start(), Arc::new(Transfer::new(output)));
     let made = backup::create(&config.database_url, &request, clock::now(), &progress).await;
     drop(progress);
-    maintain::record_backup(&config.database_url, watch.elapsed(), made.as_ref()).await;
+    maintain::record_backup(&config.database_url, watch.elapsed(), made.as_ref(), Some(&config.backup_dir)).await;
     let made = made.map_err(|error| Error::backing_up(config)(backup::Error::Safety(Box::new(error))))?;
     tracing::info!("what was there before: {}", config.backup_dir.join(&made.filename).display());
     Ok(())
@@ -85,11 +86,11 @@ fn text(report: &Report) -> String {
     let mut text = String::new();
     for entry in &report.migrations {
         let _ = match entry.duration_ms {
-            Some(duration) => writeln!(text, "{}  undone in {duration} ms", entry.name),
-            None => writeln!(text, "{}  would be undone", entry.name),
+            Some(duration) => writeln!(text, "{}  undone in {duration} ms", line(&entry.name)),
+            None => writeln!(text, "{}  would be undone", line(&entry.name)),
         };
     }
-    let newest = report.to.as_deref().unwrap_or("nothing");
+    let newest = line(report.to.as_deref().unwrap_or("nothing"));
     let _ = match report.outcome {
         Outcome::Current => writeln!(text, "nothing to undo: {newest} is applied"),
         Outcome::Planned => writeln!(text, "nothing was changed"),

@@ -2,7 +2,7 @@
 
 use entity::maintenance_run::Kind;
 
-use super::error::Error;
+use super::error::{Error, Subject};
 use super::output::{Output, Piped};
 use crate::clock::{self, Stopwatch};
 use crate::config::Config;
@@ -13,7 +13,8 @@ use crate::seed;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-The accounts, and their password, are in seed/README.md. Seeding twice changes nothing.
+The accounts, and their password, are in seed/README.md. Seeding twice changes nothing. A database that holds any other
+account is refused: the password is published.
 
 Examples:
   authsvc seed                               authsvc.db in the working directory
@@ -39,16 +40,29 @@ pub(super) async fn run(_: &Arguments, config: &Config, output: Output) -> Resul
     Ok(0)
 }
 
+/// At boot: puts the development data in, unless the database holds other accounts.
+pub(super) async fn fill_at_boot(config: &Config) -> Result<(), Error> {
+    match fill(config).await {
+        Ok(report) => tracing::info!(users = report.users, "development data added"),
+        Err(Error::Seed { source, .. }) if matches!(*source, seed::Error::OtherAccounts { .. }) => {
+            tracing::info!("no development data added: {source}");
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
 /// Puts the development data in; whether it may is the caller's decision.
-pub(super) async fn fill(config: &Config) -> Result<seed::Report, Error> {
-    let subject = config.database_url.to_string();
+async fn fill(config: &Config) -> Result<seed::Report, Error> {
+    let subject = Subject::of(config);
     let pool = Pool::open(&config.database_url, PoolUse::Migrate)
         .await
         .map_err(|source| Error::Database { subject: subject.clone(), source })?;
     let watch = Stopwatch::start();
     let seeded = seed::seed(&pool, clock::now(), config.lock_wait).await;
     pool.close().await;
-    if seeded.as_ref().ok() != Some(&seed::Report::default()) {
+    let is_refused = matches!(seeded, Err(seed::Error::OtherAccounts { .. }));
+    if !is_refused && seeded.as_ref().ok() != Some(&seed::Report::default()) {
         let ended = Ended::of(seeded.as_ref().map(|report| serde_json::json!(report)));
         maintain::record_run(&config.database_url, Kind::Seed, watch.elapsed(), ended).await;
     }

@@ -12,7 +12,8 @@ use std::time::Duration;
 use entity::maintenance_run::Kind;
 use tokio::task::JoinHandle;
 
-use super::error::Error;
+use super::boot_rights;
+use super::error::{Error, Subject};
 use super::output::Output;
 use super::progress::Logged;
 use super::stages::Stages;
@@ -156,11 +157,11 @@ fn backups(config: &Config, pool: &Pool) -> Backups {
 /// From no connection to ready.
 async fn boot(config: &Config, stages: &Stages, api: &Api) -> Result<(Pool, Option<Arc<Auth>>), Error> {
     migrate_when_reachable(config, stages).await?;
-    let database = |source| Error::Database { subject: config.database_url.to_string(), source };
+    boot_rights::wait(config, stages).await?;
+    let database = |source| Error::Database { subject: Subject::of(config), source };
     if config.environment == Environment::Development {
         stages.enter(Stage::Seeding);
-        let report = super::seed::fill(config).await?;
-        tracing::info!(users = report.users, "development data added");
+        super::seed::fill_at_boot(config).await?;
     }
     let pool = Pool::open(&config.database_url, config.pool).await.map_err(database)?;
     let auth = application(config, &pool)?.map(Arc::new);
@@ -230,6 +231,10 @@ async fn migrate_when_reachable(config: &Config, stages: &Stages) -> Result<(), 
         let (attempt, progress) = (Stopwatch::start(), Boot { stages });
         let settings = super::settings(config);
         let done = migrate::migrate(&config.database_url, Action::latest(), &settings, &progress).await;
+        let done = match done {
+            Err(error) => Err(error.explained(&config.database_url).await),
+            done => done,
+        };
         let error = match done {
             Err(error) if error.is_transient() && watch.elapsed() + pause <= config.database_wait => error,
             done => {

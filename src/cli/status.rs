@@ -8,6 +8,7 @@ use super::error::Error;
 use super::output::{Output, Piped};
 use crate::config::Config;
 use crate::migrate::{self, Checksum, Line, Status};
+use crate::printable::{self, line};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -34,12 +35,12 @@ fn text(status: &Status, colours: bool) -> String {
     if !colours {
         table.force_no_tty();
     }
-    for line in &status.migrations {
-        table.add_row(row(line));
+    for migration in &status.migrations {
+        table.add_row(row(migration));
     }
-    let mut text = format!("{}\n{table}\n", status.database);
+    let mut text = format!("{}\n{table}\n", line(&status.database));
     for difference in &status.drift {
-        let _ = writeln!(text, "drift: {difference}");
+        let _ = writeln!(text, "drift: {}", line(&difference.to_string()));
     }
     let _ = writeln!(text, "{}", conclusion(status));
     text
@@ -58,7 +59,7 @@ fn row(line: &Line) -> Vec<Cell> {
     };
     let applied_at = line.applied_at.map_or("-".to_owned(), |time| time.format("%Y-%m-%d %H:%M:%S").to_string());
     let took = line.duration_ms.map_or("-".to_owned(), |duration| format!("{duration} ms"));
-    vec![Cell::new(&line.name), state, Cell::new(applied_at), Cell::new(took), checksum]
+    vec![Cell::new(printable::line(&line.name)), state, Cell::new(applied_at), Cell::new(took), checksum]
 }
 
 fn migrate_origin(origin: migrate::Origin) -> &'static str {

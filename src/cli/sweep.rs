@@ -1,11 +1,11 @@
 //! Shows the progress of a cleanup: a line at a terminal, nothing elsewhere.
 
-use std::io::{self, IsTerminal};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{HumanCount, ProgressBar};
 
+use super::output::Output;
 use crate::db::Doomed;
 use crate::maintain::{CleanupEvent as Event, CleanupProgress as Progress};
 
@@ -42,8 +42,8 @@ pub(super) fn name(doomed: Doomed) -> &'static str {
 }
 
 impl Sweep {
-    pub(super) fn new() -> Self {
-        let bar = if io::stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+    pub(super) fn new(output: Output) -> Self {
+        let bar = if output.draws() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
         Self { bar, done: Mutex::new(Done::of("")) }
     }
 }

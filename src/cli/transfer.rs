@@ -1,12 +1,12 @@
 //! Shows the progress of making, reading and restoring a backup: a bar at a terminal, nothing elsewhere.
 
-use std::io::{self, IsTerminal};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressStyle};
 
+use super::output::Output;
 use crate::backup::{Event, Phase, Progress};
 use crate::clock::Stopwatch;
 
@@ -25,8 +25,8 @@ struct Done {
 }
 
 impl Transfer {
-    pub(super) fn new() -> Self {
-        let bar = if io::stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+    pub(super) fn new(output: Output) -> Self {
+        let bar = if output.draws() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
         Self { bar, done: Mutex::new(Done::new(0)) }
     }
 

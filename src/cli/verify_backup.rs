@@ -9,10 +9,11 @@ use entity::maintenance_run::Kind;
 use super::error::Error;
 use super::output::{Output, Piped};
 use super::transfer::Transfer;
-use crate::backup::{self, Verdict};
+use crate::backup::{self, Evidence, Verdict};
 use crate::clock::{self, Stopwatch};
 use crate::config::Config;
 use crate::maintain::{self, Ended};
+use crate::printable::line;
 use crate::shutdown;
 
 /// How long dropping the scratch database may take after a signal.
@@ -20,7 +21,8 @@ const GRACE: Duration = Duration::from_secs(5);
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-Exit code 0: the file is what its metadata says. 3: it is not, with every reason.
+Exit code 0: the file is what its metadata says; one without metadata (a stream of `backup --output -`,
+a plain dump of pg_dump) is whole by its own last line. 3: it is not, with every reason.
 With --restore it is also restored into a scratch database beside that of DATABASE_URL, compared
 row by row, and the proof recorded in the metadata; on PostgreSQL this needs CREATEDB.
 
@@ -36,7 +38,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) -> Result<u8, Error> {
-    let shown = Arc::new(Transfer::new());
+    let shown = Arc::new(Transfer::new(output));
     let progress: Arc<dyn backup::Progress> = shown.clone();
     let watch = Stopwatch::start();
     let verdict = if arguments.restore {
@@ -72,11 +74,16 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
 
 fn text(verdict: &Verdict) -> String {
     if verdict.valid {
-        let proven = verdict.metadata.as_ref().and_then(|metadata| metadata.verified_at);
-        let proven = proven
+        let proven = verdict
+            .verified_at
             .map_or(String::new(), |at| format!(", proven by restoring it on {}", at.format("%Y-%m-%d %H:%M:%S UTC")));
-        return format!("{}: valid{proven}\n", verdict.file);
+        let word = match verdict.evidence {
+            Evidence::LastLine => "whole, without metadata: its last line fits its rows",
+            Evidence::EndOfDump => "whole, without metadata: a plain dump, up to its end",
+            Evidence::Metadata | Evidence::None => "valid",
+        };
+        return format!("{}: {word}{proven}\n", line(&verdict.file));
     }
-    let reasons: String = verdict.reasons.iter().map(|reason| format!("  {reason}\n")).collect();
-    format!("{}: NOT valid\n{reasons}", verdict.file)
+    let reasons: String = verdict.reasons.iter().map(|reason| format!("  {}\n", line(reason))).collect();
+    format!("{}: NOT valid\n{reasons}", line(&verdict.file))
 }

@@ -28,6 +28,10 @@ fn days(variables: &Variables, name: &'static str, default: &str) -> Result<u32,
     let days = super::duration(variables, name, default)?.as_secs() / DAY;
     let within = u32::try_from(days).ok().filter(|days| (1..=36_500).contains(days));
     within.ok_or_else(|| {
-        Error::invalid(name, "is less than a day or more than a hundred years", "write whole days like 90d")
+        let message = format!(
+            "`{}` is less than a day or more than a hundred years; `m` is minutes, and months have no unit",
+            variables.get(name).unwrap_or(default)
+        );
+        Error::invalid(name, message, "write days or weeks, like 90d or 13w")
     })
 }

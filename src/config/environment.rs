@@ -4,7 +4,9 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::database::Choice;
 use super::{Error, Variables};
+use crate::db::Backend;
 
 /// The kind of installation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -23,23 +25,46 @@ pub enum Environment {
 const ALL: [Environment; 4] =
     [Environment::Development, Environment::Test, Environment::Staging, Environment::Production];
 
-impl Environment {
-    /// `AUTHSVC_ENV`, then `APP_ENV`, then `GO_ENV`; else production, unless there is no `DATABASE_URL`.
-    pub(super) fn of(variables: &Variables, has_url: bool) -> Result<Self, Error> {
-        for name in ["AUTHSVC_ENV", "APP_ENV", "GO_ENV"] {
-            if let Some(text) = variables.get(name) {
-                return ALL.into_iter().find(|known| known.to_string() == text.to_ascii_lowercase()).ok_or_else(|| {
-                    Error::invalid(
-                        name,
-                        format!("`{text}` is no environment"),
-                        "use development, test, staging or production",
-                    )
-                });
-            }
-        }
-        Ok(if has_url { Self::Production } else { Self::Development })
+/// `AUTHSVC_ENV`, then `APP_ENV`, then `GO_ENV`; else production, unless no database was chosen. With the URL of a server only
+/// `AUTHSVC_ENV` counts: the other two are often set for other programs, and development data has a published password. The
+/// second part are warnings about what does not count.
+pub(super) fn read(
+    variables: &Variables,
+    backend: Backend,
+    choice: Choice,
+) -> Result<(Environment, Vec<String>), Error> {
+    let others = ["APP_ENV", "GO_ENV"];
+    if let Some(environment) = of_variable(variables, "AUTHSVC_ENV")? {
+        return Ok((environment, Vec::new()));
     }
+    if backend == Backend::Postgres {
+        let set = others.into_iter().filter(|name| variables.get(name).is_some());
+        let ignored = set.map(|name| format!("{name} is ignored with a PostgreSQL database; set AUTHSVC_ENV"));
+        return Ok((Environment::Production, ignored.collect()));
+    }
+    for name in others {
+        variables.check(name)?;
+        if let Some(environment) = of_variable(variables, name)? {
+            return Ok((environment, Vec::new()));
+        }
+    }
+    let environment = match choice {
+        Choice::Given => Environment::Production,
+        Choice::Default => Environment::Development,
+    };
+    Ok((environment, Vec::new()))
+}
 
+fn of_variable(variables: &Variables, name: &'static str) -> Result<Option<Environment>, Error> {
+    let Some(text) = variables.get(name) else { return Ok(None) };
+    let found = ALL.into_iter().find(|known| known.to_string() == text.to_ascii_lowercase());
+    found.map(Some).ok_or_else(|| {
+        let message = format!("`{}` is no environment", text.escape_debug());
+        Error::invalid(name, message, "use development, test, staging or production")
+    })
+}
+
+impl Environment {
     /// Whether development data may be put into the database.
     pub fn allows_seed(self) -> bool {
         matches!(self, Self::Development | Self::Test)

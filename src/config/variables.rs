@@ -1,12 +1,18 @@
 //! Variables by name, from the process and `.env`, with `_FILE` twins for secrets.
+//!
+//! One rule for all of them: a variable that is set has a value. One that is empty, holds only blanks, or is not UTF-8 is an error,
+//! because it is a deployment gone wrong (such as `${X:-}` without an `X`), never a wish for the default. Blanks around a value
+//! are dropped; of secrets only line ends at the end are, because a password may end in a blank.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use secrecy::SecretString;
 
-use super::Error;
+use super::{Error, dotenv};
+use crate::disk::{self, Links};
 
 /// Every variable of ours, to tell a typing error from one.
 const KNOWN: [&str; 40] = [
@@ -52,23 +58,35 @@ const KNOWN: [&str; 40] = [
     "AUTHSVC_GITHUB_API_URL",
 ];
 
+/// Other programs' names that this one reads, too.
+const OTHERS: [&str; 2] = ["DATABASE_URL", "BACKUP_DIR"];
+
+/// The largest file that a `_FILE` variable may name, in bytes.
+
 /// Every secret of ours; each has a `_FILE` twin.
 const SECRETS: [&str; 4] =
     ["AUTHSVC_JWT_KEY", "AUTHSVC_GOOGLE_CLIENT_SECRET", "AUTHSVC_GITHUB_CLIENT_SECRET", "AUTHSVC_ENCRYPTION_KEY"];
 
+/// `.env` and files of secrets are far shorter, in bytes.
+const LONGEST: u64 = 1 << 20;
+
 /// Variables by name. Prints names only.
 #[derive(Clone, Default)]
-pub struct Variables(BTreeMap<String, String>);
+pub struct Variables {
+    texts: BTreeMap<String, String>,
+    not_utf8: BTreeSet<String>,
+}
 
 impl fmt::Debug for Variables {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+        f.debug_set().entries(self.texts.keys()).finish()
     }
 }
 
 impl<const N: usize> From<[(&str, &str); N]> for Variables {
     fn from(pairs: [(&str, &str); N]) -> Self {
-        Self(pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+        let texts = pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Self { texts, not_utf8: BTreeSet::new() }
     }
 }
 
@@ -79,64 +97,70 @@ impl Variables {
     /// A `.env` that cannot be read.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
     pub fn of_process() -> Result<Self, Error> {
-        let mut variables = Self::of_file(Path::new(".env"))?;
-        let texts = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
-        for (name, value) in texts {
-            if let Ok(value) = value.into_string() {
-                variables.insert(name, value);
-            } else if name.starts_with("AUTHSVC_") || name == "DATABASE_URL" {
-                return Err(Error::invalid(name, "is not UTF-8", "correct its value"));
+        let mut variables = Self { texts: of_file(Path::new(".env"))?, not_utf8: BTreeSet::new() };
+        for (name, value) in std::env::vars_os() {
+            let Ok(name) = name.into_string() else { continue };
+            match value.into_string() {
+                Ok(value) => {
+                    variables.texts.insert(name, value);
+                }
+                Err(_) => {
+                    variables.texts.remove(&name);
+                    variables.not_utf8.insert(name);
+                }
             }
-        }
-        Ok(Self(variables))
-    }
-
-    /// The lines of a file in `.env` form; none if there is no such file.
-    fn of_file(path: &Path) -> Result<BTreeMap<String, String>, Error> {
-        let refuse = |message: String| Error::invalid(".env", message, "correct the file, one NAME=value a line");
-        let lines = match dotenvy::from_path_iter(path) {
-            Ok(lines) => lines,
-            Err(error) if error.not_found() => return Ok(BTreeMap::new()),
-            Err(error) => return Err(refuse(format!("cannot be read: {error}"))),
-        };
-        let mut variables = BTreeMap::new();
-        for (index, line) in lines.enumerate() {
-            // the parser's message quotes the line, which may hold a secret
-            let (name, value) = line.map_err(|_| refuse(format!("entry {} cannot be read", index + 1)))?;
-            variables.insert(name, value);
         }
         Ok(variables)
     }
 
-    /// The value of a variable that is no secret; an empty one is none.
+    /// Checks that every variable of ours that is set has a value.
+    ///
+    /// # Errors
+    /// The first that has none.
+    pub(super) fn check_all(&self) -> Result<(), Error> {
+        let twins = SECRETS.iter().chain(&OTHERS[..1]).map(|name| format!("{name}_FILE"));
+        let ours = KNOWN.into_iter().chain(SECRETS).chain(OTHERS).map(str::to_owned);
+        ours.chain(twins).try_for_each(|name| self.check(&name))
+    }
+
+    /// Checks that a variable has a value, if it is set.
+    ///
+    /// # Errors
+    /// It is empty, blank, or not UTF-8.
+    pub(super) fn check(&self, name: &str) -> Result<(), Error> {
+        let refuse = |what: &str| Err(Error::invalid(name, what, "give it a value, or unset it"));
+        match self.texts.get(name).map(String::as_str) {
+            _ if self.not_utf8.contains(name) => refuse("is not UTF-8"),
+            Some("") => refuse("is set and empty"),
+            Some(text) if text.trim().is_empty() => refuse("is set and holds only blanks"),
+            _ => Ok(()),
+        }
+    }
+
+    /// The value of a variable that is no secret, without blanks around it; an empty one is none.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+        self.texts.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
     }
 
     /// The value of a secret: of the variable, or of the file that its `_FILE` twin names.
+    ///
+    /// # Errors
+    /// One of the two has no value, both are set, or the file cannot be used.
     pub(super) fn secret(&self, name: &'static str) -> Result<Option<SecretString>, Error> {
         let file_name = format!("{name}_FILE");
-        let (value, file) = (self.get(name), self.get(&file_name));
-        let Some(file) = file else {
-            // an empty URL is a deployment gone wrong, never a wish for the development database
-            return match self.0.get(name) {
-                Some(text) if text.trim().is_empty() && name == "DATABASE_URL" => {
-                    Err(Error::invalid(name, "is set and empty", "give it a value, or unset it"))
-                }
-                _ => Ok(value.map(SecretString::from)),
-            };
+        self.check(name)?;
+        self.check(&file_name)?;
+        let value = self.texts.get(name);
+        let Some(file) = self.get(&file_name) else {
+            return Ok(value.map(|value| SecretString::from(without_line_end(value))));
         };
-        let refuse = |message: String, hint: &str| Error::invalid(file_name.clone(), message, hint);
         if value.is_some() {
-            return Err(refuse(format!("{name} is set, too"), "set one of the two"));
+            return Err(Error::invalid(file_name, format!("{name} is set, too"), "set one of the two"));
         }
-        let text = std::fs::read_to_string(file).map_err(|error| {
-            refuse(format!("`{file}` cannot be read: {error}"), "correct the path or its permissions")
+        let text = read_secret(Path::new(file)).map_err(|why| {
+            let hint = "name a regular file that holds the secret and that this user can read";
+            Error::invalid(file_name, format!("`{}` {why}", file.escape_debug()), hint)
         })?;
-        let text = text.trim_end_matches(['\r', '\n']);
-        if text.is_empty() {
-            return Err(refuse(format!("`{file}` is empty"), "write the secret into the file"));
-        }
         Ok(Some(SecretString::from(text)))
     }
 
@@ -144,11 +168,45 @@ impl Variables {
     pub(super) fn unknown(&self) -> Vec<String> {
         let twins = SECRETS.map(|name| format!("{name}_FILE"));
         let known: Vec<&str> = KNOWN.into_iter().chain(SECRETS).chain(twins.iter().map(String::as_str)).collect();
-        let ours = self.0.keys().filter(|name| name.starts_with("AUTHSVC_") && !known.contains(&name.as_str()));
+        let names = self.texts.keys().chain(&self.not_utf8);
+        let ours = names.filter(|name| name.starts_with("AUTHSVC_") && !known.contains(&name.as_str()));
         ours.map(|name| {
             let near = known.iter().min_by_key(|known| strsim::damerau_levenshtein(known, name));
-            format!("unknown variable {name}; did you mean {}?", near.unwrap_or(&""))
+            format!("unknown variable {}; did you mean {}?", name.escape_debug(), near.unwrap_or(&""))
         })
         .collect()
+    }
+}
+
+fn without_line_end(text: &str) -> &str {
+    text.trim_end_matches(['\r', '\n'])
+}
+
+/// The text of a file that holds a secret, or why there is none.
+fn read_secret(path: &Path) -> Result<String, String> {
+    let text = disk::read_text(path, LONGEST, Links::Followed).map_err(|error| unreadable(&error))?;
+    if text.trim().is_empty() {
+        return Err("is empty".to_owned());
+    }
+    Ok(without_line_end(&text).to_owned())
+}
+
+/// The variables of a file in `.env` form; none if there is no such file.
+fn of_file(path: &Path) -> Result<BTreeMap<String, String>, Error> {
+    let refuse = |place: String, why: String| Error::invalid(place, why, "correct the file: one NAME=value a line");
+    let name = path.display().to_string();
+    let text = match disk::read_text(path, LONGEST, Links::Followed) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) => return Err(refuse(name, unreadable(&error))),
+    };
+    dotenv::parse(text.as_bytes()).map_err(|error| refuse(format!("{name}, line {}", error.line), error.why.to_owned()))
+}
+
+/// Why a file was not read: what it is or holds, or what the system reported.
+fn unreadable(error: &std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::InvalidInput | ErrorKind::InvalidData => error.to_string(),
+        _ => format!("cannot be read: {error}"),
     }
 }

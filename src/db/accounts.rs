@@ -7,7 +7,7 @@ use entity::auth_event::Kind;
 use entity::user::{ActiveModel, Column, Entity, Model};
 use entity::value::{Email, PasswordHash};
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, Select, Set, SqlErr};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, RuntimeErr, Select, Set};
 
 use super::database_identity::{Epoch, FoundAccount, Principal, is_in};
 use super::sessions::{self, NewToken};
@@ -25,6 +25,9 @@ pub struct NewAccount {
     /// Of its password.
     pub password_hash: PasswordHash,
 }
+
+/// SQLite's extended codes of a violated primary key: SQLITE_CONSTRAINT_PRIMARYKEY and SQLITE_CONSTRAINT_ROWID.
+const PRIMARY_KEY_CODES: [&str; 2] = ["1555", "2579"];
 
 /// What is unique, and somebody else's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -341,6 +344,22 @@ async fn count_failure(
     Ok(until)
 }
 
+/// Whether an account or link has what must be unique. A primary key is no such thing: what it refuses is an id that the
+/// database gave out twice.
 pub(super) fn is_duplicate(error: &DbErr) -> bool {
-    matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error else {
+        return false;
+    };
+    let sqlx::Error::Database(error) = error.as_ref() else { return false };
+    if !error.is_unique_violation() {
+        return false;
+    }
+    match error.constraint() {
+        Some(constraint) => !constraint.ends_with("_pkey") && !constraint.starts_with("refresh_tokens_"),
+        // SQLite names columns, and has a code of its own for primary keys
+        None => {
+            let is_key = error.code().is_some_and(|code| PRIMARY_KEY_CODES.contains(&code.as_ref()));
+            !is_key && !error.message().contains("refresh_tokens.")
+        }
+    }
 }

@@ -69,7 +69,15 @@ impl Doomed {
             }
             Self::OauthTokens => (format!("access_token IS NOT NULL AND expires_at < {}", ago(0)), "expires_at"),
             Self::AuthEvents => (format!("occurred_at < {}", ago(kept.auth_events * 24)), "occurred_at"),
-            Self::MaintenanceRuns => (format!("started_at < {}", ago(kept.maintenance_runs * 24)), "started_at"),
+            // the newest of each kind and outcome is kept: alerts and checks end with a success, never with a retention
+            Self::MaintenanceRuns => (
+                format!(
+                    "started_at < {} AND (kind, coalesce(outcome, ''), started_at) NOT IN (SELECT kind, coalesce(outcome, ''), \
+                     max(started_at) FROM maintenance_runs GROUP BY 1, 2)",
+                    ago(kept.maintenance_runs * 24)
+                ),
+                "started_at",
+            ),
             // an hour more, because those who wrote the times may have a clock that is behind
             Self::LoginThrottles => (format!("last_failed_at < {}", ago(25)), "last_failed_at"),
             Self::OauthStates => (format!("expires_at < {}", ago(1)), "expires_at"),

@@ -2,17 +2,21 @@
 //! few round trips as a connection can have.
 
 use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection as _, Database, Decode, Row as SqlRow};
 
 use super::Backend;
+use super::dialect::quoted_name;
 use super::error::{Error, Kind};
 use super::hosts;
-use super::url::{DatabaseUrl, Host, PostgresTarget, SqliteMode, SqliteTarget, SslMode, Target};
+use super::pinned::{self, Home};
+use super::url::{DatabaseUrl, Host, PostgresTarget, SessionAttrs, SqliteMode, SqliteTarget, Target};
+use crate::disk;
 
 /// A row as text, column by column.
 pub type Row = Vec<Option<String>>;
@@ -50,6 +54,18 @@ impl Connection {
         }
     }
 
+    /// The same, to whichever server answers, even where the URL wants one that accepts writes.
+    pub(super) async fn open_any(url: &DatabaseUrl) -> Result<Self, Error> {
+        match url.target() {
+            Target::Postgres(target) => {
+                let mut target = target.clone();
+                target.session_attrs = SessionAttrs::Any;
+                Ok(Self::Postgres(hosts::connect(&target).await?.1))
+            }
+            Target::Sqlite(_) => Self::open(url).await,
+        }
+    }
+
     /// Connects, and gives the URL of the very server it is connected to, for those who need a second connection to it.
     ///
     /// # Errors
@@ -68,29 +84,65 @@ impl Connection {
         }
     }
 
-    /// Runs one or more statements in one round trip; the rows of all of them. Every column must be text.
+    /// Runs one or more statements in one round trip, in the schema of our tables and under settings of our own
+    /// ([`pinned`]); the rows of all of them. Every column must be text.
     ///
     /// # Errors
-    /// What the database said.
+    /// What the database said, or that our tables are not in the schema that the search_path names first.
     pub async fn query(&mut self, sql: &'static str) -> Result<Vec<Row>, Error> {
-        match self {
-            Self::Postgres(connection) => sqlx::raw_sql(sql).fetch_all(connection).await?.iter().map(texts).collect(),
-            Self::Sqlite(connection) => sqlx::raw_sql(sql).fetch_all(connection).await?.iter().map(texts).collect(),
+        match self.gather(sql.to_owned()).await {
+            (rows, None) => Ok(rows),
+            (_, Some(error)) => Err(error),
         }
     }
 
-    /// Runs statements made of names and numbers that the program knows, in one round trip: the rows that came, and what
-    /// ended them early. The rows before a failing statement are not lost.
+    /// Runs statements made of names and numbers that the program knows, in one round trip and as [`Self::query`] does:
+    /// the rows that came, and what ended them early. The rows before a failing statement are not lost.
     pub(crate) async fn gather(&mut self, sql: String) -> (Vec<Row>, Option<Error>) {
-        let sql = sqlx::raw_sql(sqlx::AssertSqlSafe(sql));
         match self {
-            Self::Postgres(connection) => until_failure(sql.fetch(connection).map_ok(|row| texts(&row))).await,
-            Self::Sqlite(connection) => until_failure(sql.fetch(connection).map_ok(|row| texts(&row))).await,
+            Self::Postgres(connection) => {
+                let sql = sqlx::raw_sql(sqlx::AssertSqlSafe(pinned::prologue() + &sql));
+                let (mut rows, error) = until_failure(sql.fetch(connection).map_ok(|row| texts(&row))).await;
+                if rows.is_empty() {
+                    return (rows, error);
+                }
+                match Home::from_columns(rows.remove(0).into_iter()).check() {
+                    Ok(_) => (rows, error),
+                    Err(refusal) => (Vec::new(), Some(refusal)),
+                }
+            }
+            Self::Sqlite(connection) => {
+                let sql = sqlx::raw_sql(sqlx::AssertSqlSafe(sql));
+                until_failure(sql.fetch(connection).map_ok(|row| texts(&row))).await
+            }
         }
     }
 
-    /// Runs statements made of names and numbers that the program knows; how many rows they changed.
+    /// The schema of our tables; none on SQLite, or if the role may use none.
+    ///
+    /// # Errors
+    /// Those of [`Self::query`].
+    pub(crate) async fn home(&mut self) -> Result<Option<String>, Error> {
+        match self {
+            Self::Sqlite(_) => Ok(None),
+            Self::Postgres(_) => Ok(first_column(self.query("SELECT current_schema()::text").await?).pop()),
+        }
+    }
+
+    /// Runs statements made of names and numbers that the program knows, as [`Self::query`] does; how many rows they
+    /// changed.
     pub(crate) async fn change(&mut self, sql: String) -> Result<u64, Error> {
+        let sql = match self {
+            Self::Postgres(_) => pinned::prologue() + &sql,
+            Self::Sqlite(_) => sql,
+        };
+        let changed = self.execute(sql).await?;
+        // the row that pins the schema is counted
+        Ok(if self.backend() == Backend::Postgres { changed.saturating_sub(1) } else { changed })
+    }
+
+    /// Runs statements as they are.
+    async fn execute(&mut self, sql: String) -> Result<u64, Error> {
         let sql = sqlx::raw_sql(sqlx::AssertSqlSafe(sql));
         Ok(match self {
             Self::Postgres(connection) => sql.execute(connection).await?.rows_affected(),
@@ -112,7 +164,8 @@ impl Connection {
     /// # Errors
     /// The role may not, or what else the server said.
     pub async fn create_database(&mut self, name: &str) -> Result<(), Error> {
-        self.change(format!("CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'UTF8'")).await.map(|_| ())
+        let name = quoted_name(name);
+        self.execute(format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")).await.map(|_| ())
     }
 
     /// Drops a database.
@@ -124,7 +177,8 @@ impl Connection {
             Use::Respected => "",
             Use::Ended => " WITH (FORCE)",
         };
-        self.change(format!("DROP DATABASE IF EXISTS \"{name}\"{force}")).await.map(|_| ())
+        let name = quoted_name(name);
+        self.execute(format!("DROP DATABASE IF EXISTS {name}{force}")).await.map(|_| ())
     }
 
     /// Hangs up on PostgreSQL, whose farewell would only take time; closes SQLite, so that the last one to leave writes the
@@ -172,7 +226,17 @@ pub(super) fn check_file(target: &SqliteTarget) -> Result<(), Error> {
     let path = target.path.display();
     match std::fs::metadata(&target.path) {
         Ok(found) if found.is_dir() => Err(Error::new(Kind::CannotOpen, format!("`{path}` is a directory"))),
-        Ok(_) => Ok(()),
+        Ok(found) => {
+            let refuse = |path: &Path, error| Error::new(Kind::CannotOpen, format!("`{}` {error}", path.display()));
+            disk::require_regular(&found).map_err(|error| refuse(&target.path, error))?;
+            // SQLite opens these by itself, and would wait for a pipe
+            for beside in ["-journal", "-wal", "-shm"].map(|ending| target.beside(ending)) {
+                if let Ok(found) = std::fs::symlink_metadata(&beside) {
+                    disk::require_regular(&found).map_err(|error| refuse(&beside, error))?;
+                }
+            }
+            Ok(())
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => {
             Err(Error::new(Kind::NoSuchFile, format!("the SQLite file `{path}` does not exist")))
         }
@@ -180,51 +244,39 @@ pub(super) fn check_file(target: &SqliteTarget) -> Result<(), Error> {
     }
 }
 
-pub(super) fn postgres_options(target: &PostgresTarget, host: &Host) -> Result<PgConnectOptions, Error> {
-    for file in [&target.ssl_root_cert, &target.ssl_cert, &target.ssl_key].into_iter().flatten() {
-        if let Err(error) = std::fs::metadata(file) {
-            return Err(Error::new(Kind::Tls, format!("`{}` cannot be read: {error}", file.display())));
-        }
-    }
-    let mut options = PgConnectOptions::new_without_pgpass()
-        .host(&host.name)
+/// The driver's options for a host, but for how it is reached ([`super::routes`]).
+pub(super) fn postgres_options(target: &PostgresTarget, host: &Host) -> PgConnectOptions {
+    let address = host.address.map_or_else(|| host.name.clone(), |address| address.to_string());
+    let options = PgConnectOptions::new_without_pgpass()
+        .host(&address)
         .port(host.port)
         .username(&target.user)
         .database(&target.database)
         .application_name(&target.application_name)
-        .ssl_mode(ssl_mode(target.ssl_mode))
+        .options(target.startup.iter().map(|(name, value)| (name, value)))
         // PgBouncer refuses start-up parameters that it does not know
         .extra_float_digits(None)
         .disable_statement_logging();
-    options = match target.exposed_password() {
+    match target.exposed_password(host) {
         Some(password) => options.password(password),
         None => options,
-    };
-    options = target.ssl_root_cert.iter().fold(options, PgConnectOptions::ssl_root_cert);
-    options = target.ssl_cert.iter().fold(options, PgConnectOptions::ssl_client_cert);
-    Ok(target.ssl_key.iter().fold(options, PgConnectOptions::ssl_client_key))
-}
-
-fn ssl_mode(mode: SslMode) -> PgSslMode {
-    match mode {
-        SslMode::Disable => PgSslMode::Disable,
-        SslMode::Allow => PgSslMode::Allow,
-        SslMode::Prefer => PgSslMode::Prefer,
-        SslMode::Require => PgSslMode::Require,
-        SslMode::VerifyCa => PgSslMode::VerifyCa,
-        SslMode::VerifyFull => PgSslMode::VerifyFull,
     }
 }
 
 pub(super) fn sqlite_options(target: &SqliteTarget) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
-        .filename(&target.path)
+        .filename(plain_name(&target.path))
         .read_only(target.mode == SqliteMode::ReadOnly)
         .immutable(is_immutable(target))
         .create_if_missing(target.mode == SqliteMode::Create)
         .busy_timeout(Duration::from_secs(5))
         .foreign_keys(true)
         .disable_statement_logging()
+}
+
+/// The path in a form that SQLite takes for a file's name, never for a URI or a database in memory.
+pub(super) fn plain_name(path: &Path) -> PathBuf {
+    if path.is_absolute() { path.to_owned() } else { Path::new(".").join(path) }
 }
 
 /// Whether nobody writes to the file while it is read: without a log beside it nobody does; and in a directory that cannot be

@@ -3,13 +3,9 @@
 
 use std::fmt;
 
-use super::Column;
+use super::{Column, pinned};
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-/// What a transaction needs that may take hours and must print every value in one way.
-const SNAPSHOT_SETTINGS: &str = "SET LOCAL lock_timeout = '10s'; SET LOCAL statement_timeout = 0; \
-     SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL row_security = off; SET LOCAL DateStyle = 'ISO, YMD'; \
-     SET LOCAL TimeZone = 'UTC'; SET LOCAL extra_float_digits = 3";
 
 /// A database engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +51,11 @@ impl Backend {
         )
     }
 
+    /// Keeps others from adding accounts until the transaction ends. A transaction of SQLite that writes does that anyway.
+    pub(crate) fn lock_accounts(self) -> &'static str {
+        self.pick("LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE", "SELECT 1")
+    }
+
     /// The names of the tables and views that belong to no extension.
     pub(crate) fn read_tables(self) -> &'static str {
         self.pick(include_str!("postgres/tables.sql"), include_str!("sqlite/tables.sql"))
@@ -66,20 +67,20 @@ impl Backend {
     }
 
     /// Begins a read-only transaction that sees one state of these tables. On SQLite the first read fixes it.
-    pub(crate) fn begin_snapshot(self, tables: &[&str]) -> String {
+    pub(crate) fn begin_snapshot(self, scope: &SnapshotScope<'_>) -> String {
         self.pick(
-            format!("{BEGIN}; {SNAPSHOT_SETTINGS}; LOCK TABLE {} IN ACCESS SHARE MODE", quoted(tables)),
+            format!("{BEGIN}; {} LOCK TABLE {} IN ACCESS SHARE MODE", scope.settings(), quoted(scope.tables)),
             "BEGIN; SELECT count(*) FROM sqlite_schema".to_owned(),
         )
     }
 
     /// Begins a transaction that sees what another one has exported, which holds the same locks: somebody who waits for
     /// one of the tables would wait for both, and so these must be had at once.
-    pub(crate) fn join_snapshot(self, snapshot: &str, tables: &[&str]) -> String {
-        let (snapshot, tables) = (self.literal(snapshot), quoted(tables));
+    pub(crate) fn join_snapshot(self, snapshot: &str, scope: &SnapshotScope<'_>) -> String {
+        let (snapshot, tables) = (self.literal(snapshot), quoted(scope.tables));
         format!(
-            "{BEGIN}; SET TRANSACTION SNAPSHOT {snapshot}; {SNAPSHOT_SETTINGS}; \
-             LOCK TABLE {tables} IN ACCESS SHARE MODE NOWAIT"
+            "{BEGIN}; SET TRANSACTION SNAPSHOT {snapshot}; {} LOCK TABLE {tables} IN ACCESS SHARE MODE NOWAIT",
+            scope.settings()
         )
     }
 
@@ -136,10 +137,19 @@ impl Backend {
     /// Value of a sequence that has given nothing out, and whether it has by now: what lists the sequences does not tell
     /// where such a one begins, which `ALTER SEQUENCE … RESTART` changes.
     pub(crate) fn read_unused_sequence(self, name: &str) -> String {
-        let (quoted, literal) = (name.replace('"', "\"\""), self.literal(name));
+        let (quoted, literal) = (quoted_name(name), self.literal(name));
         self.pick(
-            format!("SELECT last_value::text, CASE WHEN is_called THEN 't' ELSE 'f' END FROM \"{quoted}\""),
+            format!("SELECT last_value::text, CASE WHEN is_called THEN 't' ELSE 'f' END FROM {quoted}"),
             format!("SELECT CAST(seq AS TEXT), 't' FROM sqlite_sequence WHERE name = {literal}"),
+        )
+    }
+
+    /// Where the setting comes from that makes every transaction of this role read-only; no row on a standby.
+    pub(crate) fn read_only_source(self) -> &'static str {
+        self.pick(
+            "SELECT source FROM pg_settings WHERE name = 'default_transaction_read_only' AND setting = 'on' \
+             AND NOT pg_is_in_recovery();",
+            "SELECT '' WHERE FALSE;",
         )
     }
 
@@ -168,31 +178,43 @@ impl Backend {
     /// Affects one row if this transaction now is the only migrator, none if another one is at work. On SQLite the
     /// transaction itself is the lock.
     pub(crate) fn try_lock(self) -> &'static str {
-        self.pick("SELECT 1 WHERE pg_try_advisory_xact_lock(4711203350194)", "SELECT 1")
+        self.pick(
+            "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; \
+             SELECT 1 WHERE pg_catalog.pg_try_advisory_xact_lock(4711203350194)",
+            "SELECT 1",
+        )
     }
 
     /// Begins a transaction that has the turn of one process at a time (`true`), or has it not (`false`). SQLite has a file
     /// for that.
     pub(crate) fn try_turn(self) -> &'static str {
-        self.pick(
-            "BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL statement_timeout = 0; \
-             SELECT CAST(pg_try_advisory_xact_lock(4711203350195) AS TEXT)",
-            "SELECT 'false'",
-        )
+        self.pick("BEGIN; SELECT CAST(pg_try_advisory_xact_lock(4711203350195) AS TEXT)", "SELECT 'false'")
     }
 
     /// Settings for the transaction that holds the lock: it may be idle for as long as the work takes.
-    pub(crate) fn hold_lock(self) -> &'static str {
-        self.pick("SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL statement_timeout = 0", "SELECT 1")
+    pub(crate) fn hold_lock(self) -> String {
+        self.pick(pinned::prologue(), "SELECT 1".to_owned())
     }
 
-    /// Settings for a transaction that migrates, besides its lock timeout.
-    pub(crate) fn migration_settings(self) -> &'static str {
-        self.pick(
-            "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; \
-             SET LOCAL TimeZone = 'UTC'; SET LOCAL client_min_messages = warning",
-            "SELECT 1",
-        )
+    /// Settings for a transaction that migrates, besides its lock timeout. The schema is the caller's.
+    pub(crate) fn migration_settings(self) -> String {
+        self.pick(pinned::transaction_settings() + "SET LOCAL client_min_messages = warning", "SELECT 1".to_owned())
+    }
+
+    /// Lets a transaction that changes the schema act as the owner of our tables.
+    pub(crate) fn assume_owner(self) -> String {
+        self.pick(pinned::assume_owner(), "SELECT 1".to_owned())
+    }
+
+    /// Tables, sequences and functions of these names that do not belong to the role as which a migration runs: object,
+    /// owner, current role. None on SQLite.
+    pub(crate) fn read_other_owners(self, relations: &[&str], functions: &[&str]) -> Option<String> {
+        let list = |names: &[&str]| {
+            let literals: Vec<String> = names.iter().map(|name| self.literal(name)).collect();
+            if literals.is_empty() { "NULL".to_owned() } else { literals.join(", ") }
+        };
+        let sql = self.pick(Some(include_str!("postgres/other_owners.sql")), None)?;
+        Some(sql.replace(":relations", &list(relations)).replace(":functions", &list(functions)))
     }
 
     /// How long a statement of a migration may wait for a lock.
@@ -209,9 +231,42 @@ impl Backend {
         )
     }
 
-    /// A text as a literal.
+    /// Now, in Unix seconds, by the database's clock.
+    pub(crate) fn unix_time(self) -> &'static str {
+        self.pick("CAST(extract(epoch FROM now()) AS bigint)", "CAST(strftime('%s', 'now') AS INTEGER)")
+    }
+
+    /// A text as a literal that means the same under every setting of the server: with `standard_conforming_strings`
+    /// off, a backslash in a plain literal could end it early, so that the rest of the text would run as SQL.
     pub(crate) fn literal(self, text: &str) -> String {
-        format!("'{}'", text.replace('\'', "''"))
+        let quoted = text.replace('\'', "''");
+        if self == Self::Sqlite || !quoted.contains('\\') {
+            return format!("'{quoted}'");
+        }
+        format!("E'{}'", quoted.replace('\\', "\\\\"))
+    }
+}
+
+/// What a snapshot of PostgreSQL reads, and where.
+#[derive(Clone, Copy)]
+pub(crate) struct SnapshotScope<'a> {
+    pub(crate) tables: &'a [&'a str],
+    /// The schema of the tables.
+    pub(crate) home: &'a str,
+    /// As in `server_version_num`.
+    pub(crate) version: Option<u32>,
+}
+
+impl SnapshotScope<'_> {
+    /// What a transaction needs that may take hours and must print every value in one way. No query among them: the
+    /// snapshot is to be taken when the tables are locked.
+    fn settings(self) -> String {
+        format!(
+            "{}{}SET LOCAL search_path = {}, pg_temp; SET LOCAL lock_timeout = '10s'; SET LOCAL row_security = off;",
+            pinned::transaction_settings(),
+            pinned::lift_newer_limits(self.version),
+            quoted_name(self.home),
+        )
     }
 }
 
@@ -259,5 +314,10 @@ impl Export<'_> {
 }
 
 fn quoted(tables: &[&str]) -> String {
-    tables.iter().map(|table| format!("\"{table}\"")).collect::<Vec<_>>().join(", ")
+    tables.iter().map(|table| quoted_name(table)).collect::<Vec<_>>().join(", ")
+}
+
+/// A name that SQL takes as it is.
+pub(crate) fn quoted_name(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -9,14 +9,21 @@ use sea_orm::{DbErr, RuntimeErr};
 use sqlx::error::DatabaseError;
 use sqlx::postgres::PgDatabaseError;
 
+use super::Backend;
+
+mod pgbouncer;
+mod rules;
+
 /// A failure to reach or use the database. Its text never holds a password: it is made of the server's message and of
 /// the redacted URL.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Error {
     kind: Kind,
     message: String,
     code: Option<String>,
     position: Option<usize>,
+    /// What to do about this very code; else what its kind has counts.
+    hint: Option<&'static str>,
 }
 
 /// What kind of failure, by what can be done about it.
@@ -40,12 +47,20 @@ pub enum Kind {
     Corrupt,
     /// The role or the file's permissions do not allow it.
     PermissionDenied,
-    /// The server takes no writes: a standby, or a primary that was demoted.
+    /// The server accepts no writes: a standby, or a primary that was demoted.
     ReadOnly,
+    /// A setting makes transactions read-only on a server that accepts writes.
+    ReadOnlySetting,
+    /// The disk of the server, or of the SQLite file, is full.
+    DiskFull,
+    /// Reading or writing the disk of the server, or of the SQLite file, failed.
+    Storage,
+    /// A timeout or an administrator ended the statement or the session.
+    Interrupted,
     /// What a standby was reading is being removed: it follows its primary.
     Conflict,
-    /// A prepared statement is not there, or another one is: a pooler gave the connection to somebody else meanwhile.
-    Unprepared,
+    /// A prepared statement is missing or is another one: a pooler gave the connection to another client meanwhile.
+    PreparedStatementLost,
     /// Somebody else's lock was not released in time.
     Locked,
     /// A table is not there.
@@ -56,9 +71,14 @@ pub enum Kind {
     Refused,
 }
 
+/// What a tunnel answers when TLS fails; no server uses it.
+pub(super) const TLS_FAILED: &str = "08T01";
+/// What a tunnel answers when there is no connection; servers do not use it.
+pub(super) const NO_CONNECTION: &str = "08001";
+
 impl Error {
     pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), code: None, position: None }
+        Self { kind, message: message.into(), code: None, position: None, hint: None }
     }
 
     /// The same kind of failure, told otherwise.
@@ -69,6 +89,29 @@ impl Error {
     /// There was no answer in time.
     pub(crate) fn late(patience: Duration) -> Self {
         Self::new(Kind::Unreachable, format!("no answer within {}", humantime::format_duration(patience)))
+    }
+
+    /// The role may not do what the program needs.
+    pub(crate) fn missing_rights(message: String) -> Self {
+        Self { hint: Some(MISSING_RIGHTS), ..Self::new(Kind::PermissionDenied, message) }
+    }
+
+    /// A change was not made in time. SQLite is a file on this machine: another process holds it locked.
+    pub(crate) fn late_write(backend: Backend, patience: Duration) -> Self {
+        match backend {
+            Backend::Postgres => Self::late(patience),
+            Backend::Sqlite => {
+                let message = format!("the SQLite file stayed locked for {}", humantime::format_duration(patience));
+                Self { hint: Some(rules::SQLITE_LOCKED), ..Self::new(Kind::Locked, message) }
+            }
+        }
+    }
+
+    /// The same failure, for a setting as the reason why the server accepts no writes.
+    pub(super) fn by_setting(self, source: &str) -> Self {
+        let of_source = SETTINGS.iter().find(|(name, _)| *name == source);
+        let hint = of_source.map_or(READ_ONLY_SETTING, |(_, hint)| hint);
+        Self { kind: Kind::ReadOnlySetting, hint: Some(hint), ..self }
     }
 
     /// The kind of failure.
@@ -99,7 +142,7 @@ impl Error {
         self.kind == Kind::Corrupt || matches!(self.code(), Some("XX001" | "XX002"))
     }
 
-    /// Whether there was nobody to speak with, so that nothing can be told to the database either.
+    /// Whether no server answered, so that nothing can be recorded in the database either.
     pub fn is_unreachable(&self) -> bool {
         !matches!(
             self.kind,
@@ -107,39 +150,121 @@ impl Error {
                 | Kind::PermissionDenied
                 | Kind::UndefinedTable
                 | Kind::Conflict
-                | Kind::Unprepared
+                | Kind::PreparedStatementLost
+                | Kind::ReadOnlySetting
+                | Kind::DiskFull
+                | Kind::Storage
+                | Kind::Interrupted
                 | Kind::Refused
         )
     }
 
-    /// What to do about it.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self.kind {
-            Kind::Unreachable => Some("check that the server runs and that host and port are right"),
-            Kind::NotReady => Some("wait until the server has started, then run the command again"),
-            Kind::TooManyConnections => Some("raise max_connections, or put a pooler in front of the server"),
-            Kind::Authentication => Some("check user and password of DATABASE_URL, and pg_hba.conf on the server"),
-            Kind::NoSuchDatabase => Some("create the database (createdb NAME), or correct its name in DATABASE_URL"),
-            Kind::NoSuchFile => Some("correct the path in DATABASE_URL, or add ?mode=rwc to create the file"),
-            Kind::CannotOpen => {
-                Some("check the path in DATABASE_URL, and the permissions of the file and its directory")
-            }
-            Kind::Corrupt => Some("restore a backup; keep the damaged file for inspection"),
-            Kind::PermissionDenied => Some("use a role or file permissions that allow this"),
-            Kind::ReadOnly => Some(
-                "name every server in DATABASE_URL, with target_session_attrs=read-write, or wait for the failover",
-            ),
-            Kind::Conflict => Some(
-                "run it again; on the standby set hot_standby_feedback = on or raise max_standby_streaming_delay, or use the primary",
-            ),
-            Kind::Unprepared => Some(
-                "add prepared_statements=false to DATABASE_URL, or use PgBouncer 1.21 with max_prepared_statements, or its session mode",
-            ),
-            Kind::Locked => Some("find who holds the lock, then run the command again"),
-            Kind::Tls => Some("check sslmode and sslrootcert of DATABASE_URL"),
-            Kind::UndefinedTable | Kind::Refused => None,
-        }
+    /// What to do about it. `YOUR_ROLE` stands for the role of `DATABASE_URL`.
+    pub fn hint(&self) -> Option<String> {
+        let hint = self.hint.or_else(|| of_kind(self.kind))?;
+        let object = rules::object(&self.message).map_or_else(|| "name".to_owned(), quoted);
+        Some(hint.replace(rules::OBJECT, &object))
     }
+
+    /// A hint with the role in place of `YOUR_ROLE`.
+    pub fn hint_for(hint: &str, role: Option<&str>) -> String {
+        role.map_or_else(|| hint.to_owned(), |role| hint.replace(rules::ROLE, &quoted(role)))
+    }
+
+    /// Every hint that an error can have, for the document that lists them.
+    pub fn hints() -> Vec<&'static str> {
+        let kinds = KINDS.iter().filter_map(|kind| of_kind(*kind));
+        let of_network = [SOCKET, NO_SOCKET, REFUSED, BROKEN, UNKNOWN_HOST, MISSING_RIGHTS];
+        kinds.chain(of_network).chain(SETTINGS.map(|(_, hint)| hint)).chain(rules::hints()).collect()
+    }
+}
+
+const SOCKET: &str = "let this user use the server's socket, or correct `host` in DATABASE_URL";
+const NO_SOCKET: &str = "no server listens on this socket: start it, or correct `host` in DATABASE_URL";
+const REFUSED: &str =
+    "check that the server runs and listens there (listen_addresses), and that host and port are right";
+const BROKEN: &str = "the connection broke: see the server's log for that time, and the network between";
+const UNKNOWN_HOST: &str =
+    "the name of the host is unknown: correct it in DATABASE_URL, or see DNS and /etc/hosts here";
+
+const MISSING_RIGHTS: &str =
+    "grant the rights that the message names: docs/OPERATIONS.md lists every right of a service role";
+
+const READ_ONLY_SETTING: &str = "no failover changes this: find default_transaction_read_only in postgresql.conf, ALTER SYSTEM, the role and the \
+     database, and reset it; a provider sets it when the disk is full";
+
+/// Where `default_transaction_read_only` can come from, as `pg_settings.source` has it, and what to do.
+const SETTINGS: [(&str, &str); 3] = [
+    ("user", "no failover changes this; as a superuser: ALTER ROLE YOUR_ROLE RESET default_transaction_read_only"),
+    (
+        "database",
+        "no failover changes this; as owner of the database: ALTER DATABASE name RESET default_transaction_read_only",
+    ),
+    (
+        "database user",
+        "no failover changes this; as a superuser: ALTER ROLE YOUR_ROLE IN DATABASE name RESET default_transaction_read_only",
+    ),
+];
+
+/// What to do about a kind of failure that has no code, or whose code has no hint of its own.
+fn of_kind(kind: Kind) -> Option<&'static str> {
+    match kind {
+        Kind::Unreachable => Some("check that the server runs and that host and port are right"),
+        Kind::NotReady => Some("wait until the server has started, then run the command again"),
+        Kind::TooManyConnections => Some("raise max_connections, or put a pooler in front of the server"),
+        Kind::Authentication => Some("check user and password of DATABASE_URL, and pg_hba.conf on the server"),
+        Kind::NoSuchDatabase => Some("create the database (createdb NAME), or correct its name in DATABASE_URL"),
+        Kind::NoSuchFile => Some("correct the path in DATABASE_URL, or add ?mode=rwc to create the file"),
+        Kind::CannotOpen => Some("check the path in DATABASE_URL, and the permissions of the file and its directory"),
+        Kind::Corrupt => Some("restore a backup; keep the damaged file for inspection"),
+        Kind::PermissionDenied => Some("use a role or file permissions that allow this"),
+        Kind::ReadOnly => {
+            Some("name every server in DATABASE_URL, with target_session_attrs=read-write, or wait for the failover")
+        }
+        Kind::ReadOnlySetting => Some(READ_ONLY_SETTING),
+        Kind::DiskFull => Some("free space on the disk of the database, then run the command again"),
+        Kind::Storage => Some("the disk of the database fails: see the server's log and the kernel's log"),
+        Kind::Interrupted => Some("raise or reset the timeout that the message names, then run the command again"),
+        Kind::Conflict => Some(
+            "run it again; on the standby set hot_standby_feedback = on or raise max_standby_streaming_delay, or use the primary",
+        ),
+        Kind::PreparedStatementLost => Some(
+            "add prepared_statements=false to DATABASE_URL, or use PgBouncer 1.21 with max_prepared_statements, or its session mode",
+        ),
+        Kind::Locked => Some("find who holds the lock, then run the command again"),
+        Kind::Tls => Some("check sslmode and sslrootcert of DATABASE_URL"),
+        Kind::UndefinedTable | Kind::Refused => None,
+    }
+}
+
+const KINDS: [Kind; 20] = [
+    Kind::Unreachable,
+    Kind::NotReady,
+    Kind::TooManyConnections,
+    Kind::Authentication,
+    Kind::NoSuchDatabase,
+    Kind::NoSuchFile,
+    Kind::CannotOpen,
+    Kind::Corrupt,
+    Kind::PermissionDenied,
+    Kind::ReadOnly,
+    Kind::ReadOnlySetting,
+    Kind::DiskFull,
+    Kind::Storage,
+    Kind::Interrupted,
+    Kind::Conflict,
+    Kind::PreparedStatementLost,
+    Kind::Locked,
+    Kind::Tls,
+    Kind::UndefinedTable,
+    Kind::Refused,
+];
+
+/// An identifier as SQL writes it.
+fn quoted(name: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    let is_plain = name.bytes().all(is_plain) && !name.starts_with(|first: char| first.is_ascii_digit());
+    if is_plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
 }
 
 impl fmt::Display for Error {
@@ -180,7 +305,8 @@ impl From<rusqlite::Error> for Error {
         };
         let code = failure.extended_code.to_string();
         let message = message.clone().unwrap_or_else(|| error.to_string());
-        Self { kind: sqlite_kind(&code), message, code: Some(code), position: None }
+        let (kind, hint) = rules::of_sqlite(&code);
+        Self { kind, message, code: Some(code), position: None, hint }
     }
 }
 
@@ -196,21 +322,40 @@ impl From<DbErr> for Error {
     }
 }
 
+/// Only modes that verify come to it.
+const OLD_CERTIFICATE: &str = "TLS failed: the server's certificate is of X.509 version 1 or 2, and a certificate that is to be \
+                               verified has to be of version 3 (UnsupportedCertVersion): make a new one (`openssl req -x509 -addext \
+                               subjectAltName=DNS:HOST` makes version 3), or write sslmode=require without sslrootcert, which \
+                               verifies nothing";
+
 fn from_io(error: &io::Error) -> Error {
-    let kind = match error.kind() {
-        io::ErrorKind::PermissionDenied => Kind::PermissionDenied,
+    let (kind, hint) = match error.kind() {
+        io::ErrorKind::PermissionDenied => (Kind::PermissionDenied, Some(SOCKET)),
         // what rustls says of certificates comes as this
-        io::ErrorKind::InvalidData => Kind::Tls,
-        _ => Kind::Unreachable,
+        io::ErrorKind::InvalidData => (Kind::Tls, None),
+        io::ErrorKind::ConnectionRefused => (Kind::Unreachable, Some(REFUSED)),
+        io::ErrorKind::NotFound => (Kind::Unreachable, Some(NO_SOCKET)),
+        io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe => {
+            (Kind::Unreachable, Some(BROKEN))
+        }
+        _ if error.to_string().contains("failed to lookup address") => (Kind::Unreachable, Some(UNKNOWN_HOST)),
+        _ => (Kind::Unreachable, None),
     };
-    Error::new(kind, format!("no connection: {error}"))
+    let text = error.to_string();
+    if text.contains("UnsupportedCertVersion") {
+        return Error::new(kind, OLD_CERTIFICATE);
+    }
+    Error { hint, ..Error::new(kind, format!("no connection: {text}")) }
 }
 
 fn from_server(error: &dyn DatabaseError) -> Error {
     let code = error.code().unwrap_or(Cow::Borrowed(""));
     let postgres = error.try_downcast_ref::<PgDatabaseError>();
-    let kind = if postgres.is_some() { postgres_kind(&code) } else { sqlite_kind(&code) };
     let mut message = error.message().to_owned();
+    let (kind, hint) = match postgres {
+        Some(_) => rules::of_postgres(&code, &message).map_or((Kind::Refused, None), |rule| (rule.kind, rule.hint)),
+        None => rules::of_sqlite(&code),
+    };
     if let Some(detail) = postgres.and_then(PgDatabaseError::detail) {
         message = format!("{message}: {detail}");
     }
@@ -218,37 +363,9 @@ fn from_server(error: &dyn DatabaseError) -> Error {
         sqlx::postgres::PgErrorPosition::Original(at) => Some(at),
         sqlx::postgres::PgErrorPosition::Internal { .. } => None,
     });
-    Error { kind, message, code: Some(code.into_owned()).filter(|code| !code.is_empty()), position }
+    let is_ours = matches!(code.as_ref(), "" | TLS_FAILED | NO_CONNECTION);
+    Error { kind, message, code: Some(code.into_owned()).filter(|_| !is_ours), position, hint }
 }
 
-/// By SQLSTATE, or by its class.
-fn postgres_kind(code: &str) -> Kind {
-    match code {
-        "28P01" | "28000" => Kind::Authentication,
-        "3D000" => Kind::NoSuchDatabase,
-        "42501" => Kind::PermissionDenied,
-        "42P01" => Kind::UndefinedTable,
-        "53300" => Kind::TooManyConnections,
-        "55P03" | "40P01" => Kind::Locked,
-        "57P01" | "57P02" | "57P03" => Kind::NotReady,
-        // PgBouncer says all of its own troubles (server down, pool full, login failed) with this one
-        "08P01" => Kind::Unreachable,
-        "25006" => Kind::ReadOnly,
-        // nothing here is serializable: what fails so fails by recovery
-        "40001" => Kind::Conflict,
-        "26000" | "42P05" => Kind::Unprepared,
-        _ if code.starts_with("08") => Kind::Unreachable,
-        _ => Kind::Refused,
-    }
-}
-
-/// By SQLite's primary result code, the low byte of the extended one.
-fn sqlite_kind(code: &str) -> Kind {
-    match code.parse::<u32>().unwrap_or(1) & 0xff {
-        5 | 6 => Kind::Locked,
-        3 | 8 => Kind::PermissionDenied,
-        11 | 26 => Kind::Corrupt,
-        14 => Kind::CannotOpen,
-        _ => Kind::Refused,
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -24,12 +24,27 @@ impl Backend {
     /// `table`, name, bytes, an estimate of its rows; `counted`, name, rows, last change, of a small one; `newest`, name, last change as
     /// far as an index tells, of another one. Needs the newest schema.
     pub(crate) fn read_table_figures(self) -> &'static str {
-        self.pick(include_str!("postgres/health/tables.sql"), include_str!("sqlite/health/tables.sql"))
+        self.pick(
+            concat!(include_str!("postgres/health/rights.sql"), include_str!("postgres/health/tables.sql")),
+            include_str!("sqlite/health/tables.sql"),
+        )
+    }
+
+    /// `missing_right`, privilege, object, what fails without it; `may_write`, how many rights to change tables the role has;
+    /// `row_security`, table, how many policies let the role see rows. Part of [`Self::read_table_figures`].
+    pub(crate) fn read_rights(self) -> &'static str {
+        self.pick(include_str!("postgres/health/rights.sql"), "")
     }
 
     /// Counts of accounts, tokens and events, and the last runs. Needs the newest schema.
     pub(crate) fn read_accounts(self) -> &'static str {
         self.pick(include_str!("postgres/health/accounts.sql"), include_str!("sqlite/health/accounts.sql"))
+    }
+
+    /// `behind`, table, its greatest id, a statement that corrects its sequence, `fails` or `goes on`: for each sequence below the
+    /// ids of its table. Needs the newest schema.
+    pub(crate) fn read_sequences_behind(self) -> &'static str {
+        self.pick(include_str!("postgres/health/sequences.sql"), include_str!("sqlite/health/sequences.sql"))
     }
 
     /// Indexes, sequences, sessions, and where `pg_stat_statements` is.

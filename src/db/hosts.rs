@@ -4,12 +4,13 @@
 //! costs no more than it did. A server that refuses the user ends the search: the next one would say the same. A database
 //! that is not there may be on its way to a standby.
 
+use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
-use sqlx::{Connection as _, Row as _};
 
-use super::connection::postgres_options;
+use super::Backend;
 use super::error::{Error, Kind};
-use super::url::{Host, PostgresTarget, SessionAttrs};
+use super::routes::Routes;
+use super::url::{Host, HostOrder, PostgresTarget, SessionAttrs};
 
 /// Connects; which host it is.
 ///
@@ -28,7 +29,11 @@ pub(super) async fn connect(target: &PostgresTarget) -> Result<(usize, PgConnect
 
 async fn first(target: &PostgresTarget, attrs: SessionAttrs) -> Result<(usize, PgConnection), Error> {
     let mut refusals = Vec::new();
-    for (at, host) in target.hosts.iter().enumerate() {
+    let mut hosts: Vec<(usize, &Host)> = target.hosts.iter().enumerate().collect();
+    if target.order == HostOrder::Random {
+        fastrand::shuffle(&mut hosts);
+    }
+    for (at, host) in hosts {
         match try_one(target, host, attrs).await {
             Ok(connection) => return Ok((at, connection)),
             Err(error) => {
@@ -49,9 +54,10 @@ fn is_final(error: &Error) -> bool {
 }
 
 async fn try_one(target: &PostgresTarget, host: &Host, attrs: SessionAttrs) -> Result<PgConnection, Error> {
-    let options = postgres_options(target, host)?;
+    let routes = Routes::new(target, host);
     let attempt = async {
-        let mut connection = PgConnection::connect_with(&options).await?;
+        let mut connection = routes.connect().await?;
+        check_version(connection.server_version_num())?;
         match refusal(&mut connection, attrs).await? {
             None => Ok(connection),
             Some(refusal) => {
@@ -66,6 +72,18 @@ async fn try_one(target: &PostgresTarget, host: &Host, attrs: SessionAttrs) -> R
         .unwrap_or_else(|_| Err(Error::late(target.connect_timeout)))
 }
 
+/// The oldest server that has what our SQL uses, as the server writes it in `server_version_num`.
+const OLDEST: u32 = 130_000;
+
+/// Refuses a server that is too old, before anything is asked of it. One whose version is not a number is not refused:
+/// what it lacks it reports itself.
+fn check_version(version: Option<u32>) -> Result<(), Error> {
+    let Some(version) = version.filter(|version| *version < OLDEST) else { return Ok(()) };
+    let (major, minor) = (version / 10_000, version % 10_000);
+    let found = if major < 10 { format!("{major}.{}", minor / 100) } else { format!("{major}.{minor}") };
+    Err(Error::new(Kind::Refused, format!("the server is PostgreSQL {found}; authsvc needs PostgreSQL 13 or newer")))
+}
+
 /// Why this server is not of the wanted kind.
 pub(super) async fn refusal(connection: &mut PgConnection, attrs: SessionAttrs) -> Result<Option<Error>, sqlx::Error> {
     let question = match attrs {
@@ -73,16 +91,27 @@ pub(super) async fn refusal(connection: &mut PgConnection, attrs: SessionAttrs) 
         SessionAttrs::ReadWrite | SessionAttrs::ReadOnly => "SHOW transaction_read_only",
         SessionAttrs::Primary | SessionAttrs::Standby => "SELECT pg_is_in_recovery()::text",
     };
-    let answer: String = sqlx::raw_sql(question).fetch_one(connection).await?.try_get_unchecked(0)?;
+    let answer: String = sqlx::raw_sql(question).fetch_one(&mut *connection).await?.try_get_unchecked(0)?;
     let is_replica = matches!(answer.as_str(), "on" | "true");
+    if is_replica && attrs == SessionAttrs::ReadWrite {
+        return read_only(connection).await.map(Some);
+    }
     let refusal = match attrs {
-        SessionAttrs::ReadWrite if is_replica => Some((Kind::ReadOnly, "the server is read-only")),
         SessionAttrs::Primary if is_replica => Some((Kind::ReadOnly, "the server is a standby")),
         SessionAttrs::ReadOnly if !is_replica => Some((Kind::NotReady, "the server is not read-only")),
         SessionAttrs::Standby if !is_replica => Some((Kind::NotReady, "the server is not a standby")),
         _ => None,
     };
     Ok(refusal.map(|(kind, message)| Error::new(kind, message)))
+}
+
+/// Why a server accepts no writes: it is a standby, or a setting says so.
+async fn read_only(connection: &mut PgConnection) -> Result<Error, sqlx::Error> {
+    let found = sqlx::raw_sql(Backend::Postgres.read_only_source()).fetch_optional(connection).await?;
+    let Some(row) = found else { return Ok(Error::new(Kind::ReadOnly, "the server is read-only")) };
+    let source: String = row.try_get_unchecked(0)?;
+    let message = format!("the server is read-only: default_transaction_read_only is on (set by: {source})");
+    Ok(Error::new(Kind::ReadOnly, message).by_setting(&source))
 }
 
 /// The only host's error as it is; else each host and why, as one error of the kind that waiting heals first.

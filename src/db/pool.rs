@@ -7,12 +7,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sea_orm::{DatabaseConnection, SqlxPostgresConnector, SqlxSqliteConnector, Statement};
+use sea_orm::{
+    ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbErr, SqlxPostgresConnector, SqlxSqliteConnector,
+    Statement, TransactionTrait as _,
+};
 use sqlx::sqlite::SqlitePoolOptions;
 
 use super::Backend;
 use super::connection::{check_file, sqlite_options};
 use super::error::Error;
+use super::pinned;
 use super::queries::Queries;
 use super::servers::Servers;
 use super::url::{DatabaseUrl, SqliteMode, Target};
@@ -131,6 +135,19 @@ impl Pool {
     /// SeaORM's handle, on the server that was the right one when the pool was opened: for work that is soon done.
     pub fn orm(&self) -> &DatabaseConnection {
         &self.orm
+    }
+
+    /// Begins a transaction in the schema of our tables and under settings of our own ([`pinned`]), without limits of
+    /// time but for its own.
+    ///
+    /// # Errors
+    /// What the database said.
+    pub async fn begin_pinned(&self) -> Result<DatabaseTransaction, DbErr> {
+        let transaction = self.orm.begin().await?;
+        if self.backend == Backend::Postgres {
+            transaction.execute_unprepared(&pinned::prologue()).await?;
+        }
+        Ok(transaction)
     }
 
     /// Its connections: in use, open, and how many it may have.

@@ -20,6 +20,7 @@ use tokio::sync::Mutex;
 
 use super::Error;
 use super::servers::{Lent, Replaced, Servers};
+use super::storable::storable;
 use crate::clock::Stopwatch;
 
 type Observer = Arc<dyn Fn(&Statement, Duration) + Send + Sync>;
@@ -213,6 +214,7 @@ impl ConnectionTrait for Queries {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        let statement = storable(statement);
         match &self.0 {
             Inner::Postgres(sender) => Ok(sender.send(&statement).await?.0.into()),
             Inner::Sqlite(orm) => orm.execute_raw(statement).await,
@@ -227,6 +229,7 @@ impl ConnectionTrait for Queries {
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        let statement = storable(statement);
         match &self.0 {
             Inner::Postgres(sender) => Ok(first_row(sender.send(&statement).await?.1)),
             Inner::Sqlite(orm) => orm.query_one_raw(statement).await,
@@ -234,6 +237,7 @@ impl ConnectionTrait for Queries {
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let statement = storable(statement);
         match &self.0 {
             Inner::Postgres(sender) => Ok(all_rows(sender.send(&statement).await?.1)),
             Inner::Sqlite(orm) => orm.query_all_raw(statement).await,
@@ -263,6 +267,7 @@ impl ConnectionTrait for Transaction {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        let statement = storable(statement);
         match &self.0 {
             InnerTransaction::Postgres(sender, lent) => {
                 Ok(InnerTransaction::send(sender, lent, &statement).await?.0.into())
@@ -283,6 +288,7 @@ impl ConnectionTrait for Transaction {
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        let statement = storable(statement);
         match &self.0 {
             InnerTransaction::Postgres(sender, lent) => {
                 Ok(first_row(InnerTransaction::send(sender, lent, &statement).await?.1))
@@ -292,6 +298,7 @@ impl ConnectionTrait for Transaction {
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let statement = storable(statement);
         match &self.0 {
             InnerTransaction::Postgres(sender, lent) => {
                 Ok(all_rows(InnerTransaction::send(sender, lent, &statement).await?.1))

@@ -12,13 +12,14 @@ use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnection, PgPoolOptions};
-use sqlx::{Connection as _, PgPool, Postgres, Transaction};
+use sqlx::{AssertSqlSafe, Connection as _, PgPool, Postgres, Transaction};
 use tokio::sync::watch;
 
-use super::connection::postgres_options;
-use super::error::{Error, Kind};
+use super::error::{Error, Kind, NO_CONNECTION};
 use super::hosts;
-use super::url::{PostgresTarget, SessionAttrs};
+use super::pinned;
+use super::routes::Routes;
+use super::url::{NO_LIMIT, PostgresTarget, SessionAttrs};
 
 /// For how long a connection is taken to be alive, and its server to be what it was, after its last use.
 const TRUSTED: Duration = Duration::from_secs(1);
@@ -40,6 +41,7 @@ pub(super) struct Servers {
 struct Current {
     at: usize,
     pool: PgPool,
+    routes: Arc<Routes>,
 }
 
 /// A connection that was lent, and whether its pool is still the one in use.
@@ -78,14 +80,14 @@ impl Servers {
     /// A pool of so many connections, on the first host that is right, or where none is, on the first.
     pub(super) async fn open(target: &PostgresTarget, size: u32) -> Result<Arc<Self>, Error> {
         let found = match target.hosts.len() {
-            1 => Ok(0),
+            1 if !Routes::is_open_question(target) => Ok(0),
             _ => hosts::connect(target).await.map(|(at, _)| at),
         };
         let (at, trouble) = match found {
             Ok(at) => (at, None),
             Err(error) => (0, Some(error.to_string())),
         };
-        let current = watch::Sender::new(Current { at, pool: pool(target, at, size)? });
+        let current = watch::Sender::new(current(target, at, size)?);
         let (searching, trouble) = (AtomicBool::new(false), Mutex::new(trouble));
         Ok(Arc::new(Self { target: target.clone(), size, current, searching, trouble }))
     }
@@ -107,7 +109,7 @@ impl Servers {
 
     /// Begins a transaction.
     pub(super) async fn begin(self: &Arc<Self>) -> Result<Lent<Transaction<'static, Postgres>>, sqlx::Error> {
-        self.lend(|pool| async move { pool.begin().await }).await
+        self.lend(|pool| async move { pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await }).await
     }
 
     /// What the pool in use gives, or the next one, if it is replaced before that.
@@ -116,8 +118,11 @@ impl Servers {
         F: Future<Output = Result<T, sqlx::Error>>,
     {
         let mut current = self.current.subscribe();
+        let mut tries = 0;
         loop {
-            let lending = attempt(current.borrow_and_update().pool.clone());
+            let Current { pool, routes, .. } = current.borrow_and_update().clone();
+            let tried = routes.at();
+            let lending = attempt(pool.clone());
             let slow = tokio::time::sleep(SLOW);
             tokio::pin!(lending, slow);
             let lent = loop {
@@ -129,6 +134,15 @@ impl Servers {
                 }
             };
             if let Some(lent) = lent {
+                tries += 1;
+                if let Err(error) = &lent
+                    && tries < routes.len()
+                    && routes.advance(tried, &Error::from(error))
+                    && let Ok(options) = routes.options()
+                {
+                    pool.set_connect_options(options);
+                    continue;
+                }
                 let lent = lent.inspect_err(|error| self.heed(error));
                 return lent.map(|connection| Lent { connection, replaced: Replaced(current) });
             }
@@ -142,7 +156,7 @@ impl Servers {
                 // a write in a read-only transaction
                 Some("25006") => self.search(Doubt::Changed),
                 // it stops, crashed, or starts
-                Some("57P01" | "57P02" | "57P03" | "08P01") => self.search(Doubt::Silent),
+                Some("57P01" | "57P02" | "57P03" | "08P01" | NO_CONNECTION) => self.search(Doubt::Silent),
                 _ => {}
             },
             sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => self.search(Doubt::Silent),
@@ -195,12 +209,12 @@ impl Servers {
         if at == self.current.borrow().at && doubt == Doubt::Silent {
             return;
         }
-        match pool(&self.target, at, self.size) {
-            Ok(pool) => {
+        match current(&self.target, at, self.size) {
+            Ok(new) => {
                 if let Some(host) = self.target.hosts.get(at) {
                     tracing::info!(%host, "this database server is in use now");
                 }
-                let old = self.current.send_replace(Current { at, pool }).pool;
+                let old = self.current.send_replace(new).pool;
                 // what is lent of it may never come back
                 tokio::spawn(async move { old.close().await });
             }
@@ -233,13 +247,18 @@ async fn search(servers: Weak<Servers>, doubt: Doubt) {
     }
 }
 
+/// How long to wait for a connection of a pool where connecting has no limit.
+const WAIT: Duration = Duration::from_secs(60);
+
 /// A pool of one server, whose connections are made when they are first needed.
-fn pool(target: &PostgresTarget, at: usize, size: u32) -> Result<PgPool, Error> {
+fn current(target: &PostgresTarget, at: usize, size: u32) -> Result<Current, Error> {
     let attrs = target.session_attrs;
     let host = target.hosts.get(at).ok_or_else(|| Error::new(Kind::Refused, "the database URL names no host"))?;
+    let routes = Arc::new(Routes::new(target, host));
+    let timeout = if target.connect_timeout == NO_LIMIT { WAIT } else { target.connect_timeout };
     let options = PgPoolOptions::new()
         .max_connections(size)
-        .acquire_timeout(target.connect_timeout)
+        .acquire_timeout(timeout)
         // asking before each use would double the round trips of every request
         .test_before_acquire(false)
         .before_acquire(move |connection, lately| {
@@ -247,11 +266,12 @@ fn pool(target: &PostgresTarget, at: usize, size: u32) -> Result<PgPool, Error> 
         })
         .after_connect(move |connection, _| {
             Box::pin(async move {
+                sqlx::raw_sql(AssertSqlSafe(pinned::session())).execute(&mut *connection).await?;
                 let refusal = hosts::refusal(connection, attrs).await?;
                 refusal.map_or(Ok(()), |refusal| Err(sqlx::Error::Io(io::Error::other(refusal))))
             })
         });
-    Ok(options.connect_lazy_with(postgres_options(target, host)?))
+    Ok(Current { at, pool: options.connect_lazy_with(routes.options()?), routes })
 }
 
 async fn is_still_right(connection: &mut PgConnection, attrs: SessionAttrs) -> Result<bool, sqlx::Error> {

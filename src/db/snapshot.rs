@@ -47,9 +47,12 @@ impl Snapshot {
     ///
     /// # Errors
     /// A table that cannot be locked in ten seconds or not at all, or what else the database said.
-    pub async fn begin(connection: Connection, url: &DatabaseUrl, tables: &[&str]) -> Result<Self, Error> {
+    pub async fn begin(mut connection: Connection, url: &DatabaseUrl, tables: &[&str]) -> Result<Self, Error> {
+        let home = connection.home().await?.unwrap_or_default();
         match connection {
-            Connection::Postgres(first) => Ok(Self::Postgres(postgres::Snapshot::begin(first, url, tables).await?)),
+            Connection::Postgres(first) => {
+                Ok(Self::Postgres(postgres::Snapshot::begin(first, &home, url, tables).await?))
+            }
             Connection::Sqlite(_) => {
                 connection.leave().await;
                 Ok(Self::Sqlite(sqlite::Snapshot::begin(url, tables).await?))

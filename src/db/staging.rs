@@ -3,8 +3,13 @@
 //! PostgreSQL: a schema in the same database. SQLite: a file beside the live one. Until the swap nothing of the live
 //! database changes; what an interrupted run leaves here is removed by the next.
 
+mod facts;
+mod kept;
 mod postgres;
 mod sqlite;
+mod sqlite_objects;
+mod sqlite_swap;
+mod survey;
 mod swap;
 
 use std::time::Duration;
@@ -24,13 +29,48 @@ pub enum Staging {
     Sqlite(SqliteStaging),
 }
 
-/// Tables and functions of one state of the schema.
+/// Tables, functions and sequences of one state of the schema.
 #[derive(Debug, Clone, Default)]
 pub struct Objects {
     /// Names of tables.
     pub tables: Vec<String>,
     /// Functions as `name(types)`; none on SQLite.
     pub functions: Vec<String>,
+    /// Sequences; none on SQLite.
+    pub sequences: Vec<String>,
+}
+
+/// The schema of a database that a restore replaces.
+#[derive(Debug, Clone)]
+pub struct LiveSchema {
+    /// Everything of ours that may be there: what its own history made, and what the newest migrations make.
+    pub objects: Objects,
+    /// Statements that make it; empty where there is nothing of ours.
+    pub made_by: String,
+    /// Statements that make the newest schema of it.
+    pub newer: String,
+    /// Where it came from.
+    pub origin: SchemaOrigin,
+}
+
+/// Where a schema came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SchemaOrigin {
+    /// This program's migrations made all of it.
+    Migrated,
+    /// It was taken over: the same objects, whose definitions may be phrased in another way.
+    TakenOver,
+}
+
+/// What a restore would lose of a database, each with what to do. Nothing is written.
+///
+/// # Errors
+/// What the database said.
+pub async fn losses(url: &DatabaseUrl, live: &LiveSchema) -> Result<Vec<String>, Error> {
+    match url.target() {
+        Target::Postgres(_) => survey::losses(url, live).await,
+        Target::Sqlite(target) => sqlite_objects::losses(&target.path, live),
+    }
 }
 
 /// A table that is loaded: its columns in the order of the rows.
@@ -181,14 +221,14 @@ impl Staging {
         }
     }
 
-    /// What hangs on the live tables and would be lost by a swap.
+    /// Raises sequences that stand below the ids of their tables, so that no id is given out twice: which ones, for people.
     ///
     /// # Errors
     /// What the database said.
-    pub async fn obstacles(&self, live: &Objects) -> Result<Vec<String>, Error> {
+    pub async fn raise_sequences(&self) -> Result<Vec<String>, Error> {
         match self {
-            Self::Postgres(staging) => staging.obstacles(live).await,
-            Self::Sqlite(_) => Ok(Vec::new()),
+            Self::Postgres(staging) => staging.raise_sequences().await,
+            Self::Sqlite(staging) => staging.raise_sequences(),
         }
     }
 
@@ -197,10 +237,10 @@ impl Staging {
     /// # Errors
     /// Tables that stayed locked for longer than `patience`, or what else the database said; the live tables are as
     /// they were.
-    pub async fn swap(&self, live: &Objects, lock_timeout: Duration, patience: Duration) -> Result<Swapped, Error> {
+    pub async fn swap(&self, live: &LiveSchema, lock_timeout: Duration, patience: Duration) -> Result<Swapped, Error> {
         match self {
             Self::Postgres(staging) => staging.swap(live, lock_timeout, patience).await,
-            Self::Sqlite(staging) => staging.swap(live.tables.clone(), patience).await,
+            Self::Sqlite(staging) => staging.swap(live, patience).await,
         }
     }
 

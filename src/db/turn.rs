@@ -6,14 +6,14 @@
 //! nothing from being vacuumed. SQLite: a lock on a file beside the database, because a transaction would be the only
 //! writer. The file stays; it is the lock on it that counts.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::connection::Connection;
 use super::error::{Error, Kind};
 use super::url::{DatabaseUrl, Target};
+use crate::disk::{self, Locking};
 
 /// The right to be the only one at work, until it is released or dropped.
 pub struct Turn(Holder);
@@ -60,10 +60,10 @@ impl Turn {
 }
 
 fn lock(path: &Path) -> io::Result<Option<File>> {
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(error)) => Err(error),
+    let file = disk::open_lock(path)?;
+    match disk::try_lock(&file, path)? {
+        // without locks two processes can be at work: rows are removed once all the same, and no backup replaces another
+        Locking::Held | Locking::Unsupported => Ok(Some(file)),
+        Locking::Busy => Ok(None),
     }
 }

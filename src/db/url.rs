@@ -4,9 +4,17 @@
 //! unescaped sign in a password must be refused without quoting what surrounds it. No message here ever contains text
 //! from the user-information part.
 
+mod foreign;
 mod hosts;
+mod parameters;
+mod pgpass;
 mod postgres;
+mod service;
+mod settings;
+mod socket;
 mod sqlite;
+mod startup;
+mod tls;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -16,13 +24,19 @@ use percent_encoding::percent_decode_str;
 use super::Backend;
 
 pub use hosts::{Host, SessionAttrs};
-pub use postgres::{Defaults, PostgresTarget, SslMode};
+pub use parameters::{PARAMETERS, UrlParameter};
+pub use postgres::{Defaults, HostOrder, PostgresTarget};
+pub(in crate::db) use socket::NO_LIMIT;
+pub use socket::SocketSettings;
 pub use sqlite::{SqliteMode, SqliteTarget};
+pub use startup::SESSION_SETTINGS;
+pub use tls::{SslMode, SslNegotiation, TlsSettings, TlsVersion};
 
 /// Where the database is. `Display` and `Debug` print it with the password as `****`.
 #[derive(Clone)]
 pub struct DatabaseUrl {
     target: Target,
+    warnings: Vec<String>,
 }
 
 /// The two kinds of database.
@@ -40,11 +54,21 @@ pub enum Target {
 pub struct InvalidUrl {
     message: String,
     hint: String,
+    variable: Option<&'static str>,
 }
 
 impl InvalidUrl {
     fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: hint.into() }
+        Self { message: message.into(), hint: hint.into(), variable: None }
+    }
+
+    fn of_variable(self, variable: &'static str) -> Self {
+        Self { variable: Some(variable), ..self }
+    }
+
+    /// The variable that is wrong, where it is not the URL itself.
+    pub fn variable(&self) -> Option<&'static str> {
+        self.variable
     }
 
     /// What to do about it.
@@ -64,25 +88,36 @@ impl DatabaseUrl {
     /// [`InvalidUrl`] for another scheme, an unknown parameter, or a part that cannot be read without guessing.
     pub fn parse(text: &str, defaults: &Defaults) -> Result<Self, InvalidUrl> {
         let text = text.trim();
+        foreign::refuse(text)?;
         let Some((scheme, rest)) = text.split_once(':') else {
             return Err(InvalidUrl::new("the database URL has no scheme", FORMS));
         };
-        let target = match scheme {
+        match scheme {
             "postgres" | "postgresql" => {
                 let rest = rest.strip_prefix("//").ok_or_else(|| {
                     InvalidUrl::new(format!("`{scheme}:` is not followed by `//` in the database URL"), FORMS)
                 })?;
-                Target::Postgres(PostgresTarget::parse(rest, defaults)?)
+                let (target, warnings) = PostgresTarget::parse(rest, defaults)?;
+                Ok(Self { target: Target::Postgres(target), warnings })
             }
-            "sqlite" => Target::Sqlite(SqliteTarget::parse(rest)?),
-            other => return Err(unknown_scheme(other, rest)),
-        };
-        Ok(Self { target })
+            "sqlite" => Ok(Self { target: Target::Sqlite(SqliteTarget::parse(rest)?), warnings: Vec::new() }),
+            other => Err(unknown_scheme(other, rest)),
+        }
+    }
+
+    /// Whether a text is meant to be the URL of a server.
+    pub fn is_of_server(text: &str) -> bool {
+        !text.trim_start().starts_with("sqlite:")
+    }
+
+    /// What was ignored, and why.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// A SQLite file.
     pub fn sqlite(path: impl Into<PathBuf>, mode: SqliteMode) -> Self {
-        Self { target: Target::Sqlite(SqliteTarget { path: path.into(), mode }) }
+        Self { target: Target::Sqlite(SqliteTarget { path: path.into(), mode }), warnings: Vec::new() }
     }
 
     /// Another database of the same server; the same file on SQLite.
@@ -97,7 +132,9 @@ impl DatabaseUrl {
     /// The same database, on one of the URL's servers only.
     pub(in crate::db) fn on(&self, at: usize) -> Self {
         match &self.target {
-            Target::Postgres(target) => Self { target: Target::Postgres(target.on(at)) },
+            Target::Postgres(target) => {
+                Self { target: Target::Postgres(target.on(at)), warnings: self.warnings.clone() }
+            }
             Target::Sqlite(_) => self.clone(),
         }
     }
@@ -113,6 +150,14 @@ impl DatabaseUrl {
     /// Whether it is a SQLite file that may be made.
     pub fn may_be_created(&self) -> bool {
         matches!(&self.target, Target::Sqlite(target) if target.mode == SqliteMode::Create)
+    }
+
+    /// The role on a server.
+    pub fn role(&self) -> Option<String> {
+        match &self.target {
+            Target::Postgres(target) => Some(target.user.clone()),
+            Target::Sqlite(_) => None,
+        }
     }
 
     /// The parsed parts.
@@ -156,13 +201,6 @@ fn unknown_scheme(scheme: &str, rest: &str) -> InvalidUrl {
         .min_by_key(|known| strsim::damerau_levenshtein(known, &lower));
     let hint = near.map_or_else(|| FORMS.to_owned(), |near| format!("did you mean `{near}:`? {FORMS}"));
     InvalidUrl::new(format!("`{scheme}://` is not a database this program works with"), hint)
-}
-
-/// The parameter's name is printed only if it looks like one; its value never is.
-fn unknown_parameter(name: &str, known: &str) -> InvalidUrl {
-    let looks_like_a_name = name.len() <= 30 && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_' || b == b'-');
-    let name = if looks_like_a_name { format!(" `{name}`") } else { String::new() };
-    InvalidUrl::new(format!("the database URL has an unknown parameter{name}"), known)
 }
 
 fn parameters(query: &str) -> Result<Vec<(String, String)>, InvalidUrl> {

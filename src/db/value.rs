@@ -16,6 +16,8 @@ pub enum Value<'a> {
     Real(f64),
     /// A text, a time, or JSON.
     Text(Cow<'a, str>),
+    /// A text that is not UTF-8.
+    Malformed(Vec<u8>),
     /// Bytes.
     Blob(Vec<u8>),
 }
@@ -27,6 +29,7 @@ impl ToSql for Value<'_> {
             Self::Integer(number) => ValueRef::Integer(*number),
             Self::Real(number) => ValueRef::Real(*number),
             Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Malformed(bytes) => ValueRef::Text(bytes),
             Self::Blob(bytes) => ValueRef::Blob(bytes),
         }))
     }

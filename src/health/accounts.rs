@@ -2,7 +2,7 @@
 
 use super::facts::{Fact, Facts};
 use super::report::{Authentication, Run, Security};
-use super::survey::Survey;
+use super::survey::{PlacedBackup, Survey};
 
 fn run(fact: Fact<'_>) -> Option<Run> {
     Some(Run {
@@ -23,6 +23,18 @@ fn last<'a>(runs: &'a [Run], kind: &str) -> Option<&'a Run> {
 /// What a backup's run says of its size.
 fn bytes(counts: &str) -> Option<u64> {
     serde_json::from_str::<serde_json::Value>(counts).ok()?.get("bytes")?.as_u64()
+}
+
+/// The newest backup that was recorded as one of BACKUP_DIR.
+fn placed(fact: Fact<'_>) -> Option<PlacedBackup> {
+    let counts: serde_json::Value = serde_json::from_str(fact.text(1)?).ok()?;
+    let text = |name: &str| counts.get(name).and_then(serde_json::Value::as_str).map(str::to_owned);
+    Some(PlacedBackup {
+        recorded: fact.number(0)?,
+        name: text("filename")?,
+        host: text("host"),
+        directory: text("directory"),
+    })
 }
 
 /// Fills in what was counted.
@@ -51,6 +63,13 @@ pub(super) fn read(facts: &Facts, survey: &mut Survey) {
         seed_accounts: facts.one("seed").number(0),
     };
     survey.database_id = facts.one("identity").text(0).map(str::to_owned);
+    survey.placed = placed(facts.one("placed"));
+    if let Some(count) = facts.one("future_runs").number::<u64>(0).filter(|count| *count > 0) {
+        survey.warnings.push(format!(
+            "last_backup, last_verified, last_cleanup, last_runs: {count} runs are recorded in the future, by a wrong clock, \
+             and do not count"
+        ));
+    }
     if let Some(run) = last(&runs, "backup") {
         survey.backups.last_backup = Some(run.started_at);
         survey.backups.last_size_bytes = run.bytes;

@@ -5,88 +5,162 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use super::report::BackupFile;
 use super::settings::Settings;
-use super::survey::Survey;
-use crate::backup::{self, LiveDatabase, State};
+use super::survey::{ArchiveFindings, PlacedBackup, Survey};
+use crate::backup::{self, DirectoryState, LiveDatabase, State};
 use crate::clock;
 
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How many files are listed.
 const RECENT: usize = 20;
 
-/// The backups of this database, newest first, and the names of those that are not as their metadata tells.
-type Files = (Vec<BackupFile>, Vec<String>);
+/// What was found in the directory.
+struct Archive {
+    /// The backups of this database, newest first; those from the future last.
+    files: Vec<BackupFile>,
+    /// The newest of them that is not from the future.
+    newest: Option<BackupFile>,
+    findings: ArchiveFindings,
+}
+
+/// What to look at, and what is known already.
+struct Look {
+    directory: PathBuf,
+    database: LiveDatabase,
+    placed: Option<PlacedBackup>,
+    now: DateTime<Utc>,
+}
 
 /// Fills in the files of this database, and the age of the newest backup, be it a file or a recorded run. `before`: what the last survey
 /// may still be looking at.
 pub(super) async fn read(settings: &Settings, survey: &mut Survey, before: Option<&Weak<()>>) {
-    let (files, free) = match before {
+    let now = clock::now();
+    let (archive, free) = match before {
         Some(before) if before.strong_count() > 0 => {
             survey.looking = before.clone();
             no_answer()
         }
-        _ => look(settings, survey).await,
+        _ => look(settings, survey, now).await,
     };
     match free {
         Ok(bytes) => survey.backup_free_bytes = Some(bytes),
         Err(why) => survey.warnings.push(format!("backup_free_bytes: {why}")),
     }
     let backups = &mut survey.backups;
-    match files {
-        Ok((files, broken)) => {
-            survey.broken_backups = broken;
+    match archive {
+        Ok(Archive { files, newest, findings }) => {
             backups.count = Some(files.len() as u64);
-            if let Some(newest) = files.first()
+            if let Some(newest) = newest
                 && backups.last_backup.is_none_or(|recorded| recorded <= newest.created_at)
             {
                 backups.last_backup = Some(newest.created_at);
                 backups.last_size_bytes = Some(newest.size_bytes);
             }
-            let verified = files.iter().filter_map(|file| file.verified_at).max();
+            let verified = files.iter().filter_map(|file| file.verified_at);
+            let verified = verified.filter(|at| !backup::is_in_future(*at, now)).max();
             backups.last_verified = backups.last_verified.max(verified);
             backups.recent = files.into_iter().take(RECENT).collect();
+            survey.archive = findings;
         }
         Err(why) => survey.warnings.push(format!("count, recent: {why}")),
     }
-    backups.age_seconds = backups.last_backup.map(|taken| (clock::now() - taken).num_seconds());
+    backups.age_seconds = backups.last_backup.map(|taken| backup::age_seconds(taken, now));
 }
 
-async fn look(settings: &Settings, survey: &mut Survey) -> (Result<Files, String>, Result<u64, String>) {
-    let directory = settings.backup_dir.clone();
-    let database = LiveDatabase { id: survey.database_id.clone(), url: settings.url.to_string() };
+async fn look(
+    settings: &Settings,
+    survey: &mut Survey,
+    now: DateTime<Utc>,
+) -> (Result<Archive, String>, Result<u64, String>) {
+    let look = Look {
+        directory: settings.backup_dir.clone(),
+        database: LiveDatabase { id: survey.database_id.clone(), url: settings.url.to_string() },
+        placed: survey.placed.clone(),
+        now,
+    };
     let looking = Arc::new(());
     survey.looking = Arc::downgrade(&looking);
     let looked = tokio::task::spawn_blocking(move || {
-        let found = (files(&directory, &database), free_bytes(&directory));
+        let found = (look.archive(), free_bytes(&look.directory));
         drop(looking);
         found
     });
     tokio::time::timeout(PATIENCE, looked).await.ok().and_then(Result::ok).unwrap_or_else(no_answer)
 }
 
-fn no_answer() -> (Result<Files, String>, Result<u64, String>) {
+fn no_answer() -> (Result<Archive, String>, Result<u64, String>) {
     (Err("BACKUP_DIR gave no answer within a second".to_owned()), Err("BACKUP_DIR gave no answer".to_owned()))
 }
 
-fn files(directory: &Path, database: &LiveDatabase) -> Result<Files, String> {
-    let entries = backup::list(directory).map_err(|error| error.to_string())?;
-    let broken = entries
-        .iter()
-        .filter(|entry| matches!(entry.state, State::WrongMetadata(_)))
-        .filter(|entry| entry.database_url.is_none() || is_of(entry, database))
-        .map(|entry| entry.name.clone())
-        .collect();
-    let ours = entries.into_iter().filter(|entry| entry.state == State::Ok && is_of(entry, database));
-    let file = |entry: backup::Entry| {
-        Some(BackupFile {
-            created_at: entry.created_at?,
-            size_bytes: entry.size,
-            verified_at: entry.verified_at,
-            name: entry.name,
-        })
-    };
-    Ok((ours.filter_map(file).collect(), broken))
+impl Look {
+    fn archive(&self) -> Result<Archive, String> {
+        let state = backup::directory_state(&self.directory).map_err(|error| error.to_string())?;
+        let entries = backup::list(&self.directory, self.now).map_err(|error| error.to_string())?;
+        let names = |wanted: &dyn Fn(&backup::Entry) -> bool| {
+            entries.iter().filter(|entry| wanted(entry)).map(|entry| entry.name.clone()).collect::<Vec<_>>()
+        };
+        let is_ours = |entry: &backup::Entry| entry.state == State::Ok && is_of(entry, &self.database);
+        let recorded = self.placed.as_ref().map(|placed| placed.name.as_str());
+        let findings = ArchiveFindings {
+            broken: names(&|entry| match entry.state {
+                State::WrongMetadata(_) => entry.database_url.is_none() || is_of(entry, &self.database),
+                State::NoMetadata => recorded == Some(entry.name.as_str()),
+                State::Ok => false,
+            }),
+            orphaned: backup::orphaned(&self.directory).map_err(|error| error.to_string())?,
+            in_future: names(&|entry| is_ours(entry) && entry.in_future),
+            open_to_others: match state {
+                DirectoryState::OpenToOthers(mode) => Some(mode),
+                DirectoryState::Private | DirectoryState::Missing => None,
+            },
+            lost: self.lost(state, &entries, names(&is_ours).len()),
+        };
+        let file = |entry: &backup::Entry| {
+            Some(BackupFile {
+                created_at: entry.created_at?,
+                size_bytes: entry.size,
+                verified_at: entry.verified_at,
+                name: entry.name.clone(),
+            })
+        };
+        let files: Vec<BackupFile> = entries.iter().filter(|entry| is_ours(entry)).filter_map(file).collect();
+        let newest = backup::newest(files.iter(), |file| Some(file.created_at), self.now).cloned();
+        Ok(Archive { files, newest, findings })
+    }
+
+    /// Why the newest recorded backup is lost, if it is.
+    fn lost(&self, state: DirectoryState, entries: &[backup::Entry], ours: usize) -> Option<String> {
+        let placed = self.placed.as_ref()?;
+        let (name, recorded, directory) = (&placed.name, placed.recorded, self.directory.display());
+        // names are times; what a restore brought back of the records can be older than the files
+        let of_database = |entry: &backup::Entry| is_of(entry, &self.database);
+        if entries
+            .iter()
+            .any(|entry| entry.name == *name || (of_database(entry) && entry.name > *name && !entry.in_future))
+        {
+            return None;
+        }
+        let place = backup::PlaceOfBackup::of(&self.directory);
+        let is_here = placed.host.as_deref() == Some(place.host.as_str())
+            && placed.directory.as_deref() == Some(place.directory.as_str());
+        let recorded = format!("{recorded} recorded, the last one as {name}");
+        match state {
+            DirectoryState::Missing if is_here => {
+                Some(format!("lost: {directory} does not exist any more, with backups in it ({recorded})"))
+            }
+            // a replica whose backups another host makes has none of them, and no such directory
+            DirectoryState::Missing => None,
+            _ if ours == 0 => Some(format!("lost: {directory} holds 0 backups of this database ({recorded})")),
+            _ if is_here || placed.directory.is_none() => {
+                let count = super::verdict::counted(ours as u64, "older backup is", "older backups are");
+                Some(format!("lost: the newest backup is not in {directory}, {count} ({recorded})"))
+            }
+            _ => None,
+        }
+    }
 }
 
 fn is_of(entry: &backup::Entry, database: &LiveDatabase) -> bool {

@@ -31,8 +31,10 @@ pub(super) struct Survey {
     pub(super) backups: Backups,
     /// Random id of the database, by which its backups are told from others.
     pub(super) database_id: Option<String>,
-    /// Files of backups that are not as their metadata tells.
-    pub(super) broken_backups: Vec<String>,
+    /// What is wrong in BACKUP_DIR.
+    pub(super) archive: ArchiveFindings,
+    /// The newest backup that was recorded as one of BACKUP_DIR.
+    pub(super) placed: Option<PlacedBackup>,
     pub(super) backup_free_bytes: Option<u64>,
     /// There while a thread looks at the directory of backups.
     pub(super) looking: Weak<()>,
@@ -48,6 +50,8 @@ pub(super) struct Survey {
     /// The newest run of each kind and outcome, newest first.
     pub(super) runs: Option<Vec<Run>>,
     pub(super) sequence_used: Option<f64>,
+    /// Sequences below the ids of their tables.
+    pub(super) sequences_behind: Vec<SequenceBehind>,
     pub(super) transaction_id_age: Option<u64>,
     /// Tables with more dead rows than live ones, where the server counts them.
     pub(super) dead_rows: Option<Vec<(String, u64)>>,
@@ -61,6 +65,44 @@ pub(super) struct Survey {
     pub(super) reach: Reach,
     /// When it was made, and how long that took.
     pub(super) made: Option<(Stopwatch, Duration)>,
+}
+
+/// What is wrong in BACKUP_DIR; names of files.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ArchiveFindings {
+    /// Files that are not as their metadata tells.
+    pub(super) broken: Vec<String>,
+    /// Metadata whose file is missing.
+    pub(super) orphaned: Vec<String>,
+    /// Files whose time is in the future.
+    pub(super) in_future: Vec<String>,
+    /// A backup that was recorded and is not there: why that is known.
+    pub(super) lost: Option<String>,
+    /// The mode of a directory that other users can write to.
+    pub(super) open_to_others: Option<u32>,
+}
+
+/// A recorded backup of BACKUP_DIR.
+#[derive(Debug, Clone)]
+pub(super) struct PlacedBackup {
+    /// How many such backups are recorded.
+    pub(super) recorded: u64,
+    /// Its file.
+    pub(super) name: String,
+    /// The host that made it, and the directory there; older records have neither.
+    pub(super) host: Option<String>,
+    pub(super) directory: Option<String>,
+}
+
+/// A sequence below the ids of its table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SequenceBehind {
+    pub(super) table: String,
+    pub(super) greatest_id: String,
+    /// The statement that corrects it.
+    pub(super) correction: String,
+    /// Whether inserts fail: on PostgreSQL they do.
+    pub(super) fails: bool,
 }
 
 /// What to look at.
@@ -197,6 +239,13 @@ impl Look<'_> {
         let sql = [backend.read_accounts(), "\n", &backend.read_seed_accounts(&crate::seed::addresses())].concat();
         let facts = gather(connection, sql, survey).await?;
         accounts::read(&facts, survey);
+        let of_one_table = [Kind::PermissionDenied, Kind::Locked, Kind::UndefinedTable];
+        let (facts, failures) =
+            super::gather::gather(connection, backend.read_sequences_behind().to_owned(), &of_one_table).await;
+        survey.sequences_behind = upkeep::sequences_behind(&facts);
+        for error in failures {
+            survey.miss("sequences that are behind", error)?;
+        }
         let Some(now) = self.scope.database_time else { return Ok(()) };
         let window = survey.window.unwrap_or(Window::from(now));
         let facts = gather(connection, window.query(backend, now), survey).await?;

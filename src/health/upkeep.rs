@@ -2,7 +2,7 @@
 
 use super::facts::{Fact, Facts};
 use super::report::{Indexes, Session};
-use super::survey::Survey;
+use super::survey::{SequenceBehind, Survey};
 use crate::db::Backend;
 
 /// Fills in what the catalogue tells; nothing where it was not read to its end, because an empty list would say that all is well.
@@ -38,6 +38,17 @@ pub(super) fn read(facts: &Facts, backend: Backend, survey: &mut Survey) {
         survey.dead_rows = Some(dead.collect());
     }
     survey.queries.longest = Some(facts.all("session").filter_map(session).collect());
+}
+
+/// The sequences that are below the ids of their tables.
+pub(super) fn sequences_behind(facts: &Facts) -> Vec<SequenceBehind> {
+    let behind = |fact: Fact<'_>| SequenceBehind {
+        table: fact.string(0),
+        greatest_id: fact.string(1),
+        correction: fact.string(2),
+        fails: fact.text(3) == Some("fails"),
+    };
+    facts.all("behind").map(behind).collect()
 }
 
 fn of_server(facts: &Facts) -> Indexes {

@@ -4,12 +4,14 @@
 //! [`basic`] or [`survey`], a line in the list.
 
 mod accounts;
+mod archive;
 mod database;
 mod server;
 mod upkeep;
 
 use super::basic::{Answer, Basic};
 use super::check::{Check, Status};
+use super::rights;
 use super::settings::Settings;
 use super::survey::Survey;
 use crate::db::{Backend, DatabaseUrl, Error, Kind};
@@ -18,12 +20,19 @@ use crate::migrate::Difference;
 /// The check of a database that gave no answer.
 pub(super) fn unreachable(error: &Error, url: &DatabaseUrl) -> Check {
     let hint = match error.kind() {
-        Kind::NoSuchFile if url.may_be_created() => "run `authsvc serve` or `authsvc migrate`, which make it",
-        Kind::Unreachable if url.backend() == Backend::Sqlite => {
-            "another program holds the file locked, or its disk hangs: find it (fuser FILE) and let it end"
+        Kind::NoSuchFile if url.may_be_created() => {
+            "run `authsvc serve` or `authsvc migrate`, which make it".to_owned()
         }
-        _ if error.is_damage() => "restore the newest verified backup; keep a copy of the damaged data for inspection",
-        _ => error.hint().unwrap_or("look into the log of the database server"),
+        Kind::Unreachable if url.backend() == Backend::Sqlite => {
+            "another program holds the file locked, or its disk hangs: find it (fuser FILE) and let it end".to_owned()
+        }
+        Kind::Corrupt => {
+            "restore the newest verified backup; keep a copy of the damaged data for inspection".to_owned()
+        }
+        _ => match error.hint() {
+            Some(hint) => Error::hint_for(&hint, url.role().as_deref()),
+            None => "look into the log of the database server".to_owned(),
+        },
     };
     let message = match error.kind() {
         // it has the path
@@ -41,7 +50,8 @@ pub(super) fn basic(basic: &Basic, answer: &Answer, drift: &[Difference], settin
         Some(database::response(answer.response, thresholds)),
         Some(database::schema(answer.standing.summary, &basic.report.migrations, drift)),
         Some(server::pool(basic.usage)),
-        server::writes(&answer.facts).filter(|_| settings.url.wants_writes()),
+        server::writes(&answer.facts, &settings.url).filter(|_| settings.url.wants_writes()),
+        rights::check(&answer.facts, &settings.url, settings.sign_in).filter(|_| settings.url.wants_writes()),
         server::connections(&answer.facts, thresholds),
         server::cache(&answer.facts, performance, thresholds),
         server::long_queries(performance, thresholds),
@@ -61,10 +71,10 @@ pub(super) fn survey(survey: &Survey, basic: &Basic, settings: &Settings) -> Vec
         accounts::seed_accounts(&survey.security, &settings.environment),
         accounts::failed_logins(&survey.security, thresholds),
         accounts::suspicious(&survey.security, thresholds),
-        upkeep::backups(&survey.backups, thresholds),
-        upkeep::backup_files(&survey.broken_backups),
+        archive::backups(survey, thresholds),
+        archive::backup_files(&survey.archive),
         upkeep::free_space(survey, thresholds),
-        upkeep::runs(survey),
+        upkeep::runs(survey, basic.report.timestamp),
         upkeep::indexes(&survey.indexes),
         upkeep::sequences(survey),
         upkeep::transaction_ids(survey),
@@ -79,6 +89,6 @@ pub(super) fn survey(survey: &Survey, basic: &Basic, settings: &Settings) -> Vec
 }
 
 /// A number of things, in its own grammar.
-fn counted(count: u64, one: &str, many: &str) -> String {
+pub(super) fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }

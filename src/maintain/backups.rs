@@ -101,7 +101,11 @@ impl Backups {
         };
         let Some(begun) = stop.or(begin).await else { return Ok(Attempt::Stopped) };
         let Some(run) = begun? else { return Ok(Attempt::Served) };
-        match stop.or(self.make()).await {
+        // beside this thread, which a file system that hangs can hold
+        let watch = tokio::spawn(warn_while_running(scheduled));
+        let made = stop.or(self.make()).await;
+        watch.abort();
+        match made {
             Some(Ok(made)) => {
                 self.made(&run, scheduled, &made).await;
                 if self.verification == Verification::Restore {
@@ -142,6 +146,7 @@ impl Backups {
             tracing::warn!("not in the backup, because no migration makes it: {name}");
         }
         let mut counts = record::counts(Some(scheduled), Some(made));
+        record::add_place(&mut counts, &self.directory);
         run.end(end(Outcome::Succeeded, counts.clone(), None), RECORDING).await;
         match backup::retain(&self.directory, self.retention, clock::now(), Mode::Apply) {
             Ok(report) => {
@@ -193,6 +198,22 @@ impl Backups {
         let file = self.directory.join(filename);
         let verdict = backup::rehearse(&self.url, &file, &self.settings, clock::now(), &nobody()).await?;
         if verdict.valid { Ok(()) } else { Err(backup::Error::NotValid { reasons: verdict.reasons }) }
+    }
+}
+
+/// How often a backup that is still being made is warned about.
+const STILL_RUNNING: Duration = Duration::from_mins(15);
+
+/// Warns again and again that a backup has not ended. Never ends itself.
+async fn warn_while_running(scheduled: DateTime<Utc>) {
+    let watch = clock::Stopwatch::start();
+    loop {
+        tokio::time::sleep(STILL_RUNNING).await;
+        let passed = humantime::format_duration(Duration::from_secs(watch.elapsed().as_secs()));
+        tracing::warn!(
+            hint = "look whether BACKUP_DIR answers (`ls` hangs, too), and for locks in the database",
+            "the scheduled backup of {scheduled} has been running for {passed}; no other one is made meanwhile"
+        );
     }
 }
 

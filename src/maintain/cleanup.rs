@@ -103,7 +103,7 @@ impl CleanupError {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Database(error) => error.hint().map(str::to_owned),
+            Self::Database(error) => error.hint(),
             Self::Backups(error) => error.hint(),
             Self::Busy => Some("wait until it has ended, then run the command again".to_owned()),
             Self::Pending { .. } => Some("run `authsvc migrate` first".to_owned()),

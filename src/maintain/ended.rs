@@ -6,6 +6,7 @@
 //! schema may be any. To add a kind: a variant of `entity::maintenance_run::Kind`, and the command calls [`record_run`].
 
 use std::fmt;
+use std::path::Path;
 use std::time::Duration;
 
 use entity::maintenance_run::{Kind, Outcome};
@@ -70,10 +71,24 @@ async fn insert(url: &DatabaseUrl, run: &EndedRun) -> Result<(), Error> {
 }
 
 /// Records a backup that somebody made by hand, once its file is complete, or why there is none.
-pub async fn record_backup(url: &DatabaseUrl, took: Duration, made: Result<&Metadata, &backup::Error>) {
-    if !made.is_err_and(backup::Error::is_unreachable) {
-        record_run(url, Kind::Backup, took, Ended::of(made.map(|made| record::counts(None, Some(made))))).await;
+/// `directory`: BACKUP_DIR, where it was made there.
+pub async fn record_backup(
+    url: &DatabaseUrl,
+    took: Duration,
+    made: Result<&Metadata, &backup::Error>,
+    directory: Option<&Path>,
+) {
+    if made.is_err_and(backup::Error::is_unreachable) {
+        return;
     }
+    let counts = |made| {
+        let mut counts = record::counts(None, Some(made));
+        if let Some(directory) = directory {
+            record::add_place(&mut counts, directory);
+        }
+        counts
+    };
+    record_run(url, Kind::Backup, took, Ended::of(made.map(counts))).await;
 }
 
 /// Records a restore, in the content that it put in place; one that failed, in the old content.

@@ -3,6 +3,7 @@
 //! The database's clock tells when, because replicas whose clocks differ read what the others wrote. No question to the
 //! database waits for longer than [`PATIENCE`].
 
+use std::path::Path;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -11,7 +12,7 @@ use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, Select, Set};
 use serde_json::{Value, json};
 
-use crate::backup::Metadata;
+use crate::backup::{Metadata, PlaceOfBackup};
 use crate::db::{Error, Pool};
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -26,7 +27,7 @@ impl<'a> Run<'a> {
     /// Records the beginning.
     pub(super) async fn begin(pool: &'a Pool, kind: Kind, counts: Value) -> Result<Self, Error> {
         let run = ActiveModel { kind: Set(kind), counts: Set(counts), ..Default::default() };
-        let inserted = in_time(PATIENCE, run.insert(pool.queries())).await?;
+        let inserted = in_time(pool, PATIENCE, run.insert(pool.queries())).await?;
         Ok(Self { pool, id: inserted.id })
     }
 
@@ -42,7 +43,7 @@ impl<'a> Run<'a> {
             .set(run)
             .col_expr(Column::FinishedAt, ago(self.pool, Duration::ZERO))
             .filter(Column::Id.eq(self.id));
-        if let Err(error) = in_time(patience, update.exec(self.pool.queries())).await {
+        if let Err(error) = in_time(self.pool, patience, update.exec(self.pool.queries())).await {
             tracing::warn!(id = self.id, outcome = ?end.outcome, "the end of a run could not be recorded: {error}");
         }
     }
@@ -58,7 +59,7 @@ pub(super) struct End {
 /// Whether the backup of a scheduled time was made, or failed. One that was begun only, or was cancelled, was not.
 pub(super) async fn is_served(pool: &Pool, scheduled: DateTime<Utc>) -> Result<bool, Error> {
     let ended = runs_for(pool, scheduled).filter(Column::Outcome.is_in([Outcome::Succeeded, Outcome::Failed]));
-    Ok(in_time(PATIENCE, ended.count(pool.queries())).await? > 0)
+    Ok(in_time(pool, PATIENCE, ended.count(pool.queries())).await? > 0)
 }
 
 /// Whether a cleanup has succeeded that began within this time.
@@ -69,12 +70,12 @@ pub(super) async fn is_cleaned_within(pool: &Pool, time: Duration) -> Result<boo
         // the server's clock, too, may have been set back
         .filter(Expr::col(Column::StartedAt).lte(ago(pool, Duration::ZERO)))
         .filter(Column::Outcome.eq(Outcome::Succeeded));
-    Ok(in_time(PATIENCE, done.count(pool.queries())).await? > 0)
+    Ok(in_time(pool, PATIENCE, done.count(pool.queries())).await? > 0)
 }
 
 /// Whether somebody began it at all.
 pub(super) async fn is_begun(pool: &Pool, scheduled: DateTime<Utc>) -> Result<bool, Error> {
-    Ok(in_time(PATIENCE, runs_for(pool, scheduled).count(pool.queries())).await? > 0)
+    Ok(in_time(pool, PATIENCE, runs_for(pool, scheduled).count(pool.queries())).await? > 0)
 }
 
 fn runs_for(pool: &Pool, scheduled: DateTime<Utc>) -> Select<Entity> {
@@ -100,6 +101,13 @@ pub(super) fn counts(scheduled: Option<DateTime<Utc>>, made: Option<&Metadata>) 
     counts
 }
 
+/// Adds where a backup was made: health looks for it there.
+pub(super) fn add_place(counts: &mut Value, directory: &Path) {
+    let PlaceOfBackup { host, directory } = PlaceOfBackup::of(directory);
+    counts["host"] = host.into();
+    counts["directory"] = directory.into();
+}
+
 /// So long before now.
 fn ago(pool: &Pool, time: Duration) -> Expr {
     Expr::cust(pool.backend().ago(time))
@@ -109,9 +117,13 @@ fn text(scheduled: DateTime<Utc>) -> String {
     scheduled.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-async fn in_time<T>(patience: Duration, question: impl Future<Output = Result<T, DbErr>>) -> Result<T, Error> {
+async fn in_time<T>(
+    pool: &Pool,
+    patience: Duration,
+    question: impl Future<Output = Result<T, DbErr>>,
+) -> Result<T, Error> {
     match tokio::time::timeout(patience, question).await {
         Ok(answer) => Ok(answer?),
-        Err(_) => Err(Error::late(patience)),
+        Err(_) => Err(Error::late_write(pool.backend(), patience)),
     }
 }

@@ -4,7 +4,7 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use std::time::Duration;
 
 use super::catalogue::{self, Catalogue};
-use super::embedded;
+use super::embedded::{self, Migration};
 use super::error::Error;
 use super::plan::Recorded;
 use super::run;
@@ -16,6 +16,25 @@ pub(crate) async fn compare(reader: &mut Connection, recorded: Recorded) -> Resu
     let expected = Catalogue::after(recorded.up_to, reader.backend());
     let differences = catalogue::read(reader).await?.shape_differs_from(&expected);
     if differences.is_empty() { Ok(()) } else { Err(Error::NotEqual { name: recorded.up_to.name, differences }) }
+}
+
+/// Refuses objects that a migration could not change, or that would end with another owner than those it makes: before
+/// any row is copied.
+pub(crate) async fn check_owners(reader: &mut Connection, up_to: &'static Migration) -> Result<(), Error> {
+    let backend = reader.backend();
+    let catalogue = Catalogue::after(up_to, backend);
+    let relations = [catalogue.names_of("table"), catalogue.names_of("sequence")].concat();
+    let functions = catalogue.names_of("function");
+    let functions: Vec<&str> = functions.iter().filter_map(|name| name.split('(').next()).collect();
+    let Some(sql) = backend.read_other_owners(&relations, &functions) else { return Ok(()) };
+    let (rows, failure) = reader.gather(sql).await;
+    if let Some(error) = failure {
+        return Err(error.into());
+    }
+    let column = |row: &[Option<String>], at: usize| row.get(at).cloned().flatten().unwrap_or_default();
+    let Some(role) = rows.first().map(|row| column(row, 2)) else { return Ok(()) };
+    let objects = rows.iter().map(|row| format!("{} of `{}`", column(row, 0), column(row, 1))).collect();
+    Err(Error::OtherOwners { role, objects })
 }
 
 /// Writes the recorded migrations into the ledger, in the caller's transaction.

@@ -45,3 +45,10 @@ pub fn ledger_of(layout: &Layout, history: &[Applied], backend: Backend, setting
         })
         .collect()
 }
+
+/// Statements of the migrations above one number up to another, in one text. From 0 the ledger's tables are made first.
+pub fn sql_between(above: u32, up_to: u32, backend: Backend) -> String {
+    let ledger = if above == 0 { backend.create_ledger() } else { "" };
+    let wanted = embedded::migrations().iter().filter(|known| known.number > above && known.number <= up_to);
+    wanted.fold(ledger.to_owned(), |sql, migration| sql + migration.pair(backend).up.batch)
+}

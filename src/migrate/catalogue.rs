@@ -4,6 +4,10 @@
 //! same if their facts are. For adoption the details are left out: the earlier manager's databases have the same
 //! objects, but nobody knows how their predicates and function bodies were phrased.
 //!
+//! Texts are compared by meaning ([`canonical`]): how a server prints an expression depends on its version and on whether
+//! the database went through a dump. A difference is an *obstacle*, for which a boot is refused, only if the program or
+//! the pending SQL can fail for it ([`Difference::is_obstacle`]); every other one is reported.
+//!
 //! What the migrations produce is written down, one file per migration, in `migration/catalogue/`; a test makes every
 //! state on a real database and compares.
 
@@ -12,6 +16,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::canonical::canonical;
 use super::embedded::Migration;
 use crate::db::{Backend, Column, ColumnType, Connection, Error, Row};
 
@@ -59,10 +64,30 @@ pub enum Change {
 }
 
 impl Difference {
-    /// Whether a migration could stumble over it: extra objects are reported, but nothing is refused for them.
-    pub fn is_obstacle(&self) -> bool {
-        !matches!(self.change, Change::Unexpected { .. })
+    /// Whether no migration makes the object.
+    pub fn is_extra(&self) -> bool {
+        matches!(self.change, Change::Unexpected { .. })
     }
+
+    /// Whether the program or this pending SQL can fail for it: a table or column is missing, a column has a type that is
+    /// read in another way, or an object is missing that the SQL names.
+    pub(crate) fn is_obstacle(&self, pending: &str) -> bool {
+        let (kind, name) = self.object.split_once(' ').unwrap_or_default();
+        match &self.change {
+            Change::Missing { .. } => matches!(kind, "table" | "column") || names(pending, name),
+            Change::Changed { expected, found } => {
+                kind == "column" && ColumnType::parse(expected) != ColumnType::parse(found)
+            }
+            Change::Unexpected { .. } => false,
+        }
+    }
+}
+
+/// Whether SQL holds the name of an object, `users.idx_users_email` or `cleanup(integer)`, as a word.
+fn names(sql: &str, object: &str) -> bool {
+    let object = object.split('(').next().unwrap_or_default();
+    let name = object.rsplit('.').next().unwrap_or_default();
+    sql.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|word| word == name)
 }
 
 impl fmt::Display for Difference {
@@ -128,7 +153,7 @@ impl Catalogue {
         let mut differences =
             self.compare(expected, |fact| format!("{} {}", fact.shape, fact.detail).trim().to_owned());
         if let Some(base) = taken_over {
-            let shape = |catalogue: &Self, object: &str| catalogue.0.get(object).map(|fact| fact.shape.clone());
+            let shape = |catalogue: &Self, object: &str| catalogue.0.get(object).map(|fact| canonical(&fact.shape));
             differences.retain(|difference| {
                 let object = difference.object.as_str();
                 let untouched = base.0.get(object) == expected.0.get(object);
@@ -149,7 +174,7 @@ impl Catalogue {
             let expected = form(wanted);
             let change = match self.0.get(object).map(&form) {
                 None => Change::Missing { expected },
-                Some(found) if found != expected => Change::Changed { expected, found },
+                Some(found) if canonical(&found) != canonical(&expected) => Change::Changed { expected, found },
                 Some(_) => continue,
             };
             differences.push(Difference { object: object.clone(), change });

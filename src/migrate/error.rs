@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::catalogue::Difference;
 use crate::db;
+use crate::printable::line;
 
 /// A refusal or a failure. Unless it says otherwise, the database is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -12,8 +13,8 @@ pub enum Error {
     /// The database could not be reached or read.
     #[error(transparent)]
     Database(#[from] db::Error),
-    /// SQL of a migration failed; the migration was rolled back.
-    #[error("{file}:{line}: {source}\n  in `{excerpt}`")]
+    /// SQL of a migration failed.
+    #[error("{file}:{line}: {}\n  in `{excerpt}`", self::line(&source.to_string()))]
     Sql {
         /// Path of the file.
         file: &'static str,
@@ -21,6 +22,8 @@ pub enum Error {
         line: usize,
         /// First line of the statement.
         excerpt: String,
+        /// What was rolled back.
+        scope: FailureScope,
         /// What the server said.
         source: db::Error,
     },
@@ -57,6 +60,9 @@ pub enum Error {
     /// The database of the earlier manager.
     #[error("the database belongs to the earlier manager (it has the table migration_records)")]
     Earlier,
+    /// No tables.
+    #[error("the database is empty")]
+    Empty,
     /// Tables, but no history.
     #[error("the database has tables but no migration history: {}", shorten(tables))]
     UnknownTables {
@@ -76,6 +82,14 @@ pub enum Error {
         name: &'static str,
         /// Every difference.
         differences: Vec<Difference>,
+    },
+    /// A takeover would leave tables and sequences with several owners.
+    #[error("these objects do not belong to `{role}`: {}", shorten(objects))]
+    OtherOwners {
+        /// The current role.
+        role: String,
+        /// `table users of owner`
+        objects: Vec<String>,
     },
     /// The live schema is not what the applied migrations made.
     #[error("the schema has drifted from what {name} made, in {} places:{}", differences.len(), list(differences))]
@@ -119,6 +133,15 @@ pub enum Error {
     },
 }
 
+/// What a failed statement of a migration took with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureScope {
+    /// The whole migration was rolled back.
+    Migration,
+    /// Only the statement: the migration runs outside a transaction.
+    Statement,
+}
+
 /// What kind of outcome an error is: one exit code each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -141,7 +164,7 @@ impl Error {
             Self::Newer { .. } => Kind::Newer,
             Self::Changed { .. } => Kind::Changed,
             Self::LockTimeout { .. } => Kind::Lock,
-            Self::Database(error) if error.kind() == db::Kind::Locked => Kind::Lock,
+            Self::Database(error) | Self::Sql { source: error, .. } if error.kind() == db::Kind::Locked => Kind::Lock,
             Self::NoSuchMigration { .. } | Self::WrongDirection { .. } => Kind::Usage,
             _ => Kind::Failed,
         }
@@ -150,10 +173,16 @@ impl Error {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Database(error) => return error.hint().map(str::to_owned),
-            Self::Sql { source, .. } if source.kind() == db::Kind::ReadOnly => return source.hint().map(str::to_owned),
+            Self::Database(error) => return error.hint(),
             Self::Sql { source, .. } if source.kind() == db::Kind::PermissionDenied => {
-                "run `authsvc migrate` once with a role that may change the schema"
+                let grant = source.hint().unwrap_or_default();
+                return Some(format!("run `authsvc migrate` once with a role that may change the schema; {grant}"));
+            }
+            Self::Sql { source, .. } if !matches!(source.kind(), db::Kind::Refused | db::Kind::UndefinedTable) => {
+                return source.hint();
+            }
+            Self::Sql { scope: FailureScope::Statement, .. } => {
+                "what this migration did before is kept; correct the cause and run `authsvc migrate` again, which goes on from there"
             }
             Self::Sql { .. } => {
                 "nothing of this migration was applied; correct the cause and run `authsvc migrate` again"
@@ -165,6 +194,10 @@ impl Error {
             }
             Self::OutOfOrder { .. } => "give the pending migration a number above every applied one",
             Self::Earlier => "take it over, keeping every row: take a backup, then run `authsvc migrate --adopt`",
+            Self::OtherOwners { .. } => {
+                "nothing was changed; run it as their owner, or give all of them one owner (ALTER TABLE ... OWNER TO)"
+            }
+            Self::Empty => "run `authsvc migrate`",
             Self::UnknownTables { .. } => {
                 "use an empty database, or, if these are this program's tables, `authsvc migrate --baseline NNN`"
             }
@@ -184,6 +217,26 @@ impl Error {
             Self::Irreversible { .. } => "restore a backup from before it",
         };
         Some(hint.to_owned())
+    }
+
+    /// What the database said, where that is the cause.
+    pub fn database(&self) -> Option<&db::Error> {
+        match self {
+            Self::Database(source) | Self::Sql { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+
+    /// The same failure; where the server refused a write, with the reason for that.
+    #[must_use]
+    pub async fn explained(self, url: &db::DatabaseUrl) -> Self {
+        match self {
+            Self::Database(source) => Self::Database(source.explained(url).await),
+            Self::Sql { file, line, excerpt, source, scope } => {
+                Self::Sql { file, line, excerpt, scope, source: source.explained(url).await }
+            }
+            other => other,
+        }
     }
 
     /// Whether it was refused before anything began.
@@ -220,5 +273,5 @@ fn shorten(names: &[String]) -> String {
 }
 
 fn list(differences: &[Difference]) -> String {
-    differences.iter().map(|difference| format!("\n  {difference}")).collect()
+    differences.iter().map(|difference| format!("\n  {}", line(&difference.to_string()))).collect()
 }

@@ -22,7 +22,7 @@ pub struct Layout {
     pub migration: String,
     /// Every table, the ledger first, then parents before children.
     pub tables: Vec<Table>,
-    /// The same tables, and the functions.
+    /// The same tables, and functions and sequences.
     pub objects: Objects,
 }
 
@@ -58,8 +58,12 @@ pub fn layout_after(number: u32, backend: Backend) -> Layout {
     let newest = embedded::migrations().iter().rfind(|migration| migration.number <= number);
     let catalogue = newest.map(|newest| Catalogue::after(newest, backend)).unwrap_or_default();
     let tables = schema::tables(&catalogue);
-    let functions = catalogue.names_of("function").into_iter().map(str::to_owned).collect();
-    let objects = Objects { tables: tables.iter().map(|table| table.name.clone()).collect(), functions };
+    let names = |kind: &str| catalogue.names_of(kind).into_iter().map(str::to_owned).collect();
+    let objects = Objects {
+        tables: tables.iter().map(|table| table.name.clone()).collect(),
+        functions: names("function"),
+        sequences: names("sequence"),
+    };
     let migration = newest.map_or_else(String::new, |newest| newest.name.to_owned());
     Layout { number: newest.map_or(0, |newest| newest.number), migration, tables, objects }
 }

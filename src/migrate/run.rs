@@ -3,18 +3,18 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, TransactionTrait};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr};
 use sea_orm_migration::{MigrationTrait, SchemaManager};
 
 use super::embedded::{Migration, Script};
-use super::error::Error;
+use super::error::{Error, FailureScope};
 use super::ledger::{Applied, Origin};
 use super::lock::with_jitter;
 use super::progress::{Event, Progress};
 use super::script::SqlMigration;
 use super::session::Settings;
 use crate::clock::Stopwatch;
-use crate::db::{self, Backend, Pool};
+use crate::db::{self, Backend, Pool, UnlimitedSession};
 
 /// Up or down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +83,7 @@ pub(crate) async fn with_retry(
     let watch = Stopwatch::start();
     let mut pause = Duration::from_millis(200);
     loop {
-        let transaction = pool.orm().begin().await?;
+        let transaction = begin(pool).await?;
         let error = match in_transaction(step, &transaction, pool.backend(), settings).await {
             Ok(duration) => {
                 transaction.commit().await?;
@@ -110,22 +110,38 @@ pub(crate) async fn with_retry(
     }
 }
 
-/// Runs a step outside a transaction, statement by statement. It can be run again after any failure.
+/// A transaction that changes the schema: where our tables are, under our settings, as their owner.
+pub(super) async fn begin(pool: &Pool) -> Result<DatabaseTransaction, Error> {
+    let transaction = pool.begin_pinned().await?;
+    transaction.execute_unprepared(&pool.backend().assume_owner()).await?;
+    Ok(transaction)
+}
+
+/// Runs a step outside a transaction, statement by statement, without limits of time. It can be run again after any
+/// failure, and goes on after what it has done.
 pub(crate) async fn without_transaction(step: Step, pool: &Pool, settings: &Settings) -> Result<Duration, Error> {
     let backend = pool.backend();
     let script = step.script(backend)?;
     let watch = Stopwatch::start();
-    for (at, statement) in script.statements.iter().enumerate() {
-        if let Some(index) = index_built_concurrently(statement.sql) {
-            drop_if_invalid(pool, index).await?;
-        }
-        pool.orm().execute_unprepared(statement.sql).await.map_err(|error| failure(script, at, 0, error.into()))?;
-    }
+    let mut session = UnlimitedSession::begin(pool).await?;
+    let done = run_each(script, &mut session).await;
+    session.release().await;
+    done?;
     let record = step.record(backend, settings, crate::clock::now(), watch.elapsed());
-    let transaction = pool.orm().begin().await?;
+    let transaction = begin(pool).await?;
     transaction.execute_unprepared(&record).await?;
     transaction.commit().await?;
     Ok(watch.elapsed())
+}
+
+async fn run_each(script: &'static Script, session: &mut UnlimitedSession) -> Result<(), Error> {
+    for (at, statement) in script.statements.iter().enumerate() {
+        if let Some(index) = index_built_concurrently(statement.sql) {
+            drop_if_invalid(session, index).await?;
+        }
+        session.execute(statement.sql).await.map_err(|error| failure(script, at, 0, error))?;
+    }
+    Ok(())
 }
 
 /// The name of the index that a statement builds concurrently.
@@ -142,12 +158,12 @@ fn index_built_concurrently(sql: &str) -> Option<&str> {
 }
 
 /// An index whose concurrent building was interrupted is there, but not used; `IF NOT EXISTS` would leave it so.
-async fn drop_if_invalid(pool: &Pool, index: &str) -> Result<(), Error> {
-    let name = pool.backend().literal(index);
+async fn drop_if_invalid(session: &mut UnlimitedSession, index: &str) -> Result<(), Error> {
+    let name = Backend::Postgres.literal(index);
     let invalid = format!("SELECT 1 FROM pg_index WHERE indexrelid = to_regclass({name}) AND NOT indisvalid");
-    if pool.orm().execute_unprepared(&invalid).await?.rows_affected() > 0 {
+    if session.execute(&invalid).await? > 0 {
         tracing::info!(index, "dropping an index whose building was interrupted");
-        pool.orm().execute_unprepared(&format!("DROP INDEX CONCURRENTLY IF EXISTS {index}")).await?;
+        session.execute(&format!("DROP INDEX CONCURRENTLY IF EXISTS {index}")).await?;
     }
     Ok(())
 }
@@ -193,7 +209,8 @@ fn statement_at(script: &Script, position: usize) -> Option<(usize, usize)> {
 fn failure(script: &Script, at: usize, lines_down: usize, source: db::Error) -> Error {
     let statement = &script.statements[at];
     let excerpt = statement.sql.lines().nth(lines_down).unwrap_or_default().trim().to_owned();
-    Error::Sql { file: script.file, line: statement.line + lines_down, excerpt, source }
+    let scope = if script.transactional { FailureScope::Migration } else { FailureScope::Statement };
+    Error::Sql { file: script.file, line: statement.line + lines_down, excerpt, scope, source }
 }
 
 fn is_lock_timeout(error: &Error) -> bool {
@@ -213,7 +230,19 @@ pub(crate) fn insert(
     now: DateTime<Utc>,
     duration: Duration,
 ) -> String {
-    let (name, at) = (backend.literal(migration.name), now.timestamp());
+    insert_at(migration, origin, backend, settings, &now.timestamp().to_string(), duration)
+}
+
+/// The same; `at` is an expression, in Unix seconds.
+pub(crate) fn insert_at(
+    migration: &Migration,
+    origin: Origin,
+    backend: Backend,
+    settings: &Settings,
+    at: &str,
+    duration: Duration,
+) -> String {
+    let name = backend.literal(migration.name);
     format!(
         "INSERT INTO seaql_migrations (version, applied_at) VALUES ({name}, {at}); \
          INSERT INTO authsvc_migrations (version, checksum, kind, compatible, applied_at, duration_ms, app_version) \

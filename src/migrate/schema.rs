@@ -1,6 +1,6 @@
 //! The schema that a database has, as SQL that makes it anew and as tables with their columns: what a backup holds.
 
-use super::catalogue::{self, Catalogue, Change};
+use super::catalogue::{self, Catalogue, Difference};
 use super::embedded;
 use super::error::Error;
 use super::layout;
@@ -59,7 +59,7 @@ pub async fn schema_of(connection: &mut Connection) -> Result<Schema, Error> {
     let state = ledger::read(connection).await?;
     let applied = match &state {
         State::Ledger(applied) => applied,
-        State::Empty => return Err(Error::UnknownTables { tables: vec!["none".to_owned()] }),
+        State::Empty => return Err(Error::Empty),
         State::Earlier(_) => return Err(Error::Earlier),
         State::Unknown(tables) => return Err(Error::UnknownTables { tables: tables.clone() }),
     };
@@ -94,14 +94,10 @@ impl Schema {
     }
 }
 
-/// A column that the migrations make and that is gone cannot be backed up.
+/// A column that the migrations make and that is missing, or of another type, cannot be backed up.
 fn missing(live: &Catalogue, expected: &Catalogue, name: &str) -> Result<(), Error> {
     let mut differences = live.shape_differs_from(expected);
-    differences.retain(|difference| match difference.change {
-        Change::Missing { .. } => difference.object.starts_with("table ") || difference.object.starts_with("column "),
-        Change::Changed { .. } => difference.object.starts_with("column "),
-        Change::Unexpected { .. } => false,
-    });
+    differences.retain(|difference| difference.is_obstacle(""));
     if differences.is_empty() { Ok(()) } else { Err(Error::Drift { name: name.to_owned(), differences }) }
 }
 
@@ -135,7 +131,7 @@ pub(crate) fn tables(expected: &Catalogue) -> Vec<Table> {
 pub async fn extra_objects(connection: &mut Connection, applied: &[Applied]) -> Result<Vec<String>, Error> {
     let expected = layout::catalogue_of_newest(applied, connection.backend());
     let differences = catalogue::read(connection).await?.shape_differs_from(&expected);
-    let extra = differences.into_iter().filter(|difference| !difference.is_obstacle());
+    let extra = differences.into_iter().filter(Difference::is_extra);
     Ok(extra.map(|difference| difference.object).collect())
 }
 

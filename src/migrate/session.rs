@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement, TransactionTrait};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement};
 
 use super::adopt;
 use super::catalogue;
@@ -137,19 +137,34 @@ async fn read_state(url: &DatabaseUrl, reader: Option<Connection>) -> Result<(St
 /// Whether the live schema is the one that the plan starts from: what the applied migrations made, or, for a takeover,
 /// what is to be recorded as applied.
 async fn preflight(reader: Option<&mut Connection>, plan: &Plan, state: &State) -> Result<(), Error> {
-    let Some(reader) = reader.filter(|_| !plan.is_empty()) else { return Ok(()) };
+    let Some(reader) = reader else { return Ok(()) };
     match (plan.record, state) {
-        (Some(recorded), _) => adopt::compare(reader, recorded).await,
-        (None, State::Ledger(applied)) => refuse_drift(reader, applied).await,
+        (Some(recorded), _) => {
+            adopt::compare(reader, recorded).await?;
+            adopt::check_owners(reader, recorded.up_to).await
+        }
+        (None, State::Ledger(applied)) => check_drift(reader, plan, applied).await,
         (None, _) => Ok(()),
     }
 }
 
-async fn refuse_drift(reader: &mut Connection, applied: &[Applied]) -> Result<(), Error> {
+/// Refuses a difference that the program or the pending SQL can fail for; every other one is a warning. With nothing
+/// pending the live schema may be unreadable for a moment, because another replica changes it: that refuses nothing.
+async fn check_drift(reader: &mut Connection, plan: &Plan, applied: &[Applied]) -> Result<(), Error> {
     let Some(newest) = applied.last() else { return Ok(()) };
-    let mut differences = verify::drift(&catalogue::read(reader).await?, applied, reader.backend());
-    for extra in differences.extract_if(.., |difference| !difference.is_obstacle()) {
-        tracing::warn!(%extra, "the schema has an object that no migration made");
+    let live = match catalogue::read(reader).await {
+        Ok(live) => live,
+        Err(error) if plan.is_empty() => {
+            tracing::warn!("drift was not looked for: {error}");
+            return Ok(());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let backend = reader.backend();
+    let pending: String = plan.steps.iter().map(|migration| migration.sql(backend)).collect();
+    let mut differences = verify::drift(&live, applied, backend);
+    for harmless in differences.extract_if(.., |difference| !difference.is_obstacle(&pending)) {
+        tracing::warn!("the schema has drifted: {harmless}");
     }
     if differences.is_empty() { Ok(()) } else { Err(Error::Drift { name: newest.version.clone(), differences }) }
 }
@@ -182,7 +197,7 @@ impl Run<'_> {
             report.migrations = self.all_in(&lock, &steps).await?;
         } else {
             if plan.record.is_some() {
-                let transaction = self.pool.orm().begin().await?;
+                let transaction = run::begin(self.pool).await?;
                 self.prepare(&transaction, &plan).await?;
                 transaction.commit().await?;
             }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::support::installation::Installation;
 use crate::support::program::{Server, assert_no_secret};
 use crate::support::{Cluster, Database, Engine, Program};
 use crate::tidy::files;
@@ -144,7 +145,7 @@ impl Place {
         let program = Path::new(env!("CARGO_BIN_EXE_authsvc")).parent().unwrap().display();
         let mut shell = Command::new("bash");
         shell.args(["-euo", "pipefail", "-c", &script]).current_dir(self.directory()).env_clear();
-        shell.env("PATH", format!("{program}:/usr/local/bin:/usr/bin:/bin")).env("HOME", self.directory());
+        shell.env("PATH", format!("{program}:{}", Installation::chosen().path())).env("HOME", self.directory());
         shell.envs(self.database.iter().map(|database| ("DATABASE_URL", &database.url)));
         if let Some(cluster) = &self.cluster {
             shell.env("PGHOST", cluster.socket()).env("PGPORT", cluster.port.to_string()).env("PGUSER", "postgres");

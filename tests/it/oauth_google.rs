@@ -181,8 +181,10 @@ fn oauth_google_addresses_that_nobody_vouches_for() {
             let error = profile.verified_email().unwrap_err();
             assert!(matches!(error, Error::NoVerifiedEmail(_)) && error.kind() == Kind::Refused, "{changes}");
         }
-        let sign = |begun: &Begun| Key::of_google().sign(&claims(&double, begun, json!({"picture": "javascript:x"})));
-        assert_eq!(login(&double, &providers, sign).await.unwrap().avatar_url, None);
+        for picture in ["javascript:x", "https://example.com/a\u{0}.png", "https://example.com/a\n.png"] {
+            let sign = |begun: &Begun| Key::of_google().sign(&claims(&double, begun, json!({"picture": picture})));
+            assert_eq!(login(&double, &providers, sign).await.unwrap().avatar_url, None);
+        }
     });
 }
 

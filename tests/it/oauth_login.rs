@@ -174,7 +174,7 @@ fn oauth_login_that_the_provider_refuses() {
 fn oauth_login_through_whom_nobody_knows() {
     let (database, double) = (Database::migrated(Engine::Sqlite), google());
     let program =
-        program(&database, &double).env("AUTHSVC_GITHUB_CLIENT_ID", "").env("AUTHSVC_GITHUB_CLIENT_SECRET", "");
+        program(&database, &double).without("AUTHSVC_GITHUB_CLIENT_ID").without("AUTHSVC_GITHUB_CLIENT_SECRET");
     let server = program.env("AUTHSVC_PUBLIC_URL", "https://example.com/auth-service/").serve().ready();
     let mut visitor = Visitor::of(server.public);
     for provider in ["github", "email", "Google", "state", "%ff", "a%2Fb"] {

@@ -108,8 +108,8 @@ fn p5_foreign_and_newer_files_are_refused() {
         (&b""[..], "it is empty"),
         (b"PK\x03\x04", "zip archive"),
         (b"PGDMP\x01\x0e", "custom format"),
-        (b"-- MySQL dump 10.13  Distrib 8.0\n--\n", "neither as a backup"),
-        (b"--\n-- PostgreSQL database cluster dump\n--\n", "neither as a backup"),
+        (b"-- MySQL dump 10.13  Distrib 8.0\n--\n", "mysqldump"),
+        (b"--\n-- PostgreSQL database cluster dump\n--\n", "pg_dumpall"),
         (b"\x7fELF", "neither gzip nor plain SQL"),
         (b"\x1f\x8b\x08\x00garbage", "can be restored"),
     ] {

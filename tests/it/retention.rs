@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use authsvc::backup::retention::{Mode, Reason, Report};
 use authsvc::backup::{Metadata, Retention, retain};
+use authsvc::config::{Config, Variables};
 use chrono::{DateTime, Utc};
+
+use crate::support::Program;
 
 const NOW: &str = "2026-06-15T12:00:00Z";
 /// More than any backup of these tests is old.
@@ -246,11 +249,33 @@ fn a_file_that_cannot_be_removed_is_an_error_that_names_it() {
 
 #[test]
 fn retentions_that_are_read_and_refused() {
-    for (text, shown) in [("168h", "7days"), ("336h", "14days"), ("14d", "14days"), ("2w", "14days"), ("1s", "1s")] {
+    for (text, shown) in [("168h", "7days"), ("336h", "14days"), ("14d", "14days"), ("2w", "14days"), ("60m", "1h")] {
         assert_eq!(text.parse::<Retention>().unwrap().to_string(), shown);
     }
     assert_eq!(Retention::default(), "168h".parse().unwrap());
     for text in ["0s", "0h", "10ms", "", "-1d", "7", "week", "9999999999999999y", "500000000000y"] {
         text.parse::<Retention>().unwrap_err();
     }
+    for text in ["6m", "59m 59s", "3599s", "1s"] {
+        let why = text.parse::<Retention>().unwrap_err();
+        assert!(why.contains("`m` is minutes") && why.contains("26w"), "{why}");
+    }
+}
+
+#[test]
+fn a_period_of_minutes_is_refused_where_it_is_meant_in_months() {
+    for (name, value) in [
+        ("AUTHSVC_BACKUP_RETENTION", "6m"),
+        ("AUTHSVC_AUTH_EVENTS_RETENTION", "6m"),
+        ("AUTHSVC_MAINTENANCE_RUNS_RETENTION", "12m"),
+        ("AUTHSVC_BACKUP_MAX_AGE", "26m"),
+    ] {
+        let error = Config::from_variables(&Variables::from([(name, value)])).unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains(name) && text.contains(value) && text.contains("`m` is minutes"), "{text}");
+    }
+    let program = Program::new();
+    let error = program.run(&["cleanup", "6m"]).code(2).stderr;
+    assert!(error.contains("`m` is minutes") && error.contains("168h"), "{error}");
+    assert!(!program.directory().join("authsvc.db").exists(), "nothing was opened");
 }

@@ -61,7 +61,7 @@ fn the_documented_password_logs_in() {
 fn twice_changes_nothing_and_a_developers_rows_are_left_alone() {
     for engine in ENGINES {
         let database = Database::migrated(engine);
-        database.execute("INSERT INTO users (email, username, password_hash) VALUES ('Ada@Example.com', 'mine', 'x'), ('me@example.com', 'grace', 'y')");
+        database.execute("INSERT INTO users (email, username, password_hash) VALUES ('Ada@Example.com', 'mine', 'x')");
         let program = Program::on(&database).env("AUTHSVC_ENV", "development");
         program.run(&["seed"]).success();
         database.execute("UPDATE users SET active = FALSE WHERE username = 'barbara'");
@@ -78,6 +78,43 @@ fn twice_changes_nothing_and_a_developers_rows_are_left_alone() {
             "mine x"
         );
     }
+}
+
+#[test]
+fn a_database_with_other_accounts_gets_none_of_it() {
+    for engine in ENGINES {
+        let database = Database::migrated(engine);
+        let program = || Program::on(&database).env("AUTHSVC_ENV", "development");
+        program().run(&["seed"]).success();
+        let seeded = count(&database, "users");
+        database.execute("DELETE FROM users WHERE username <> 'ada'");
+        // soft-deleted is an account as well
+        database.execute(
+            "INSERT INTO users (email, username, password_hash, deleted_at) VALUES ('me@example.org', 'me', 'x', created_at_now)"
+                .replace("created_at_now", if engine == Engine::Postgres { "now()" } else { "'2026-01-01T00:00:00.000+00:00'" })
+                .as_str(),
+        );
+        let error = program().run(&["seed"]).code(2).error();
+        assert!(error.contains("holds 1 accounts") && error.contains("seed an empty database"), "{error}");
+        program().serve().ready().stop().success();
+        assert_eq!((count(&database, "users"), seeded > 2), (2, true));
+    }
+}
+
+#[test]
+fn with_a_server_only_our_own_variable_makes_it_development() {
+    let database = Database::migrated(Engine::Postgres);
+    for name in ["APP_ENV", "GO_ENV"] {
+        let program = || Program::on(&database).env(name, "development");
+        let outcome = program().run(&["seed"]).code(2);
+        assert!(
+            outcome.stderr.contains(&format!("{name} is ignored with a PostgreSQL database")),
+            "{}",
+            outcome.stderr
+        );
+        program().serve().ready().stop().success();
+    }
+    assert_eq!(count(&database, "users"), 0);
 }
 
 #[test]

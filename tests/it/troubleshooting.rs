@@ -54,11 +54,40 @@ fn sources_of(folder: &str) -> Vec<String> {
     files.iter().map(|file: &PathBuf| std::fs::read_to_string(file).unwrap()).collect()
 }
 
+/// The string literals of a piece of source.
+fn literals(source: &str) -> Vec<String> {
+    let parts = source.replace("\\\"", "\u{0}");
+    parts.split('"').skip(1).step_by(2).map(|literal| with_gaps(&literal.replace('\u{0}', "\""))).collect()
+}
+
+/// What follows each occurrence of a call, up to its closing parenthesis.
+fn arguments<'a>(source: &'a str, call: &'a str) -> impl Iterator<Item = &'a str> {
+    source.split(call).skip(1).map(|rest| {
+        let mut depth = 1;
+        let end = rest.find(|sign| {
+            depth += i32::from(sign == '(') - i32::from(sign == ')');
+            depth == 0
+        });
+        &rest[..end.unwrap()]
+    })
+}
+
+/// Message and hint of each refusal of the command line.
+fn refusals() -> Vec<(String, String)> {
+    let sources = sources_of("src/cli");
+    let calls = sources.iter().flat_map(|source| arguments(source, "Error::usage("));
+    let pairs = calls.map(literals).filter(|texts| texts.len() > 1);
+    pairs.map(|texts| (texts[0].clone(), texts[texts.len() - 1].clone())).collect()
+}
+
 #[test]
 fn every_message_is_there_and_none_that_is_gone() {
     let messages = sources_of("src").iter().flat_map(|source| texts(source, "#[error(\"")).collect::<Vec<_>>();
     // what only passes on the words of another error has none of its own
-    let messages: BTreeSet<_> = messages.iter().map(|format| with_gaps(format)).filter(|text| text != "…").collect();
+    let mut messages: BTreeSet<_> =
+        messages.iter().map(|format| with_gaps(format)).filter(|text| text != "…").collect();
+    assert!(refusals().len() > 6, "{:?}", refusals());
+    messages.extend(refusals().into_iter().map(|(message, _)| message));
     assert!(messages.len() > 70, "{}", messages.len());
     let told = column("message");
     let missing: Vec<_> = messages.difference(&told).collect();
@@ -69,10 +98,32 @@ fn every_message_is_there_and_none_that_is_gone() {
 
 #[test]
 fn every_hint_about_the_database_is_there() {
-    let source = std::fs::read_to_string(root().join("src/db/error.rs")).unwrap();
-    let hints = source.split("pub fn hint").nth(1).unwrap().split("\n    }").next().unwrap();
-    let hints: BTreeSet<_> = texts(hints, "Some(\"").into_iter().collect();
+    let hints: BTreeSet<_> = authsvc::db::Error::hints().into_iter().map(str::to_owned).collect();
+    assert!(hints.len() > 70, "{}", hints.len());
     assert_eq!(column("hint"), hints);
+}
+
+#[test]
+fn every_other_hint_is_there() {
+    for (file, title) in [
+        ("src/migrate/error.rs", "hint of a migration"),
+        ("src/backup/error.rs", "hint of a backup"),
+        ("src/maintain/cleanup.rs", "hint of a cleanup"),
+    ] {
+        let source = std::fs::read_to_string(root().join(file)).unwrap();
+        let body = source.split("pub fn hint").nth(1).unwrap().split("\n    }\n").next().unwrap();
+        // one word is a value that is compared
+        let hints: BTreeSet<_> = literals(body).into_iter().filter(|hint| hint.contains(' ')).collect();
+        assert_eq!(column(title), hints, "{title}");
+    }
+    for (message, hint) in refusals() {
+        assert!(page().contains(&format!("| {hint} |")), "{message}: {hint}");
+    }
+    let source = std::fs::read_to_string(root().join("src/cli/error.rs")).unwrap();
+    let body = source.split("pub(super) fn hint").nth(1).unwrap().split("\n    }\n").next().unwrap();
+    for hint in literals(body) {
+        assert!(page().contains(&format!("| {hint} |")), "{hint}");
+    }
 }
 
 #[test]

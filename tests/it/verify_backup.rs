@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::database::ENGINES;
+use crate::support::pgbouncer::PgBouncer;
 use crate::support::{Database, Engine, Program};
 
 /// A program on a small database, and a backup of it.
@@ -95,7 +96,7 @@ fn foreign_files_are_refused_with_a_reason() {
     for (content, expected) in [
         (&b""[..], "empty"),
         (b"PK\x03\x04zip", "zip archive"),
-        (b"-- MySQL dump 10.13\n", "neither as a backup"),
+        (b"-- MySQL dump 10.13\n", "mysqldump"),
         (b"PGDMP\x01", "custom format"),
         (b"\x1f\x8b\x08\0", ""),
     ] {
@@ -150,7 +151,10 @@ fn metadata_that_is_missing_tampered_huge_or_of_another_file() {
     rejected(&" ".repeat(2 << 20), "bytes long");
     rejected("", "not what this program writes");
     std::fs::remove_file(&meta).unwrap();
-    assert!(reasons(&file)[0].contains("metadata cannot be read"));
+    assert_eq!(reasons(&file), Vec::<String>::new(), "its own last line says that it is whole");
+    std::os::unix::fs::symlink("nowhere", &meta).unwrap();
+    assert!(reasons(&file)[0].contains("not a regular file"), "a link to nothing is something");
+    std::fs::remove_file(&meta).unwrap();
     assert_eq!(listed(), "no_metadata");
 }
 
@@ -168,4 +172,22 @@ fn the_listing_is_newest_first_and_names_only_backups() {
     let [second, first] = [0, 1].map(|at| listed[at]["rows"].as_u64().unwrap());
     assert_eq!(second, first + 1, "and that the first was made");
     assert_eq!(Program::new().run(&["list-backups"]).success().json(), serde_json::json!([]));
+}
+
+#[test]
+fn a_test_restore_behind_a_pooler_says_to_connect_directly() {
+    let database = Database::migrated(Engine::Postgres);
+    let program = Program::on(&database);
+    let metadata = program.run(&["backup", "--json"]).success().json();
+    let file = program.directory().join("backups").join(metadata["filename"].as_str().unwrap());
+    // of the one, a pooler does not know the scratch database; the other leads every name to this database
+    for every_name in [false, true] {
+        let bouncer = if every_name { PgBouncer::of_every_name(&database) } else { PgBouncer::start(&database) };
+        let pooled = Program::new().env("DATABASE_URL", &bouncer.url);
+        let error = pooled.run(&["verify-backup", "--restore", file.to_str().unwrap()]).code(1).error();
+        assert!(error.contains("PgBouncer") && error.contains("DATABASE_URL to the server itself"), "{error}");
+        let left = database.query("SELECT datname FROM pg_database WHERE datname LIKE 'authsvc_verify_%'");
+        assert!(!left.iter().any(|name| error.contains(name.as_str())), "the scratch database is dropped: {left:?}");
+        program.run(&["status", "--check"]).success();
+    }
 }

@@ -214,8 +214,8 @@ fn discovery_failure(error: DiscoveryError<Failure>) -> Failure {
 
 fn profile_of(claims: CoreIdTokenClaims, tokens: Tokens) -> Result<Profile, Error> {
     let subject = claims.subject().as_str();
-    if subject.is_empty() || subject.len() > MAX_SUBJECT {
-        return Err(refused("its subject is empty or too long"));
+    if subject.is_empty() || subject.len() > MAX_SUBJECT || subject.contains(char::is_control) {
+        return Err(refused("its subject is empty, too long or has control characters"));
     }
     let text = |claim: Option<&str>, read: fn(&str) -> Option<String>| claim.and_then(read);
     Ok(Profile {

@@ -68,8 +68,8 @@ pub(super) fn name(text: &str) -> Option<String> {
     Some(name).filter(|name| !name.is_empty())
 }
 
-/// An address that is safe in a page: anything but https is left out.
+/// An address that is safe in a page, and can be stored: anything but https, and control characters, are refused.
 pub(super) fn avatar(text: &str) -> Option<String> {
     let https = url::Url::parse(text).is_ok_and(|url| url.scheme() == "https");
-    (https && text.chars().count() <= MAX_AVATAR).then(|| text.to_owned())
+    (https && !text.contains(char::is_control) && text.chars().count() <= MAX_AVATAR).then(|| text.to_owned())
 }

@@ -10,12 +10,21 @@ WITH relations AS (
 ), facts AS (
     SELECT CASE r.relkind WHEN 'v' THEN 'view ' WHEN 'm' THEN 'view ' ELSE 'table ' END || r.name AS key,
            CASE WHEN r.relrowsecurity THEN 'row security' END AS shape,
-           CASE WHEN r.relkind IN ('v', 'm') THEN md5(pg_get_viewdef(r.oid)) END AS detail
+           -- not the text: each version prints a view in another way
+           CASE WHEN r.relkind IN ('v', 'm') THEN
+               (SELECT string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum)
+                FROM pg_attribute a WHERE a.attrelid = r.oid AND a.attnum > 0)
+               || ' from ' || (SELECT string_agg(DISTINCT d.refobjid::regclass || coalesce('.' || a.attname, ''), ', ')
+                FROM pg_rewrite w
+                JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
+                    AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.oid
+                LEFT JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid AND a.attnum > 0
+                WHERE w.ev_class = r.oid) END AS detail
     FROM relations r WHERE r.relkind <> 'S'
     UNION ALL
     SELECT 'column ' || r.name || '.' || a.attname,
            format_type(a.atttypid, a.atttypmod) || CASE WHEN a.attnotnull THEN ' not null' ELSE '' END
-               || coalesce(' default ' || pg_get_expr(d.adbin, d.adrelid), ''),
+               || coalesce(CASE a.attgenerated WHEN '' THEN ' default ' ELSE ' generated ' END || pg_get_expr(d.adbin, d.adrelid), ''),
            CASE WHEN a.attcollation NOT IN (0, 'pg_catalog.default'::regcollation) THEN 'collate ' || (SELECT l.collname FROM pg_collation l WHERE l.oid = a.attcollation) END
     FROM relations r
     JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -23,7 +32,7 @@ WITH relations AS (
     WHERE r.relkind IN ('r', 'p')
     UNION ALL
     SELECT 'index ' || r.name || '.' || c.relname,
-           replace(regexp_replace(pg_get_indexdef(i.indexrelid, 0, true), ' WHERE .*$', CASE WHEN i.indpred IS NULL THEN '' ELSE ' WHERE …' END), 'CREATE ', ''),
+           replace(regexp_replace(pg_get_indexdef(i.indexrelid, 0, true), ' WHERE .*$', CASE WHEN i.indpred IS NULL THEN '' ELSE ' WHERE ...' END), 'CREATE ', ''),
            concat_ws(' ', 'where ' || pg_get_expr(i.indpred, i.indrelid, true), CASE WHEN NOT i.indisvalid THEN 'INVALID' END)
     FROM relations r
     JOIN pg_index i ON i.indrelid = r.oid

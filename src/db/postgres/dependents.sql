@@ -1,23 +1,133 @@
--- what hangs on our live tables and would be lost with them
-WITH ours AS (
-    SELECT oid, relname FROM pg_class
-    WHERE relnamespace = quote_ident(current_schema())::regnamespace AND relkind IN ('r', 'p') AND relname = ANY (:tables)
+-- what depends on our live tables, their row types, sequences or functions, is not made by us, and would be lost with them: each
+-- with what to do. Everything that the catalogue records is found, of whatever kind; foreign keys are carried over and left out.
+WITH RECURSIVE tables AS (
+    SELECT c.oid, c.relname, c.reltoastrelid
+    FROM pg_class c
+    WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relkind IN ('r', 'p') AND c.relname = ANY (:tables)
+), constraints AS (
+    SELECT k.oid FROM pg_constraint k JOIN tables t ON k.conrelid = t.oid
+    UNION
+    SELECT k.oid FROM pg_constraint k JOIN tables t ON k.confrelid = t.oid
+), relations AS (
+    SELECT t.oid FROM tables t
+    UNION
+    SELECT t.reltoastrelid FROM tables t WHERE t.reltoastrelid <> 0
+    UNION
+    SELECT i.indexrelid FROM pg_index i JOIN tables t ON i.indrelid = t.oid OR i.indrelid = t.reltoastrelid
+    UNION
+    SELECT c.oid
+    FROM pg_class c
+    WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relkind = 'S' AND c.relname = ANY (:sequences)
+), ours (classid, objid) AS MATERIALIZED (
+    SELECT 'pg_class'::regclass::oid, r.oid FROM relations r
+    UNION
+    SELECT 'pg_type'::regclass, y.oid FROM relations r JOIN pg_type y ON y.typrelid = r.oid
+    UNION
+    SELECT 'pg_type'::regclass, y.typarray FROM relations r JOIN pg_type y ON y.typrelid = r.oid WHERE y.typarray <> 0
+    UNION
+    SELECT 'pg_attrdef'::regclass, d.oid FROM tables t JOIN pg_attrdef d ON d.adrelid = t.oid
+    UNION
+    SELECT 'pg_constraint'::regclass, k.oid FROM constraints k
+    UNION
+    SELECT 'pg_trigger'::regclass, g.oid FROM pg_trigger g JOIN constraints k ON g.tgconstraint = k.oid
+    UNION
+    SELECT 'pg_trigger'::regclass, g.oid FROM pg_trigger g JOIN tables t ON g.tgrelid = t.oid
+    UNION
+    SELECT 'pg_proc'::regclass, p.oid
+    FROM pg_proc p
+    WHERE p.pronamespace = quote_ident(current_schema())::regnamespace
+      AND format('%s(%s)', p.proname, oidvectortypes(p.proargtypes)) = ANY (:functions)
+), found (classid, objid, objsubid, refclassid, refobjid, refobjsubid) AS (
+    SELECT d.classid, d.objid, d.objsubid, d.refclassid, d.refobjid, d.refobjsubid
+    FROM ours o
+    JOIN pg_depend d ON d.refclassid = o.classid AND d.refobjid = o.objid
+    WHERE NOT EXISTS (SELECT FROM ours x WHERE x.classid = d.classid AND x.objid = d.objid)
+    UNION
+    SELECT n.*
+    FROM found f
+    CROSS JOIN LATERAL (
+        -- what depends on what was found; its own parts, such as the defaults of a table, need no telling
+        SELECT d.classid, d.objid, d.objsubid, d.refclassid, d.refobjid, d.refobjsubid
+        FROM pg_depend d
+        WHERE d.refclassid = f.classid AND d.refobjid = f.objid AND (f.objsubid = 0 OR d.refobjsubid = f.objsubid) AND d.deptype <> 'a'
+        UNION ALL
+        -- what it is a part of, and cannot be lost without
+        SELECT d.refclassid, d.refobjid, d.refobjsubid, f.refclassid, f.refobjid, f.refobjsubid
+        FROM pg_depend d
+        WHERE d.classid = f.classid AND d.objid = f.objid AND d.deptype IN ('i', 'P', 'S')
+    ) n
+    WHERE NOT EXISTS (SELECT FROM ours x WHERE x.classid = n.classid AND x.objid = n.objid)
+), whole AS (
+    -- a part is told by what it is a part of
+    SELECT DISTINCT ON (f.classid, f.objid, f.objsubid) f.*,
+           pg_describe_object(f.classid, f.objid, f.objsubid) AS name,
+           pg_describe_object(f.refclassid, f.refobjid, f.refobjsubid) AS ref
+    FROM found f
+    WHERE NOT EXISTS (SELECT FROM pg_depend d JOIN found p ON p.classid = d.refclassid AND p.objid = d.refobjid
+                      WHERE d.classid = f.classid AND d.objid = f.objid AND d.deptype IN ('i', 'P', 'S'))
+      AND f.classid <> 'pg_policy'::regclass AND f.classid <> 'pg_publication_rel'::regclass
+      -- what a table inherits is told with the table
+      AND NOT EXISTS (SELECT FROM pg_constraint k WHERE f.classid = 'pg_constraint'::regclass AND k.oid = f.objid AND NOT k.conislocal)
+    ORDER BY f.classid, f.objid, f.objsubid, f.refclassid <> 'pg_class'::regclass,
+             NOT EXISTS (SELECT FROM ours x WHERE x.classid = f.refclassid AND x.objid = f.refobjid), f.refobjid, f.refobjsubid
+), told AS (
+    SELECT coalesce(
+        CASE
+            WHEN c.relkind IN ('v', 'm') AND w.objsubid = 0 THEN
+                format('the %s `%s` reads `%s`', v.kind, c.oid::regclass,
+                       CASE w.refclassid WHEN 'pg_class'::regclass THEN w.refobjid::regclass::text ELSE w.ref END)
+            WHEN i.inhrelid IS NOT NULL AND w.objsubid = 0 THEN format('the table `%s` inherits from `%s`', i.inhrelid::regclass, i.inhparent::regclass)
+        END, format('the %s depends on the %s', w.name, w.ref))
+        || ': ' || CASE
+            WHEN c.relkind IN ('v', 'm') THEN format('DROP %s %s', upper(v.kind), c.oid::regclass)
+            WHEN i.inhrelid IS NOT NULL AND c.relispartition THEN format('ALTER TABLE %s DETACH PARTITION %s', i.inhparent::regclass, i.inhrelid::regclass)
+            WHEN i.inhrelid IS NOT NULL THEN format('ALTER TABLE %s NO INHERIT %s', i.inhrelid::regclass, i.inhparent::regclass)
+            WHEN w.classid = 'pg_class'::regclass AND w.objsubid > 0 THEN 'save what the column holds, and drop it'
+            WHEN w.classid = 'pg_attrdef'::regclass THEN 'drop this default'
+            ELSE format('drop the %s', w.name)
+        END AS line
+    FROM whole w
+    LEFT JOIN pg_class c ON w.classid = 'pg_class'::regclass AND c.oid = w.objid
+    LEFT JOIN pg_inherits i ON i.inhrelid = c.oid AND i.inhparent IN (SELECT t.oid FROM tables t)
+    CROSS JOIN LATERAL (SELECT CASE c.relkind WHEN 'm' THEN 'materialized view' ELSE 'view' END AS kind) v
+    UNION ALL
+    SELECT format('`%s` has the policy `%s`: DROP POLICY %I ON %s', p.polrelid::regclass, p.polname, p.polname, p.polrelid::regclass)
+    FROM found f JOIN pg_policy p ON p.oid = f.objid AND f.classid = 'pg_policy'::regclass
+    UNION ALL
+    SELECT format('the publication `%s` publishes %s: %s', b.pubname, string_agg(format('`%s`', t.relname), ', ' ORDER BY t.relname), CASE
+               WHEN b.puballtables THEN format('DROP PUBLICATION %I', b.pubname)
+               WHEN bool_and(r.oid IS NULL) THEN format('ALTER PUBLICATION %I DROP TABLES IN SCHEMA %I', b.pubname, current_schema())
+               ELSE format('ALTER PUBLICATION %I DROP TABLE %s', b.pubname, string_agg(r.prrelid::regclass::text, ', ' ORDER BY t.relname)) END)
+    FROM pg_publication b
+    CROSS JOIN tables t
+    LEFT JOIN pg_publication_rel r ON r.prpubid = b.oid AND r.prrelid = t.oid
+    WHERE r.oid IS NOT NULL
+       OR EXISTS (SELECT FROM pg_publication_tables l WHERE l.pubname = b.pubname AND l.schemaname = current_schema() AND l.tablename = t.relname)
+    GROUP BY b.oid, b.pubname, b.puballtables
+    UNION ALL
+    -- it would publish the tables that a restore builds, too
+    SELECT format('the publication `%s` publishes every table: DROP PUBLICATION %I', b.pubname, b.pubname)
+    FROM pg_publication b
+    WHERE b.puballtables AND NOT EXISTS (SELECT FROM tables)
+    UNION ALL
+    SELECT format('the %s publishes what comes into this schema: drop it', pg_describe_object(d.classid, d.objid, 0))
+    FROM pg_depend d
+    WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = quote_ident(current_schema())::regnamespace
+      AND d.classid = to_regclass('pg_catalog.pg_publication_namespace') AND NOT EXISTS (SELECT FROM tables)
+    UNION ALL
+    SELECT format('the subscription `%s` writes to `%s`: drop the subscription, or take the table out of it', s.subname, t.relname)
+    FROM tables t JOIN pg_subscription_rel r ON r.srrelid = t.oid JOIN pg_stat_subscription s ON s.subid = r.srsubid
+    UNION ALL
+    SELECT format('`%s` belongs to the role `%s`: restore as that role or as a superuser', t.oid::regclass, pg_get_userbyid(c.relowner))
+    FROM tables t JOIN pg_class c ON c.oid = t.oid
+    WHERE NOT pg_has_role(c.relowner, 'USAGE')
+    UNION ALL
+    SELECT format('`%s` belongs to the role `%s`: restore as that role or as a superuser', p.oid::regprocedure, pg_get_userbyid(p.proowner))
+    FROM ours o JOIN pg_proc p ON o.classid = 'pg_proc'::regclass AND p.oid = o.objid
+    WHERE NOT pg_has_role(p.proowner, 'USAGE')
+    UNION ALL
+    SELECT format('`%s` has a foreign key on `%s` and belongs to the role `%s`: restore as that role or as a superuser', k.conrelid::regclass, t.relname, pg_get_userbyid(c.relowner))
+    FROM tables t JOIN pg_constraint k ON k.confrelid = t.oid AND k.contype = 'f' JOIN pg_class c ON c.oid = k.conrelid
+    WHERE NOT pg_has_role(c.relowner, 'USAGE')
 )
-SELECT DISTINCT format('%s `%s` reads `%s`', CASE v.relkind WHEN 'm' THEN 'the materialized view' ELSE 'the view' END,
-                       v.oid::regclass, ours.relname)
-FROM ours
-JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = ours.oid AND d.classid = 'pg_rewrite'::regclass
-JOIN pg_rewrite r ON r.oid = d.objid
-JOIN pg_class v ON v.oid = r.ev_class AND v.relkind IN ('v', 'm')
-UNION ALL
-SELECT format('`%s` has the policy `%s`', ours.relname, p.polname)
-FROM ours JOIN pg_policy p ON p.polrelid = ours.oid
-UNION ALL
-SELECT format('the publication `%s` publishes `%s`', p.pubname, ours.relname)
-FROM ours
-JOIN pg_publication_rel r ON r.prrelid = ours.oid
-JOIN pg_publication p ON p.oid = r.prpubid
-UNION ALL
-SELECT format('the table `%s` inherits from `%s`', i.inhrelid::regclass, ours.relname)
-FROM ours JOIN pg_inherits i ON i.inhparent = ours.oid
-ORDER BY 1;
+SELECT DISTINCT line FROM told ORDER BY line;

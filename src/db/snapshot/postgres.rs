@@ -11,7 +11,7 @@ use sqlx::postgres::PgConnection;
 
 use super::{BLOCK, Rows, Sink, Size};
 use crate::db::connection::texts;
-use crate::db::dialect::{Backend, Export};
+use crate::db::dialect::{Backend, Export, SnapshotScope};
 use crate::db::{Column, Connection, DatabaseUrl, Error, Row, binary_copy};
 
 /// Pages that one statement reads: enough that its cost does not show, few enough that both connections have work until
@@ -28,8 +28,14 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    pub(super) async fn begin(mut first: PgConnection, url: &DatabaseUrl, tables: &[&str]) -> Result<Self, Error> {
-        let begin = Backend::Postgres.begin_snapshot(tables);
+    pub(super) async fn begin(
+        mut first: PgConnection,
+        home: &str,
+        url: &DatabaseUrl,
+        tables: &[&str],
+    ) -> Result<Self, Error> {
+        let scope = SnapshotScope { tables, home, version: first.server_version_num() };
+        let begin = Backend::Postgres.begin_snapshot(&scope);
         let sizes_of = Backend::Postgres.read_sizes(tables);
         query(&mut first, begin.clone()).await?;
         let sizes: Vec<Size> = query(&mut first, sizes_of).await?.into_iter().map(Size::from_row).collect();
@@ -37,7 +43,7 @@ impl Snapshot {
         let mut second = None;
         if reads_ranges && sizes.iter().any(Size::is_large) {
             match query(&mut first, "SELECT pg_export_snapshot()".to_owned()).await {
-                Ok(rows) => second = join(url, tables, rows).await,
+                Ok(rows) => second = join(url, &scope, rows).await,
                 Err(error) => {
                     tracing::debug!(%error, "the snapshot cannot be shared");
                     // the transaction went with it
@@ -95,9 +101,9 @@ impl Size {
 }
 
 /// A second connection that sees the same; `None` if there is none to be had.
-async fn join(url: &DatabaseUrl, tables: &[&str], exported: Vec<Row>) -> Option<PgConnection> {
+async fn join(url: &DatabaseUrl, scope: &SnapshotScope<'_>, exported: Vec<Row>) -> Option<PgConnection> {
     let snapshot = exported.into_iter().flatten().flatten().next()?;
-    let begin = Backend::Postgres.join_snapshot(&snapshot, tables);
+    let begin = Backend::Postgres.join_snapshot(&snapshot, scope);
     let joined = async {
         match Connection::open(url).await? {
             Connection::Postgres(mut second) => query(&mut second, begin).await.map(|_| Some(second)),

@@ -12,8 +12,8 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
 use super::{BLOCK, Rows, Sink, Size};
-use crate::db::connection::{check_file, is_immutable};
-use crate::db::dialect::{Backend, Export};
+use crate::db::connection::{check_file, is_immutable, plain_name};
+use crate::db::dialect::{Backend, Export, SnapshotScope};
 use crate::db::url::{SqliteMode, SqliteTarget, Target};
 use crate::db::{Column, DatabaseUrl, Error, Kind, Row};
 
@@ -32,7 +32,8 @@ impl Snapshot {
             return Err(Error::new(Kind::CannotOpen, "is not a SQLite file"));
         };
         let connection = open(target)?;
-        connection.execute_batch(&Backend::Sqlite.begin_snapshot(tables))?;
+        let scope = SnapshotScope { tables, home: "", version: None };
+        connection.execute_batch(&Backend::Sqlite.begin_snapshot(&scope))?;
         let sizes = rows(&connection, &Backend::Sqlite.read_sizes(tables))?.into_iter().map(Size::from_row).collect();
         Ok(Self { connection: Arc::new(Mutex::new(connection)), sizes })
     }
@@ -100,7 +101,7 @@ fn open(target: &SqliteTarget) -> Result<rusqlite::Connection, Error> {
     let connection = if is_immutable(target) {
         rusqlite::Connection::open_with_flags(immutable(&target.path), flags | OpenFlags::SQLITE_OPEN_URI)?
     } else {
-        rusqlite::Connection::open_with_flags(&target.path, flags)?
+        rusqlite::Connection::open_with_flags(plain_name(&target.path), flags)?
     };
     connection.busy_timeout(Duration::from_secs(5))?;
     Ok(connection)
@@ -146,7 +147,8 @@ fn send_rows(connection: &rusqlite::Connection, sql: &str, blocks: &mpsc::Sender
     Ok(())
 }
 
-/// A value as SQLite's own `quote` has it. A line feed in a text becomes `'||char(10)||'`, because it would end the line.
+/// A value as SQLite's own `quote` has it. A line feed in a text becomes `'||char(10)||'`, because it would end the line, and a NUL
+/// `'||char(0)||'`; a text that is not UTF-8 becomes `CAST(X'…' AS TEXT)`.
 fn literal(value: ValueRef<'_>, quote: &mut Statement<'_>, line: &mut Vec<u8>) -> Result<(), Error> {
     match value {
         ValueRef::Null => line.extend_from_slice(b"NULL"),
@@ -155,30 +157,28 @@ fn literal(value: ValueRef<'_>, quote: &mut Statement<'_>, line: &mut Vec<u8>) -
         ValueRef::Real(number) => {
             line.extend_from_slice(quote.query_one([number], |row| row.get::<_, String>(0))?.as_bytes())
         }
-        ValueRef::Text(text) if text.contains(&0) => {
-            return Err(Error::new(Kind::Refused, "a text holds a NUL byte, which SQL cannot write"));
+        ValueRef::Text(text) if std::str::from_utf8(text).is_err() => {
+            line.extend_from_slice(b"CAST(");
+            blob(text, line);
+            line.extend_from_slice(b" AS TEXT)");
         }
-        ValueRef::Text(text) => {
-            std::str::from_utf8(text).map_err(|_| Error::new(Kind::Refused, "a text is not UTF-8"))?;
-            quoted(text, line);
-        }
-        ValueRef::Blob(bytes) => {
-            line.extend_from_slice(b"X'");
-            line.extend(
-                bytes
-                    .iter()
-                    .flat_map(|byte| [byte >> 4, byte & 15])
-                    .map(|digit| b"0123456789ABCDEF"[usize::from(digit)]),
-            );
-            line.push(b'\'');
-        }
+        ValueRef::Text(text) => quoted(text, line),
+        ValueRef::Blob(bytes) => blob(bytes, line),
     }
     Ok(())
 }
 
-/// A text in quotes.
+/// Bytes in hexadecimal digits.
+fn blob(bytes: &[u8], line: &mut Vec<u8>) {
+    line.extend_from_slice(b"X'");
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    line.extend(digits.map(|digit| b"0123456789ABCDEF"[usize::from(digit)]));
+    line.push(b'\'');
+}
+
+/// A text in quotes. What SQL cannot write in them, a line feed and a NUL, is joined to it.
 fn quoted(text: &[u8], line: &mut Vec<u8>) {
-    let special = |byte: u8| (byte == b'\'') | (byte == b'\n');
+    let special = |byte: u8| (byte == b'\'') | (byte == b'\n') | (byte == 0);
     line.push(b'\'');
     // nearly every text has none, and without a branch for each byte that is found out many bytes at a time
     if text.iter().fold(false, |found, byte| found | special(*byte)) {
@@ -186,6 +186,7 @@ fn quoted(text: &[u8], line: &mut Vec<u8>) {
             match byte {
                 b'\'' => line.extend_from_slice(b"''"),
                 b'\n' => line.extend_from_slice(b"'||char(10)||'"),
+                0 => line.extend_from_slice(b"'||char(0)||'"),
                 _ => line.push(byte),
             }
         }

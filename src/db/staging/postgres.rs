@@ -15,6 +15,7 @@ use tokio::sync::mpsc::Receiver;
 use super::{Block, LoadError, Loaded};
 use crate::db::connection::{Row, first_column, texts};
 use crate::db::dialect::Export;
+use crate::db::pinned;
 use crate::db::snapshot::postgres::read_all;
 use crate::db::{Error, Kind, Pool, Sink, binary_copy};
 
@@ -22,8 +23,8 @@ use crate::db::{Error, Kind, Pool, Sink, binary_copy};
 pub(super) const STAGING: &str = "authsvc_restore";
 /// The schema to which the swap moves what was there.
 pub(super) const REPLACED: &str = "authsvc_replaced";
-/// Tells schemas that may be dropped from somebody else's.
-const MARK: &str = "belongs to authsvc restore";
+/// Tells schemas that may be dropped from those of other programs.
+pub(super) const MARK: &str = "belongs to authsvc restore";
 /// How many connections copy and build indexes.
 const WORKERS: usize = 2;
 
@@ -58,6 +59,10 @@ impl PostgresStaging {
         Ok(staging)
     }
 
+    pub(super) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
     pub(super) fn sqlx(&self) -> &PgPool {
         self.pool.orm().get_postgres_connection_pool()
     }
@@ -90,7 +95,7 @@ impl PostgresStaging {
                     ));
                 }
             }
-            execute(&mut transaction, format!("DROP SCHEMA {schema} CASCADE")).await?;
+            drop_schema(&mut transaction, schema).await?;
             transaction.commit().await?;
         }
         Ok(())
@@ -99,7 +104,7 @@ impl PostgresStaging {
     /// A transaction for migrations, whose tables come into the staging schema.
     pub(super) async fn begin_migration(&self) -> Result<(Pool, DatabaseTransaction), Error> {
         let transaction = self.pool.orm().begin().await?;
-        transaction.execute_unprepared(&settings()).await?;
+        transaction.execute_unprepared(&settings(STAGING)).await?;
         Ok((self.pool.clone(), transaction))
     }
 
@@ -133,9 +138,9 @@ impl PostgresStaging {
         Ok(())
     }
 
-    async fn begin_in_staging(&self) -> Result<Transaction<'static, Postgres>, Error> {
+    pub(super) async fn begin_in_staging(&self) -> Result<Transaction<'static, Postgres>, Error> {
         let mut transaction = self.sqlx().begin().await?;
-        execute(&mut transaction, settings()).await?;
+        execute(&mut transaction, settings(STAGING)).await?;
         Ok(transaction)
     }
 
@@ -263,14 +268,22 @@ impl Later {
     }
 }
 
-/// Settings of a transaction in the staging schema. More memory for sorting makes indexes of texts slower.
-fn settings() -> String {
+/// Settings of a transaction in one schema. More memory for sorting makes indexes of texts slower; queries of the catalogue
+/// look expensive, and would be compiled for longer than they run.
+pub(super) fn settings(schema: &str) -> String {
     format!(
-        "SET LOCAL search_path = {STAGING}; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; \
-         SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL maintenance_work_mem = '64MB'; \
-         SET LOCAL client_min_messages = warning; SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL TimeZone = 'UTC'; \
-         SET LOCAL extra_float_digits = 3; SET LOCAL client_encoding = 'UTF8'; SET LOCAL synchronous_commit = off"
+        "{}SET LOCAL search_path = {schema}, pg_temp; SET LOCAL jit = off; SET LOCAL maintenance_work_mem = '64MB'; \
+         SET LOCAL client_min_messages = warning; SET LOCAL synchronous_commit = off; {}",
+        pinned::transaction_settings(),
+        pinned::lift_newer_limits_of_any_server(),
     )
+}
+
+/// Drops a schema of a restore with what is in it. What depends on that is not dropped, but an error.
+pub(super) async fn drop_schema(connection: &mut PgConnection, schema: &str) -> Result<(), Error> {
+    let sql = include_str!("../postgres/restore/drop_schema.sql").replace(":schema", schema);
+    let drops = first_column(query(connection, sql).await?).join("; ");
+    execute(connection, drops).await
 }
 
 pub(super) async fn execute(connection: &mut PgConnection, sql: String) -> Result<(), Error> {
@@ -284,7 +297,7 @@ pub(super) async fn query(connection: &mut PgConnection, sql: String) -> Result<
 }
 
 /// What is missing to make a schema.
-fn explain(error: Error) -> Error {
+pub(super) fn explain(error: Error) -> Error {
     if error.kind() != Kind::PermissionDenied {
         return error;
     }

@@ -1,101 +1,121 @@
-//! The swap on PostgreSQL: one short transaction that moves the old tables out of the way and the new ones in.
+//! The swap on PostgreSQL: one short transaction that moves the old tables out of the way and the new ones in, gives the new
+//! ones the state that the old ones had, and drops the old ones.
 //!
-//! Owners and privileges of the old tables pass to the new ones. Foreign keys of other programs' tables are made anew.
-//! Whatever else hangs on the old tables (views, policies, publications, columns of somebody else's) is named before
-//! anything is written: it would be lost.
+//! Nothing is lost by it: the old tables are dropped without CASCADE, and the state of the new ones is compared with that
+//! of the old ones before the transaction commits. A difference rolls it back, by name. The cost under the locks is
+//! that of the catalogue's rows; files are removed after the commit, when the locks are released.
 
 use std::time::Duration;
 
-use super::postgres::{PostgresStaging, REPLACED, STAGING, execute, query};
-use super::{Objects, Swapped};
+use sqlx::postgres::PgConnection;
+
+use super::facts::{CarryOver, LAST_SETS, ObjectFacts};
+use super::kept::KeptSequences;
+use super::postgres::{MARK, PostgresStaging, REPLACED, STAGING, drop_schema, execute, query, settings};
+use super::survey::{self, LiveSurvey, with_names};
+use super::{LiveSchema, Swapped};
 use crate::clock::Stopwatch;
 use crate::db::connection::{Row, first_column};
 use crate::db::{Error, Kind};
 
-impl PostgresStaging {
-    /// What hangs on the live tables and would be lost.
-    pub(super) async fn obstacles(&self, live: &Objects) -> Result<Vec<String>, Error> {
-        let mut transaction = self.sqlx().begin().await?;
-        let sql = with_tables(include_str!("../postgres/dependents.sql"), live);
-        Ok(first_column(query(&mut transaction, sql).await?))
-    }
+/// Longest wait for one lock. A statement that waits for a lock while it holds others can be part of a deadlock, of which
+/// the server would cancel any. It gives up before the server looks (`deadlock_timeout`, a second), so that no reader
+/// is the one.
+const LONGEST_WAIT: Duration = Duration::from_millis(500);
 
+impl PostgresStaging {
     /// Puts the staging schema's objects in the place of the live ones; tries again while a reader is in the way.
     pub(super) async fn swap(
         &self,
-        live: &Objects,
+        live: &LiveSchema,
         lock_timeout: Duration,
         patience: Duration,
     ) -> Result<Swapped, Error> {
+        let (base, mut warnings) = self.carry_ahead(live).await?;
         let watch = Stopwatch::start();
         loop {
-            match self.try_swap(live, lock_timeout).await {
+            match self.try_swap(live, &base, lock_timeout.min(LONGEST_WAIT)).await {
                 Err(error) if error.kind() == Kind::Locked && watch.elapsed() < patience => {
                     tracing::info!("a table is in use, trying again: {error}");
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
-                done => return done,
+                Err(error) => return Err(error),
+                Ok((duration, keys)) => {
+                    warnings.extend(self.validate(&keys).await);
+                    return Ok(Swapped { duration, warnings });
+                }
             }
         }
     }
 
-    /// A statement that waits for a lock while it holds others can be part of a deadlock, of which the server would cancel
-    /// any. It gives up before the server looks (`deadlock_timeout`, a second), so that no reader is the one.
-    async fn try_swap(&self, live: &Objects, lock_timeout: Duration) -> Result<Swapped, Error> {
-        let mut transaction = self.sqlx().begin().await?;
-        let timeout = lock_timeout.as_millis().min(500);
-        execute(
-            &mut transaction,
-            format!("SET LOCAL lock_timeout = {timeout}; SET LOCAL client_min_messages = warning"),
-        )
-        .await?;
-        let home =
-            first_column(query(&mut transaction, "SELECT quote_ident(current_schema())".to_owned()).await?).join("");
-        let there = first_column(
-            query(&mut transaction, with_tables(include_str!("../postgres/live_objects.sql"), live)).await?,
-        );
-        let watch = Stopwatch::start();
-        let locks: Vec<&String> = there.iter().filter(|object| object.starts_with("TABLE ")).collect();
-        if !locks.is_empty() {
-            let tables: Vec<&str> = locks.iter().filter_map(|table| table.strip_prefix("TABLE ")).collect();
-            execute(&mut transaction, format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", tables.join(", "))).await?;
+    /// Builds on the staged tables what takes long, such as indexes that no migration makes; what the migrations made of
+    /// the live version, and what is worth knowing.
+    async fn carry_ahead(&self, live: &LiveSchema) -> Result<(ObjectFacts, Vec<String>), Error> {
+        let LiveSurvey { dependents, live: found, base, .. } = LiveSurvey::read(self.pool(), live).await?;
+        let mut transaction = self.begin_in_staging().await?;
+        let staged = survey::facts(&mut transaction, &live.objects).await?;
+        let carried = CarryOver::merge(&base, &found, &staged, live.origin);
+        refuse(dependents, &carried.refused)?;
+        for step in carried.steps.iter().filter(|step| step.order == 0) {
+            execute(&mut transaction, step.sql.clone()).await.map_err(not_carried(&step.what))?;
         }
-        let keys = query(&mut transaction, with_tables(include_str!("../postgres/foreign_keys.sql"), live)).await?;
-        let rights =
-            first_column(query(&mut transaction, with_tables(include_str!("../postgres/rights.sql"), live)).await?);
+        transaction.commit().await?;
+        Ok((base, carried.notes))
+    }
+
+    async fn try_swap(
+        &self,
+        live: &LiveSchema,
+        base: &ObjectFacts,
+        lock_timeout: Duration,
+    ) -> Result<(Duration, Vec<Row>), Error> {
+        let objects = &live.objects;
+        let mut transaction = self.sqlx().begin().await?;
+        let home = survey::home(&mut transaction).await?;
+        let limits =
+            format!("SET LOCAL lock_timeout = {}; SET LOCAL synchronous_commit = DEFAULT", lock_timeout.as_millis());
+        execute(&mut transaction, format!("{}; {limits}", settings(STAGING))).await?;
+        let staged = survey::facts(&mut transaction, objects).await?;
+        execute(&mut transaction, format!("SET LOCAL search_path = {home}")).await?;
+        let old = first_column(
+            query(&mut transaction, with_names(include_str!("../postgres/live_objects.sql"), objects)).await?,
+        );
         let new =
             first_column(query(&mut transaction, include_str!("../postgres/staged_objects.sql").to_owned()).await?);
-        let mut sql =
-            format!("CREATE SCHEMA {REPLACED}; COMMENT ON SCHEMA {REPLACED} IS 'belongs to authsvc restore';");
-        for row in &keys {
-            sql.push_str(&column(row, 0));
+        let watch = Stopwatch::start();
+        lock(&mut transaction, &old).await?;
+        let found = survey::facts(&mut transaction, objects).await?;
+        let carried = CarryOver::merge(base, &found, &staged, live.origin);
+        refuse(survey::dependents(&mut transaction, objects).await?, &carried.refused)?;
+        let keys = query(&mut transaction, with_names(include_str!("../postgres/foreign_keys.sql"), objects)).await?;
+        execute(&mut transaction, moves(&home, &keys, &old, &new)).await?;
+        let kept = KeptSequences::read(&mut transaction, &home, &staged).await?;
+        drop_schema(&mut transaction, REPLACED).await?;
+        let (first, last): (Vec<_>, Vec<_>) = carried.steps.iter().partition(|step| step.order < LAST_SETS);
+        for step in first {
+            execute(&mut transaction, step.sql.clone()).await.map_err(not_carried(&step.what))?;
         }
-        for object in &there {
-            sql.push_str(&format!("ALTER {object} SET SCHEMA {REPLACED};"));
+        kept.set(&mut transaction).await?;
+        for step in last {
+            execute(&mut transaction, step.sql.clone()).await.map_err(not_carried(&step.what))?;
         }
-        for object in &new {
-            sql.push_str(&format!("ALTER {object} SET SCHEMA {home};"));
+        let differences = carried.differences(&survey::facts(&mut transaction, objects).await?);
+        if !differences.is_empty() {
+            let told = differences.iter().map(|difference| format!("the {difference}")).collect::<Vec<_>>().join("; ");
+            return Err(Error::new(Kind::Refused, format!("the swap would change what it has to keep: {told}")));
         }
-        rights.iter().for_each(|right| sql.push_str(right));
-        keys.iter().for_each(|row| sql.push_str(&column(row, 1)));
-        sql.push_str(&format!("DROP SCHEMA {STAGING}"));
-        execute(&mut transaction, sql).await?;
         transaction.commit().await?;
-        let warnings = self.after_swap(&keys).await;
-        Ok(Swapped { duration: watch.elapsed(), warnings })
+        Ok((watch.elapsed(), keys.clone()))
     }
 
-    /// Drops what was replaced, and validates the keys of other programs. The new content is in place already, so nothing
-    /// here is a failure.
-    async fn after_swap(&self, keys: &[Row]) -> Vec<String> {
+    /// Checks the rows of other tables against their foreign keys. The new content is in place already, so nothing here is
+    /// a failure.
+    async fn validate(&self, keys: &[Row]) -> Vec<String> {
         let mut warnings = Vec::new();
         for row in keys {
-            if let Err(error) = self.alone(column(row, 2)).await {
-                warnings.push(format!("a foreign key was made anew, but does not hold: {error}"));
+            if let Err(error) = self.alone(column(row, 1)).await {
+                warnings.push(format!("a foreign key was made again, but rows do not match it: {error}"));
             }
-        }
-        if let Err(error) = self.discard().await {
-            warnings.push(format!("the replaced tables are still there, in the schema {REPLACED}: {error}"));
         }
         warnings
     }
@@ -108,17 +128,44 @@ impl PostgresStaging {
     }
 }
 
-fn column(row: &Row, at: usize) -> String {
-    row.get(at).cloned().flatten().unwrap_or_default()
+/// Locks the live tables; a sequence is locked when it is moved.
+async fn lock(connection: &mut PgConnection, old: &[String]) -> Result<(), Error> {
+    let tables: Vec<&str> = old.iter().filter_map(|object| object.strip_prefix("TABLE ")).collect();
+    if tables.is_empty() {
+        return Ok(());
+    }
+    execute(connection, format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", tables.join(", "))).await
 }
 
-/// Puts names that this program knows into a query.
-fn with_tables(sql: &str, objects: &Objects) -> String {
-    let list = |names: &[String]| {
-        let quoted: Vec<String> = names.iter().map(|name| format!("'{}'", name.replace('\'', "''"))).collect();
-        format!("ARRAY[{}]::text[]", quoted.join(", "))
-    };
-    sql.replace(":tables", &list(&objects.tables))
-        .replace(":functions", &list(&objects.functions))
-        .replace(":staging", STAGING)
+/// Statements that move the old objects out, and the new ones in.
+fn moves(home: &str, keys: &[Row], old: &[String], new: &[String]) -> String {
+    let mut sql = format!("CREATE SCHEMA {REPLACED}; COMMENT ON SCHEMA {REPLACED} IS '{MARK}';");
+    keys.iter().for_each(|row| sql.push_str(&column(row, 0)));
+    old.iter().for_each(|object| sql.push_str(&format!("ALTER {object} SET SCHEMA {REPLACED};")));
+    new.iter().for_each(|object| sql.push_str(&format!("ALTER {object} SET SCHEMA {home};")));
+    sql + &format!("DROP SCHEMA {STAGING}")
+}
+
+fn refuse(mut dependents: Vec<String>, refused: &[String]) -> Result<(), Error> {
+    dependents.extend_from_slice(refused);
+    if dependents.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::Refused,
+        format!("a restore would lose what depends on its tables: {}", dependents.join("; ")),
+    ))
+}
+
+/// Names what could not be carried over.
+fn not_carried(what: &str) -> impl Fn(Error) -> Error {
+    let what = what.to_owned();
+    move |error| {
+        let message = format!("carrying over the {what}: {error}");
+        error.retold(message)
+    }
+}
+
+fn column(row: &Row, at: usize) -> String {
+    row.get(at).cloned().flatten().unwrap_or_default()
 }

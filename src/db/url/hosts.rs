@@ -1,7 +1,9 @@
 //! Several servers in one URL, and which of them is wanted: libpq's lists of hosts and ports, and its `target_session_attrs`.
 
 use std::fmt;
+use std::net::IpAddr;
 
+use super::settings::{Setting, Settings, Source};
 use super::{ESCAPE, InvalidUrl, decode};
 
 /// One server.
@@ -9,20 +11,34 @@ use super::{ESCAPE, InvalidUrl, decode};
 pub struct Host {
     /// Host name, address, or the directory of a unix socket (starts with `/`).
     pub name: String,
+    /// The address to connect to, where the name is not to be looked up.
+    pub address: Option<IpAddr>,
     /// TCP port, or the number in the socket's name.
     pub port: u16,
 }
 
 impl Host {
-    fn is_socket(&self) -> bool {
+    pub(in crate::db) fn is_socket(&self) -> bool {
         self.name.starts_with('/')
+    }
+
+    /// Its name in a password file: the standard socket is this machine.
+    pub(super) fn password_file_name(&self) -> &str {
+        if matches!(self.name.as_str(), STANDARD_SOCKETS | "/run/postgresql" | "/tmp") {
+            "localhost"
+        } else {
+            &self.name
+        }
     }
 }
 
+/// Where the server's socket is on most systems.
+const STANDARD_SOCKETS: &str = "/var/run/postgresql";
+
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, port } = self;
-        if name.contains(':') { write!(f, "[{name}]:{port}") } else { write!(f, "{name}:{port}") }
+        let Self { name, port, .. } = self;
+        if name.contains(':') && !self.is_socket() { write!(f, "[{name}]:{port}") } else { write!(f, "{name}:{port}") }
     }
 }
 
@@ -59,10 +75,12 @@ impl SessionAttrs {
         matches!(self, Self::ReadOnly | Self::Standby | Self::PreferStandby)
     }
 
-    pub(super) fn parse(text: &str) -> Result<Self, InvalidUrl> {
-        SESSION_ATTRS.iter().find(|(name, _)| *name == text).map(|(_, attrs)| *attrs).ok_or_else(|| {
+    pub(super) fn read(setting: Option<Setting>) -> Result<Self, InvalidUrl> {
+        let Some(setting) = setting else { return Ok(Self::Any) };
+        let found = SESSION_ATTRS.iter().find(|(name, _)| *name == setting.value).map(|(_, attrs)| *attrs);
+        found.ok_or_else(|| {
             let names = SESSION_ATTRS.map(|(name, _)| name).join(", ");
-            InvalidUrl::new("the target_session_attrs of the database URL is unknown", format!("use one of {names}"))
+            setting.refuse("target_session_attrs", "is unknown", format!("use one of {names}"))
         })
     }
 }
@@ -73,53 +91,93 @@ impl fmt::Display for SessionAttrs {
     }
 }
 
-/// The hosts and ports as a URL or the environment has them; an empty port is the default one.
-#[derive(Default)]
-pub(super) struct Lists {
-    pub(super) hosts: Option<Vec<String>>,
-    pub(super) ports: Option<Vec<String>>,
+/// Takes in the hosts and ports between user information and path, such as `h1:5432,[::1]`.
+pub(super) fn of_authority(text: &str, settings: &mut Settings) -> Result<(), InvalidUrl> {
+    let (mut hosts, mut ports) = (Vec::new(), Vec::new());
+    for part in text.split(',') {
+        let (host, port) = split_port(part)?;
+        hosts.push(decode(host, "host")?.unwrap_or_default());
+        ports.push(port.unwrap_or_default().to_owned());
+    }
+    if hosts.len() > 1 || hosts.iter().any(|host| !host.is_empty()) {
+        settings.set("host", hosts.join(","), Source::Url)?;
+    }
+    if ports.iter().any(|port| !port.is_empty()) {
+        settings.set("port", ports.join(","), Source::Url)?;
+    }
+    Ok(())
 }
 
-impl Lists {
-    /// From the part between user information and path, such as `h1:5432,[::1]`.
-    pub(super) fn of_authority(text: &str) -> Result<Self, InvalidUrl> {
-        let (mut hosts, mut ports) = (Vec::new(), Vec::new());
-        for part in text.split(',') {
-            let (host, port) = split_port(part)?;
-            hosts.push(decode(host, "host")?.unwrap_or_default());
-            ports.push(port.unwrap_or_default().to_owned());
-        }
-        let is_given = |list: &Vec<String>| list.len() > 1 || list.iter().any(|text| !text.is_empty());
-        let has_ports = ports.iter().any(|port| !port.is_empty());
-        Ok(Self { hosts: Some(hosts).filter(is_given), ports: Some(ports).filter(|_| has_ports) })
+/// The servers: as many ports and addresses as hosts, or one port for all of them.
+pub(super) fn servers(settings: &mut Settings) -> Result<Vec<Host>, InvalidUrl> {
+    let (hosts, addresses, ports) = (settings.take("host"), settings.take("hostaddr"), settings.take("port"));
+    let list = |setting: &Option<Setting>| {
+        let text = setting.as_ref().map(|setting| setting.value.as_str()).filter(|text| !text.is_empty());
+        text.map(|text| text.split(',').map(|part| part.trim().to_owned()).collect::<Vec<_>>())
+    };
+    let address_list = list(&addresses);
+    let names = list(&hosts).or_else(|| address_list.clone()).unwrap_or_else(|| vec![default_host()]);
+    let port_list = list(&ports).unwrap_or_else(|| vec![String::new()]);
+    if port_list.len() != 1 && port_list.len() != names.len() {
+        return Err(InvalidUrl::new(
+            format!("the database URL has {} hosts and {} ports", names.len(), port_list.len()),
+            "give one port for all hosts, or one for each",
+        ));
     }
-
-    /// The servers: as many ports as hosts, or one for all of them.
-    pub(super) fn complete(self, default: String) -> Result<Vec<Host>, InvalidUrl> {
-        let names = self.hosts.unwrap_or_else(|| vec![default]);
-        let ports = self.ports.unwrap_or_else(|| vec![String::new()]);
-        if ports.len() != 1 && ports.len() != names.len() {
-            return Err(InvalidUrl::new(
-                format!("the database URL has {} hosts and {} ports", names.len(), ports.len()),
-                "give one port for all hosts, or one for each",
-            ));
-        }
-        let ports = ports.iter().cycle();
-        names.into_iter().zip(ports).map(|(name, port)| host(name, port)).collect()
+    if let Some(list) = &address_list
+        && list.len() != names.len()
+    {
+        let hint = "give one address for each host";
+        return Err(InvalidUrl::new(
+            format!("there are {} hosts and {} addresses in hostaddr", names.len(), list.len()),
+            hint,
+        ));
     }
+    let at =
+        |index: usize| address_list.as_ref().and_then(|list| list.get(index)).map(String::as_str).unwrap_or_default();
+    let port_texts = port_list.iter().cycle();
+    let both = names.into_iter().enumerate().zip(port_texts);
+    both.map(|((index, name), port_text)| {
+        let port_number = port(ports.as_ref(), port_text)?;
+        let address = address(addresses.as_ref(), at(index))?;
+        let name = match (name.is_empty(), address) {
+            (false, _) => name,
+            (true, Some(address)) => address.to_string(),
+            (true, None) => {
+                return Err(InvalidUrl::new("the database URL has an empty host", "name each host, or none at all"));
+            }
+        };
+        Ok(Host { name, address, port: port_number })
+    })
+    .collect()
 }
 
-/// The parts of a list.
-pub(super) fn list(text: &str) -> Vec<String> {
-    text.split(',').map(str::to_owned).collect()
+fn port(setting: Option<&Setting>, text: &str) -> Result<u16, InvalidUrl> {
+    let Some(setting) = setting.filter(|_| !text.is_empty()) else { return Ok(5432) };
+    text.parse().ok().filter(|port| *port != 0).ok_or_else(|| {
+        let hint = match setting.source {
+            Source::Url => format!("if this is part of the password: {ESCAPE}"),
+            _ if text.starts_with("tcp:") => {
+                "Docker's links set it for a container named `pg`: give the port in the database URL, or set a number"
+                    .to_owned()
+            }
+            _ => "write a number like 5432".to_owned(),
+        };
+        setting.refuse("port", "is not a number from 1 to 65535", hint)
+    })
 }
 
-fn host(name: String, port: &str) -> Result<Host, InvalidUrl> {
-    if name.is_empty() {
-        return Err(InvalidUrl::new("the database URL has an empty host", "name each host, or none at all"));
-    }
-    let port = if port.is_empty() { 5432 } else { super::postgres::parse_number(port, "port")? };
-    Ok(Host { name, port })
+fn address(setting: Option<&Setting>, text: &str) -> Result<Option<IpAddr>, InvalidUrl> {
+    let Some(setting) = setting.filter(|_| !text.is_empty()) else { return Ok(None) };
+    let parsed = text.parse().map(Some);
+    parsed.map_err(|_| {
+        setting.refuse("hostaddr", "is not an IP address", "write an address like 10.0.0.5, or the name in host")
+    })
+}
+
+/// libpq's: the server's socket directory if there is one, else this machine.
+fn default_host() -> String {
+    if std::path::Path::new(STANDARD_SOCKETS).is_dir() { STANDARD_SOCKETS.to_owned() } else { "localhost".to_owned() }
 }
 
 /// `host`, `host:port`, `[v6]`, `[v6]:port`.

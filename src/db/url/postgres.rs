@@ -1,13 +1,21 @@
-//! The PostgreSQL form: libpq's URI with libpq's parameters and defaults.
+//! The PostgreSQL form: libpq's URI with libpq's parameters, files and defaults.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::hosts::{Host, Lists, SessionAttrs, list, shown};
-use super::{ESCAPE, InvalidUrl, decode, parameters, unknown_parameter};
+use super::hosts::{self, Host, SessionAttrs, shown};
+use super::parameters::PARAMETERS;
+use super::pgpass::PasswordFile;
+use super::service::{self, Places};
+use super::settings::{Setting, Settings, Source};
+use super::socket::{SocketSettings, connect_timeout};
+use super::tls::{self, SslMode, TlsSettings};
+use super::{ESCAPE, InvalidUrl, decode, parameters, startup};
 
 /// A database on a PostgreSQL server.
 #[derive(Clone)]
@@ -16,69 +24,57 @@ pub struct PostgresTarget {
     pub hosts: Vec<Host>,
     /// Which of them is wanted.
     pub session_attrs: SessionAttrs,
+    /// In which order they are tried.
+    pub order: HostOrder,
     /// Role.
     pub user: String,
-    /// Password, if any was given.
+    /// Password, if one was given.
     pub password: Option<SecretString>,
+    /// Passwords of the password file, by host; used where none was given.
+    file_passwords: HashMap<String, SecretString>,
     /// Name of the database.
     pub database: String,
-    /// Encryption of the connection.
+    /// Encryption of the connection, with what follows from the other parameters.
     pub ssl_mode: SslMode,
-    /// PEM file of the authority that signed the server's certificate.
-    pub ssl_root_cert: Option<PathBuf>,
-    /// PEM file of the client's certificate.
-    pub ssl_cert: Option<PathBuf>,
-    /// PEM file of the client's key.
-    pub ssl_key: Option<PathBuf>,
+    /// The rest about encryption.
+    pub tls: TlsSettings,
+    /// Options of the TCP connection.
+    pub socket: SocketSettings,
+    /// Settings that are sent when a session begins, in order.
+    pub startup: Vec<(String, String)>,
     /// Name shown in `pg_stat_activity`.
     pub application_name: String,
     /// How long one attempt to connect to one host may take.
     pub connect_timeout: Duration,
     /// Whether statements may be prepared under a name, which a PgBouncer before 1.21 in transaction mode does not carry.
     pub prepared_statements: bool,
+    /// What was found out about connecting to it; shared by its copies.
+    pub(in crate::db) learned: LearnedWays,
 }
 
-/// libpq's `sslmode`.
+/// Which of the ways to each host worked last, by the host's name and port.
+pub(in crate::db) type LearnedWays = Arc<Mutex<HashMap<String, usize>>>;
+
+/// libpq's `load_balance_hosts`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SslMode {
-    /// No TLS.
-    Disable,
-    /// TLS only if the server insists.
-    Allow,
-    /// TLS if the server has it.
-    Prefer,
-    /// TLS, certificate unchecked.
-    Require,
-    /// TLS, certificate checked against the authority.
-    VerifyCa,
-    /// TLS, certificate and host name checked.
-    VerifyFull,
+pub enum HostOrder {
+    /// As written.
+    Given,
+    /// Another one for each search.
+    Random,
 }
 
-const SSL_MODES: [(&str, SslMode); 6] = [
-    ("disable", SslMode::Disable),
-    ("allow", SslMode::Allow),
-    ("prefer", SslMode::Prefer),
-    ("require", SslMode::Require),
-    ("verify-ca", SslMode::VerifyCa),
-    ("verify-full", SslMode::VerifyFull),
-];
-
-/// What completes a PostgreSQL URL that leaves parts out, as libpq's environment variables do.
+/// What completes a PostgreSQL URL that leaves parts out, as libpq's environment variables and files do.
 #[derive(Clone, Default)]
 pub struct Defaults {
-    /// `PGHOST`
-    pub host: Option<String>,
-    /// `PGPORT`
-    pub port: Option<String>,
-    /// `PGUSER`, then the operating system's user
-    pub user: Option<String>,
-    /// `PGDATABASE`
-    pub database: Option<String>,
-    /// `PGPASSWORD`
-    pub password: Option<SecretString>,
-    /// `PGSSLMODE`
-    pub ssl_mode: Option<String>,
+    /// Values of variables, such as that of `PGHOST`.
+    pub variables: HashMap<&'static str, SecretString>,
+    /// The operating system's user.
+    pub system_user: Option<String>,
+    /// The directory that holds `.pgpass`, `.pg_service.conf` and `.postgresql`.
+    pub home: Option<PathBuf>,
+    /// `PGSYSCONFDIR`: the directory that holds `pg_service.conf` for all users.
+    pub system_directory: Option<PathBuf>,
 }
 
 impl fmt::Display for PostgresTarget {
@@ -91,135 +87,60 @@ impl fmt::Display for PostgresTarget {
 }
 
 impl PostgresTarget {
-    /// Parses what follows `postgres://`.
-    pub(super) fn parse(rest: &str, defaults: &Defaults) -> Result<Self, InvalidUrl> {
-        let (authority, tail) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-        if tail.contains('@') {
-            return Err(InvalidUrl::new("the database URL has an `@` after the host", ESCAPE));
+    /// Parses what follows `postgres://`; the target, and warnings.
+    pub(super) fn parse(rest: &str, defaults: &Defaults) -> Result<(Self, Vec<String>), InvalidUrl> {
+        let mut settings = of_url(rest)?;
+        let places = Places { home: defaults.home.clone(), system: defaults.system_directory.clone() };
+        for name in ["service", "servicefile"] {
+            of_variable(name, &mut settings, defaults)?;
         }
-        if tail.contains('#') {
-            return Err(InvalidUrl::new("the database URL has an unescaped `#`", ESCAPE));
+        service::apply(&mut settings, &places)?;
+        for known in PARAMETERS {
+            of_variable(known.name, &mut settings, defaults)?;
         }
-        let (path, query) = tail.split_once('?').unwrap_or((tail, ""));
-        let (user_info, host_port) = authority.rsplit_once('@').unwrap_or(("", authority));
-        let (user, password) = match user_info.split_once(':') {
-            Some((user, password)) => (user, Some(password)),
-            None => (user_info, None),
-        };
-        let mut parts = Parts {
-            user: decode(user, "user name")?,
-            password: password.map(|text| decode(text, "password")).transpose()?.flatten().map(SecretString::from),
-            servers: Lists::of_authority(host_port)?,
-            database: decode(path.strip_prefix('/').unwrap_or_default(), "database name")?,
-            ..Parts::default()
-        };
-        for (name, value) in parameters(query)? {
-            parts.set(&name, value)?;
-        }
-        parts.complete(defaults)
-    }
-}
-
-/// The parts a URL gave, before defaults.
-#[derive(Default)]
-struct Parts {
-    user: Option<String>,
-    password: Option<SecretString>,
-    servers: Lists,
-    session_attrs: SessionAttrs,
-    database: Option<String>,
-    ssl_mode: Option<String>,
-    ssl_root_cert: Option<String>,
-    ssl_cert: Option<String>,
-    ssl_key: Option<String>,
-    application_name: Option<String>,
-    connect_timeout: Option<String>,
-    prepared_statements: Option<bool>,
-}
-
-const PARAMETERS: &str = "known parameters: host, port, user, password, dbname, sslmode, sslrootcert, sslcert, sslkey, \
-                          application_name, connect_timeout, target_session_attrs, prepared_statements";
-
-impl Parts {
-    fn set(&mut self, name: &str, value: String) -> Result<(), InvalidUrl> {
-        match name {
-            "host" | "hostaddr" => self.servers.hosts = Some(list(&value)).filter(|_| !value.is_empty()),
-            "port" => self.servers.ports = Some(list(&value)),
-            "target_session_attrs" => self.session_attrs = SessionAttrs::parse(&value)?,
-            "prepared_statements" => self.prepared_statements = Some(parse_switch(&value)?),
-            "user" => self.user = Some(value),
-            "password" => self.password = Some(SecretString::from(value)),
-            "dbname" => self.database = Some(value),
-            "sslmode" | "ssl-mode" => self.ssl_mode = Some(value),
-            "sslrootcert" => self.ssl_root_cert = Some(value),
-            "sslcert" => self.ssl_cert = Some(value),
-            "sslkey" => self.ssl_key = Some(value),
-            "application_name" => self.application_name = Some(value),
-            "connect_timeout" => self.connect_timeout = Some(value),
-            other => return Err(unknown_parameter(other, PARAMETERS)),
-        }
-        Ok(())
+        let target = Self::complete(&mut settings, defaults)?;
+        Ok((target, settings.warnings))
     }
 
-    fn complete(self, defaults: &Defaults) -> Result<PostgresTarget, InvalidUrl> {
-        let mut servers = self.servers;
-        servers.hosts = servers.hosts.or_else(|| defaults.host.as_deref().map(list));
-        servers.ports = servers.ports.or_else(|| defaults.port.as_deref().map(list));
-        let user = self.user.or_else(|| defaults.user.clone()).ok_or_else(|| {
+    fn complete(settings: &mut Settings, defaults: &Defaults) -> Result<Self, InvalidUrl> {
+        let hosts = hosts::servers(settings)?;
+        let given = |name: &str, settings: &mut Settings| {
+            settings.take(name).map(|setting| setting.value).filter(|value| !value.is_empty())
+        };
+        let user = given("user", settings).or_else(|| defaults.system_user.clone()).ok_or_else(|| {
             InvalidUrl::new("the database URL names no user", "write postgres://USER@HOST/DATABASE or set PGUSER")
         })?;
-        let ssl_mode = self.ssl_mode.or_else(|| defaults.ssl_mode.clone());
-        Ok(PostgresTarget {
-            hosts: servers.complete(default_host())?,
-            session_attrs: self.session_attrs,
-            database: self.database.or_else(|| defaults.database.clone()).unwrap_or_else(|| user.clone()),
+        let database = given("dbname", settings).unwrap_or_else(|| user.clone());
+        let password = given("password", settings).map(SecretString::from);
+        let file_passwords = match password {
+            None => file_passwords(settings, defaults, &hosts, &database, &user),
+            Some(_) => HashMap::new(),
+        };
+        let (ssl_mode, tls) = tls::read(settings, defaults.home.as_deref())?;
+        let fallback = given("fallback_application_name", settings);
+        Ok(Self {
+            hosts,
+            session_attrs: SessionAttrs::read(settings.take("target_session_attrs"))?,
+            order: order(settings.take("load_balance_hosts"))?,
             user,
-            password: self.password.or_else(|| defaults.password.clone()),
-            ssl_mode: ssl_mode.as_deref().map_or(Ok(SslMode::Prefer), parse_ssl_mode)?,
-            ssl_root_cert: self.ssl_root_cert.map(PathBuf::from),
-            ssl_cert: self.ssl_cert.map(PathBuf::from),
-            ssl_key: self.ssl_key.map(PathBuf::from),
-            application_name: self.application_name.unwrap_or_else(|| "authsvc".to_owned()),
-            connect_timeout: Duration::from_secs(u64::from(
-                self.connect_timeout.map_or(Ok(10), |text| parse_number(&text, "connect_timeout"))?.max(1),
-            )),
-            prepared_statements: self.prepared_statements.unwrap_or(true),
+            password,
+            file_passwords,
+            database,
+            ssl_mode,
+            tls,
+            socket: SocketSettings::read(settings)?,
+            startup: startup::read(settings)?,
+            application_name: given("application_name", settings).or(fallback).unwrap_or_else(|| "authsvc".to_owned()),
+            connect_timeout: connect_timeout(settings.take("connect_timeout"))?,
+            prepared_statements: prepared_statements(settings.take("prepared_statements"))?,
+            learned: LearnedWays::default(),
         })
     }
-}
 
-/// libpq's: the server's socket directory if there is one, else this machine.
-fn default_host() -> String {
-    const SOCKETS: &str = "/var/run/postgresql";
-    if std::path::Path::new(SOCKETS).is_dir() { SOCKETS.to_owned() } else { "localhost".to_owned() }
-}
-
-pub(super) fn parse_number(text: &str, what: &str) -> Result<u16, InvalidUrl> {
-    text.parse().map_err(|_| {
-        InvalidUrl::new(
-            format!("the {what} of the database URL is not a number from 0 to 65535"),
-            format!("if this is part of the password: {ESCAPE}"),
-        )
-    })
-}
-
-fn parse_switch(text: &str) -> Result<bool, InvalidUrl> {
-    text.parse().map_err(|_| {
-        InvalidUrl::new("the prepared_statements of the database URL is unknown", "use one of true, false")
-    })
-}
-
-fn parse_ssl_mode(text: &str) -> Result<SslMode, InvalidUrl> {
-    SSL_MODES.iter().find(|(name, _)| *name == text).map(|(_, mode)| *mode).ok_or_else(|| {
-        let names: Vec<&str> = SSL_MODES.iter().map(|(name, _)| *name).collect();
-        InvalidUrl::new("the sslmode of the database URL is unknown", format!("use one of {}", names.join(", ")))
-    })
-}
-
-impl PostgresTarget {
     /// The password in clear, for the driver.
-    pub(in crate::db) fn exposed_password(&self) -> Option<&str> {
-        self.password.as_ref().map(ExposeSecret::expose_secret)
+    pub(in crate::db) fn exposed_password(&self, host: &Host) -> Option<&str> {
+        let password = self.password.as_ref().or_else(|| self.file_passwords.get(&host.to_string()));
+        password.map(ExposeSecret::expose_secret)
     }
 
     /// The same, on one of its servers only, whatever that is.
@@ -227,4 +148,91 @@ impl PostgresTarget {
         let hosts = self.hosts.get(at).cloned().map_or_else(|| self.hosts.clone(), |host| vec![host]);
         Self { hosts, session_attrs: SessionAttrs::Any, ..self.clone() }
     }
+}
+
+/// What the URL itself gives.
+fn of_url(rest: &str) -> Result<Settings, InvalidUrl> {
+    let (authority, tail) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    if tail.contains('@') {
+        return Err(InvalidUrl::new("the database URL has an `@` after the host", ESCAPE));
+    }
+    if tail.contains('#') {
+        return Err(InvalidUrl::new("the database URL has an unescaped `#`", ESCAPE));
+    }
+    let (path, query) = tail.split_once('?').unwrap_or((tail, ""));
+    let (user_info, host_port) = authority.rsplit_once('@').unwrap_or(("", authority));
+    let (user, password) = match user_info.split_once(':') {
+        Some((user, password)) => (user, password),
+        None => (user_info, ""),
+    };
+    let mut settings = Settings::default();
+    let parts = [
+        ("user", decode(user, "user name")?),
+        ("password", decode(password, "password")?),
+        ("dbname", decode(path.strip_prefix('/').unwrap_or_default(), "database name")?),
+    ];
+    for (name, value) in parts {
+        if let Some(value) = value {
+            settings.set(name, value, Source::Url)?;
+        }
+    }
+    hosts::of_authority(host_port, &mut settings)?;
+    for (name, value) in parameters(query)? {
+        settings.set(&name, value, Source::Url)?;
+    }
+    Ok(settings)
+}
+
+/// What the environment gives, where nothing else does.
+fn of_variable(name: &str, settings: &mut Settings, defaults: &Defaults) -> Result<(), InvalidUrl> {
+    let Some(variable) = PARAMETERS.iter().find(|known| known.name == name).and_then(|known| known.variable) else {
+        return Ok(());
+    };
+    let value = defaults.variables.get(variable);
+    if let Some(value) = value.filter(|_| name == "options") {
+        // the driver sends it whatever the URL says
+        let mut alone = Settings::default();
+        alone.set(name, value.expose_secret().to_owned(), Source::Variable(variable))?;
+        startup::read(&mut alone)?;
+    }
+    match value {
+        Some(value) => settings.complete(name, value.expose_secret().to_owned(), Source::Variable(variable)),
+        None => Ok(()),
+    }
+}
+
+fn file_passwords(
+    settings: &mut Settings,
+    defaults: &Defaults,
+    hosts: &[Host],
+    database: &str,
+    user: &str,
+) -> HashMap<String, SecretString> {
+    let named = settings.take("passfile").map(|file| PathBuf::from(file.value));
+    let Some(path) = named.or_else(|| defaults.home.as_ref().map(|home| home.join(".pgpass"))) else {
+        return HashMap::new();
+    };
+    match PasswordFile::read(&path) {
+        Ok(file) => {
+            let found = hosts.iter().filter_map(|host| Some((host.to_string(), file.password(host, database, user)?)));
+            found.collect()
+        }
+        Err(warning) => {
+            settings.warn(warning);
+            HashMap::new()
+        }
+    }
+}
+
+fn order(setting: Option<Setting>) -> Result<HostOrder, InvalidUrl> {
+    match setting.as_ref().map(|setting| (setting, setting.value.as_str())) {
+        None | Some((_, "disable")) => Ok(HostOrder::Given),
+        Some((_, "random")) => Ok(HostOrder::Random),
+        Some((setting, _)) => Err(setting.refuse("load_balance_hosts", "is unknown", "use one of disable, random")),
+    }
+}
+
+fn prepared_statements(setting: Option<Setting>) -> Result<bool, InvalidUrl> {
+    let Some(setting) = setting else { return Ok(true) };
+    setting.value.parse().map_err(|_| setting.refuse("prepared_statements", "is unknown", "use one of true, false"))
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{InvalidUrl, decode, parameters, unknown_parameter};
+use super::{InvalidUrl, decode, parameters};
 
 /// A SQLite file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +43,12 @@ impl SqliteTarget {
         if path == ":memory:" {
             return Err(in_memory());
         }
+        if path.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("file:")) {
+            return Err(InvalidUrl::new(
+                "the SQLite URL holds a `file:` URI of SQLite's own",
+                "write the file's name alone, like sqlite:FILE?mode=rwc; a file that is named so is sqlite:./file:NAME",
+            ));
+        }
         let mut mode = SqliteMode::ReadWrite;
         for (name, value) in parameters(query)? {
             mode = match (name.as_str(), value.as_str()) {
@@ -51,7 +57,12 @@ impl SqliteTarget {
                 ("mode", "rwc") => SqliteMode::Create,
                 ("mode", "memory") => return Err(in_memory()),
                 ("mode", _) => return Err(InvalidUrl::new("the SQLite mode is unknown", "use ro, rw or rwc")),
-                (other, _) => return Err(unknown_parameter(other, "known parameters: mode")),
+                _ => {
+                    return Err(InvalidUrl::new(
+                        "the SQLite URL has an unknown parameter",
+                        "known parameters: mode (ro, rw, rwc)",
+                    ));
+                }
             };
         }
         Ok(Self { path: PathBuf::from(path), mode })

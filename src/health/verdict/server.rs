@@ -1,9 +1,12 @@
 //! Connections, the cache, what runs for long, and the server's clock.
 
+use std::path::Path;
 use std::time::Duration;
 
+use rustix::fs::Access;
+
 use super::counted;
-use crate::db::Usage;
+use crate::db::{DatabaseUrl, SqliteTarget, Target, Usage};
 use crate::health::check::{Check, Status};
 use crate::health::facts::Facts;
 use crate::health::performance::unseen;
@@ -23,13 +26,43 @@ pub(super) fn pool(usage: Usage) -> Check {
 }
 
 /// Without them nobody can log in.
-pub(super) fn writes(facts: &Facts) -> Option<Check> {
-    if facts.one("database").text(4)? == "off" {
+pub(super) fn writes(facts: &Facts, url: &DatabaseUrl) -> Option<Check> {
+    if let Target::Sqlite(target) = url.target() {
+        return Some(writes_to_file(target));
+    }
+    let database = facts.one("database");
+    if database.text(4)? == "off" {
         return Some(Check::healthy("writes", "the server takes writes"));
     }
-    let message = "the server takes no writes, so nobody can log in: it is a standby, or was set read-only";
-    let hint = "connect to the primary (target_session_attrs=read-write in DATABASE_URL), or reset default_transaction_read_only";
+    let (message, hint) = if database.text(5) == Some("false") {
+        let source = database.text(6).unwrap_or("unknown");
+        (
+            format!(
+                "the server accepts no writes, so nobody can log in: default_transaction_read_only is on (set by: {source})"
+            ),
+            "no failover changes this: reset default_transaction_read_only of the role, the database or the server"
+                .to_owned(),
+        )
+    } else {
+        (
+            "the server accepts no writes, so nobody can log in: it is a standby".to_owned(),
+            "connect to the primary (target_session_attrs=read-write in DATABASE_URL)".to_owned(),
+        )
+    };
     Some(Check::new("writes", Status::Degraded, message, hint))
+}
+
+/// Whether this user may write the file, and its directory, in which SQLite makes its log.
+fn writes_to_file(target: &SqliteTarget) -> Check {
+    let directory = target.path.parent().filter(|directory| !directory.as_os_str().is_empty());
+    let places = [target.path.as_path(), directory.unwrap_or(Path::new("."))];
+    let refused = |path: &&Path| rustix::fs::access(*path, Access::WRITE_OK).is_err();
+    let Some(refused) = places.iter().find(|path| refused(path)) else {
+        return Check::healthy("writes", "the file can be written");
+    };
+    let message = format!("`{}` cannot be written, so nobody can log in", refused.display());
+    let hint = "let this user write the file and its directory; look for a read-only mount";
+    Check::new("writes", Status::Degraded, message, hint)
 }
 
 pub(super) fn connections(facts: &Facts, thresholds: &Thresholds) -> Option<Check> {

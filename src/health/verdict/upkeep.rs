@@ -1,50 +1,18 @@
-//! Backups, runs, indexes, numbers that run out, dead rows and slow statements.
+//! Room for backups, runs, indexes, numbers that run out, dead rows and slow statements.
 
-use std::time::Duration;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::counted;
+use crate::backup;
 use crate::health::check::{Check, Status};
-use crate::health::report::{Backups, Indexes, Run};
+use crate::health::report::{Indexes, Run};
 use crate::health::size::size_text;
-use crate::health::survey::Survey;
+use crate::health::survey::{SequenceBehind, Survey};
 use crate::health::thresholds::Thresholds;
 
 /// Of two thousand million transaction ids: autovacuum works against it from 200 million on; here it has failed to.
 const OLD_IDS: u64 = 500_000_000;
 const OLDEST_IDS: u64 = 1_500_000_000;
-
-pub(super) fn backups(backups: &Backups, thresholds: &Thresholds) -> Option<Check> {
-    let hint = "run `authsvc backup`, or set AUTHSVC_BACKUP_SCHEDULE (AUTHSVC_BACKUP_MAX_AGE is the limit)";
-    let age = backups.age_seconds.map(|age| Duration::from_secs(age.max(0).unsigned_abs()));
-    let told = age.map(|age| humantime::format_duration(age).to_string());
-    let Some(limit) = thresholds.backup_max_age else {
-        let message =
-            told.map_or("none, and none is expected here".to_owned(), |age| format!("the newest is {age} old"));
-        return Some(Check::healthy("backups", message));
-    };
-    let Some((age, told)) = age.zip(told) else {
-        if backups.count.is_none() {
-            let hint = "`warnings` say why; let this user read BACKUP_DIR";
-            return Some(Check::new("backups", Status::Degraded, "none is known, and BACKUP_DIR cannot be read", hint));
-        }
-        return Some(Check::new("backups", Status::Degraded, "there is no backup of this database", hint));
-    };
-    let limit_told = humantime::format_duration(limit);
-    Some(if age > limit {
-        Check::new("backups", Status::Degraded, format!("the newest is {told} old, more than {limit_told}"), hint)
-    } else {
-        Check::healthy("backups", format!("the newest is {told} old"))
-    })
-}
-
-/// Backups that will not restore, while the runs that made them count as backups.
-pub(super) fn backup_files(broken: &[String]) -> Option<Check> {
-    let (first, count) = (broken.first()?, broken.len());
-    let files = counted(count as u64, "file is not as its metadata tells", "files are not as their metadata tells");
-    let message = format!("{files}: {first}{}", if count > 1 { ", …" } else { "" });
-    let hint = "see `authsvc list-backups`; run `authsvc backup`, and remove them if no copy of them is whole";
-    Some(Check::new("backup_files", Status::Degraded, message, hint))
-}
 
 /// Room for the next backup, which is likely to be as large as the last.
 pub(super) fn free_space(survey: &Survey, thresholds: &Thresholds) -> Option<Check> {
@@ -63,23 +31,38 @@ pub(super) fn free_space(survey: &Survey, thresholds: &Thresholds) -> Option<Che
 /// clear it; what it left behind shows in the schema.
 const RECURRING: [&str; 3] = ["backup", "cleanup", "verify"];
 
-/// Kinds of runs whose newest one failed.
-pub(super) fn runs(survey: &Survey) -> Option<Check> {
-    let runs = survey.runs.as_ref()?.iter().filter(|run| RECURRING.contains(&run.kind.as_str()));
-    let ended: Vec<&Run> = runs.filter(|run| run.outcome.is_some()).collect();
-    let is_newest = |run: &Run| !ended.iter().any(|other| other.kind == run.kind && other.started_at > run.started_at);
-    let failed: Vec<String> = ended
-        .iter()
-        .filter(|run| run.outcome.as_deref() == Some("failed") && is_newest(run))
-        .map(|run| {
-            format!("{} of {}: {}", run.kind, run.started_at.format("%F %R"), run.error.as_deref().unwrap_or(""))
-        })
+/// A run that began longer ago and has not ended waits for something, or its process was killed.
+const STUCK: TimeDelta = TimeDelta::hours(6);
+
+/// Kinds of runs that failed and have not succeeded since, and kinds whose newest run does not end.
+pub(super) fn runs(survey: &Survey, now: DateTime<Utc>) -> Option<Check> {
+    let all = survey.runs.as_ref()?.iter().filter(|run| RECURRING.contains(&run.kind.as_str()));
+    // a time from the future would hide what happened since
+    let runs: Vec<&Run> = all.filter(|run| !backup::is_in_future(run.started_at, now)).collect();
+    let is_newest = |run: &Run, outcomes: &[&str]| {
+        let hides = |other: &&&Run| {
+            other.kind == run.kind && other.outcome.as_deref().is_some_and(|outcome| outcomes.contains(&outcome))
+        };
+        !runs.iter().filter(hides).any(|other| other.started_at > run.started_at)
+    };
+    let told = |run: &Run| format!("{} of {}", run.kind, run.started_at.format("%F %R"));
+    let failed = runs.iter().filter(|run| run.outcome.as_deref() == Some("failed"));
+    let failed: Vec<String> = failed
+        .filter(|run| is_newest(run, &["succeeded", "failed"]))
+        .map(|run| format!("{}: {}", told(run), run.error.as_deref().unwrap_or("")))
         .collect();
-    if failed.is_empty() {
+    let stuck = runs.iter().filter(|run| run.outcome.is_none() && now - run.started_at > STUCK);
+    let stuck: Vec<String> =
+        stuck.filter(|run| is_newest(run, &["succeeded", "failed", "cancelled"])).map(|run| told(run)).collect();
+    let found: Vec<String> = [("failed", failed), ("began and has not ended", stuck)]
+        .into_iter()
+        .filter_map(|(word, runs)| (!runs.is_empty()).then(|| format!("{word}: {}", runs.join("; "))))
+        .collect();
+    if found.is_empty() {
         return Some(Check::healthy("maintenance", "the newest backup, cleanup and verification did not fail"));
     }
-    let hint = "see the log of that time; the next run that succeeds clears this";
-    Some(Check::new("maintenance", Status::Degraded, format!("failed: {}", failed.join("; ")), hint))
+    let hint = "see the log of that time, and whether BACKUP_DIR answers; the next run that succeeds clears this";
+    Some(Check::new("maintenance", Status::Degraded, found.join("; "), hint))
 }
 
 pub(super) fn indexes(indexes: &Indexes) -> Option<Check> {
@@ -107,6 +90,9 @@ fn listed(names: Option<&Vec<String>>) -> Option<String> {
 }
 
 pub(super) fn sequences(survey: &Survey) -> Option<Check> {
+    if !survey.sequences_behind.is_empty() {
+        return Some(sequences_behind(&survey.sequences_behind));
+    }
     let used = survey.sequence_used? * 100.0;
     let message = format!("the fullest sequence has given out {used:.1} % of its numbers");
     let hint = "make its column and sequence BIGINT before it ends: inserts will fail then";
@@ -118,6 +104,18 @@ pub(super) fn sequences(survey: &Survey) -> Option<Check> {
         Status::Unhealthy
     };
     Some(Check::new("sequences", status, message, hint))
+}
+
+fn sequences_behind(behind: &[SequenceBehind]) -> Check {
+    let fails = behind.iter().any(|sequence| sequence.fails);
+    let named: Vec<String> = behind
+        .iter()
+        .map(|SequenceBehind { table, greatest_id, .. }| format!("the sequence of `{table}` is behind its id {greatest_id}"))
+        .collect();
+    let effect = if fails { "inserts fail" } else { "ids of deleted rows can be given out again" };
+    let status = if fails { Status::Unhealthy } else { Status::Degraded };
+    let corrections: Vec<&str> = behind.iter().map(|sequence| sequence.correction.as_str()).collect();
+    Check::new("sequences", status, format!("{}: {effect}", named.join(", ")), format!("run: {}", corrections.join("; ")))
 }
 
 pub(super) fn transaction_ids(survey: &Survey) -> Option<Check> {

@@ -1,22 +1,25 @@
-//! PostgreSQL servers of the tests' own, from the installed binaries. They listen on a unix socket and a free port of
+//! PostgreSQL servers of the tests' own, from the installed binaries (`installation`). They listen on a unix socket and a free port of
 //! 127.0.0.1, never touch a server that was there before, and end with the test process however that ends.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
+use super::installation::Installation;
 use super::{CANARY, eventually, free_port};
 
 pub(crate) struct Cluster {
     pub(crate) port: u16,
     directory: tempfile::TempDir,
-    bin: PathBuf,
+    installation: Installation,
     /// Stops the server when its stdin is closed, which the end of this process does.
     _watchdog: Child,
 }
 
 static SHARED: OnceLock<Cluster> = OnceLock::new();
+static OTHERS: Mutex<BTreeMap<u16, &Cluster>> = Mutex::new(BTreeMap::new());
 
 impl Cluster {
     /// The cluster that all tests share; each has databases of its own in it.
@@ -24,18 +27,46 @@ impl Cluster {
         SHARED.get_or_init(|| Self::start(&["max_connections=300"]))
     }
 
+    /// A cluster of each installed version, oldest first; tests share them, too.
+    pub(crate) fn of_each_version() -> Vec<&'static Self> {
+        let mut others = OTHERS.lock().unwrap();
+        let shared = Self::shared();
+        let mut find = |installed: Installation| match installed.version {
+            version if version == shared.version() => shared,
+            version => others.entry(version).or_insert_with(|| Box::leak(Box::new(Self::of(installed, &[])))),
+        };
+        Installation::all().into_iter().map(&mut find).collect()
+    }
+
     /// A cluster that a test may break.
     pub(crate) fn start(settings: &[&str]) -> Self {
-        let cluster = Self::initialise();
+        Self::of(Installation::chosen(), settings)
+    }
+
+    /// A cluster of a given major version.
+    pub(crate) fn of_version(version: u16, settings: &[&str]) -> Self {
+        Self::of(Installation::of(version), settings)
+    }
+
+    /// A cluster of an installation.
+    pub(crate) fn of(installation: Installation, settings: &[&str]) -> Self {
+        let cluster = Self::initialise(installation);
         cluster.launch(settings);
         cluster.superuser(&format!("CREATE ROLE app LOGIN CREATEDB PASSWORD '{CANARY}'"));
         cluster
     }
 
-    fn initialise() -> Self {
-        let cluster = Self::made_by(|bin, data| {
+    fn initialise(installation: Installation) -> Self {
+        let makes_checksums = installation.version >= 18;
+        let cluster = Self::made_by(installation, |bin, data| {
             let mut initdb = as_server_user(&bin.join("initdb"));
             initdb.args(["-A", "trust", "-E", "UTF8", "-N", "-U", "postgres", "-D"]).arg(data);
+            // pg_upgrade needs the same on both sides, and older versions make none by default
+            if makes_checksums {
+                initdb.arg("--no-data-checksums")
+            } else {
+                &mut initdb
+            };
             initdb
         });
         let rules = "local all postgres trust\nlocal replication postgres trust\nlocal all all scram-sha-256\n\
@@ -45,23 +76,22 @@ impl Cluster {
     }
 
     /// A cluster whose data this command makes.
-    fn made_by(command: impl FnOnce(&Path, &Path) -> Command) -> Self {
-        let bin = binaries();
+    fn made_by(installation: Installation, command: impl FnOnce(&Path, &Path) -> Command) -> Self {
         let directory = tempfile::Builder::new().prefix("authsvc-pg-").tempdir().unwrap();
         if is_root() {
             run(Command::new("chown").arg("postgres").arg(directory.path()));
         }
         let port = free_port();
         let data = directory.path().join("data");
-        run(&mut command(&bin, &data));
-        let _watchdog = watchdog(&bin, &data);
-        Self { port, directory, bin, _watchdog }
+        run(&mut command(&installation.bin, &data));
+        let _watchdog = watchdog(&installation.bin, &data);
+        Self { port, directory, installation, _watchdog }
     }
 
     /// A standby that follows this server, which acknowledges nothing from now on before the standby has it.
     pub(crate) fn standby(&self, settings: &[&str]) -> Self {
         let primary = format!("host={} port={} user=postgres", self.socket().display(), self.port);
-        let standby = Self::made_by(|bin, data| {
+        let standby = Self::made_by(self.installation.clone(), |bin, data| {
             let mut copy = as_server_user(&bin.join("pg_basebackup"));
             copy.args(["-d", &primary, "-R", "-X", "stream", "-c", "fast", "--no-sync", "-D"]).arg(data);
             copy
@@ -81,7 +111,7 @@ impl Cluster {
 
     /// Makes a standby the primary.
     pub(crate) fn promote(&self) {
-        let mut promote = as_server_user(&self.bin.join("pg_ctl"));
+        let mut promote = as_server_user(&self.installation.bin.join("pg_ctl"));
         run(promote.arg("-D").arg(self.data()).args(["-w", "promote"]).stdout(Stdio::null()));
     }
 
@@ -90,25 +120,40 @@ impl Cluster {
         let socket = self.socket().display().to_string();
         let mut options = format!(
             "-c listen_addresses=127.0.0.1 -c port={} -c unix_socket_directories={socket} -c fsync=off \
-             -c shared_buffers=64MB -c log_min_messages=fatal",
+             -c shared_buffers=64MB -c log_min_messages=fatal -c password_encryption=scram-sha-256",
             self.port
         );
         for setting in settings {
             options.push_str(&format!(" -c {setting}"));
         }
         let log = self.directory.path().join("log");
-        let mut start = as_server_user(&self.bin.join("pg_ctl"));
+        let mut start = as_server_user(&self.installation.bin.join("pg_ctl"));
         start.arg("-D").arg(self.data()).args(["-w", "-o", &options, "-l"]).arg(log).arg("start");
         run(start.stdout(Stdio::null()));
     }
 
     /// Stops the server as a power failure does.
     pub(crate) fn crash(&self) {
-        run(as_server_user(&self.bin.join("pg_ctl"))
-            .arg("-D")
-            .arg(self.data())
-            .args(["-m", "immediate", "-w", "stop"])
-            .stdout(Stdio::null()));
+        self.stop("immediate");
+    }
+
+    /// Stops the server in one of `pg_ctl`'s modes.
+    fn stop(&self, mode: &str) {
+        let mut stop = as_server_user(&self.installation.bin.join("pg_ctl"));
+        run(stop.arg("-D").arg(self.data()).args(["-m", mode, "-w", "stop"]).stdout(Stdio::null()));
+    }
+
+    /// The same databases on a newer version, by `pg_upgrade`; this server is stopped.
+    pub(crate) fn upgraded(self, to: Installation) -> Self {
+        self.stop("fast");
+        let newer = Self::initialise(to);
+        let mut upgrade = as_server_user(&newer.installation.bin.join("pg_upgrade"));
+        upgrade.current_dir(newer.directory.path()).args(["-U", "postgres", "-s"]).arg(newer.socket());
+        upgrade.arg("-b").arg(&self.installation.bin).arg("-d").arg(self.data());
+        upgrade.arg("-B").arg(&newer.installation.bin).arg("-D").arg(newer.data());
+        run(upgrade.args(["-p", &self.port.to_string(), "-P", &newer.port.to_string()]));
+        newer.launch(&[]);
+        newer
     }
 
     /// Sends a signal to the server and every process of it.
@@ -140,7 +185,13 @@ impl Cluster {
         self.directory.path()
     }
 
-    fn data(&self) -> PathBuf {
+    /// Major version of the server.
+    pub(crate) fn version(&self) -> u16 {
+        self.installation.version
+    }
+
+    /// The folder of its data.
+    pub(crate) fn data(&self) -> PathBuf {
         self.directory.path().join("data")
     }
 
@@ -181,19 +232,7 @@ impl Drop for Cluster {
     }
 }
 
-/// The newest installed server. Without one the tests fail and say what to install; nothing is skipped.
-fn binaries() -> PathBuf {
-    let mut found: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| Some(entry.ok()?.path().join("bin")))
-        .filter(|bin| bin.join("initdb").exists())
-        .collect();
-    found.sort();
-    found.pop().expect("PostgreSQL is not installed: apt-get install postgresql (./test.sh does it)")
-}
-
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     std::fs::read_to_string("/proc/self/status").unwrap().lines().any(|line| line.starts_with("Uid:\t0\t"))
 }
 
@@ -209,5 +248,6 @@ pub(crate) fn as_server_user(program: &Path) -> Command {
 
 fn run(command: &mut Command) {
     let output = command.stdin(Stdio::null()).stderr(Stdio::piped()).output().unwrap();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    let text = [output.stdout, output.stderr].concat();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&text));
 }

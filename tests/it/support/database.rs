@@ -75,6 +75,11 @@ impl Database {
         self.url.rsplit('/').next().unwrap().to_owned()
     }
 
+    /// For PostgreSQL's own programs, as the superuser.
+    pub(crate) fn superuser_url(&self) -> String {
+        self.inspect.clone()
+    }
+
     /// Path of a SQLite file.
     pub(crate) fn path(&self) -> PathBuf {
         PathBuf::from(self.inspect.strip_prefix("sqlite:").unwrap())
@@ -116,10 +121,15 @@ impl Database {
 
     /// A connection that stays open, for locks.
     pub(crate) fn session(&self) -> Session {
-        let runtime = runtime();
-        let connection = runtime.block_on(PgConnection::connect(&self.inspect)).unwrap();
-        Session { runtime, connection: Some(connection) }
+        open(&self.inspect)
     }
+}
+
+/// A connection to PostgreSQL that stays open.
+pub(crate) fn open(url: &str) -> Session {
+    let runtime = runtime();
+    let connection = runtime.block_on(PgConnection::connect(url)).unwrap();
+    Session { runtime, connection: Some(connection) }
 }
 
 /// An open PostgreSQL session.

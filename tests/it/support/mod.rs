@@ -2,10 +2,12 @@
 
 pub(crate) mod api;
 pub(crate) mod browser;
+pub(crate) mod catalogue_dump;
 pub(crate) mod clients;
 pub(crate) mod cluster;
 pub(crate) mod contents;
 pub(crate) mod database;
+pub(crate) mod installation;
 pub(crate) mod logins;
 pub(crate) mod pages;
 pub(crate) mod pgbouncer;

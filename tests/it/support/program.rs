@@ -44,6 +44,12 @@ impl Program {
         self
     }
 
+    /// Takes a variable out again.
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.environment.remove(name);
+        self
+    }
+
     /// Runs it through another program, such as `setpriv`.
     pub(crate) fn through(mut self, wrapper: &[&str]) -> Self {
         self.wrapper = wrapper.iter().map(|word| (*word).to_owned()).collect();

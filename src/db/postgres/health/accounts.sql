@@ -31,13 +31,27 @@ SELECT 'suspicious',
                                  WHERE kind = 'login_failed' AND occurred_at > CURRENT_TIMESTAMP - INTERVAL '1 hour' AND ip IS NOT NULL
                                  GROUP BY ip HAVING count(*) >= 20) addresses))::text;
 
--- the newest run of each kind and outcome
+-- backups that were made in BACKUP_DIR, by the form of their names: how many, and the newest
+SELECT 'placed', (count(*) OVER ())::text, r.counts::text
+FROM maintenance_runs r
+WHERE r.kind = 'backup' AND r.outcome = 'succeeded' AND r.counts ->> 'filename' LIKE 'backup!_%' ESCAPE '!'
+  AND r.started_at <= CURRENT_TIMESTAMP + INTERVAL '5 minutes'
+ORDER BY r.started_at DESC
+LIMIT 1;
+
+-- runs from the future, recorded under a wrong clock
+SELECT 'future_runs', count(*)::text
+FROM maintenance_runs
+WHERE started_at > CURRENT_TIMESTAMP + INTERVAL '5 minutes';
+
+-- the newest run of each kind and outcome, without those from the future
 SELECT 'run', r.kind, r.outcome,
        to_char(r.started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'),
        to_char(r.finished_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'),
        r.counts::text, r.error
 FROM (SELECT DISTINCT ON (kind, outcome) kind, outcome, started_at, finished_at, counts, error
       FROM maintenance_runs
+      WHERE started_at <= CURRENT_TIMESTAMP + INTERVAL '5 minutes'
       ORDER BY kind, outcome, started_at DESC) r
 ORDER BY r.started_at DESC;
 

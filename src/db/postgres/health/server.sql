@@ -8,7 +8,10 @@ SET LOCAL jit = off;
 
 SELECT 'database', pg_stat_get_db_blocks_hit(oid)::text,
        (pg_stat_get_db_blocks_fetched(oid) - pg_stat_get_db_blocks_hit(oid))::text,
-       pg_stat_get_db_deadlocks(oid)::text, current_setting('track_counts'), current_setting('transaction_read_only')
+       pg_stat_get_db_deadlocks(oid)::text, current_setting('track_counts'), current_setting('transaction_read_only'),
+       pg_is_in_recovery()::text,
+       CASE WHEN current_setting('transaction_read_only') = 'on'
+            THEN (SELECT source FROM pg_settings WHERE name = 'default_transaction_read_only') END
 FROM pg_database
 WHERE datname = current_database();
 

@@ -28,9 +28,23 @@ SELECT 'suspicious',
                                  WHERE kind = 'login_failed' AND occurred_at > strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now', '-1 hour') AND ip IS NOT NULL
                                  GROUP BY ip HAVING count(*) >= 20) addresses)) AS TEXT);
 
--- the newest run of each kind and outcome; SQLite takes the other columns from the row that has the greatest
+-- backups that were made in BACKUP_DIR, by the form of their names: how many, and the newest
+SELECT 'placed', CAST(count(*) OVER () AS TEXT), counts
+FROM maintenance_runs
+WHERE kind = 'backup' AND outcome = 'succeeded' AND counts ->> 'filename' LIKE 'backup!_%' ESCAPE '!'
+  AND started_at <= strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now', '+5 minutes')
+ORDER BY started_at DESC
+LIMIT 1;
+
+-- runs from the future, recorded under a wrong clock
+SELECT 'future_runs', CAST(count(*) AS TEXT)
+FROM maintenance_runs
+WHERE started_at > strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now', '+5 minutes');
+
+-- the newest run of each kind and outcome, without those from the future; SQLite takes the other columns from the row that has the greatest
 SELECT 'run', kind, outcome, max(started_at), finished_at, counts, error
 FROM maintenance_runs
+WHERE started_at <= strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now', '+5 minutes')
 GROUP BY kind, outcome
 ORDER BY max(started_at) DESC;
 

@@ -1,0 +1,46 @@
+-- What this role may not do and the service does, and where row security hides rows from it. The server decides: owners, memberships
+-- and rights to single columns count. A right to UPDATE is also that of locking rows, as the cleanup does.
+WITH needed (name, privilege, purpose) AS (
+    VALUES ('users', 'SELECT', 'login'), ('users', 'UPDATE', 'login'), ('users', 'INSERT', 'registering'),
+           ('oauth_providers', 'SELECT', 'logins through providers'), ('oauth_providers', 'INSERT', 'logins through providers'),
+           ('oauth_providers', 'UPDATE', 'logins through providers'),
+           ('refresh_tokens', 'SELECT', 'login'), ('refresh_tokens', 'INSERT', 'login'), ('refresh_tokens', 'UPDATE', 'login'),
+           ('refresh_tokens', 'DELETE', 'cleanups'),
+           ('auth_events', 'SELECT', 'login'), ('auth_events', 'INSERT', 'login'), ('auth_events', 'UPDATE', 'cleanups'),
+           ('auth_events', 'DELETE', 'cleanups'),
+           ('maintenance_runs', 'SELECT', 'cleanups'), ('maintenance_runs', 'INSERT', 'cleanups'), ('maintenance_runs', 'UPDATE', 'cleanups'),
+           ('maintenance_runs', 'DELETE', 'cleanups'),
+           ('login_throttles', 'SELECT', 'login'), ('login_throttles', 'INSERT', 'the lock-out'), ('login_throttles', 'UPDATE', 'the lock-out'),
+           ('login_throttles', 'DELETE', 'cleanups'),
+           ('oauth_states', 'SELECT', 'logins through providers'), ('oauth_states', 'INSERT', 'logins through providers'),
+           ('oauth_states', 'UPDATE', 'cleanups'), ('oauth_states', 'DELETE', 'cleanups'),
+           ('database_identity', 'SELECT', 'backups'), ('authsvc_migrations', 'SELECT', 'reports'), ('seaql_migrations', 'SELECT', 'backups')
+), ours AS (
+    SELECT c.oid, n.name, n.privilege, n.purpose
+    FROM needed n
+    JOIN pg_class c ON c.relname = n.name AND c.relkind IN ('r', 'p') AND c.relnamespace = quote_ident(current_schema())::regnamespace
+)
+SELECT 'missing_right', privilege, quote_ident(name), purpose
+FROM ours
+WHERE NOT has_table_privilege(oid, privilege) AND (privilege = 'DELETE' OR NOT has_any_column_privilege(oid, privilege))
+UNION ALL
+-- sequences that a default of such a table takes numbers from; those of identity columns need no right
+SELECT 'missing_right', 'USAGE', 'SEQUENCE ' || quote_ident(s.relname), o.purpose
+FROM ours o
+JOIN pg_attrdef a ON a.adrelid = o.oid
+JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = a.oid AND d.refclassid = 'pg_class'::regclass
+JOIN pg_class s ON s.oid = d.refobjid AND s.relkind = 'S'
+WHERE o.privilege = 'INSERT' AND NOT has_sequence_privilege(s.oid, 'USAGE, UPDATE')
+UNION ALL
+SELECT 'may_write', count(*)::text, NULL, NULL
+FROM ours
+WHERE privilege <> 'SELECT' AND has_table_privilege(oid, privilege)
+UNION ALL
+-- without a policy for this role no row is seen and none accepted
+SELECT 'row_security', quote_ident(o.name),
+       (SELECT count(*) FROM pg_policy p
+        WHERE p.polrelid = o.oid AND p.polpermissive
+          AND EXISTS (SELECT FROM unnest(p.polroles) AS role (oid) WHERE role.oid = 0 OR pg_has_role(role.oid, 'USAGE')))::text, NULL
+FROM ours o
+WHERE o.privilege = 'SELECT' AND row_security_active(o.oid);
+

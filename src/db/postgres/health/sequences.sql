@@ -1,0 +1,29 @@
+-- an empty line ends each statement, and the settings
+SET LOCAL statement_timeout = '10s';
+SET LOCAL lock_timeout = '1s';
+
+-- a sequence whose next number is not above every id of its table: inserts fail; what is greatest, and how to correct it
+SELECT 'behind', 'users', m.id::text, format('SELECT setval(''users_id_seq'', %s)', m.id), 'fails'
+FROM users_id_seq s
+CROSS JOIN (SELECT max(id) AS id FROM users) m
+WHERE m.id >= s.last_value::numeric + CASE WHEN s.is_called THEN (SELECT q.seqincrement FROM pg_sequence q WHERE q.seqrelid = s.tableoid) ELSE 0 END;
+
+SELECT 'behind', 'oauth_providers', m.id::text, format('SELECT setval(''oauth_providers_id_seq'', %s)', m.id), 'fails'
+FROM oauth_providers_id_seq s
+CROSS JOIN (SELECT max(id) AS id FROM oauth_providers) m
+WHERE m.id >= s.last_value::numeric + CASE WHEN s.is_called THEN (SELECT q.seqincrement FROM pg_sequence q WHERE q.seqrelid = s.tableoid) ELSE 0 END;
+
+SELECT 'behind', 'refresh_tokens', m.id::text, format('SELECT setval(''refresh_tokens_id_seq'', %s)', m.id), 'fails'
+FROM refresh_tokens_id_seq s
+CROSS JOIN (SELECT max(id) AS id FROM refresh_tokens) m
+WHERE m.id >= s.last_value::numeric + CASE WHEN s.is_called THEN (SELECT q.seqincrement FROM pg_sequence q WHERE q.seqrelid = s.tableoid) ELSE 0 END;
+
+SELECT 'behind', 'auth_events', m.id::text, format('SELECT setval(''auth_events_id_seq'', %s)', m.id), 'fails'
+FROM auth_events_id_seq s
+CROSS JOIN (SELECT max(id) AS id FROM auth_events) m
+WHERE m.id >= s.last_value::numeric + CASE WHEN s.is_called THEN (SELECT q.seqincrement FROM pg_sequence q WHERE q.seqrelid = s.tableoid) ELSE 0 END;
+
+SELECT 'behind', 'maintenance_runs', m.id::text, format('SELECT setval(''maintenance_runs_id_seq'', %s)', m.id), 'fails'
+FROM maintenance_runs_id_seq s
+CROSS JOIN (SELECT max(id) AS id FROM maintenance_runs) m
+WHERE m.id >= s.last_value::numeric + CASE WHEN s.is_called THEN (SELECT q.seqincrement FROM pg_sequence q WHERE q.seqrelid = s.tableoid) ELSE 0 END;

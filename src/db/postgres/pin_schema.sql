@@ -1,0 +1,38 @@
+-- Finds the schema of our tables, puts it first in the search_path of this transaction, and lifts the limits that only newer
+-- servers have. Nothing here trusts the search_path: names of the server's own are qualified, operators too.
+WITH path AS (
+    SELECT n.oid, n.nspname AS name, p.at
+    FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) WITH ORDINALITY AS p(name, at)
+    JOIN pg_catalog.pg_namespace n ON n.nspname OPERATOR(pg_catalog.=) p.name
+    WHERE n.nspname OPERATOR(pg_catalog.<>) 'pg_catalog' AND n.oid OPERATOR(pg_catalog.<>) pg_catalog.pg_my_temp_schema()
+), ours AS (
+    SELECT path.name FROM path
+    JOIN pg_catalog.pg_class c ON c.relnamespace OPERATOR(pg_catalog.=) path.oid
+        AND c.relname OPERATOR(pg_catalog.=) 'authsvc_migrations'
+    ORDER BY path.at LIMIT 1
+), legacy AS (
+    SELECT path.name FROM path
+    JOIN pg_catalog.pg_class c ON c.relnamespace OPERATOR(pg_catalog.=) path.oid
+        AND c.relname OPERATOR(pg_catalog.=) 'migration_records'
+    ORDER BY path.at LIMIT 1
+), found AS (
+    SELECT coalesce((SELECT name FROM ours), (SELECT name FROM legacy)) AS name
+), home AS (
+    SELECT coalesce((SELECT name FROM found),
+                    (SELECT path.name FROM path WHERE pg_catalog.has_schema_privilege(path.oid, 'CREATE') ORDER BY path.at LIMIT 1),
+                    (SELECT path.name FROM path ORDER BY path.at LIMIT 1)) AS name
+), rest AS (
+    SELECT pg_catalog.string_agg(pg_catalog.quote_ident(path.name), ', ' ORDER BY path.at) AS names
+    FROM path JOIN home ON home.name OPERATOR(pg_catalog.<>) path.name
+)
+SELECT home.name::pg_catalog.text,
+       -- a schema that search_path names first, and in which our tables are not; "$user" names none
+       CASE WHEN found.name IS NOT NULL AND first.name OPERATOR(pg_catalog.<>) found.name
+                 AND first.name OPERATOR(pg_catalog.<>) current_user::pg_catalog.name
+            THEN first.name::pg_catalog.text END,
+       pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ', pg_catalog.quote_ident(home.name), :rest 'pg_temp'), :local),
+       CASE WHEN :lifts AND pg_catalog.current_setting('server_version_num')::pg_catalog.int4 OPERATOR(pg_catalog.>=) 170000
+            THEN pg_catalog.set_config('transaction_timeout', '0', :local) END,
+       CASE WHEN :lifts AND pg_catalog.current_setting('server_version_num')::pg_catalog.int4 OPERATOR(pg_catalog.>=) 140000
+            THEN pg_catalog.set_config('idle_session_timeout', '0', :local) END
+FROM home CROSS JOIN found CROSS JOIN rest LEFT JOIN (SELECT path.name FROM path ORDER BY path.at LIMIT 1) first ON true;

@@ -1,0 +1,278 @@
+//! The state of objects as the catalogue has it, and how that of the live objects passes to those that replace them.
+//!
+//! A fact is one property of one object: its value, and where there are such, the statements that set it and take it
+//! away. Three states are merged: what the migrations make of the live database's version (`base`), what the live database
+//! has (`live`), and what is staged (`staged`). What was altered since the migrations made it is kept; everything else
+//! is as the newest migrations make it. What was altered and cannot be set is refused.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::SchemaOrigin;
+use crate::db::connection::Row;
+
+/// The property that makes an object, if it can be set.
+const DEFINITION: &str = "definition";
+/// Longest value in a message, in characters.
+const SHOWN: usize = 80;
+
+/// Order of the statements that take something away: before anything is set in the swap.
+const UNSET: u8 = 1;
+/// Order of the first statement after which this role may have lost rights of its own.
+pub(super) const LAST_SETS: u8 = 8;
+
+/// Properties of objects: object, property, fact.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ObjectFacts(BTreeMap<String, BTreeMap<String, Fact>>);
+
+#[derive(Debug, Clone)]
+struct Fact {
+    rank: u8,
+    value: String,
+    set: Option<String>,
+    unset: Option<String>,
+}
+
+/// One statement that carries a property over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct CarryStep {
+    /// 0: before the swap. Then rising.
+    pub(super) order: u8,
+    /// `privileges of table users`
+    pub(super) what: String,
+    pub(super) sql: String,
+}
+
+/// How the live state passes to the staged objects.
+#[derive(Debug, Default)]
+pub(super) struct CarryOver {
+    /// Statements, in their order.
+    pub(super) steps: Vec<CarryStep>,
+    /// What cannot be carried over, each with what to do.
+    pub(super) refused: Vec<String>,
+    /// What is not carried over, but of a database that was taken over, whose definitions may differ.
+    pub(super) notes: Vec<String>,
+    expected: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+impl ObjectFacts {
+    /// From rows of rank, object, property, value, statement that sets it, statement that takes it away.
+    pub(super) fn from_rows(rows: Vec<Row>) -> Self {
+        let mut facts = Self::default();
+        for row in rows {
+            let mut columns = row.into_iter();
+            let mut next = || columns.next().flatten();
+            let (rank, object, property) = (next(), next(), next());
+            let Some(((rank, object), (property, value))) = rank.zip(object).zip(property.zip(next())) else {
+                continue;
+            };
+            let fact = Fact { rank: rank.parse().unwrap_or(u8::MAX), value, set: next(), unset: next() };
+            facts.0.entry(object).or_default().insert(property, fact);
+        }
+        facts
+    }
+
+    /// Whether there is no object.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The value of one property of each object whose name has this prefix: the rest of the name, the value.
+    pub(super) fn values<'a>(&'a self, prefix: &'a str, property: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let named = self.0.iter().filter_map(move |(object, facts)| Some((object.strip_prefix(prefix)?, facts)));
+        named.filter_map(move |(name, facts)| Some((name, facts.get(property)?.value.as_str())))
+    }
+
+    fn get(&self, object: &str, property: &str) -> Option<&Fact> {
+        self.0.get(object)?.get(property)
+    }
+
+    fn properties(&self, object: &str) -> impl Iterator<Item = &String> {
+        self.0.get(object).into_iter().flat_map(BTreeMap::keys)
+    }
+}
+
+impl CarryOver {
+    /// Merges the three states.
+    pub(super) fn merge(base: &ObjectFacts, live: &ObjectFacts, staged: &ObjectFacts, origin: SchemaOrigin) -> Self {
+        let mut merged = Self::default();
+        let objects: BTreeSet<&String> = live.0.keys().chain(staged.0.keys()).collect();
+        for object in objects {
+            let is_known = base.0.contains_key(object) || staged.0.contains_key(object);
+            let is_staged = staged.0.contains_key(object);
+            if !live.0.contains_key(object) {
+                // newer than the live state, or repaired
+                merged.expect_all(object, staged);
+            } else if !is_known {
+                merged.add_extra(object, live);
+            } else if is_staged {
+                merged.merge_object(object, [base, live, staged], origin);
+            }
+        }
+        merged.steps.sort_by_key(|step| step.order);
+        merged
+    }
+
+    /// How a state differs from the merged one: each property in which it does.
+    pub(super) fn differences(&self, found: &ObjectFacts) -> Vec<String> {
+        let mut differences = Vec::new();
+        let objects: BTreeSet<&String> = self.expected.keys().chain(found.0.keys()).collect();
+        for object in objects {
+            let expected = self.expected.get(object);
+            let properties: BTreeSet<&String> =
+                expected.into_iter().flat_map(BTreeMap::keys).chain(found.properties(object)).collect();
+            for property in properties {
+                let wanted = expected.and_then(|expected| expected.get(property)).map(String::as_str);
+                let found = found.get(object, property).map(|fact| fact.value.as_str());
+                if wanted != found {
+                    differences.push(difference(object, property, wanted, found));
+                }
+            }
+        }
+        differences
+    }
+
+    fn expect_all(&mut self, object: &str, facts: &ObjectFacts) {
+        for (property, fact) in facts.0.get(object).into_iter().flatten() {
+            self.expect(object, property, &fact.value);
+        }
+    }
+
+    fn expect(&mut self, object: &str, property: &str, value: &str) {
+        self.expected.entry(object.to_owned()).or_default().insert(property.to_owned(), value.to_owned());
+    }
+
+    /// An object that no migration makes: it is made again, if that takes one statement.
+    fn add_extra(&mut self, object: &str, live: &ObjectFacts) {
+        if live.get(object, DEFINITION).is_none_or(|fact| fact.set.is_none()) {
+            self.refused.push(format!("no migration makes the {object}: save what it holds, and drop it"));
+            return;
+        }
+        self.expect_all(object, live);
+        for (property, fact) in live.0.get(object).into_iter().flatten() {
+            self.step(object, property, order_of(fact.rank), fact.set.as_deref());
+        }
+    }
+
+    fn merge_object(&mut self, object: &str, [base, live, staged]: [&ObjectFacts; 3], origin: SchemaOrigin) {
+        let properties: BTreeSet<&String> =
+            live.properties(object).chain(staged.properties(object)).chain(base.properties(object)).collect();
+        for property in properties {
+            let [base, live, staged] = [base, live, staged].map(|facts| facts.get(object, property));
+            let value = |fact: Option<&Fact>| fact.map(|fact| fact.value.clone());
+            let is_altered = value(live) != value(base);
+            if !is_altered || value(live) == value(staged) {
+                if let Some(staged) = staged {
+                    self.expect(object, property, &staged.value);
+                }
+                continue;
+            }
+            self.alter(object, property, live, staged, origin);
+        }
+    }
+
+    /// Makes a staged property what the live one is.
+    fn alter(
+        &mut self,
+        object: &str,
+        property: &str,
+        live: Option<&Fact>,
+        staged: Option<&Fact>,
+        origin: SchemaOrigin,
+    ) {
+        let unset = staged.and_then(|fact| fact.unset.as_deref());
+        let set = live.and_then(|fact| fact.set.as_deref());
+        let can_be_made = if live.is_some() { set.is_some() } else { unset.is_some() };
+        let [live_value, staged_value] = [live, staged].map(|fact| fact.map(|fact| fact.value.as_str()));
+        if !can_be_made || property == DEFINITION {
+            let difference = difference(object, property, live_value, staged_value);
+            match origin {
+                SchemaOrigin::Migrated => self.refused.push(format!(
+                    "a restore would change the {difference}: make it as the migrations do, restore, and change it again"
+                )),
+                SchemaOrigin::TakenOver => {
+                    self.notes.push(format!("it is as the migrations make it now: the {difference}"));
+                    if let Some(value) = staged_value {
+                        self.expect(object, property, value);
+                    }
+                }
+            }
+            return;
+        }
+        if let Some(value) = live_value {
+            self.expect(object, property, value);
+        }
+        self.step(object, property, UNSET, unset);
+        if let Some(live) = live {
+            self.step(object, property, order_of(live.rank), set);
+        }
+    }
+
+    fn step(&mut self, object: &str, property: &str, order: u8, sql: Option<&str>) {
+        let Some(sql) = sql.filter(|sql| *sql != "SELECT 1") else { return };
+        let step = CarryStep { order, what: format!("{property} of {object}"), sql: sql.to_owned() };
+        if !self.steps.iter().any(|other| other.sql == step.sql) {
+            self.steps.push(step);
+        }
+    }
+}
+
+fn order_of(rank: u8) -> u8 {
+    if rank == 0 { 0 } else { UNSET + rank }
+}
+
+/// `privileges of table users (app has SELECT, after it: none)`
+fn difference(object: &str, property: &str, before: Option<&str>, after: Option<&str>) -> String {
+    let shown = |value: Option<&str>| {
+        let value =
+            value.map_or_else(|| "none".to_owned(), |value| value.split_whitespace().collect::<Vec<_>>().join(" "));
+        if value.chars().count() <= SHOWN { value } else { value.chars().take(SHOWN).collect::<String>() + "..." }
+    };
+    format!("{property} of the {object} (it is {}, and would be {})", shown(before), shown(after))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(rows: &[(&str, &str, &str, Option<&str>, Option<&str>)]) -> ObjectFacts {
+        let text = |text: &str| Some(text.to_owned());
+        let row = |(object, property, value, set, unset): &(&str, &str, &str, Option<&str>, Option<&str>)| {
+            vec![text("5"), text(object), text(property), text(value), set.and_then(text), unset.and_then(text)]
+        };
+        ObjectFacts::from_rows(rows.iter().map(row).collect())
+    }
+
+    #[test]
+    fn what_was_altered_is_kept_and_the_rest_is_as_the_migrations_make_it() {
+        let base = facts(&[("table a", "comment", "old", None, None), ("table a", "owner", "app", None, None)]);
+        let live = facts(&[
+            ("table a", "comment", "old", Some("set old"), None),
+            ("table a", "owner", "me", Some("own"), None),
+        ]);
+        let staged = facts(&[
+            ("table a", "comment", "new", None, Some("unset")),
+            ("table a", "owner", "app", None, None),
+            ("table b", "owner", "app", None, None),
+        ]);
+        let merged = CarryOver::merge(&base, &live, &staged, SchemaOrigin::Migrated);
+        assert_eq!(merged.refused, Vec::<String>::new());
+        assert_eq!(merged.steps.iter().map(|step| step.sql.as_str()).collect::<Vec<_>>(), ["own"]);
+        let after = facts(&[
+            ("table a", "comment", "new", None, None),
+            ("table a", "owner", "me", None, None),
+            ("table b", "owner", "app", None, None),
+        ]);
+        assert_eq!(merged.differences(&after), Vec::<String>::new());
+        assert_eq!(merged.differences(&staged).len(), 1);
+    }
+
+    #[test]
+    fn what_cannot_be_set_is_refused_unless_the_database_was_taken_over() {
+        let base = facts(&[("column a.b", "type", "text", None, None)]);
+        let live = facts(&[("column a.b", "type", "int", None, None), ("column a.c", "type", "int", None, None)]);
+        let merged = CarryOver::merge(&base, &live, &base, SchemaOrigin::Migrated);
+        assert_eq!(merged.refused.len(), 2, "{:?}", merged.refused);
+        let merged = CarryOver::merge(&base, &live, &base, SchemaOrigin::TakenOver);
+        assert_eq!((merged.refused.len(), merged.notes.len()), (1, 1), "{merged:?}");
+    }
+}

@@ -1,0 +1,98 @@
+//! What a restore would lose of a live PostgreSQL database: asked of the catalogue before anything is written, and once
+//! more by the swap when it holds its locks.
+//!
+//! What depends on our tables is in `dependents.sql`. What was altered on them shows by comparison with the tables that
+//! the migrations make: they are made in a schema of their own, in a transaction that is rolled back.
+
+use sqlx::postgres::PgConnection;
+
+use super::facts::{CarryOver, ObjectFacts};
+use super::postgres::{execute, query, settings};
+use super::{LiveSchema, Objects};
+use crate::db::connection::first_column;
+use crate::db::{DatabaseUrl, Error, Pool, PoolUse};
+
+/// The schema in which the migrations make their tables for comparison; it is never committed.
+const EXPECTED: &str = "authsvc_expected";
+
+/// The state of a live database, and what the migrations make.
+pub(super) struct LiveSurvey {
+    /// What depends on our objects and would be lost, each with what to do.
+    pub(super) dependents: Vec<String>,
+    pub(super) live: ObjectFacts,
+    /// As the migrations made the live version.
+    pub(super) base: ObjectFacts,
+    /// As the newest migrations make it.
+    pub(super) newest: ObjectFacts,
+}
+
+/// What a restore would lose of a PostgreSQL database, each with what to do.
+pub(super) async fn losses(url: &DatabaseUrl, live: &LiveSchema) -> Result<Vec<String>, Error> {
+    let pool = Pool::open(url, PoolUse::Migrate).await?;
+    let survey = LiveSurvey::read(&pool, live).await;
+    pool.close().await;
+    let LiveSurvey { mut dependents, live: found, base, newest } = survey?;
+    dependents.extend(CarryOver::merge(&base, &found, &newest, live.origin).refused);
+    Ok(dependents)
+}
+
+impl LiveSurvey {
+    /// Reads everything in one transaction, which is rolled back.
+    pub(super) async fn read(pool: &Pool, live: &LiveSchema) -> Result<Self, Error> {
+        let mut transaction = pool.orm().get_postgres_connection_pool().begin().await?;
+        let home = home(&mut transaction).await?;
+        execute(&mut transaction, format!("{}; SET LOCAL lock_timeout = '5s'", settings(&home))).await?;
+        let dependents = dependents(&mut transaction, &live.objects).await?;
+        let found = facts(&mut transaction, &live.objects).await?;
+        let (mut base, mut newest) = (ObjectFacts::default(), ObjectFacts::default());
+        if !found.is_empty() {
+            execute(&mut transaction, format!("CREATE SCHEMA {EXPECTED}; {}", settings(EXPECTED)))
+                .await
+                .map_err(super::postgres::explain)?;
+            if !live.made_by.is_empty() {
+                execute(&mut transaction, live.made_by.clone()).await?;
+                base = facts(&mut transaction, &live.objects).await?;
+            }
+            newest = base.clone();
+            if !live.newer.is_empty() {
+                execute(&mut transaction, live.newer.clone()).await?;
+                newest = facts(&mut transaction, &live.objects).await?;
+            }
+        }
+        transaction.rollback().await?;
+        Ok(Self { dependents, live: found, base, newest })
+    }
+}
+
+/// The schema of the live tables, quoted.
+pub(super) async fn home(connection: &mut PgConnection) -> Result<String, Error> {
+    let found = query(connection, "SELECT quote_ident(current_schema())".to_owned()).await?;
+    Ok(first_column(found).join(""))
+}
+
+/// What depends on the objects of the current schema, each with what to do.
+pub(super) async fn dependents(connection: &mut PgConnection, objects: &Objects) -> Result<Vec<String>, Error> {
+    let sql = with_names(include_str!("../postgres/dependents.sql"), objects);
+    Ok(first_column(query(connection, sql).await?))
+}
+
+/// The state of the objects of the current schema, which has to be the whole `search_path`.
+pub(super) async fn facts(connection: &mut PgConnection, objects: &Objects) -> Result<ObjectFacts, Error> {
+    let sql = concat!(
+        include_str!("../postgres/restore/relation_facts.sql"),
+        include_str!("../postgres/restore/column_facts.sql"),
+        include_str!("../postgres/restore/other_facts.sql")
+    );
+    Ok(ObjectFacts::from_rows(query(connection, with_names(sql, objects)).await?))
+}
+
+/// Puts names that this program knows into a query.
+pub(super) fn with_names(sql: &str, objects: &Objects) -> String {
+    let list = |names: &[String]| {
+        let quoted: Vec<String> = names.iter().map(|name| format!("'{}'", name.replace('\'', "''"))).collect();
+        format!("ARRAY[{}]::text[]", quoted.join(", "))
+    };
+    sql.replace(":tables", &list(&objects.tables))
+        .replace(":functions", &list(&objects.functions))
+        .replace(":sequences", &list(&objects.sequences))
+}

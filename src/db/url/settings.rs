@@ -1,0 +1,121 @@
+//! The values that a URL, a service and the environment give to parameters, each with where it came from. What comes first
+//! wins: the URL, then the service, then the environment.
+
+use std::collections::BTreeMap;
+
+use super::InvalidUrl;
+use super::parameters::{PARAMETERS, ParameterKind, known, nearest};
+
+/// Where a value came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    Url,
+    Variable(&'static str),
+    /// A line of a service file, such as "line 3 of `/etc/pg_service.conf`".
+    Service(String),
+}
+
+/// A value. It may be a password, so there is no `Debug`.
+#[derive(Clone)]
+pub(super) struct Setting {
+    pub(super) value: String,
+    pub(super) source: Source,
+}
+
+impl Setting {
+    /// The error that this value cannot be used; the value is not repeated.
+    pub(super) fn refuse(&self, name: &str, what: &str, hint: impl Into<String>) -> InvalidUrl {
+        self.source.refuse(&format!("the {name}"), what, hint)
+    }
+}
+
+impl Source {
+    pub(super) fn refuse(&self, subject: &str, what: &str, hint: impl Into<String>) -> InvalidUrl {
+        match self {
+            Self::Url => InvalidUrl::new(format!("{subject} of the database URL {what}"), hint),
+            Self::Variable(variable) => InvalidUrl::new(format!("{subject} {what}"), hint).of_variable(variable),
+            Self::Service(place) => InvalidUrl::new(format!("{place}: {subject} {what}"), hint),
+        }
+    }
+}
+
+/// Values by parameter, and warnings about those that are ignored.
+#[derive(Default)]
+pub(super) struct Settings {
+    values: BTreeMap<&'static str, Setting>,
+    pub(super) warnings: Vec<String>,
+}
+
+impl Settings {
+    pub(super) fn take(&mut self, name: &str) -> Option<Setting> {
+        self.values.remove(name)
+    }
+
+    /// Takes a value in, over one that was there.
+    pub(super) fn set(&mut self, name: &str, value: String, source: Source) -> Result<(), InvalidUrl> {
+        let Some(known) = known(name) else { return Err(unknown(name, &source)) };
+        let setting = Setting { value, source };
+        match known.kind {
+            ParameterKind::Applied => {
+                let (name, setting) = canonical(known.name, setting)?;
+                self.values.insert(name, setting);
+            }
+            ParameterKind::Only(accepted) => {
+                if !accepted.contains(&setting.value.to_ascii_lowercase().as_str()) {
+                    return Err(setting.refuse(known.name, "cannot be honoured", known.effect));
+                }
+            }
+            ParameterKind::Ignored => self.warn(format!("`{}` of the database URL: {}", known.name, known.effect)),
+            ParameterKind::Refused => {
+                return Err(setting.refuse(known.name, "cannot be honoured", known.effect));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a value in, if there is none.
+    pub(super) fn complete(&mut self, name: &str, value: String, source: Source) -> Result<(), InvalidUrl> {
+        if self.values.contains_key(name) {
+            return Ok(());
+        }
+        self.set(name, value, source)
+    }
+
+    pub(super) fn warn(&mut self, warning: String) {
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
+    }
+}
+
+/// Other spellings of `sslmode`.
+fn canonical(name: &'static str, mut setting: Setting) -> Result<(&'static str, Setting), InvalidUrl> {
+    match name {
+        "ssl-mode" => Ok(("sslmode", setting)),
+        "ssl" if setting.value == "true" => {
+            "require".clone_into(&mut setting.value);
+            Ok(("sslmode", setting))
+        }
+        "ssl" => Err(setting.refuse("ssl", "is not true", "write sslmode=require or sslmode=disable")),
+        name => Ok((name, setting)),
+    }
+}
+
+/// The parameter's name is printed only if it looks like one; its value never is.
+fn unknown(name: &str, source: &Source) -> InvalidUrl {
+    let names: Vec<&str> =
+        PARAMETERS.iter().filter(|known| known.kind == ParameterKind::Applied).map(|known| known.name).collect();
+    let list = format!("known parameters: {}", names.join(", "));
+    let hint = nearest(name).map_or(list.clone(), |near| format!("did you mean `{near}`? {list}"));
+    let shown = if looks_like_a_name(name) { format!(" `{name}`") } else { String::new() };
+    match source {
+        Source::Service(place) => InvalidUrl::new(format!("{place}: unknown parameter{shown}"), hint),
+        Source::Url | Source::Variable(_) => {
+            InvalidUrl::new(format!("the database URL has an unknown parameter{shown}"), hint)
+        }
+    }
+}
+
+fn looks_like_a_name(name: &str) -> bool {
+    (1..=30).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_' || b == b'-')
+}

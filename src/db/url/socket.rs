@@ -1,0 +1,62 @@
+//! What a URL says about the TCP connection itself, and how long connecting may take.
+
+use std::time::Duration;
+
+use super::InvalidUrl;
+use super::settings::{Setting, Settings};
+use super::tls::switch;
+
+/// The longest time to connect: as good as no limit.
+pub(in crate::db) const NO_LIMIT: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+/// Options of a TCP socket; what is not given is the system's default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SocketSettings {
+    /// Whether keepalives are sent, if the URL says so.
+    pub keepalives: bool,
+    /// Time without traffic before the first keepalive.
+    pub idle: Option<Duration>,
+    /// Time between keepalives.
+    pub interval: Option<Duration>,
+    /// Lost keepalives before the connection counts as dead.
+    pub count: Option<u32>,
+    /// How long sent data may stay unacknowledged.
+    pub user_timeout: Option<Duration>,
+}
+
+impl SocketSettings {
+    pub(super) fn read(settings: &mut Settings) -> Result<Self, InvalidUrl> {
+        let keepalives = switch(settings.take("keepalives"), "keepalives")?;
+        let idle = number(settings.take("keepalives_idle"), "keepalives_idle")?;
+        let interval = number(settings.take("keepalives_interval"), "keepalives_interval")?;
+        let count = number(settings.take("keepalives_count"), "keepalives_count")?;
+        let user_timeout = number(settings.take("tcp_user_timeout"), "tcp_user_timeout")?;
+        let seconds = |number: Option<u32>| number.map(|number| Duration::from_secs(number.into()));
+        let user_timeout = user_timeout.map(|number| Duration::from_millis(number.into()));
+        let is_given = idle.is_some() || interval.is_some() || count.is_some();
+        if !keepalives.unwrap_or(is_given) {
+            return Ok(Self { user_timeout, ..Self::default() });
+        }
+        Ok(Self { keepalives: true, idle: seconds(idle), interval: seconds(interval), count, user_timeout })
+    }
+}
+
+/// A number; none where it is 0, the system's default.
+fn number(setting: Option<Setting>, name: &str) -> Result<Option<u32>, InvalidUrl> {
+    let Some(setting) = setting else { return Ok(None) };
+    let number: u32 = setting
+        .value
+        .trim()
+        .parse()
+        .map_err(|_| setting.refuse(name, "is not a whole number", "write a whole number, or leave it out"))?;
+    Ok(Some(number).filter(|number| *number != 0))
+}
+
+/// `connect_timeout`: seconds, 10 by default; 0 and less are no limit.
+pub(super) fn connect_timeout(setting: Option<Setting>) -> Result<Duration, InvalidUrl> {
+    let Some(setting) = setting else { return Ok(Duration::from_secs(10)) };
+    let seconds: i32 = setting.value.trim().parse().map_err(|_| {
+        setting.refuse("connect_timeout", "is not a whole number of seconds", "write a number like 10; 0 is no limit")
+    })?;
+    Ok(u64::try_from(seconds).ok().filter(|seconds| *seconds != 0).map_or(NO_LIMIT, Duration::from_secs))
+}

@@ -1,0 +1,114 @@
+//! Whether the role may do what the service does, as the server decides it.
+
+use super::check::{Check, Status};
+use super::facts::{Fact, Facts};
+use super::settings::SignIn;
+use crate::db::{Backend, Connection, DatabaseUrl, Error};
+
+/// The purpose without which no request is served.
+const LOGIN: &str = "login";
+
+/// What the role may not do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MissingRights {
+    missing: Vec<MissingRight>,
+    /// Tables with row security for this role, and whether a policy lets it see rows.
+    filtered: Vec<(String, bool)>,
+    /// Whether the role may change any table.
+    may_write: bool,
+}
+
+/// A right that the service needs and the role does not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct MissingRight {
+    /// `INSERT`.
+    privilege: String,
+    /// `users`, `SEQUENCE users_id_seq`, as SQL writes it.
+    object: String,
+    /// What fails without it.
+    purpose: String,
+}
+
+impl MissingRights {
+    /// From the rows of the report; none where they were not read.
+    pub(super) fn read(facts: &Facts) -> Option<Self> {
+        let may_write: u64 = facts.one("may_write").number(0)?;
+        let right = |fact: Fact<'_>| MissingRight {
+            privilege: fact.string(0),
+            object: fact.string(1),
+            purpose: fact.string(2),
+        };
+        let filtered = |fact: Fact<'_>| (fact.string(0), fact.number::<u64>(1).unwrap_or(0) > 0);
+        Some(Self {
+            missing: facts.all("missing_right").map(right).collect(),
+            filtered: facts.all("row_security").map(filtered).collect(),
+            may_write: may_write > 0,
+        })
+    }
+
+    /// Whether no account can log in.
+    pub fn ends_logins(&self) -> bool {
+        self.missing.iter().any(|right| right.purpose == LOGIN)
+            || self.filtered.iter().any(|(_, has_policy)| !has_policy)
+    }
+
+    /// What is missing, and what fails; none where nothing is missing.
+    pub fn message(&self) -> Option<String> {
+        let mut parts = Vec::new();
+        let mut purposes: Vec<&str> = self.missing.iter().map(|right| right.purpose.as_str()).collect();
+        purposes.sort_unstable();
+        purposes.dedup();
+        for purpose in purposes {
+            let of_purpose = self.missing.iter().filter(|right| right.purpose == purpose);
+            let rights: Vec<String> =
+                of_purpose.map(|right| format!("{} ON {}", right.privilege, right.object)).collect();
+            let fails = if purpose == LOGIN { "no account can log in" } else { purpose };
+            let verb = if purpose == LOGIN { "" } else { " fail" };
+            parts.push(format!("this role lacks {}: {fails}{verb}", rights.join(", ")));
+        }
+        for (table, has_policy) in &self.filtered {
+            let effect = if *has_policy { "can hide rows" } else { "hides every row" };
+            parts.push(format!("row security of {table} {effect} from this role"));
+        }
+        Some(parts.join("; ")).filter(|message| !message.is_empty())
+    }
+
+    /// The statements that give the role what it lacks.
+    pub fn hint(&self, role: &str) -> String {
+        let grants =
+            self.missing.iter().map(|right| format!("GRANT {} ON {} TO {role}", right.privilege, right.object));
+        let mut steps: Vec<String> = grants.collect();
+        if !self.filtered.is_empty() {
+            steps.push(format!("ALTER ROLE {role} BYPASSRLS"));
+        }
+        format!("as owner of the tables: {}; docs/OPERATIONS.md lists every right of a service role", steps.join("; "))
+    }
+}
+
+/// Asks the server for the rights of the role; none of a SQLite file.
+///
+/// # Errors
+/// What the database said.
+pub async fn missing_rights(url: &DatabaseUrl) -> Result<Option<MissingRights>, Error> {
+    if url.backend() == Backend::Sqlite {
+        return Ok(None);
+    }
+    let mut connection = Connection::open(url).await?;
+    let rows = connection.query(connection.backend().read_rights()).await;
+    connection.leave().await;
+    Ok(MissingRights::read(&Facts::new(rows?)))
+}
+
+/// The check. A command may run as a role that only reads, which is not the role of the service.
+pub(super) fn check(facts: &Facts, url: &DatabaseUrl, sign_in: SignIn) -> Option<Check> {
+    let rights = MissingRights::read(facts)?;
+    let Some(message) = rights.message() else {
+        return Some(Check::healthy("rights", "this role has every right that the service needs"));
+    };
+    let is_served = sign_in != SignIn::NotServed;
+    if !is_served && !rights.may_write {
+        return Some(Check::healthy("rights", "this role only reads; the service needs more"));
+    }
+    let status = if is_served && rights.ends_logins() { Status::Unhealthy } else { Status::Degraded };
+    Some(Check::new("rights", status, message, rights.hint(&url.role().unwrap_or_default())))
+}

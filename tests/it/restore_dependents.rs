@@ -1,0 +1,191 @@
+//! What other programs have built on our tables: a restore carries it over, or refuses all of it by name before the question
+//! and before the first write.
+
+use std::path::PathBuf;
+
+use crate::backup::{backup, backups, rows, seeded};
+use crate::support::catalogue_dump::catalogue_dump;
+use crate::support::{Cluster, Database, Engine, Program};
+
+/// How it is made, how it is named, how it is dropped.
+const DEPENDENTS: [(&str, &str, &str); 24] = [
+    (
+        "CREATE TABLE crm.lead (id int, snapshot public.users); INSERT INTO crm.lead SELECT 1, u FROM users u",
+        "column snapshot of table crm.lead",
+        "DROP TABLE crm.lead",
+    ),
+    ("CREATE TABLE crm.many (many public.users[])", "column many of table crm.many", "DROP TABLE crm.many"),
+    (
+        "CREATE TABLE crm.n (n bigint DEFAULT nextval('public.users_id_seq'))",
+        "column n of table crm.n",
+        "DROP TABLE crm.n",
+    ),
+    (
+        "CREATE FUNCTION crm.atom() RETURNS bigint BEGIN ATOMIC SELECT count(*) FROM users; END",
+        "function crm.atom()",
+        "DROP FUNCTION crm.atom()",
+    ),
+    (
+        "CREATE FUNCTION crm.takes(users) RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "function crm.takes(users)",
+        "DROP FUNCTION crm.takes",
+    ),
+    (
+        "CREATE FUNCTION crm.gives() RETURNS SETOF users LANGUAGE sql AS 'SELECT * FROM users'",
+        "function crm.gives()",
+        "DROP FUNCTION crm.gives",
+    ),
+    ("CREATE VIEW names AS SELECT username FROM users", "the view `names` reads `users`", "DROP VIEW names"),
+    (
+        "CREATE MATERIALIZED VIEW counted AS SELECT count(*) FROM users",
+        "the materialized view `counted` reads `users`",
+        "DROP MATERIALIZED VIEW counted",
+    ),
+    ("CREATE VIEW grouped AS SELECT id, email FROM users GROUP BY id", "the view `grouped`", "DROP VIEW grouped"),
+    ("CREATE POLICY p ON users USING (true)", "`users` has the policy `p`", "DROP POLICY p ON users"),
+    (
+        "CREATE TABLE crm.q (a int); CREATE POLICY q ON crm.q USING (EXISTS (SELECT FROM users))",
+        "`crm.q` has the policy `q`",
+        "DROP TABLE crm.q",
+    ),
+    (
+        "CREATE TABLE crm.t (updated_at timestamptz); CREATE TRIGGER t BEFORE UPDATE ON crm.t FOR EACH ROW EXECUTE FUNCTION update_updated_at_column()",
+        "trigger t on table crm.t",
+        "DROP TABLE crm.t",
+    ),
+    ("CREATE STATISTICS st ON active, email_verified FROM users", "statistics object st", "DROP STATISTICS st"),
+    (
+        "CREATE RULE r AS ON DELETE TO oauth_states DO ALSO NOTHING",
+        "rule r on table oauth_states",
+        "DROP RULE r ON oauth_states",
+    ),
+    ("CREATE TABLE crm.kid () INHERITS (users)", "the table `crm.kid` inherits from `users`", "DROP TABLE crm.kid"),
+    ("CREATE DOMAIN crm.dom AS users", "type crm.dom", "DROP DOMAIN crm.dom"),
+    (
+        "CREATE FUNCTION crm.f(users) RETURNS text LANGUAGE sql AS $$SELECT 'x'$$; CREATE CAST (users AS text) WITH FUNCTION crm.f(users)",
+        "cast from users to text",
+        "DROP CAST (users AS text); DROP FUNCTION crm.f",
+    ),
+    (
+        "CREATE FUNCTION crm.e(users, users) RETURNS boolean LANGUAGE sql AS 'SELECT true'; CREATE OPERATOR crm.=== (LEFTARG = users, RIGHTARG = users, FUNCTION = crm.e)",
+        "operator crm.===(users,users)",
+        "DROP OPERATOR crm.=== (users, users); DROP FUNCTION crm.e",
+    ),
+    (
+        "CREATE TABLE crm.c (a int CHECK (update_user_last_login(a) IS NULL))",
+        "constraint c_a_check on table crm.c",
+        "DROP TABLE crm.c",
+    ),
+    (
+        "CREATE SEQUENCE s; ALTER SEQUENCE s OWNER TO app; ALTER SEQUENCE s OWNED BY users.id",
+        "sequence s",
+        "DROP SEQUENCE s",
+    ),
+    ("CREATE PUBLICATION pub FOR TABLE users", "the publication `pub` publishes `users`", "DROP PUBLICATION pub"),
+    ("CREATE PUBLICATION pub FOR ALL TABLES", "the publication `pub` publishes", "DROP PUBLICATION pub"),
+    ("CREATE PUBLICATION pub FOR TABLES IN SCHEMA public", "the publication `pub` publishes", "DROP PUBLICATION pub"),
+    ("ALTER TABLE users DISABLE TRIGGER ALL", "triggers of the constraint", "ALTER TABLE users ENABLE TRIGGER ALL"),
+];
+
+struct Case {
+    database: Database,
+    program: Program,
+    file: PathBuf,
+}
+
+fn case() -> Case {
+    let database = seeded(Engine::Postgres);
+    let program = Program::new().env("DATABASE_URL", &Cluster::shared().superuser_url(&database.name()));
+    let file = backup(&program, &[]);
+    database.execute("CREATE SCHEMA crm; DELETE FROM refresh_tokens");
+    Case { database, program, file }
+}
+
+impl Case {
+    /// Refused before the question, with nothing written.
+    #[track_caller]
+    fn refused(&self) -> String {
+        let saved = backups(&self.program.directory().join("backups"));
+        let (catalogue, before) = (catalogue_dump(&self.database), rows(&self.database));
+        // without --yes: the refusal comes before the question, which would be code 2 here
+        let error = self.program.run(&["restore", self.file.to_str().unwrap()]).code(1).error();
+        assert!(rows(&self.database) == before && catalogue_dump(&self.database) == catalogue, "{error}");
+        assert_eq!(backups(&self.program.directory().join("backups")), saved);
+        error
+    }
+}
+
+fn is_supported(make: &str) -> bool {
+    let version = Cluster::shared().version();
+    (version >= 15 || !make.contains("IN SCHEMA")) && (version >= 14 || !make.contains("ATOMIC"))
+}
+
+#[test]
+fn each_dependent_is_refused_by_name_and_nothing_is_changed() {
+    let case = case();
+    for (make, named, drop) in DEPENDENTS.into_iter().filter(|(make, ..)| is_supported(make)) {
+        case.database.execute(make);
+        let error = case.refused();
+        assert!(error.contains(named) && error.contains("create them again"), "{make}: {error}");
+        case.database.execute(drop);
+    }
+    case.program.run(&["restore", "--yes", case.file.to_str().unwrap()]).success();
+}
+
+#[test]
+fn all_of_them_are_told_at_once() {
+    let case = case();
+    let chosen: Vec<_> =
+        DEPENDENTS.into_iter().filter(|(make, ..)| is_supported(make) && !make.contains("PUBLICATION")).collect();
+    chosen.iter().for_each(|(make, ..)| case.database.execute(make));
+    case.database.execute("CREATE VIEW of_names AS SELECT * FROM names; ALTER TABLE users ADD COLUMN phone TEXT");
+    let error = case.refused();
+    for named in chosen.iter().map(|(_, named, _)| *named).chain(["`of_names` reads `names`", "column users.phone"]) {
+        assert!(error.contains(named), "{named} is not in {error}");
+    }
+}
+
+/// A restore builds its tables in the same database, which such a publication would send to subscribers.
+#[test]
+fn a_publication_of_all_tables_is_refused_in_an_empty_database_too() {
+    let case = case();
+    let empty = Database::empty(Engine::Postgres);
+    empty.execute("CREATE PUBLICATION pub FOR ALL TABLES");
+    let error = Program::on(&empty).run(&["restore", "--yes", case.file.to_str().unwrap()]).code(1).error();
+    assert!(error.contains("the publication `pub`"), "{error}");
+    assert_eq!(empty.one("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "0");
+}
+
+/// A function of another program may have the name of one of ours.
+#[test]
+fn functions_of_others_in_an_empty_database_are_not_replaced() {
+    let case = case();
+    let empty = Database::empty(Engine::Postgres);
+    empty.execute(
+        "CREATE FUNCTION update_updated_at_column() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN OLD; END';
+         CREATE TABLE theirs (a int); CREATE TRIGGER t BEFORE UPDATE ON theirs FOR EACH ROW EXECUTE FUNCTION update_updated_at_column()",
+    );
+    let program = Program::new().env("DATABASE_URL", &Cluster::shared().superuser_url(&empty.name()));
+    let error = program.run(&["restore", "--yes", case.file.to_str().unwrap()]).code(1).error();
+    assert!(error.contains("trigger t on table theirs"), "{error}");
+    empty.execute("DROP TRIGGER t ON theirs");
+    let error = program.run(&["restore", "--yes", case.file.to_str().unwrap()]).code(1).error();
+    assert!(error.contains("function update_updated_at_column()"), "{error}");
+}
+
+/// What is made after the first look is found under the locks.
+#[test]
+fn a_dependent_that_is_made_meanwhile_is_an_error_and_not_a_loss() {
+    let case = case();
+    let mut reader = case.database.session();
+    reader.execute("BEGIN; SELECT count(*) FROM users");
+    let running = case.program.spawn(&["restore", "--yes", "--no-safety-backup", case.file.to_str().unwrap()]);
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'LOCK TABLE%' AND datname = current_database()";
+    crate::support::eventually("the swap", || (case.database.one(waits) == "1").then_some(()));
+    reader.execute("CREATE TABLE crm.late (u users); INSERT INTO crm.late SELECT u FROM users u; COMMIT");
+    let error = running.wait().code(1).error();
+    assert!(error.contains("column u of table crm.late"), "{error}");
+    assert_ne!(case.database.one("SELECT count(*) FROM crm.late"), "0");
+    assert_eq!(case.database.one("SELECT count(*) FROM refresh_tokens"), "0", "the old content");
+    assert_eq!(case.database.one("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'authsvc%'"), "0");
+}
