@@ -110,12 +110,19 @@ fn sequences_behind(behind: &[SequenceBehind]) -> Check {
     let fails = behind.iter().any(|sequence| sequence.fails);
     let named: Vec<String> = behind
         .iter()
-        .map(|SequenceBehind { table, greatest_id, .. }| format!("the sequence of `{table}` is behind its id {greatest_id}"))
+        .map(|SequenceBehind { table, greatest_id, .. }| {
+            format!("the sequence of `{table}` is behind its id {greatest_id}")
+        })
         .collect();
     let effect = if fails { "inserts fail" } else { "ids of deleted rows can be given out again" };
     let status = if fails { Status::Unhealthy } else { Status::Degraded };
     let corrections: Vec<&str> = behind.iter().map(|sequence| sequence.correction.as_str()).collect();
-    Check::new("sequences", status, format!("{}: {effect}", named.join(", ")), format!("run: {}", corrections.join("; ")))
+    Check::new(
+        "sequences",
+        status,
+        format!("{}: {effect}", named.join(", ")),
+        format!("run: {}", corrections.join("; ")),
+    )
 }
 
 pub(super) fn transaction_ids(survey: &Survey) -> Option<Check> {
