@@ -234,7 +234,9 @@ static SQLITE: &[(&[u32], Kind, Option<&str>)] = &[
     (
         &[13, 4874],
         Kind::DiskFull,
-        Some("free space on the disk of the SQLite file (df FILE), or raise the quota; then run the command again"),
+        Some(
+            "free space on the disk of the SQLite file (df FILE), or raise the quota; where there is room, the disk fails: see the kernel's log",
+        ),
     ),
     (
         &[10],
