@@ -280,9 +280,3 @@ fn set_aside(live: &Path) -> Result<PathBuf, Error> {
     }
     Ok(aside)
 }
-
-/// Flushes the staged file to disk.
-fn flush(staged: &Path) -> Result<(), Error> {
-    let flushed = disk::open(staged, Links::Refused).and_then(|file| disk::flush(&file, staged));
-    flushed.map_err(cannot(staged))
-}
