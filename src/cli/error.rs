@@ -87,6 +87,7 @@ impl Error {
             Self::Cleanup { source, .. } => match source.as_ref() {
                 CleanupError::Database(source) => Some(source),
                 CleanupError::Backups(source) => source.database(),
+                CleanupError::Schema(source) => source.database(),
                 CleanupError::Busy | CleanupError::Empty | CleanupError::Pending { .. } => None,
             },
             Self::Seed { source, .. } => match source.as_ref() {
@@ -148,6 +149,7 @@ impl Error {
             Self::Cleanup { source, .. } => match source.as_ref() {
                 CleanupError::Busy => 6,
                 CleanupError::Backups(source) => backup_exit_code(source),
+                CleanupError::Schema(source) => exit_code(source.kind()),
                 CleanupError::Database(_) | CleanupError::Empty | CleanupError::Pending { .. } => 1,
             },
             Self::Seed { source, .. } => match source.as_ref() {

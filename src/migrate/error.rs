@@ -139,6 +139,9 @@ pub enum Error {
     },
 }
 
+/// The lock of a SQLite file, in [`Error::LockTimeout`].
+pub(super) const SQLITE_LOCK: &str = "another program writes to the SQLite file and held its lock";
+
 /// What a failed statement of a migration took with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureScope {
@@ -216,6 +219,9 @@ impl Error {
             Self::NotEqual { .. } => "nothing was changed; bring the schema into line by hand, then run it again",
             Self::Drift { .. } => {
                 "nothing was changed; undo the change made by hand, or see `authsvc status` for the whole picture"
+            }
+            Self::LockTimeout { what: SQLITE_LOCK, .. } => {
+                "another process writes to the SQLite file, or its disk hangs: find it (fuser FILE) and let it end, then run it again"
             }
             Self::LockTimeout { .. } => {
                 "look for the other migrator or the long transaction in pg_stat_activity, then run it again"
