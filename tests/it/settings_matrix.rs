@@ -21,8 +21,8 @@ const MEANING: [(&str, &str); 10] = [
 const LIMITS: [(&str, &str); 6] = [
     ("statement_timeout", "'2s'"),
     ("lock_timeout", "'50ms'"),
-    ("transaction_timeout", "'1s'"),
-    ("idle_in_transaction_session_timeout", "'100ms'"),
+    ("transaction_timeout", "'2s'"),
+    ("idle_in_transaction_session_timeout", "'1s'"),
     ("idle_session_timeout", "'100ms'"),
     ("exit_on_error", "on"),
 ];

@@ -31,7 +31,8 @@ CROSS JOIN (VALUES ('USAGE', 'USAGE, UPDATE'), ('SELECT', 'SELECT')) AS r (privi
 JOIN pg_attrdef a ON a.adrelid = o.oid
 JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = a.oid AND d.refclassid = 'pg_class'::regclass
 JOIN pg_class s ON s.oid = d.refobjid AND s.relkind = 'S'
-WHERE o.privilege = 'INSERT' AND NOT has_sequence_privilege(s.oid, r.any_of)
+-- the planner may ask this of a relation that is no sequence before it looks at its kind
+WHERE o.privilege = 'INSERT' AND CASE s.relkind WHEN 'S' THEN NOT has_sequence_privilege(s.oid, r.any_of) ELSE false END
 UNION ALL
 SELECT 'may_write', count(*)::text, NULL, NULL
 FROM ours
