@@ -179,6 +179,7 @@ fn an_older_backup_keeps_what_was_altered() {
 #[test]
 fn every_version_of_the_server_keeps_it() {
     for installation in Installation::all() {
+        let version = installation.version;
         let cluster = Cluster::of(installation, &["password_encryption=scram-sha-256"]);
         let database = Database::on(&cluster, None);
         let program = Program::new().env("DATABASE_URL", &cluster.superuser_url(&database.name()));
@@ -192,7 +193,7 @@ fn every_version_of_the_server_keeps_it() {
         }
         let catalogue = catalogue_dump(&database);
         program.run(&["restore", "--yes", file.to_str().unwrap()]).success();
-        assert_same(&catalogue, &catalogue_dump(&database), &format!("PostgreSQL {}", installation.version));
+        assert_same(&catalogue, &catalogue_dump(&database), &format!("PostgreSQL {version}"));
     }
 }
 
