@@ -13,8 +13,8 @@ use crate::seed;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-The accounts, and their password, are in seed/README.md. Seeding twice changes nothing. A database that holds any other
-account is refused: the password is published.
+The accounts, and their password, are in seed/README.md. Seeding twice changes nothing.
+A database that holds any other account is refused.
 
 Examples:
   authsvc seed                               authsvc.db in the working directory
