@@ -49,8 +49,8 @@ const DEPENDENTS: [(&str, &str, &str); 24] = [
         "DROP TABLE crm.q",
     ),
     (
-        "CREATE TABLE crm.t (updated_at timestamptz); CREATE TRIGGER t BEFORE UPDATE ON crm.t FOR EACH ROW EXECUTE FUNCTION update_updated_at_column()",
-        "trigger t on table crm.t",
+        "CREATE TABLE crm.t (a int DEFAULT public.cleanup_expired_tokens())",
+        "column a of table crm.t",
         "DROP TABLE crm.t",
     ),
     ("CREATE STATISTICS st ON active, email_verified FROM users", "statistics object st", "DROP STATISTICS st"),
@@ -162,15 +162,15 @@ fn functions_of_others_in_an_empty_database_are_not_replaced() {
     let case = case();
     let empty = Database::empty(Engine::Postgres);
     empty.execute(
-        "CREATE FUNCTION update_updated_at_column() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN OLD; END';
-         CREATE TABLE theirs (a int); CREATE TRIGGER t BEFORE UPDATE ON theirs FOR EACH ROW EXECUTE FUNCTION update_updated_at_column()",
+        "CREATE FUNCTION cleanup_expired_tokens() RETURNS int LANGUAGE sql AS 'SELECT 7';
+         CREATE TABLE theirs (a int DEFAULT cleanup_expired_tokens())",
     );
     let program = Program::new().env("DATABASE_URL", &Cluster::shared().superuser_url(&empty.name()));
     let error = program.run(&["restore", "--yes", case.file.to_str().unwrap()]).code(1).error();
-    assert!(error.contains("trigger t on table theirs"), "{error}");
-    empty.execute("DROP TRIGGER t ON theirs");
+    assert!(error.contains("column a of table theirs"), "{error}");
+    empty.execute("ALTER TABLE theirs ALTER a DROP DEFAULT");
     let error = program.run(&["restore", "--yes", case.file.to_str().unwrap()]).code(1).error();
-    assert!(error.contains("function update_updated_at_column()"), "{error}");
+    assert!(error.contains("function cleanup_expired_tokens()"), "{error}");
 }
 
 /// What is made after the first look is found under the locks.
