@@ -2,7 +2,7 @@
 --
 -- No time outside the years 1 to 9999, no count that is not a JSON object: values that PostgreSQL has and the program, SQLite and
 -- RFC 3339 have not, such as `infinity` and 44 BC. Existing ones are changed: a time becomes the nearest one of the range, so
--- that what never ends ends in the year 9999, and a JSON value that is not an object becomes {"value": ...}. The limits are written as
+-- that what never ends ends in the year 9999, and a JSON value that is not an object becomes {"value": …}. The limits are written as
 -- seconds since 1970, because that prints alike under every TimeZone and DateStyle.
 --
 -- The constraints hold for new rows at once; 013 validates the others.

@@ -49,9 +49,9 @@ const DEPENDENTS: [(&str, &str, &str); 24] = [
         "DROP TABLE crm.q",
     ),
     (
-        "CREATE TABLE crm.t (a int DEFAULT public.cleanup_expired_tokens())",
-        "column a of table crm.t",
-        "DROP TABLE crm.t",
+        "CREATE TABLE crm.t (a int); CREATE FUNCTION crm.tf() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; CREATE TRIGGER t BEFORE UPDATE ON crm.t FOR EACH ROW WHEN (update_user_last_login(NEW.a) IS NULL) EXECUTE FUNCTION crm.tf()",
+        "trigger t on table crm.t",
+        "DROP TABLE crm.t; DROP FUNCTION crm.tf",
     ),
     ("CREATE STATISTICS st ON active, email_verified FROM users", "statistics object st", "DROP STATISTICS st"),
     (
@@ -162,13 +162,13 @@ fn functions_of_others_in_an_empty_database_are_not_replaced() {
     let case = case();
     let empty = Database::empty(Engine::Postgres);
     empty.execute(
-        "CREATE FUNCTION cleanup_expired_tokens() RETURNS int LANGUAGE sql AS 'SELECT 7';
+        "CREATE FUNCTION cleanup_expired_tokens() RETURNS integer LANGUAGE sql AS 'SELECT 1';
          CREATE TABLE theirs (a int DEFAULT cleanup_expired_tokens())",
     );
     let program = Program::new().env("DATABASE_URL", &Cluster::shared().superuser_url(&empty.name()));
     let error = program.run(&["restore", "--yes", case.file.to_str().unwrap()]).code(1).error();
-    assert!(error.contains("column a of table theirs"), "{error}");
-    empty.execute("ALTER TABLE theirs ALTER a DROP DEFAULT");
+    assert!(error.contains("table theirs"), "{error}");
+    empty.execute("ALTER TABLE theirs ALTER COLUMN a DROP DEFAULT");
     let error = program.run(&["restore", "--yes", case.file.to_str().unwrap()]).code(1).error();
     assert!(error.contains("function cleanup_expired_tokens()"), "{error}");
 }
