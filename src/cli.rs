@@ -118,7 +118,7 @@ pub fn main() -> ExitCode {
     let terminal = TerminalSettings::of_process();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(said) => return ExitCode::from(Output::new(false, terminal).usage(&said)),
+        Err(said) => return ExitCode::from(Output::new(false, terminal).usage(said)),
     };
     let output = Output::new(cli.json, terminal);
     let command = cli.command.unwrap_or(Command::Serve(serve::Arguments {}));

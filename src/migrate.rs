@@ -45,7 +45,7 @@ pub use ledger::{Applied, LEDGER, Origin, State, read as state};
 pub(crate) use ledger::{is_missing_table, without_ledger};
 pub(crate) use lock::with_jitter;
 pub use lock::{still_holds, with_lock};
-pub use plan::Target;
+pub use plan::{Target, refuse_newer};
 pub use printed::{PrintedBlock, printed};
 pub use progress::{Event, Progress};
 pub use report::{Entry, Outcome, Report};

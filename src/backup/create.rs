@@ -64,7 +64,9 @@ pub async fn create(
         Some((unfinished, _)) => Box::new(unfinished.handle()?),
         None => Box::new(io::stdout()),
     };
-    let (written, header, not_included) = stream(url, request, now, sink, progress).await?;
+    let streamed = stream(url, request, now, sink, progress).await;
+    let path = begun.as_ref().map(|(_, path)| path.as_path());
+    let (written, header, not_included) = streamed.map_err(|error| error.of_target(path))?;
     let mut metadata = Metadata {
         format: FORMAT,
         filename: String::new(),

@@ -160,7 +160,20 @@ pub(super) fn shown(path: &std::path::Path) -> String {
     printable::line(&path.to_string_lossy())
 }
 
+/// Stands for the path of the backup where that is not known.
+pub(super) const BEING_WRITTEN: &str = "the backup";
+
 impl Error {
+    /// The same failure, of the file that was written; none: of stdout.
+    pub(super) fn of_target(self, target: Option<&std::path::Path>) -> Self {
+        match self {
+            Self::File { path, source } if path.as_os_str() == BEING_WRITTEN => {
+                Self::File { path: target.unwrap_or(std::path::Path::new("stdout")).to_owned(), source }
+            }
+            other => other,
+        }
+    }
+
     /// For `map_err`: the file it happened to.
     pub(crate) fn file(path: &std::path::Path) -> impl Fn(io::Error) -> Self {
         let path = path.to_owned();

@@ -101,7 +101,8 @@ pub(super) fn refusal(first: &[u8]) -> Option<String> {
             line.escape_debug()
         ));
     }
-    if first.contains(&0) || std::str::from_utf8(&first[..first.len().min(16)]).is_err() {
+    let is_binary = |byte: &u8| byte.is_ascii_control() && !byte.is_ascii_whitespace();
+    if first.iter().take(16).any(is_binary) || std::str::from_utf8(&first[..first.len().min(16)]).is_err() {
         return Some(format!("it is neither gzip nor plain SQL of authsvc or pg_dump; {OTHER_ENGINE}"));
     }
     None

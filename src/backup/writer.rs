@@ -149,6 +149,6 @@ impl Stream {
 
 impl From<io::Error> for Error {
     fn from(source: io::Error) -> Self {
-        Self::File { path: "the backup".into(), source }
+        Self::File { path: super::error::BEING_WRITTEN.into(), source }
     }
 }

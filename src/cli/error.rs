@@ -87,7 +87,8 @@ impl Error {
             Self::Cleanup { source, .. } => match source.as_ref() {
                 CleanupError::Database(source) => Some(source),
                 CleanupError::Backups(source) => source.database(),
-                CleanupError::Busy | CleanupError::Pending { .. } => None,
+                CleanupError::Schema(source) => source.database(),
+                CleanupError::Busy | CleanupError::Empty | CleanupError::Pending { .. } => None,
             },
             Self::Seed { source, .. } => match source.as_ref() {
                 seed::Error::Migrate(source) => source.database(),
@@ -148,7 +149,8 @@ impl Error {
             Self::Cleanup { source, .. } => match source.as_ref() {
                 CleanupError::Busy => 6,
                 CleanupError::Backups(source) => backup_exit_code(source),
-                CleanupError::Database(_) | CleanupError::Pending { .. } => 1,
+                CleanupError::Schema(source) => exit_code(source.kind()),
+                CleanupError::Database(_) | CleanupError::Empty | CleanupError::Pending { .. } => 1,
             },
             Self::Seed { source, .. } => match source.as_ref() {
                 seed::Error::Migrate(source) => exit_code(source.kind()),

@@ -3,6 +3,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use clap::error::ContextValue;
 use serde::Serialize;
 use serde_json::json;
 
@@ -136,7 +137,8 @@ impl Output {
     }
 
     /// Writes what the parser of the command line has to say: help to stdout, a refusal to stderr; the exit code.
-    pub(super) fn usage(self, said: &clap::Error) -> u8 {
+    pub(super) fn usage(self, said: clap::Error) -> u8 {
+        let said = in_lines_of_its_own(said);
         let stream = if said.use_stderr() { Stream::Stderr } else { Stream::Stdout };
         let styles = self.styles(stream);
         let text = match styles {
@@ -174,6 +176,22 @@ impl Output {
             _ => Err(Error::usage("not confirmed; nothing was changed", "answer `y`, or add --yes")),
         }
     }
+}
+
+/// The same refusal, whose values from the command line make up no lines.
+fn in_lines_of_its_own(mut said: clap::Error) -> clap::Error {
+    let clean = |value: &ContextValue| match value {
+        ContextValue::String(text) => Some(ContextValue::String(printable::line(text))),
+        ContextValue::Strings(texts) => {
+            Some(ContextValue::Strings(texts.iter().map(|text| printable::line(text)).collect()))
+        }
+        _ => None,
+    };
+    let cleaned: Vec<_> = said.context().filter_map(|(kind, value)| Some((kind, clean(value)?))).collect();
+    for (kind, value) in cleaned {
+        said.insert(kind, value);
+    }
+    said
 }
 
 /// The first lines that a screen has room for, where the terminal breaks those that are wider; all where it tells no size.

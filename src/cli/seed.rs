@@ -6,7 +6,7 @@ use super::error::{Error, Subject};
 use super::output::{Output, Piped};
 use crate::clock::{self, Stopwatch};
 use crate::config::Config;
-use crate::db::{Pool, PoolUse};
+use crate::db::{Connection, Pool, PoolUse};
 use crate::maintain::{self, Ended};
 use crate::migrate;
 use crate::seed;
@@ -35,9 +35,18 @@ pub(super) async fn run(_: &Arguments, config: &Config, output: Output) -> Resul
             "run `authsvc migrate` first",
         ));
     }
+    refuse_newer(config).await.map_err(Error::migrating(config))?;
     let report = fill(config).await?;
     output.answer(&report, Piped::Text, || text(&report))?;
     Ok(0)
+}
+
+/// Refuses a database that a newer program made.
+async fn refuse_newer(config: &Config) -> Result<(), migrate::Error> {
+    let mut connection = Connection::open(&config.database_url).await?;
+    let state = migrate::state(&mut connection).await;
+    connection.leave().await;
+    migrate::refuse_newer(&state?, config.database_url.backend())
 }
 
 /// At boot: puts the development data in, unless the database holds other accounts.

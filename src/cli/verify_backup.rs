@@ -21,8 +21,8 @@ const GRACE: Duration = Duration::from_secs(5);
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-Exit code 0: the file is what its metadata says; one without metadata (a stream of `backup --output -`,
-a plain dump of pg_dump) is whole by its own last line. 3: it is not, with every reason.
+Exit code 0: the file is what its metadata says. 3: it is not, with every reason.
+A file without metadata (a stream of `backup --output -`, a plain dump) is judged by its own end.
 With --restore it is also restored into a scratch database beside that of DATABASE_URL, compared
 row by row, and the proof recorded in the metadata; on PostgreSQL this needs CREATEDB.
 

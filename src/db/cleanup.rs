@@ -103,6 +103,9 @@ impl Doomed {
 const LIMITS: &str =
     "SET LOCAL statement_timeout = '5s'; SET LOCAL lock_timeout = '50ms'; SET LOCAL synchronous_commit = off; ";
 
+/// What only counts waits so long for a table that another session holds locked.
+const PATIENCE: &str = "SET LOCAL lock_timeout = '2s'; ";
+
 impl Connection {
     /// How many of this kind would be removed; a token that is expired and revoked goes as an expired one.
     ///
@@ -114,8 +117,10 @@ impl Connection {
             let (expired, _) = Doomed::ExpiredTokens.condition(self.backend(), kept);
             condition = format!("({condition}) AND NOT ({expired})");
         }
-        let (rows, failure) =
-            self.gather(format!("SELECT CAST(count(*) AS VARCHAR) FROM {} WHERE {condition}", doomed.table())).await;
+        let patience = self.backend().pick(PATIENCE, "");
+        let (rows, failure) = self
+            .gather(format!("{patience}SELECT CAST(count(*) AS VARCHAR) FROM {} WHERE {condition}", doomed.table()))
+            .await;
         match failure {
             Some(error) => Err(error),
             None => Ok(super::first_column(rows).first().and_then(|count| count.parse().ok()).unwrap_or_default()),
@@ -171,7 +176,7 @@ impl Connection {
             return Ok(None);
         }
         let sql = format!(
-            "SELECT reltuples::text, (pg_relation_size(oid) / current_setting('block_size')::bigint)::text \
+            "{PATIENCE}SELECT reltuples::text, (pg_relation_size(oid) / current_setting('block_size')::bigint)::text \
              FROM pg_class WHERE oid = '{}'::regclass",
             doomed.table()
         );

@@ -84,8 +84,8 @@ impl Connection {
         }
     }
 
-    /// Runs one or more statements in one round trip, in the schema of our tables and under settings of our own
-    /// ([`pinned`]); the rows of all of them. Every column must be text.
+    /// Runs one or more statements in one round trip, in the schema of our tables and under settings of our own;
+    /// the rows of all of them. Every column must be text.
     ///
     /// # Errors
     /// What the database said, or that our tables are not in the schema that the search_path names first.

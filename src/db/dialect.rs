@@ -96,6 +96,14 @@ impl Backend {
         self.pick(include_str!("postgres/sizes.sql").replace("(0, '')", &rows.join(", ")), rows.join(" UNION ALL "))
     }
 
+    /// The encoding of the database; empty on SQLite.
+    pub(crate) fn read_encoding(self) -> &'static str {
+        self.pick(
+            "SELECT pg_encoding_to_char(encoding) FROM pg_database WHERE datname = current_database()",
+            "SELECT ''",
+        )
+    }
+
     /// The server's version.
     pub(crate) fn read_version(self) -> &'static str {
         self.pick("SELECT version();", "SELECT 'SQLite ' || sqlite_version();")

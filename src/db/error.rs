@@ -101,10 +101,14 @@ impl Error {
         match backend {
             Backend::Postgres => Self::late(patience),
             Backend::Sqlite => {
-                let message = format!("the SQLite file stayed locked for {}", humantime::format_duration(patience));
-                Self { hint: Some(rules::SQLITE_LOCKED), ..Self::new(Kind::Locked, message) }
+                Self::locked_file(format!("the SQLite file stayed locked for {}", humantime::format_duration(patience)))
             }
         }
+    }
+
+    /// Another process holds a SQLite file, or a file beside it, locked.
+    pub(super) fn locked_file(message: impl Into<String>) -> Self {
+        Self { hint: Some(rules::SQLITE_LOCKED), ..Self::new(Kind::Locked, message) }
     }
 
     /// The same failure, for a setting as the reason why the server accepts no writes.
@@ -352,6 +356,9 @@ fn from_server(error: &dyn DatabaseError) -> Error {
     let code = error.code().unwrap_or(Cow::Borrowed(""));
     let postgres = error.try_downcast_ref::<PgDatabaseError>();
     let mut message = error.message().to_owned();
+    if let Some(error) = of_tunnel(&code, &message) {
+        return error;
+    }
     let (kind, hint) = match postgres {
         Some(_) => rules::of_postgres(&code, &message).map_or((Kind::Refused, None), |rule| (rule.kind, rule.hint)),
         None => rules::of_sqlite(&code),
@@ -363,8 +370,20 @@ fn from_server(error: &dyn DatabaseError) -> Error {
         sqlx::postgres::PgErrorPosition::Original(at) => Some(at),
         sqlx::postgres::PgErrorPosition::Internal { .. } => None,
     });
-    let is_ours = matches!(code.as_ref(), "" | TLS_FAILED | NO_CONNECTION);
-    Error { kind, message, code: Some(code.into_owned()).filter(|_| !is_ours), position, hint }
+    Error { kind, message, code: Some(code.into_owned()).filter(|code| !code.is_empty()), position, hint }
+}
+
+/// What a tunnel answered; none if it was a server.
+fn of_tunnel(code: &str, message: &str) -> Option<Error> {
+    match code {
+        TLS_FAILED => Some(Error::new(Kind::Tls, message)),
+        NO_CONNECTION => {
+            let hints = [("Connection refused", REFUSED), ("failed to lookup address", UNKNOWN_HOST)];
+            let hint = hints.iter().find(|(text, _)| message.contains(text)).map(|(_, hint)| *hint);
+            Some(Error { hint, ..Error::new(Kind::Unreachable, message) })
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]

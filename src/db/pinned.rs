@@ -12,7 +12,8 @@
 //! Not pinned, because they are the operator's decision: `default_transaction_read_only` (a database that is read-only on
 //! purpose stays so, and the error names the setting), `statement_timeout` and `lock_timeout` of requests,
 //! `default_tablespace`, `default_table_access_method`, `synchronous_commit`, settings of the planner, and what only a
-//! superuser may set. To pin one more setting: a line in one of the two lists, and one in `tests/it/settings_matrix.rs`.
+//! superuser may set, but for `session_replication_role`: with another value foreign keys and triggers do nothing, so a
+//! role that may not set it back is refused. To pin one more setting: a line in one of the two lists, and one in `tests/it/settings_matrix.rs`.
 
 use super::error::{Error, Kind};
 
@@ -81,6 +82,12 @@ pub(crate) fn prologue() -> String {
         "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; {settings}{}",
         pin_schema(Lasting::Transaction, Limits::Lifted)
     )
+}
+
+/// Finds the schema of our tables, and pins it for a transaction that has settings of its own. One row comes of it
+/// ([`Home`]).
+pub(super) fn find_schema() -> String {
+    pin_schema(Lasting::Transaction, Limits::Lifted)
 }
 
 /// For a new connection of a pool: meaning and schema. Limits of time remain the role's.

@@ -137,7 +137,7 @@ impl Pool {
         &self.orm
     }
 
-    /// Begins a transaction in the schema of our tables and under settings of our own ([`pinned`]), without limits of
+    /// Begins a transaction in the schema of our tables and under settings of our own, without limits of
     /// time but for its own.
     ///
     /// # Errors

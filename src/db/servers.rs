@@ -85,7 +85,7 @@ impl Servers {
         };
         let (at, trouble) = match found {
             Ok(at) => (at, None),
-            Err(error) => (0, Some(error.to_string())),
+            Err(error) => (0, Some(error.to_string()).filter(|_| target.hosts.len() > 1)),
         };
         let current = watch::Sender::new(current(target, at, size)?);
         let (searching, trouble) = (AtomicBool::new(false), Mutex::new(trouble));

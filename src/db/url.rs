@@ -40,6 +40,7 @@ pub struct DatabaseUrl {
 }
 
 /// The two kinds of database.
+#[expect(clippy::large_enum_variant, reason = "a process has a handful of them")]
 #[derive(Clone)]
 pub enum Target {
     /// A PostgreSQL server.

@@ -88,9 +88,15 @@ pub enum CleanupError {
     /// Backups could not be looked through.
     #[error(transparent)]
     Backups(#[from] backup::Error),
+    /// The database is newer than this program.
+    #[error(transparent)]
+    Schema(#[from] migrate::Error),
     /// Another process has its turn.
     #[error("another process is at work on this database: a cleanup or a scheduled backup")]
     Busy,
+    /// There are no tables.
+    #[error("the database is empty")]
+    Empty,
     /// The tables are not those of this program.
     #[error("the schema is not that of this program; pending migrations: {pending}")]
     Pending {
@@ -105,7 +111,9 @@ impl CleanupError {
         match self {
             Self::Database(error) => error.hint(),
             Self::Backups(error) => error.hint(),
+            Self::Schema(error) => error.hint(),
             Self::Busy => Some("wait until it has ended, then run the command again".to_owned()),
+            Self::Empty => Some("run `authsvc migrate`".to_owned()),
             Self::Pending { .. } => Some("run `authsvc migrate` first".to_owned()),
         }
     }
@@ -178,8 +186,13 @@ impl Cleanup {
     async fn connect(&self) -> Result<Connection, CleanupError> {
         let mut connection = Connection::open(&self.url).await?;
         let state = migrate::state(&mut connection).await?;
+        migrate::refuse_newer(&state, connection.backend())?;
         let standing = migrate::Standing::of(&state, connection.backend());
-        if standing.is_current() { Ok(connection) } else { Err(CleanupError::Pending { pending: standing.pending }) }
+        match standing.summary {
+            _ if standing.is_current() => Ok(connection),
+            migrate::Summary::Empty => Err(CleanupError::Empty),
+            _ => Err(CleanupError::Pending { pending: standing.pending }),
+        }
     }
 
     async fn in_turn(

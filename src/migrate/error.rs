@@ -60,6 +60,12 @@ pub enum Error {
     /// The database of the earlier manager.
     #[error("the database belongs to the earlier manager (it has the table migration_records)")]
     Earlier,
+    /// A new database whose encoding is not UTF8.
+    #[error("the database has the encoding {encoding}; authsvc needs UTF8")]
+    Encoding {
+        /// As the server names it.
+        encoding: String,
+    },
     /// No tables.
     #[error("the database is empty")]
     Empty,
@@ -133,6 +139,9 @@ pub enum Error {
     },
 }
 
+/// The lock of a SQLite file, in [`Error::LockTimeout`].
+pub(super) const SQLITE_LOCK: &str = "another program writes to the SQLite file and held its lock";
+
 /// What a failed statement of a migration took with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureScope {
@@ -197,6 +206,9 @@ impl Error {
             Self::OtherOwners { .. } => {
                 "nothing was changed; run it as their owner, or give all of them one owner (ALTER TABLE ... OWNER TO)"
             }
+            Self::Encoding { .. } => {
+                "nothing was changed; create it with CREATE DATABASE ... TEMPLATE template0 ENCODING 'UTF8'"
+            }
             Self::Empty => "run `authsvc migrate`",
             Self::UnknownTables { .. } => {
                 "use an empty database, or, if these are this program's tables, `authsvc migrate --baseline NNN`"
@@ -207,6 +219,9 @@ impl Error {
             Self::NotEqual { .. } => "nothing was changed; bring the schema into line by hand, then run it again",
             Self::Drift { .. } => {
                 "nothing was changed; undo the change made by hand, or see `authsvc status` for the whole picture"
+            }
+            Self::LockTimeout { what: SQLITE_LOCK, .. } => {
+                "another process writes to the SQLite file, or its disk hangs: find it (fuser FILE) and let it end, then run it again"
             }
             Self::LockTimeout { .. } => {
                 "look for the other migrator or the long transaction in pg_stat_activity, then run it again"

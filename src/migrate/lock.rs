@@ -11,7 +11,7 @@ use sea_orm::{
     ConnectionTrait, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
-use super::error::Error;
+use super::error::{Error, SQLITE_LOCK};
 use super::progress::{Event, Progress};
 use crate::clock::Stopwatch;
 use crate::db::{self, Backend, Pool};
@@ -31,7 +31,7 @@ pub(crate) async fn acquire(
         }
         if watch.elapsed() >= patience {
             return Err(Error::LockTimeout {
-                what: "another program is changing the schema and held its lock",
+                what: pool.backend().pick("another program is changing the schema and held its lock", SQLITE_LOCK),
                 waited: patience,
             });
         }

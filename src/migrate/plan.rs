@@ -180,3 +180,14 @@ pub(crate) fn find_number(number: u32) -> Result<&'static Migration, Error> {
         Error::NoSuchMigration { number, known: numbers.join(", ") }
     })
 }
+
+/// For what changes rows and applies nothing: refuses a database that a newer program made so that this one does not fit.
+///
+/// # Errors
+/// [`Error::Newer`] with the names of its migrations.
+pub fn refuse_newer(state: &State, backend: Backend) -> Result<(), Error> {
+    match up(state, Target::Default, Takeover::No, backend) {
+        Err(newer @ Error::Newer { .. }) => Err(newer),
+        _ => Ok(()),
+    }
+}

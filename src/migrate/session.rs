@@ -5,7 +5,7 @@ use std::time::Duration;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement};
 
 use super::adopt;
-use super::catalogue;
+use super::catalogue::{self, Catalogue};
 use super::embedded::Migration;
 use super::error::Error;
 use super::ledger::{self, Applied, State};
@@ -15,7 +15,7 @@ use super::progress::{Event, Progress};
 use super::report::{Entry, Outcome, Report};
 use super::run::{self, Direction, Step};
 use super::verify;
-use crate::db::{Backend, Connection, DatabaseUrl, Kind, Pool, PoolUse};
+use crate::db::{Backend, Connection, DatabaseUrl, Kind, Pool, PoolUse, first_column};
 
 /// How a run behaves.
 #[derive(Debug, Clone)]
@@ -66,10 +66,10 @@ pub async fn migrate(
     settings: &Settings,
     progress: &dyn Progress,
 ) -> Result<Report, Error> {
-    let (state, mut reader) = read_state(url, None).await?;
+    let (state, live, mut reader) = read_state_and_schema(url).await?;
     let plan = plan::up(&state, action.target, action.takeover(), url.backend())?;
     if plan.is_empty() || action.dry_run {
-        preflight(reader.as_mut(), &plan, &state).await?;
+        preflight(reader.as_mut(), live, &plan, &state).await?;
         leave(reader).await;
         return Ok(Report::planned(url, &plan));
     }
@@ -134,31 +134,71 @@ async fn read_state(url: &DatabaseUrl, reader: Option<Connection>) -> Result<(St
     Ok((ledger::read(&mut reader).await?, Some(reader)))
 }
 
+/// The same, with the live schema, in one round trip where there is a ledger. The schema may be unreadable for a moment,
+/// because another replica changes it: then it is not known.
+async fn read_state_and_schema(url: &DatabaseUrl) -> Result<(State, Option<Catalogue>, Option<Connection>), Error> {
+    let mut reader = match Connection::open(url).await {
+        Ok(reader) => reader,
+        Err(error) if error.kind() == Kind::NoSuchFile && url.may_be_created() => {
+            return Ok((State::Empty, None, None));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let (rows, failure) = reader.gather(reader.backend().read_ledger_and_catalogue().to_owned()).await;
+    match failure {
+        None => Ok((State::from_rows(&rows), Some(Catalogue::from_rows(&rows)), Some(reader))),
+        Some(error) if error.kind() == Kind::Locked => {
+            tracing::warn!("drift was not looked for: {error}");
+            let (state, reader) = read_state(url, Some(reader)).await?;
+            Ok((state, None, reader))
+        }
+        Some(error) if ledger::is_missing_table(&error, reader.backend()) => {
+            Ok((ledger::without_ledger(&mut reader).await?, None, Some(reader)))
+        }
+        Some(error) => Err(error.into()),
+    }
+}
+
 /// Whether the live schema is the one that the plan starts from: what the applied migrations made, or, for a takeover,
 /// what is to be recorded as applied.
-async fn preflight(reader: Option<&mut Connection>, plan: &Plan, state: &State) -> Result<(), Error> {
+/// `live`: the schema, if it was read with the state.
+async fn preflight(
+    reader: Option<&mut Connection>,
+    live: Option<Catalogue>,
+    plan: &Plan,
+    state: &State,
+) -> Result<(), Error> {
     let Some(reader) = reader else { return Ok(()) };
     match (plan.record, state) {
         (Some(recorded), _) => {
             adopt::compare(reader, recorded).await?;
             adopt::check_owners(reader, recorded.up_to).await
         }
-        (None, State::Ledger(applied)) => check_drift(reader, plan, applied).await,
+        (None, State::Empty) => check_encoding(reader).await,
+        (None, State::Ledger(applied)) => check_drift(reader, live, plan, applied).await,
         (None, _) => Ok(()),
     }
 }
 
-/// Refuses a difference that the program or the pending SQL can fail for; every other one is a warning. With nothing
-/// pending the live schema may be unreadable for a moment, because another replica changes it: that refuses nothing.
-async fn check_drift(reader: &mut Connection, plan: &Plan, applied: &[Applied]) -> Result<(), Error> {
+/// Refuses a new database that cannot hold every name, before anything is made in it.
+async fn check_encoding(reader: &mut Connection) -> Result<(), Error> {
+    let sql = reader.backend().read_encoding();
+    let encoding = first_column(reader.query(sql).await?).pop().unwrap_or_default();
+    if matches!(encoding.as_str(), "" | "UTF8") { Ok(()) } else { Err(Error::Encoding { encoding }) }
+}
+
+/// Refuses a difference that the program or the pending SQL can fail for; every other one is a warning.
+async fn check_drift(
+    reader: &mut Connection,
+    live: Option<Catalogue>,
+    plan: &Plan,
+    applied: &[Applied],
+) -> Result<(), Error> {
     let Some(newest) = applied.last() else { return Ok(()) };
-    let live = match catalogue::read(reader).await {
-        Ok(live) => live,
-        Err(error) if plan.is_empty() => {
-            tracing::warn!("drift was not looked for: {error}");
-            return Ok(());
-        }
-        Err(error) => return Err(error.into()),
+    let live = match live {
+        Some(live) => live,
+        None if plan.is_empty() => return Ok(()),
+        None => catalogue::read(reader).await?,
     };
     let backend = reader.backend();
     let pending: String = plan.steps.iter().map(|migration| migration.sql(backend)).collect();
@@ -189,7 +229,7 @@ impl Run<'_> {
             leave(reader).await;
             return Ok(report);
         }
-        preflight(reader.as_mut(), &plan, &state).await?;
+        preflight(reader.as_mut(), None, &plan, &state).await?;
         report.outcome = Outcome::Applied;
         let steps = steps(&plan.steps, Direction::Up);
         if plan.fresh || self.pool.backend() == Backend::Sqlite {

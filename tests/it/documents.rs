@@ -13,6 +13,15 @@ use crate::support::program::{Server, assert_no_secret};
 use crate::support::{Cluster, Database, Engine, Program};
 use crate::tidy::files;
 
+/// An account with a session.
+const SESSION: &str = "INSERT INTO users (email, username, password_hash) VALUES ('person@example.org', 'person', 'x');
+    INSERT INTO refresh_tokens (user_id, token_hash, expires_at) SELECT id, 'live', now() + INTERVAL '1 day' FROM users";
+/// A client that failed too often, and a session, as a locked out person has them.
+const BLOCKED: &str = "INSERT INTO login_throttles VALUES ('ip:203.0.113.7', 30, now(), now() + INTERVAL '1 hour');
+    INSERT INTO refresh_tokens (user_id, token_hash, expires_at) SELECT id, 'live', now() + INTERVAL '1 day' FROM users WHERE email = 'ada@example.com'";
+const BLOCKED_SQLITE: &str = "INSERT INTO login_throttles VALUES ('ip:203.0.113.7', 30, '2099-01-01T00:00:00.000+00:00', '2099-01-01T00:00:00.000+00:00');
+    INSERT INTO refresh_tokens (user_id, token_hash, expires_at) SELECT id, 'live', '2099-01-01T00:00:00.000+00:00' FROM users WHERE email = 'ada@example.com'";
+
 const EARLIER: &str = include_str!("fixtures/earlier_manager.sql");
 
 fn root() -> PathBuf {
@@ -25,7 +34,7 @@ fn read(path: &str) -> String {
 
 /// What a block is run on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Situation {
+pub(crate) enum Situation {
     /// `authsvc.db` is there with development data, as `authsvc serve` leaves it.
     Sqlite,
     /// The same, and `authsvc serve` runs on it.
@@ -38,6 +47,8 @@ enum Situation {
     Server,
     /// The same, and the role `authsvc` owns a migrated database of its name.
     Owned,
+    /// `DATABASE_URL` names a migrated PostgreSQL database with development data, a client that is blocked, and live sessions.
+    Accounts,
     /// `DATABASE_URL` names an empty one, and `authsvc.db` is there with rows.
     Moving,
 }
@@ -51,6 +62,7 @@ impl Situation {
             "earlier" => Self::Earlier,
             "server" => Self::Server,
             "owned" => Self::Owned,
+            "accounts" => Self::Accounts,
             "moving" => Self::Moving,
             _ => panic!("no situation `{name}`"),
         }
@@ -86,10 +98,10 @@ fn scripts(path: &str) -> BTreeMap<(String, Situation), String> {
 }
 
 /// Where a script is run, and what is there.
-struct Place {
+pub(crate) struct Place {
     runs: Runs,
-    database: Option<Database>,
-    cluster: Option<Cluster>,
+    pub(crate) database: Option<Database>,
+    pub(crate) cluster: Option<Cluster>,
 }
 
 enum Runs {
@@ -102,15 +114,26 @@ impl Place {
         let program = Program::new();
         let database = match situation {
             Situation::Sqlite | Situation::Served | Situation::Server | Situation::Owned => None,
-            Situation::Postgres => Some(Database::migrated(Engine::Postgres)),
+            Situation::Postgres | Situation::Accounts => Some(Database::migrated(Engine::Postgres)),
             Situation::Earlier | Situation::Moving => Some(Database::empty(Engine::Postgres)),
         };
         if let (Situation::Earlier, Some(database)) = (situation, &database) {
             database.execute(&format!("SET ROLE app; {EARLIER}"));
         }
+        if let (Situation::Postgres, Some(database)) = (situation, &database) {
+            database.execute(SESSION);
+        }
+        if let (Situation::Accounts, Some(database)) = (situation, &database) {
+            Program::on(database).env("AUTHSVC_ENV", "test").run(&["seed"]).success();
+            database.execute(BLOCKED);
+        }
         if matches!(situation, Situation::Sqlite | Situation::Moving | Situation::Served) {
             program.run(&["migrate"]).success();
             program.run(&["seed"]).success();
+        }
+        if situation == Situation::Sqlite {
+            let file = format!("sqlite:{}", program.directory().join("authsvc.db").display());
+            crate::support::database::execute(&file, BLOCKED_SQLITE);
         }
         let cluster = matches!(situation, Situation::Server | Situation::Owned).then(|| Cluster::start(&[]));
         if let (Situation::Owned, Some(cluster)) = (situation, &cluster) {
@@ -126,7 +149,7 @@ impl Place {
         Self { runs, database, cluster }
     }
 
-    fn directory(&self) -> &Path {
+    pub(crate) fn directory(&self) -> &Path {
         match &self.runs {
             Runs::Nothing(program) => program.directory(),
             Runs::Serving(server) => server.directory(),
@@ -163,7 +186,9 @@ fn run_all(path: &str, least: usize) {
     let scripts = scripts(path);
     assert!(scripts.len() >= least, "{:?}", scripts.keys());
     for ((section, situation), script) in scripts {
-        Place::new(situation).run(&format!("{path}, {section}, {situation:?}"), &script);
+        let (place, name) = (Place::new(situation), format!("{path}, {section}, {situation:?}"));
+        let stdout = place.run(&name, &script);
+        crate::promises::check(&section, situation, &place, &stdout);
     }
 }
 
@@ -180,6 +205,27 @@ fn the_commands_of_the_operations_run_as_written() {
 #[test]
 fn the_commands_of_the_deployment_run_as_written() {
     run_all("deploy/README.md", 1);
+}
+
+#[test]
+fn every_shell_of_a_database_stops_at_the_first_error() {
+    let documents = files(&root(), "md");
+    for document in documents.iter().filter(|path| !path.ends_with("CHANGELOG.md")) {
+        let text = std::fs::read_to_string(document).unwrap();
+        let blocks = text
+            .split("\n```")
+            .skip(1)
+            .step_by(2)
+            .filter(|block| block.starts_with("sh") || block.starts_with("console"));
+        for line in blocks.flat_map(str::lines) {
+            let stops = match line.split('#').next().unwrap() {
+                line if line.contains("psql ") => line.contains("-v ON_ERROR_STOP=1") && line.contains("-X"),
+                line if line.contains("sqlite3 ") => line.contains("-bail"),
+                _ => true,
+            };
+            assert!(stops, "{}: {line}", document.display());
+        }
+    }
 }
 
 /// What a heading is called in a link.

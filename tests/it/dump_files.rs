@@ -122,7 +122,8 @@ fn line_ends_and_a_byte_order_mark_of_a_transport_are_accepted() {
     }
     // this program's own files, too
     for engine in ENGINES {
-        let program = Program::on(&seeded(engine));
+        let database = seeded(engine);
+        let program = Program::on(&database);
         let file = backup(&program, &["--no-compress"]);
         let copy = program.directory().join("copy.sql");
         std::fs::write(&copy, std::fs::read_to_string(&file).unwrap().replace('\n', "\r\n")).unwrap();

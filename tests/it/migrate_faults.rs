@@ -172,7 +172,7 @@ fn a_long_reader_is_waited_for_and_logins_are_not_queued_behind_the_ddl() {
         std::thread::park_timeout(Duration::from_millis(50));
     }
     assert!(slowest < Duration::from_secs(2), "a login took {slowest:?}");
-    assert_eq!(database.ledger().len(), migrations().len() - 4, "the reader is still in the way");
+    assert_eq!(database.ledger().last().unwrap(), "006_copy_rows applied", "the reader is still in the way");
     reader.execute("COMMIT");
     let outcome = migrator.wait().success();
     assert!(outcome.stderr.contains("a table is locked, trying again"), "{}", outcome.stderr);
@@ -232,7 +232,7 @@ fn a_role_without_rights_can_serve_what_is_current_and_is_told_what_it_lacks() {
     program.run(&["migrate"]).success();
     program.run(&["status", "--check"]).success();
     Program::new().env("DATABASE_URL", &url).serve().ready().stop().success();
-    Program::on(&database).run(&["rollback", "--yes"]).success();
+    Program::on(&database).run(&["rollback", "--to", "009", "--yes"]).success();
     let error = program.run(&["migrate"]).code(1).error();
     assert!(error.contains("must be owner") && error.contains("42501") && error.contains("a role that may"), "{error}");
     // nor can it read what it may not

@@ -52,8 +52,9 @@ fn what_the_file_says_about_itself_is_kept() {
                 let database = made_with(made);
                 let path = database.path();
                 database.execute(others);
-                let file = backup(&Program::on(&database), &[]);
                 let expected = content(&database).0;
+                let program = Program::on(&database);
+                let file = backup(&program, &[]);
                 shell(&format!(
                     "sqlite3 {} 'PRAGMA journal_mode = {journal}; PRAGMA user_version = 77; PRAGMA application_id = 1234; PRAGMA default_cache_size = 555; DELETE FROM users'",
                     path.display()
@@ -79,7 +80,8 @@ fn what_the_file_says_about_itself_is_kept() {
 #[test]
 fn a_file_in_place_of_a_damaged_one_has_its_mode_and_owner() {
     let database = made_with("PRAGMA page_size = 4096");
-    let file = backup(&Program::on(&database), &[]);
+    let program = Program::on(&database);
+    let file = backup(&program, &[]);
     let path = database.path();
     for end in ["-wal", "-shm"] {
         let _ = std::fs::remove_file(path.with_file_name(format!("test.db{end}")));
@@ -100,8 +102,9 @@ fn what_other_programs_have_in_the_file_is_kept() {
              CREATE TRIGGER ofnotes AFTER INSERT ON notes BEGIN UPDATE users SET active = 1; END; INSERT INTO notes (u) VALUES (1), (NULL);
              CREATE VIEW names AS SELECT username FROM users; CREATE TRIGGER ofview INSTEAD OF INSERT ON names BEGIN SELECT 1; END"] {
             let database = made_with("PRAGMA page_size = 4096");
-            let file = backup(&Program::on(&database), &[]);
             let expected = content(&database).0;
+            let program = Program::on(&database);
+            let file = backup(&program, &[]);
             database.execute(&format!(
                 "PRAGMA journal_mode = {journal}; CREATE INDEX mine ON users (active) WHERE active; CREATE TABLE log (what TEXT); DROP TABLE log;
                  CREATE TRIGGER audit AFTER DELETE ON users BEGIN INSERT INTO auth_events (kind) VALUES ('logout'); END; {others}; ANALYZE; DELETE FROM auth_events"
@@ -116,7 +119,7 @@ fn what_other_programs_have_in_the_file_is_kept() {
                 assert_eq!(database.query("SELECT id, u FROM notes ORDER BY id"), ["1|1", "2|∅"]);
                 assert_eq!(database.query("SELECT username FROM names ORDER BY 1"), ["a", "ü"]);
                 assert!(!notes.contains("point to rows"), "{notes}");
-                database.execute("INSERT INTO notes (id, u) VALUES (9, 99)");
+                database.execute("INSERT INTO users (id, email, username, password_hash) VALUES (99, 'z@example.com', 'z', 'x'); INSERT INTO notes (id, u) VALUES (9, 99)");
                 let notes = restore(&database, &file)["warnings"].to_string();
                 assert!(notes.contains("rows of `notes` point to rows of `users`"), "{notes}");
             }

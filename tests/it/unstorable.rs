@@ -36,7 +36,8 @@ fn what_a_sqlite_file_holds_already_is_backed_up_and_comes_back() {
         let unchanged = rows(&postgres);
         let error = Program::on(&postgres).run(&["restore", "--yes", file.to_str().unwrap()]).error();
         assert!(error.contains("a row of `auth_events`") && error.contains("NUL"), "{error}");
-        assert_eq!(rows(&postgres), unchanged);
+        // that it failed is recorded
+        assert_eq!(rows(&postgres)[..6], unchanged[..6]);
     }
 }
 

@@ -17,6 +17,11 @@ pub(super) static CAUSES: &[Cause] = &[
         "PgBouncer cannot log in to the server: see its log for what the server said, and the entry in [databases]",
     ),
     Cause::new(
+        "bouncer config error",
+        Kind::Refused,
+        "PgBouncer has no usable entry for this database and user: see [databases] and auth_type in pgbouncer.ini",
+    ),
+    Cause::new(
         "no such database",
         Kind::NoSuchDatabase,
         "PgBouncer knows no database of this name: add it to [databases] of pgbouncer.ini, or correct its name in DATABASE_URL",

@@ -59,7 +59,6 @@ static POSTGRES: &[Rule] = &[
         Kind::Authentication,
         "the server wants a client certificate: add sslcert and sslkey to DATABASE_URL",
     ),
-    plain(super::TLS_FAILED, Kind::Tls),
     plain("28", Kind::Authentication),
     plain("3D000", Kind::NoSuchDatabase),
     rule(
@@ -234,7 +233,9 @@ static SQLITE: &[(&[u32], Kind, Option<&str>)] = &[
     (
         &[13, 4874],
         Kind::DiskFull,
-        Some("free space on the disk of the SQLite file (df FILE), or raise the quota; then run the command again"),
+        Some(
+            "free space on the disk of the SQLite file (df FILE), or raise the quota; where there is room, the disk fails: see the kernel's log",
+        ),
     ),
     (
         &[10],

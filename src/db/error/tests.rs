@@ -39,7 +39,7 @@ fn each_text_of_pgbouncer_has_its_kind_and_its_hint() {
         ("database \"t\" is disabled", Kind::NotReady, "ENABLE"),
         ("pooler is shutting down", Kind::NotReady, "stopping"),
         ("server conn crashed?", Kind::Unreachable, "logs of both"),
-        ("bouncer config error", Kind::Unreachable, "for the reason given"),
+        ("bouncer config error", Kind::Refused, "no usable entry"),
         ("expected password response", Kind::Unreachable, "for the reason given"),
     ] {
         let error = said("08P01", text);

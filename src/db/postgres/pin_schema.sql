@@ -33,6 +33,10 @@ SELECT home.name::pg_catalog.text,
        pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ', pg_catalog.quote_ident(home.name), :rest 'pg_temp'), :local),
        CASE WHEN :lifts AND pg_catalog.current_setting('server_version_num')::pg_catalog.int4 OPERATOR(pg_catalog.>=) 170000
             THEN pg_catalog.set_config('transaction_timeout', '0', :local) END,
+       -- between two transactions as well
        CASE WHEN :lifts AND pg_catalog.current_setting('server_version_num')::pg_catalog.int4 OPERATOR(pg_catalog.>=) 140000
-            THEN pg_catalog.set_config('idle_session_timeout', '0', :local) END
+            THEN pg_catalog.set_config('idle_session_timeout', '0', false) END,
+       -- without foreign keys and triggers rows would be lost: whoever may not set this is refused
+       CASE WHEN pg_catalog.current_setting('session_replication_role') OPERATOR(pg_catalog.<>) 'origin'
+            THEN pg_catalog.set_config('session_replication_role', 'origin', :local) END
 FROM home CROSS JOIN found CROSS JOIN rest LEFT JOIN (SELECT path.name FROM path ORDER BY path.at LIMIT 1) first ON true;

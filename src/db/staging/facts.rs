@@ -15,10 +15,8 @@ const DEFINITION: &str = "definition";
 /// Longest value in a message, in characters.
 const SHOWN: usize = 80;
 
-/// Order of the statements that take something away: before anything is set in the swap.
-const UNSET: u8 = 1;
-/// Order of the first statement after which this role may have lost rights of its own.
-pub(super) const LAST_SETS: u8 = 8;
+/// Order of the first statement after which this role may have lost rights of its own: privileges are taken away.
+pub(super) const PRIVILEGES: u8 = 15;
 
 /// Properties of objects: object, property, fact.
 #[derive(Debug, Clone, Default)]
@@ -35,7 +33,7 @@ struct Fact {
 /// One statement that carries a property over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CarryStep {
-    /// 0: before the swap. Then rising.
+    /// 0: before the swap. Then twice the rank of the fact, and one less for what takes something away.
     pub(super) order: u8,
     /// `privileges of table users`
     pub(super) what: String,
@@ -149,7 +147,7 @@ impl CarryOver {
         }
         self.expect_all(object, live);
         for (property, fact) in live.0.get(object).into_iter().flatten() {
-            self.step(object, property, order_of(fact.rank), fact.set.as_deref());
+            self.step(object, property, fact.rank * 2, fact.set.as_deref());
         }
     }
 
@@ -201,9 +199,12 @@ impl CarryOver {
         if let Some(value) = live_value {
             self.expect(object, property, value);
         }
-        self.step(object, property, UNSET, unset);
+        // an owner has rights that the staged object's owner had, and others that have to go
+        for fact in staged.into_iter().chain(live) {
+            self.step(object, property, (fact.rank * 2).saturating_sub(1), fact.unset.as_deref());
+        }
         if let Some(live) = live {
-            self.step(object, property, order_of(live.rank), set);
+            self.step(object, property, live.rank * 2, set);
         }
     }
 
@@ -214,10 +215,6 @@ impl CarryOver {
             self.steps.push(step);
         }
     }
-}
-
-fn order_of(rank: u8) -> u8 {
-    if rank == 0 { 0 } else { UNSET + rank }
 }
 
 /// `privileges of table users (app has SELECT, after it: none)`

@@ -236,7 +236,7 @@ impl Lock {
         loop {
             let file = disk::open_lock(&path).map_err(cannot(&path))?;
             if disk::try_lock(&file, &path).map_err(cannot(&path))? == Locking::Busy {
-                return Err(Error::new(Kind::Locked, "another restore of this database is at work"));
+                return Err(Error::locked_file("another restore of this database is at work"));
             }
             // the one before may have removed it between opening and locking
             if disk::is_at(&file, &path) {

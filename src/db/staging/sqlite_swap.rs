@@ -138,7 +138,7 @@ impl SqliteSwap {
 
     fn pause(&self, watch: &Stopwatch) -> Result<(), Error> {
         if watch.elapsed() > self.patience {
-            return Err(Error::new(Kind::Locked, "the SQLite file stayed locked"));
+            return Err(Error::locked_file("the SQLite file stayed locked"));
         }
         std::thread::sleep(Duration::from_millis(50));
         Ok(())

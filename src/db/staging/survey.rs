@@ -10,6 +10,8 @@ use super::facts::{CarryOver, ObjectFacts};
 use super::postgres::{execute, query, settings};
 use super::{LiveSchema, Objects};
 use crate::db::connection::first_column;
+use crate::db::dialect::quoted_name;
+use crate::db::pinned::{self, Home};
 use crate::db::{DatabaseUrl, Error, Pool, PoolUse};
 
 /// The schema in which the migrations make their tables for comparison; it is never committed.
@@ -64,10 +66,11 @@ impl LiveSurvey {
     }
 }
 
-/// The schema of the live tables, quoted.
+/// The schema of the live tables, quoted. From here on the transaction searches no other one.
 pub(super) async fn home(connection: &mut PgConnection) -> Result<String, Error> {
-    let found = query(connection, "SELECT quote_ident(current_schema())".to_owned()).await?;
-    Ok(first_column(found).join(""))
+    let found = query(connection, pinned::find_schema()).await?.pop().unwrap_or_default();
+    let home = Home::from_columns(found.into_iter()).check()?;
+    Ok(home.schema.map_or_else(String::new, |schema| quoted_name(&schema)))
 }
 
 /// What depends on the objects of the current schema, each with what to do.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use sqlx::postgres::PgConnection;
 
-use super::facts::{CarryOver, LAST_SETS, ObjectFacts};
+use super::facts::{CarryOver, ObjectFacts, PRIVILEGES};
 use super::kept::KeptSequences;
 use super::postgres::{MARK, PostgresStaging, REPLACED, STAGING, drop_schema, execute, query, settings};
 use super::survey::{self, LiveSurvey, with_names};
@@ -91,7 +91,7 @@ impl PostgresStaging {
         execute(&mut transaction, moves(&home, &keys, &old, &new)).await?;
         let kept = KeptSequences::read(&mut transaction, &home, &staged).await?;
         drop_schema(&mut transaction, REPLACED).await?;
-        let (first, last): (Vec<_>, Vec<_>) = carried.steps.iter().partition(|step| step.order < LAST_SETS);
+        let (first, last): (Vec<_>, Vec<_>) = carried.steps.iter().partition(|step| step.order < PRIVILEGES);
         for step in first {
             execute(&mut transaction, step.sql.clone()).await.map_err(not_carried(&step.what))?;
         }

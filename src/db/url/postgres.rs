@@ -31,7 +31,7 @@ pub struct PostgresTarget {
     /// Password, if one was given.
     pub password: Option<SecretString>,
     /// Passwords of the password file, by host; used where none was given.
-    file_passwords: HashMap<String, SecretString>,
+    pub(in crate::db) file_passwords: HashMap<String, SecretString>,
     /// Name of the database.
     pub database: String,
     /// Encryption of the connection, with what follows from the other parameters.

@@ -71,7 +71,7 @@ pub struct TlsSettings {
 /// The mode and the rest.
 pub(super) fn read(settings: &mut Settings, home: Option<&Path>) -> Result<(SslMode, TlsSettings), InvalidUrl> {
     let given = settings.take("sslmode");
-    let mode = given.as_ref().map(|setting| mode(setting)).transpose()?;
+    let mode = given.as_ref().map(mode).transpose()?;
     let binding = settings.take("channel_binding");
     let needs_identity = match binding.as_ref().map(|setting| (setting, setting.value.as_str())) {
         None | Some((_, "disable" | "prefer")) => false,

@@ -23,10 +23,10 @@ const QUERIES: [&str; 9] = [
              || jsonb_build_object('options', (SELECT array_agg(o) FROM unnest(a.attoptions) o WHERE o NOT LIKE 'pg%'),
                                    'default', (SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d WHERE d.adrelid = c.oid AND d.adnum = a.attnum))) j
      WHERE c.relnamespace = 'public'::regnamespace AND a.attnum > 0 ORDER BY 1, 2, 3, 4",
-    "SELECT 'constraint', conrelid::regclass, conname, pg_get_constraintdef(oid, true), convalidated, condeferrable, condeferred,
+    "SELECT 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid, true), concat(convalidated, condeferrable, condeferred),
          (SELECT string_agg(DISTINCT tgenabled::text, '') FROM pg_trigger WHERE tgconstraint = k.oid)
      FROM pg_constraint k WHERE connamespace = 'public'::regnamespace OR confrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)
-     ORDER BY 2::text, 3",
+     ORDER BY 2, 3",
     "SELECT 'index', indexrelid::regclass::text, pg_get_indexdef(indexrelid), indisclustered, indisreplident, indisvalid FROM pg_index
      WHERE indrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace) ORDER BY 2",
     "SELECT 'trigger', tgrelid::regclass::text, tgname, pg_get_triggerdef(oid), tgenabled FROM pg_trigger
@@ -38,7 +38,7 @@ const QUERIES: [&str; 9] = [
      UNION ALL
      SELECT 'sequence', seqrelid::regclass::text, (to_jsonb(s) - 'seqrelid')::text FROM pg_sequence s
      UNION ALL
-     SELECT 'depend', pg_describe_object(classid, objid, objsubid), pg_describe_object(refclassid, refobjid, refobjsubid) || ' ' || deptype FROM pg_depend
+     SELECT 'depend', pg_describe_object(classid, objid, objsubid), pg_describe_object(refclassid, refobjid, refobjsubid) || ' ' || deptype::text FROM pg_depend
      WHERE objid >= 16384 AND refobjid >= 16384 AND pg_describe_object(classid, objid, objsubid) NOT LIKE '%toast%'
        AND pg_describe_object(refclassid, refobjid, refobjsubid) NOT LIKE '%toast%'
        AND pg_describe_object(classid, objid, objsubid) NOT LIKE '%RI_ConstraintTrigger%'

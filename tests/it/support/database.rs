@@ -51,6 +51,21 @@ impl Database {
         Self { url, inspect, directory: None }
     }
 
+    /// An empty one on the shared cluster, with an encoding.
+    pub(crate) fn with_encoding(encoding: &str) -> Self {
+        let cluster = Cluster::shared();
+        let name = format!("encoding_{}", encoding.to_lowercase());
+        let options = format!("TEMPLATE template0 ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'");
+        cluster.superuser(&format!("CREATE DATABASE {name} OWNER app {options}"));
+        let inspect = cluster.superuser_url(&name);
+        execute(&inspect, "ALTER SCHEMA public OWNER TO app");
+        Self {
+            url: format!("postgres://app:{CANARY_ENCODED}@127.0.0.1:{}/{name}", cluster.port),
+            inspect,
+            directory: None,
+        }
+    }
+
     /// One with every migration applied, and nothing in it: that it was migrated is recorded, and taken away.
     pub(crate) fn migrated(engine: Engine) -> Self {
         static TEMPLATE: OnceLock<String> = OnceLock::new();

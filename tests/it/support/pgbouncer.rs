@@ -46,7 +46,7 @@ impl PgBouncer {
             &settings,
             format!(
                 "[databases]\n{names} = host={} port={} user=postgres dbname={name}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
-                 unix_socket_dir =\npool_mode = transaction\n{auth}{more}",
+                 unix_socket_dir =\nignore_startup_parameters = extra_float_digits\npool_mode = transaction\n{auth}{more}",
                 cluster.socket().display(),
                 cluster.port
             ),

@@ -72,6 +72,11 @@ impl Program {
         self.directory.path()
     }
 
+    /// Its environment, for running it in another way.
+    pub(crate) fn environment(&self) -> &BTreeMap<String, String> {
+        &self.environment
+    }
+
     /// Runs it to the end, for a minute at most.
     pub(crate) fn run(&self, arguments: &[&str]) -> Outcome {
         self.spawn(arguments).wait()

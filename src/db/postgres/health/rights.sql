@@ -14,7 +14,7 @@ WITH needed (name, privilege, purpose) AS (
            ('login_throttles', 'DELETE', 'cleanups'),
            ('oauth_states', 'SELECT', 'logins through providers'), ('oauth_states', 'INSERT', 'logins through providers'),
            ('oauth_states', 'UPDATE', 'cleanups'), ('oauth_states', 'DELETE', 'cleanups'),
-           ('database_identity', 'SELECT', 'backups'), ('authsvc_migrations', 'SELECT', 'reports'), ('seaql_migrations', 'SELECT', 'backups')
+           ('database_identity', 'SELECT', 'login'), ('authsvc_migrations', 'SELECT', 'reports'), ('seaql_migrations', 'SELECT', 'backups')
 ), ours AS (
     SELECT c.oid, n.name, n.privilege, n.purpose
     FROM needed n
@@ -25,12 +25,13 @@ FROM ours
 WHERE NOT has_table_privilege(oid, privilege) AND (privilege = 'DELETE' OR NOT has_any_column_privilege(oid, privilege))
 UNION ALL
 -- sequences that a default of such a table takes numbers from; those of identity columns need no right
-SELECT 'missing_right', 'USAGE', 'SEQUENCE ' || quote_ident(s.relname), o.purpose
+SELECT 'missing_right', r.privilege, 'SEQUENCE ' || quote_ident(s.relname), CASE r.privilege WHEN 'USAGE' THEN o.purpose ELSE 'backups' END
 FROM ours o
+CROSS JOIN (VALUES ('USAGE', 'USAGE, UPDATE'), ('SELECT', 'SELECT')) AS r (privilege, any_of)
 JOIN pg_attrdef a ON a.adrelid = o.oid
 JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = a.oid AND d.refclassid = 'pg_class'::regclass
 JOIN pg_class s ON s.oid = d.refobjid AND s.relkind = 'S'
-WHERE o.privilege = 'INSERT' AND NOT has_sequence_privilege(s.oid, 'USAGE, UPDATE')
+WHERE o.privilege = 'INSERT' AND NOT has_sequence_privilege(s.oid, r.any_of)
 UNION ALL
 SELECT 'may_write', count(*)::text, NULL, NULL
 FROM ours

@@ -1,0 +1,180 @@
+//! What the documents promise of their commands: the state after each section's blocks.
+
+use serde_json::Value;
+
+use crate::accounts::signing_key;
+use crate::documents::{Place, Situation};
+use crate::support::Program;
+use crate::support::api::{log_in, me};
+use crate::support::database::query;
+use crate::support::program::Server;
+
+const PASSWORD: &str = "correct-horse-battery";
+
+impl Place {
+    /// Of the database that the section is about.
+    fn url(&self) -> String {
+        match (&self.database, &self.cluster) {
+            (Some(database), _) => database.url.clone(),
+            (None, Some(cluster)) => cluster.superuser_url("authsvc"),
+            (None, None) => format!("sqlite:{}", self.directory().join("authsvc.db").display()),
+        }
+    }
+
+    fn rows(&self, sql: &str) -> Vec<String> {
+        match &self.database {
+            Some(database) => database.query(sql),
+            None => query(&self.url(), sql),
+        }
+    }
+
+    fn one(&self, sql: &str) -> String {
+        self.rows(sql).remove(0)
+    }
+
+    /// Metadata of the backups, oldest first.
+    fn backups(&self) -> Vec<Value> {
+        let entries = std::fs::read_dir(self.directory().join("backups")).unwrap();
+        let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        let metadata = paths.iter().filter(|path| path.extension().is_some_and(|ending| ending == "meta"));
+        metadata.map(|path| serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()).collect()
+    }
+
+    fn serve(&self) -> Server {
+        let program = Program::new().env("DATABASE_URL", &self.url()).env("AUTHSVC_ENV", "test");
+        program.env("AUTHSVC_JWT_KEY", &signing_key()).env("AUTHSVC_PASSWORD_RATE_LIMIT", "off").serve().ready()
+    }
+
+    fn has_database(&self, name: &str) -> bool {
+        !self.rows(&format!("SELECT 1 FROM pg_database WHERE datname = '{name}'")).is_empty()
+    }
+}
+
+const APPLIED: &str = "SELECT count(*) FROM authsvc_migrations";
+const LIVE: &str = "SELECT count(*) FROM refresh_tokens WHERE NOT revoked";
+
+/// Asserts what the text around a section's blocks says of their effect.
+#[track_caller]
+pub(crate) fn check(section: &str, situation: Situation, place: &Place, stdout: &str) {
+    use Situation::{Accounts, Earlier, Moving, Owned, Postgres, Served, Server, Sqlite};
+    match (section, situation) {
+        ("A database for it", Server) => {
+            let role = "SELECT pg_get_userbyid(datdba), (SELECT rolcreatedb FROM pg_roles WHERE rolname = 'authsvc')::text \
+                        FROM pg_database WHERE datname = 'authsvc'";
+            assert_eq!(place.one(role), "authsvc|true");
+            assert_eq!(place.one("SELECT count(*) FROM pg_extension WHERE extname = 'pg_stat_statements'"), "1");
+            assert_ne!(place.one(APPLIED), "0");
+            assert_eq!(place.one("SELECT pg_has_role('authsvc', 'pg_monitor', 'MEMBER')::text"), "true");
+        }
+        ("A service role without DDL", Owned) => is_a_service_role(place, stdout),
+        ("Backups", Sqlite) if place.directory().join("copies").exists() => {
+            assert_eq!(place.backups().len(), 1);
+            assert!(place.backups()[0]["verified_at"].is_string(), "the second command proves it");
+            assert_eq!(std::fs::read_dir(place.directory().join("copies")).unwrap().count(), 2);
+        }
+        ("Backups", Sqlite) => {
+            let copy = format!("sqlite:{}", place.directory().join("new.db").display());
+            assert_eq!(query(&copy, "SELECT count(*) FROM users"), place.rows("SELECT count(*) FROM users"));
+        }
+        ("Backups", Postgres) => {
+            let copy = place.url().replace(&format!("/{}", place.database.as_ref().unwrap().name()), "/empty_one");
+            assert_eq!(query(&copy, "SELECT count(*) FROM users"), place.rows("SELECT count(*) FROM users"));
+            // the name is the document's, and the server is shared
+            place.database.as_ref().unwrap().execute("DROP DATABASE empty_one");
+        }
+        ("A restore drill", Postgres) => {
+            assert_eq!(place.backups().len(), 1);
+            assert!(
+                !place.has_database("drill") && !place.has_database("drill_by_hand"),
+                "they are dropped at the end"
+            );
+        }
+        ("When rows are lost", Sqlite) => {
+            assert_eq!(place.backups().len(), 2, "what is there is backed up first");
+            assert_ne!(place.one("SELECT count(*) FROM users"), "0");
+        }
+        ("When rows are lost", Postgres) => {
+            assert_eq!(place.one(LIVE), "0", "all sessions are ended");
+            assert_eq!(place.one("SELECT count(*) FROM refresh_tokens WHERE revoked AND token_hash = 'live' AND revoked_at IS NOT NULL"), "1");
+        }
+        ("Upgrading", Postgres) => {
+            assert!(place.directory().join("pending.sql").exists() && place.directory().join("report.json").exists());
+            assert!(place.backups()[0]["verified_at"].is_string(), "the backup is proven");
+        }
+        ("Going back", Postgres) => {
+            assert_eq!(place.one("SELECT max(version) FROM authsvc_migrations"), "009_maintenance_runs");
+            assert_eq!(place.backups().len(), 1, "a safety backup is taken");
+        }
+        ("A database of the earlier manager", Earlier) => {
+            assert!(!place.has_database("copy_of_earlier") && place.directory().join("before.sql.gz").exists());
+            assert_ne!(place.one(APPLIED), "0");
+            assert_eq!(place.backups().len(), 1);
+        }
+        ("From SQLite to PostgreSQL", Moving) => {
+            let file = format!("sqlite:{}", place.directory().join("authsvc.db").display());
+            let users = "SELECT id, email, username, password_hash FROM users ORDER BY users.id";
+            assert_eq!(place.rows(&users.replace("id,", "id::text,")), query(&file, users), "ids are as they were");
+            let server = place.serve();
+            log_in(server.public, "ada@example.com", PASSWORD).status(200);
+            server.stop().success();
+        }
+        ("The database's password", Owned) => {
+            assert_eq!(place.one("SELECT rolcanlogin::text FROM pg_roles WHERE rolname = 'authsvc'"), "false");
+            let owners = "SELECT DISTINCT pg_get_userbyid(relowner) FROM pg_class WHERE relname IN ('users', 'maintenance_runs')";
+            assert_eq!(place.rows(owners), ["authsvc"]);
+            assert_eq!(place.backups().len(), 1);
+        }
+        ("Accounts", Accounts | Sqlite) => are_as_promised(place, stdout),
+        ("The signing key", Sqlite) => {
+            let file =
+                |step: u8| std::fs::read_to_string(place.directory().join(format!("jwt-key-{step}.pem"))).unwrap();
+            assert_eq!(
+                file(2),
+                file(3) + file(1).split("-----END PRIVATE KEY-----\n").next().unwrap() + "-----END PRIVATE KEY-----\n"
+            );
+        }
+        ("The providers' tokens", Sqlite) => {
+            let lines =
+                |step: u8| std::fs::read_to_string(place.directory().join(format!("encryption-{step}"))).unwrap();
+            let (first, second) = (lines(1), lines(2));
+            assert_eq!(first.lines().rev().collect::<Vec<_>>(), second.lines().collect::<Vec<_>>());
+        }
+        ("When you are paged", Served) => assert!(stdout.contains("authsvc_database_up 1"), "{stdout}"),
+        ("Secrets", Sqlite) => {
+            let secrets = place.directory().join("secrets");
+            assert_eq!(std::fs::read_dir(secrets).unwrap().count(), 4, "the last line makes nothing");
+        }
+        ("Two commands", Served) => assert!(stdout.contains("\"access_token\""), "{stdout}"),
+        (section, situation) => panic!("{section}, {situation:?}: what does the document promise?"),
+    }
+}
+
+/// The section's accounts: unlocked, deactivated, without sessions, listed.
+fn are_as_promised(place: &Place, stdout: &str) {
+    assert_eq!(place.one(LIVE.replace("NOT revoked", "NOT revoked AND token_hash = 'live'").as_str()), "0");
+    assert_eq!(place.one("SELECT count(*) FROM login_throttles"), "0");
+    assert!(stdout.contains("kind") || place.database.is_none(), "{stdout}");
+    let server = place.serve();
+    let (token, _) = log_in(server.public, "locked@example.com", PASSWORD).status(200).tokens();
+    me(server.public, &token).status(200);
+    log_in(server.public, "grace@example.com", PASSWORD).status(401);
+    log_in(server.public, "ada@example.com", PASSWORD).status(200);
+    server.stop().success();
+}
+
+/// The role of the service has every right that it needs, and none to change the schema.
+fn is_a_service_role(place: &Place, stdout: &str) {
+    let report: Value = serde_json::from_str(&stdout[stdout.rfind("\n{\n").unwrap()..]).unwrap();
+    assert_eq!(report["database"]["connected"], true, "{report}");
+    assert!(!report["errors"].to_string().contains("rights"), "{report}");
+    assert_eq!(place.backups().len(), 1);
+    let owned = "SELECT count(*) FROM pg_class WHERE pg_get_userbyid(relowner) = 'authsvc_service'";
+    assert_eq!(place.one(owned), "0");
+    assert_eq!(place.one("SELECT has_schema_privilege('authsvc_service', 'public', 'CREATE')::text"), "false");
+    // a later migration's table, made by the role that migrates
+    place.rows("SET ROLE authsvc; CREATE TABLE later (id BIGSERIAL PRIMARY KEY)");
+    let rights = "SELECT (has_table_privilege('authsvc_service', 'later', 'SELECT') AND has_table_privilege('authsvc_service', 'later', 'DELETE') \
+                  AND has_sequence_privilege('authsvc_service', 'later_id_seq', 'USAGE'))::text";
+    assert_eq!(place.one(rights), "true");
+}
