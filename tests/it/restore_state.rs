@@ -179,7 +179,7 @@ fn an_older_backup_keeps_what_was_altered() {
 #[test]
 fn every_version_of_the_server_keeps_it() {
     for installation in Installation::all() {
-        let cluster = Cluster::of_version(installation.version, &["password_encryption=scram-sha-256"]);
+        let cluster = Cluster::of(installation.clone(), &[]);
         let database = Database::on(&cluster, None);
         let program = Program::new().env("DATABASE_URL", &cluster.superuser_url(&database.name()));
         Program::on(&database).run(&["migrate"]).success();
