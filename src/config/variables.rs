@@ -61,8 +61,6 @@ const KNOWN: [&str; 40] = [
 /// Other programs' names that this one reads, too.
 const OTHERS: [&str; 2] = ["DATABASE_URL", "BACKUP_DIR"];
 
-/// The largest file that a `_FILE` variable may name, in bytes.
-
 /// Every secret of ours; each has a `_FILE` twin.
 const SECRETS: [&str; 4] =
     ["AUTHSVC_JWT_KEY", "AUTHSVC_GOOGLE_CLIENT_SECRET", "AUTHSVC_GITHUB_CLIENT_SECRET", "AUTHSVC_ENCRYPTION_KEY"];
