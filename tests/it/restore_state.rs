@@ -29,7 +29,7 @@ const ALTERATIONS: [&str; 34] = [
     "ALTER TABLE users ALTER COLUMN email SET STATISTICS 500, ALTER COLUMN avatar_url SET STORAGE EXTERNAL, ALTER COLUMN username SET (n_distinct = -1)",
     "ALTER INDEX users_email_folded_key ALTER COLUMN 1 SET STATISTICS 300",
     "ALTER TABLE users CLUSTER ON users_username_key",
-    "CREATE FUNCTION {s}.off() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; CREATE TRIGGER off BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION {s}.off(); ALTER TABLE users DISABLE TRIGGER off",
+    "CREATE TRIGGER off BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger(); ALTER TABLE users DISABLE TRIGGER off",
     "ALTER FUNCTION update_user_last_login(bigint) SECURITY DEFINER SET search_path = public, pg_temp SET work_mem = '8MB'",
     "REVOKE EXECUTE ON FUNCTION update_user_last_login(bigint) FROM PUBLIC; GRANT EXECUTE ON FUNCTION update_user_last_login(bigint) TO {r}",
     "ALTER FUNCTION get_user_statistics() COST 500 ROWS 7 PARALLEL SAFE",
