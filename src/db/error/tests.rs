@@ -49,67 +49,65 @@ fn each_text_of_pgbouncer_has_its_kind_and_its_hint() {
     }
 }
 
+/// SQLSTATE, the server's text, the kind and a part of the hint.
+const SQLSTATES: &[(&str, &str, Kind, &str)] = &[
+    (
+        "28000",
+        "no pg_hba.conf entry for host \"10.0.0.1\", user \"app\", database \"t\", no encryption",
+        Kind::Authentication,
+        "sslmode=require",
+    ),
+    ("28000", "role \"app\" is not permitted to log in", Kind::Authentication, "LOGIN"),
+    ("28P01", "password authentication failed for user \"app\"", Kind::Authentication, "user and password"),
+    ("3D000", "database \"t\" does not exist", Kind::NoSuchDatabase, "createdb"),
+    (
+        "42501",
+        "permission denied for schema public",
+        Kind::PermissionDenied,
+        "GRANT CREATE ON SCHEMA public TO YOUR_ROLE",
+    ),
+    (
+        "42501",
+        "permission denied for sequence users_id_seq",
+        Kind::PermissionDenied,
+        "GRANT USAGE, SELECT ON SEQUENCE users_id_seq",
+    ),
+    ("42501", "permission denied for database Some db", Kind::PermissionDenied, "GRANT CREATE ON DATABASE \"Some db\""),
+    ("42501", "Keine Berechtigung für Schema public", Kind::PermissionDenied, "role"),
+    ("42P01", "relation \"x\" does not exist", Kind::UndefinedTable, ""),
+    ("42P05", "prepared statement \"s\" already exists", Kind::PreparedStatementLost, "prepared_statements=false"),
+    ("26000", "prepared statement \"s\" does not exist", Kind::PreparedStatementLost, "prepared_statements=false"),
+    ("53100", "could not extend file: No space left on device", Kind::DiskFull, "free space"),
+    ("53200", "out of memory", Kind::Refused, "out of memory"),
+    ("53300", "sorry, too many clients already", Kind::TooManyConnections, "max_connections"),
+    ("55P03", "canceling statement due to lock timeout", Kind::Locked, "who holds the lock"),
+    ("40P01", "deadlock detected", Kind::Locked, "who holds the lock"),
+    ("57P01", "terminating connection due to administrator command", Kind::NotReady, "wait until"),
+    ("57P03", "the database system is starting up", Kind::NotReady, "wait until"),
+    ("57P04", "database was dropped", Kind::NoSuchDatabase, "dropped"),
+    ("57014", "canceling statement due to statement timeout", Kind::Interrupted, "statement_timeout"),
+    (
+        "25P03",
+        "terminating connection due to idle-in-transaction timeout",
+        Kind::Interrupted,
+        "idle_in_transaction_session_timeout",
+    ),
+    ("25P04", "terminating connection due to transaction timeout", Kind::Interrupted, "transaction_timeout"),
+    ("25006", "cannot execute INSERT in a read-only transaction", Kind::ReadOnly, "target_session_attrs"),
+    ("22021", "invalid byte sequence", Kind::Refused, "UTF8"),
+    ("22P05", "character has no equivalent in encoding \"LATIN1\"", Kind::Refused, "UTF8"),
+    ("XX001", "invalid page in block 3", Kind::Corrupt, "damaged"),
+    ("XX002", "index is corrupted", Kind::Corrupt, "REINDEX"),
+    ("58030", "could not read block", Kind::Storage, "disk"),
+    ("58P01", "could not open file", Kind::Storage, "missing"),
+    ("08006", "connection failure", Kind::Unreachable, "connection broke"),
+    ("0A000", "not supported", Kind::Refused, "PostgreSQL 13"),
+    ("23505", "duplicate key", Kind::Refused, ""),
+];
+
 #[test]
 fn each_sqlstate_has_its_kind_and_its_hint() {
-    for (code, text, kind, hint) in [
-        (
-            "28000",
-            "no pg_hba.conf entry for host \"10.0.0.1\", user \"app\", database \"t\", no encryption",
-            Kind::Authentication,
-            "sslmode=require",
-        ),
-        ("28000", "role \"app\" is not permitted to log in", Kind::Authentication, "LOGIN"),
-        ("28P01", "password authentication failed for user \"app\"", Kind::Authentication, "user and password"),
-        ("3D000", "database \"t\" does not exist", Kind::NoSuchDatabase, "createdb"),
-        (
-            "42501",
-            "permission denied for schema public",
-            Kind::PermissionDenied,
-            "GRANT CREATE ON SCHEMA public TO YOUR_ROLE",
-        ),
-        (
-            "42501",
-            "permission denied for sequence users_id_seq",
-            Kind::PermissionDenied,
-            "GRANT USAGE, SELECT ON SEQUENCE users_id_seq",
-        ),
-        (
-            "42501",
-            "permission denied for database Some db",
-            Kind::PermissionDenied,
-            "GRANT CREATE ON DATABASE \"Some db\"",
-        ),
-        ("42501", "Keine Berechtigung für Schema public", Kind::PermissionDenied, "role"),
-        ("42P01", "relation \"x\" does not exist", Kind::UndefinedTable, ""),
-        ("42P05", "prepared statement \"s\" already exists", Kind::PreparedStatementLost, "prepared_statements=false"),
-        ("26000", "prepared statement \"s\" does not exist", Kind::PreparedStatementLost, "prepared_statements=false"),
-        ("53100", "could not extend file: No space left on device", Kind::DiskFull, "free space"),
-        ("53200", "out of memory", Kind::Refused, "out of memory"),
-        ("53300", "sorry, too many clients already", Kind::TooManyConnections, "max_connections"),
-        ("55P03", "canceling statement due to lock timeout", Kind::Locked, "who holds the lock"),
-        ("40P01", "deadlock detected", Kind::Locked, "who holds the lock"),
-        ("57P01", "terminating connection due to administrator command", Kind::NotReady, "wait until"),
-        ("57P03", "the database system is starting up", Kind::NotReady, "wait until"),
-        ("57P04", "database was dropped", Kind::NoSuchDatabase, "dropped"),
-        ("57014", "canceling statement due to statement timeout", Kind::Interrupted, "statement_timeout"),
-        (
-            "25P03",
-            "terminating connection due to idle-in-transaction timeout",
-            Kind::Interrupted,
-            "idle_in_transaction_session_timeout",
-        ),
-        ("25P04", "terminating connection due to transaction timeout", Kind::Interrupted, "transaction_timeout"),
-        ("25006", "cannot execute INSERT in a read-only transaction", Kind::ReadOnly, "target_session_attrs"),
-        ("22021", "invalid byte sequence", Kind::Refused, "UTF8"),
-        ("22P05", "character has no equivalent in encoding \"LATIN1\"", Kind::Refused, "UTF8"),
-        ("XX001", "invalid page in block 3", Kind::Corrupt, "damaged"),
-        ("XX002", "index is corrupted", Kind::Corrupt, "REINDEX"),
-        ("58030", "could not read block", Kind::Storage, "disk"),
-        ("58P01", "could not open file", Kind::Storage, "missing"),
-        ("08006", "connection failure", Kind::Unreachable, "connection broke"),
-        ("0A000", "not supported", Kind::Refused, "PostgreSQL 13"),
-        ("23505", "duplicate key", Kind::Refused, ""),
-    ] {
+    for &(code, text, kind, hint) in SQLSTATES {
         let error = said(code, text);
         assert_eq!(error.kind(), kind, "{code} {text}");
         let found = error.hint().unwrap_or_default();

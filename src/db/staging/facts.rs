@@ -231,9 +231,12 @@ fn difference(object: &str, property: &str, before: Option<&str>, after: Option<
 mod tests {
     use super::*;
 
-    fn facts(rows: &[(&str, &str, &str, Option<&str>, Option<&str>)]) -> ObjectFacts {
+    /// Object, property, value, and the statements that set and unset it.
+    type FactRow<'a> = (&'a str, &'a str, &'a str, Option<&'a str>, Option<&'a str>);
+
+    fn facts(rows: &[FactRow<'_>]) -> ObjectFacts {
         let text = |text: &str| Some(text.to_owned());
-        let row = |(object, property, value, set, unset): &(&str, &str, &str, Option<&str>, Option<&str>)| {
+        let row = |(object, property, value, set, unset): &FactRow<'_>| {
             vec![text("5"), text(object), text(property), text(value), set.and_then(text), unset.and_then(text)]
         };
         ObjectFacts::from_rows(rows.iter().map(row).collect())
