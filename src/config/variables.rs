@@ -195,7 +195,11 @@ fn of_file(path: &Path) -> Result<BTreeMap<String, String>, Error> {
     let name = path.display().to_string();
     let text = match disk::read_text(path, LONGEST, Links::Followed) {
         Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let is_link = path.symlink_metadata().is_ok();
+            let why = "is a link to a file that does not exist".to_owned();
+            return if is_link { Err(refuse(name, why)) } else { Ok(BTreeMap::new()) };
+        }
         Err(error) => return Err(refuse(name, unreadable(&error))),
     };
     dotenv::parse(text.as_bytes()).map_err(|error| refuse(format!("{name}, line {}", error.line), error.why.to_owned()))

@@ -6,8 +6,9 @@
 //! connection of a pool, on which requests then run without any cost; behind such a pooler it may not last, which is why
 //! requests send values only as parameters, read them in binary form, and begin transactions with their isolation level.
 //!
-//! The schema: where `authsvc_migrations` is, else `migration_records`, else the first schema of the role's `search_path` in
-//! which it may create. `pg_temp` comes last, so that no temporary table stands before one of ours.
+//! The schema: where `authsvc_migrations` is, else `migration_records`, else the first schema of the role's `search_path`; one
+//! that is named like the role only if the role may create in it. Another rule would make the tables where [`Home::check`] then
+//! refuses them. `pg_temp` comes last, so that no temporary table stands before one of ours.
 //!
 //! Not pinned, because they are the operator's decision: `default_transaction_read_only` (a database that is read-only on
 //! purpose stays so, and the error names the setting), `statement_timeout` and `lock_timeout` of requests,

@@ -57,6 +57,26 @@ fn a_history_behind_the_schema_that_is_named_first_is_refused() {
 }
 
 #[test]
+fn a_new_database_begins_in_the_schema_that_is_named_first_or_nowhere() {
+    let database = Database::empty(Engine::Postgres);
+    let name = database.name();
+    database.execute(&format!(
+        "CREATE SCHEMA readonly; GRANT USAGE ON SCHEMA readonly TO app; CREATE SCHEMA own AUTHORIZATION app; \
+         ALTER DATABASE {name} SET search_path = readonly, own"
+    ));
+    // in `own` every later command would refuse it
+    let error = unlimited(&database).run(&["migrate"]).code(1).error();
+    assert!(error.contains("permission denied for schema readonly") && error.contains("search_path"), "{error}");
+    assert_eq!(database.one("SELECT count(*) FROM pg_tables WHERE schemaname IN ('own', 'readonly')"), "0");
+    database.execute(&format!("ALTER DATABASE {name} SET search_path = own, readonly"));
+    use_everything(&database);
+    // `"$user"` is in every role's default: one that the role may not use does not count
+    let database = Database::empty(Engine::Postgres);
+    database.execute("CREATE SCHEMA app; GRANT USAGE ON SCHEMA app TO app");
+    use_everything(&database);
+}
+
+#[test]
 fn functions_and_operators_of_another_schema_are_not_used() {
     let database = Database::empty(Engine::Postgres);
     let name = database.name();

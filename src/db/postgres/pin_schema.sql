@@ -19,7 +19,11 @@ WITH path AS (
     SELECT coalesce((SELECT name FROM ours), (SELECT name FROM legacy)) AS name
 ), home AS (
     SELECT coalesce((SELECT name FROM found),
-                    (SELECT path.name FROM path WHERE pg_catalog.has_schema_privilege(path.oid, 'CREATE') ORDER BY path.at LIMIT 1),
+                    -- a new database: the first schema, as for every other program; "$user" only if this role may create in it
+                    (SELECT path.name FROM path
+                     WHERE path.name OPERATOR(pg_catalog.<>) current_user::pg_catalog.name
+                         OR pg_catalog.has_schema_privilege(path.oid, 'CREATE')
+                     ORDER BY path.at LIMIT 1),
                     (SELECT path.name FROM path ORDER BY path.at LIMIT 1)) AS name
 ), rest AS (
     SELECT pg_catalog.string_agg(pg_catalog.quote_ident(path.name), ', ' ORDER BY path.at) AS names
