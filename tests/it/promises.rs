@@ -4,10 +4,10 @@ use serde_json::Value;
 
 use crate::accounts::signing_key;
 use crate::documents::{Place, Situation};
-use crate::support::Program;
 use crate::support::api::{log_in, me};
 use crate::support::database::query;
 use crate::support::program::Server;
+use crate::support::{Database, Engine, Program};
 
 const PASSWORD: &str = "correct-horse-battery";
 
@@ -153,6 +153,14 @@ fn check_on_postgres(section: &str, place: &Place) {
         "When rows are lost" => {
             assert_eq!(place.one(LIVE), "0", "all sessions are ended");
             assert_eq!(place.one("SELECT count(*) FROM refresh_tokens WHERE revoked AND token_hash = 'live' AND revoked_at IS NOT NULL"), "1");
+        }
+        "Which database it is" => {
+            // every migrated database of the tests is a copy of one, and so has its id
+            let original = Database::migrated(Engine::Postgres);
+            for column in ["database_id", "epoch"] {
+                let sql = format!("SELECT {column} FROM database_identity");
+                assert_ne!(place.one(&sql), original.one(&sql), "{column}");
+            }
         }
         "Upgrading" => {
             assert!(place.directory().join("pending.sql").exists() && place.directory().join("report.json").exists());
