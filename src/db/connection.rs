@@ -256,10 +256,10 @@ pub(super) fn postgres_options(target: &PostgresTarget, host: &Host) -> PgConnec
         // PgBouncer refuses start-up parameters that it does not know
         .extra_float_digits(None)
         .disable_statement_logging();
-    // the driver sends `options` even where they are empty, which PgBouncer before 1.20 refuses
-    let options = match target.startup.as_slice() {
-        [] => options,
-        startup => options.options(startup.iter().map(|(name, value)| (name, value))),
+    // without a setting the driver would send an empty `options`, which PgBouncer refuses, too
+    let options = match target.startup.is_empty() {
+        true => options,
+        false => options.options(target.startup.iter().map(|(name, value)| (name, value))),
     };
     match target.exposed_password(host) {
         Some(password) => options.password(password),
