@@ -4,14 +4,21 @@
 //! away. Three states are merged: what the migrations make of the live database's version (`base`), what the live database
 //! has (`live`), and what is staged (`staged`). What was altered since the migrations made it is kept; everything else
 //! is as the newest migrations make it. What was altered and cannot be set is refused.
+//!
+//! Expressions are compared by meaning ([`canonical`]): a server prints one in another way once a dump was loaded.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::SchemaOrigin;
+use crate::db::canonical::canonical;
 use crate::db::connection::Row;
 
 /// The property that makes an object, if it can be set.
 const DEFINITION: &str = "definition";
+/// The property that a column has where no value is given.
+const DEFAULT: &str = "default";
+/// Objects whose definition a server keeps as it was written, and does not print from a parse tree.
+const KEPT_AS_WRITTEN: &str = "function ";
 /// Longest value in a message, in characters.
 const SHOWN: usize = 80;
 
@@ -26,6 +33,8 @@ pub(super) struct ObjectFacts(BTreeMap<String, BTreeMap<String, Fact>>);
 struct Fact {
     rank: u8,
     value: String,
+    /// Equal for values that differ only in print.
+    meaning: String,
     set: Option<String>,
     unset: Option<String>,
 }
@@ -63,7 +72,8 @@ impl ObjectFacts {
             let Some(((rank, object), (property, value))) = rank.zip(object).zip(property.zip(next())) else {
                 continue;
             };
-            let fact = Fact { rank: rank.parse().unwrap_or(u8::MAX), value, set: next(), unset: next() };
+            let meaning = meaning(&object, &property, &value);
+            let fact = Fact { rank: rank.parse().unwrap_or(u8::MAX), value, meaning, set: next(), unset: next() };
             facts.0.entry(object).or_default().insert(property, fact);
         }
         facts
@@ -120,8 +130,9 @@ impl CarryOver {
                 expected.into_iter().flat_map(BTreeMap::keys).chain(found.properties(object)).collect();
             for property in properties {
                 let wanted = expected.and_then(|expected| expected.get(property)).map(String::as_str);
-                let found = found.get(object, property).map(|fact| fact.value.as_str());
-                if wanted != found {
+                let found = found.get(object, property);
+                if wanted.map(|wanted| meaning(object, property, wanted)).as_ref() != found.map(|fact| &fact.meaning) {
+                    let found = found.map(|fact| fact.value.as_str());
                     differences.push(difference(object, property, wanted, found));
                 }
             }
@@ -156,9 +167,8 @@ impl CarryOver {
             live.properties(object).chain(staged.properties(object)).chain(base.properties(object)).collect();
         for property in properties {
             let [base, live, staged] = [base, live, staged].map(|facts| facts.get(object, property));
-            let value = |fact: Option<&Fact>| fact.map(|fact| fact.value.clone());
-            let is_altered = value(live) != value(base);
-            if !is_altered || value(live) == value(staged) {
+            let [was, is, will_be] = [base, live, staged].map(|fact| fact.map(|fact| &fact.meaning));
+            if is == was || is == will_be {
                 if let Some(staged) = staged {
                     self.expect(object, property, &staged.value);
                 }
@@ -215,6 +225,12 @@ impl CarryOver {
             self.steps.push(step);
         }
     }
+}
+
+/// What a value means, whatever the server's version and the way by which it came there.
+fn meaning(object: &str, property: &str, value: &str) -> String {
+    let is_expression = property == DEFAULT || (property == DEFINITION && !object.starts_with(KEPT_AS_WRITTEN));
+    if is_expression { canonical(value) } else { value.to_owned() }
 }
 
 /// `privileges of table users (app has SELECT, after it: none)`
