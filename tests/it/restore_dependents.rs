@@ -8,7 +8,7 @@ use crate::support::catalogue_dump::catalogue_dump;
 use crate::support::{Cluster, Database, Engine, Program};
 
 /// How it is made, how it is named, how it is dropped.
-const DEPENDENTS: [(&str, &str, &str); 24] = [
+const DEPENDENTS: [(&str, &str, &str); 28] = [
     (
         "CREATE TABLE crm.lead (id int, snapshot public.users); INSERT INTO crm.lead SELECT 1, u FROM users u",
         "column snapshot of table crm.lead",
@@ -85,6 +85,26 @@ const DEPENDENTS: [(&str, &str, &str); 24] = [
     ("CREATE PUBLICATION pub FOR ALL TABLES", "the publication `pub` publishes", "DROP PUBLICATION pub"),
     ("CREATE PUBLICATION pub FOR TABLES IN SCHEMA public", "the publication `pub` publishes", "DROP PUBLICATION pub"),
     ("ALTER TABLE users DISABLE TRIGGER ALL", "triggers of the constraint", "ALTER TABLE users ENABLE TRIGGER ALL"),
+    (
+        "CREATE TABLE crm.off (u bigint REFERENCES users); ALTER TABLE crm.off DISABLE TRIGGER ALL",
+        "foreign key off_u_fkey of crm.off",
+        "DROP TABLE crm.off",
+    ),
+    (
+        "ALTER TABLE users RENAME CONSTRAINT users_pkey TO my_key",
+        "constraint users.my_key",
+        "ALTER TABLE users RENAME CONSTRAINT my_key TO users_pkey",
+    ),
+    (
+        "ALTER SEQUENCE users_id_seq INCREMENT BY -1",
+        "sequence `users_id_seq` counts down",
+        "ALTER SEQUENCE users_id_seq INCREMENT BY 1",
+    ),
+    (
+        "CREATE VIEW figures AS SELECT * FROM get_user_statistics()",
+        "the view `figures` reads `function get_user_statistics()`",
+        "DROP VIEW figures",
+    ),
 ];
 
 struct Case {

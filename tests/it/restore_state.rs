@@ -12,7 +12,7 @@ use crate::support::installation::Installation;
 use crate::support::{Cluster, Database, Program};
 
 /// What a superuser may do to our tables; `{r}` is a role, `{s}` a schema of another program.
-const ALTERATIONS: [&str; 34] = [
+const ALTERATIONS: [&str; 36] = [
     "ALTER TABLE users ENABLE ROW LEVEL SECURITY",
     "ALTER TABLE users ENABLE ROW LEVEL SECURITY; ALTER TABLE users FORCE ROW LEVEL SECURITY",
     "GRANT SELECT ON users TO {r} WITH GRANT OPTION",
@@ -43,6 +43,8 @@ const ALTERATIONS: [&str; 34] = [
     "ALTER TABLE users ADD CONSTRAINT chk_mine CHECK (length(username) < 300), ADD CONSTRAINT u_mine UNIQUE (id, email)",
     "CREATE FUNCTION {s}.audit() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; CREATE TRIGGER audit AFTER INSERT ON users FOR EACH ROW EXECUTE FUNCTION {s}.audit(); ALTER TABLE users ENABLE ALWAYS TRIGGER audit",
     "CREATE TABLE {s}.note (u bigint CONSTRAINT n_fk REFERENCES users ON DELETE SET NULL DEFERRABLE INITIALLY DEFERRED, v text REFERENCES users (username)); COMMENT ON CONSTRAINT n_fk ON {s}.note IS 'fk'; INSERT INTO {s}.note VALUES (1)",
+    "ALTER INDEX idx_users_last_login DEPENDS ON EXTENSION plpgsql; ALTER FUNCTION get_user_statistics() DEPENDS ON EXTENSION plpgsql",
+    "CREATE TRIGGER theirs BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger(); ALTER TRIGGER theirs ON users DEPENDS ON EXTENSION plpgsql",
     "ALTER TABLE auth_events OWNER TO {r}",
     // refused by name
     "ALTER TABLE auth_events ALTER COLUMN occurred_at DROP NOT NULL",

@@ -17,6 +17,9 @@ use crate::db::connection::Row;
 const DEFINITION: &str = "definition";
 /// The property that a column has where no value is given.
 const DEFAULT: &str = "default";
+/// The property of a foreign key that says which of its triggers fire, and its value where all do.
+const KEY_TRIGGERS: &str = "triggers";
+const TRIGGERS_ON: &str = "O";
 /// Objects whose definition a server keeps as it was written, and does not print from a parse tree.
 const KEPT_AS_WRITTEN: &str = "function ";
 /// Longest value in a message, in characters.
@@ -156,6 +159,10 @@ impl CarryOver {
             self.refused.push(format!("no migration makes the {object}: save what it holds, and drop it"));
             return;
         }
+        if let Some(reason) = lost_by_making_again(live.get(object, DEFINITION), live.get(object, KEY_TRIGGERS)) {
+            self.refused.push(format!("no migration makes the {object}, {reason}"));
+            return;
+        }
         self.expect_all(object, live);
         for (property, fact) in live.0.get(object).into_iter().flatten() {
             self.step(object, property, fact.rank * 2, fact.set.as_deref());
@@ -225,6 +232,15 @@ impl CarryOver {
             self.steps.push(step);
         }
     }
+}
+
+/// Why an object cannot be made by its definition alone, and what to do.
+fn lost_by_making_again(definition: Option<&Fact>, triggers: Option<&Fact>) -> Option<&'static str> {
+    if definition.is_some_and(|fact| fact.value.starts_with("PRIMARY KEY")) {
+        return Some("and its table has one primary key only: give it back the name that the migrations give it");
+    }
+    let are_altered = triggers.is_some_and(|fact| fact.value != TRIGGERS_ON);
+    are_altered.then_some("and its triggers are disabled: enable them (ALTER TABLE ... ENABLE TRIGGER ALL), restore, and disable them again")
 }
 
 /// What a value means, whatever the server's version and the way by which it came there.
