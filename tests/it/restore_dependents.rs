@@ -209,3 +209,35 @@ fn a_dependent_that_is_made_meanwhile_is_an_error_and_not_a_loss() {
     assert_eq!(case.database.one("SELECT count(*) FROM refresh_tokens"), "0", "the old content");
     assert_eq!(case.database.one("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'authsvc%'"), "0");
 }
+
+/// Names that a restore needs for schemas of its own.
+#[test]
+fn schemas_of_others_are_named_before_the_question() {
+    let case = case();
+    for schema in ["authsvc_restore", "authsvc_replaced", "authsvc_expected"] {
+        case.database.execute(&format!("CREATE SCHEMA {schema}; CREATE TABLE {schema}.theirs (a int)"));
+        let error = case.refused();
+        assert!(error.contains(&format!("`{schema}`")) && error.contains("rename it"), "{error}");
+        case.database.execute(&format!("DROP SCHEMA {schema} CASCADE"));
+    }
+}
+
+/// What else forbids the swap is an error that says what was attempted.
+#[test]
+fn an_event_trigger_or_a_full_sequence_is_an_error_and_not_a_loss() {
+    let case = case();
+    case.database.execute(
+        "CREATE FUNCTION crm.no() RETURNS event_trigger LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'no drops'; END$$;
+         CREATE EVENT TRIGGER forbids ON sql_drop EXECUTE FUNCTION crm.no()",
+    );
+    let error = case.refused();
+    assert!(error.contains("making the tables of the migrations") && error.contains("no drops"), "{error}");
+    case.database.execute("DROP EVENT TRIGGER forbids");
+
+    let small = Database::migrated(Engine::Postgres);
+    small.execute("ALTER SEQUENCE users_id_seq MAXVALUE 2");
+    let error = Program::on(&small).run(&["restore", "--yes", case.file.to_str().unwrap()]).code(1).error();
+    assert!(error.contains("setting the sequence `users_id_seq`"), "{error}");
+    assert_eq!(small.one("SELECT count(*) FROM users"), "0");
+    assert_eq!(small.one("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'authsvc%'"), "0");
+}
