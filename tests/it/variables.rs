@@ -101,7 +101,7 @@ fn a_twin_names_a_regular_file_with_a_value() {
     }
     // root reads everything, so another user tries
     let secret = file("secret", b"postgres://u@h/d");
-    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o000)).unwrap();
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
     if std::fs::read(&secret).is_err() {
         let (code, text) = run(&[("DATABASE_URL_FILE", secret.as_os_str())]);
@@ -225,8 +225,9 @@ fn sqlite_never_gets_a_uri_and_its_files_are_private() {
         assert!(program.directory().join(name).is_file(), "{written}");
         program.run(&["status", "--check"]).success();
         program.run(&["backup"]).success();
-        let file = std::fs::read_dir(program.directory().join("backups")).unwrap().map(|entry| entry.unwrap().path());
-        let file = file.filter(|path| path.extension().is_some_and(|end| end == "gz")).next().unwrap();
+        let mut file =
+            std::fs::read_dir(program.directory().join("backups")).unwrap().map(|entry| entry.unwrap().path());
+        let file = file.find(|path| path.extension().is_some_and(|end| end == "gz")).unwrap();
         program.run(&["restore", file.to_str().unwrap(), "--yes"]).success();
         let folder = program.directory().to_owned();
         let server = program.serve().ready();

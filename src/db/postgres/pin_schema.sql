@@ -30,7 +30,9 @@ SELECT home.name::pg_catalog.text,
        CASE WHEN found.name IS NOT NULL AND first.name OPERATOR(pg_catalog.<>) found.name
                  AND first.name OPERATOR(pg_catalog.<>) current_user::pg_catalog.name
             THEN first.name::pg_catalog.text END,
-       pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ', pg_catalog.quote_ident(home.name), :rest 'pg_temp'), :local),
+       -- where the role may use no schema, none is searched; pg_temp alone would be created and count as one
+       pg_catalog.set_config('search_path', CASE WHEN home.name IS NULL THEN ''
+           ELSE pg_catalog.concat_ws(', ', pg_catalog.quote_ident(home.name), :rest 'pg_temp') END, :local),
        CASE WHEN :lifts AND pg_catalog.current_setting('server_version_num')::pg_catalog.int4 OPERATOR(pg_catalog.>=) 170000
             THEN pg_catalog.set_config('transaction_timeout', '0', :local) END,
        -- between two transactions as well: the pool ends idle connections by itself
