@@ -7,6 +7,7 @@
 
 mod accounts;
 mod binary_copy;
+mod canonical;
 mod certificate;
 mod cleanup;
 mod column;
@@ -45,6 +46,7 @@ pub(crate) use run::EndedRun;
 pub(crate) use unlimited::UnlimitedSession;
 
 pub use accounts::{Change, Entered, Failure, Lockouts, NewAccount, Taken};
+pub use canonical::canonical;
 pub use cleanup::{Doomed, Kept};
 pub use column::{Column, ColumnType};
 pub use connection::{Connection, Row, Use};
