@@ -119,6 +119,10 @@ impl Place {
         };
         if let (Situation::Earlier, Some(database)) = (situation, &database) {
             database.execute(&format!("SET ROLE app; {EARLIER}"));
+            if Cluster::shared().version() < 15 {
+                // whose databases have it so; another owner would be in the dump, and only a superuser could set that again
+                database.execute("ALTER SCHEMA public OWNER TO postgres");
+            }
         }
         if let (Situation::Postgres, Some(database)) = (situation, &database) {
             database.execute(SESSION);

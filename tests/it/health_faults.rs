@@ -233,7 +233,10 @@ fn a_basic_report_is_two_messages_and_reads_no_big_table() {
          ANALYZE users, refresh_tokens",
     );
     let scans = || {
-        database.execute("SELECT pg_stat_force_next_flush()");
+        // before version 15 a process of the server collects the statistics
+        if Cluster::shared().version() >= 15 {
+            database.execute("SELECT pg_stat_force_next_flush()");
+        }
         database.one("SELECT sum(seq_scan)::text FROM pg_stat_user_tables WHERE relname IN ('users', 'refresh_tokens')")
     };
     let before = scans();

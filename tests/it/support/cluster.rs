@@ -91,6 +91,10 @@ impl Cluster {
             copy.args(["-d", &primary, "-R", "-X", "stream", "-c", "fast", "--no-sync", "-D"]).arg(data);
             copy
         });
+        // pg_basebackup may be newer than the server, and then writes parameters that it does not know
+        let settings_file = standby.data().join("postgresql.auto.conf");
+        let mut file = std::fs::OpenOptions::new().append(true).open(settings_file).unwrap();
+        writeln!(file, "primary_conninfo = '{primary}'").unwrap();
         standby.launch(settings);
         self.configure("SET synchronous_standby_names = '*'");
         let following = "SELECT count(*)::text FROM pg_stat_replication WHERE sync_state = 'sync'";

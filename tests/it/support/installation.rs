@@ -58,9 +58,10 @@ impl Installation {
 
     /// `PATH` on which psql, pg_dump and the like are of this version, or where it came without them, of a newer one.
     pub(crate) fn path(&self) -> String {
-        let [.., newest] = Self::for_upgrade();
+        let clients = Self::clients().into_iter().find(|clients| clients.version >= self.version);
+        let clients = clients.expect("pg_dump is not installed: tests/install-postgres.sh 18");
         let theirs = std::env::var("PATH").unwrap();
-        format!("{}:{}:{theirs}", self.bin.display(), newest.bin.display())
+        format!("{}:{}:{theirs}", self.bin.display(), clients.bin.display())
     }
 
     fn find(version: u16) -> Option<Self> {
