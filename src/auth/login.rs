@@ -13,9 +13,12 @@ use secrecy::SecretString;
 use super::digest::sha256_hex;
 use super::error::Error;
 use super::{Auth, Session, refresh_token};
-use crate::db::{Client, Failure, Lockout, Lockouts};
+use crate::db::{Client, Failure, FoundAccount, Lockout, Lockouts};
 
 const LOCKOUTS: Lockouts = Lockouts { address: lockout(5), client: lockout(50) };
+
+/// How often one login checks a password whose hash is replaced meanwhile: by its owner, or by a login that stores a stronger one.
+const CHECKS: usize = 3;
 
 const fn lockout(threshold: i32) -> Lockout {
     Lockout { threshold, first: TimeDelta::seconds(30), longest: TimeDelta::minutes(15) }
@@ -63,10 +66,7 @@ impl Auth {
         now: DateTime<Utc>,
     ) -> Result<Session, Error> {
         let attempt = Attempt::of(email, client);
-        let found = match &attempt.email {
-            Some(email) => self.pool.account_by_email(email).await?,
-            None => None,
-        };
+        let found = self.find(&attempt).await?;
         let user = found.as_ref().map(|found| &found.user);
         let blocked = self.pool.blocked_until(&attempt.subjects(), now).await?;
         let locked = user.and_then(|user| user.locked_until).filter(|until| *until > now);
@@ -74,24 +74,45 @@ impl Auth {
             self.pool.log_in_refused(&failure(&attempt, user, "locked"), client, now).await?;
             return Err(Error::throttled(until, now));
         }
-        let verdict = self.passwords.verify(password, user.map(|user| &user.password_hash)).await?;
-        match found {
-            Some(found) if verdict.matches && found.user.active => {
-                let (token, stored) = refresh_token::issue(now)?;
-                let entered = self.pool.log_in(found, verdict.rehashed, &stored, client, now).await?;
-                self.session(entered.ok_or(Error::Credentials)?, token, now)
-            }
-            found => {
-                let user = found.as_ref().map(|found| &found.user);
-                let reason = match user {
+        self.log_in_with(password, &attempt, found, client, now).await
+    }
+
+    /// Checks the password and begins a session. An account whose hash was replaced during the check is looked up and checked again.
+    async fn log_in_with(
+        &self,
+        password: &SecretString,
+        attempt: &Attempt,
+        mut found: Option<FoundAccount>,
+        client: &Client,
+        now: DateTime<Utc>,
+    ) -> Result<Session, Error> {
+        let mut reason = "the account changed during each check";
+        for _ in 0..CHECKS {
+            let user = found.as_ref().map(|found| &found.user);
+            let verdict = self.passwords.verify(password, user.map(|user| &user.password_hash)).await?;
+            let Some(account) = found.clone().filter(|found| verdict.matches && found.user.active) else {
+                reason = match user {
                     None => "no such account",
                     Some(_) if verdict.matches => "inactive account",
                     Some(_) => "wrong password",
                 };
-                let failure = failure(&attempt, user, reason);
-                self.pool.log_in_failed(&failure, LOCKOUTS, client, now).await?;
-                Err(Error::Credentials)
+                break;
+            };
+            let (token, stored) = refresh_token::issue(now)?;
+            if let Some(entered) = self.pool.log_in(account, verdict.rehashed, &stored, client, now).await? {
+                return self.session(entered, token, now);
             }
+            found = self.find(attempt).await?;
+        }
+        let failure = failure(attempt, found.as_ref().map(|found| &found.user), reason);
+        self.pool.log_in_failed(&failure, LOCKOUTS, client, now).await?;
+        Err(Error::Credentials)
+    }
+
+    async fn find(&self, attempt: &Attempt) -> Result<Option<FoundAccount>, Error> {
+        match &attempt.email {
+            Some(email) => Ok(self.pool.account_by_email(email).await?),
+            None => Ok(None),
         }
     }
 }

@@ -11,7 +11,7 @@ use super::error::Error;
 use super::fields::Fields;
 use super::register::taken;
 use super::{Auth, User};
-use crate::db::{Change, Client};
+use crate::db::{Change, Client, FoundAccount};
 
 const GONE: Error =
     Error::AccessToken("the account does not exist any more, is inactive, or the database was restored since");
@@ -130,7 +130,8 @@ impl Auth {
         }
         self.check_password(&user, current, client, now).await?;
         let hash = self.passwords.hash(new).await?;
-        let changed = self.pool.change_password(&user, &hash, Some(bearer.session), client, now).await?;
+        let checked = FoundAccount { user, epoch: bearer.principal.epoch };
+        let changed = self.pool.change_password(&checked, &hash, Some(bearer.session), client, now).await?;
         if changed { Ok(()) } else { Err(Error::CurrentPassword) }
     }
 }

@@ -1,13 +1,15 @@
 //! Accounts: made, logged in to, changed.
 //!
-//! Every transaction here begins with a write, so that on SQLite it has the file to itself from the start.
+//! A transaction locks the account's row first: see the lock order in `db/sessions.rs`.
 
 use chrono::{DateTime, Utc};
 use entity::auth_event::Kind;
 use entity::user::{ActiveModel, Column, Entity, Model};
 use entity::value::{Email, PasswordHash};
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, RuntimeErr, Select, Set};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, RuntimeErr, Select, Set, UpdateMany,
+};
 
 use super::database_identity::{Epoch, FoundAccount, Principal, is_in};
 use super::sessions::{self, NewToken};
@@ -142,8 +144,9 @@ impl Pool {
         Ok(Taken { email, username })
     }
 
-    /// Begins a session for an account whose password was right; `rehashed` is stored in the place of the old hash. `None`: the
-    /// account was looked up in another epoch; nothing is begun.
+    /// Begins a session for an account whose password was checked; `rehashed` is stored in the place of the old hash. `None`: the
+    /// password hash is not the one that was checked any more, the account may not log in, or it was looked up in another epoch;
+    /// nothing is begun.
     ///
     /// # Errors
     /// What the database said; nothing is begun.
@@ -156,18 +159,15 @@ impl Pool {
         now: DateTime<Utc>,
     ) -> Result<Option<Entered>, Error> {
         let transaction = self.queries().begin().await?;
-        let mut update = Entity::update_many()
+        let mut update = with_password(&user, epoch)
             .col_expr(Column::LastLogin, Expr::value(now))
             .col_expr(Column::UpdatedAt, Expr::value(now))
             .col_expr(Column::FailedLoginCount, Expr::value(0))
             .col_expr(Column::LockedUntil, Expr::value(None::<DateTime<Utc>>));
         if let Some(hash) = rehashed {
-            // not over a password that was changed meanwhile
-            let same = Expr::col(Column::PasswordHash).eq(user.password_hash.expose());
-            let either = CaseStatement::new().case(same, hash.expose()).finally(Expr::col(Column::PasswordHash));
-            update = update.col_expr(Column::PasswordHash, either.into());
+            update = update.col_expr(Column::PasswordHash, Expr::value(hash.expose()));
         }
-        if update.filter(Column::Id.eq(user.id)).filter(is_in(epoch)).exec(&transaction).await?.rows_affected == 0 {
+        if update.exec(&transaction).await?.rows_affected == 0 {
             transaction.rollback().await?;
             return Ok(None);
         }
@@ -221,33 +221,31 @@ impl Pool {
         Ok(failed(failure, Kind::LoginFailed).because(failure.reason).record(self.queries(), client, now).await?)
     }
 
-    /// Changes the password, ends every other session, and says whether the account was still there with the old one.
+    /// Changes the password and ends every other session. `false`: the password hash is not the one that was checked any more, the
+    /// account may not be used, or it was looked up in another epoch; nothing is changed.
     ///
     /// # Errors
     /// What the database said; nothing is changed.
     pub async fn change_password(
         &self,
-        user: &Model,
+        FoundAccount { user, epoch }: &FoundAccount,
         new: &PasswordHash,
         kept_session: Option<i64>,
         client: &Client,
         now: DateTime<Utc>,
     ) -> Result<bool, Error> {
         let transaction = self.queries().begin().await?;
-        let changed = Entity::update_many()
+        let change = with_password(user, *epoch)
             .col_expr(Column::PasswordHash, Expr::value(new.expose()))
-            .col_expr(Column::UpdatedAt, Expr::value(now))
-            .filter(Column::Id.eq(user.id))
-            .filter(Column::PasswordHash.eq(user.password_hash.clone()))
-            .exec(&transaction)
-            .await?
-            .rows_affected;
-        if changed > 0 {
-            sessions::end_others(&transaction, user.id, kept_session, now).await?;
-            Event::of(Kind::PasswordChanged, user.id).record(&transaction, client, now).await?;
+            .col_expr(Column::UpdatedAt, Expr::value(now));
+        if change.exec(&transaction).await?.rows_affected == 0 {
+            transaction.rollback().await?;
+            return Ok(false);
         }
+        sessions::end_others(&transaction, user.id, kept_session, now).await?;
+        Event::of(Kind::PasswordChanged, user.id).record(&transaction, client, now).await?;
         transaction.commit().await?;
-        Ok(changed > 0)
+        Ok(true)
     }
 
     /// Notes that an address is its account's; whether the account still has it.
@@ -308,6 +306,16 @@ impl Pool {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// An UPDATE of an account that may be used and still has the password hash that was checked. It locks the account's row.
+fn with_password(user: &Model, epoch: Epoch) -> UpdateMany<Entity> {
+    Entity::update_many()
+        .filter(Column::Id.eq(user.id))
+        .filter(Column::PasswordHash.eq(user.password_hash.clone()))
+        .filter(Column::Active.eq(true))
+        .filter(Column::DeletedAt.is_null())
+        .filter(is_in(epoch))
 }
 
 fn failed<'a>(failure: &Failure<'a>, kind: Kind) -> Event<'a> {

@@ -1,16 +1,24 @@
 //! Sessions: refresh tokens that are rotated at each use. Of each token exactly one use succeeds; a second one ends the session.
 //!
-//! Every transaction here begins with a write, so that on SQLite it has the file to itself from the start.
+//! # Lock order
+//! Every transaction that begins, rotates or ends a session of an account locks these rows, in this order:
+//! 1. the account's row in `users`: by [`lock_account`] or [`lock_owner`], or by an UPDATE of that row as the first statement;
+//! 2. the account's refresh tokens;
+//! 3. links, rows of `login_throttles` in the order of their subjects, and new rows of `auth_events`.
+//!
+//! On SQLite a transaction locks the whole file when it begins. A decision uses only rows that were read after the lock of step 1, and
+//! values that never change: id, account, session, hash and expiry of a token. Otherwise the token that a rotation issues at the same
+//! moment escapes the UPDATE that ends the session. The reasons are in `docs/adr/0011-one-lock-order-for-sessions.md`.
 
 use chrono::{DateTime, Utc};
 use entity::auth_event::Kind;
 use entity::refresh_token::{ActiveModel, Column, Entity, Model};
 use entity::user;
 use entity::value::TokenHash;
-use sea_orm::sea_query::{Expr, Query, SelectStatement};
+use sea_orm::sea_query::{Expr, LockType, Query};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Set,
-    UpdateMany,
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait, Select, Set, UpdateMany,
 };
 
 use super::accounts::Entered;
@@ -68,14 +76,14 @@ impl Pool {
         now: DateTime<Utc>,
     ) -> Result<Rotation, Error> {
         let transaction = self.queries().begin().await?;
-        let used = revoking(now)
-            .filter(Column::TokenHash.eq(hash.clone()))
-            .filter(Column::ExpiresAt.gt(now))
-            .exec_with_returning(&transaction)
-            .await?;
-        let rotation = match used.into_iter().next() {
-            Some(used) => follow(&transaction, &used, new, client, now).await?,
-            None => refuse(&transaction, hash, client, now).await?,
+        let Some(owner) = lock_owner(&transaction, hash).await?.filter(TokenOwner::may_log_in) else {
+            transaction.rollback().await?;
+            return Ok(Rotation::Refused);
+        };
+        let used = revoking(now).filter(Column::Id.eq(owner.token)).filter(Column::ExpiresAt.gt(now));
+        let rotation = match used.exec(&transaction).await?.rows_affected {
+            0 => refuse(&transaction, hash, client, now).await?,
+            _ => follow(&transaction, owner, new, client, now).await?,
         };
         transaction.commit().await?;
         Ok(rotation)
@@ -92,18 +100,22 @@ impl Pool {
         client: &Client,
         now: DateTime<Utc>,
     ) -> Result<Option<i64>, Error> {
-        let Some(token) = Entity::by_hash(hash).one(self.queries()).await? else { return Ok(None) };
         let transaction = self.queries().begin().await?;
-        let of_owner = revoking(now).filter(Column::UserId.in_subquery(owner_of(hash)));
+        let Some(owner) = lock_owner(&transaction, hash).await?.filter(|owner| owner.user.deleted_at.is_none()) else {
+            transaction.rollback().await?;
+            return Ok(None);
+        };
+        let user_id = owner.user.id;
+        let of_owner = revoking(now).filter(Column::UserId.eq(user_id));
         let (ending, detail) = match scope {
-            Scope::This => (of_session(of_owner, token.family()), "this session"),
+            Scope::This => (of_session(of_owner, owner.session()), "this session"),
             Scope::All => (of_owner, "all sessions"),
         };
         if ending.exec(&transaction).await?.rows_affected > 0 {
-            Event::of(Kind::Logout, token.user_id).because(detail).record(&transaction, client, now).await?;
+            Event::of(Kind::Logout, user_id).because(detail).record(&transaction, client, now).await?;
         }
         transaction.commit().await?;
-        Ok(Some(token.user_id))
+        Ok(Some(user_id))
     }
 
     /// The newest token of each live session of an account, newest first; 200 at most.
@@ -127,6 +139,7 @@ impl Pool {
         now: DateTime<Utc>,
     ) -> Result<bool, Error> {
         let transaction = self.queries().begin().await?;
+        lock_account(&transaction, principal.user_id).await?;
         let live = revoking(now).filter(Column::UserId.eq(principal.user_id)).filter(is_in(principal.epoch));
         let live = live.filter(Column::ExpiresAt.gt(now));
         let ended = of_session(live, session).exec(&transaction).await?.rows_affected > 0;
@@ -139,6 +152,45 @@ impl Pool {
         transaction.commit().await?;
         Ok(ended)
     }
+}
+
+/// Locks the row of an account until the transaction ends, and returns the row as it is under the lock. The first statement of a
+/// transaction that changes sessions of the account.
+pub(super) async fn lock_account(transaction: &Transaction, user_id: i64) -> Result<Option<user::Model>, DbErr> {
+    locked(user::Entity::find_by_id(user_id)).one(transaction).await
+}
+
+/// The account of a refresh token as it is under the lock, and what never changes of the token.
+#[derive(FromQueryResult)]
+struct TokenOwner {
+    #[sea_orm(nested)]
+    user: user::Model,
+    token: i64,
+    family: Option<i64>,
+}
+
+impl TokenOwner {
+    fn session(&self) -> i64 {
+        self.family.unwrap_or(self.token)
+    }
+
+    fn may_log_in(&self) -> bool {
+        self.user.active && self.user.deleted_at.is_none()
+    }
+}
+
+/// Locks the row of a refresh token's account, as [`lock_account`] does; `None`: there is no such token.
+async fn lock_owner(transaction: &Transaction, hash: &TokenHash) -> Result<Option<TokenOwner>, DbErr> {
+    let of_token = |column: Column| Expr::col((Entity, column));
+    let owner = user::Entity::find().inner_join(Entity).filter(Column::TokenHash.eq(hash.clone()));
+    let owner = owner.expr_as(of_token(Column::Id), "token").expr_as(of_token(Column::FamilyId), "family");
+    locked(owner).into_model().one(transaction).await
+}
+
+/// `FOR NO KEY UPDATE OF users`; nothing on SQLite.
+fn locked(mut accounts: Select<user::Entity>) -> Select<user::Entity> {
+    QueryTrait::query(&mut accounts).lock_with_tables(LockType::NoKeyUpdate, [user::Entity]);
+    accounts
 }
 
 /// Issues a token to an account: the first of a session, or the next one of it.
@@ -190,26 +242,20 @@ fn revoking(now: DateTime<Utc>) -> UpdateMany<Entity> {
         .filter(Column::Revoked.eq(false))
 }
 
-/// The account of a token, as a query.
-fn owner_of(hash: &TokenHash) -> SelectStatement {
-    Entity::find().select_only().column(Column::UserId).filter(Column::TokenHash.eq(hash.clone())).into_query()
-}
-
 fn of_session(tokens: UpdateMany<Entity>, session: i64) -> UpdateMany<Entity> {
     tokens.filter(Condition::any().add(Column::Id.eq(session)).add(Column::FamilyId.eq(session)))
 }
 
-/// The token was live, and is used now: another one follows it, if its account may still log in.
+/// The token was live, and is used now: another one follows it.
 async fn follow(
     transaction: &Transaction,
-    used: &Model,
+    owner: TokenOwner,
     new: &NewToken,
     client: &Client,
     now: DateTime<Utc>,
 ) -> Result<Rotation, DbErr> {
-    let user = user::Entity::existing_by_id(used.user_id).filter(user::Column::Active.eq(true));
-    let Some(user) = user.one(transaction).await? else { return Ok(Rotation::Refused) };
-    let entered = issue(transaction, user, Some(used.family()), new, client, now).await?;
+    let session = owner.session();
+    let entered = issue(transaction, owner.user, Some(session), new, client, now).await?;
     Event::of(Kind::TokenRefreshed, entered.user.id).record(transaction, client, now).await?;
     Ok(Rotation::Done(Box::new(entered)))
 }
