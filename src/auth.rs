@@ -8,6 +8,7 @@
 //! To add a use case: a file with `impl Auth`, its queries in `db/`, its route in `http/api/`.
 
 mod access_token;
+mod attempts;
 mod base_url;
 mod digest;
 mod email;
@@ -40,6 +41,7 @@ use utoipa::ToSchema;
 
 use crate::db::{Entered, Pool};
 use access_token::ProvenTokens;
+use attempts::Attempts;
 use oauth::Providers;
 
 pub use access_token::Bearer;
@@ -68,6 +70,7 @@ pub struct Auth {
     providers: Providers,
     provider_tokens: ProviderTokens,
     proven: ProvenTokens,
+    attempts: Attempts,
 }
 
 /// What the application works with, besides a database.
@@ -148,7 +151,17 @@ impl Auth {
     pub fn new(pool: Pool, parts: Parts) -> Self {
         let Parts { keys, passwords, mailer, issuer, providers, provider_tokens } = parts;
         let proven = ProvenTokens::new(PROVEN_TOKENS);
-        Self { pool, keys, passwords, mailer, issuer, providers, provider_tokens, proven }
+        Self {
+            pool,
+            keys,
+            passwords,
+            mailer,
+            issuer,
+            providers,
+            provider_tokens,
+            proven,
+            attempts: Attempts::default(),
+        }
     }
 
     /// The keys that access tokens are checked with.

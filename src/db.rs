@@ -6,6 +6,7 @@
 //! answered through [`Queries`], which follow the database from one server to another.
 
 mod accounts;
+mod attempts;
 mod binary_copy;
 mod certificate;
 mod cleanup;
@@ -45,6 +46,7 @@ pub(crate) use run::EndedRun;
 pub(crate) use unlimited::UnlimitedSession;
 
 pub use accounts::{Change, Entered, Failure, Lockouts, NewAccount, Taken};
+pub use attempts::Reservation;
 pub use cleanup::{Doomed, Kept};
 pub use column::{Column, ColumnType};
 pub use connection::{Connection, Row, Use};

@@ -6,14 +6,15 @@ use chrono::{DateTime, Utc};
 use entity::auth_event::Kind;
 use entity::user::{ActiveModel, Column, Entity, Model};
 use entity::value::{Email, PasswordHash};
-use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait};
+use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, RuntimeErr, Select, Set, UpdateMany,
 };
 
+use super::attempts::{Reservation, give_back_client};
 use super::database_identity::{Epoch, FoundAccount, Principal, is_in};
 use super::sessions::{self, NewToken};
-use super::throttles::{self, Lockout};
+use super::throttles::Lockout;
 use super::trail::{Client, Event};
 use super::{Error, Pool};
 
@@ -146,7 +147,7 @@ impl Pool {
 
     /// Begins a session for an account whose password was checked; `rehashed` is stored in the place of the old hash. `None`: the
     /// password hash is not the one that was checked any more, the account may not log in, or it was looked up in another epoch;
-    /// nothing is begun.
+    /// nothing is begun. A session gives the attempt back.
     ///
     /// # Errors
     /// What the database said; nothing is begun.
@@ -154,6 +155,7 @@ impl Pool {
         &self,
         FoundAccount { user, epoch }: FoundAccount,
         rehashed: Option<PasswordHash>,
+        attempt: &Reservation,
         token: &NewToken,
         client: &Client,
         now: DateTime<Utc>,
@@ -172,40 +174,13 @@ impl Pool {
             return Ok(None);
         }
         let entered = sessions::issue(&transaction, user, None, token, client, now).await?;
+        give_back_client(&transaction, attempt).await?;
         Event::of(Kind::LoginSucceeded, entered.user.id)
             .at(Some(entered.user.email.as_str()))
             .record(&transaction, client, now)
             .await?;
         transaction.commit().await?;
         Ok(Some(entered))
-    }
-
-    /// Counts a failed login against the account, or the address that nobody has, and against the client.
-    ///
-    /// # Errors
-    /// What the database said; nothing is counted.
-    pub async fn log_in_failed(
-        &self,
-        failure: &Failure<'_>,
-        lockouts: Lockouts,
-        client: &Client,
-        now: DateTime<Utc>,
-    ) -> Result<(), Error> {
-        let transaction = self.queries().begin().await?;
-        let until = match failure.user_id {
-            Some(id) => count_failure(&transaction, id, lockouts.address, now).await?,
-            None => throttles::count(&transaction, failure.address, lockouts.address, now).await?,
-        };
-        if let Some(subject) = failure.client {
-            throttles::count(&transaction, subject, lockouts.client, now).await?;
-        }
-        failed(failure, Kind::LoginFailed).because(failure.reason).record(&transaction, client, now).await?;
-        if let (Some(until), Some(_)) = (until, failure.user_id) {
-            let detail = format!("until {}", until.to_rfc3339());
-            failed(failure, Kind::AccountLocked).because(&detail).record(&transaction, client, now).await?;
-        }
-        transaction.commit().await?;
-        Ok(())
     }
 
     /// Notes a login that was not even tried.
@@ -318,38 +293,12 @@ fn with_password(user: &Model, epoch: Epoch) -> UpdateMany<Entity> {
         .filter(is_in(epoch))
 }
 
-fn failed<'a>(failure: &Failure<'a>, kind: Kind) -> Event<'a> {
+pub(super) fn failed<'a>(failure: &Failure<'a>, kind: Kind) -> Event<'a> {
     Event { kind, user_id: failure.user_id, email: failure.email, detail: None }
 }
 
 fn active(id: i64) -> Select<Entity> {
     Entity::existing_by_id(id).filter(Column::Active.eq(true))
-}
-
-/// Counts a failure against an account; until when it is locked now.
-async fn count_failure(
-    connection: &impl ConnectionTrait,
-    id: i64,
-    lockout: Lockout,
-    now: DateTime<Utc>,
-) -> Result<Option<DateTime<Utc>>, DbErr> {
-    // the greatest count that the column holds stays
-    let count = || Expr::col(Column::FailedLoginCount);
-    let one_more = CaseStatement::new().case(count().lt(i32::MAX), count().add(1)).finally(count());
-    let counted = Entity::update_many()
-        .col_expr(Column::FailedLoginCount, one_more.into())
-        .col_expr(Column::UpdatedAt, Expr::value(now))
-        .filter(Column::Id.eq(id))
-        .exec_with_returning(connection)
-        .await?;
-    let until = counted.first().and_then(|user| lockout.until(user.failed_login_count, now));
-    if until.is_some() {
-        let lock = Entity::update_many()
-            .col_expr(Column::LockedUntil, Expr::value(until))
-            .col_expr(Column::UpdatedAt, Expr::value(now));
-        lock.filter(Column::Id.eq(id)).exec(connection).await?;
-    }
-    Ok(until)
 }
 
 /// Whether an account or link has what must be unique. A primary key is no such thing: what it refuses is an id that the

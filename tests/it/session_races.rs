@@ -49,7 +49,7 @@ impl Service {
     }
 
     /// An operator unlocks the account and the client.
-    fn unlock(&self) {
+    pub(crate) fn unlock(&self) {
         self.database.execute(
             "UPDATE users SET failed_login_count = 0, locked_until = NULL, active = TRUE, deleted_at = NULL; DELETE FROM login_throttles",
         );
