@@ -129,7 +129,7 @@ impl Auth {
                 };
                 break;
             };
-            let (token, stored) = refresh_token::issue(now)?;
+            let (token, stored) = refresh_token::issue(now, self.session_max_age)?;
             if let Some(entered) =
                 self.pool.log_in(account, verdict.rehashed, reservation, &stored, client, now).await?
             {

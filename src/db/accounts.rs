@@ -12,7 +12,8 @@ use sea_orm::{
 };
 
 use super::attempts::{Reservation, give_back_client};
-use super::database_identity::{Epoch, FoundAccount, Principal, is_in};
+use super::database_identity::{Epoch, FoundAccount, is_in};
+use super::session_check::{SessionClaim, is_live};
 use super::sessions::{self, NewToken};
 use super::throttles::Lockout;
 use super::trail::{Client, Event};
@@ -48,6 +49,8 @@ pub struct Entered {
     pub user: Model,
     /// The session.
     pub session: i64,
+    /// The refresh token that was issued.
+    pub token: i64,
     /// The epoch of the database in which it began.
     pub epoch: Epoch,
 }
@@ -76,6 +79,17 @@ pub struct Lockouts {
     pub client: Lockout,
 }
 
+/// What came of changing a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PasswordChange {
+    /// It is changed.
+    Done,
+    /// The password hash is not the one that was checked any more; nothing is changed.
+    PasswordReplaced,
+    /// The session of the request has ended meanwhile; nothing is changed.
+    SessionEnded,
+}
+
 /// What is changed of an account; `None`: nothing.
 #[derive(Debug, Clone, Default)]
 pub struct Change {
@@ -92,14 +106,6 @@ impl Pool {
     /// What the database said.
     pub async fn account_by_email(&self, email: &Email) -> Result<Option<FoundAccount>, Error> {
         self.found(Entity::by_email(email, self.queries().get_database_backend())).await
-    }
-
-    /// The account of a principal, if it may be used and the epoch has not changed.
-    ///
-    /// # Errors
-    /// What the database said.
-    pub async fn active_account(&self, principal: Principal) -> Result<Option<Model>, Error> {
-        Ok(active(principal.user_id).filter(is_in(principal.epoch)).one(self.queries()).await?)
     }
 
     /// Makes an account and its first session.
@@ -124,7 +130,7 @@ impl Pool {
                 ..Default::default()
             };
             let user = Entity::insert(row).exec_with_returning(&transaction).await?;
-            let entered = sessions::issue(&transaction, user, None, token, client, now).await?;
+            let entered = sessions::begin_session(&transaction, user, token, client, now).await?;
             let event = Event::of(Kind::Registered, entered.user.id).at(Some(account.email.as_str()));
             event.record(&transaction, client, now).await?;
             transaction.commit().await?;
@@ -173,7 +179,7 @@ impl Pool {
             transaction.rollback().await?;
             return Ok(None);
         }
-        let entered = sessions::issue(&transaction, user, None, token, client, now).await?;
+        let entered = sessions::begin_session(&transaction, user, token, client, now).await?;
         give_back_client(&transaction, attempt).await?;
         Event::of(Kind::LoginSucceeded, entered.user.id)
             .at(Some(entered.user.email.as_str()))
@@ -196,31 +202,32 @@ impl Pool {
         Ok(failed(failure, Kind::LoginFailed).because(failure.reason).record(self.queries(), client, now).await?)
     }
 
-    /// Changes the password and ends every other session. `false`: the password hash is not the one that was checked any more, the
-    /// account may not be used, or it was looked up in another epoch; nothing is changed.
+    /// Changes the password and ends every other session.
     ///
     /// # Errors
     /// What the database said; nothing is changed.
     pub async fn change_password(
         &self,
-        FoundAccount { user, epoch }: &FoundAccount,
+        checked: &Model,
         new: &PasswordHash,
-        kept_session: Option<i64>,
+        claim: SessionClaim,
         client: &Client,
-        now: DateTime<Utc>,
-    ) -> Result<bool, Error> {
+    ) -> Result<PasswordChange, Error> {
+        let now = claim.now;
         let transaction = self.queries().begin().await?;
-        let change = with_password(user, *epoch)
+        let change = with_password(checked, claim.principal.epoch)
             .col_expr(Column::PasswordHash, Expr::value(new.expose()))
             .col_expr(Column::UpdatedAt, Expr::value(now));
-        if change.exec(&transaction).await?.rows_affected == 0 {
+        let is_changed = change.exec(&transaction).await?.rows_affected > 0;
+        let is_live = is_live(&transaction, claim).await?;
+        if !is_changed || !is_live {
             transaction.rollback().await?;
-            return Ok(false);
+            return Ok(if is_live { PasswordChange::PasswordReplaced } else { PasswordChange::SessionEnded });
         }
-        sessions::end_others(&transaction, user.id, kept_session, now).await?;
-        Event::of(Kind::PasswordChanged, user.id).record(&transaction, client, now).await?;
+        sessions::end_others(&transaction, checked.id, Some(claim.session), now).await?;
+        Event::of(Kind::PasswordChanged, checked.id).record(&transaction, client, now).await?;
         transaction.commit().await?;
-        Ok(true)
+        Ok(PasswordChange::Done)
     }
 
     /// Notes that an address is its account's; whether the account still has it.
@@ -256,30 +263,40 @@ impl Pool {
         Ok(true)
     }
 
-    /// Changes what its owner may change of an account.
+    /// Changes what its owner may change of an account; `None`: the account may not be used or the session has ended.
     ///
     /// # Errors
     /// What the database said; nothing is changed.
     pub async fn change_account(
         &self,
-        principal: Principal,
+        claim: SessionClaim,
         change: Change,
-        now: DateTime<Utc>,
     ) -> Result<Result<Option<Model>, Taken>, Error> {
+        let Some(account) = self.session_account(claim).await? else { return Ok(Ok(None)) };
         if change.username.is_none() && change.avatar_url.is_none() {
-            return Ok(Ok(self.active_account(principal).await?));
+            return Ok(Ok(Some(account)));
         }
-        let mut row = ActiveModel { updated_at: Set(now), ..Default::default() };
-        row.username = change.username.map_or(row.username, Set);
-        row.avatar_url = change.avatar_url.map_or(row.avatar_url, Set);
-        let update =
-            Entity::update_many().set(row).filter(Column::Id.eq(principal.user_id)).filter(is_in(principal.epoch));
-        let update = update.filter(Column::DeletedAt.is_null());
-        match update.filter(Column::Active.eq(true)).exec_with_returning(self.queries()).await {
-            Ok(changed) => Ok(Ok(changed.into_iter().next())),
+        match self.change_row(claim, change).await {
+            Ok(changed) => Ok(Ok(changed)),
             Err(error) if is_duplicate(&error) => Ok(Err(Taken { email: false, username: true })),
             Err(error) => Err(error.into()),
         }
+    }
+
+    async fn change_row(&self, claim: SessionClaim, change: Change) -> Result<Option<Model>, DbErr> {
+        let mut row = ActiveModel { updated_at: Set(claim.now), ..Default::default() };
+        row.username = change.username.map_or(row.username, Set);
+        row.avatar_url = change.avatar_url.map_or(row.avatar_url, Set);
+        let transaction = self.queries().begin().await?;
+        sessions::lock_account(&transaction, claim.principal.user_id).await?;
+        if !is_live(&transaction, claim).await? {
+            transaction.rollback().await?;
+            return Ok(None);
+        }
+        let update = Entity::update_many().set(row).filter(Column::Id.eq(claim.principal.user_id));
+        let changed = update.exec_with_returning(&transaction).await?;
+        transaction.commit().await?;
+        Ok(changed.into_iter().next())
     }
 }
 

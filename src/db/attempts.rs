@@ -118,14 +118,14 @@ async fn reserve_account(
     let is_free = Condition::any().add(Column::LockedUntil.is_null()).add(Column::LockedUntil.lte(now));
     let counted = Entity::update_many()
         .col_expr(Column::FailedLoginCount, one_more().into())
-        .col_expr(Column::LockedUntil, lockout.lock_after(one_more().into(), now))
+        .col_expr(Column::LockedUntil, lockout.lock_after(one_more().into(), Expr::col(Column::LockedUntil), now))
         .col_expr(Column::UpdatedAt, Expr::value(now))
         .filter(Column::Id.eq(id))
         .filter(is_free)
         .exec_with_returning(connection)
         .await?;
     if let Some(user) = counted.first() {
-        return Ok(Reserved::Counted(user.locked_until));
+        return Ok(Reserved::counted(user.locked_until, now));
     }
     // locked, or deleted since it was looked up
     let user = Entity::find_by_id(id).one(connection).await?;

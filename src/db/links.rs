@@ -133,7 +133,7 @@ impl Pool {
                 transaction.rollback().await?;
                 return Ok(None);
             }
-            let entered = sessions::issue(&transaction, user, None, token, client, now).await?;
+            let entered = sessions::begin_session(&transaction, user, token, client, now).await?;
             let user = &entered.user;
             if link.is_none() {
                 linked(user, identity).record(&transaction, client, now).await?;
@@ -169,7 +169,7 @@ impl Pool {
             let row = row_of(account, identity, now);
             let user = user::Entity::insert(row).exec_with_returning(&transaction).await?;
             keep(&transaction, user.id, None, identity, now).await?;
-            let entered = sessions::issue(&transaction, user, None, token, client, now).await?;
+            let entered = sessions::begin_session(&transaction, user, token, client, now).await?;
             let user = &entered.user;
             let event = Event::of(Kind::Registered, user.id).at(Some(user.email.as_str()));
             event.record(&transaction, client, now).await?;

@@ -22,9 +22,10 @@ pub struct Lockout {
 }
 
 impl Lockout {
-    /// The end of the lock that follows a number of failures, as an expression over that number; NULL below the threshold.
-    pub(super) fn lock_after(&self, failures: SimpleExpr, now: DateTime<Utc>) -> SimpleExpr {
-        let mut lock = CaseStatement::new().case(failures.clone().lt(self.threshold), None::<DateTime<Utc>>);
+    /// The end of the lock that follows a number of failures, as an expression over that number; below the threshold the end of the
+    /// lock before, which is over.
+    pub(super) fn lock_after(&self, failures: SimpleExpr, before: SimpleExpr, now: DateTime<Utc>) -> SimpleExpr {
+        let mut lock = CaseStatement::new().case(failures.clone().lt(self.threshold), before);
         let (mut count, mut length) = (self.threshold, self.first);
         while length < self.longest && length > TimeDelta::zero() {
             lock = lock.case(failures.clone().eq(count), now + length);
@@ -44,6 +45,11 @@ pub(super) enum Reserved {
 }
 
 impl Reserved {
+    /// With the end of the lock that the row has now, which may be the lock before.
+    pub(super) fn counted(until: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Self {
+        Self::Counted(until.filter(|until| *until > now))
+    }
+
     /// The end of the lock that refuses the attempt.
     pub(super) fn locked_until(self) -> Option<DateTime<Utc>> {
         match self {
@@ -71,7 +77,7 @@ pub(super) async fn reserve(
     lockout: Lockout,
     now: DateTime<Utc>,
 ) -> Result<Reserved, DbErr> {
-    let first = lockout.lock_after(Expr::val(1), now);
+    let first = (lockout.threshold <= 1).then(|| now + lockout.first);
     let table = |column| Expr::col((Entity, column));
     let failures = || {
         CaseStatement::new()
@@ -86,19 +92,19 @@ pub(super) async fn reserve(
     let again = OnConflict::column(Column::Subject)
         .value(Column::Failures, failures())
         .value(Column::LastFailedAt, last_failed)
-        .value(Column::BlockedUntil, lockout.lock_after(failures().into(), now))
+        .value(Column::BlockedUntil, lockout.lock_after(failures().into(), table(Column::BlockedUntil), now))
         .action_and_where(table(Column::BlockedUntil).is_null().or(table(Column::BlockedUntil).lte(now)))
         .to_owned();
     let mut insert = Query::insert();
     insert
         .into_table(Entity)
         .columns([Column::Subject, Column::Failures, Column::LastFailedAt, Column::BlockedUntil])
-        .values([Expr::val(subject), Expr::val(1), Expr::val(now), first])
+        .values([Expr::val(subject), Expr::val(1), Expr::val(now), Expr::val(first)])
         .map_err(|error| DbErr::Custom(error.to_string()))?
         .on_conflict(again)
         .returning_col(Column::BlockedUntil);
     match connection.query_one(&insert).await? {
-        Some(row) => Ok(Reserved::Counted(row.try_get_by_index(0)?)),
+        Some(row) => Ok(Reserved::counted(row.try_get_by_index(0)?, now)),
         None => {
             let locked = Entity::find_by_id(subject).one(connection).await?;
             Ok(Reserved::Locked(locked.and_then(|throttle| throttle.blocked_until).unwrap_or(now)))

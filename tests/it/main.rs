@@ -69,6 +69,7 @@ mod schedule;
 mod schema_choice;
 mod seed;
 mod serve;
+mod session_facts;
 mod session_races;
 mod sessions;
 mod settings_matrix;

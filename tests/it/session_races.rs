@@ -10,7 +10,7 @@ use std::thread::Scope;
 
 use serde_json::json;
 
-use crate::accounts::{signing_key, unlimited};
+use crate::accounts::{events, signing_key, unlimited};
 use crate::support::api::{Answer, Request, log_in, me, refresh, register};
 use crate::support::database::ENGINES;
 use crate::support::program::Server;
@@ -164,6 +164,7 @@ fn an_ended_session_does_not_survive_a_refresh_at_that_moment() {
             });
             assert_eq!(survivors.count(), 0, "{engine:?}: {name}: of {rounds} rounds");
         }
+        assert_eq!(events(&service.database, "refresh_token_reused"), rounds.to_string(), "{engine:?}: one each");
     }
 }
 
