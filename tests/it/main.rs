@@ -70,6 +70,7 @@ mod schema_choice;
 mod seed;
 mod serve;
 mod session_facts;
+mod session_model;
 mod session_races;
 mod sessions;
 mod settings_matrix;
