@@ -8,6 +8,7 @@
 mod accounts;
 mod attempts;
 mod binary_copy;
+mod canonical;
 mod certificate;
 mod cleanup;
 mod column;
@@ -49,6 +50,7 @@ pub(crate) use unlimited::UnlimitedSession;
 
 pub use accounts::{Change, Entered, Failure, Lockouts, NewAccount, PasswordChange, Taken};
 pub use attempts::Reservation;
+pub use canonical::canonical;
 pub use cleanup::{Doomed, Kept};
 pub use column::{Column, ColumnType};
 pub use connection::{Connection, Row, Use};

@@ -13,7 +13,6 @@
 
 mod adopt;
 mod build;
-mod canonical;
 mod catalogue;
 mod embedded;
 mod error;
@@ -33,7 +32,6 @@ mod verify;
 
 pub use adopt::seed_accounts;
 pub use build::{build, ledger_of, sql_between};
-pub use canonical::canonical;
 pub use catalogue::{Catalogue, Change, Difference, read as read_catalogue};
 pub use embedded::{Migration, migrations, newest};
 pub use error::{Error, FailureScope, Kind};

@@ -30,7 +30,7 @@ use super::progress::Progress;
 use super::verify;
 use crate::disk;
 
-/// The shortest retention. A shorter one is a slip: `m` is minutes, and months have no unit here.
+/// The shortest retention. A shorter one is a slip: `m` is minutes, not months.
 const SHORTEST: Duration = Duration::from_hours(1);
 
 /// How long backups are kept: at least an hour.
@@ -51,7 +51,7 @@ impl FromStr for Retention {
     fn from_str(text: &str) -> Result<Self, String> {
         let duration = humantime::parse_duration(text).map_err(|error| format!("is no duration: {error}"))?;
         if duration < SHORTEST {
-            return Err("is less than an hour; `m` is minutes, and months have no unit: write hours (168h), \
+            return Err("is less than an hour; `m` is minutes, not months: write hours (168h), \
                         days (180d) or weeks (26w)"
                 .to_owned());
         }

@@ -39,14 +39,15 @@ pub(super) enum Error {
 /// The database that something happened to, and the role that the program has there.
 #[derive(Debug, Clone)]
 pub(super) struct Subject {
-    url: String,
-    role: Option<String>,
+    url: Box<str>,
+    role: Option<Box<str>>,
 }
 
 impl Subject {
     /// The database of the configuration.
     pub(super) fn of(config: &config::Config) -> Self {
-        Self { url: config.database_url.to_string(), role: config.database_url.role() }
+        let url = &config.database_url;
+        Self { url: url.to_string().into(), role: url.role().map(Into::into) }
     }
 
     /// A hint about this database.

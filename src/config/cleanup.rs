@@ -29,7 +29,7 @@ fn days(variables: &Variables, name: &'static str, default: &str) -> Result<u32,
     let within = u32::try_from(days).ok().filter(|days| (1..=36_500).contains(days));
     within.ok_or_else(|| {
         let message = format!(
-            "`{}` is less than a day or more than a hundred years; `m` is minutes, and months have no unit",
+            "`{}` is less than a day or more than a hundred years; `m` is minutes, not months",
             variables.get(name).unwrap_or(default)
         );
         Error::invalid(name, message, "write days or weeks, like 90d or 13w")

@@ -52,7 +52,17 @@ pub(super) fn read(
         Choice::Given => Environment::Production,
         Choice::Default => Environment::Development,
     };
-    Ok((environment, Vec::new()))
+    Ok((environment, if choice == Choice::Default { without_url(variables) } else { Vec::new() }))
+}
+
+/// Warnings about libpq's variables that name a server, which is not used without `DATABASE_URL`.
+fn without_url(variables: &Variables) -> Vec<String> {
+    let set =
+        ["PGSERVICE", "PGHOST", "PGHOSTADDR", "PGDATABASE"].into_iter().filter(|name| variables.get(name).is_some());
+    set.map(|name| {
+        format!("{name} is set and DATABASE_URL is not, so the SQLite file is used; DATABASE_URL=postgres:// uses the server")
+    })
+    .collect()
 }
 
 fn of_variable(variables: &Variables, name: &'static str) -> Result<Option<Environment>, Error> {

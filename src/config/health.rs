@@ -33,7 +33,7 @@ fn backup_max_age(variables: &Variables, environment: Environment) -> Result<Opt
             let limit = duration(variables, NAME, Duration::from_secs(26 * 3600))?;
             if limit < Duration::from_hours(1) {
                 let text = variables.get(NAME).unwrap_or_default();
-                let message = format!("`{text}` is less than an hour; `m` is minutes, and months have no unit");
+                let message = format!("`{text}` is less than an hour; `m` is minutes, not months");
                 return Err(Error::invalid(NAME, message, "write hours, days or weeks, like 26h, 8d or 5w"));
             }
             Ok(Some(limit))

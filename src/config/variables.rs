@@ -62,8 +62,6 @@ const KNOWN: [&str; 41] = [
 /// Other programs' names that this one reads, too.
 const OTHERS: [&str; 2] = ["DATABASE_URL", "BACKUP_DIR"];
 
-/// The largest file that a `_FILE` variable may name, in bytes.
-
 /// Every secret of ours; each has a `_FILE` twin.
 const SECRETS: [&str; 4] =
     ["AUTHSVC_JWT_KEY", "AUTHSVC_GOOGLE_CLIENT_SECRET", "AUTHSVC_GITHUB_CLIENT_SECRET", "AUTHSVC_ENCRYPTION_KEY"];
@@ -198,7 +196,11 @@ fn of_file(path: &Path) -> Result<BTreeMap<String, String>, Error> {
     let name = path.display().to_string();
     let text = match disk::read_text(path, LONGEST, Links::Followed) {
         Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let is_link = path.symlink_metadata().is_ok();
+            let why = "is a link to a file that does not exist".to_owned();
+            return if is_link { Err(refuse(name, why)) } else { Ok(BTreeMap::new()) };
+        }
         Err(error) => return Err(refuse(name, unreadable(&error))),
     };
     dotenv::parse(text.as_bytes()).map_err(|error| refuse(format!("{name}, line {}", error.line), error.why.to_owned()))

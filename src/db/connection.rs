@@ -253,10 +253,14 @@ pub(super) fn postgres_options(target: &PostgresTarget, host: &Host) -> PgConnec
         .username(&target.user)
         .database(&target.database)
         .application_name(&target.application_name)
-        .options(target.startup.iter().map(|(name, value)| (name, value)))
         // PgBouncer refuses start-up parameters that it does not know
         .extra_float_digits(None)
         .disable_statement_logging();
+    // without a setting the driver would send an empty `options`, which PgBouncer refuses, too
+    let options = match target.startup.is_empty() {
+        true => options,
+        false => options.options(target.startup.iter().map(|(name, value)| (name, value))),
+    };
     match target.exposed_password(host) {
         Some(password) => options.password(password),
         None => options,

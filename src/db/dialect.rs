@@ -43,12 +43,14 @@ impl Backend {
         self.pick(include_str!("postgres/catalogue.sql"), include_str!("sqlite/catalogue.sql"))
     }
 
-    /// Ledger and catalogue in one round trip.
-    pub(crate) fn read_ledger_and_catalogue(self) -> &'static str {
-        self.pick(
+    /// Ledger and catalogue in one round trip, for a boot and for reports: these wait only a second for a table that is being
+    /// changed, and do without the catalogue then.
+    pub(crate) fn read_ledger_and_catalogue(self) -> String {
+        let sql = self.pick(
             concat!(include_str!("postgres/ledger.sql"), include_str!("postgres/catalogue.sql")),
             concat!(include_str!("sqlite/ledger.sql"), include_str!("sqlite/catalogue.sql")),
-        )
+        );
+        sql.replace("SET LOCAL lock_timeout = '10s'", "SET LOCAL lock_timeout = '1s'")
     }
 
     /// Keeps others from adding accounts until the transaction ends. A transaction of SQLite that writes does that anyway.

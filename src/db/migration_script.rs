@@ -18,7 +18,7 @@ impl MigrationScript {
     /// Begins a transaction in the schema of our tables, as their owner.
     pub(crate) fn begin(backend: Backend) -> String {
         let sqlite = "BEGIN IMMEDIATE;\n".to_owned();
-        backend.pick(format!("BEGIN;\n{}\n{}\n", pinned::prologue(), pinned::assume_owner()), sqlite)
+        backend.pick(format!("BEGIN;\n{}\n{}\n", pinned::script_prologue(), pinned::assume_owner()), sqlite)
     }
 
     /// Fails unless this migration is the newest one; on PostgreSQL.

@@ -6,8 +6,13 @@
 //! connection of a pool, on which requests then run without any cost; behind such a pooler it may not last, which is why
 //! requests send values only as parameters, read them in binary form, and begin transactions with their isolation level.
 //!
-//! The schema: where `authsvc_migrations` is, else `migration_records`, else the first schema of the role's `search_path` in
-//! which it may create. `pg_temp` comes last, so that no temporary table stands before one of ours.
+//! A `search_path` that another program left on a connection of a pooler hides no history: where the current path leads to none,
+//! the one of the role and the database is looked at, too, and [`Home::check`] names both. Every transaction of a request sets
+//! the schema that its pool found ([`begin_request`]).
+//!
+//! The schema: where `authsvc_migrations` is, else `migration_records`, else the first schema of the role's `search_path`; one
+//! that is named like the role only if the role may create in it. Another rule would make the tables where [`Home::check`] then
+//! refuses them. `pg_temp` comes last, so that no temporary table stands before one of ours.
 //!
 //! Not pinned, because they are the operator's decision: `default_transaction_read_only` (a database that is read-only on
 //! purpose stays so, and the error names the setting), `statement_timeout` and `lock_timeout` of requests,
@@ -84,6 +89,11 @@ pub(crate) fn prologue() -> String {
     )
 }
 
+/// The same for a script that psql runs, whose session chooses the path.
+pub(crate) fn script_prologue() -> String {
+    prologue().replace(", (SELECT name FROM elsewhere)", "")
+}
+
 /// Finds the schema of our tables, and pins it for a transaction that has settings of its own. One row comes of it
 /// ([`Home`]).
 pub(super) fn find_schema() -> String {
@@ -93,6 +103,12 @@ pub(super) fn find_schema() -> String {
 /// For a new connection of a pool: meaning and schema. Limits of time remain the role's.
 pub(super) fn session() -> String {
     set(&MEANING, Lasting::Session) + &pin_schema(Lasting::Session, Limits::OfRole)
+}
+
+/// Begins a transaction of a request, on a path that was found when its pool connected. It costs no round trip of its own.
+pub(super) fn begin_request(path: Option<&str>) -> String {
+    let pin = path.map_or_else(String::new, |path| format!("; SET LOCAL search_path = {path}"));
+    format!("BEGIN ISOLATION LEVEL READ COMMITTED{pin}")
 }
 
 /// For a connection that runs statements outside a transaction: limits of time are lifted, too.
@@ -149,12 +165,19 @@ pub(crate) struct Home {
     pub(crate) schema: Option<String>,
     /// Another schema, which the search_path names before it.
     named_first: Option<String>,
+    /// The search_path that was set, as SQL writes it.
+    path: Option<String>,
 }
 
 impl Home {
     /// From the columns of the row.
     pub(crate) fn from_columns(mut columns: impl Iterator<Item = Option<String>>) -> Self {
-        Self { schema: columns.next().flatten(), named_first: columns.next().flatten() }
+        Self { schema: columns.next().flatten(), named_first: columns.next().flatten(), path: columns.next().flatten() }
+    }
+
+    /// The search_path that was set; none where the role may use no schema.
+    pub(super) fn path(&self) -> Option<&str> {
+        self.path.as_deref().filter(|path| !path.is_empty())
     }
 
     /// Refuses a schema that is not the one which the search_path names first: what is run would not happen there.

@@ -21,10 +21,12 @@ use super::queries::Queries;
 use super::servers::Servers;
 use super::url::{DatabaseUrl, SqliteMode, Target};
 
-/// Creates the file, if it is not there, so that only its owner can read the accounts in it. SQLite gives its log the
-/// same permissions, and says what is wrong if this fails.
+/// Creates the file where there is none, so that only its owner can read the accounts in it; also where a symbolic link
+/// leads to no file yet. SQLite gives its log the same permissions, and reports what is wrong if this fails.
 fn create_private(path: &Path) {
-    let _ = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    if std::fs::metadata(path).is_err() {
+        let _ = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
+    }
 }
 
 /// What the connections are for.

@@ -12,12 +12,13 @@ use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnection, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Connection as _, PgPool, Postgres, Transaction};
+use sqlx::{AssertSqlSafe, Connection as _, PgPool, Postgres, SqlSafeStr as _, Transaction};
 use tokio::sync::watch;
 
+use super::connection::texts;
 use super::error::{Error, Kind, NO_CONNECTION};
 use super::hosts;
-use super::pinned;
+use super::pinned::{self, Home};
 use super::routes::Routes;
 use super::url::{NO_LIMIT, PostgresTarget, SessionAttrs};
 
@@ -35,7 +36,11 @@ pub(super) struct Servers {
     current: watch::Sender<Current>,
     searching: AtomicBool,
     trouble: Mutex<Option<String>>,
+    path: SearchPath,
 }
+
+/// The search_path that the newest connection of a pool found.
+type SearchPath = Arc<Mutex<Option<String>>>;
 
 #[derive(Clone)]
 struct Current {
@@ -87,9 +92,10 @@ impl Servers {
             Ok(at) => (at, None),
             Err(error) => (0, Some(error.to_string()).filter(|_| target.hosts.len() > 1)),
         };
-        let current = watch::Sender::new(current(target, at, size)?);
+        let path = SearchPath::default();
+        let current = watch::Sender::new(current(target, at, size, &path)?);
         let (searching, trouble) = (AtomicBool::new(false), Mutex::new(trouble));
-        Ok(Arc::new(Self { target: target.clone(), size, current, searching, trouble }))
+        Ok(Arc::new(Self { target: target.clone(), size, current, searching, trouble, path }))
     }
 
     /// The pool in use.
@@ -109,7 +115,13 @@ impl Servers {
 
     /// Begins a transaction.
     pub(super) async fn begin(self: &Arc<Self>) -> Result<Lent<Transaction<'static, Postgres>>, sqlx::Error> {
-        self.lend(|pool| async move { pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await }).await
+        self.lend(|pool| async move {
+            let connection = pool.acquire().await?;
+            let path = self.path.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            Transaction::begin(connection, Some(AssertSqlSafe(pinned::begin_request(path.as_deref())).into_sql_str()))
+                .await
+        })
+        .await
     }
 
     /// What the pool in use gives, or the next one, if it is replaced before that.
@@ -209,7 +221,7 @@ impl Servers {
         if at == self.current.borrow().at && doubt == Doubt::Silent {
             return;
         }
-        match current(&self.target, at, self.size) {
+        match current(&self.target, at, self.size, &self.path) {
             Ok(new) => {
                 if let Some(host) = self.target.hosts.get(at) {
                     tracing::info!(%host, "this database server is in use now");
@@ -251,10 +263,10 @@ async fn search(servers: Weak<Servers>, doubt: Doubt) {
 const WAIT: Duration = Duration::from_secs(60);
 
 /// A pool of one server, whose connections are made when they are first needed.
-fn current(target: &PostgresTarget, at: usize, size: u32) -> Result<Current, Error> {
+fn current(target: &PostgresTarget, at: usize, size: u32, path: &SearchPath) -> Result<Current, Error> {
     let attrs = target.session_attrs;
     let host = target.hosts.get(at).ok_or_else(|| Error::new(Kind::Refused, "the database URL names no host"))?;
-    let routes = Arc::new(Routes::new(target, host));
+    let (routes, path) = (Arc::new(Routes::new(target, host)), Arc::clone(path));
     let timeout = if target.connect_timeout == NO_LIMIT { WAIT } else { target.connect_timeout };
     let options = PgPoolOptions::new()
         .max_connections(size)
@@ -265,13 +277,23 @@ fn current(target: &PostgresTarget, at: usize, size: u32) -> Result<Current, Err
             Box::pin(async move { Ok(lately.idle_for <= TRUSTED || is_still_right(connection, attrs).await?) })
         })
         .after_connect(move |connection, _| {
+            let path = Arc::clone(&path);
             Box::pin(async move {
-                sqlx::raw_sql(AssertSqlSafe(pinned::session())).execute(&mut *connection).await?;
+                pin_session(connection, &path).await?;
                 let refusal = hosts::refusal(connection, attrs).await?;
                 refusal.map_or(Ok(()), |refusal| Err(sqlx::Error::Io(io::Error::other(refusal))))
             })
         });
     Ok(Current { at, pool: options.connect_lazy_with(routes.options()?), routes })
+}
+
+/// Pins settings and schema for the session, and notes the path for transactions of requests.
+async fn pin_session(connection: &mut PgConnection, path: &SearchPath) -> Result<(), sqlx::Error> {
+    let rows = sqlx::raw_sql(AssertSqlSafe(pinned::session())).fetch_all(&mut *connection).await?;
+    let columns = rows.last().map(texts).transpose().map_err(io::Error::other)?.unwrap_or_default();
+    let home = Home::from_columns(columns.into_iter());
+    *path.lock().unwrap_or_else(PoisonError::into_inner) = home.path().map(str::to_owned);
+    Ok(())
 }
 
 async fn is_still_right(connection: &mut PgConnection, attrs: SessionAttrs) -> Result<bool, sqlx::Error> {

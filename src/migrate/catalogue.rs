@@ -16,9 +16,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::canonical::canonical;
 use super::embedded::Migration;
-use crate::db::{Backend, Column, ColumnType, Connection, Error, Row};
+use crate::db::{Backend, Column, ColumnType, Connection, Error, Row, canonical};
 
 /// All facts of a schema, by key.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -25,7 +25,7 @@ pub enum Error {
         /// What was rolled back.
         scope: FailureScope,
         /// What the server said.
-        source: db::Error,
+        source: Box<db::Error>,
     },
     /// Rows point to rows that are not there after the migration (SQLite).
     #[error("{file}: the migration leaves {count} rows of `{table}` pointing to rows that do not exist")]
@@ -173,7 +173,7 @@ impl Error {
             Self::Newer { .. } => Kind::Newer,
             Self::Changed { .. } => Kind::Changed,
             Self::LockTimeout { .. } => Kind::Lock,
-            Self::Database(error) | Self::Sql { source: error, .. } if error.kind() == db::Kind::Locked => Kind::Lock,
+            _ if self.database().is_some_and(|error| error.kind() == db::Kind::Locked) => Kind::Lock,
             Self::NoSuchMigration { .. } | Self::WrongDirection { .. } => Kind::Usage,
             _ => Kind::Failed,
         }
@@ -237,7 +237,8 @@ impl Error {
     /// What the database said, where that is the cause.
     pub fn database(&self) -> Option<&db::Error> {
         match self {
-            Self::Database(source) | Self::Sql { source, .. } => Some(source),
+            Self::Database(source) => Some(source),
+            Self::Sql { source, .. } => Some(source),
             _ => None,
         }
     }
@@ -248,7 +249,7 @@ impl Error {
         match self {
             Self::Database(source) => Self::Database(source.explained(url).await),
             Self::Sql { file, line, excerpt, source, scope } => {
-                Self::Sql { file, line, excerpt, scope, source: source.explained(url).await }
+                Self::Sql { file, line, excerpt, scope, source: Box::new(source.explained(url).await) }
             }
             other => other,
         }

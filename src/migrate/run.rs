@@ -210,15 +210,11 @@ fn failure(script: &Script, at: usize, lines_down: usize, source: db::Error) -> 
     let statement = &script.statements[at];
     let excerpt = statement.sql.lines().nth(lines_down).unwrap_or_default().trim().to_owned();
     let scope = if script.transactional { FailureScope::Migration } else { FailureScope::Statement };
-    Error::Sql { file: script.file, line: statement.line + lines_down, excerpt, scope, source }
+    Error::Sql { file: script.file, line: statement.line + lines_down, excerpt, scope, source: Box::new(source) }
 }
 
 fn is_lock_timeout(error: &Error) -> bool {
-    let source = match error {
-        Error::Database(source) | Error::Sql { source, .. } => source,
-        _ => return false,
-    };
-    source.kind() == db::Kind::Locked
+    error.database().is_some_and(|source| source.kind() == db::Kind::Locked)
 }
 
 /// The ledger rows of a migration.

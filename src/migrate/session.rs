@@ -144,7 +144,7 @@ async fn read_state_and_schema(url: &DatabaseUrl) -> Result<(State, Option<Catal
         }
         Err(error) => return Err(error.into()),
     };
-    let (rows, failure) = reader.gather(reader.backend().read_ledger_and_catalogue().to_owned()).await;
+    let (rows, failure) = reader.gather(reader.backend().read_ledger_and_catalogue()).await;
     match failure {
         None => Ok((State::from_rows(&rows), Some(Catalogue::from_rows(&rows)), Some(reader))),
         Some(error) if error.kind() == Kind::Locked => {

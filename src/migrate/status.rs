@@ -169,12 +169,12 @@ fn tell(url: &DatabaseUrl, state: &State, rows: &[Row]) -> Status {
 
 async fn read(connection: &mut Connection) -> Result<(State, Vec<Row>), crate::db::Error> {
     let backend = connection.backend();
-    match connection.query(backend.read_ledger_and_catalogue()).await {
-        Ok(rows) => Ok((State::from_rows(&rows), rows)),
-        Err(error) if ledger::is_missing_table(&error, backend) => {
+    match connection.gather(backend.read_ledger_and_catalogue()).await {
+        (rows, None) => Ok((State::from_rows(&rows), rows)),
+        (_, Some(error)) if ledger::is_missing_table(&error, backend) => {
             Ok((ledger::without_ledger(connection).await?, Vec::new()))
         }
-        Err(error) => Err(error),
+        (_, Some(error)) => Err(error),
     }
 }
 

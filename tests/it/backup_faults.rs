@@ -109,10 +109,11 @@ fn a_pipe_in_place_of_a_configured_file_is_refused_by_name() {
         assert!(error.contains(".env") && error.contains("is not a regular file but"), "{kind}: {error}");
         let program = Program::new();
         shell(&format!("cd {}; {kind}", program.directory().display()));
-        for url in ["sqlite:f".to_owned(), format!("{}?sslmode=verify-full&sslrootcert=f", database.url)] {
-            let program = Program::new().env("DATABASE_URL", &url);
+        let root_cert = format!("{}?sslmode=verify-full&sslrootcert=f", database.url);
+        for (url, code) in [("sqlite:f", 1), (root_cert.as_str(), 2)] {
+            let program = Program::new().env("DATABASE_URL", url);
             shell(&format!("cd {}; {kind}", program.directory().display()));
-            let error = program.run(&["status"]).code(1).error();
+            let error = program.run(&["status"]).code(code).error();
             assert!(error.contains("not a regular file") || error.contains("is a directory"), "{kind}: {error}");
         }
     }

@@ -215,14 +215,15 @@ fn the_functions_of_the_schema_agree_with_the_program() {
     let tokens = "SELECT token_hash FROM refresh_tokens ORDER BY 1";
     assert_eq!(by_function.query(tokens), by_program.query(tokens));
 
-    Program::on(&by_program).env("AUTHSVC_ENV", "test").run(&["seed"]).success();
-    by_program.execute("SELECT update_user_last_login(id) FROM users WHERE username = 'barbara'");
-    let report = Program::on(&by_program).run(&["detailed-health"]).json();
+    let seeded = Database::migrated(Engine::Postgres);
+    Program::on(&seeded).env("AUTHSVC_ENV", "test").run(&["seed"]).success();
+    seeded.execute("SELECT update_user_last_login(id) FROM users WHERE username = 'barbara'");
+    let report = Program::on(&seeded).run(&["detailed-health"]).json();
     let accounts = &report["authentication_health"];
     let figures = ["total_users", "active_users", "verified_users", "oauth_users", "email_users", "recent_logins"]
         .map(|name| accounts[name].to_string());
     let columns = "total_users::text, active_users::text, verified_users::text, oauth_users::text, email_users::text, recent_logins::text";
-    assert_eq!(by_program.one(&format!("SELECT {columns} FROM get_user_statistics()")), figures.join("|"));
+    assert_eq!(seeded.one(&format!("SELECT {columns} FROM get_user_statistics()")), figures.join("|"));
 }
 
 #[test]

@@ -91,7 +91,7 @@ fn at_a_terminal_it_is_text_and_asks_before_it_destroys() {
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
             .env("DATABASE_URL", &database.url)
-            .env("NO_COLOR", no_color)
+            .envs([("NO_COLOR", no_color), ("TERM", "xterm")])
             .output()
             .unwrap();
         String::from_utf8_lossy(&output.stdout).replace('\r', "")

@@ -2,8 +2,9 @@
 
 use std::process::{Command, Stdio};
 
-use authsvc::migrate::canonical;
+use authsvc::db::canonical;
 
+use crate::backup::backup;
 use crate::support::database::ENGINES;
 use crate::support::installation::Installation;
 use crate::support::{Cluster, Database, Engine, Program};
@@ -68,16 +69,20 @@ fn psql(options: &[&str], url: &str, sql: &str) -> std::process::Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    child.stdin.take().unwrap().write_all(sql.as_bytes()).unwrap();
+    // one that stops at an error reads no further
+    let _ = child.stdin.take().unwrap().write_all(sql.as_bytes());
     child.wait_with_output().unwrap()
 }
 
-/// Nothing has drifted, and the newest migration goes down and up.
+/// Nothing has drifted, a backup is restored, and the newest migration goes down and up.
 #[track_caller]
 fn assert_not_drifted(database: &Database, what: &str) {
     let program = Program::on(database);
     let status = program.run(&["status", "--check"]);
     assert_eq!(status.code, Some(0), "{what}: {}", status.stdout);
+    let file = backup(&program, &[]);
+    let restore = program.run(&["restore", "--yes", file.to_str().unwrap()]);
+    assert_eq!(restore.code, Some(0), "{what}: {}", restore.stderr);
     program.run(&["rollback", "--yes"]).success();
     program.run(&["migrate"]).success();
     program.run(&["status", "--check"]).success();

@@ -225,6 +225,12 @@ fn a_pgbouncer_whose_server_is_gone_or_refuses_says_so() {
         Some(outcome.code(1).error()).filter(|error| error.contains("08P01"))
     });
     assert!(error.contains("PgBouncer") && !error.contains("that host and port are right"), "{error}");
+    // what the server reports reaches the operator, with a hint about that server
+    let dropped = Database::empty(Engine::Postgres);
+    let bouncer = PgBouncer::start(&dropped);
+    Cluster::shared().superuser(&format!("DROP DATABASE {}", dropped.name()));
+    let error = Program::new().env("DATABASE_URL", &bouncer.url).run(&["status"]).code(1).error();
+    assert!(error.contains("does not exist (08P01)") && error.contains("server behind PgBouncer has no"), "{error}");
     // a user that the pooler does not know
     let bouncer = PgBouncer::configured(&database, "auth_type = md5\nauth_file = /dev/null\n");
     let url = bouncer.url.replace("postgres@", "stranger:x@");

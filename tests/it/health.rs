@@ -287,8 +287,9 @@ fn backups_are_those_of_this_database_and_runs_that_are_recorded() {
             ago(engine, "2 hours")
         ));
         assert_eq!(check(&detailed(&elsewhere), "backups").0, "degraded");
-        // the backup of another database is none of this one
-        let other = Database::migrated(engine);
+        // the backup of another database is none of this one; a copy of this one would have its id
+        let other = Database::empty(engine);
+        Program::on(&other).run(&["migrate"]).success();
         let same_place = Program::on(&other)
             .env("BACKUP_DIR", &program.directory().join("backups").display().to_string())
             .env("AUTHSVC_ENV", "development");

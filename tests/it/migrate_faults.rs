@@ -219,12 +219,13 @@ fn behind_a_transaction_pooling_pgbouncer() {
 }
 
 #[test]
-fn a_role_without_rights_can_serve_what_is_current_and_is_told_what_it_lacks() {
+fn a_role_without_ddl_can_serve_what_is_current_and_is_told_what_it_lacks() {
     let database = Database::migrated(Engine::Postgres);
     let reader = format!("r_{}", database.name());
     database.execute(&format!(
         "CREATE ROLE {reader} LOGIN PASSWORD '{}'; REVOKE CREATE ON SCHEMA public FROM PUBLIC;
-         GRANT SELECT ON ALL TABLES IN SCHEMA public TO {reader}",
+         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {reader};
+         GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {reader}",
         crate::support::CANARY
     ));
     let url = database.url.replace("//app:", &format!("//{reader}:"));

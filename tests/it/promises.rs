@@ -4,10 +4,10 @@ use serde_json::Value;
 
 use crate::accounts::signing_key;
 use crate::documents::{Place, Situation};
-use crate::support::Program;
 use crate::support::api::{log_in, me};
 use crate::support::database::query;
 use crate::support::program::Server;
+use crate::support::{Database, Engine, Program};
 
 const PASSWORD: &str = "correct-horse-battery";
 
@@ -68,44 +68,6 @@ pub(crate) fn check(section: &str, situation: Situation, place: &Place, stdout: 
             assert_eq!(place.one("SELECT pg_has_role('authsvc', 'pg_monitor', 'MEMBER')::text"), "true");
         }
         ("A service role without DDL", Owned) => is_a_service_role(place, stdout),
-        ("Backups", Sqlite) if place.directory().join("copies").exists() => {
-            assert_eq!(place.backups().len(), 1);
-            assert!(place.backups()[0]["verified_at"].is_string(), "the second command proves it");
-            assert_eq!(std::fs::read_dir(place.directory().join("copies")).unwrap().count(), 2);
-        }
-        ("Backups", Sqlite) => {
-            let copy = format!("sqlite:{}", place.directory().join("new.db").display());
-            assert_eq!(query(&copy, "SELECT count(*) FROM users"), place.rows("SELECT count(*) FROM users"));
-        }
-        ("Backups", Postgres) => {
-            let copy = place.url().replace(&format!("/{}", place.database.as_ref().unwrap().name()), "/empty_one");
-            assert_eq!(query(&copy, "SELECT count(*) FROM users"), place.rows("SELECT count(*) FROM users"));
-            // the name is the document's, and the server is shared
-            place.database.as_ref().unwrap().execute("DROP DATABASE empty_one");
-        }
-        ("A restore drill", Postgres) => {
-            assert_eq!(place.backups().len(), 1);
-            assert!(
-                !place.has_database("drill") && !place.has_database("drill_by_hand"),
-                "they are dropped at the end"
-            );
-        }
-        ("When rows are lost", Sqlite) => {
-            assert_eq!(place.backups().len(), 2, "what is there is backed up first");
-            assert_ne!(place.one("SELECT count(*) FROM users"), "0");
-        }
-        ("When rows are lost", Postgres) => {
-            assert_eq!(place.one(LIVE), "0", "all sessions are ended");
-            assert_eq!(place.one("SELECT count(*) FROM refresh_tokens WHERE revoked AND token_hash = 'live' AND revoked_at IS NOT NULL"), "1");
-        }
-        ("Upgrading", Postgres) => {
-            assert!(place.directory().join("pending.sql").exists() && place.directory().join("report.json").exists());
-            assert!(place.backups()[0]["verified_at"].is_string(), "the backup is proven");
-        }
-        ("Going back", Postgres) => {
-            assert_eq!(place.one("SELECT max(version) FROM authsvc_migrations"), "009_maintenance_runs");
-            assert_eq!(place.backups().len(), 1, "a safety backup is taken");
-        }
         ("A database of the earlier manager", Earlier) => {
             assert!(!place.has_database("copy_of_earlier") && place.directory().join("before.sql.gz").exists());
             assert_ne!(place.one(APPLIED), "0");
@@ -126,7 +88,31 @@ pub(crate) fn check(section: &str, situation: Situation, place: &Place, stdout: 
             assert_eq!(place.backups().len(), 1);
         }
         ("Accounts", Accounts | Sqlite) => are_as_promised(place, stdout),
-        ("The signing key", Sqlite) => {
+        ("When you are paged", Served) => assert!(stdout.contains("authsvc_database_up 1"), "{stdout}"),
+        ("Two commands", Served) => assert!(stdout.contains("\"access_token\""), "{stdout}"),
+        (section, Sqlite) => check_on_sqlite(section, place),
+        (section, Postgres) => check_on_postgres(section, place),
+        (section, situation) => panic!("{section}, {situation:?}: what does the document promise?"),
+    }
+}
+
+#[track_caller]
+fn check_on_sqlite(section: &str, place: &Place) {
+    match section {
+        "Backups" if place.directory().join("copies").exists() => {
+            assert_eq!(place.backups().len(), 1);
+            assert!(place.backups()[0]["verified_at"].is_string(), "the second command proves it");
+            assert_eq!(std::fs::read_dir(place.directory().join("copies")).unwrap().count(), 2);
+        }
+        "Backups" => {
+            let copy = format!("sqlite:{}", place.directory().join("new.db").display());
+            assert_eq!(query(&copy, "SELECT count(*) FROM users"), place.rows("SELECT count(*) FROM users"));
+        }
+        "When rows are lost" => {
+            assert_eq!(place.backups().len(), 2, "what is there is backed up first");
+            assert_ne!(place.one("SELECT count(*) FROM users"), "0");
+        }
+        "The signing key" => {
             let file =
                 |step: u8| std::fs::read_to_string(place.directory().join(format!("jwt-key-{step}.pem"))).unwrap();
             assert_eq!(
@@ -134,19 +120,57 @@ pub(crate) fn check(section: &str, situation: Situation, place: &Place, stdout: 
                 file(3) + file(1).split("-----END PRIVATE KEY-----\n").next().unwrap() + "-----END PRIVATE KEY-----\n"
             );
         }
-        ("The providers' tokens", Sqlite) => {
+        "The providers' tokens" => {
             let lines =
                 |step: u8| std::fs::read_to_string(place.directory().join(format!("encryption-{step}"))).unwrap();
             let (first, second) = (lines(1), lines(2));
             assert_eq!(first.lines().rev().collect::<Vec<_>>(), second.lines().collect::<Vec<_>>());
         }
-        ("When you are paged", Served) => assert!(stdout.contains("authsvc_database_up 1"), "{stdout}"),
-        ("Secrets", Sqlite) => {
+        "Secrets" => {
             let secrets = place.directory().join("secrets");
             assert_eq!(std::fs::read_dir(secrets).unwrap().count(), 4, "the last line makes nothing");
         }
-        ("Two commands", Served) => assert!(stdout.contains("\"access_token\""), "{stdout}"),
-        (section, situation) => panic!("{section}, {situation:?}: what does the document promise?"),
+        section => panic!("{section} on SQLite: what does the document promise?"),
+    }
+}
+
+#[track_caller]
+fn check_on_postgres(section: &str, place: &Place) {
+    match section {
+        "Backups" => {
+            let copy = place.url().replace(&format!("/{}", place.database.as_ref().unwrap().name()), "/empty_one");
+            assert_eq!(query(&copy, "SELECT count(*) FROM users"), place.rows("SELECT count(*) FROM users"));
+            // the name is the document's, and the server is shared
+            place.database.as_ref().unwrap().execute("DROP DATABASE empty_one");
+        }
+        "A restore drill" => {
+            assert_eq!(place.backups().len(), 1);
+            assert!(
+                !place.has_database("drill") && !place.has_database("drill_by_hand"),
+                "they are dropped at the end"
+            );
+        }
+        "When rows are lost" => {
+            assert_eq!(place.one(LIVE), "0", "all sessions are ended");
+            assert_eq!(place.one("SELECT count(*) FROM refresh_tokens WHERE revoked AND token_hash = 'live' AND revoked_at IS NOT NULL"), "1");
+        }
+        "Which database it is" => {
+            // every migrated database of the tests is a copy of one, and so has its id
+            let original = Database::migrated(Engine::Postgres);
+            for column in ["database_id", "epoch"] {
+                let sql = format!("SELECT {column} FROM database_identity");
+                assert_ne!(place.one(&sql), original.one(&sql), "{column}");
+            }
+        }
+        "Upgrading" => {
+            assert!(place.directory().join("pending.sql").exists() && place.directory().join("report.json").exists());
+            assert!(place.backups()[0]["verified_at"].is_string(), "the backup is proven");
+        }
+        "Going back" => {
+            assert_eq!(place.one("SELECT max(version) FROM authsvc_migrations"), "009_maintenance_runs");
+            assert_eq!(place.backups().len(), 1, "a safety backup is taken");
+        }
+        section => panic!("{section} on PostgreSQL: what does the document promise?"),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::support::catalogue_dump::catalogue_dump;
 use crate::support::{Cluster, Database, Engine, Program};
 
 /// How it is made, how it is named, how it is dropped.
-const DEPENDENTS: [(&str, &str, &str); 24] = [
+const DEPENDENTS: [(&str, &str, &str); 28] = [
     (
         "CREATE TABLE crm.lead (id int, snapshot public.users); INSERT INTO crm.lead SELECT 1, u FROM users u",
         "column snapshot of table crm.lead",
@@ -85,6 +85,26 @@ const DEPENDENTS: [(&str, &str, &str); 24] = [
     ("CREATE PUBLICATION pub FOR ALL TABLES", "the publication `pub` publishes", "DROP PUBLICATION pub"),
     ("CREATE PUBLICATION pub FOR TABLES IN SCHEMA public", "the publication `pub` publishes", "DROP PUBLICATION pub"),
     ("ALTER TABLE users DISABLE TRIGGER ALL", "triggers of the constraint", "ALTER TABLE users ENABLE TRIGGER ALL"),
+    (
+        "CREATE TABLE crm.off (u bigint REFERENCES users); ALTER TABLE crm.off DISABLE TRIGGER ALL",
+        "foreign key off_u_fkey of crm.off",
+        "DROP TABLE crm.off",
+    ),
+    (
+        "ALTER TABLE users RENAME CONSTRAINT users_pkey TO my_key",
+        "constraint users.my_key",
+        "ALTER TABLE users RENAME CONSTRAINT my_key TO users_pkey",
+    ),
+    (
+        "ALTER SEQUENCE users_id_seq INCREMENT BY -1",
+        "sequence `users_id_seq` counts down",
+        "ALTER SEQUENCE users_id_seq INCREMENT BY 1",
+    ),
+    (
+        "CREATE VIEW figures AS SELECT * FROM get_user_statistics()",
+        "the view `figures` reads `function get_user_statistics()`",
+        "DROP VIEW figures",
+    ),
 ];
 
 struct Case {
@@ -188,4 +208,36 @@ fn a_dependent_that_is_made_meanwhile_is_an_error_and_not_a_loss() {
     assert_ne!(case.database.one("SELECT count(*) FROM crm.late"), "0");
     assert_eq!(case.database.one("SELECT count(*) FROM refresh_tokens"), "0", "the old content");
     assert_eq!(case.database.one("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'authsvc%'"), "0");
+}
+
+/// Names that a restore needs for schemas of its own.
+#[test]
+fn schemas_of_others_are_named_before_the_question() {
+    let case = case();
+    for schema in ["authsvc_restore", "authsvc_replaced", "authsvc_expected"] {
+        case.database.execute(&format!("CREATE SCHEMA {schema}; CREATE TABLE {schema}.theirs (a int)"));
+        let error = case.refused();
+        assert!(error.contains(&format!("`{schema}`")) && error.contains("rename it"), "{error}");
+        case.database.execute(&format!("DROP SCHEMA {schema} CASCADE"));
+    }
+}
+
+/// What else forbids the swap is an error that says what was attempted.
+#[test]
+fn an_event_trigger_or_a_full_sequence_is_an_error_and_not_a_loss() {
+    let case = case();
+    case.database.execute(
+        "CREATE FUNCTION crm.no() RETURNS event_trigger LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'no drops'; END$$;
+         CREATE EVENT TRIGGER forbids ON sql_drop EXECUTE FUNCTION crm.no()",
+    );
+    let error = case.refused();
+    assert!(error.contains("making the tables of the migrations") && error.contains("no drops"), "{error}");
+    case.database.execute("DROP EVENT TRIGGER forbids");
+
+    let small = Database::migrated(Engine::Postgres);
+    small.execute("ALTER SEQUENCE users_id_seq MAXVALUE 2");
+    let error = Program::on(&small).run(&["restore", "--yes", case.file.to_str().unwrap()]).code(1).error();
+    assert!(error.contains("setting the sequence `users_id_seq`"), "{error}");
+    assert_eq!(small.one("SELECT count(*) FROM users"), "0");
+    assert_eq!(small.one("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'authsvc%'"), "0");
 }

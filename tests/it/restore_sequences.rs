@@ -8,7 +8,6 @@ use crate::accounts::served;
 use crate::backup::{backup, shell};
 use crate::support::api::register;
 use crate::support::database::ENGINES;
-use crate::support::installation::Installation;
 use crate::support::{Cluster, Database, Engine, Program};
 
 const NEXT_USER: &str =
@@ -100,10 +99,8 @@ fn without_setval(database: &Database) -> (tempfile::TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("dump.sql");
     let cluster = Cluster::shared();
-    let pg_dump = Installation::of(cluster.version()).bin.join("pg_dump");
     shell(&format!(
-        "{} -h {} -p {} -U postgres {} | grep -v setval > {}",
-        pg_dump.display(),
+        "pg_dump -h {} -p {} -U postgres {} | grep -v setval > {}",
         cluster.socket().display(),
         cluster.port,
         database.name(),

@@ -92,7 +92,14 @@ fn sigterm_during_a_backup_leaves_nothing_and_a_cancelled_run() {
 fn kill_9_of_the_replica_at_work_lets_another_go_on() {
     let (database, directory, mut session, server) = stuck();
     let other = scheduled(&database, directory.path()).serve().ready();
-    assert_eq!(runs(&database).len(), 1, "one at a time");
+    assert_eq!(
+        runs(&database).len(),
+        1,
+        "one at a time: {:#?}",
+        database.query(
+            "SELECT kind, outcome, started_at::text, finished_at::text, counts::text, error FROM maintenance_runs"
+        )
+    );
     server.running.signal("KILL");
     session.execute("COMMIT");
     eventually("another's backup", || (with_outcome(&database, "succeeded") > 0).then_some(()));

@@ -5,6 +5,8 @@ use std::io::{Read as _, Write as _};
 use crate::accounts::unlimited;
 use crate::backup::backup;
 use crate::support::api::{log_in, register};
+use crate::support::installation::Installation;
+use crate::support::pgbouncer::PgBouncer;
 use crate::support::{Database, Engine, Program};
 
 /// Every command that looks for our tables.
@@ -54,6 +56,66 @@ fn a_history_behind_the_schema_that_is_named_first_is_refused() {
         ["public", "staging"]
     );
     assert_eq!(database.one("SELECT count(*) FROM public.users"), "0");
+}
+
+#[test]
+fn a_new_database_begins_in_the_schema_that_is_named_first_or_nowhere() {
+    let database = Database::empty(Engine::Postgres);
+    let name = database.name();
+    database.execute(&format!(
+        "CREATE SCHEMA readonly; GRANT USAGE ON SCHEMA readonly TO app; CREATE SCHEMA own AUTHORIZATION app; \
+         ALTER DATABASE {name} SET search_path = readonly, own"
+    ));
+    // in `own` every later command would refuse it
+    let error = unlimited(&database).run(&["migrate"]).code(1).error();
+    assert!(error.contains("permission denied for schema readonly") && error.contains("search_path"), "{error}");
+    assert_eq!(database.one("SELECT count(*) FROM pg_tables WHERE schemaname IN ('own', 'readonly')"), "0");
+    database.execute(&format!("ALTER DATABASE {name} SET search_path = own, readonly"));
+    use_everything(&database);
+    // `"$user"` is in every role's default: one that the role may not use does not count
+    let database = Database::empty(Engine::Postgres);
+    database.execute("CREATE SCHEMA app; GRANT USAGE ON SCHEMA app TO app");
+    use_everything(&database);
+}
+
+/// What another program of the same role does through a pooler, whose connection keeps it.
+fn leak(bouncer: &PgBouncer, setting: &str) {
+    let arguments = ["-X", "-q", "-v", "ON_ERROR_STOP=1", &bouncer.url, "-c", setting];
+    assert!(Installation::chosen().client("psql").args(arguments).status().unwrap().success());
+}
+
+#[test]
+fn a_path_that_another_program_left_behind_a_pooler_leads_to_no_second_schema() {
+    let database = Database::migrated(Engine::Postgres);
+    database.execute("CREATE SCHEMA evil; GRANT ALL ON SCHEMA evil TO PUBLIC");
+    // one connection to the server, so that each client meets what the one before it left
+    let bouncer = PgBouncer::configured(&database, "default_pool_size = 1\n");
+    let url = format!("{}?prepared_statements=false", bouncer.url);
+    for command in [&["migrate"][..], &["status"], &["backup"], &["cleanup"], &["seed"]] {
+        leak(&bouncer, "SET search_path = evil");
+        let program = Program::new().env("DATABASE_URL", &url).env("AUTHSVC_ENV", "development");
+        let error = program.run(command).code(1).error();
+        assert!(error.contains("`public`") && error.contains("`evil`"), "{command:?}: {error}");
+    }
+    for path in ["''", "missing", "pg_temp, public"] {
+        leak(&bouncer, &format!("SET search_path = {path}"));
+        Program::new().env("DATABASE_URL", &url).run(&["status", "--check"]).success();
+    }
+    leak(&bouncer, "RESET search_path");
+    let bouncer = PgBouncer::configured(&database, "default_pool_size = 3\n");
+    let program = Program::new().env("DATABASE_URL", &format!("{}?prepared_statements=false", bouncer.url));
+    let program = program.env("AUTHSVC_ENV", "test");
+    let server = program.env("AUTHSVC_RATE_LIMIT", "off").env("AUTHSVC_PASSWORD_RATE_LIMIT", "off").serve().ready();
+    // on the connections that are not in use
+    for name in ["ada", "bob", "cyd", "dan"] {
+        leak(&bouncer, "SET search_path = evil; CREATE TEMP TABLE IF NOT EXISTS users (id INTEGER)");
+        register(server.public, name).status(201);
+        leak(&bouncer, "SET search_path = evil; CREATE TEMP TABLE IF NOT EXISTS users (id INTEGER)");
+        log_in(server.public, &format!("{name}@example.com"), "a long password").status(200);
+    }
+    server.stop().success();
+    assert_eq!(database.one("SELECT count(*) FROM pg_tables WHERE schemaname = 'evil'"), "0");
+    assert_eq!(database.one("SELECT count(*) FROM public.users"), "4");
 }
 
 #[test]

@@ -11,6 +11,8 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use crate::support::database::{Engine, block_on};
 use crate::support::{Cluster, Database};
 
+const MICROSECONDS_A_DAY: i64 = 86_400_000_000;
+
 /// Keeps what it is given.
 #[derive(Default)]
 struct Kept(Mutex<Vec<Rows>>);
@@ -97,7 +99,12 @@ fn time(kind: &'static str) -> impl Strategy<Value = String> {
         1 => Just(format!("'0001-01-01 00:00:00 BC'::{kind}")),
         1 => Just(format!("'4713-01-01 00:00:00 BC'::{kind}")),
         1 => Just(format!("'2000-02-29 23:59:59.999999'::{kind}")),
-        12 => since_2000.prop_map(move |value| format!("{kind} '{origin}' + interval '{value} microseconds'")),
+        12 => since_2000.prop_map(move |value| {
+            // before version 15 each field of an interval has 32 bits
+            let (days, rest) = (value / MICROSECONDS_A_DAY, value % MICROSECONDS_A_DAY);
+            let (seconds, microseconds) = (rest / 1_000_000, rest % 1_000_000);
+            format!("{kind} '{origin}' + interval '{days} days {seconds} seconds {microseconds} microseconds'")
+        }),
     ]
 }
 
@@ -194,6 +201,11 @@ fn large() -> Database {
     database
 }
 
+/// Whether the server can read a range of pages, which the second connection is for.
+fn reads_ranges() -> bool {
+    Cluster::shared().version() >= 14
+}
+
 async fn connections(snapshot: &mut Snapshot) -> String {
     let sql = "SELECT count(*)::text FROM pg_stat_activity WHERE datname = current_database() AND usename = 'app'";
     snapshot.query(sql).await.unwrap().remove(0).remove(0).unwrap()
@@ -207,7 +219,7 @@ fn two_connections_read_every_row_once_and_of_one_point_in_time() {
         let copy = "COPY auth_events (id, detail, occurred_at) TO STDOUT";
         let before = printed(&database, copy).await;
         let mut snapshot = begin(&database, "auth_events").await;
-        assert_eq!(connections(&mut snapshot).await, "2");
+        assert_eq!(connections(&mut snapshot).await, if reads_ranges() { "2" } else { "1" });
         assert!((40_000..60_000).contains(&snapshot.sizes()[0].rows), "{:?}", snapshot.sizes());
         let mut writer = PgConnection::connect(&database.url).await.unwrap();
         sqlx::raw_sql("DELETE FROM auth_events WHERE id % 3 = 0; UPDATE auth_events SET detail = 'x' WHERE id % 3 = 1; INSERT INTO auth_events (kind) SELECT 'logout' FROM generate_series(1, 10000)")
@@ -238,25 +250,27 @@ fn where_no_second_connection_is_to_be_had_one_reads_alone() {
 fn either_connection_killed_is_an_error() {
     let database = large();
     let columns = columns(&EVENTS);
-    for which in ["=", "<>"] {
+    for which in if reads_ranges() { &["=", "<>"][..] } else { &["="] } {
         let read: Result<usize, Error> = block_on(async {
             let mut snapshot = begin(&database, "auth_events").await;
             let pid = snapshot.query("SELECT pg_backend_pid()::text").await.unwrap().remove(0).remove(0).unwrap();
             let url = Cluster::shared().superuser_url(&database.name());
             let mut superuser = PgConnection::connect(&url).await.unwrap();
             let kill = format!(
-                "SELECT pg_terminate_backend(pid, 5000)::text FROM pg_stat_activity
+                "SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity
                  WHERE datname = current_database() AND usename = 'app' AND pid {which} {pid}"
             );
-            let killed = sqlx::raw_sql(AssertSqlSafe(kill)).fetch_all(&mut superuser).await.unwrap();
-            assert_eq!(killed.len(), 1);
+            let mut kill =
+                async || sqlx::raw_sql(AssertSqlSafe(kill.as_str())).fetch_all(&mut superuser).await.unwrap();
+            assert_eq!(kill().await.len(), 1);
+            while !kill().await.is_empty() {}
             let kept = Kept::default();
             snapshot.read(0, "auth_events", &columns, &kept).await.map(|_| kept.lines(&columns).len())
         });
         match read {
             Err(error) => assert!(error.is_transient(), "{error}"),
             // on a busy machine the first may have read all before the second was asked for anything
-            Ok(rows) => assert_eq!((which, rows), ("<>", 50_000)),
+            Ok(rows) => assert_eq!((*which, rows), ("<>", 50_000)),
         }
     }
 }

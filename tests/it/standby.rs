@@ -37,9 +37,9 @@ fn every_command_finds_its_server_and_a_standby_is_backed_up() {
     }
     let error = writing.run(&["migrate", "--to", "nowhere"]).stderr;
     assert!(!error.contains("none of the"), "{error}");
-    // a standby that takes no writes is a finding, unless it was asked for
+    // a standby that accepts no writes is a finding, unless it was asked for
     let told = Program::on(&pair.database.seen_on(&pair.standby)).run(&["health"]).success().json();
-    assert!(told["errors"][0].as_str().unwrap().starts_with("writes: the server takes no writes"), "{told}");
+    assert!(told["errors"][0].as_str().unwrap().starts_with("writes: the server accepts no writes"), "{told}");
     let told = Program::new().env("DATABASE_URL", &pair.url("standby")).run(&["health"]).success().json();
     assert_eq!(told["errors"], serde_json::json!([]), "{told}");
     // what must write says where it was

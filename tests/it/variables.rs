@@ -101,7 +101,7 @@ fn a_twin_names_a_regular_file_with_a_value() {
     }
     // root reads everything, so another user tries
     let secret = file("secret", b"postgres://u@h/d");
-    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o000)).unwrap();
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
     if std::fs::read(&secret).is_err() {
         let (code, text) = run(&[("DATABASE_URL_FILE", secret.as_os_str())]);
@@ -187,6 +187,37 @@ fn a_dotenv_file_is_read_in_one_way() {
     let program = Program::new();
     std::fs::create_dir(program.directory().join(".env")).unwrap();
     assert!(program.run(&["list-backups"]).code(2).error().contains("not a regular file"));
+    // a missing file is none; a link to a missing file is a mistake, and would start a development database
+    let program = Program::new();
+    std::os::unix::fs::symlink("/nonexistent/env", program.directory().join(".env")).unwrap();
+    let error = program.run(&["migrate"]).code(2).error();
+    assert!(error.contains(".env: is a link to a file that does not exist"), "{error}");
+    assert_eq!(std::fs::read_dir(program.directory()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_sqlite_file_behind_a_link_is_private_too() {
+    let program = Program::new().env("DATABASE_URL", "sqlite:link.db?mode=rwc");
+    let folder = program.directory().to_owned();
+    std::os::unix::fs::symlink("second.db", folder.join("link.db")).unwrap();
+    std::os::unix::fs::symlink("file.db", folder.join("second.db")).unwrap();
+    program.run(&["migrate"]).success();
+    let server = program.serve().ready();
+    for name in ["file.db", "file.db-wal"] {
+        let mode = folder.join(name).metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{name}");
+    }
+    server.stop().success();
+}
+
+#[test]
+fn variables_of_a_server_without_its_url_are_warned_about() {
+    for name in ["PGHOST", "PGDATABASE", "PGSERVICE", "PGHOSTADDR"] {
+        let outcome = Program::new().env(name, "db").run(&["migrate"]).success();
+        assert!(outcome.stderr.contains(&format!("{name} is set and DATABASE_URL is not")), "{}", outcome.stderr);
+    }
+    let outcome = Program::new().env("PGPASSWORD", "pw").run(&["migrate"]).success();
+    assert!(!outcome.stderr.contains("is set and DATABASE_URL is not"), "{}", outcome.stderr);
 }
 
 #[test]
@@ -225,8 +256,9 @@ fn sqlite_never_gets_a_uri_and_its_files_are_private() {
         assert!(program.directory().join(name).is_file(), "{written}");
         program.run(&["status", "--check"]).success();
         program.run(&["backup"]).success();
-        let file = std::fs::read_dir(program.directory().join("backups")).unwrap().map(|entry| entry.unwrap().path());
-        let file = file.filter(|path| path.extension().is_some_and(|end| end == "gz")).next().unwrap();
+        let mut file =
+            std::fs::read_dir(program.directory().join("backups")).unwrap().map(|entry| entry.unwrap().path());
+        let file = file.find(|path| path.extension().is_some_and(|end| end == "gz")).unwrap();
         program.run(&["restore", file.to_str().unwrap(), "--yes"]).success();
         let folder = program.directory().to_owned();
         let server = program.serve().ready();

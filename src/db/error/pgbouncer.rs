@@ -102,6 +102,21 @@ pub(super) static CAUSES: &[Cause] = &[
         Kind::Authentication,
         "PgBouncer does not accept this user from here: see its auth_hba_file and client_tls settings",
     ),
+    Cause::new(
+        "does not exist",
+        Kind::NoSuchDatabase,
+        "the server behind PgBouncer has no database or role of this name: create it, or correct dbname and user of the entry in [databases]",
+    ),
+    Cause::new(
+        "pg_hba.conf",
+        Kind::Authentication,
+        "the server behind PgBouncer does not accept PgBouncer's connections: add a line for them to the server's pg_hba.conf",
+    ),
+    Cause::new(
+        "the database system is",
+        Kind::NotReady,
+        "the server behind PgBouncer starts, stops or recovers: run the command again once it accepts connections",
+    ),
     Cause::new("ssl required", Kind::Tls, "PgBouncer accepts TLS only: add sslmode=require to DATABASE_URL"),
     Cause::new(
         "client_login_timeout",

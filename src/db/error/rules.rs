@@ -65,7 +65,7 @@ static POSTGRES: &[Rule] = &[
         "42501",
         "permission denied for schema",
         Kind::PermissionDenied,
-        "as owner of the schema: GRANT CREATE ON SCHEMA OBJECT TO YOUR_ROLE to migrate, GRANT USAGE ON SCHEMA OBJECT TO YOUR_ROLE to serve",
+        "as owner of the schema: GRANT CREATE ON SCHEMA OBJECT TO YOUR_ROLE to migrate, GRANT USAGE ON SCHEMA OBJECT TO YOUR_ROLE to serve; or name another schema first in search_path",
     ),
     rule(
         "42501",

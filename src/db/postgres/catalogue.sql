@@ -1,5 +1,5 @@
--- looking at an object waits for who is changing it
-SET LOCAL lock_timeout = '5s';
+-- Looking at an object waits for a transaction that is changing it.
+SET LOCAL lock_timeout = '10s';
 WITH relations AS (
     SELECT c.oid, c.relname::text AS name, c.relkind, c.relrowsecurity
     FROM pg_class c

@@ -68,8 +68,8 @@ WITH RECURSIVE tables AS (
       AND f.classid <> 'pg_policy'::regclass AND f.classid <> 'pg_publication_rel'::regclass
       -- what a table inherits is told with the table
       AND NOT EXISTS (SELECT FROM pg_constraint k WHERE f.classid = 'pg_constraint'::regclass AND k.oid = f.objid AND NOT k.conislocal)
-    ORDER BY f.classid, f.objid, f.objsubid, f.refclassid <> 'pg_class'::regclass,
-             NOT EXISTS (SELECT FROM ours x WHERE x.classid = f.refclassid AND x.objid = f.refobjid), f.refobjid, f.refobjsubid
+    ORDER BY f.classid, f.objid, f.objsubid, NOT EXISTS (SELECT FROM ours x WHERE x.classid = f.refclassid AND x.objid = f.refobjid),
+             (f.refclassid, f.refobjid) = (f.classid, f.objid), f.refclassid <> 'pg_class'::regclass, f.refobjid, f.refobjsubid
 ), told AS (
     SELECT coalesce(
         CASE
@@ -117,6 +117,11 @@ WITH RECURSIVE tables AS (
     UNION ALL
     SELECT format('the subscription `%s` writes to `%s`: drop the subscription, or take the table out of it', s.subname, t.relname)
     FROM tables t JOIN pg_subscription_rel r ON r.srrelid = t.oid JOIN pg_stat_subscription s ON s.subid = r.srsubid
+    UNION ALL
+    SELECT format('the sequence `%s` counts down, so that its greatest id does not show which ids were given out: ALTER SEQUENCE %s INCREMENT BY 1',
+                  q.seqrelid::regclass, q.seqrelid::regclass)
+    FROM ours o JOIN pg_sequence q ON o.classid = 'pg_class'::regclass AND q.seqrelid = o.objid
+    WHERE q.seqincrement < 0
     UNION ALL
     SELECT format('`%s` belongs to the role `%s`: restore as that role or as a superuser', t.oid::regclass, pg_get_userbyid(c.relowner))
     FROM tables t JOIN pg_class c ON c.oid = t.oid

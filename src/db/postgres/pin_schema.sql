@@ -15,11 +15,31 @@ WITH path AS (
     JOIN pg_catalog.pg_class c ON c.relnamespace OPERATOR(pg_catalog.=) path.oid
         AND c.relname OPERATOR(pg_catalog.=) 'migration_records'
     ORDER BY path.at LIMIT 1
+), configured AS (
+    -- the path of the role, the database and the start of the session: behind a pooler another program may have left its own
+    SELECT CASE WHEN part.words[1] OPERATOR(pg_catalog.=) '$user' THEN current_user::pg_catalog.name
+                WHEN part.words[1] IS NOT NULL THEN pg_catalog.replace(part.words[1], '""', '"')::pg_catalog.name
+                ELSE pg_catalog.lower(part.words[2])::pg_catalog.name END AS name, part.at
+    FROM pg_catalog.pg_settings s
+    CROSS JOIN LATERAL pg_catalog.regexp_matches(s.reset_val, '"((?:[^"]|"")+)"|([^",[:space:]]+)', 'g')
+        WITH ORDINALITY AS part(words, at)
+    WHERE s.name OPERATOR(pg_catalog.=) 'search_path'
+), elsewhere AS (
+    SELECT configured.name FROM configured
+    JOIN pg_catalog.pg_namespace n ON n.nspname OPERATOR(pg_catalog.=) configured.name
+        AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+    JOIN pg_catalog.pg_class c ON c.relnamespace OPERATOR(pg_catalog.=) n.oid
+        AND c.relname OPERATOR(pg_catalog.=) 'authsvc_migrations'
+    ORDER BY configured.at LIMIT 1
 ), found AS (
-    SELECT coalesce((SELECT name FROM ours), (SELECT name FROM legacy)) AS name
+    SELECT coalesce((SELECT name FROM ours), (SELECT name FROM legacy), (SELECT name FROM elsewhere)) AS name
 ), home AS (
     SELECT coalesce((SELECT name FROM found),
-                    (SELECT path.name FROM path WHERE pg_catalog.has_schema_privilege(path.oid, 'CREATE') ORDER BY path.at LIMIT 1),
+                    -- a new database: the first schema, as for every other program; "$user" only if this role may create in it
+                    (SELECT path.name FROM path
+                     WHERE path.name OPERATOR(pg_catalog.<>) current_user::pg_catalog.name
+                         OR pg_catalog.has_schema_privilege(path.oid, 'CREATE')
+                     ORDER BY path.at LIMIT 1),
                     (SELECT path.name FROM path ORDER BY path.at LIMIT 1)) AS name
 ), rest AS (
     SELECT pg_catalog.string_agg(pg_catalog.quote_ident(path.name), ', ' ORDER BY path.at) AS names
@@ -30,7 +50,9 @@ SELECT home.name::pg_catalog.text,
        CASE WHEN found.name IS NOT NULL AND first.name OPERATOR(pg_catalog.<>) found.name
                  AND first.name OPERATOR(pg_catalog.<>) current_user::pg_catalog.name
             THEN first.name::pg_catalog.text END,
-       pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ', pg_catalog.quote_ident(home.name), :rest 'pg_temp'), :local),
+       -- where the role may use no schema, none is searched; pg_temp alone would be created and count as one
+       pg_catalog.set_config('search_path', CASE WHEN home.name IS NULL THEN ''
+           ELSE pg_catalog.concat_ws(', ', pg_catalog.quote_ident(home.name), :rest 'pg_temp') END, :local),
        CASE WHEN :lifts AND pg_catalog.current_setting('server_version_num')::pg_catalog.int4 OPERATOR(pg_catalog.>=) 170000
             THEN pg_catalog.set_config('transaction_timeout', '0', :local) END,
        -- between two transactions as well: the pool ends idle connections by itself

@@ -4,14 +4,24 @@
 //! away. Three states are merged: what the migrations make of the live database's version (`base`), what the live database
 //! has (`live`), and what is staged (`staged`). What was altered since the migrations made it is kept; everything else
 //! is as the newest migrations make it. What was altered and cannot be set is refused.
+//!
+//! Expressions are compared by meaning ([`canonical`]): a server prints one in another way once a dump was loaded.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::SchemaOrigin;
+use crate::db::canonical::canonical;
 use crate::db::connection::Row;
 
 /// The property that makes an object, if it can be set.
 const DEFINITION: &str = "definition";
+/// The property that a column has where no value is given.
+const DEFAULT: &str = "default";
+/// The property of a foreign key that says which of its triggers fire, and its value where all do.
+const KEY_TRIGGERS: &str = "triggers";
+const TRIGGERS_ON: &str = "O";
+/// Objects whose definition a server keeps as it was written, and does not print from a parse tree.
+const KEPT_AS_WRITTEN: &str = "function ";
 /// Longest value in a message, in characters.
 const SHOWN: usize = 80;
 
@@ -26,6 +36,8 @@ pub(super) struct ObjectFacts(BTreeMap<String, BTreeMap<String, Fact>>);
 struct Fact {
     rank: u8,
     value: String,
+    /// Equal for values that differ only in print.
+    meaning: String,
     set: Option<String>,
     unset: Option<String>,
 }
@@ -63,7 +75,8 @@ impl ObjectFacts {
             let Some(((rank, object), (property, value))) = rank.zip(object).zip(property.zip(next())) else {
                 continue;
             };
-            let fact = Fact { rank: rank.parse().unwrap_or(u8::MAX), value, set: next(), unset: next() };
+            let meaning = meaning(&object, &property, &value);
+            let fact = Fact { rank: rank.parse().unwrap_or(u8::MAX), value, meaning, set: next(), unset: next() };
             facts.0.entry(object).or_default().insert(property, fact);
         }
         facts
@@ -120,8 +133,9 @@ impl CarryOver {
                 expected.into_iter().flat_map(BTreeMap::keys).chain(found.properties(object)).collect();
             for property in properties {
                 let wanted = expected.and_then(|expected| expected.get(property)).map(String::as_str);
-                let found = found.get(object, property).map(|fact| fact.value.as_str());
-                if wanted != found {
+                let found = found.get(object, property);
+                if wanted.map(|wanted| meaning(object, property, wanted)).as_ref() != found.map(|fact| &fact.meaning) {
+                    let found = found.map(|fact| fact.value.as_str());
                     differences.push(difference(object, property, wanted, found));
                 }
             }
@@ -145,6 +159,10 @@ impl CarryOver {
             self.refused.push(format!("no migration makes the {object}: save what it holds, and drop it"));
             return;
         }
+        if let Some(reason) = lost_by_making_again(live.get(object, DEFINITION), live.get(object, KEY_TRIGGERS)) {
+            self.refused.push(format!("no migration makes the {object}, {reason}"));
+            return;
+        }
         self.expect_all(object, live);
         for (property, fact) in live.0.get(object).into_iter().flatten() {
             self.step(object, property, fact.rank * 2, fact.set.as_deref());
@@ -156,9 +174,8 @@ impl CarryOver {
             live.properties(object).chain(staged.properties(object)).chain(base.properties(object)).collect();
         for property in properties {
             let [base, live, staged] = [base, live, staged].map(|facts| facts.get(object, property));
-            let value = |fact: Option<&Fact>| fact.map(|fact| fact.value.clone());
-            let is_altered = value(live) != value(base);
-            if !is_altered || value(live) == value(staged) {
+            let [was, is, will_be] = [base, live, staged].map(|fact| fact.map(|fact| &fact.meaning));
+            if is == was || is == will_be {
                 if let Some(staged) = staged {
                     self.expect(object, property, &staged.value);
                 }
@@ -217,6 +234,21 @@ impl CarryOver {
     }
 }
 
+/// Why an object cannot be made by its definition alone, and what to do.
+fn lost_by_making_again(definition: Option<&Fact>, triggers: Option<&Fact>) -> Option<&'static str> {
+    if definition.is_some_and(|fact| fact.value.starts_with("PRIMARY KEY")) {
+        return Some("and its table has one primary key only: give it back the name that the migrations give it");
+    }
+    let are_altered = triggers.is_some_and(|fact| fact.value != TRIGGERS_ON);
+    are_altered.then_some("and its triggers are disabled: enable them (ALTER TABLE ... ENABLE TRIGGER ALL), restore, and disable them again")
+}
+
+/// What a value means, whatever the server's version and the way by which it came there.
+fn meaning(object: &str, property: &str, value: &str) -> String {
+    let is_expression = property == DEFAULT || (property == DEFINITION && !object.starts_with(KEPT_AS_WRITTEN));
+    if is_expression { canonical(value) } else { value.to_owned() }
+}
+
 /// `privileges of table users (app has SELECT, after it: none)`
 fn difference(object: &str, property: &str, before: Option<&str>, after: Option<&str>) -> String {
     let shown = |value: Option<&str>| {
@@ -231,9 +263,12 @@ fn difference(object: &str, property: &str, before: Option<&str>, after: Option<
 mod tests {
     use super::*;
 
-    fn facts(rows: &[(&str, &str, &str, Option<&str>, Option<&str>)]) -> ObjectFacts {
+    /// Object, property, value, and the statements that set and unset it.
+    type FactRow<'a> = (&'a str, &'a str, &'a str, Option<&'a str>, Option<&'a str>);
+
+    fn facts(rows: &[FactRow<'_>]) -> ObjectFacts {
         let text = |text: &str| Some(text.to_owned());
-        let row = |(object, property, value, set, unset): &(&str, &str, &str, Option<&str>, Option<&str>)| {
+        let row = |(object, property, value, set, unset): &FactRow<'_>| {
             vec![text("5"), text(object), text(property), text(value), set.and_then(text), unset.and_then(text)]
         };
         ObjectFacts::from_rows(rows.iter().map(row).collect())

@@ -66,7 +66,11 @@ impl KeptSequences {
     /// Sets the new sequences.
     pub(super) async fn set(&self, connection: &mut PgConnection) -> Result<(), Error> {
         for Position { sequence, last, used } in &self.0 {
-            execute(connection, format!("SELECT setval('{sequence}', {last}, {used})")).await?;
+            let set = execute(connection, format!("SELECT setval('{sequence}', {last}, {used})")).await;
+            set.map_err(|error| {
+                let message = format!("setting the sequence `{sequence}` behind every id that was given out: {error}");
+                error.retold(message)
+            })?;
         }
         Ok(())
     }

@@ -89,10 +89,7 @@ impl PostgresStaging {
                 None => continue,
                 Some(MARK) => {}
                 Some(_) => {
-                    return Err(Error::new(
-                        Kind::Refused,
-                        format!("there is a schema `{schema}` that is not of authsvc"),
-                    ));
+                    return Err(foreign_schema(schema));
                 }
             }
             drop_schema(&mut transaction, schema).await?;
@@ -294,6 +291,13 @@ pub(super) async fn execute(connection: &mut PgConnection, sql: String) -> Resul
 /// Rows of texts.
 pub(super) async fn query(connection: &mut PgConnection, sql: String) -> Result<Vec<Row>, Error> {
     sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(connection).await?.iter().map(texts).collect()
+}
+
+/// That a schema of another program has a name that a restore needs.
+pub(super) fn foreign_schema(schema: &str) -> Error {
+    let message =
+        format!("there is a schema `{schema}` that is not of authsvc: rename it, ALTER SCHEMA {schema} RENAME TO ...");
+    Error::new(Kind::Refused, message)
 }
 
 /// What is missing to make a schema.

@@ -7,7 +7,7 @@
 use sqlx::postgres::PgConnection;
 
 use super::facts::{CarryOver, ObjectFacts};
-use super::postgres::{execute, query, settings};
+use super::postgres::{MARK, REPLACED, STAGING, execute, foreign_schema, query, settings};
 use super::{LiveSchema, Objects};
 use crate::db::connection::first_column;
 use crate::db::dialect::quoted_name;
@@ -48,22 +48,39 @@ impl LiveSurvey {
         let found = facts(&mut transaction, &live.objects).await?;
         let (mut base, mut newest) = (ObjectFacts::default(), ObjectFacts::default());
         if !found.is_empty() {
+            refuse_foreign_schemas(&mut transaction).await?;
             execute(&mut transaction, format!("CREATE SCHEMA {EXPECTED}; {}", settings(EXPECTED)))
                 .await
                 .map_err(super::postgres::explain)?;
             if !live.made_by.is_empty() {
-                execute(&mut transaction, live.made_by.clone()).await?;
+                execute(&mut transaction, live.made_by.clone()).await.map_err(not_made)?;
                 base = facts(&mut transaction, &live.objects).await?;
             }
             newest = base.clone();
             if !live.newer.is_empty() {
-                execute(&mut transaction, live.newer.clone()).await?;
+                execute(&mut transaction, live.newer.clone()).await.map_err(not_made)?;
                 newest = facts(&mut transaction, &live.objects).await?;
             }
         }
         transaction.rollback().await?;
         Ok(Self { dependents, live: found, base, newest })
     }
+}
+
+/// Refuses schemas of other programs that have the names that a restore needs.
+async fn refuse_foreign_schemas(connection: &mut PgConnection) -> Result<(), Error> {
+    let sql = format!(
+        "SELECT nspname FROM pg_namespace WHERE nspname IN ('{EXPECTED}', '{STAGING}', '{REPLACED}')
+           AND obj_description(oid, 'pg_namespace') IS DISTINCT FROM '{MARK}'"
+    );
+    let found = first_column(query(connection, sql).await?);
+    found.first().map_or(Ok(()), |schema| Err(foreign_schema(schema)))
+}
+
+/// Names what failed while the migrations made their tables for comparison, such as an event trigger of another program.
+fn not_made(error: Error) -> Error {
+    let message = format!("making the tables of the migrations, to compare them (it was rolled back): {error}");
+    error.retold(message)
 }
 
 /// The schema of the live tables, quoted. From here on the transaction searches no other one.

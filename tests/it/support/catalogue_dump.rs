@@ -8,7 +8,9 @@ pub(crate) fn catalogue_dump(database: &Database) -> Vec<String> {
     QUERIES.iter().flat_map(|sql| database.query(sql)).collect()
 }
 
-const QUERIES: [&str; 9] = [
+const QUERIES: [&str; 10] = [
+    "SELECT 'extension', pg_describe_object(classid, objid, objsubid), pg_describe_object(refclassid, refobjid, 0) FROM pg_depend
+     WHERE deptype = 'x' ORDER BY 2, 3",
     "SELECT 'class', c.relname, j.key, j.value FROM pg_class c,
          jsonb_each_text(to_jsonb(c) - ARRAY['oid', 'relname', 'relfilenode', 'reltype', 'reltoastrelid', 'relpages', 'reltuples', 'relallvisible',
              'relallfrozen', 'relfrozenxid', 'relminmxid', 'relrewrite', 'relhastriggers', 'relhasindex', 'relhasrules', 'relhassubclass',

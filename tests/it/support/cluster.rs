@@ -43,11 +43,6 @@ impl Cluster {
         Self::of(Installation::chosen(), settings)
     }
 
-    /// A cluster of a given major version.
-    pub(crate) fn of_version(version: u16, settings: &[&str]) -> Self {
-        Self::of(Installation::of(version), settings)
-    }
-
     /// A cluster of an installation.
     pub(crate) fn of(installation: Installation, settings: &[&str]) -> Self {
         let cluster = Self::initialise(installation);

@@ -1,6 +1,6 @@
 -- an empty line ends each statement, and the settings
 SET LOCAL statement_timeout = '10s';
-SET LOCAL lock_timeout = '1s';
+SET LOCAL lock_timeout = '200ms';
 
 -- a sequence whose next number is not above every id of its table: inserts fail; what is greatest, and how to correct it
 SELECT 'behind', 'users', m.id::text, format('SELECT setval(''users_id_seq'', %s)', m.id), 'fails'

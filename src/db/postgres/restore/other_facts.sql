@@ -59,7 +59,13 @@ WITH tables AS (
     UNION ALL
     SELECT 2, t.object, 'extension', pg_describe_object(d.refclassid, d.refobjid, 0), NULL, NULL
     FROM triggers t
-    JOIN pg_depend d ON d.classid = 'pg_trigger'::regclass AND d.objid = t.oid AND d.deptype IN ('e', 'x')
+    JOIN pg_depend d ON d.classid = 'pg_trigger'::regclass AND d.objid = t.oid AND d.deptype = 'e'
+    UNION ALL
+    SELECT 5, t.object, 'dependence on the extension ' || e.extname, 'yes', format('ALTER TRIGGER %I ON %I DEPENDS ON EXTENSION %I', t.tgname, t.relname, e.extname),
+           format('ALTER TRIGGER %I ON %I NO DEPENDS ON EXTENSION %I', t.tgname, t.relname, e.extname)
+    FROM triggers t
+    JOIN pg_depend d ON d.classid = 'pg_trigger'::regclass AND d.objid = t.oid AND d.deptype = 'x'
+    JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND e.oid = d.refobjid
     UNION ALL
     SELECT 2, f.object, 'definition', concat_ws(' ', pg_get_function_arguments(f.oid), 'returns', pg_get_function_result(f.oid), f.prosrc, to_jsonb(f) ->> 'prosqlbody'), NULL, NULL
     FROM functions f
@@ -115,6 +121,12 @@ WITH tables AS (
     UNION ALL
     SELECT 5, f.object, 'extension', pg_describe_object(d.refclassid, d.refobjid, 0), NULL, NULL
     FROM functions f
-    JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = f.oid AND d.deptype IN ('e', 'x')
+    JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = f.oid AND d.deptype = 'e'
+    UNION ALL
+    SELECT 5, f.object, 'dependence on the extension ' || e.extname, 'yes', format('ALTER %s DEPENDS ON EXTENSION %I', f.target, e.extname),
+           format('ALTER %s NO DEPENDS ON EXTENSION %I', f.target, e.extname)
+    FROM functions f
+    JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = f.oid AND d.deptype = 'x'
+    JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND e.oid = d.refobjid
 )
 SELECT rank::text, object, property, value, set, unset FROM facts WHERE value IS NOT NULL;

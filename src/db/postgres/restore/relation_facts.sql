@@ -130,6 +130,13 @@ WITH tables AS (
     UNION ALL
     SELECT 5, c.object, 'extension', pg_describe_object(d.refclassid, d.refobjid, 0), NULL, NULL
     FROM classes c
-    JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('e', 'x')
+    JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
+    UNION ALL
+    -- of our objects, a command makes only indexes so
+    SELECT 5, c.object, 'dependence on the extension ' || e.extname, 'yes', format('ALTER %s DEPENDS ON EXTENSION %I', c.target, e.extname),
+           format('ALTER %s NO DEPENDS ON EXTENSION %I', c.target, e.extname)
+    FROM classes c
+    JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'x'
+    JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND e.oid = d.refobjid
 )
 SELECT rank::text, object, property, value, set, unset FROM facts WHERE value IS NOT NULL;
