@@ -3,11 +3,13 @@
 //!
 //! An access token is a signed statement, valid for fifteen minutes, that is checked without asking anybody. A refresh token is a random
 //! text, stored as its hash, that is exchanged for a new one at each use; using one twice ends its session, because one of the two
-//! who had it is a thief. Invariants: whoever fails to log in learns nothing about whether the account exists, by answer or by
+//! who had it is a thief, unless the first answer was lost. `/api` asks for the session of an access token in the statement that looks
+//! the account up; other services accept the token until it expires. Invariants: whoever fails to log in learns nothing about whether the account exists, by answer or by
 //! time; no password, token or key is in a type that can print it; time is an argument.
 //! To add a use case: a file with `impl Auth`, its queries in `db/`, its route in `http/api/`.
 
 mod access_token;
+mod attempts;
 mod base_url;
 mod digest;
 mod email;
@@ -31,7 +33,7 @@ pub mod vault;
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use entity::user;
 use entity::value::Provider;
 use secrecy::{ExposeSecret, SecretString};
@@ -40,6 +42,7 @@ use utoipa::ToSchema;
 
 use crate::db::{Entered, Pool};
 use access_token::ProvenTokens;
+use attempts::Attempts;
 use oauth::Providers;
 
 pub use access_token::Bearer;
@@ -68,6 +71,8 @@ pub struct Auth {
     providers: Providers,
     provider_tokens: ProviderTokens,
     proven: ProvenTokens,
+    attempts: Attempts,
+    session_max_age: TimeDelta,
 }
 
 /// What the application works with, besides a database.
@@ -84,6 +89,8 @@ pub struct Parts {
     pub providers: Providers,
     /// What becomes of their tokens.
     pub provider_tokens: ProviderTokens,
+    /// The age at which a session ends, however often it is refreshed; from AUTHSVC_SESSION_MAX_AGE.
+    pub session_max_age: TimeDelta,
 }
 
 /// An account, as its owner sees it.
@@ -146,9 +153,20 @@ fn exposed<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok,
 impl Auth {
     /// On this database.
     pub fn new(pool: Pool, parts: Parts) -> Self {
-        let Parts { keys, passwords, mailer, issuer, providers, provider_tokens } = parts;
+        let Parts { keys, passwords, mailer, issuer, providers, provider_tokens, session_max_age } = parts;
         let proven = ProvenTokens::new(PROVEN_TOKENS);
-        Self { pool, keys, passwords, mailer, issuer, providers, provider_tokens, proven }
+        Self {
+            pool,
+            keys,
+            passwords,
+            mailer,
+            issuer,
+            providers,
+            provider_tokens,
+            proven,
+            attempts: Attempts::default(),
+            session_max_age,
+        }
     }
 
     /// The keys that access tokens are checked with.

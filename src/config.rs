@@ -22,6 +22,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 pub use environment::Environment;
 pub use supervisor::Notify;
 pub use terminal::TerminalSettings;
@@ -50,6 +51,8 @@ pub struct Config {
     pub admin_listen: SocketAddr,
     /// `AUTHSVC_PUBLIC_URL`: where the public listener is reached from outside.
     pub public_url: BaseUrl,
+    /// The age at which a session ends, however often it is refreshed; from AUTHSVC_SESSION_MAX_AGE.
+    pub session_max_age: TimeDelta,
     /// `AUTHSVC_GOOGLE_…`, `AUTHSVC_GITHUB_…` and `AUTHSVC_OAUTH_REDIRECT_URL`: logging in through providers.
     pub oauth: Settings,
     /// `AUTHSVC_ENCRYPTION_KEY` or `AUTHSVC_ENCRYPTION_KEY_FILE`: encrypts the providers' tokens.
@@ -159,6 +162,7 @@ impl Config {
             oauth: oauth::settings(variables, &public_url, api.timeout)?,
             jwt_keys: api::jwt_keys(variables)?.map(Arc::new),
             api,
+            session_max_age: api::session_max_age(variables)?,
             public_url,
             vault: oauth::vault(variables)?.map(Arc::new),
             admin_listen: parsed(

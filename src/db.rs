@@ -6,6 +6,7 @@
 //! answered through [`Queries`], which follow the database from one server to another.
 
 mod accounts;
+mod attempts;
 mod binary_copy;
 mod canonical;
 mod certificate;
@@ -24,9 +25,11 @@ mod pool;
 mod provider_tokens;
 mod queries;
 mod read_only;
+mod rotation;
 mod routes;
 mod run;
 mod servers;
+mod session_check;
 mod sessions;
 mod snapshot;
 mod staging;
@@ -45,7 +48,8 @@ pub(crate) use migration_script::MigrationScript;
 pub(crate) use run::EndedRun;
 pub(crate) use unlimited::UnlimitedSession;
 
-pub use accounts::{Change, Entered, Failure, Lockouts, NewAccount, Taken};
+pub use accounts::{Change, Entered, Failure, Lockouts, NewAccount, PasswordChange, Taken};
+pub use attempts::Reservation;
 pub use canonical::canonical;
 pub use cleanup::{Doomed, Kept};
 pub use column::{Column, ColumnType};
@@ -56,7 +60,9 @@ pub use error::{Error, Kind};
 pub use links::{Identity, Linked, NewLinkedAccount, RefusedLogin, StoredTokens};
 pub use pool::{Pool, PoolUse, Usage};
 pub use queries::{Queries, Transaction};
-pub use sessions::{NewToken, Rotation, Scope};
+pub use rotation::Rotation;
+pub use session_check::SessionClaim;
+pub use sessions::{NewToken, Scope, SessionEnd};
 pub use snapshot::{BLOCK, Rows, Sink, Size, Snapshot};
 pub use staging::{Block, LiveSchema, LoadError, Loaded, Objects, Parse, SchemaOrigin, Staging, Swapped, losses};
 pub use throttles::Lockout;

@@ -24,7 +24,7 @@ pub struct Model {
     pub expires_at: DateTimeUtc,
     /// When it was issued.
     pub created_at: DateTimeUtc,
-    /// Used, logged out, or revoked with its family.
+    /// It cannot be used: it was used, replaced, or its session was ended. A session lives as long as one of its tokens can be used.
     pub revoked: bool,
     /// When; `None` for tokens revoked before this was recorded.
     pub revoked_at: Option<DateTimeUtc>,
@@ -34,6 +34,14 @@ pub struct Model {
     /// That client's name for itself.
     #[sea_orm(column_type = "String(StringLen::N(500))", nullable)]
     pub user_agent: Option<String>,
+    /// When it was first used; `None`: never, or by an older version.
+    pub rotated_at: Option<DateTimeUtc>,
+    /// Id of the token that follows it. Without `rotated_at`: the answer with this token was lost, and it was never used.
+    pub replaced_by: Option<i64>,
+    /// When the access token that was issued with it was first used on `/api`.
+    pub access_used_at: Option<DateTimeUtc>,
+    /// When the session began; `None`: `created_at` counts.
+    pub session_started_at: Option<DateTimeUtc>,
     /// Whose.
     #[sea_orm(belongs_to, from = "user_id", to = "id", on_delete = "Cascade")]
     pub user: HasOne<super::user::Entity>,
@@ -45,6 +53,16 @@ impl Model {
     /// Id of the session: that of its first token.
     pub fn family(&self) -> i64 {
         self.family_id.unwrap_or(self.id)
+    }
+
+    /// When the session began.
+    pub fn session_start(&self) -> DateTimeUtc {
+        self.session_started_at.unwrap_or(self.created_at)
+    }
+
+    /// Whether it was handed out, never used, and no answer of the API was given to its access token.
+    pub fn is_untouched(&self) -> bool {
+        !self.revoked && self.rotated_at.is_none() && self.access_used_at.is_none()
     }
 
     /// Whether it can be used at this time.

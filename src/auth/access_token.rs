@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::Error;
 use super::{ACCESS_SECONDS, Auth};
-use crate::db::{Entered, Epoch, Principal};
+use crate::db::{Entered, Epoch, Principal, SessionClaim};
 use crate::random;
 
 /// How far the clocks of two replicas may be apart.
@@ -36,6 +36,8 @@ pub struct Bearer {
     pub principal: Principal,
     /// The session.
     pub session: i64,
+    /// The refresh token that was issued with it; `None`: an earlier version issued it.
+    pub token: Option<i64>,
 }
 
 /// Tokens whose signature was found right, by their SHA-256.
@@ -55,6 +57,11 @@ struct Access {
     aud: String,
     sub: String,
     sid: i64,
+    /// Id of the refresh token that was issued with it.
+    rid: Option<i64>,
+    /// RFC 9068: the client that asked for it, which is this service itself.
+    #[serde(skip_deserializing)]
+    client_id: String,
     epoch: String,
     jti: String,
     iat: i64,
@@ -69,6 +76,8 @@ impl Auth {
             aud: self.issuer.clone(),
             sub: entered.user.id.to_string(),
             sid: entered.session,
+            rid: Some(entered.token),
+            client_id: self.issuer.clone(),
             epoch: entered.epoch.as_str().to_owned(),
             jti: random::id().map_err(Error::internal)?,
             iat: now.timestamp(),
@@ -89,6 +98,12 @@ impl Auth {
         Ok(proven.bearer)
     }
 
+    /// What the database is asked about the session of a bearer.
+    pub(super) fn claim(&self, bearer: Bearer, now: DateTime<Utc>) -> SessionClaim {
+        let Bearer { principal, session, token } = bearer;
+        SessionClaim { principal, session, token, now, too_old: now - self.session_max_age }
+    }
+
     /// A signature is checked once, not at each of the requests that a client makes with its token.
     fn look_through(&self, token: &SecretString) -> Option<Proven> {
         let digest = Sha256::digest(token.expose_secret()).into();
@@ -97,7 +112,7 @@ impl Auth {
         }
         let claims: Access = self.verified(ACCESS, token)?;
         let principal = Principal { user_id: claims.sub.parse().ok()?, epoch: Epoch::parse(&claims.epoch)? };
-        let bearer = Bearer { principal, session: claims.sid };
+        let bearer = Bearer { principal, session: claims.sid, token: claims.rid };
         let proven = Proven { bearer, expires_at: claims.exp };
         self.proven.insert(digest, proven);
         Some(proven)

@@ -75,7 +75,7 @@ impl Auth {
     /// # Errors
     /// The account is gone; or the database gave no answer.
     pub async fn resend_verification(&self, bearer: Bearer, now: DateTime<Utc>) -> Result<(), Error> {
-        let user = self.account(bearer).await?;
+        let user = self.account(bearer, now).await?;
         if !user.email_verified {
             self.send_verification(&user, now).await;
         }

@@ -11,10 +11,11 @@ use super::error::Error;
 use super::fields::Fields;
 use super::register::taken;
 use super::{Auth, User};
-use crate::db::{Change, Client};
+use crate::db::{Change, Client, PasswordChange, SessionEnd};
 
-const GONE: Error =
-    Error::AccessToken("the account does not exist any more, is inactive, or the database was restored since");
+const GONE: Error = Error::AccessToken(
+    "the session has ended, or the account does not exist any more, is inactive, or the database was restored since",
+);
 
 /// What its owner changes of an account; `None`: nothing.
 #[derive(Debug, Clone, Default)]
@@ -59,13 +60,13 @@ impl Auth {
     /// The account of a bearer.
     ///
     /// # Errors
-    /// It is gone; or the database gave no answer.
-    pub async fn me(&self, bearer: Bearer) -> Result<User, Error> {
-        Ok(self.account(bearer).await?.into())
+    /// It is gone, or the session has ended; or the database gave no answer.
+    pub async fn me(&self, bearer: Bearer, now: DateTime<Utc>) -> Result<User, Error> {
+        Ok(self.account(bearer, now).await?.into())
     }
 
-    pub(super) async fn account(&self, bearer: Bearer) -> Result<user::Model, Error> {
-        self.pool.active_account(bearer.principal).await?.ok_or(GONE)
+    pub(super) async fn account(&self, bearer: Bearer, now: DateTime<Utc>) -> Result<user::Model, Error> {
+        self.pool.session_account(self.claim(bearer, now)).await?.ok_or(GONE)
     }
 
     /// Changes a profile.
@@ -79,17 +80,17 @@ impl Auth {
             avatar_url: profile.avatar.map(|avatar| avatar.and_then(|address| fields.avatar(&address))),
         };
         fields.check()?;
-        let changed = self.pool.change_account(bearer.principal, change, now).await?.map_err(taken)?;
+        let changed = self.pool.change_account(self.claim(bearer, now), change).await?.map_err(taken)?;
         changed.map(User::from).ok_or(GONE)
     }
 
     /// The live sessions of an account, newest first.
     ///
     /// # Errors
-    /// The account is gone; or the database gave no answer.
+    /// The account is gone, or the session has ended; or the database gave no answer.
     pub async fn sessions(&self, bearer: Bearer, now: DateTime<Utc>) -> Result<Vec<SessionView>, Error> {
-        self.account(bearer).await?;
-        let tokens = self.pool.sessions_of(bearer.principal, now).await?;
+        self.account(bearer, now).await?;
+        let tokens = self.pool.sessions_of(self.claim(bearer, now)).await?;
         Ok(tokens.into_iter().map(|token| SessionView::of(token, bearer)).collect())
     }
 
@@ -104,9 +105,12 @@ impl Auth {
         client: &Client,
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
-        self.account(bearer).await?;
-        let ended = self.pool.end_session(bearer.principal, session, client, now).await?;
-        if ended { Ok(()) } else { Err(Error::NoSession) }
+        self.account(bearer, now).await?;
+        match self.pool.end_session(self.claim(bearer, now), session, client).await? {
+            SessionEnd::Ended => Ok(()),
+            SessionEnd::NoSuchSession => Err(Error::NoSession),
+            SessionEnd::CallerEnded => Err(GONE),
+        }
     }
 
     /// Changes the password, which ends every other session.
@@ -121,7 +125,7 @@ impl Auth {
         client: &Client,
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
-        let user = self.account(bearer).await?;
+        let user = self.account(bearer, now).await?;
         let mut fields = Fields::default();
         fields.password("new_password", new, [user.email.as_str(), &user.username]);
         fields.check()?;
@@ -130,7 +134,10 @@ impl Auth {
         }
         self.check_password(&user, current, client, now).await?;
         let hash = self.passwords.hash(new).await?;
-        let changed = self.pool.change_password(&user, &hash, Some(bearer.session), client, now).await?;
-        if changed { Ok(()) } else { Err(Error::CurrentPassword) }
+        match self.pool.change_password(&user, &hash, self.claim(bearer, now), client).await? {
+            PasswordChange::Done => Ok(()),
+            PasswordChange::PasswordReplaced => Err(Error::CurrentPassword),
+            PasswordChange::SessionEnded => Err(GONE),
+        }
     }
 }

@@ -75,7 +75,7 @@ impl Auth {
             provider_id: profile.provider_id.clone(),
             tokens: self.provider_tokens.stored(profile)?,
         };
-        let (token, stored) = refresh_token::issue(now)?;
+        let (token, stored) = refresh_token::issue(now, self.session_max_age)?;
         for attempt in 0..ATTEMPTS {
             let entered = match self.account_of(profile, refused).await? {
                 Some(account) => self.pool.log_in_linked(account, &identity, &stored, client, now).await?,

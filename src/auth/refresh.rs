@@ -13,7 +13,7 @@ impl Auth {
     /// # Errors
     /// The token is unknown, expired, or was used before, which ends its session; or the database gave no answer.
     pub async fn refresh(&self, token: &SecretString, client: &Client, now: DateTime<Utc>) -> Result<Session, Error> {
-        let (next, stored) = refresh_token::issue(now)?;
+        let (next, stored) = refresh_token::issue(now, self.session_max_age)?;
         match self.pool.rotate(&refresh_token::hash(token), &stored, client, now).await? {
             Rotation::Done(entered) => self.session(*entered, next, now),
             Rotation::Refused => Err(Error::RefreshToken),

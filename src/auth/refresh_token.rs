@@ -14,11 +14,11 @@ use crate::random;
 /// How long one can be used.
 const LIFETIME: TimeDelta = TimeDelta::days(7);
 
-/// A new one, and what is stored of it.
-pub(super) fn issue(now: DateTime<Utc>) -> Result<(SecretString, NewToken), Error> {
+/// A new one of a session that ends at a maximum age, and what is stored of it.
+pub(super) fn issue(now: DateTime<Utc>, max_age: TimeDelta) -> Result<(SecretString, NewToken), Error> {
     let bytes = random::bytes::<32>().map_err(Error::internal)?;
     let token = SecretString::from(URL_SAFE_NO_PAD.encode(bytes));
-    let stored = NewToken { hash: hash(&token), expires_at: now + LIFETIME };
+    let stored = NewToken { hash: hash(&token), expires_at: now + LIFETIME, max_age };
     Ok((token, stored))
 }
 

@@ -203,6 +203,7 @@ fn application(config: &Config, pool: &Pool) -> Result<Option<Auth>, Error> {
         issuer: config.public_url.as_str().to_owned(),
         providers,
         provider_tokens: provider_tokens(config),
+        session_max_age: config.session_max_age,
     };
     Ok(Some(Auth::new(pool.clone(), parts)))
 }

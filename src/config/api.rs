@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use axum::http::HeaderValue;
+use chrono::TimeDelta;
 use ipnet::IpNet;
 
 use super::{Error, Variables};
@@ -33,6 +34,16 @@ pub(super) fn settings(variables: &Variables, public_url: &BaseUrl) -> Result<Ap
         timeout: super::duration(variables, "AUTHSVC_REQUEST_TIMEOUT", "10s")?,
         rate: rate(variables, "AUTHSVC_RATE_LIMIT", "100/s")?,
         password_rate: rate(variables, "AUTHSVC_PASSWORD_RATE_LIMIT", "10/s")?,
+    })
+}
+
+/// `AUTHSVC_SESSION_MAX_AGE`: the age at which a session ends, however often it is refreshed.
+pub(super) fn session_max_age(variables: &Variables) -> Result<TimeDelta, Error> {
+    const NAME: &str = "AUTHSVC_SESSION_MAX_AGE";
+    const LONGEST: TimeDelta = TimeDelta::days(3650);
+    let duration = super::duration(variables, NAME, "90d")?;
+    TimeDelta::from_std(duration).ok().filter(|age| *age <= LONGEST).ok_or_else(|| {
+        Error::invalid(NAME, "a session may live 3650 days at most".to_owned(), "write a duration like 90d or 12h")
     })
 }
 

@@ -15,7 +15,7 @@ use super::{Error, dotenv};
 use crate::disk::{self, Links};
 
 /// Every variable of ours, to tell a typing error from one.
-const KNOWN: [&str; 40] = [
+const KNOWN: [&str; 41] = [
     "AUTHSVC_ENV",
     "AUTHSVC_LISTEN",
     "AUTHSVC_ADMIN_LISTEN",
@@ -50,6 +50,7 @@ const KNOWN: [&str; 40] = [
     "AUTHSVC_REQUEST_TIMEOUT",
     "AUTHSVC_RATE_LIMIT",
     "AUTHSVC_PASSWORD_RATE_LIMIT",
+    "AUTHSVC_SESSION_MAX_AGE",
     "AUTHSVC_OAUTH_REDIRECT_URL",
     "AUTHSVC_GOOGLE_CLIENT_ID",
     "AUTHSVC_GOOGLE_ISSUER",

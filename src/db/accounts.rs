@@ -1,17 +1,21 @@
 //! Accounts: made, logged in to, changed.
 //!
-//! Every transaction here begins with a write, so that on SQLite it has the file to itself from the start.
+//! A transaction locks the account's row first: see the lock order in `db/sessions.rs`.
 
 use chrono::{DateTime, Utc};
 use entity::auth_event::Kind;
 use entity::user::{ActiveModel, Column, Entity, Model};
 use entity::value::{Email, PasswordHash};
-use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, RuntimeErr, Select, Set};
+use sea_orm::sea_query::Expr;
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, RuntimeErr, Select, Set, UpdateMany,
+};
 
-use super::database_identity::{Epoch, FoundAccount, Principal, is_in};
+use super::attempts::{Reservation, give_back_client};
+use super::database_identity::{Epoch, FoundAccount, is_in};
+use super::session_check::{SessionClaim, is_live};
 use super::sessions::{self, NewToken};
-use super::throttles::{self, Lockout};
+use super::throttles::Lockout;
 use super::trail::{Client, Event};
 use super::{Error, Pool};
 
@@ -45,6 +49,8 @@ pub struct Entered {
     pub user: Model,
     /// The session.
     pub session: i64,
+    /// The refresh token that was issued.
+    pub token: i64,
     /// The epoch of the database in which it began.
     pub epoch: Epoch,
 }
@@ -73,6 +79,17 @@ pub struct Lockouts {
     pub client: Lockout,
 }
 
+/// What came of changing a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PasswordChange {
+    /// It is changed.
+    Done,
+    /// The password hash is not the one that was checked any more; nothing is changed.
+    PasswordReplaced,
+    /// The session of the request has ended meanwhile; nothing is changed.
+    SessionEnded,
+}
+
 /// What is changed of an account; `None`: nothing.
 #[derive(Debug, Clone, Default)]
 pub struct Change {
@@ -89,14 +106,6 @@ impl Pool {
     /// What the database said.
     pub async fn account_by_email(&self, email: &Email) -> Result<Option<FoundAccount>, Error> {
         self.found(Entity::by_email(email, self.queries().get_database_backend())).await
-    }
-
-    /// The account of a principal, if it may be used and the epoch has not changed.
-    ///
-    /// # Errors
-    /// What the database said.
-    pub async fn active_account(&self, principal: Principal) -> Result<Option<Model>, Error> {
-        Ok(active(principal.user_id).filter(is_in(principal.epoch)).one(self.queries()).await?)
     }
 
     /// Makes an account and its first session.
@@ -121,7 +130,7 @@ impl Pool {
                 ..Default::default()
             };
             let user = Entity::insert(row).exec_with_returning(&transaction).await?;
-            let entered = sessions::issue(&transaction, user, None, token, client, now).await?;
+            let entered = sessions::begin_session(&transaction, user, token, client, now).await?;
             let event = Event::of(Kind::Registered, entered.user.id).at(Some(account.email.as_str()));
             event.record(&transaction, client, now).await?;
             transaction.commit().await?;
@@ -142,8 +151,9 @@ impl Pool {
         Ok(Taken { email, username })
     }
 
-    /// Begins a session for an account whose password was right; `rehashed` is stored in the place of the old hash. `None`: the
-    /// account was looked up in another epoch; nothing is begun.
+    /// Begins a session for an account whose password was checked; `rehashed` is stored in the place of the old hash. `None`: the
+    /// password hash is not the one that was checked any more, the account may not log in, or it was looked up in another epoch;
+    /// nothing is begun. A session gives the attempt back.
     ///
     /// # Errors
     /// What the database said; nothing is begun.
@@ -151,61 +161,32 @@ impl Pool {
         &self,
         FoundAccount { user, epoch }: FoundAccount,
         rehashed: Option<PasswordHash>,
+        attempt: &Reservation,
         token: &NewToken,
         client: &Client,
         now: DateTime<Utc>,
     ) -> Result<Option<Entered>, Error> {
         let transaction = self.queries().begin().await?;
-        let mut update = Entity::update_many()
+        let mut update = with_password(&user, epoch)
             .col_expr(Column::LastLogin, Expr::value(now))
             .col_expr(Column::UpdatedAt, Expr::value(now))
             .col_expr(Column::FailedLoginCount, Expr::value(0))
             .col_expr(Column::LockedUntil, Expr::value(None::<DateTime<Utc>>));
         if let Some(hash) = rehashed {
-            // not over a password that was changed meanwhile
-            let same = Expr::col(Column::PasswordHash).eq(user.password_hash.expose());
-            let either = CaseStatement::new().case(same, hash.expose()).finally(Expr::col(Column::PasswordHash));
-            update = update.col_expr(Column::PasswordHash, either.into());
+            update = update.col_expr(Column::PasswordHash, Expr::value(hash.expose()));
         }
-        if update.filter(Column::Id.eq(user.id)).filter(is_in(epoch)).exec(&transaction).await?.rows_affected == 0 {
+        if update.exec(&transaction).await?.rows_affected == 0 {
             transaction.rollback().await?;
             return Ok(None);
         }
-        let entered = sessions::issue(&transaction, user, None, token, client, now).await?;
+        let entered = sessions::begin_session(&transaction, user, token, client, now).await?;
+        give_back_client(&transaction, attempt).await?;
         Event::of(Kind::LoginSucceeded, entered.user.id)
             .at(Some(entered.user.email.as_str()))
             .record(&transaction, client, now)
             .await?;
         transaction.commit().await?;
         Ok(Some(entered))
-    }
-
-    /// Counts a failed login against the account, or the address that nobody has, and against the client.
-    ///
-    /// # Errors
-    /// What the database said; nothing is counted.
-    pub async fn log_in_failed(
-        &self,
-        failure: &Failure<'_>,
-        lockouts: Lockouts,
-        client: &Client,
-        now: DateTime<Utc>,
-    ) -> Result<(), Error> {
-        let transaction = self.queries().begin().await?;
-        let until = match failure.user_id {
-            Some(id) => count_failure(&transaction, id, lockouts.address, now).await?,
-            None => throttles::count(&transaction, failure.address, lockouts.address, now).await?,
-        };
-        if let Some(subject) = failure.client {
-            throttles::count(&transaction, subject, lockouts.client, now).await?;
-        }
-        failed(failure, Kind::LoginFailed).because(failure.reason).record(&transaction, client, now).await?;
-        if let (Some(until), Some(_)) = (until, failure.user_id) {
-            let detail = format!("until {}", until.to_rfc3339());
-            failed(failure, Kind::AccountLocked).because(&detail).record(&transaction, client, now).await?;
-        }
-        transaction.commit().await?;
-        Ok(())
     }
 
     /// Notes a login that was not even tried.
@@ -221,33 +202,32 @@ impl Pool {
         Ok(failed(failure, Kind::LoginFailed).because(failure.reason).record(self.queries(), client, now).await?)
     }
 
-    /// Changes the password, ends every other session, and says whether the account was still there with the old one.
+    /// Changes the password and ends every other session.
     ///
     /// # Errors
     /// What the database said; nothing is changed.
     pub async fn change_password(
         &self,
-        user: &Model,
+        checked: &Model,
         new: &PasswordHash,
-        kept_session: Option<i64>,
+        claim: SessionClaim,
         client: &Client,
-        now: DateTime<Utc>,
-    ) -> Result<bool, Error> {
+    ) -> Result<PasswordChange, Error> {
+        let now = claim.now;
         let transaction = self.queries().begin().await?;
-        let changed = Entity::update_many()
+        let change = with_password(checked, claim.principal.epoch)
             .col_expr(Column::PasswordHash, Expr::value(new.expose()))
-            .col_expr(Column::UpdatedAt, Expr::value(now))
-            .filter(Column::Id.eq(user.id))
-            .filter(Column::PasswordHash.eq(user.password_hash.clone()))
-            .exec(&transaction)
-            .await?
-            .rows_affected;
-        if changed > 0 {
-            sessions::end_others(&transaction, user.id, kept_session, now).await?;
-            Event::of(Kind::PasswordChanged, user.id).record(&transaction, client, now).await?;
+            .col_expr(Column::UpdatedAt, Expr::value(now));
+        let is_changed = change.exec(&transaction).await?.rows_affected > 0;
+        let is_live = is_live(&transaction, claim).await?;
+        if !is_changed || !is_live {
+            transaction.rollback().await?;
+            return Ok(if is_live { PasswordChange::PasswordReplaced } else { PasswordChange::SessionEnded });
         }
+        sessions::end_others(&transaction, checked.id, Some(claim.session), now).await?;
+        Event::of(Kind::PasswordChanged, checked.id).record(&transaction, client, now).await?;
         transaction.commit().await?;
-        Ok(changed > 0)
+        Ok(PasswordChange::Done)
     }
 
     /// Notes that an address is its account's; whether the account still has it.
@@ -283,65 +263,59 @@ impl Pool {
         Ok(true)
     }
 
-    /// Changes what its owner may change of an account.
+    /// Changes what its owner may change of an account; `None`: the account may not be used or the session has ended.
     ///
     /// # Errors
     /// What the database said; nothing is changed.
     pub async fn change_account(
         &self,
-        principal: Principal,
+        claim: SessionClaim,
         change: Change,
-        now: DateTime<Utc>,
     ) -> Result<Result<Option<Model>, Taken>, Error> {
+        let Some(account) = self.session_account(claim).await? else { return Ok(Ok(None)) };
         if change.username.is_none() && change.avatar_url.is_none() {
-            return Ok(Ok(self.active_account(principal).await?));
+            return Ok(Ok(Some(account)));
         }
-        let mut row = ActiveModel { updated_at: Set(now), ..Default::default() };
-        row.username = change.username.map_or(row.username, Set);
-        row.avatar_url = change.avatar_url.map_or(row.avatar_url, Set);
-        let update =
-            Entity::update_many().set(row).filter(Column::Id.eq(principal.user_id)).filter(is_in(principal.epoch));
-        let update = update.filter(Column::DeletedAt.is_null());
-        match update.filter(Column::Active.eq(true)).exec_with_returning(self.queries()).await {
-            Ok(changed) => Ok(Ok(changed.into_iter().next())),
+        match self.change_row(claim, change).await {
+            Ok(changed) => Ok(Ok(changed)),
             Err(error) if is_duplicate(&error) => Ok(Err(Taken { email: false, username: true })),
             Err(error) => Err(error.into()),
         }
     }
+
+    async fn change_row(&self, claim: SessionClaim, change: Change) -> Result<Option<Model>, DbErr> {
+        let mut row = ActiveModel { updated_at: Set(claim.now), ..Default::default() };
+        row.username = change.username.map_or(row.username, Set);
+        row.avatar_url = change.avatar_url.map_or(row.avatar_url, Set);
+        let transaction = self.queries().begin().await?;
+        sessions::lock_account(&transaction, claim.principal.user_id).await?;
+        if !is_live(&transaction, claim).await? {
+            transaction.rollback().await?;
+            return Ok(None);
+        }
+        let update = Entity::update_many().set(row).filter(Column::Id.eq(claim.principal.user_id));
+        let changed = update.exec_with_returning(&transaction).await?;
+        transaction.commit().await?;
+        Ok(changed.into_iter().next())
+    }
 }
 
-fn failed<'a>(failure: &Failure<'a>, kind: Kind) -> Event<'a> {
+/// An UPDATE of an account that may be used and still has the password hash that was checked. It locks the account's row.
+fn with_password(user: &Model, epoch: Epoch) -> UpdateMany<Entity> {
+    Entity::update_many()
+        .filter(Column::Id.eq(user.id))
+        .filter(Column::PasswordHash.eq(user.password_hash.clone()))
+        .filter(Column::Active.eq(true))
+        .filter(Column::DeletedAt.is_null())
+        .filter(is_in(epoch))
+}
+
+pub(super) fn failed<'a>(failure: &Failure<'a>, kind: Kind) -> Event<'a> {
     Event { kind, user_id: failure.user_id, email: failure.email, detail: None }
 }
 
 fn active(id: i64) -> Select<Entity> {
     Entity::existing_by_id(id).filter(Column::Active.eq(true))
-}
-
-/// Counts a failure against an account; until when it is locked now.
-async fn count_failure(
-    connection: &impl ConnectionTrait,
-    id: i64,
-    lockout: Lockout,
-    now: DateTime<Utc>,
-) -> Result<Option<DateTime<Utc>>, DbErr> {
-    // the greatest count that the column holds stays
-    let count = || Expr::col(Column::FailedLoginCount);
-    let one_more = CaseStatement::new().case(count().lt(i32::MAX), count().add(1)).finally(count());
-    let counted = Entity::update_many()
-        .col_expr(Column::FailedLoginCount, one_more.into())
-        .col_expr(Column::UpdatedAt, Expr::value(now))
-        .filter(Column::Id.eq(id))
-        .exec_with_returning(connection)
-        .await?;
-    let until = counted.first().and_then(|user| lockout.until(user.failed_login_count, now));
-    if until.is_some() {
-        let lock = Entity::update_many()
-            .col_expr(Column::LockedUntil, Expr::value(until))
-            .col_expr(Column::UpdatedAt, Expr::value(now));
-        lock.filter(Column::Id.eq(id)).exec(connection).await?;
-    }
-    Ok(until)
 }
 
 /// Whether an account or link has what must be unique. A primary key is no such thing: what it refuses is an id that the

@@ -1,7 +1,7 @@
 //! Links of accounts to accounts at providers: logging in through one, and making one.
 //!
-//! Every transaction here begins with a write, so that on SQLite it has the file to itself from the start. Two logins of one person
-//! at once may both find no link; one of them makes it, the other is told to look again.
+//! A transaction locks the account's row first: see the lock order in `db/sessions.rs`. Two logins of one person at once may both find
+//! no link; one of them makes it, the other is told to look again.
 
 use chrono::{DateTime, Utc};
 use entity::auth_event::Kind;
@@ -12,7 +12,7 @@ use sea_orm::sea_query::{Expr, NullOrdering};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Order, QueryFilter, QueryOrder, Set, TryInsertResult};
 
 use super::accounts::{Entered, Taken, is_duplicate};
-use super::database_identity::{Epoch, FoundAccount, Principal, is_in};
+use super::database_identity::{Epoch, FoundAccount, is_in};
 use super::sessions::{self, NewToken};
 use super::trail::{Client, Event};
 use super::{Error, Pool};
@@ -127,13 +127,13 @@ impl Pool {
         let Linked { user, link, epoch } = account;
         let begun = async {
             let transaction = self.queries().begin().await?;
-            if !enters(&transaction, Principal { user_id: user.id, epoch }, now).await?
+            if !enters(&transaction, &user, epoch, now).await?
                 || !keep(&transaction, user.id, link, identity, now).await?
             {
                 transaction.rollback().await?;
                 return Ok(None);
             }
-            let entered = sessions::issue(&transaction, user, None, token, client, now).await?;
+            let entered = sessions::begin_session(&transaction, user, token, client, now).await?;
             let user = &entered.user;
             if link.is_none() {
                 linked(user, identity).record(&transaction, client, now).await?;
@@ -169,7 +169,7 @@ impl Pool {
             let row = row_of(account, identity, now);
             let user = user::Entity::insert(row).exec_with_returning(&transaction).await?;
             keep(&transaction, user.id, None, identity, now).await?;
-            let entered = sessions::issue(&transaction, user, None, token, client, now).await?;
+            let entered = sessions::begin_session(&transaction, user, token, client, now).await?;
             let user = &entered.user;
             let event = Event::of(Kind::Registered, user.id).at(Some(user.email.as_str()));
             event.record(&transaction, client, now).await?;
@@ -219,14 +219,21 @@ fn row_of(account: NewLinkedAccount, identity: &Identity, now: DateTime<Utc>) ->
     }
 }
 
-/// Notes the login, if the account may still log in. Failures with the password are left alone: who has the account at a provider says
-/// nothing about who guesses.
-async fn enters(connection: &impl ConnectionTrait, principal: Principal, now: DateTime<Utc>) -> Result<bool, DbErr> {
+/// Notes the login, if the account may still log in and its address is as it was looked up: where there is no link yet, the address
+/// decided. Failures with the password are left alone: who has the account at a provider says nothing about who guesses.
+async fn enters(
+    connection: &impl ConnectionTrait,
+    user: &user::Model,
+    epoch: Epoch,
+    now: DateTime<Utc>,
+) -> Result<bool, DbErr> {
     let entered = user::Entity::update_many()
         .col_expr(user::Column::LastLogin, Expr::value(now))
         .col_expr(user::Column::UpdatedAt, Expr::value(now))
-        .filter(user::Column::Id.eq(principal.user_id))
-        .filter(is_in(principal.epoch))
+        .filter(user::Column::Id.eq(user.id))
+        .filter(is_in(epoch))
+        .filter(user::Column::Email.eq(user.email.clone()))
+        .filter(user::Column::EmailVerified.eq(user.email_verified))
         .filter(user::Column::Active.eq(true))
         .filter(user::Column::DeletedAt.is_null());
     Ok(entered.exec(connection).await?.rows_affected > 0)

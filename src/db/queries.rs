@@ -11,7 +11,7 @@ use futures_util::TryStreamExt as _;
 use sea_orm::sea_query::Values;
 use sea_orm::{
     ConnAcquireErr, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult,
-    QueryResult, RuntimeErr, Statement, TransactionTrait as _,
+    QueryResult, RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait as _,
 };
 use sea_query_sqlx::SqlxValues;
 use sqlx::postgres::{PgConnection, PgQueryResult, PgRow};
@@ -76,13 +76,17 @@ impl Queries {
         }
     }
 
-    /// Begins a transaction.
+    /// Begins a transaction. On SQLite it has the right to write from the start, so that what it reads stays true until its end.
     ///
     /// # Errors
     /// What the database said.
     pub async fn begin(&self) -> Result<Transaction, DbErr> {
         Ok(Transaction(match &self.0 {
-            Inner::Sqlite(orm) => InnerTransaction::Sqlite(orm.begin().await?),
+            Inner::Sqlite(orm) => {
+                let sqlite_transaction_mode = Some(SqliteTransactionMode::Immediate);
+                let options = TransactionOptions { sqlite_transaction_mode, ..Default::default() };
+                InnerTransaction::Sqlite(orm.begin_with_options(options).await?)
+            }
             Inner::Postgres(sender) => {
                 let lent = sender.servers.begin().await.map_err(not_lent)?;
                 InnerTransaction::Postgres(sender.clone(), Mutex::new(lent))

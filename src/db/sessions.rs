@@ -1,20 +1,32 @@
-//! Sessions: refresh tokens that are rotated at each use. Of each token exactly one use succeeds; a second one ends the session.
+//! Sessions: refresh tokens that are rotated at each use (`db/rotation.rs`).
 //!
-//! Every transaction here begins with a write, so that on SQLite it has the file to itself from the start.
+//! A token that was used, was replaced, or was ended is revoked. A session lives as long as one of its tokens is neither revoked nor
+//! expired, which also holds for rows that an older replica or an operator changed.
+//!
+//! # Lock order
+//! Every transaction that begins, rotates or ends a session of an account locks these rows, in this order:
+//! 1. the account's row in `users`: by [`lock_account`] or [`lock_owner`], or by an UPDATE of that row as the first statement;
+//! 2. the account's refresh tokens;
+//! 3. links, rows of `login_throttles` in the order of their subjects, and new rows of `auth_events`.
+//!
+//! `session_check.rs` marks one token as used, in a statement of its own, without the account's row. On SQLite a transaction locks the whole file when it begins. A decision uses only rows that were read after the lock of step 1, and
+//! values that never change: id, account, session, hash and expiry of a token. Otherwise the token that a rotation issues at the same
+//! moment escapes the UPDATE that ends the session. The reasons are in `docs/adr/0011-one-lock-order-for-sessions.md`.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use entity::auth_event::Kind;
-use entity::refresh_token::{ActiveModel, Column, Entity, Model};
+use entity::refresh_token::{Column, Entity, Model};
 use entity::user;
 use entity::value::TokenHash;
-use sea_orm::sea_query::{Expr, Query, SelectStatement};
+use sea_orm::sea_query::{Expr, ExprTrait as _, LockType, Query};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Set,
-    UpdateMany,
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait, Select, UpdateMany,
 };
 
 use super::accounts::Entered;
-use super::database_identity::{Epoch, Principal, current_epoch, is_in};
+use super::database_identity::{Epoch, current_epoch, is_in};
+use super::session_check::{SessionClaim, is_live, session_start};
 use super::trail::{Client, Event};
 use super::{Error, Pool, Transaction};
 
@@ -28,22 +40,19 @@ pub struct NewToken {
     pub hash: TokenHash,
     /// No use after this time.
     pub expires_at: DateTime<Utc>,
+    /// The age at which its session ends, however often it is refreshed.
+    pub max_age: TimeDelta,
 }
 
-/// What came of a refresh.
-#[derive(Debug)]
-pub enum Rotation {
-    /// The token was exchanged for the new one.
-    Done(Box<Entered>),
-    /// There is no such token, or it is past its time, or its account is gone.
-    Refused,
-    /// It was used before: the session is ended.
-    Reused {
-        /// Whose.
-        user_id: i64,
-        /// The session.
-        session: i64,
-    },
+/// What came of ending one session of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionEnd {
+    /// It is ended.
+    Ended,
+    /// The account has no such live session.
+    NoSuchSession,
+    /// The session of the request itself has ended meanwhile.
+    CallerEnded,
 }
 
 /// Which sessions are ended.
@@ -56,31 +65,6 @@ pub enum Scope {
 }
 
 impl Pool {
-    /// Exchanges a refresh token for a new one.
-    ///
-    /// # Errors
-    /// What the database said; the token is as it was.
-    pub async fn rotate(
-        &self,
-        hash: &TokenHash,
-        new: &NewToken,
-        client: &Client,
-        now: DateTime<Utc>,
-    ) -> Result<Rotation, Error> {
-        let transaction = self.queries().begin().await?;
-        let used = revoking(now)
-            .filter(Column::TokenHash.eq(hash.clone()))
-            .filter(Column::ExpiresAt.gt(now))
-            .exec_with_returning(&transaction)
-            .await?;
-        let rotation = match used.into_iter().next() {
-            Some(used) => follow(&transaction, &used, new, client, now).await?,
-            None => refuse(&transaction, hash, client, now).await?,
-        };
-        transaction.commit().await?;
-        Ok(rotation)
-    }
-
     /// Ends the session of a refresh token, live or not, or all of its account; whose it was, if there is such a token.
     ///
     /// # Errors
@@ -92,79 +76,156 @@ impl Pool {
         client: &Client,
         now: DateTime<Utc>,
     ) -> Result<Option<i64>, Error> {
-        let Some(token) = Entity::by_hash(hash).one(self.queries()).await? else { return Ok(None) };
         let transaction = self.queries().begin().await?;
-        let of_owner = revoking(now).filter(Column::UserId.in_subquery(owner_of(hash)));
+        let Some(owner) = lock_owner(&transaction, hash).await?.filter(|owner| owner.user.deleted_at.is_none()) else {
+            transaction.rollback().await?;
+            return Ok(None);
+        };
+        let user_id = owner.user.id;
+        let of_owner = revoking(now).filter(Column::UserId.eq(user_id));
         let (ending, detail) = match scope {
-            Scope::This => (of_session(of_owner, token.family()), "this session"),
+            Scope::This => (of_session(of_owner, owner.session()), "this session"),
             Scope::All => (of_owner, "all sessions"),
         };
         if ending.exec(&transaction).await?.rows_affected > 0 {
-            Event::of(Kind::Logout, token.user_id).because(detail).record(&transaction, client, now).await?;
+            Event::of(Kind::Logout, user_id).because(detail).record(&transaction, client, now).await?;
         }
         transaction.commit().await?;
-        Ok(Some(token.user_id))
+        Ok(Some(user_id))
     }
 
     /// The newest token of each live session of an account, newest first; 200 at most.
     ///
     /// # Errors
     /// What the database said.
-    pub async fn sessions_of(&self, principal: Principal, now: DateTime<Utc>) -> Result<Vec<Model>, Error> {
-        let live = Entity::live(now).filter(Column::UserId.eq(principal.user_id)).filter(is_in(principal.epoch));
+    pub async fn sessions_of(&self, claim: SessionClaim) -> Result<Vec<Model>, Error> {
+        let live = Entity::live(claim.now).filter(Column::UserId.eq(claim.principal.user_id));
+        let live =
+            live.filter(Expr::expr(session_start(Entity)).gt(claim.too_old)).filter(is_in(claim.principal.epoch));
         Ok(live.order_by_desc(Column::Id).limit(MOST_LISTED).all(self.queries()).await?)
     }
 
-    /// Ends one session of an account; whether there was such a live one.
+    /// Ends one session of an account, on request of another one, or of itself.
     ///
     /// # Errors
     /// What the database said; nothing is ended.
-    pub async fn end_session(
-        &self,
-        principal: Principal,
-        session: i64,
-        client: &Client,
-        now: DateTime<Utc>,
-    ) -> Result<bool, Error> {
+    pub async fn end_session(&self, claim: SessionClaim, session: i64, client: &Client) -> Result<SessionEnd, Error> {
+        let (now, user_id) = (claim.now, claim.principal.user_id);
         let transaction = self.queries().begin().await?;
-        let live = revoking(now).filter(Column::UserId.eq(principal.user_id)).filter(is_in(principal.epoch));
-        let live = live.filter(Column::ExpiresAt.gt(now));
-        let ended = of_session(live, session).exec(&transaction).await?.rows_affected > 0;
-        if ended {
-            Event::of(Kind::Logout, principal.user_id)
-                .because("another session")
-                .record(&transaction, client, now)
-                .await?;
+        lock_account(&transaction, user_id).await?;
+        if !is_live(&transaction, claim).await? {
+            transaction.rollback().await?;
+            return Ok(SessionEnd::CallerEnded);
         }
+        let live = revoking(now).filter(Column::UserId.eq(user_id)).filter(Column::ExpiresAt.gt(now));
+        if of_session(live, session).exec(&transaction).await?.rows_affected == 0 {
+            transaction.rollback().await?;
+            return Ok(SessionEnd::NoSuchSession);
+        }
+        Event::of(Kind::Logout, user_id).because("another session").record(&transaction, client, now).await?;
         transaction.commit().await?;
-        Ok(ended)
+        Ok(SessionEnd::Ended)
     }
 }
 
-/// Issues a token to an account: the first of a session, or the next one of it.
-pub(super) async fn issue(
+/// Locks the row of an account until the transaction ends, and returns the row as it is under the lock. The first statement of a
+/// transaction that changes sessions of the account.
+pub(super) async fn lock_account(transaction: &Transaction, user_id: i64) -> Result<Option<user::Model>, DbErr> {
+    locked(user::Entity::find_by_id(user_id)).one(transaction).await
+}
+
+/// The account of a refresh token as it is under the lock, and what never changes of the token.
+#[derive(FromQueryResult)]
+pub(super) struct TokenOwner {
+    #[sea_orm(nested)]
+    pub(super) user: user::Model,
+    pub(super) token: i64,
+    family: Option<i64>,
+    pub(super) token_expires_at: DateTime<Utc>,
+    pub(super) session_start: DateTime<Utc>,
+}
+
+impl TokenOwner {
+    /// Id of the session.
+    pub(super) fn session(&self) -> i64 {
+        self.family.unwrap_or(self.token)
+    }
+
+    pub(super) fn may_log_in(&self) -> bool {
+        self.user.active && self.user.deleted_at.is_none()
+    }
+}
+
+/// Locks the row of a refresh token's account, as [`lock_account`] does; `None`: there is no such token.
+pub(super) async fn lock_owner(transaction: &Transaction, hash: &TokenHash) -> Result<Option<TokenOwner>, DbErr> {
+    let of_token = |column: Column| Expr::col((Entity, column));
+    let owner = user::Entity::find().inner_join(Entity).filter(Column::TokenHash.eq(hash.clone()));
+    let owner = owner.expr_as(of_token(Column::Id), "token").expr_as(of_token(Column::FamilyId), "family");
+    let owner = owner.expr_as(of_token(Column::ExpiresAt), "token_expires_at");
+    let owner = owner.expr_as(session_start(Entity), "session_start");
+    locked(owner).into_model().one(transaction).await
+}
+
+/// `FOR NO KEY UPDATE OF users`; nothing on SQLite.
+fn locked(mut accounts: Select<user::Entity>) -> Select<user::Entity> {
+    QueryTrait::query(&mut accounts).lock_with_tables(LockType::NoKeyUpdate, [user::Entity]);
+    accounts
+}
+
+/// The session that a token continues.
+#[derive(Clone, Copy)]
+pub(super) struct Continued {
+    pub(super) session: i64,
+    pub(super) started_at: DateTime<Utc>,
+    /// No token is issued unless this one can be used.
+    pub(super) only_after: Option<i64>,
+}
+
+/// Issues the first token of a session to an account.
+pub(super) async fn begin_session(
     connection: &impl ConnectionTrait,
     user: user::Model,
-    session: Option<i64>,
     new: &NewToken,
     client: &Client,
     now: DateTime<Utc>,
 ) -> Result<Entered, DbErr> {
-    let token = ActiveModel {
-        user_id: Set(user.id),
-        token_hash: Set(new.hash.clone()),
-        family_id: Set(session),
-        expires_at: Set(new.expires_at),
-        created_at: Set(now),
-        ip: Set(client.ip_text()),
-        user_agent: Set(client.user_agent()),
-        ..Default::default()
-    };
-    let mut insert = Entity::insert(token).into_query();
+    issue(connection, user, None, new, client, now).await?.ok_or(DbErr::RecordNotInserted)
+}
+
+/// Issues a token to an account: the first of a session, or the next one of it. It expires with its session at the latest.
+pub(super) async fn issue(
+    connection: &impl ConnectionTrait,
+    user: user::Model,
+    continued: Option<Continued>,
+    new: &NewToken,
+    client: &Client,
+    now: DateTime<Utc>,
+) -> Result<Option<Entered>, DbErr> {
+    let (session, started_at) = (continued.map(|of| of.session), continued.map_or(now, |of| of.started_at));
+    let row = [
+        (Column::UserId, Expr::val(user.id)),
+        (Column::TokenHash, Expr::val(new.hash.clone())),
+        (Column::FamilyId, Expr::val(session)),
+        (Column::ExpiresAt, Expr::val(Ord::min(new.expires_at, started_at + new.max_age))),
+        (Column::CreatedAt, Expr::val(now)),
+        (Column::Ip, Expr::val(client.ip_text())),
+        (Column::UserAgent, Expr::val(client.user_agent())),
+        (Column::SessionStartedAt, Expr::val(started_at)),
+    ];
+    let (columns, values): (Vec<_>, Vec<_>) = row.into_iter().unzip();
+    let mut values = Query::select().exprs(values).take();
+    if let Some(token) = continued.and_then(|of| of.only_after) {
+        let usable = Entity::find_by_id(token).filter(Column::Revoked.eq(false)).select_only().column(Column::Id);
+        values.and_where(Expr::exists(usable.into_query()));
+    }
+    let mut insert = Query::insert();
+    let from = insert.into_table(Entity).columns(columns).select_from(values);
+    let insert = from.map_err(|error| DbErr::Custom(error.to_string()))?;
     insert.returning(Query::returning().exprs([Expr::col(Column::Id), current_epoch()]));
-    let row = connection.query_one(&insert).await?.ok_or(DbErr::RecordNotInserted)?;
+    let Some(row) = connection.query_one(insert).await? else { return Ok(None) };
     let (id, epoch): (i64, Option<String>) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
-    Ok(Entered { user, session: session.unwrap_or(id), epoch: Epoch::from_column(epoch.as_deref())? })
+    let epoch = Epoch::from_column(epoch.as_deref())?;
+    Ok(Some(Entered { user, session: session.unwrap_or(id), token: id, epoch }))
 }
 
 /// Ends every session of an account except one.
@@ -183,52 +244,14 @@ pub(super) async fn end_others(
 }
 
 /// Revokes what further filters leave of the tokens that are not revoked.
-fn revoking(now: DateTime<Utc>) -> UpdateMany<Entity> {
+pub(super) fn revoking(now: DateTime<Utc>) -> UpdateMany<Entity> {
     Entity::update_many()
         .col_expr(Column::Revoked, Expr::value(true))
         .col_expr(Column::RevokedAt, Expr::value(now))
         .filter(Column::Revoked.eq(false))
 }
 
-/// The account of a token, as a query.
-fn owner_of(hash: &TokenHash) -> SelectStatement {
-    Entity::find().select_only().column(Column::UserId).filter(Column::TokenHash.eq(hash.clone())).into_query()
-}
-
-fn of_session(tokens: UpdateMany<Entity>, session: i64) -> UpdateMany<Entity> {
+/// Those of one session.
+pub(super) fn of_session(tokens: UpdateMany<Entity>, session: i64) -> UpdateMany<Entity> {
     tokens.filter(Condition::any().add(Column::Id.eq(session)).add(Column::FamilyId.eq(session)))
-}
-
-/// The token was live, and is used now: another one follows it, if its account may still log in.
-async fn follow(
-    transaction: &Transaction,
-    used: &Model,
-    new: &NewToken,
-    client: &Client,
-    now: DateTime<Utc>,
-) -> Result<Rotation, DbErr> {
-    let user = user::Entity::existing_by_id(used.user_id).filter(user::Column::Active.eq(true));
-    let Some(user) = user.one(transaction).await? else { return Ok(Rotation::Refused) };
-    let entered = issue(transaction, user, Some(used.family()), new, client, now).await?;
-    Event::of(Kind::TokenRefreshed, entered.user.id).record(transaction, client, now).await?;
-    Ok(Rotation::Done(Box::new(entered)))
-}
-
-/// The token is not live: one that was used tells of a thief, or of its victim.
-async fn refuse(
-    transaction: &Transaction,
-    hash: &TokenHash,
-    client: &Client,
-    now: DateTime<Utc>,
-) -> Result<Rotation, DbErr> {
-    let token = Entity::by_hash(hash).one(transaction).await?;
-    let Some(token) = token.filter(|token| token.revoked && now < token.expires_at) else {
-        return Ok(Rotation::Refused);
-    };
-    of_session(revoking(now), token.family()).exec(transaction).await?;
-    Event::of(Kind::RefreshTokenReused, token.user_id)
-        .because("the session is ended")
-        .record(transaction, client, now)
-        .await?;
-    Ok(Rotation::Reused { user_id: token.user_id, session: token.family() })
 }

@@ -57,8 +57,10 @@ async fn use_everything(auth: &Auth) {
     assert!(auth.log_in("nobody@example.com", &wrong, &client, now).await.is_err());
     let session = auth.log_in("ada@example.com", &password, &client, now).await.ok().unwrap();
     let bearer = auth.bearer(&session.access_token, now).unwrap();
+    auth.refresh(&session.refresh_token, &client, now).await.ok().unwrap();
     let next = auth.refresh(&session.refresh_token, &client, now).await.ok().unwrap();
-    auth.me(bearer).await.unwrap();
+    auth.me(auth.bearer(&next.access_token, now).unwrap(), now).await.unwrap();
+    auth.me(bearer, now).await.unwrap();
     assert_eq!(auth.sessions(bearer, now).await.unwrap().len(), 2);
     let profile = Profile { username: Some("countess".to_owned()), avatar: Some(None) };
     auth.change_profile(bearer, profile, now).await.unwrap();
@@ -114,6 +116,7 @@ fn every_query_of_the_api_uses_an_index() {
                 issuer: "https://auth.example.com".to_owned(),
                 providers: double.providers(),
                 provider_tokens: ProviderTokens::InClear,
+                session_max_age: chrono::TimeDelta::days(90),
             };
             let auth = Auth::new(pool, parts);
             use_everything(&auth).await;

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::accounts::{events, served, signing_key};
+use crate::session_races::Service;
 use crate::support::api::{Answer, Request, log_in, register};
 use crate::support::database::ENGINES;
 use crate::support::{Database, Engine, Program};
@@ -86,6 +87,37 @@ fn a_client_that_tries_many_addresses_is_blocked_and_others_are_not() {
     assert_eq!(from("2001:db8:1:3::1", "n99@example.com").problem(401), "credentials");
     assert_eq!(database.one("SELECT failures FROM login_throttles WHERE subject = 'ip:2001:db8:1:2::'"), "50");
     assert_eq!(database.one("SELECT DISTINCT ip FROM auth_events WHERE email = 'n7@example.com'"), "2001:db8:1:2::7");
+}
+
+/// Sixty at once get as many checks as five in a row, also where two replicas answer them; right ones wait for each other.
+#[test]
+fn many_attempts_at_once_are_checked_as_often_as_the_limit_allows() {
+    for engine in ENGINES {
+        let service = Service::start(engine);
+        let service = &service;
+        register(service.at(0), "ada").status(201);
+        let at_once = |count: usize, password: &'static str, email: &'static str| {
+            let mut codes: Vec<u16> = std::thread::scope(|scope| {
+                let tries: Vec<_> = (0..count)
+                    .map(|number| scope.spawn(move || log_in(service.at(number), email, password).status))
+                    .collect();
+                tries.into_iter().map(|tried| tried.join().unwrap()).collect()
+            });
+            codes.sort_unstable();
+            codes
+        };
+        let limited = [vec![401; 5], vec![429; 55]].concat();
+        for email in ["ada@example.com", "nobody@example.com"] {
+            assert_eq!(at_once(60, "wrong password", email), limited, "{engine:?} {email}");
+            assert_eq!(log_in(service.at(0), email, "a long password").problem(429), "throttled");
+        }
+        assert_eq!(service.database.one("SELECT failed_login_count FROM users"), "5", "{engine:?}");
+        assert_eq!(events(&service.database, "account_locked"), "1", "{engine:?}");
+        service.unlock();
+        assert_eq!(at_once(20, "a long password", "ada@example.com"), vec![200; 20], "{engine:?}");
+        assert_eq!(service.database.one("SELECT failed_login_count FROM users WHERE locked_until IS NULL"), "0");
+        assert_eq!(service.database.one("SELECT count(*) FROM login_throttles"), "0", "{engine:?}: all are given back");
+    }
 }
 
 #[test]

@@ -72,9 +72,9 @@ fn neutral(database: &Database, engine: Engine) -> Vec<Vec<String>> {
         ),
         of(
             "refresh_tokens",
-            "id user_id token_hash family_id ip user_agent",
+            "id user_id token_hash family_id ip user_agent replaced_by",
             "revoked",
-            "expires_at created_at revoked_at",
+            "expires_at created_at revoked_at rotated_at access_used_at session_started_at",
         ),
         of("auth_events", "id kind user_id email ip user_agent detail", "", "occurred_at"),
         of("maintenance_runs", "id kind outcome error", "", "started_at finished_at"),

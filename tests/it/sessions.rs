@@ -36,7 +36,7 @@ fn a_token_used_twice_ends_its_session() {
             assert_eq!(refresh(server.public, unknown).problem(401), "refresh_token");
         }
         assert_eq!(events(&database, "token_refreshed"), "3");
-        assert_eq!(events(&database, "refresh_token_reused"), "2", "each use of a used one");
+        assert_eq!(events(&database, "refresh_token_reused"), "1", "one for each session");
         assert_eq!(database.one("SELECT count(*) FROM refresh_tokens WHERE NOT revoked"), "1");
         assert_eq!(database.one("SELECT count(*) FROM refresh_tokens WHERE revoked AND revoked_at IS NULL"), "0");
         let (_, expired) = log_in(server.public, "ada@example.com", "a long password").tokens();
@@ -46,14 +46,14 @@ fn a_token_used_twice_ends_its_session() {
         };
         database.execute(&format!("UPDATE refresh_tokens SET expires_at = {past} WHERE NOT revoked"));
         assert_eq!(refresh(server.public, &expired).problem(401), "refresh_token");
-        assert_eq!(events(&database, "refresh_token_reused"), "2", "an expired token tells nothing of a theft");
+        assert_eq!(events(&database, "refresh_token_reused"), "1", "an expired token tells nothing of a theft");
     }
 }
 
-/// Any number of clients use tokens of one session in any order and at once: each token wins at most once, the session
-/// has at most one live token at any time, and it has none once a token was used twice.
+/// Any number of clients use a token of one session at once. None of them has used what it got, so each may be the one whose answer was
+/// lost; the session has one live token. Of those that got one at most one goes on.
 #[test]
-fn of_two_uses_of_a_token_exactly_one_wins() {
+fn of_two_uses_of_a_token_at_most_one_goes_on() {
     for engine in ENGINES {
         let database = Database::migrated(engine);
         let server = served(&database);
@@ -73,14 +73,15 @@ fn of_two_uses_of_a_token_exactly_one_wins() {
                     .collect();
                 let answers: Vec<_> = uses.into_iter().map(|used| used.join().unwrap()).collect();
                 let won: Vec<_> = answers.iter().filter(|answer| answer.status == 200).collect();
-                prop_assert_eq!(won.len(), 1, "{:?}", answers);
-                prop_assert!(answers.iter().all(|answer| [200, 401].contains(&answer.status)), "{:?}", answers);
+                prop_assert_eq!(won.len(), racers, "{:?}", answers);
                 let live = format!(
                     "SELECT count(*) FROM refresh_tokens WHERE NOT revoked AND coalesce(family_id, id) = {session}"
                 );
-                prop_assert_eq!(database.one(&live), if racers == 1 { "1" } else { "0" });
+                prop_assert_eq!(database.one(&live), "1");
                 if racers > 1 {
-                    prop_assert_eq!(refresh(public, &won[0].tokens().1).status, 401);
+                    let go_on = won.iter().filter(|answer| refresh(public, &answer.tokens().1).status == 200).count();
+                    prop_assert!(go_on <= 1, "{} of {:?}", go_on, answers);
+                    prop_assert_eq!(database.one(&live), "0");
                     return Ok(());
                 }
                 token = won[0].tokens().1;

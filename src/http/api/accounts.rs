@@ -75,14 +75,15 @@ pub(super) async fn login(
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Refresh {
-    /// The newest one of the session.
+    /// The newest one of the session, or the one before if the answer to its use was lost.
     #[schema(value_type = String)]
     refresh_token: SecretString,
 }
 
 /// Exchanges a refresh token for new tokens
 ///
-/// Each token can be used once. Using it twice ends the session.
+/// Each token can be used once. Using it twice ends the session, unless the first answer was lost: as long as none of the tokens in that
+/// answer was used, the same token gives new ones, and those of the lost answer are void.
 #[utoipa::path(post, path = "/auth/refresh", tag = "sessions", request_body = Refresh,
     responses((status = 200, description = "New tokens of the same session", body = Session), Unauthorized, Refused))]
 pub(super) async fn refresh(
@@ -106,7 +107,7 @@ pub(super) struct Logout {
 
 /// Ends this session, or all sessions
 ///
-/// Access tokens stay valid for the rest of their fifteen minutes.
+/// This service refuses the access tokens of an ended session at once. Other services accept them for the rest of their fifteen minutes.
 #[utoipa::path(post, path = "/auth/logout", tag = "sessions", request_body = Logout,
     responses((status = 204, description = "The session is ended, or there was none"), Refused))]
 pub(super) async fn logout(

@@ -19,7 +19,7 @@ use crate::clock;
 #[utoipa::path(get, path = "/api/me", tag = "accounts", security(("bearer" = [])),
     responses((status = 200, description = "The account of the access token", body = User), Unauthorized, Unavailable))]
 pub(super) async fn show(State(api): State<Api>, Authenticated(bearer): Authenticated) -> Result<Json<User>, Problem> {
-    Ok(Json(api.auth()?.me(bearer).await?))
+    Ok(Json(api.auth()?.me(bearer, clock::now()).await?))
 }
 
 #[derive(Deserialize, ToSchema)]

@@ -1,0 +1,3 @@
+-- migrate: noop
+--
+-- There is nothing to undo.

@@ -1,0 +1,4 @@
+-- migrate: compatible
+-- migrate: noop
+--
+-- SQLite checked the constraints of 016 when it added them.

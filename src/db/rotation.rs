@@ -1,0 +1,137 @@
+//! Rotation: a refresh token is exchanged for the next one of its session.
+//!
+//! Of two holders of one token at most one goes on. A token that was used is accepted again only as long as neither the token that follows
+//! it nor the access token issued with that one was used: then the answer was lost, and the follower is replaced. Any other use of a token
+//! that was used or replaced ends the session, with one event. A token of an ended session is refused without an event.
+
+use chrono::{DateTime, Utc};
+use entity::auth_event::Kind;
+use entity::refresh_token::{Column, Entity};
+use entity::value::TokenHash;
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter};
+
+use super::accounts::Entered;
+use super::sessions::{Continued, NewToken, TokenOwner, issue, lock_owner, of_session, revoking};
+use super::trail::{Client, Event};
+use super::{Error, Pool, Transaction};
+
+/// What came of a refresh.
+#[derive(Debug)]
+pub enum Rotation {
+    /// The token was exchanged for the new one.
+    Done(Box<Entered>),
+    /// There is no such token, or it is past its time, or its account is gone.
+    Refused,
+    /// It was used before: the session is ended.
+    Reused {
+        /// Whose.
+        user_id: i64,
+        /// The session.
+        session: i64,
+    },
+}
+
+/// A refresh that is being decided.
+struct Refresh<'a> {
+    transaction: &'a Transaction,
+    new: &'a NewToken,
+    client: &'a Client,
+    now: DateTime<Utc>,
+}
+
+impl Pool {
+    /// Exchanges a refresh token for a new one.
+    ///
+    /// # Errors
+    /// What the database said; the token is as it was.
+    pub async fn rotate(
+        &self,
+        hash: &TokenHash,
+        new: &NewToken,
+        client: &Client,
+        now: DateTime<Utc>,
+    ) -> Result<Rotation, Error> {
+        let transaction = self.queries().begin().await?;
+        let refresh = Refresh { transaction: &transaction, new, client, now };
+        let rotation = match lock_owner(&transaction, hash).await?.filter(|owner| refresh.may_continue(owner)) {
+            Some(owner) => refresh.decide(owner).await?,
+            None => Rotation::Refused,
+        };
+        match rotation {
+            Rotation::Refused => transaction.rollback().await?,
+            _ => transaction.commit().await?,
+        }
+        Ok(rotation)
+    }
+}
+
+impl Refresh<'_> {
+    /// Whether the account may be used, and neither token nor session has expired.
+    fn may_continue(&self, owner: &TokenOwner) -> bool {
+        owner.may_log_in() && self.now < owner.token_expires_at && self.now < owner.session_start + self.new.max_age
+    }
+
+    /// The next token is issued only where the one that is used can be used; else there is more to ask.
+    async fn decide(&self, owner: TokenOwner) -> Result<Rotation, DbErr> {
+        let (token, used) = (owner.token, Some(owner.token));
+        let Some(entered) = self.issue(&owner, used).await? else { return self.not_usable(owner).await };
+        let rotated = revoking(self.now)
+            .col_expr(Column::RotatedAt, Expr::value(self.now))
+            .col_expr(Column::ReplacedBy, Expr::value(entered.token))
+            .filter(Column::Id.eq(token));
+        if rotated.exec(self.transaction).await?.rows_affected == 0 {
+            // a replica of an older version does not lock the account
+            return Ok(Rotation::Refused);
+        }
+        self.done(entered, None).await
+    }
+
+    async fn not_usable(&self, owner: TokenOwner) -> Result<Rotation, DbErr> {
+        let token = Entity::find_by_id(owner.token).one(self.transaction).await?;
+        let live = Entity::of_family(owner.session()).filter(Column::Revoked.eq(false));
+        let is_ended = live.filter(Column::ExpiresAt.gt(self.now)).count(self.transaction).await? == 0;
+        let Some(token) = token.filter(|_| !is_ended) else { return Ok(Rotation::Refused) };
+        match token.replaced_by.filter(|_| token.rotated_at.is_some()) {
+            Some(follower) if self.withdraw(follower).await? => self.replace(owner, follower).await,
+            _ => self.end(&owner).await,
+        }
+    }
+
+    /// Revokes a token that was never used, nor was the access token issued with it; whether it was so.
+    async fn withdraw(&self, token: i64) -> Result<bool, DbErr> {
+        let untouched = revoking(self.now)
+            .filter(Column::Id.eq(token))
+            .filter(Column::RotatedAt.is_null())
+            .filter(Column::AccessUsedAt.is_null());
+        Ok(untouched.exec(self.transaction).await?.rows_affected > 0)
+    }
+
+    /// Another token follows the used one, in the place of one whose answer was lost.
+    async fn replace(&self, owner: TokenOwner, lost: i64) -> Result<Rotation, DbErr> {
+        let used = owner.token;
+        let Some(entered) = self.issue(&owner, None).await? else { return Ok(Rotation::Refused) };
+        let replaced = Entity::update_many().col_expr(Column::ReplacedBy, Expr::value(entered.token));
+        replaced.filter(Column::Id.is_in([used, lost])).exec(self.transaction).await?;
+        self.done(entered, Some("again: the answer to its first use was lost")).await
+    }
+
+    async fn issue(&self, owner: &TokenOwner, only_after: Option<i64>) -> Result<Option<Entered>, DbErr> {
+        let continued = Continued { session: owner.session(), started_at: owner.session_start, only_after };
+        issue(self.transaction, owner.user.clone(), Some(continued), self.new, self.client, self.now).await
+    }
+
+    async fn done(&self, entered: Entered, detail: Option<&str>) -> Result<Rotation, DbErr> {
+        let event = Event { detail, ..Event::of(Kind::TokenRefreshed, entered.user.id) };
+        event.record(self.transaction, self.client, self.now).await?;
+        Ok(Rotation::Done(Box::new(entered)))
+    }
+
+    async fn end(&self, owner: &TokenOwner) -> Result<Rotation, DbErr> {
+        let (user_id, session) = (owner.user.id, owner.session());
+        of_session(revoking(self.now), session).exec(self.transaction).await?;
+        let event = Event::of(Kind::RefreshTokenReused, user_id).because("the session is ended");
+        event.record(self.transaction, self.client, self.now).await?;
+        Ok(Rotation::Reused { user_id, session })
+    }
+}
