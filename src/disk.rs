@@ -3,7 +3,7 @@
 //! Invariants: only regular files are opened, so that a named pipe or a device cannot make the program wait; a new file is
 //! created exclusively, for its owner only; a name that another file has is never overwritten by [`place`]. An operation that the
 //! file system does not have (links, locks, flushing a directory) is skipped, and each is warned about once per process. A full
-//! or failing disk is always an error. To tolerate another operation: a variant of [`Operation`] and its error codes.
+//! or failing disk is always an error. To tolerate another operation: a variant of `Operation` and its error codes.
 
 use std::fs::{self, File, FileType, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read as _};

@@ -3,7 +3,7 @@
 //!
 //! Control characters (C0, DEL, C1, and so every escape sequence), line and paragraph separators and the characters that change the
 //! direction of text are written as escapes. Whatever a command writes to stdout or stderr passes [`block`] in `cli/output.rs`, and
-//! each line of the log passes [`log_line`]. A value that belongs into one line passes [`line`] where it is put into the line.
+//! each line of the log passes [`log_line`]. A value that belongs into one line passes [`line()`] where it is put into the line.
 
 /// What [`block`] does with the escape sequences of colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
