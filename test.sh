@@ -12,7 +12,7 @@ case "${1:-}" in
     *) sed -n '2,5s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
 # Modules of the tests whose result may depend on the version of the server.
-part=(adoption catalogue cleanup health_postgres migrate migrate_faults restore roundtrip serve snapshot versions)
+part=(adoption cleanup drift health_postgres migrate migrate_faults restore restore_state serve settings_matrix snapshot versions)
 
 have() { command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ]; }
 say() { printf '\n== %s\n' "$*"; }
