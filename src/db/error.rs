@@ -185,11 +185,13 @@ impl Error {
     /// Every hint that an error can have, for the document that lists them.
     pub fn hints() -> Vec<&'static str> {
         let kinds = KINDS.iter().filter_map(|kind| of_kind(*kind));
-        let of_network = [SOCKET, NO_SOCKET, REFUSED, BROKEN, UNKNOWN_HOST, MISSING_RIGHTS];
+        let of_network = [STORED_VALUE, SOCKET, NO_SOCKET, REFUSED, BROKEN, UNKNOWN_HOST, MISSING_RIGHTS];
         kinds.chain(of_network).chain(SETTINGS.map(|(_, hint)| hint)).chain(rules::hints()).collect()
     }
 }
 
+const STORED_VALUE: &str =
+    "correct that value; `authsvc status --check` names the constraint that is missing and would have refused it";
 const SOCKET: &str = "let this user use the server's socket, or correct `host` in DATABASE_URL";
 const NO_SOCKET: &str = "no server listens on this socket: start it, or correct `host` in DATABASE_URL";
 const REFUSED: &str =
@@ -302,6 +304,10 @@ impl From<&sqlx::Error> for Error {
             sqlx::Error::Database(error) => server::from_server(error.as_ref()),
             sqlx::Error::Io(error) => from_io(error),
             sqlx::Error::Tls(error) => Self::new(Kind::Tls, format!("TLS failed: {error}")),
+            sqlx::Error::ColumnDecode { index, source } => Self {
+                hint: Some(STORED_VALUE),
+                ..Self::new(Kind::Refused, format!("a stored value of {index} cannot be read: {source}"))
+            },
             sqlx::Error::PoolTimedOut => Self::new(Kind::Unreachable, "no connection was free in time"),
             sqlx::Error::PoolClosed => Self::new(Kind::Unreachable, "the connections were closed"),
             other => Self::new(Kind::Refused, other.to_string()),
