@@ -172,6 +172,22 @@ fn the_greatest_count_of_failures_stays_the_greatest() {
     }
 }
 
+/// Columns of `users` with values that the program has no type for.
+fn unreadable(engine: Engine) -> &'static [(&'static str, &'static str)] {
+    match engine {
+        Engine::Postgres => &[
+            ("locked_until", "'infinity'"),
+            ("last_login", "'-infinity'"),
+            ("locked_until", "'10000-01-01'"),
+            ("deleted_at", "'0044-03-15 BC'"),
+            ("updated_at", "'290000-01-01'"),
+        ],
+        Engine::Sqlite => {
+            &[("locked_until", "'never'"), ("failed_login_count", "5000000000"), ("failed_login_count", "'many'")]
+        }
+    }
+}
+
 /// A value without a type of the program, whose constraint was dropped by hand: the request fails, and nothing else.
 #[test]
 fn a_stored_value_that_cannot_be_read_fails_one_request_and_is_named() {
@@ -179,18 +195,7 @@ fn a_stored_value_that_cannot_be_read_fails_one_request_and_is_named() {
         let database = Database::migrated(engine);
         let server = served(&database);
         let (access, _) = register(server.public, "ada").status(201).tokens();
-        let odd: &[(&str, &str)] = match engine {
-            Engine::Postgres => &[
-                ("locked_until", "'infinity'"),
-                ("last_login", "'-infinity'"),
-                ("locked_until", "'10000-01-01'"),
-                ("deleted_at", "'0044-03-15 BC'"),
-                ("updated_at", "'290000-01-01'"),
-            ],
-            Engine::Sqlite => {
-                &[("locked_until", "'never'"), ("failed_login_count", "5000000000"), ("failed_login_count", "'many'")]
-            }
-        };
+        let odd = unreadable(engine);
         let mut failed = 0;
         for (column, value) in odd {
             let change = format!("UPDATE users SET {column} = {value}");
