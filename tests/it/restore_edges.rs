@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::backup::{backup, rows, seeded, shell};
-use crate::restore::{content, restored};
+use crate::restore::{content, restored, without_origin};
 use crate::support::database::ENGINES;
 use crate::support::{Database, Engine, Program};
 
