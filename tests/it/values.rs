@@ -282,7 +282,8 @@ fn addresses_are_folded_alike_under_every_locale() {
 /// Two accounts whose addresses differed under the old folding only.
 #[test]
 fn of_two_accounts_with_one_address_the_one_in_use_keeps_it() {
-    let database = turkish().remove(1);
+    // before PostgreSQL 15 only a locale of the system folds so, and a machine need not have one
+    let Some(database) = turkish().into_iter().nth(1) else { return };
     let program = Program::on(&database);
     program.run(&["migrate", "--to", "013"]).success();
     database.execute(
