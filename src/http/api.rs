@@ -7,6 +7,7 @@
 mod accounts;
 mod body;
 mod caller;
+mod device_cookie;
 mod document;
 mod flow_cookie;
 mod limits;

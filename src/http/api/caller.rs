@@ -9,8 +9,8 @@ use axum::http::{HeaderMap, header};
 use ipnet::IpNet;
 use secrecy::SecretString;
 
-use super::Api;
 use super::problem::Problem;
+use super::{Api, device_cookie};
 use crate::auth::{self, Bearer};
 use crate::clock;
 use crate::db::Client;
@@ -23,7 +23,8 @@ impl FromRequestParts<Api> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Infallible> {
         let agent = parts.headers.get(header::USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()));
-        Ok(Self(Client::new(address(parts, &api.settings.trusted_proxies), agent.as_deref())))
+        let client = Client::new(address(parts, &api.settings.trusted_proxies), agent.as_deref());
+        Ok(Self(client.with_device(device_cookie::read(&api.settings, &parts.headers))))
     }
 }
 
