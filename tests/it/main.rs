@@ -52,6 +52,7 @@ mod page;
 mod printable;
 mod promises;
 mod refusals;
+mod refused_rows;
 mod replicas;
 mod restore;
 mod restore_dependents;
