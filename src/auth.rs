@@ -17,6 +17,7 @@ mod email;
 mod error;
 mod fields;
 mod guesses;
+mod hash_kinds;
 mod keys;
 mod lockout;
 mod login;

@@ -18,6 +18,7 @@ mod counter;
 mod database_identity;
 mod dialect;
 mod error;
+mod hash_kinds;
 mod health;
 mod hosts;
 mod known_devices;

@@ -201,17 +201,22 @@ impl Pool {
     ) -> Result<(), Error> {
         let transaction = self.queries().begin().await?;
         let counters = &reservation.counters;
-        let mut locked = reservation.lane_until;
-        match &counters.lane {
-            Lane::Account(id) => account_counter::failed(&transaction, *id, now).await?,
-            Lane::Address(subject) => throttles::failed(&transaction, subject, now).await?,
-            Lane::Own { user_id, subject } => {
-                let of_account =
-                    account_counter::add_failure(&transaction, *user_id, reservation.lockouts.lane, now).await?;
-                locked = locked.or(of_account);
-                throttles::failed(&transaction, subject, now).await?;
+        let locked = match &counters.lane {
+            Lane::Account(id) => {
+                account_counter::failed(&transaction, *id, now).await?;
+                reservation.lane_until
             }
-        }
+            Lane::Address(subject) => {
+                throttles::failed(&transaction, subject, now).await?;
+                None
+            }
+            Lane::Own { user_id, subject } => {
+                let locked =
+                    account_counter::add_failure(&transaction, *user_id, reservation.lockouts.lane, now).await?;
+                throttles::failed(&transaction, subject, now).await?;
+                locked
+            }
+        };
         if let Some(subjects) = &counters.client {
             throttles::failed(&transaction, &subjects.client, now).await?;
             throttles::add_failure(&transaction, &subjects.pair, reservation.lockouts.client, now).await?;
