@@ -295,8 +295,7 @@ fn a_known_device_has_a_limit_of_its_own() {
         );
         assert_eq!(aside(|| events(&app.database, "account_locked")), "1");
         // one statement unlocks all of it
-        app.database
-            .execute("UPDATE users SET failed_login_count = 0, locked_until = NULL WHERE email = 'ada@example.com'");
+        app.execute("UPDATE users SET failed_login_count = 0, locked_until = NULL WHERE email = 'ada@example.com'");
         assert_eq!(app.log_in("ada", RIGHT, &thief, at(1)).await, "ok", "{engine:?}");
         // a cookie of another account, one that is forged, and one that is nonsense are no known devices
         let mallory = app.register("mallory", &client("203.0.113.9"), at(1)).await;
@@ -374,8 +373,7 @@ fn an_open_session_has_a_limit_of_its_own() {
         }
         let waited = change("another long password", "a third long password", &home).await;
         assert_eq!(waited, Err("wait 30".to_owned()), "{engine:?}");
-        app.database
-            .execute("UPDATE users SET failed_login_count = 0, locked_until = NULL WHERE email = 'ada@example.com'");
+        app.execute("UPDATE users SET failed_login_count = 0, locked_until = NULL WHERE email = 'ada@example.com'");
         assert_eq!(
             change("another long password", "a third long password", &home).await,
             Ok(()),

@@ -52,8 +52,9 @@ fn right_passwords_at_once_are_never_refused_by_several_replicas() {
             database
                 .execute("UPDATE users SET failed_login_count = 0, locked_until = NULL; DELETE FROM login_throttles");
             // fifty of one client over many addresses
-            let mut sprayed =
-                at_once(70, &|number| from("203.0.113.250", &format!("v{number}@example.com"), "Spring2027"));
+            let mut sprayed = at_once(70, &|number| {
+                from("203.0.113.250", &format!("v{number}@example.com"), &format!("Spring{round}"))
+            });
             sprayed.sort_unstable();
             assert_eq!(sprayed, [vec![401; 50], vec![429; 20]].concat(), "{engine:?} round {round}");
         }
