@@ -40,7 +40,7 @@ struct Attempt {
 impl Attempt {
     fn of(email: &str, client: &Client) -> Self {
         Self {
-            email: Email::parse(email).ok(),
+            email: Email::parse_stored(email).ok(),
             address: format!("email:{}", sha256_hex(email.trim().to_lowercase().as_bytes())),
             client: client.ip().map(|ip| format!("ip:{}", network(ip))),
         }
