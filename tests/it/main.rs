@@ -54,6 +54,7 @@ mod prehijacking;
 mod printable;
 mod promises;
 mod refusals;
+mod refused_rows;
 mod replicas;
 mod restore;
 mod restore_dependents;
