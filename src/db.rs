@@ -64,7 +64,7 @@ pub use dialect::Backend;
 pub use error::{Error, Kind};
 pub use links::{Identity, Linked, NewLinkedAccount, RefusedLogin, StoredTokens};
 pub use pool::{Pool, PoolUse, Usage};
-pub use provisional::{Takeover, USES};
+pub use provisional::{Takeover, USES_UNTIL_HELD};
 pub use queries::{Queries, Transaction};
 pub use registration::{NewAccount, Taken};
 pub use rotation::Rotation;

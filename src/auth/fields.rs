@@ -45,7 +45,7 @@ impl Fields {
         self.note("username", parsed)
     }
 
-    /// A password to be: long enough, none of the most common ones, and more than what everybody knows of its owner: the address, its
+    /// A password to be: long enough, none of the most common ones, and more than what is public about its owner: the address, its
     /// part before the `@`, and the name.
     pub(super) fn password(&mut self, field: &'static str, password: &SecretString, known: [&str; 2]) -> Option<()> {
         let text = password.expose_secret();

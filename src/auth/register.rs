@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use super::error::{Error, InvalidField};
 use super::fields::Fields;
 use super::{Auth, Session, refresh_token};
-use crate::db::{Client, NewAccount, Taken, Takeover, USES};
+use crate::db::{Client, NewAccount, Taken, Takeover, USES_UNTIL_HELD};
 use crate::random;
 
 impl Auth {
@@ -39,7 +39,7 @@ impl Auth {
 
     /// Where no mail is sent, no account can be verified: one that was used again holds its address then.
     fn takeover(&self) -> Result<Takeover, Error> {
-        let uses = if self.mailer.delivers() { USES } else { USES - 1 };
+        let uses = if self.mailer.delivers() { USES_UNTIL_HELD } else { USES_UNTIL_HELD - 1 };
         Ok(Takeover { suffix: random::id().map_err(Error::internal)?, uses })
     }
 }

@@ -1,9 +1,9 @@
 //! Joining an account by its address: a provider vouches for the address, and no account here is linked to the one there yet.
 //!
-//! What is left of the time before the first link was set by whoever registered the address, who may be another person. So the first
-//! link ends every session and erases the password: from then on the account is one of the provider. If the address was unverified,
-//! everything else that opens or decorates the account goes as well: other links, the columns of a provider of its own, and the
-//! picture. The name and the id stay. A further link of a verified account changes nothing else.
+//! Another person may have registered the address and set everything that the account has before the first link. So the first link ends every
+//! session and erases the password: from then on the account is one of the provider. If the address was unverified, the other links, the
+//! provider columns of the legacy manager and the picture are erased as well. The account keeps its id and its name. A further link of a
+//! verified account changes nothing else.
 //!
 //! Everything here runs in the transaction of the login, after its first statement locked the account's row.
 

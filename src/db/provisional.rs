@@ -24,7 +24,7 @@ use super::sessions::{self, locked};
 /// How long a provisional account holds its address.
 const HOLD: TimeDelta = TimeDelta::days(1);
 /// From this use on an account holds its address for good, in every deployment. The registration is the first one.
-pub const USES: i32 = 3;
+pub const USES_UNTIL_HELD: i32 = 3;
 /// Uses that are closer together count as one.
 const APART: TimeDelta = TimeDelta::hours(12);
 
@@ -33,7 +33,7 @@ const APART: TimeDelta = TimeDelta::hours(12);
 pub struct Takeover {
     /// Random text, of which the old account gets its new address and name, so that no other account can have them.
     pub suffix: String,
-    /// An account with fewer uses loses its address. More than [`USES`] are never counted.
+    /// An account with fewer uses loses its address. More than [`USES_UNTIL_HELD`] are never counted.
     pub uses: i32,
 }
 
@@ -88,8 +88,10 @@ pub(super) fn counting_use(update: UpdateMany<Entity>, now: DateTime<Utc>) -> Up
     let uses = || Expr::col(Column::ProvisionalUses);
     let used_at = || Expr::col(Column::ProvisionalUsedAt);
     let stays = || Condition::any().add(uses().is_null()).add(used_at().gt(now - APART));
-    let counted =
-        CaseStatement::new().case(stays(), uses()).case(uses().gte(USES - 1), None::<i32>).finally(uses().add(1));
+    let counted = CaseStatement::new()
+        .case(stays(), uses())
+        .case(uses().gte(USES_UNTIL_HELD - 1), None::<i32>)
+        .finally(uses().add(1));
     let at = CaseStatement::new().case(stays(), used_at()).finally(Expr::val(now));
     update.col_expr(Column::ProvisionalUses, counted.into()).col_expr(Column::ProvisionalUsedAt, at.into())
 }

@@ -90,7 +90,7 @@ fn wrong(answer: &Answer) -> Vec<String> {
     errors.iter().map(|error| error["field"].as_str().unwrap().to_owned()).collect()
 }
 
-/// Of the most common ones, with other letters and spaces around them, and what everybody knows of Ada.
+/// Of the most common ones, with other letters and spaces around them, and what is public about Ada.
 const PASSWORDS: [&str; 22] = [
     "12345678",
     "password",

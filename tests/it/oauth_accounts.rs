@@ -1,5 +1,5 @@
-//! Which account somebody enters who comes back from a provider: the linked one, the one with the address that the provider vouches for, or
-//! a new one; and nobody else's.
+//! Which account a login through a provider enters: the linked one, the one with the address that the provider vouches for, or a new one;
+//! and no other.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ fn oauth_account_with_a_password_is_linked_and_is_one_of_the_provider_then() {
         let server = program(&database, &double).serve().ready();
         let mut visitor = Visitor::of(server.public);
         let made = register(&mut visitor, "ada@EXAMPLE.com");
-        // whoever registered may be another person: `prehijacking.rs`
+        // another person may have registered it: `prehijacking.rs`
         let entered = log_in(&double, &mut visitor, ADA).status(200).json();
         let expected = json!({"id": made["user"]["id"], "email": "ada@EXAMPLE.com", "username": "countess",
                 "avatar": "https://example.com/ada.png", "provider": "google", "email_verified": true});
