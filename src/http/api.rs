@@ -100,12 +100,12 @@ impl Api {
         let passwords = Router::new()
             .route("/auth/register", post(accounts::register))
             .route("/auth/login", post(accounts::login))
+            .route("/auth/verify-email", post(accounts::verify_email))
             .route("/auth/verify-email/resend", post(accounts::resend_verification))
             .route("/auth/password/change", post(accounts::change_password));
         let others = Router::new()
             .route("/auth/refresh", post(accounts::refresh))
             .route("/auth/logout", post(accounts::logout))
-            .route("/auth/verify-email", post(accounts::verify_email))
             .route("/auth/oauth/{provider}", get(oauth::redirect).post(oauth::exchange))
             .route("/auth/oauth/{provider}/callback", get(oauth::callback))
             .route("/auth/oauth/state/{provider}", get(oauth::begin))
