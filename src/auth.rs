@@ -14,6 +14,7 @@ mod base_url;
 mod digest;
 mod email;
 mod error;
+mod fair_queue;
 mod fields;
 mod keys;
 mod login;
@@ -167,6 +168,16 @@ impl Auth {
             attempts: Attempts::default(),
             session_max_age,
         }
+    }
+
+    /// The threads that hash passwords.
+    pub fn passwords(&self) -> &Passwords {
+        &self.passwords
+    }
+
+    /// Logins to accounts whose stored hash is not checked, since the process began, and passwords that wait.
+    pub fn password_figures(&self) -> (u64, u64) {
+        (self.passwords.refused_hashes(), self.passwords.waiting() as u64)
     }
 
     /// The keys that access tokens are checked with.

@@ -18,6 +18,7 @@ mod detailed;
 mod facts;
 mod flight;
 mod gather;
+mod hashing;
 mod history;
 pub mod once;
 mod performance;
@@ -35,6 +36,7 @@ mod verdict;
 pub use check::{Check, Status};
 pub use collector::{Collector, Reading};
 pub use counters::Counters;
+pub use hashing::{HashingProbe, HashingState};
 pub use history::Sample;
 pub use report::{
     Authentication, BackupFile, Backups, Database, Detailed, Indexes, Maintenance, Migrations, Performance, Queries,

@@ -120,7 +120,7 @@ impl Auth {
         let mut reason = "the account changed during each check";
         for _ in 0..CHECKS {
             let user = found.as_ref().map(|found| &found.user);
-            let verdict = self.passwords.verify(password, user.map(|user| &user.password_hash)).await?;
+            let verdict = self.passwords.verify(password, user, client).await?;
             let Some(account) = found.clone().filter(|found| verdict.matches && found.user.active) else {
                 reason = match user {
                     None => "no such account",
@@ -166,7 +166,7 @@ impl Auth {
         let _places = self.take_place(&attempt).await?;
         let failure = failure(&attempt, Some(user), "wrong password at its change");
         let reservation = self.reserve(&failure, client, now).await?;
-        let checked = self.passwords.verify(password, Some(&user.password_hash)).await;
+        let checked = self.passwords.verify(password, Some(user), client).await;
         if !matches!(&checked, Ok(verdict) if !verdict.matches) {
             self.pool.give_attempt_back(&reservation, now).await?;
             return checked.map(|_| ());

@@ -85,6 +85,14 @@ pub enum Error {
         /// Every reason.
         reasons: Vec<String>,
     },
+    /// Stored password hashes that cost more than a login may take.
+    #[error("{count} rows of `users` have a password hash that costs more than a login may take: {}", rows.join(", "))]
+    CostlyHashes {
+        /// How many.
+        count: u64,
+        /// The first of them, each with its id and its cost.
+        rows: Vec<String>,
+    },
     /// The file was made by a newer program.
     #[error("{message}")]
     Newer {
@@ -219,6 +227,11 @@ impl Error {
             }
             Self::Invalid { .. } => Some(
                 "`authsvc verify-backup FILE` tells all that is wrong; `authsvc list-backups` shows the others"
+                    .to_owned(),
+            ),
+            Self::CostlyHashes { .. } => Some(
+                "nothing was changed; restore the file into another database with psql or sqlite3, set password_hash = '' of these \
+                 rows, and make a backup of that"
                     .to_owned(),
             ),
             Self::Newer { .. } => Some("restore it with the program that made it, or a newer one".to_owned()),

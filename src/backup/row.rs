@@ -30,6 +30,18 @@ pub(super) fn texts(row: &[u8], backend: Backend) -> Result<Vec<Option<String>>,
     Ok(literals(row, usize::MAX)?.into_iter().map(text).collect())
 }
 
+/// One column of a row as text, by its place; `None`: it is NULL, or cannot be read.
+pub(super) fn text_at(row: &[u8], backend: Backend, at: usize) -> Option<String> {
+    match backend {
+        Backend::Postgres => fields(row).nth(at)?.ok()?.map(Cow::into_owned),
+        Backend::Sqlite => match literals(row, at + 1).ok()?.into_iter().nth(at)? {
+            Value::Text(text) => Some(text.into_owned()),
+            Value::Integer(number) => Some(number.to_string()),
+            _ => None,
+        },
+    }
+}
+
 /// The values of a line of COPY's text format, in the forms that SQLite stores.
 pub(super) fn of_copy<'a>(row: &'a [u8], columns: &[Column]) -> Result<Vec<Value<'a>>, Refusal> {
     let values: Vec<Option<Cow<'_, str>>> = fields(row).take(columns.len() + 1).collect::<Result<_, _>>()?;

@@ -76,6 +76,13 @@ fn warn(report: &Report) {
             report.seed_accounts.join(", ")
         );
     }
+    if !report.costly_hashes.is_empty() {
+        tracing::warn!(
+            "accounts have a stored password hash that costs more than a login may take, so that no password is right for them; \
+             give each a new password: {}",
+            report.costly_hashes.join(", ")
+        );
+    }
 }
 
 fn text(report: &Report) -> String {

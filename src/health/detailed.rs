@@ -2,15 +2,17 @@
 
 use super::basic::Basic;
 use super::check::Check;
+use super::hashing::HashingState;
 use super::report::{Detailed, Maintenance, SqliteFile, Storage};
 use super::settings::Settings;
 use super::survey::Survey;
 use super::verdict;
 
-/// Puts the two together.
-pub(super) fn assemble(basic: &Basic, survey: &Survey, settings: &Settings) -> Detailed {
+/// Puts the two together, with what the process was found to be able to do.
+pub(super) fn assemble(basic: &Basic, survey: &Survey, hashing: Option<HashingState>, settings: &Settings) -> Detailed {
     let mut checks = basic.checks.clone();
     checks.extend(verdict::survey(survey, basic, settings));
+    checks.extend(hashing.into_iter().flat_map(verdict::hashing));
     checks.sort_by_key(|check| std::cmp::Reverse(check.status));
     let mut warnings = basic.report.warnings.clone();
     warnings.extend(survey.warnings.iter().cloned());

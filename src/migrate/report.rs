@@ -43,6 +43,8 @@ pub struct Report {
     pub unknown: Vec<String>,
     /// After an adoption: accounts of the earlier manager's seed data.
     pub seed_accounts: Vec<String>,
+    /// After an adoption: accounts whose stored password hash costs more than a login may take, each with its cost.
+    pub costly_hashes: Vec<String>,
 }
 
 /// A migration in a [`Report`].
@@ -77,6 +79,7 @@ impl Report {
             migrations: Vec::new(),
             unknown: Vec::new(),
             seed_accounts: Vec::new(),
+            costly_hashes: Vec::new(),
         }
     }
 

@@ -23,7 +23,8 @@ impl FromRequestParts<Api> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Infallible> {
         let agent = parts.headers.get(header::USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()));
-        Ok(Self(Client::new(address(parts, &api.settings.trusted_proxies), agent.as_deref())))
+        let client = Client::new(address(parts, &api.settings.trusted_proxies), agent.as_deref());
+        Ok(Self(client.within(&api.events)))
     }
 }
 
