@@ -11,13 +11,13 @@ use subtle::ConstantTimeEq;
 /// What new hashes cost: KiB, passes, lanes. OWASP's recommendation.
 const COST: (u32, u32, u32) = (19_456, 2, 1);
 /// The greatest cost of bcrypt that is checked: about 2 seconds.
-const MOST_BCRYPT: u32 = 15;
+const MOST_BCRYPT: u64 = 15;
 /// The most memory of Argon2 that is used, in KiB.
-const MOST_MEMORY: u32 = 256 * 1024;
+const MOST_MEMORY: u64 = 256 * 1024;
 /// The most memory times passes, in KiB: about 1 second.
 const MOST_WORK: u64 = 1024 * 1024;
 /// The most lanes. They are computed one after the other.
-const MOST_LANES: u32 = 64;
+const MOST_LANES: u64 = 64;
 /// Bytes of a salt and of a hash.
 const SALT: usize = 16;
 const OUTPUT: usize = 32;
@@ -37,13 +37,13 @@ pub(crate) enum UnusableHash {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CostBound {
     #[error("bcrypt with cost {0}; at most {MOST_BCRYPT} is checked")]
-    Bcrypt(u32),
+    Bcrypt(u64),
     #[error(
         "Argon2 with {memory} KiB and {passes} passes; at most {MOST_MEMORY} KiB, and {MOST_WORK} KiB times passes, are used"
     )]
-    Work { memory: u32, passes: u32 },
+    Work { memory: u64, passes: u64 },
     #[error("Argon2 with {0} lanes; at most {MOST_LANES} are computed")]
-    Lanes(u32),
+    Lanes(u64),
 }
 
 /// Memory of Argon2, used again for each hash.
@@ -110,24 +110,36 @@ pub(crate) fn hash(password: &[u8], salt: [u8; SALT], memory: &mut HashMemory) -
 /// # Errors
 /// It is not checked, and why.
 pub(crate) fn read(stored: &str) -> Result<CheckableHash<'_>, UnusableHash> {
-    if stored.starts_with("$2") { read_bcrypt(stored) } else { read_argon2(stored) }
+    match excess(stored) {
+        Some(bound) => Err(UnusableHash::TooCostly(bound)),
+        None if stored.starts_with("$2") => read_bcrypt(stored),
+        None => read_argon2(stored),
+    }
 }
 
-/// The bound that a stored hash is above, if it is one that can be read.
+/// The bound that a stored hash is above, by the cost that it names, whether or not the rest of it can be read.
 pub(crate) fn excess(stored: &str) -> Option<CostBound> {
-    match read(stored) {
-        Err(UnusableHash::TooCostly(bound)) => Some(bound),
-        _ => None,
+    let mut parts = stored.strip_prefix('$')?.split('$');
+    let kind = parts.next()?;
+    if kind.starts_with('2') {
+        let cost = parts.next()?.parse().ok()?;
+        return (cost > MOST_BCRYPT).then_some(CostBound::Bcrypt(cost));
     }
+    let parameters = parts.find(|part| part.contains("m=")).filter(|_| kind.starts_with("argon2"))?;
+    let number = |name: &str| {
+        let value = parameters.split(',').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+        value.map_or(1, |digits| digits.parse().unwrap_or(u64::MAX))
+    };
+    let (memory, passes, lanes) = (number("m"), number("t"), number("p"));
+    if memory > MOST_MEMORY || memory.saturating_mul(passes) > MOST_WORK {
+        return Some(CostBound::Work { memory, passes });
+    }
+    (lanes > MOST_LANES).then_some(CostBound::Lanes(lanes))
 }
 
 fn read_bcrypt(stored: &str) -> Result<CheckableHash<'_>, UnusableHash> {
-    let parts: bcrypt::HashParts = stored.parse().map_err(|_| UnusableHash::Unreadable)?;
-    let cost = parts.get_cost();
-    if cost > MOST_BCRYPT {
-        return Err(UnusableHash::TooCostly(CostBound::Bcrypt(cost)));
-    }
-    Ok(CheckableHash::Bcrypt(stored))
+    let parts: Result<bcrypt::HashParts, _> = stored.parse();
+    parts.map(|_| CheckableHash::Bcrypt(stored)).map_err(|_| UnusableHash::Unreadable)
 }
 
 fn read_argon2(stored: &str) -> Result<CheckableHash<'_>, UnusableHash> {
@@ -138,7 +150,6 @@ fn read_argon2(stored: &str) -> Result<CheckableHash<'_>, UnusableHash> {
     let version = version.map_err(|_| UnusableHash::Unreadable)?;
     let (Some(salt), Some(expected)) = (parsed.salt, parsed.hash) else { return Err(UnusableHash::Unreadable) };
     let params = Params::try_from(&parsed).map_err(unreadable)?;
-    check_cost(&params)?;
     let is_current = (params.m_cost(), params.t_cost(), params.p_cost()) == COST && algorithm == Algorithm::Argon2id;
     let mut bytes = [0; Salt::MAX_LENGTH];
     let salt = salt.decode_b64(&mut bytes).map_err(unreadable)?.to_vec();
@@ -147,14 +158,6 @@ fn read_argon2(stored: &str) -> Result<CheckableHash<'_>, UnusableHash> {
     }
     let argon2 = Box::new(Argon2::new(algorithm, version, params));
     Ok(CheckableHash::Argon2 { argon2, salt, expected, is_current })
-}
-
-fn check_cost(params: &Params) -> Result<(), UnusableHash> {
-    let (memory, passes, lanes) = (params.m_cost(), params.t_cost(), params.p_cost());
-    if memory > MOST_MEMORY || u64::from(memory) * u64::from(passes) > MOST_WORK {
-        return Err(UnusableHash::TooCostly(CostBound::Work { memory, passes }));
-    }
-    if lanes > MOST_LANES { Err(UnusableHash::TooCostly(CostBound::Lanes(lanes))) } else { Ok(()) }
 }
 
 impl CheckableHash<'_> {
@@ -182,13 +185,17 @@ mod tests {
 
     const SALT_AND_HASH: &str = "c29tZXNhbHRzb21lc2FsdA$rDNm1FQJ8TLrNuwPCbOZ7zHIhDtv2cWMgjMYYrzTcUk";
 
+    fn memory_of_test() -> HashMemory {
+        HashMemory::default()
+    }
+
     fn excess_of(parameters: &str) -> Option<CostBound> {
         excess(&format!("$argon2id$v=19$m={parameters}${SALT_AND_HASH}"))
     }
 
     #[test]
     fn costs_above_a_bound_are_refused_before_anything_is_computed() {
-        let bcrypt = |cost: u32| format!("$2b${cost:02}$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234");
+        let bcrypt = |cost: u64| format!("$2b${cost:02}$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234");
         assert_eq!(excess(&bcrypt(MOST_BCRYPT)), None);
         for cost in MOST_BCRYPT + 1..=31 {
             assert_eq!(excess(&bcrypt(cost)), Some(CostBound::Bcrypt(cost)));
@@ -196,7 +203,17 @@ mod tests {
         for usual in ["19456,t=2,p=1", "65536,t=3,p=4", "262144,t=3,p=1", "47104,t=1,p=1", "4096,t=3,p=1"] {
             assert_eq!(excess_of(usual), None, "{usual}");
         }
-        for costly in ["262145,t=1,p=1", "1048576,t=1,p=1", "2097152,t=1,p=4", "65536,t=17,p=1", "8,t=1000000,p=1"] {
+        for costly in [
+            "262145,t=1,p=1",
+            "1048576,t=1,p=1",
+            "2097152,t=1,p=4",
+            "65536,t=17,p=1",
+            "8,t=1000000,p=1",
+            "99999999999,t=1,p=1",
+            "99999999999999999999999,t=1,p=1",
+            "-1,t=1,p=1",
+            "65536,p=1,t=99",
+        ] {
             assert!(matches!(excess_of(costly), Some(CostBound::Work { .. })), "{costly}");
         }
         assert_eq!(excess_of("65536,t=1,p=65"), Some(CostBound::Lanes(65)));
@@ -212,7 +229,6 @@ mod tests {
             "$",
             "$$",
             "$2b$",
-            "$2b$99$",
             "$2b$12$short",
             "$1$abc$def",
             "$5$a$b",
@@ -222,8 +238,7 @@ mod tests {
             "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ",
             "$argon2xx$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAA",
             "$argon2id$v=7$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAA",
-            "$argon2id$v=19$m=99999999999,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAA",
-            "$argon2id$v=19$m=-1,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAA",
+            "$argon2id$v=19$m=1,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAA",
             "$pbkdf2-sha256$i=10000$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAA",
         ] {
             assert!(matches!(read(text), Err(UnusableHash::Unreadable)), "{text}");
@@ -251,11 +266,19 @@ mod tests {
         let mut memory = HashMemory::default();
         for stored in [
             "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4",
-            "$argon2i$v=19$m=256,t=2,p=2$c29tZXNhbHQ$tsEVYKap1h6scGt5ovl9aLRGOqOth+AMB+KwHpDFZPs",
             "$argon2i$m=256,t=2,p=1$c29tZXNhbHQ$/U3YPXYsSb3q9XxHvc0MLxur+GP960kN9j7emXX8zwY",
         ] {
             assert!(read(stored).unwrap().matches(b"password", &mut memory), "{stored}");
             assert!(!read(stored).unwrap().matches(b"passwore", &mut memory), "{stored}");
+        }
+        for (algorithm, memory, passes, lanes) in
+            [(Algorithm::Argon2d, 64, 1, 1), (Algorithm::Argon2i, 512, 3, 4), (Algorithm::Argon2id, 4096, 3, 2)]
+        {
+            let argon2 = Argon2::new(algorithm, Version::V0x13, Params::new(memory, passes, lanes, Some(24)).unwrap());
+            let salt = Salt::from_b64("c29tZXNhbHRzb21lc2FsdA").unwrap();
+            let stored = argon2::PasswordHasher::hash_password(&argon2, b"password", salt).unwrap().to_string();
+            assert!(read(&stored).unwrap().matches(b"password", &mut memory_of_test()), "{stored}");
+            assert!(!read(&stored).unwrap().is_current());
         }
         let bcrypt = bcrypt::hash("password", 4).unwrap();
         assert!(read(&bcrypt).unwrap().matches(b"password", &mut memory));

@@ -30,7 +30,7 @@ pub(super) fn settings(variables: &Variables, public_url: &BaseUrl) -> Result<Ap
         is_https: public_url.is_https(),
         base_path: public_url.path().to_owned(),
         origins: list(variables, "AUTHSVC_CORS_ORIGINS", "origins like https://app.example.com", origin)?,
-        trusted_proxies: list(variables, "AUTHSVC_TRUSTED_PROXIES", "networks like 10.0.0.0/8", network)?,
+        trusted_proxies: list(variables, "AUTHSVC_TRUSTED_PROXIES", "networks like 10.0.100.0/24", network)?,
         timeout: super::duration(variables, "AUTHSVC_REQUEST_TIMEOUT", "10s")?,
         rate: rate(variables, "AUTHSVC_RATE_LIMIT", "100/s")?,
         password_rate: rate(variables, "AUTHSVC_PASSWORD_RATE_LIMIT", "10/s")?,

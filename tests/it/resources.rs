@@ -214,10 +214,10 @@ fn a_flood_from_eight_networks_leaves_a_login_its_turn() {
 #[test]
 fn a_queue_is_no_deeper_than_the_time_of_a_request() {
     let database = Database::migrated(Engine::Sqlite);
-    let server = behind_proxy(&database).env("AUTHSVC_REQUEST_TIMEOUT", "400ms").serve().ready();
+    let server = behind_proxy(&database).env("AUTHSVC_REQUEST_TIMEOUT", "300ms").serve().ready();
     let public = server.public;
     let answers: Vec<Answer> = std::thread::scope(|scope| {
-        let tries: Vec<_> = (0..200)
+        let tries: Vec<_> = (0..300)
             .map(|number| {
                 scope.spawn(move || {
                     let ip = format!("2001:db8:{number:x}::1");
@@ -228,16 +228,18 @@ fn a_queue_is_no_deeper_than_the_time_of_a_request() {
         tries.into_iter().map(|tried| tried.join().unwrap()).collect()
     });
     let busy: Vec<&Answer> = answers.iter().filter(|answer| answer.status == 503).collect();
-    assert!(!busy.is_empty() && answers.iter().any(|answer| answer.status == 401), "{}", busy.len());
-    assert!(
-        busy.iter().all(|answer| answer.header("retry-after").is_some_and(|wait| wait.parse::<u64>().unwrap() > 0))
-    );
+    assert!(!busy.is_empty() && answers.iter().all(|answer| [401, 503].contains(&answer.status)), "{answers:?}");
+    for answer in busy {
+        assert!(answer.header("retry-after").is_some_and(|wait| wait.parse::<u64>().unwrap() > 0), "{answer:?}");
+    }
+    // the queue is empty again
+    eventually("no one waits", || (figure(&server, "authsvc_password_queue") == 0.0).then_some(()));
 }
 
 #[test]
 fn two_hundred_logins_at_once_leave_no_memory() {
     let database = Database::migrated(Engine::Sqlite);
-    let server = behind_proxy(&database).serve().ready();
+    let server = behind_proxy(&database).env("AUTHSVC_REQUEST_TIMEOUT", "60s").serve().ready();
     for number in 0..4 {
         register(server.public, &format!("user{number}")).status(201);
     }
