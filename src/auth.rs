@@ -42,6 +42,7 @@ use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 use crate::db::{Entered, Pool};
+use crate::health::HashingProbe;
 use access_token::ProvenTokens;
 use attempts::Attempts;
 use oauth::Providers;
@@ -177,7 +178,7 @@ impl Auth {
 
     /// Logins to accounts whose stored hash is not checked, since the process began, and passwords that wait.
     pub fn password_figures(&self) -> (u64, u64) {
-        (self.passwords.refused_hashes(), self.passwords.waiting() as u64)
+        (HashingProbe::refused_hashes(&self.passwords), self.passwords.waiting() as u64)
     }
 
     /// The keys that access tokens are checked with.

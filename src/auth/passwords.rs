@@ -73,11 +73,6 @@ impl Passwords {
         Self { patience, ..self }
     }
 
-    /// Logins to accounts whose stored hash is not checked, since the process began.
-    pub(super) fn refused_hashes(&self) -> u64 {
-        self.refused.logins.load(Ordering::Relaxed)
-    }
-
     /// How many passwords wait.
     pub(super) fn waiting(&self) -> usize {
         self.queue.waiting()
@@ -146,8 +141,12 @@ impl HashingProbe for Passwords {
         HashingState {
             took: is_hashed.then(|| watch.elapsed()),
             waiting: self.waiting(),
-            refused_hashes: self.refused_hashes(),
+            refused_hashes: HashingProbe::refused_hashes(self),
         }
+    }
+
+    fn refused_hashes(&self) -> u64 {
+        self.refused.logins.load(Ordering::Relaxed)
     }
 }
 

@@ -140,7 +140,7 @@ impl Collector {
         if let Some((since, state)) = *last
             && since.elapsed() < hashing::FRESH
         {
-            return Some(state);
+            return Some(HashingState { refused_hashes: probe.refused_hashes(), ..state });
         }
         let state = probe.hash_once(hashing::PATIENCE).await;
         *last = Some((Stopwatch::start(), state));

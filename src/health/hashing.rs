@@ -25,4 +25,7 @@ pub struct HashingState {
 pub trait HashingProbe: Send + Sync {
     /// Hashes one password, within this time.
     async fn hash_once(&self, patience: Duration) -> HashingState;
+
+    /// Logins to accounts whose stored hash costs too much or cannot be read, since the process began.
+    fn refused_hashes(&self) -> u64;
 }

@@ -101,24 +101,26 @@ impl Api {
             Some(rate) => router.layer(from_fn_with_state((self.clone(), Limit::new(rate)), limits::check)),
             None => router,
         };
-        let passwords = Router::new()
+        // what costs a hash, a question to a provider, or a row in the database
+        let costly = Router::new()
             .route("/auth/register", post(accounts::register))
             .route("/auth/login", post(accounts::login))
             .route("/auth/verify-email/resend", post(accounts::resend_verification))
             .route("/auth/password/change", post(accounts::change_password))
+            .route("/auth/oauth/{provider}", post(oauth::exchange))
             .route("/auth/oauth/{provider}/callback", get(oauth::callback));
         let others = Router::new()
             .route("/auth/refresh", post(accounts::refresh))
             .route("/auth/logout", post(accounts::logout))
             .route("/auth/verify-email", post(accounts::verify_email))
-            .route("/auth/oauth/{provider}", get(oauth::redirect).post(oauth::exchange))
+            .route("/auth/oauth/{provider}", get(oauth::redirect))
             .route("/auth/oauth/state/{provider}", get(oauth::begin))
             .route("/api/me", get(me::show).patch(me::change))
             .route("/api/me/sessions", get(me::sessions))
             .route("/api/me/sessions/{id}", delete(me::end_session))
             .route("/.well-known/jwks.json", get(accounts::keys));
         let documents = Router::new().route("/openapi.json", get(document::json)).route("/docs", get(document::show));
-        let router = limited(passwords, self.settings.password_rate)
+        let router = limited(costly, self.settings.password_rate)
             .merge(limited(others, self.settings.rate))
             .merge(documents)
             .layer(from_fn_with_state(self.settings.timeout, limits::in_time))
