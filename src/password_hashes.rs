@@ -38,9 +38,7 @@ pub(crate) enum UnusableHash {
 pub(crate) enum CostBound {
     #[error("bcrypt with cost {0}; at most {MOST_BCRYPT} is checked")]
     Bcrypt(u64),
-    #[error(
-        "Argon2 with {memory} KiB and {passes} passes; at most {MOST_MEMORY} KiB, and {MOST_WORK} KiB times passes, are used"
-    )]
+    #[error("Argon2 with {memory} KiB and {passes} passes; at most {MOST_MEMORY} KiB and {MOST_WORK} in all are used")]
     Work { memory: u64, passes: u64 },
     #[error("Argon2 with {0} lanes; at most {MOST_LANES} are computed")]
     Lanes(u64),
