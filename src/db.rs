@@ -35,6 +35,7 @@ mod sessions;
 mod snapshot;
 mod staging;
 mod storable;
+mod stored;
 mod throttles;
 mod tls;
 mod trail;

@@ -27,7 +27,7 @@ pub(super) fn texts(row: &[u8], backend: Backend) -> Result<Vec<Option<String>>,
         Value::Text(text) => Some(text.into_owned()),
         Value::Malformed(bytes) | Value::Blob(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
     };
-    Ok(literals(row, usize::MAX)?.into_iter().map(text).collect())
+    Ok(literals(row, usize::MAX, &[])?.into_iter().map(text).collect())
 }
 
 /// One column of a row as text, by its place; `None`: it is NULL, or cannot be read.
@@ -46,12 +46,16 @@ pub(super) fn text_at(row: &[u8], backend: Backend, at: usize) -> Option<String>
 pub(super) fn of_copy<'a>(row: &'a [u8], columns: &[Column]) -> Result<Vec<Value<'a>>, Refusal> {
     let values: Vec<Option<Cow<'_, str>>> = fields(row).take(columns.len() + 1).collect::<Result<_, _>>()?;
     check_count(values.len(), columns)?;
-    values.into_iter().zip(columns).map(|(field, column)| of_field(field, column.kind)).collect()
+    values
+        .into_iter()
+        .zip(columns)
+        .map(|(field, column)| of_field(field, column.kind).map_err(in_column(column)))
+        .collect()
 }
 
 /// The values of SQLite's literals.
 pub(super) fn of_literals<'a>(row: &'a [u8], columns: &[Column]) -> Result<Vec<Value<'a>>, Refusal> {
-    let values = literals(row, columns.len() + 1)?;
+    let values = literals(row, columns.len() + 1, columns)?;
     check_count(values.len(), columns)?;
     Ok(values)
 }
@@ -62,6 +66,11 @@ fn check_count(found: usize, columns: &[Column]) -> Result<(), Refusal> {
         Ordering::Less => Err(format!("{found} values for {} columns", columns.len())),
         Ordering::Greater => Err(format!("more values than the {} columns", columns.len())),
     }
+}
+
+/// For `map_err`: the column of the value.
+fn in_column(column: &Column) -> impl Fn(Refusal) -> Refusal {
+    move |why| format!("column `{}`: {why}", column.name)
 }
 
 /// Values as a line of COPY's text format, with a line feed.
@@ -76,11 +85,15 @@ pub(super) fn to_copy(values: &[Value<'_>], columns: &[Column], line: &mut Vec<u
             (Value::Integer(number), _) => line.extend_from_slice(number.to_string().as_bytes()),
             (Value::Real(number), _) => line.extend_from_slice(number.to_string().as_bytes()),
             (Value::Text(text), _) if text.contains('\0') => {
-                return Err("a text with a NUL, which PostgreSQL has not".to_owned());
+                return Err(in_column(column)("a text with a NUL, which PostgreSQL has not".to_owned()));
             }
             (Value::Text(text), _) => escape(text, line),
-            (Value::Malformed(_), _) => return Err("a text that is not UTF-8, which PostgreSQL has not".to_owned()),
-            (Value::Blob(_), _) => return Err("a blob, which no column of PostgreSQL's tables takes".to_owned()),
+            (Value::Malformed(_), _) => {
+                return Err(in_column(column)("a text that is not UTF-8, which PostgreSQL has not".to_owned()));
+            }
+            (Value::Blob(_), _) => {
+                return Err(in_column(column)("a blob, which no column of PostgreSQL's tables takes".to_owned()));
+            }
         }
     }
     line.push(b'\n');
@@ -230,13 +243,16 @@ fn sqlite_time(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::AutoSi, false)
 }
 
-/// SQLite's literals: `(1,'text',NULL)`. No more than so many are read.
-fn literals(row: &[u8], most: usize) -> Result<Vec<Value<'_>>, Refusal> {
+/// SQLite's literals: `(1,'text',NULL)`. No more than so many are read. A refusal names the column, if columns are given.
+fn literals<'a>(row: &'a [u8], most: usize, columns: &[Column]) -> Result<Vec<Value<'a>>, Refusal> {
     let text = std::str::from_utf8(row).map_err(|_| "a text that is not UTF-8".to_owned())?;
     let mut rest = text.strip_prefix('(').and_then(|text| text.strip_suffix(')')).ok_or("a row without parentheses")?;
     let mut values = Vec::new();
     loop {
-        let (value, after) = literal(rest)?;
+        let (value, after) = literal(rest).map_err(|why| match columns.get(values.len()) {
+            Some(column) => in_column(column)(why),
+            None => why,
+        })?;
         values.push(value);
         match after.strip_prefix(',') {
             Some(more) if values.len() < most => rest = more,

@@ -240,22 +240,27 @@ impl Sending {
         let mut reader = Reader::open(text)?;
         let mut current: Option<usize> = None;
         let mut lines = Vec::with_capacity(BLOCK + BLOCK / 8);
+        let mut first_line = 0;
         let mut told = 0;
         loop {
             let line = reader.line() + 1;
             let (goes_on, is_end) = match (reader.next()?, current) {
                 (Item::Row(row), Some(table)) => {
+                    if lines.is_empty() {
+                        first_line = line;
+                    }
                     self.row(table, row, &mut lines).map_err(|why| {
                         let name = &self.loaded[table].table;
                         Unreadable::Wrong(format!("line {line}, a row of `{name}`: {why}"))
                     })?;
-                    (lines.len() < BLOCK || self.send(table, &mut lines), false)
+                    (lines.len() < BLOCK || self.send(table, first_line, &mut lines), false)
                 }
                 (Item::Table(name, _), before) => {
                     current = self.loaded.iter().position(|loaded| loaded.table == name);
-                    (before.is_none_or(|table| before == current || self.send(table, &mut lines)), false)
+                    // the same table may go on here: the rows of what is sent follow each other in the file
+                    (before.is_none_or(|table| self.send(table, first_line, &mut lines)), false)
                 }
-                (Item::End(_), before) => (before.is_none_or(|table| self.send(table, &mut lines)), true),
+                (Item::End(_), before) => (before.is_none_or(|table| self.send(table, first_line, &mut lines)), true),
                 (Item::Row(_), None) | (Item::Sequence(_), _) => (true, false),
             };
             if lines.is_empty() {
@@ -270,12 +275,12 @@ impl Sending {
     }
 
     /// Whether the loader still takes blocks; if not, it has failed and says why.
-    fn send(&self, table: usize, lines: &mut Vec<u8>) -> bool {
+    fn send(&self, table: usize, first_line: u64, lines: &mut Vec<u8>) -> bool {
         if lines.is_empty() {
             return true;
         }
         let lines = std::mem::replace(lines, Vec::with_capacity(BLOCK + BLOCK / 8));
-        self.blocks.blocking_send(Block { table, lines }).is_ok()
+        self.blocks.blocking_send(Block { table, lines, first_line }).is_ok()
     }
 
     fn row(&mut self, table: usize, row: &[u8], lines: &mut Vec<u8>) -> Result<(), String> {

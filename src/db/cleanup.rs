@@ -13,7 +13,8 @@ use super::{Backend, Connection, Error, Kind};
 pub enum Doomed {
     /// Refresh tokens past their time.
     ExpiredTokens,
-    /// Refresh tokens revoked more than a day ago, or at a time that nobody knows. Until then they tell of a theft.
+    /// Refresh tokens revoked more than a day ago, or at an unknown time. Until then they tell of a theft. A used token is kept as long as
+    /// its follower was not used: the answer may have been lost (`db/rotation.rs`).
     RevokedTokens,
     /// Tokens of providers past their time: erased, the link to the account stays.
     OauthTokens,
@@ -65,7 +66,13 @@ impl Doomed {
         match self {
             Self::ExpiredTokens => (format!("expires_at < {}", ago(0)), "expires_at"),
             Self::RevokedTokens => {
-                (format!("revoked AND (revoked_at IS NULL OR revoked_at < {})", ago(24)), "revoked_at")
+                let condition = format!(
+                    "revoked AND (revoked_at IS NULL OR revoked_at < {}) AND (rotated_at IS NULL OR NOT EXISTS (SELECT 1 FROM \
+                     refresh_tokens AS follower WHERE follower.id = refresh_tokens.replaced_by AND NOT follower.revoked \
+                     AND follower.access_used_at IS NULL))",
+                    ago(24)
+                );
+                (condition, "revoked_at")
             }
             Self::OauthTokens => (format!("access_token IS NOT NULL AND expires_at < {}", ago(0)), "expires_at"),
             Self::AuthEvents => (format!("occurred_at < {}", ago(kept.auth_events * 24)), "occurred_at"),

@@ -1,18 +1,18 @@
 //! What a database refused, by kind, with the server's own words, its SQLSTATE and what to do.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::time::Duration;
 
 use sea_orm::{DbErr, RuntimeErr};
-use sqlx::error::DatabaseError;
-use sqlx::postgres::PgDatabaseError;
 
 use super::Backend;
 
 mod pgbouncer;
 mod rules;
+mod server;
+
+pub(crate) use server::ErrorSubject;
 
 /// A failure to reach or use the database. Its text never holds a password: it is made of the server's message and of
 /// the redacted URL.
@@ -24,6 +24,8 @@ pub struct Error {
     position: Option<usize>,
     /// What to do about this very code; else what its kind has counts.
     hint: Option<&'static str>,
+    /// What PostgreSQL says of it beside its text.
+    subject: Option<Box<ErrorSubject>>,
 }
 
 /// What kind of failure, by what can be done about it.
@@ -78,7 +80,7 @@ pub(super) const NO_CONNECTION: &str = "08001";
 
 impl Error {
     pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), code: None, position: None, hint: None }
+        Self { kind, message: message.into(), code: None, position: None, hint: None, subject: None }
     }
 
     /// The same kind of failure, told otherwise.
@@ -133,6 +135,11 @@ impl Error {
         self.position
     }
 
+    /// Table, column and constraint, where PostgreSQL names them.
+    pub(crate) fn subject(&self) -> Option<&ErrorSubject> {
+        self.subject.as_deref()
+    }
+
     /// Whether waiting can heal it. Everything else fails at once.
     pub fn is_transient(&self) -> bool {
         matches!(
@@ -178,11 +185,13 @@ impl Error {
     /// Every hint that an error can have, for the document that lists them.
     pub fn hints() -> Vec<&'static str> {
         let kinds = KINDS.iter().filter_map(|kind| of_kind(*kind));
-        let of_network = [SOCKET, NO_SOCKET, REFUSED, BROKEN, UNKNOWN_HOST, MISSING_RIGHTS];
+        let of_network = [STORED_VALUE, SOCKET, NO_SOCKET, REFUSED, BROKEN, UNKNOWN_HOST, MISSING_RIGHTS];
         kinds.chain(of_network).chain(SETTINGS.map(|(_, hint)| hint)).chain(rules::hints()).collect()
     }
 }
 
+const STORED_VALUE: &str =
+    "correct that value; `authsvc status --check` names the constraint that is missing and would have refused it";
 const SOCKET: &str = "let this user use the server's socket, or correct `host` in DATABASE_URL";
 const NO_SOCKET: &str = "no server listens on this socket: start it, or correct `host` in DATABASE_URL";
 const REFUSED: &str =
@@ -292,9 +301,13 @@ impl From<sqlx::Error> for Error {
 impl From<&sqlx::Error> for Error {
     fn from(error: &sqlx::Error) -> Self {
         match error {
-            sqlx::Error::Database(error) => from_server(error.as_ref()),
+            sqlx::Error::Database(error) => server::from_server(error.as_ref()),
             sqlx::Error::Io(error) => from_io(error),
             sqlx::Error::Tls(error) => Self::new(Kind::Tls, format!("TLS failed: {error}")),
+            sqlx::Error::ColumnDecode { index, source } => Self {
+                hint: Some(STORED_VALUE),
+                ..Self::new(Kind::Refused, format!("a stored value of {index} cannot be read: {source}"))
+            },
             sqlx::Error::PoolTimedOut => Self::new(Kind::Unreachable, "no connection was free in time"),
             sqlx::Error::PoolClosed => Self::new(Kind::Unreachable, "the connections were closed"),
             other => Self::new(Kind::Refused, other.to_string()),
@@ -310,7 +323,7 @@ impl From<rusqlite::Error> for Error {
         let code = failure.extended_code.to_string();
         let message = message.clone().unwrap_or_else(|| error.to_string());
         let (kind, hint) = rules::of_sqlite(&code);
-        Self { kind, message, code: Some(code), position: None, hint }
+        Self { kind, message, code: Some(code), position: None, hint, subject: None }
     }
 }
 
@@ -350,40 +363,6 @@ fn from_io(error: &io::Error) -> Error {
         return Error::new(kind, OLD_CERTIFICATE);
     }
     Error { hint, ..Error::new(kind, format!("no connection: {text}")) }
-}
-
-fn from_server(error: &dyn DatabaseError) -> Error {
-    let code = error.code().unwrap_or(Cow::Borrowed(""));
-    let postgres = error.try_downcast_ref::<PgDatabaseError>();
-    let mut message = error.message().to_owned();
-    if let Some(error) = of_tunnel(&code, &message) {
-        return error;
-    }
-    let (kind, hint) = match postgres {
-        Some(_) => rules::of_postgres(&code, &message).map_or((Kind::Refused, None), |rule| (rule.kind, rule.hint)),
-        None => rules::of_sqlite(&code),
-    };
-    if let Some(detail) = postgres.and_then(PgDatabaseError::detail) {
-        message = format!("{message}: {detail}");
-    }
-    let position = postgres.and_then(PgDatabaseError::position).and_then(|position| match position {
-        sqlx::postgres::PgErrorPosition::Original(at) => Some(at),
-        sqlx::postgres::PgErrorPosition::Internal { .. } => None,
-    });
-    Error { kind, message, code: Some(code.into_owned()).filter(|code| !code.is_empty()), position, hint }
-}
-
-/// What a tunnel answered; none if it was a server.
-fn of_tunnel(code: &str, message: &str) -> Option<Error> {
-    match code {
-        TLS_FAILED => Some(Error::new(Kind::Tls, message)),
-        NO_CONNECTION => {
-            let hints = [("Connection refused", REFUSED), ("failed to lookup address", UNKNOWN_HOST)];
-            let hint = hints.iter().find(|(text, _)| message.contains(text)).map(|(_, hint)| *hint);
-            Some(Error { hint, ..Error::new(Kind::Unreachable, message) })
-        }
-        _ => None,
-    }
 }
 
 #[cfg(test)]

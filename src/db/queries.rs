@@ -21,6 +21,7 @@ use tokio::sync::Mutex;
 use super::Error;
 use super::servers::{Lent, Replaced, Servers};
 use super::storable::storable;
+use super::stored;
 use crate::clock::Stopwatch;
 
 type Observer = Arc<dyn Fn(&Statement, Duration) + Send + Sync>;
@@ -185,6 +186,8 @@ async fn ask(connection: &mut PgConnection, statement: &Statement, is_named: boo
             Either::Right(row) => rows.push(row),
         }
     }
+    drop(answers);
+    stored::check_postgres(connection, &rows).await?;
     Ok((result, rows))
 }
 
@@ -206,6 +209,15 @@ fn first_row(rows: Vec<PgRow>) -> Option<QueryResult> {
 
 fn all_rows(rows: Vec<PgRow>) -> Vec<QueryResult> {
     rows.into_iter().map(QueryResult::from).collect()
+}
+
+/// Rows of SQLite that the program has types for.
+fn readable<R>(rows: R) -> Result<R, DbErr>
+where
+    for<'a> &'a R: IntoIterator<Item = &'a QueryResult>,
+{
+    let checked = stored::check_sqlite(&rows);
+    checked.map(|()| rows).map_err(|error| DbErr::Query(RuntimeErr::SqlxError(error.into())))
 }
 
 #[async_trait::async_trait]
@@ -236,7 +248,7 @@ impl ConnectionTrait for Queries {
         let statement = storable(statement);
         match &self.0 {
             Inner::Postgres(sender) => Ok(first_row(sender.send(&statement).await?.1)),
-            Inner::Sqlite(orm) => orm.query_one_raw(statement).await,
+            Inner::Sqlite(orm) => readable(orm.query_one_raw(statement).await?),
         }
     }
 
@@ -244,7 +256,7 @@ impl ConnectionTrait for Queries {
         let statement = storable(statement);
         match &self.0 {
             Inner::Postgres(sender) => Ok(all_rows(sender.send(&statement).await?.1)),
-            Inner::Sqlite(orm) => orm.query_all_raw(statement).await,
+            Inner::Sqlite(orm) => readable(orm.query_all_raw(statement).await?),
         }
     }
 }
@@ -297,7 +309,7 @@ impl ConnectionTrait for Transaction {
             InnerTransaction::Postgres(sender, lent) => {
                 Ok(first_row(InnerTransaction::send(sender, lent, &statement).await?.1))
             }
-            InnerTransaction::Sqlite(transaction) => transaction.query_one_raw(statement).await,
+            InnerTransaction::Sqlite(transaction) => readable(transaction.query_one_raw(statement).await?),
         }
     }
 
@@ -307,7 +319,7 @@ impl ConnectionTrait for Transaction {
             InnerTransaction::Postgres(sender, lent) => {
                 Ok(all_rows(InnerTransaction::send(sender, lent, &statement).await?.1))
             }
-            InnerTransaction::Sqlite(transaction) => transaction.query_all_raw(statement).await,
+            InnerTransaction::Sqlite(transaction) => readable(transaction.query_all_raw(statement).await?),
         }
     }
 }

@@ -6,6 +6,7 @@
 mod facts;
 mod kept;
 mod postgres;
+mod refused_row;
 mod sqlite;
 mod sqlite_objects;
 mod sqlite_swap;
@@ -19,6 +20,7 @@ use tokio::sync::mpsc::Receiver;
 
 use super::{Column, DatabaseUrl, Error, Pool, PoolUse, Sink, Target, Value};
 use postgres::PostgresStaging;
+use refused_row::RefusedRow;
 use sqlite::SqliteStaging;
 
 /// The place.
@@ -96,6 +98,8 @@ pub struct Block {
     pub table: usize,
     /// On PostgreSQL, lines of COPY's text format; on SQLite what the [`Parse`] function takes.
     pub lines: Vec<u8>,
+    /// The line of the file that has the first row, from 1; the others follow it.
+    pub first_line: u64,
 }
 
 /// Makes values of a row without its line feed.
@@ -112,20 +116,21 @@ pub struct Swapped {
 
 /// Rows that the database does not take.
 #[derive(Debug, thiserror::Error)]
-#[error("{}{source}", table.as_ref().map_or(String::new(), |table| format!("loading `{table}`: ")))]
+#[error("{place}{source}")]
 pub struct LoadError {
-    table: Option<String>,
+    /// Where the row stood.
+    place: RefusedRow,
     /// What the database said.
     pub source: Error,
 }
 
 impl LoadError {
     fn anywhere(source: Error) -> Self {
-        Self { table: None, source }
+        Self { place: RefusedRow::default(), source }
     }
 
     fn in_table(table: &str, source: Error) -> Self {
-        Self { table: Some(table.to_owned()), source }
+        Self { place: RefusedRow { table: Some(table.to_owned()), ..RefusedRow::default() }, source }
     }
 }
 
@@ -214,7 +219,7 @@ impl Staging {
     ///
     /// # Errors
     /// Rows that break a key, or what else the database said.
-    pub async fn build(&self, tables: &[String]) -> Result<(), Error> {
+    pub async fn build(&self, tables: &[String]) -> Result<(), LoadError> {
         match self {
             Self::Postgres(staging) => staging.build(tables).await,
             Self::Sqlite(staging) => staging.build().await,

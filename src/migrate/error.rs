@@ -131,6 +131,14 @@ pub enum Error {
         /// The newest applied one.
         applied: String,
     },
+    /// More steps down than migrations are applied.
+    #[error("{asked} steps are more than the applied migrations: {applied}")]
+    TooManySteps {
+        /// The number of steps asked for.
+        asked: usize,
+        /// The number of applied migrations.
+        applied: usize,
+    },
     /// A migration on the way down cannot be undone.
     #[error("{name} cannot be undone")]
     Irreversible {
@@ -174,7 +182,7 @@ impl Error {
             Self::Changed { .. } => Kind::Changed,
             Self::LockTimeout { .. } => Kind::Lock,
             _ if self.database().is_some_and(|error| error.kind() == db::Kind::Locked) => Kind::Lock,
-            Self::NoSuchMigration { .. } | Self::WrongDirection { .. } => Kind::Usage,
+            Self::NoSuchMigration { .. } | Self::WrongDirection { .. } | Self::TooManySteps { .. } => Kind::Usage,
             _ => Kind::Failed,
         }
     }
@@ -229,6 +237,9 @@ impl Error {
             Self::NoSuchMigration { known, .. } => return Some(format!("there are {known}")),
             Self::WrongDirection { relation: "below", .. } => "go down with `authsvc rollback --to NNN`",
             Self::WrongDirection { .. } => "go up with `authsvc migrate --to NNN`",
+            Self::TooManySteps { .. } => {
+                "nothing was changed; give a smaller number, or undo everything with `authsvc rollback --to 0`"
+            }
             Self::Irreversible { .. } => "restore a backup from before it",
         };
         Some(hint.to_owned())

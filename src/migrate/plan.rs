@@ -10,7 +10,7 @@ use crate::db::Backend;
 pub enum Target {
     /// Up: everything. Down: one step.
     Default,
-    /// This many steps (down only).
+    /// This many steps (down only); more than are applied are refused.
     Steps(usize),
     /// This number becomes the newest applied one; 0 stands for nothing applied.
     Number(u32),
@@ -107,6 +107,9 @@ pub(crate) fn down(state: &State, target: Target, backend: Backend) -> Result<Ve
         known.iter().rev().filter(|migration| has(applied, migration)).collect();
     let steps: Vec<&'static Migration> = match target {
         Target::Default => newest_first.into_iter().take(1).collect(),
+        Target::Steps(asked) if asked > newest_first.len() => {
+            return Err(Error::TooManySteps { asked, applied: newest_first.len() });
+        }
         Target::Steps(count) => newest_first.into_iter().take(count).collect(),
         Target::Number(number) => {
             let newest = newest_first.first().map_or(0, |migration| migration.number);

@@ -54,6 +54,7 @@ mod page;
 mod printable;
 mod promises;
 mod refusals;
+mod refused_rows;
 mod replicas;
 mod resources;
 mod restore;

@@ -78,8 +78,21 @@ fn to_points_one_way_and_rollback_the_other() {
         let error = program.run(&["rollback", "--to", &newest()[..3], "--yes"]).code(2).error();
         assert!(error.contains("migrate --to"), "{error}");
         program.run(&["rollback", "0", "--yes"]).code(2);
+        let applied = database.ledger().len();
+        for more in
+            [(applied + 1).to_string(), "99".to_owned(), usize::MAX.to_string(), "99999999999999999999".to_owned()]
+        {
+            for arguments in [&["rollback", &more, "--yes"][..], &["rollback", &more, "--dry-run"]] {
+                let error = program.run(arguments).code(2).error();
+                let counted = error.contains(&format!("applied migrations: {applied}")) && error.contains("--to 0");
+                assert!(counted || more.len() == 20, "{error}");
+                assert_eq!(database.ledger().len(), applied, "{more}");
+            }
+        }
         program.run(&["rollback", "--to", "0", "--yes"]).success();
         assert_eq!(program.run(&["rollback", "--yes", "--json"]).success().json()["outcome"], "current");
+        let error = program.run(&["rollback", "1", "--yes"]).code(2).error();
+        assert!(error.contains("applied migrations: 0"), "{error}");
     }
 }
 

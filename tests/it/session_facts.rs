@@ -3,9 +3,10 @@
 use serde_json::json;
 
 use crate::accounts::{events, served, unlimited};
+use crate::cleanup::at;
 use crate::support::api::{Request, log_in, me, refresh, register};
 use crate::support::database::ENGINES;
-use crate::support::{Database, Engine};
+use crate::support::{Database, Engine, Program};
 
 const PASSWORD: &str = "a long password";
 
@@ -84,6 +85,26 @@ fn a_lost_answer_is_given_again_until_it_is_used() {
         let (_, third) = refresh(server.public, &second).status(200).tokens();
         refresh(server.public, &first).status(401);
         refresh(server.public, &third).status(401);
+    }
+}
+
+#[test]
+fn a_lost_answer_can_be_asked_for_again_after_a_cleanup() {
+    for engine in ENGINES {
+        let database = Database::migrated(engine);
+        let server = served(&database);
+        let (_, used) = register(server.public, "ada").tokens();
+        let (access, follower) = refresh(server.public, &used).status(200).tokens();
+        me(server.public, &access).status(200);
+        drop(refresh(server.public, &follower).status(200));
+        let long_ago = at(engine, "-30 hours");
+        database.execute(&format!("UPDATE refresh_tokens SET revoked_at = {long_ago} WHERE revoked"));
+        Program::on(&database).run(&["cleanup"]).success();
+        // the first token's follower was used, so it tells of nothing any more
+        assert_eq!(database.one("SELECT count(*) FROM refresh_tokens WHERE revoked"), "1", "{engine:?}");
+        let (access, _) = refresh(server.public, &follower).status(200).tokens();
+        me(server.public, &access).status(200);
+        assert_eq!(events(&database, "refresh_token_reused"), "0", "{engine:?}");
     }
 }
 

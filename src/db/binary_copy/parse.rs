@@ -99,7 +99,7 @@ fn timestamp(text: &[u8]) -> Option<i64> {
     let [b' ', h0, h1, b':', i0, i1, b':', s0, s1, ref fraction @ ..] = *time else { return None };
     let year = number(&[y0, y1, y2, y3]).filter(|year| *year > 0)?;
     let month = number(&[m0, m1]).filter(|month| (1..=12).contains(month))?;
-    let day = number(&[d0, d1]).filter(|day| (1..=31).contains(day))?;
+    let day = number(&[d0, d1]).filter(|day| (1..=days_of(year, month)).contains(day))?;
     let hours = number(&[h0, h1]).filter(|hours| *hours < 24)?;
     let minutes = number(&[i0, i1]).filter(|minutes| *minutes < 60)?;
     let seconds = number(&[s0, s1]).filter(|seconds| *seconds < 60)?;
@@ -118,8 +118,17 @@ fn number(digits: &[u8]) -> Option<i64> {
     digits.iter().try_fold(0, |sum, digit| digit.is_ascii_digit().then(|| sum * 10 + i64::from(digit - b'0')))
 }
 
-/// Days since the first of March of the year 0. A day that its month does not have is one of the next month, and prints as
-/// that: what is read back differs then.
+/// How many days a month has.
+fn days_of(year: i64, month: i64) -> i64 {
+    match month {
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// Days since the first of March of the year 0.
 fn days(year: i64, month: i64, day: i64) -> i64 {
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + (153 * month + 2) / 5 + day - 1

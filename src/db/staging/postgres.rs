@@ -12,6 +12,7 @@ use sqlx::postgres::{PgConnection, PgPool};
 use sqlx::{AssertSqlSafe, Postgres, Transaction};
 use tokio::sync::mpsc::Receiver;
 
+use super::refused_row::SentBlocks;
 use super::{Block, LoadError, Loaded};
 use crate::db::connection::{Row, first_column, texts};
 use crate::db::dialect::Export;
@@ -39,12 +40,17 @@ pub struct PostgresStaging {
 }
 
 /// An index or key that is built when the rows are there.
-struct Later {
-    kind: String,
-    table: String,
-    name: String,
+pub(super) struct Later {
+    /// `f`, `p` or `u`, as `pg_constraint` has it; `i` for an index.
+    pub(super) kind: String,
+    pub(super) table: String,
+    pub(super) name: String,
     definition: String,
     index: Option<String>,
+    /// Its columns or expressions.
+    pub(super) keys: Option<String>,
+    /// The rows that it is about; of a foreign key those that break it.
+    pub(super) condition: Option<String>,
 }
 
 impl PostgresStaging {
@@ -61,6 +67,10 @@ impl PostgresStaging {
 
     pub(super) fn pool(&self) -> &Pool {
         &self.pool
+    }
+
+    pub(super) fn later(&self) -> &[Later] {
+        &self.later
     }
 
     pub(super) fn sqlx(&self) -> &PgPool {
@@ -151,36 +161,53 @@ impl PostgresStaging {
     /// One connection: takes blocks until there are none.
     async fn copy(&self, loaded: &[Loaded], blocks: &tokio::sync::Mutex<Receiver<Block>>) -> Result<(), LoadError> {
         let mut transaction = self.begin_in_staging().await.map_err(LoadError::anywhere)?;
-        let take = async || blocks.lock().await.recv().await;
-        let mut next = take().await;
-        while let Some(Block { table, lines }) = next.take() {
-            let target = &loaded[table];
-            let failed = |source: sqlx::Error| LoadError::in_table(&target.table, source.into());
-            let mut sql = format!("COPY {} ({}) FROM STDIN", target.table, target.column_list());
-            let Some(rows) = binary_copy::parse(&lines, &target.columns) else {
-                // there is a value that only the server can read
-                send(&mut transaction, &sql, lines).await.map_err(failed)?;
-                next = take().await;
-                continue;
-            };
-            sql.push_str(" (FORMAT binary)");
-            let mut copy = transaction.copy_in_raw(&sql).await.map_err(failed)?;
-            copy.send(binary_copy::BEGIN).await.map_err(failed)?;
-            copy.send(rows).await.map_err(failed)?;
-            next = take().await;
-            while let Some(rows) = next
-                .as_ref()
-                .filter(|block| block.table == table)
-                .and_then(|block| binary_copy::parse(&block.lines, &target.columns))
-            {
-                copy.send(rows).await.map_err(failed)?;
-                next = take().await;
+        let mut next = blocks.lock().await.recv().await;
+        while let Some(block) = next.take() {
+            let target = &loaded[block.table];
+            let mut sent = SentBlocks::default();
+            match copy_blocks(&mut transaction, target, block, blocks, &mut sent).await {
+                Ok(following) => next = following,
+                Err(source) => {
+                    drop(transaction);
+                    return Err(self.refused_in_copy(target, &sent, source.into()).await);
+                }
             }
-            copy.send(binary_copy::END).await.map_err(failed)?;
-            copy.finish().await.map_err(failed)?;
         }
         transaction.commit().await.map_err(|error| LoadError::anywhere(error.into()))
     }
+}
+
+/// One COPY of a block and of those that follow for the same table; the first block of another COPY.
+async fn copy_blocks(
+    connection: &mut PgConnection,
+    target: &Loaded,
+    block: Block,
+    blocks: &tokio::sync::Mutex<Receiver<Block>>,
+    sent: &mut SentBlocks,
+) -> Result<Option<Block>, sqlx::Error> {
+    let take = async || blocks.lock().await.recv().await;
+    sent.push(&block);
+    let mut sql = format!("COPY {} ({}) FROM STDIN", target.table, target.column_list());
+    let Some(rows) = binary_copy::parse(&block.lines, &target.columns) else {
+        // there is a value that only the server can read
+        send(connection, &sql, block.lines).await?;
+        return Ok(take().await);
+    };
+    sql.push_str(" (FORMAT binary)");
+    let mut copy = connection.copy_in_raw(&sql).await?;
+    copy.send(binary_copy::BEGIN).await?;
+    copy.send(rows).await?;
+    let mut next = take().await;
+    while let Some(following) = next.as_ref().filter(|following| following.table == block.table)
+        && let Some(rows) = binary_copy::parse(&following.lines, &target.columns)
+    {
+        sent.push(following);
+        copy.send(rows).await?;
+        next = take().await;
+    }
+    copy.send(binary_copy::END).await?;
+    copy.finish().await?;
+    Ok(next)
 }
 
 /// One COPY of these lines.
@@ -199,7 +226,14 @@ impl PostgresStaging {
     }
 
     /// Builds indexes and keys, with several connections at once.
-    pub(super) async fn build(&self, tables: &[String]) -> Result<(), Error> {
+    pub(super) async fn build(&self, tables: &[String]) -> Result<(), LoadError> {
+        match self.try_build(tables).await {
+            Ok(()) => Ok(()),
+            Err(source) => Err(self.refused_by_key(source).await),
+        }
+    }
+
+    async fn try_build(&self, tables: &[String]) -> Result<(), Error> {
         self.run_all(self.indexes().await?).await?;
         let mut attach = String::new();
         for Later { kind, table, name, .. } in &self.later {
@@ -261,7 +295,15 @@ impl Later {
     fn from_row(row: Row) -> Option<Self> {
         let mut columns = row.into_iter();
         let mut next = || columns.next().flatten();
-        Some(Self { kind: next()?, table: next()?, name: next()?, definition: next()?, index: next() })
+        Some(Self {
+            kind: next()?,
+            table: next()?,
+            name: next()?,
+            definition: next()?,
+            index: next(),
+            keys: next(),
+            condition: next(),
+        })
     }
 }
 

@@ -12,6 +12,7 @@ use rusqlite::{Connection, OpenFlags, params_from_iter};
 use sea_orm::{DatabaseTransaction, TransactionTrait};
 use tokio::sync::mpsc::Receiver;
 
+use super::refused_row::{RefusedRow, sqlite_columns};
 use super::sqlite_swap::{SqliteSwap, beside};
 use super::{Block, LiveSchema, LoadError, Loaded, Parse, Swapped, kept};
 use crate::db::connection::plain_name;
@@ -113,17 +114,14 @@ impl SqliteStaging {
         read_all(&connection, Export::of(&loaded.table, &loaded.columns), sink).await.map(|_| ())
     }
 
-    pub(super) async fn build(&self) -> Result<(), Error> {
+    pub(super) async fn build(&self) -> Result<(), LoadError> {
         let sql = format!("BEGIN;{};COMMIT", self.later.join(";"));
-        let connection = self.open()?;
-        let built = tokio::task::spawn_blocking(move || -> Result<(), Error> {
-            connection.execute_batch(&sql)?;
-            let mut check = connection.prepare("PRAGMA foreign_key_check")?;
-            let first = check.query_map([], |row| Ok((row.get(0)?, row.get(2)?)))?.next().transpose()?;
-            let Some((child, parent)): Option<(String, String)> = first else { return Ok(()) };
-            Err(Error::new(Kind::Refused, format!("rows of `{child}` point to rows of `{parent}` that are not there")))
+        let connection = self.open().map_err(LoadError::anywhere)?;
+        let built = tokio::task::spawn_blocking(move || {
+            connection.execute_batch(&sql).map_err(|error| LoadError::anywhere(error.into()))?;
+            check_foreign_keys(&connection)
         });
-        built.await.map_err(|error| Error::new(Kind::Refused, error.to_string()))?
+        built.await.map_err(|error| LoadError::anywhere(Error::new(Kind::Refused, error.to_string())))?
     }
 
     /// Raises the sequences that stand below the ids of their tables; what each was, and where it goes on.
@@ -191,10 +189,12 @@ fn insert(
         let mut statement = connection.prepare(&sql).map_err(failed)?;
         let mut block = Some(first);
         while let Some(current) = block.take() {
-            for line in current.lines.split_inclusive(|byte| *byte == b'\n') {
-                let refused = |why| LoadError::in_table(table, Error::new(Kind::Refused, why));
-                let values = parse(&line[..line.len() - 1], columns).map_err(refused)?;
-                statement.execute(params_from_iter(&values)).map_err(failed)?;
+            for (line, row) in (current.first_line..).zip(current.lines.split_inclusive(|byte| *byte == b'\n')) {
+                let place = || RefusedRow::at_line(table, line);
+                let refused = |why| LoadError { place: place(), source: Error::new(Kind::Refused, why) };
+                let values = parse(&row[..row.len() - 1], columns).map_err(refused)?;
+                let inserted = statement.execute(params_from_iter(&values));
+                inserted.map_err(|error| refused_row(connection, target, place(), error))?;
             }
             match blocks.blocking_recv() {
                 Some(more) if more.table == current.table => block = Some(more),
@@ -203,6 +203,40 @@ fn insert(
         }
     }
     connection.execute_batch("COMMIT").map_err(|error| LoadError::anywhere(error.into()))
+}
+
+/// What SQLite refused of a row: its message names a constraint, or columns.
+fn refused_row(connection: &Connection, target: &Loaded, place: RefusedRow, error: rusqlite::Error) -> LoadError {
+    let message = match &error {
+        rusqlite::Error::SqliteFailure(_, Some(message)) => message.as_str(),
+        _ => "",
+    };
+    let sql = "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?1";
+    let definition = connection.query_row(sql, [&target.table], |row| row.get::<_, String>(0)).unwrap_or_default();
+    let (columns, constraint) = sqlite_columns(message, &definition, target);
+    LoadError { place: RefusedRow { columns, constraint, ..place }, source: error.into() }
+}
+
+/// The first row that points to a row that does not exist; none if there is no such row.
+fn check_foreign_keys(connection: &Connection) -> Result<(), LoadError> {
+    let failed = |error: rusqlite::Error| LoadError::anywhere(error.into());
+    let mut check = connection
+        .prepare(
+            "SELECT c.\"table\", c.rowid, c.parent, k.\"from\" FROM pragma_foreign_key_check c
+             JOIN pragma_foreign_key_list(c.\"table\") k ON k.id = c.fkid ORDER BY 1, 2 LIMIT 1",
+        )
+        .map_err(failed)?;
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
+    let first = check.query_map([], read).map_err(failed)?.next().transpose().map_err(failed)?;
+    let Some((child, id, parent, column)): Option<(String, Option<i64>, String, String)> = first else { return Ok(()) };
+    let place = RefusedRow {
+        row: id.map(|id| format!("the row with `id` {id}")),
+        columns: Some(column),
+        constraint: Some(format!("REFERENCES {parent}")),
+        table: Some(child.clone()),
+    };
+    let message = format!("rows of `{child}` point to rows of `{parent}` that are not there");
+    Err(LoadError { place, source: Error::new(Kind::Refused, message) })
 }
 
 /// A connection to the staged file, which needs no journal.
