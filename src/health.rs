@@ -17,6 +17,7 @@ mod counters;
 mod detailed;
 mod facts;
 mod flight;
+mod forwarding;
 mod gather;
 mod hashing;
 mod history;
@@ -36,6 +37,7 @@ mod verdict;
 pub use check::{Check, Status};
 pub use collector::{Collector, Reading};
 pub use counters::Counters;
+pub use forwarding::UntrustedForwarding;
 pub use hashing::{HashingProbe, HashingState};
 pub use history::Sample;
 pub use report::{

@@ -1,8 +1,8 @@
 //! Passwords: hashed with Argon2id, on threads of their own, so many at a time as there are processors.
 //!
 //! The parameters are OWASP's (19 MiB, two passes). A hash with others, and one of bcrypt from the earlier service, still counts, and is
-//! replaced at the next login. Where there is no account, or its stored hash is not checked (`password_hashes`), a hash that no account
-//! has is checked, which takes as long. Each thread's memory is used again, and clients take turns (`fair_queue`).
+//! replaced at the next login. A refusal takes as long for every kind of hash and without an account (`auth/hash_kinds.rs`); a stored hash
+//! that is not checked (`password_hashes`) counts as none. Each thread's memory is used again, and clients take turns (`fair_queue`).
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
@@ -16,6 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::error::Error;
 use super::fair_queue::{FairQueue, QueueTooLong};
+use super::hash_kinds::HashKinds;
 use crate::clients::ClientNetworks;
 use crate::clock::Stopwatch;
 use crate::db::Client;
@@ -42,6 +43,7 @@ pub struct Passwords {
     queue: Arc<FairQueue<HashMemory>>,
     patience: Duration,
     nobodys: PasswordHash,
+    kinds: HashKinds,
     refused: Arc<RefusedHashes>,
 }
 
@@ -64,7 +66,8 @@ impl Passwords {
         let mut memories = vec![memory];
         memories.resize_with(threads.max(1), HashMemory::default);
         let queue = FairQueue::new(memories, watch.elapsed());
-        Ok(Self { queue, patience: PATIENCE, nobodys, refused: Arc::default() })
+        let kinds = HashKinds::new(&nobodys);
+        Ok(Self { kinds, queue, patience: PATIENCE, nobodys, refused: Arc::default() })
     }
 
     /// Refuses at once what would wait for longer than this.
@@ -85,7 +88,12 @@ impl Passwords {
         self.run(networks(client), work).await?.map_err(Error::internal)
     }
 
-    /// Whether a password is the one of this account; of `None` it is not, after as long.
+    /// Sets the kinds of hashes that are in use, by how such hashes begin.
+    pub(super) fn set_kinds<'a>(&self, found: impl Iterator<Item = &'a str>) {
+        self.kinds.replace(found, &self.nobodys);
+    }
+
+    /// Whether a password is the one that was stored; against `None` it is not. A refusal takes one check of each kind of hash in use.
     pub(super) async fn verify(
         &self,
         password: &SecretString,
@@ -93,10 +101,17 @@ impl Passwords {
         client: &Client,
     ) -> Result<Verdict, Error> {
         let stored = account.filter(|account| self.is_checked(account)).map(|account| &account.password_hash);
-        let (password, hash, known) = (password.clone(), stored.unwrap_or(&self.nobodys).clone(), stored.is_some());
-        let work = move |memory: &mut HashMemory| verify(password.expose_secret().as_bytes(), &hash, memory);
-        let verdict = self.run(networks(client), work).await?;
-        Ok(Verdict { matches: verdict.matches && known, rehashed: verdict.rehashed.filter(|_| known) })
+        let (password, hash, dummies) = (password.clone(), stored.cloned(), self.kinds.dummies(stored, &self.nobodys));
+        let work = move |memory: &mut HashMemory| {
+            let password = password.expose_secret().as_bytes();
+            let none = Verdict { matches: false, rehashed: None };
+            let verdict = hash.map_or(none, |hash| verify(password, &hash, memory));
+            if !verdict.matches {
+                dummies.iter().for_each(|dummy| drop(verify(password, dummy, memory)));
+            }
+            verdict
+        };
+        self.run(networks(client), work).await
     }
 
     /// Whether the stored hash of an account is one that is checked. The log names each account once that has another.

@@ -9,6 +9,7 @@ use super::source::Text;
 use crate::db::Backend;
 use crate::migrate::{self, Applied, Layout};
 use crate::password_hashes;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A ledger with more rows, or more bytes, is none.
@@ -67,6 +68,8 @@ pub(super) struct Found {
     pub(super) columns: Vec<String>,
     pub(super) tally: Tally,
     pub(super) bytes: u64,
+    /// The greatest value of its column `id`; 0 without one.
+    greatest_id: i64,
 }
 
 impl Content {
@@ -79,6 +82,20 @@ impl Content {
         let told = self.footer.iter().flat_map(|footer| &footer.tables).map(|table| &table.name);
         let untold = self.tables.iter().map(|table| &table.name).filter(|name| told.clone().all(|told| told != *name));
         told.clone().chain(untold).map(|name| found(name)).collect()
+    }
+
+    /// Each table with the greatest id that the file has of it, or has given out by its sequence.
+    pub(super) fn greatest_ids(&self) -> Vec<(String, i64)> {
+        let of_rows = self.tables.iter().map(|table| (table.name.clone(), table.greatest_id));
+        // a table without rows may have given out ids
+        let given_out = |sequence: &Sequence| sequence.value.saturating_sub(i64::from(!sequence.used));
+        let of_sequences = self.sequences.iter().map(|found| (found.table().to_owned(), given_out(found)));
+        let mut greatest = BTreeMap::new();
+        for (table, id) in of_rows.chain(of_sequences).filter(|(_, id)| *id > 0) {
+            let known = greatest.entry(table).or_insert(id);
+            *known = id.max(*known);
+        }
+        greatest.into_iter().collect()
     }
 
     /// How many rows there are in all tables but the ledger.
@@ -188,7 +205,7 @@ impl Gathered {
                 return Err(wrong("it has more tables than any migration makes"));
             }
             None => {
-                self.tables.push(Found { name, columns, tally: Tally::default(), bytes: 0 });
+                self.tables.push(Found { name, columns, tally: Tally::default(), bytes: 0, greatest_id: 0 });
                 self.tables.len() - 1
             }
         };
@@ -205,6 +222,9 @@ impl Gathered {
         let table = &mut self.tables[self.current];
         table.tally.add(row);
         table.bytes += row.len() as u64;
+        if let Some(at) = table.columns.iter().position(|column| column == "id") {
+            table.greatest_id = table.greatest_id.max(row::integer_at(row, at, self.backend).unwrap_or(0));
+        }
         if table.name == migrate::LEDGER {
             if table.tally.rows() > LONGEST_LEDGER || table.bytes > LARGEST_LEDGER {
                 return Err(wrong("its ledger is longer than any that authsvc makes"));

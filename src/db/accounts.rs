@@ -11,11 +11,11 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, RuntimeErr, Select, Set, UpdateMany,
 };
 
-use super::attempts::{Reservation, give_back_client};
+use super::attempts::{self, Reservation};
 use super::database_identity::{Epoch, FoundAccount, is_in};
+use super::known_devices;
 use super::session_check::{SessionClaim, is_live};
 use super::sessions::{self, NewToken};
-use super::throttles::Lockout;
 use super::trail::{Client, Event};
 use super::{Error, Pool};
 
@@ -62,21 +62,8 @@ pub struct Failure<'a> {
     pub user_id: Option<i64>,
     /// The address that was tried, if it is one.
     pub email: Option<&'a str>,
-    /// What the address is counted under where it is nobody's.
-    pub address: &'a str,
-    /// What the client is counted under.
-    pub client: Option<&'a str>,
     /// For the trail.
     pub reason: &'a str,
-}
-
-/// From which failure on whom.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lockouts {
-    /// An account, or an address that nobody has.
-    pub address: Lockout,
-    /// A client.
-    pub client: Lockout,
 }
 
 /// What came of changing a password.
@@ -153,7 +140,7 @@ impl Pool {
 
     /// Begins a session for an account whose password was checked; `rehashed` is stored in the place of the old hash. `None`: the
     /// password hash is not the one that was checked any more, the account may not log in, or it was looked up in another epoch;
-    /// nothing is begun. A session gives the attempt back.
+    /// nothing is begun. A session takes the attempt and the failures before it back.
     ///
     /// # Errors
     /// What the database said; nothing is begun.
@@ -161,7 +148,7 @@ impl Pool {
         &self,
         FoundAccount { user, epoch }: FoundAccount,
         rehashed: Option<PasswordHash>,
-        attempt: &Reservation,
+        attempt: Option<&Reservation>,
         token: &NewToken,
         client: &Client,
         now: DateTime<Utc>,
@@ -169,9 +156,7 @@ impl Pool {
         let transaction = self.queries().begin().await?;
         let mut update = with_password(&user, epoch)
             .col_expr(Column::LastLogin, Expr::value(now))
-            .col_expr(Column::UpdatedAt, Expr::value(now))
-            .col_expr(Column::FailedLoginCount, Expr::value(0))
-            .col_expr(Column::LockedUntil, Expr::value(None::<DateTime<Utc>>));
+            .col_expr(Column::UpdatedAt, Expr::value(now));
         if let Some(hash) = rehashed {
             update = update.col_expr(Column::PasswordHash, Expr::value(hash.expose()));
         }
@@ -180,7 +165,9 @@ impl Pool {
             return Ok(None);
         }
         let entered = sessions::begin_session(&transaction, user, token, client, now).await?;
-        give_back_client(&transaction, attempt).await?;
+        if let Some(attempt) = attempt {
+            attempts::succeeded(&transaction, attempt, now).await?;
+        }
         Event::of(Kind::LoginSucceeded, entered.user.id)
             .at(Some(entered.user.email.as_str()))
             .record(&transaction, client, now)
@@ -225,6 +212,7 @@ impl Pool {
             return Ok(if is_live { PasswordChange::PasswordReplaced } else { PasswordChange::SessionEnded });
         }
         sessions::end_others(&transaction, checked.id, Some(claim.session), now).await?;
+        known_devices::forget(&transaction, checked.id).await?;
         Event::of(Kind::PasswordChanged, checked.id).record(&transaction, client, now).await?;
         transaction.commit().await?;
         Ok(PasswordChange::Done)

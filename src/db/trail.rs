@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use chrono::{DateTime, Utc};
 use entity::auth_event::{ActiveModel, Entity, Kind};
 use sea_orm::{ConnectionTrait, DbErr, EntityTrait, Set};
+use secrecy::SecretString;
 
 use super::event_budget::EventBudget;
 
@@ -17,13 +18,14 @@ pub struct Client {
     ip: Option<IpAddr>,
     user_agent: Option<String>,
     events: Option<EventBudget>,
+    device: Option<SecretString>,
 }
 
 impl Client {
     /// From an address, as a client that calls itself so.
     pub fn new(ip: Option<IpAddr>, user_agent: Option<&str>) -> Self {
         let cut = |text: &str| text.chars().filter(|sign| !sign.is_control()).take(LONGEST_USER_AGENT).collect();
-        Self { ip: ip.map(|ip| ip.to_canonical()), user_agent: user_agent.map(cut), events: None }
+        Self { ip: ip.map(|ip| ip.to_canonical()), user_agent: user_agent.map(cut), events: None, device: None }
     }
 
     /// The same client, whose refused logins are recorded within this budget.
@@ -38,6 +40,18 @@ impl Client {
             (Some(events), Some(ip)) => events.allows(ip),
             _ => true,
         }
+    }
+
+    /// With the cookie of a known device.
+    #[must_use]
+    pub fn with_device(mut self, cookie: Option<SecretString>) -> Self {
+        self.device = cookie;
+        self
+    }
+
+    /// The cookie of a known device, as the client sent it.
+    pub fn device(&self) -> Option<&SecretString> {
+        self.device.as_ref()
     }
 
     /// Its address.

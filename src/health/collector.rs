@@ -9,8 +9,9 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::basic::{self, Basic};
 use super::counters::Counters;
-use super::detailed;
+use super::detailed::{self, OwnState};
 use super::flight::Flight;
+use super::forwarding::UntrustedForwarding;
 use super::hashing::{self, HashingProbe, HashingState};
 use super::history::{History, Sample};
 use super::report::{Detailed, Report};
@@ -33,6 +34,7 @@ pub struct Collector {
     pool: OnceLock<Pool>,
     hashing: OnceLock<Arc<dyn HashingProbe>>,
     hashed: tokio::sync::Mutex<Option<(Stopwatch, HashingState)>>,
+    forwarding: OnceLock<Arc<UntrustedForwarding>>,
     basics: Flight<Dated<Basic>>,
     surveys: Flight<Survey>,
     history: Mutex<History>,
@@ -61,6 +63,7 @@ impl Collector {
             pool: OnceLock::new(),
             hashing: OnceLock::new(),
             hashed: tokio::sync::Mutex::default(),
+            forwarding: OnceLock::new(),
             basics: Flight::default(),
             surveys: Flight::default(),
             history: Mutex::default(),
@@ -78,6 +81,13 @@ impl Collector {
     pub fn watch_hashing(&self, probe: Arc<dyn HashingProbe>) {
         if self.hashing.set(probe).is_err() {
             tracing::debug!("what hashes passwords was known already");
+        }
+    }
+
+    /// What the public listener notes about proxies.
+    pub fn watch_forwarding(&self, forwarding: Arc<UntrustedForwarding>) {
+        if self.forwarding.set(forwarding).is_err() {
+            tracing::debug!("forwarded requests were watched already");
         }
     }
 
@@ -103,7 +113,12 @@ impl Collector {
         let none = Survey { warnings: vec![LATE.to_owned()], ..Survey::default() };
         let survey = survey.as_deref().unwrap_or(&none);
         Some(Reading {
-            detailed: detailed::assemble(&basic.made, survey, hashing, &self.settings),
+            detailed: detailed::assemble(
+                &basic.made,
+                survey,
+                &self.settings,
+                OwnState { hashing, forwarding: self.forwarding.get().map(Arc::as_ref) },
+            ),
             counters,
             usage: basic.made.usage,
         })

@@ -37,6 +37,8 @@ mod hosts;
 mod hot_paths;
 mod identity;
 mod lockout;
+mod lockout_rules;
+mod lockout_served;
 mod metrics;
 mod metrics_served;
 mod migrate;
