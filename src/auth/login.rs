@@ -64,7 +64,7 @@ impl Auth {
         let mut reason = "the account changed during each check";
         for _ in 0..CHECKS {
             let user = found.as_ref().map(|found| &found.user);
-            let verdict = self.passwords.verify(login.password, user.map(|user| &user.password_hash)).await?;
+            let verdict = self.passwords.verify(login.password, user, client).await?;
             let Some(account) = found.clone().filter(|found| verdict.matches && found.user.active) else {
                 reason = match user {
                     None => "no such account",
@@ -126,7 +126,7 @@ impl Auth {
         self.check_locks(&counters, Some(user), &failure, client, now).await?;
         let _places = self.take_places(&counters).await?;
         let mut held = self.reserve(&counters, &failure, client, now).await?;
-        let verdict = self.passwords.verify(password, Some(&user.password_hash)).await?;
+        let verdict = self.passwords.verify(password, Some(user), client).await?;
         if !verdict.matches {
             self.record_failure(&failure, held, client, now).await?;
             return Err(Error::CurrentPassword);

@@ -133,7 +133,7 @@ impl Auth {
             return Err(Error::NoPassword { provider: user.provider.name() });
         }
         self.check_password(&user, &format!("session:{}", bearer.session), current, client, now).await?;
-        let hash = self.passwords.hash(new).await?;
+        let hash = self.passwords.hash(new, client).await?;
         match self.pool.change_password(&user, &hash, self.claim(bearer, now), client).await? {
             PasswordChange::Done => Ok(()),
             PasswordChange::PasswordReplaced => Err(Error::CurrentPassword),
