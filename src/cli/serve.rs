@@ -23,7 +23,7 @@ use crate::clock::Stopwatch;
 use crate::config::{Config, Environment};
 use crate::db::Pool;
 use crate::health::{self, Collector, SignIn};
-use crate::http::{Api, Build, Metrics, Server, Stage};
+use crate::http::{Api, Build, ListenSettings, Metrics, Server, Stage};
 use crate::maintain::{self, Backups, Worker};
 use crate::migrate::{self, Action, Event, Progress, Report};
 use crate::shutdown;
@@ -40,6 +40,9 @@ pub(super) struct Arguments {}
 /// Where a developer's key is, in the working directory.
 const DEVELOPMENT_KEY: &str = "authsvc-jwt.pem";
 
+/// Between two looks at the kinds of password hashes in use.
+const HASH_KINDS_EVERY: Duration = Duration::from_secs(60 * 60);
+
 /// What the metrics say of this program.
 const BUILD: Build = Build {
     version: env!("CARGO_PKG_VERSION"),
@@ -54,8 +57,14 @@ pub(super) async fn run(_: &Arguments, config: &Config, _: Output) -> Result<u8,
     let collector = Collector::new(health::Settings { sign_in, ..super::health_settings(config) });
     let metrics = Metrics::new(BUILD).map_err(io::Error::other)?;
     let api = Api::new(config.api.clone());
-    let server =
-        Server::start(config.listen, config.admin_listen, stages.readiness(), &collector, &metrics, &api).await?;
+    collector.watch_forwarding(api.forwarding());
+    let listen = ListenSettings {
+        public: config.listen,
+        admin: config.admin_listen,
+        admin_hosts: config.admin_hosts.clone(),
+        database_connections: config.pool.connections(),
+    };
+    let server = Server::start(listen, stages.readiness(), &collector, &metrics, &api).await?;
     let stop = shutdown::requested();
     tokio::pin!(stop);
     let booted = tokio::select! {
@@ -76,6 +85,9 @@ pub(super) async fn run(_: &Arguments, config: &Config, _: Output) -> Result<u8,
         }
     };
     collector.watch(pool.clone());
+    if let Some(auth) = &auth {
+        collector.watch_hashing(Arc::new(auth.passwords().clone()));
+    }
     let samples = tokio::spawn(collector.clone().sample());
     let background = Background::start(config, &pool, auth)?;
     let signal = stop.await?;
@@ -97,6 +109,7 @@ struct Background {
     backups: Option<Worker>,
     cleanup: Option<Worker>,
     resealing: Option<JoinHandle<()>>,
+    hash_kinds: Option<JoinHandle<()>>,
 }
 
 impl Background {
@@ -107,6 +120,7 @@ impl Background {
         Ok(Self {
             backups: config.backup_schedule.clone().map(schedule).transpose()?,
             cleanup: config.cleanup_interval.map(clean).transpose()?,
+            hash_kinds: auth.clone().map(|auth| tokio::spawn(async move { read_hash_kinds(&auth).await })),
             resealing: auth.map(|auth| tokio::spawn(async move { reseal(&auth).await })),
         })
     }
@@ -114,9 +128,7 @@ impl Background {
     /// Ends all of it, in at most this time.
     async fn stop(self, patience: Duration) {
         // a link is replaced in one statement: nothing is left half done
-        if let Some(resealing) = &self.resealing {
-            resealing.abort();
-        }
+        [&self.resealing, &self.hash_kinds].into_iter().flatten().for_each(JoinHandle::abort);
         tokio::join!(end(self.backups, "scheduled backup", patience), end(self.cleanup, "cleanup", patience));
     }
 }
@@ -126,6 +138,16 @@ async fn end(worker: Option<Worker>, what: &str, patience: Duration) {
         && !worker.stop(patience).await
     {
         tracing::warn!("a {what} was still running after {patience:?} and is cut off");
+    }
+}
+
+/// Reads once an hour which kinds of password hashes are in use, so that a refused login takes as long as the slowest of them.
+async fn read_hash_kinds(auth: &Auth) {
+    loop {
+        if let Err(error) = auth.read_hash_kinds().await {
+            tracing::warn!("the kinds of password hashes in use cannot be read, in an hour again: {error}");
+        }
+        tokio::time::sleep(HASH_KINDS_EVERY).await;
     }
 }
 
@@ -198,7 +220,7 @@ fn application(config: &Config, pool: &Pool) -> Result<Option<Auth>, Error> {
     let providers = Providers::new(config.oauth.clone(), keys.flow_key())?;
     let parts = Parts {
         keys,
-        passwords: Passwords::new(threads)?,
+        passwords: Passwords::new(threads)?.with_patience(config.api.timeout),
         mailer,
         issuer: config.public_url.as_str().to_owned(),
         providers,
