@@ -17,9 +17,9 @@ use crate::tidy::files;
 const SESSION: &str = "INSERT INTO users (email, username, password_hash) VALUES ('person@example.org', 'person', 'x');
     INSERT INTO refresh_tokens (user_id, token_hash, expires_at) SELECT id, 'live', now() + INTERVAL '1 day' FROM users";
 /// A client that failed too often, and a session, as a locked out person has them.
-const BLOCKED: &str = "INSERT INTO login_throttles VALUES ('ip:203.0.113.7', 30, now(), now() + INTERVAL '1 hour');
+const BLOCKED: &str = "INSERT INTO login_throttles (subject, failures, last_failed_at, blocked_until) VALUES ('ip:203.0.113.7', 30, now(), now() + INTERVAL '1 hour');
     INSERT INTO refresh_tokens (user_id, token_hash, expires_at) SELECT id, 'live', now() + INTERVAL '1 day' FROM users WHERE email = 'ada@example.com'";
-const BLOCKED_SQLITE: &str = "INSERT INTO login_throttles VALUES ('ip:203.0.113.7', 30, '2099-01-01T00:00:00.000+00:00', '2099-01-01T00:00:00.000+00:00');
+const BLOCKED_SQLITE: &str = "INSERT INTO login_throttles (subject, failures, last_failed_at, blocked_until) VALUES ('ip:203.0.113.7', 30, '2099-01-01T00:00:00.000+00:00', '2099-01-01T00:00:00.000+00:00');
     INSERT INTO refresh_tokens (user_id, token_hash, expires_at) SELECT id, 'live', '2099-01-01T00:00:00.000+00:00' FROM users WHERE email = 'ada@example.com'";
 
 const EARLIER: &str = include_str!("fixtures/earlier_manager.sql");

@@ -39,6 +39,7 @@ fn fill(database: &Database, engine: Engine) {
         "INSERT INTO users (email, username, password_hash) SELECT 'user' || n || '@example.com', 'user' || n, 'x' FROM {numbers}; \
          UPDATE users SET email_verified = TRUE WHERE username = 'user20000'; \
          INSERT INTO oauth_providers (user_id, provider, provider_id) SELECT n, 'github', '' || n FROM {numbers}; \
+         INSERT INTO known_devices (digest, user_id, kind, last_login_at) SELECT 'd' || n, n, 'cookie', {now} FROM {numbers}; \
          INSERT INTO oauth_states (state_hash, expires_at) SELECT 'a' || n, {now} FROM {numbers}; \
          {} {} {} {} {} \
          INSERT INTO login_throttles (subject, failures, last_failed_at) SELECT 'ip:' || n, 1, {now} FROM {numbers}; ANALYZE",
