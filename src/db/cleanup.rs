@@ -81,11 +81,11 @@ impl Doomed {
             }
             Self::OauthTokens => (format!("access_token IS NOT NULL AND expires_at < {}", ago(0)), "expires_at"),
             Self::AuthEvents => (format!("occurred_at < {}", ago(kept.auth_events * 24)), "occurred_at"),
-            // the newest of each kind and outcome is kept: alerts and checks end with a success, never with a retention
+            // the newest of each kind and outcome is kept, of this database: alerts and checks end with a success, never with a retention
             Self::MaintenanceRuns => (
                 format!(
                     "started_at < {} AND (kind, coalesce(outcome, ''), started_at) NOT IN (SELECT kind, coalesce(outcome, ''), \
-                     max(started_at) FROM maintenance_runs GROUP BY 1, 2)",
+                     max(started_at) FROM maintenance_runs WHERE counts ->> 'restored_from' IS NULL GROUP BY 1, 2)",
                     ago(kept.maintenance_runs * 24)
                 ),
                 "started_at",
