@@ -35,6 +35,7 @@ mod health_postgres;
 mod hot_paths;
 mod identity;
 mod lockout;
+mod lockout_devices;
 mod lockout_rules;
 mod lockout_served;
 mod metrics;

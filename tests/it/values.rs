@@ -166,7 +166,7 @@ fn the_greatest_count_of_failures_stays_the_greatest() {
         let server = served(&database);
         register(server.public, "ada").status(201);
         database.execute(
-            "UPDATE users SET failed_login_count = 2147483647, locked_until = NULL;
+            "DELETE FROM known_devices; UPDATE users SET failed_login_count = 2147483647, locked_until = NULL;
              UPDATE login_throttles SET failures = 2147483647, blocked_until = NULL",
         );
         log_in(server.public, "ada@example.com", "a wrong password").refused(401, "credentials");

@@ -12,3 +12,5 @@ pub(crate) const LOGIN_THROTTLES: &str =
     "subject, failures, last_failed_at, blocked_until, failures_as_of, pending_attempts, pending_until";
 pub(crate) const OAUTH_STATES: &str = "state_hash, expires_at";
 pub(crate) const KNOWN_DEVICES: &str = "digest, user_id, kind, last_login_at";
+pub(crate) const EVENT_KINDS: [&str; 3] = ["registered", "login_failed", "refresh_token_reused"];
+pub(crate) const RUN_KINDS: [&str; 3] = ["cleanup", "verify", "rollback"];
