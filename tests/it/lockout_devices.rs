@@ -1,5 +1,6 @@
 //! Known devices and open sessions have limits of their own, at chosen times; and what other processes leave behind.
 
+use authsvc::db::Client;
 use chrono::TimeDelta;
 use secrecy::SecretString;
 
