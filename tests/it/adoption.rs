@@ -4,7 +4,7 @@ use crate::support::{Database, Engine, Program};
 
 const EARLIER: &str = include_str!("fixtures/earlier_manager.sql");
 
-fn earlier() -> Database {
+pub(crate) fn earlier() -> Database {
     let database = Database::empty(Engine::Postgres);
     database.execute(&format!("SET ROLE app; {EARLIER}"));
     database
@@ -86,6 +86,24 @@ fn adopt_takes_it_over_with_every_row() {
     assert_eq!(cleaned, counts[2], "all of the fixture's tokens have expired");
     // again: nothing to do
     assert_eq!(Program::on(&database).run(&["migrate", "--adopt", "--json"]).success().json()["outcome"], "current");
+}
+
+#[test]
+fn adopt_reports_odd_addresses_and_shared_names_and_keeps_them() {
+    let database = earlier();
+    let quiet = Program::on(&database).run(&["migrate", "--adopt", "--dry-run", "--json"]).success().json();
+    assert!(quiet.get("odd_addresses").is_none() && quiet.get("shared_names").is_none(), "{quiet}");
+    database.execute(
+        "INSERT INTO users (email, username, password_hash) VALUES ('a@ex..com', 'Twin', 'x'), ('.b@example.com', 'tWin', 'y'),
+            ('c@example-.com', 'c', 'z'), ('a-b.c@ex-ample.com', 'd', 'w')",
+    );
+    let outcome = Program::on(&database).run(&["migrate", "--adopt", "--json"]).success();
+    let report = outcome.json();
+    assert_eq!(report["odd_addresses"], serde_json::json!(["a@ex..com", ".b@example.com", "c@example-.com"]));
+    assert_eq!(report["shared_names"], serde_json::json!(["Twin", "tWin"]));
+    assert!(outcome.stderr.contains("names that differ in case only") && outcome.stderr.contains("a@ex..com"));
+    assert_eq!(database.one("SELECT count(*) FROM users WHERE provisional_uses IS NOT NULL"), "0");
+    assert_eq!(database.query("SELECT username FROM users WHERE username_shared"), ["tWin"]);
 }
 
 #[test]

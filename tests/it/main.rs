@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![expect(clippy::disallowed_methods, reason = "tests measure waiting and read the flags they are run with")]
 
+mod stored_hashes;
 mod support;
 
 mod accounts;
@@ -14,6 +15,7 @@ mod backup_age;
 mod backup_faults;
 mod build_checks;
 mod catalogue;
+mod choices;
 mod cleanup;
 mod cleanup_faults;
 mod cli;
@@ -32,6 +34,7 @@ mod health;
 mod health_faults;
 mod health_http;
 mod health_postgres;
+mod hosts;
 mod hot_paths;
 mod identity;
 mod lockout;
@@ -52,11 +55,13 @@ mod oauth_google;
 mod oauth_login;
 mod oauth_tokens;
 mod page;
+mod prehijacking;
 mod printable;
 mod promises;
 mod refusals;
 mod refused_rows;
 mod replicas;
+mod resources;
 mod restore;
 mod restore_dependents;
 mod restore_edges;
@@ -84,7 +89,10 @@ mod standby;
 mod tidy;
 mod tls;
 mod troubleshooting;
+mod unproven;
+mod unproven_races;
 mod unstorable;
+mod usernames;
 mod values;
 mod variables;
 mod vault;

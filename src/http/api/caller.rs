@@ -26,7 +26,8 @@ impl FromRequestParts<Api> for Caller {
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Infallible> {
         let agent = parts.headers.get(header::USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()));
         let client = Client::new(address(parts, &api.settings.trusted_proxies), agent.as_deref());
-        Ok(Self(client.with_device(device_cookie::read(&api.settings, &parts.headers))))
+        let client = client.with_device(device_cookie::read(&api.settings, &parts.headers));
+        Ok(Self(client.within(&api.events)))
     }
 }
 
@@ -62,5 +63,20 @@ impl FromRequestParts<Api> for Authenticated {
             return Err(auth::Error::AccessToken("an access token is needed").into());
         };
         Ok(Self(auth.bearer(&SecretString::from(token.trim()), clock::now())?))
+    }
+}
+
+/// The account a request acts for, if it names one: a header without a valid access token is refused.
+pub(super) struct MaybeAuthenticated(pub(super) Option<Bearer>);
+
+impl FromRequestParts<Api> for MaybeAuthenticated {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        if !parts.headers.contains_key(header::AUTHORIZATION) {
+            return Ok(Self(None));
+        }
+        let Authenticated(bearer) = Authenticated::from_request_parts(parts, api).await?;
+        Ok(Self(Some(bearer)))
     }
 }

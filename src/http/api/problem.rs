@@ -100,12 +100,14 @@ impl From<Error> for Problem {
             Error::NoSession => Self::new(StatusCode::NOT_FOUND, "no_session", detail),
             Error::NoPassword { .. } => Self::new(StatusCode::CONFLICT, "no_password", detail),
             Error::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail).later(Duration::from_secs(1)),
+            Error::QueueFull { retry_after } => Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail)
+                .later(retry_after.max(Duration::from_secs(1))),
             Error::Database(error) if error.is_transient() => {
                 tracing::warn!("a request failed: {error}");
                 Self::closed("the database gives no answer")
             }
-            Error::AccountExists => Self::new(StatusCode::CONFLICT, "account_exists", detail)
-                .hinting(Some("log in with the password of that account and verify its address, then begin again")),
+            Error::VerificationProof => Self::new(StatusCode::UNAUTHORIZED, "verification_proof", detail)
+                .hinting(Some("log in to the account and send its access token, or send `password` with the token")),
             Error::Inactive => Self::new(StatusCode::FORBIDDEN, "inactive", detail),
             Error::Oauth(error) => error.into(),
             Error::Database(error) => {
