@@ -86,13 +86,13 @@ impl TriedAddress {
 /// answer.
 pub(super) struct HeldAttempt {
     pool: Pool,
-    reservation: Option<Reservation>,
+    reservation: Option<Box<Reservation>>,
     now: DateTime<Utc>,
 }
 
 impl HeldAttempt {
     pub(super) fn reservation(&mut self) -> Option<&mut Reservation> {
-        self.reservation.as_mut()
+        self.reservation.as_deref_mut()
     }
 
     /// It was decided, and that is recorded.
