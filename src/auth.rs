@@ -13,11 +13,15 @@ mod attempts;
 mod avatar;
 mod base_url;
 mod common_passwords;
+mod devices;
 mod digest;
 mod email;
 mod error;
 mod fields;
+mod guesses;
+mod hash_kinds;
 mod keys;
+mod lockout;
 mod login;
 mod logout;
 mod me;
@@ -42,17 +46,19 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
-use crate::db::{Entered, Pool};
+use crate::db::{Entered, Pool, Principal};
 use access_token::ProvenTokens;
 use attempts::Attempts;
+use guesses::WrongGuesses;
 use oauth::Providers;
 
 pub use access_token::Bearer;
 pub use base_url::{BaseUrl, InvalidBaseUrl};
+pub use devices::DEVICE_DAYS;
 pub use email::{LogMailer, Mailer, NoMailer};
 pub use error::{Error, InvalidField};
 pub use keys::{InvalidKey, Keys};
-pub use login::network;
+pub use lockout::network;
 pub use me::{Profile, SessionView};
 pub use passwords::Passwords;
 pub use provider_tokens::ProviderTokens;
@@ -74,6 +80,7 @@ pub struct Auth {
     provider_tokens: ProviderTokens,
     proven: ProvenTokens,
     attempts: Attempts,
+    wrong_guesses: WrongGuesses,
     session_max_age: TimeDelta,
 }
 
@@ -132,6 +139,10 @@ impl From<user::Model> for User {
 pub struct Session {
     /// Whose.
     pub user: User,
+    /// The account and the epoch in which the session began; clients do not get it.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub principal: Principal,
     /// For `Authorization: Bearer`.
     #[serde(serialize_with = "exposed")]
     #[schema(value_type = String)]
@@ -167,6 +178,7 @@ impl Auth {
             provider_tokens,
             proven,
             attempts: Attempts::default(),
+            wrong_guesses: WrongGuesses::new(),
             session_max_age,
         }
     }
@@ -179,7 +191,8 @@ impl Auth {
     /// What a client gets once its session has begun.
     fn session(&self, entered: Entered, refresh_token: SecretString, now: DateTime<Utc>) -> Result<Session, Error> {
         let access_token = self.access_token(&entered, now)?;
-        let user = entered.user;
-        Ok(Session { user: user.into(), access_token, refresh_token, token_type: "Bearer", expires_in: ACCESS_SECONDS })
+        let principal = Principal { user_id: entered.user.id, epoch: entered.epoch };
+        let (user, token_type) = (entered.user.into(), "Bearer");
+        Ok(Session { user, principal, access_token, refresh_token, token_type, expires_in: ACCESS_SECONDS })
     }
 }

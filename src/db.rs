@@ -5,6 +5,7 @@
 //! the ledger, locking and migrating use simple queries, which work through a transaction-pooling PgBouncer. Requests are
 //! answered through [`Queries`], which follow the database from one server to another.
 
+mod account_counter;
 mod accounts;
 mod attempts;
 mod binary_copy;
@@ -14,11 +15,14 @@ mod claims;
 mod cleanup;
 mod column;
 mod connection;
+mod counter;
 mod database_identity;
 mod dialect;
 mod error;
+mod hash_kinds;
 mod health;
 mod hosts;
+mod known_devices;
 mod links;
 mod migration_script;
 mod pinned;
@@ -53,15 +57,17 @@ pub(crate) use migration_script::MigrationScript;
 pub(crate) use run::EndedRun;
 pub(crate) use unlimited::UnlimitedSession;
 
-pub use accounts::{Change, Entered, Failure, Lockouts, PasswordChange};
-pub use attempts::Reservation;
+pub use accounts::{Change, Entered, Failure, PasswordChange};
+pub use attempts::{AttemptCounters, ClientSubjects, Lane, Lockouts, Reservation, Reserving};
 pub use canonical::canonical;
 pub use cleanup::{Doomed, Kept};
 pub use column::{Column, ColumnType};
 pub use connection::{Connection, Row, Use};
+pub use counter::Lockout;
 pub use database_identity::{Epoch, FoundAccount, Principal};
 pub use dialect::Backend;
 pub use error::{Error, Kind};
+pub use known_devices::{DeviceDigest, KNOWN_DAYS};
 pub use links::{Identity, Linked, NewLinkedAccount, RefusedLogin, StoredTokens};
 pub use pool::{Pool, PoolUse, Usage};
 pub use provisional::{Takeover, USES_UNTIL_HELD};
@@ -72,7 +78,6 @@ pub use session_check::SessionClaim;
 pub use sessions::{NewToken, Scope, SessionEnd};
 pub use snapshot::{BLOCK, Rows, Sink, Size, Snapshot};
 pub use staging::{Block, LiveSchema, LoadError, Loaded, Objects, Parse, SchemaOrigin, Staging, Swapped, losses};
-pub use throttles::Lockout;
 pub use trail::Client;
 pub use turn::Turn;
 pub use url::{

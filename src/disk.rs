@@ -111,7 +111,7 @@ pub fn open(path: &Path, links: Links) -> io::Result<File> {
 /// Reads a text file of at most so many bytes.
 ///
 /// # Errors
-/// As [`open`]; `InvalidData` where it is longer, or not UTF-8.
+/// As [`open`]; `InvalidData` where it is longer, or not UTF-8, with the line.
 pub fn read_text(path: &Path, longest: u64, links: Links) -> io::Result<String> {
     let file = open(path, links)?;
     let refuse = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
@@ -120,7 +120,10 @@ pub fn read_text(path: &Path, longest: u64, links: Links) -> io::Result<String> 
     if bytes.len() as u64 > longest {
         return Err(refuse(format!("is over {longest} bytes long")));
     }
-    String::from_utf8(bytes).map_err(|_| refuse("is not UTF-8".to_owned()))
+    String::from_utf8(bytes).map_err(|error| {
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        refuse(format!("is not UTF-8 in line {}", 1 + memchr::memchr_iter(b'\n', before).count()))
+    })
 }
 
 /// Begins the refusal of what is not a regular file.

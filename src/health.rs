@@ -17,6 +17,7 @@ mod counters;
 mod detailed;
 mod facts;
 mod flight;
+mod forwarding;
 mod gather;
 mod history;
 pub mod once;
@@ -35,6 +36,7 @@ mod verdict;
 pub use check::{Check, Status};
 pub use collector::{Collector, Reading};
 pub use counters::Counters;
+pub use forwarding::UntrustedForwarding;
 pub use history::Sample;
 pub use report::{
     Authentication, BackupFile, Backups, Database, Detailed, Indexes, Maintenance, Migrations, Performance, Queries,

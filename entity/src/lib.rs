@@ -6,6 +6,7 @@
 
 pub mod auth_event;
 pub mod database_identity;
+pub mod known_device;
 pub mod login_throttle;
 pub mod maintenance_run;
 pub mod oauth_provider;
@@ -15,7 +16,7 @@ pub mod user;
 pub mod value;
 
 /// Every table the migrations make, parents before children.
-pub const TABLES: [&str; 8] = [
+pub const TABLES: [&str; 9] = [
     "users",
     "oauth_providers",
     "refresh_tokens",
@@ -23,11 +24,13 @@ pub const TABLES: [&str; 8] = [
     "maintenance_runs",
     "login_throttles",
     "oauth_states",
+    "known_devices",
     "database_identity",
 ];
 
 pub use auth_event::Entity as AuthEvent;
 pub use database_identity::Entity as DatabaseIdentity;
+pub use known_device::Entity as KnownDevice;
 pub use login_throttle::Entity as LoginThrottle;
 pub use maintenance_run::Entity as MaintenanceRun;
 pub use oauth_provider::Entity as OauthProvider;

@@ -38,8 +38,15 @@ pub struct Model {
     pub email_verified: bool,
     /// Whether they may log in.
     pub active: bool,
-    /// Failed logins since the last successful one.
+    /// Failed logins, as of `failed_logins_as_of`, and attempts whose password is being checked.
     pub failed_login_count: i32,
+    /// Milliseconds since 1970 up to which the count has decayed; `None`: it has not begun to.
+    pub failed_logins_as_of: Option<i64>,
+    /// Attempts within the count whose password is being checked.
+    #[sea_orm(default_value = 0)]
+    pub pending_attempts: i32,
+    /// Milliseconds since 1970 after which pending attempts have failed.
+    pub pending_until: Option<i64>,
     /// No login before this time.
     pub locked_until: Option<DateTimeUtc>,
     /// When the account was made.
@@ -63,6 +70,9 @@ pub struct Model {
     /// Trail.
     #[sea_orm(has_many)]
     pub auth_events: HasMany<super::auth_event::Entity>,
+    /// Devices that it logged in from.
+    #[sea_orm(has_many)]
+    pub known_devices: HasMany<super::known_device::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

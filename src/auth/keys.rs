@@ -11,6 +11,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 
+use super::devices::DeviceKey;
 use super::oauth::FlowKey;
 use crate::disk::{self, Links};
 use crate::random;
@@ -37,6 +38,7 @@ struct Key {
 pub struct Keys {
     keys: Vec<Key>,
     secret: SecretSlice<u8>,
+    device_keys: Vec<DeviceKey>,
 }
 
 impl std::fmt::Debug for Keys {
@@ -56,7 +58,8 @@ impl Keys {
         let keys: Result<Vec<Key>, InvalidKey> = blocks.iter().map(Key::parse).collect();
         let keys = keys?;
         let first = blocks.first().ok_or_else(|| refuse("holds no `PRIVATE KEY` block"))?;
-        Ok(Self { keys, secret: SecretSlice::from(first.contents().to_vec()) })
+        let device_keys = blocks.iter().map(|block| DeviceKey::derived_from(block.contents())).collect();
+        Ok(Self { keys, secret: SecretSlice::from(first.contents().to_vec()), device_keys })
     }
 
     /// Reads the key of a developer's machine, which is made the first time, for its owner only.
@@ -85,6 +88,11 @@ impl Keys {
     /// The key with an id.
     pub(super) fn verifying(&self, id: &str) -> Option<&DecodingKey> {
         self.keys.iter().find(|key| key.id == id).map(|key| &key.verifying)
+    }
+
+    /// What known devices are recognised with; the first one is for new digests.
+    pub(super) fn device_keys(&self) -> &[DeviceKey] {
+        &self.device_keys
     }
 
     /// What every replica with the same first key seals the cookies of OAuth with.

@@ -1,7 +1,7 @@
 //! Passwords: hashed with Argon2id, on threads of their own, so many at a time as there are processors.
 //!
 //! The parameters are OWASP's (19 MiB, two passes). A hash with others, and one of bcrypt from the earlier service, still counts, and is
-//! replaced at the next login. Where there is no account, a hash that nobody has is checked, which takes as long.
+//! replaced at the next login. A refusal takes as long for every kind of hash and without an account (`auth/hash_kinds.rs`).
 
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 
 use super::error::Error;
+use super::hash_kinds::HashKinds;
 use crate::random;
 
 /// KiB, passes, lanes.
@@ -33,6 +34,7 @@ pub struct Passwords {
     working: Arc<Semaphore>,
     present: Arc<Semaphore>,
     nobodys: PasswordHash,
+    kinds: HashKinds,
 }
 
 impl Passwords {
@@ -43,8 +45,14 @@ impl Passwords {
     pub fn new(threads: usize) -> std::io::Result<Self> {
         let password = random::bytes::<32>()?;
         let nobodys = hash(&password).map_err(|error| std::io::Error::other(error.to_string()))?;
+        let kinds = HashKinds::new(&nobodys);
         let semaphore = |permits| Arc::new(Semaphore::new(permits));
-        Ok(Self { working: semaphore(threads.max(1)), present: semaphore(threads.max(1) * (WAITING + 1)), nobodys })
+        Ok(Self {
+            working: semaphore(threads.max(1)),
+            present: semaphore(threads.max(1) * (WAITING + 1)),
+            nobodys,
+            kinds,
+        })
     }
 
     /// What is stored of a password.
@@ -53,16 +61,28 @@ impl Passwords {
         self.run(move || hash(password.expose_secret().as_bytes())).await?.map_err(Error::internal)
     }
 
-    /// Whether a password is the one that was stored; against `None` it is not, after as long.
+    /// Sets the kinds of hashes that are in use, by how such hashes begin.
+    pub(super) fn set_kinds<'a>(&self, found: impl Iterator<Item = &'a str>) {
+        self.kinds.replace(found, &self.nobodys);
+    }
+
+    /// Whether a password is the one that was stored; against `None` it is not. A refusal takes one check of each kind of hash in use.
     pub(super) async fn verify(
         &self,
         password: &SecretString,
         stored: Option<&PasswordHash>,
     ) -> Result<Verdict, Error> {
         let stored = stored.filter(|stored| !stored.expose().is_empty());
-        let (password, hash, known) = (password.clone(), stored.unwrap_or(&self.nobodys).clone(), stored.is_some());
-        let verdict = self.run(move || verify(password.expose_secret().as_bytes(), &hash)).await?;
-        Ok(Verdict { matches: verdict.matches && known, rehashed: verdict.rehashed })
+        let (password, hash, dummies) = (password.clone(), stored.cloned(), self.kinds.dummies(stored, &self.nobodys));
+        self.run(move || {
+            let password = password.expose_secret().as_bytes();
+            let verdict = hash.map_or(Verdict { matches: false, rehashed: None }, |hash| verify(password, &hash));
+            if !verdict.matches {
+                dummies.iter().for_each(|dummy| drop(verify(password, dummy)));
+            }
+            verdict
+        })
+        .await
     }
 
     /// Runs work on a thread; a client that goes away meanwhile does not make room for another one before the work is done.
@@ -97,8 +117,8 @@ fn verify(password: &[u8], stored: &PasswordHash) -> Verdict {
     } else {
         match password_hash::PasswordHash::new(text) {
             Ok(parsed) => (Argon2::default().verify_password(password, &parsed).is_ok(), is_current(&parsed)),
-            // what cannot be read takes as long as what can
-            Err(_) => (hash(password).is_ok_and(|_| false), true),
+            // a dummy of each kind is checked then
+            Err(_) => (false, true),
         }
     };
     let rehashed = (matches && !is_current).then(|| hash(password).ok()).flatten();

@@ -8,6 +8,7 @@ use super::row;
 use super::source::Text;
 use crate::db::Backend;
 use crate::migrate::{self, Applied, Layout};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A ledger with more rows, or more bytes, is none.
@@ -50,6 +51,8 @@ pub(super) struct Found {
     pub(super) columns: Vec<String>,
     pub(super) tally: Tally,
     pub(super) bytes: u64,
+    /// The greatest value of its column `id`; 0 without one.
+    greatest_id: i64,
 }
 
 impl Content {
@@ -62,6 +65,20 @@ impl Content {
         let told = self.footer.iter().flat_map(|footer| &footer.tables).map(|table| &table.name);
         let untold = self.tables.iter().map(|table| &table.name).filter(|name| told.clone().all(|told| told != *name));
         told.clone().chain(untold).map(|name| found(name)).collect()
+    }
+
+    /// Each table with the greatest id that the file has of it, or has given out by its sequence.
+    pub(super) fn greatest_ids(&self) -> Vec<(String, i64)> {
+        let of_rows = self.tables.iter().map(|table| (table.name.clone(), table.greatest_id));
+        // a table without rows may have given out ids
+        let given_out = |sequence: &Sequence| sequence.value.saturating_sub(i64::from(!sequence.used));
+        let of_sequences = self.sequences.iter().map(|found| (found.table().to_owned(), given_out(found)));
+        let mut greatest = BTreeMap::new();
+        for (table, id) in of_rows.chain(of_sequences).filter(|(_, id)| *id > 0) {
+            let known = greatest.entry(table).or_insert(id);
+            *known = id.max(*known);
+        }
+        greatest.into_iter().collect()
     }
 
     /// How many rows there are in all tables but the ledger.
@@ -77,7 +94,7 @@ impl Content {
 pub(super) fn read(text: Text, longest: Option<u64>, progress: &Arc<dyn Progress>) -> Result<Content, Unreadable> {
     let compressed = text.is_gzip();
     let mut reader = Reader::open(text)?;
-    let mut gathered = Gathered::default();
+    let mut gathered = Gathered::of(reader.kind());
     let mut told = 0;
     let is_dump = *reader.kind() == Kind::Dump;
     let known = migrate::all_tables();
@@ -121,8 +138,9 @@ struct Raw {
     sha256: String,
 }
 
-#[derive(Default)]
 struct Gathered {
+    /// In whose form the rows are.
+    backend: Backend,
     tables: Vec<Found>,
     current: usize,
     ledger: Vec<Vec<u8>>,
@@ -131,6 +149,19 @@ struct Gathered {
 }
 
 impl Gathered {
+    fn of(kind: &Kind) -> Self {
+        let is_sqlite = matches!(kind, Kind::Backup(header) if header.backend == "sqlite");
+        let backend = if is_sqlite { Backend::Sqlite } else { Backend::Postgres };
+        Self {
+            backend,
+            tables: Vec::new(),
+            current: 0,
+            ledger: Vec::new(),
+            sequences: Vec::new(),
+            passed_over: Vec::new(),
+        }
+    }
+
     fn table(&mut self, name: String, columns: Vec<String>) -> Result<(), Unreadable> {
         self.current = match self.tables.iter().position(|table| table.name == name) {
             Some(at) if self.tables[at].columns != columns => {
@@ -143,7 +174,7 @@ impl Gathered {
                 return Err(wrong("it has more tables than any migration makes"));
             }
             None => {
-                self.tables.push(Found { name, columns, tally: Tally::default(), bytes: 0 });
+                self.tables.push(Found { name, columns, tally: Tally::default(), bytes: 0, greatest_id: 0 });
                 self.tables.len() - 1
             }
         };
@@ -157,6 +188,9 @@ impl Gathered {
         let table = &mut self.tables[self.current];
         table.tally.add(row);
         table.bytes += row.len() as u64;
+        if let Some(at) = table.columns.iter().position(|column| column == "id") {
+            table.greatest_id = table.greatest_id.max(row::integer_at(row, at, self.backend).unwrap_or(0));
+        }
         if table.name == migrate::LEDGER {
             if table.tally.rows() > LONGEST_LEDGER || table.bytes > LARGEST_LEDGER {
                 return Err(wrong("its ledger is longer than any that authsvc makes"));

@@ -42,12 +42,13 @@ impl KeptIdentity {
         Ok(Self { database_id: random::uuid()?, created_at: now })
     }
 
-    /// Statements that replace the staged identity by this one, in a new epoch.
+    /// Statements that replace the staged identity by this one, in a new epoch, and note which runs are of another database.
     ///
     /// # Errors
     /// No randomness.
     pub(super) fn replacement(&self, backend: Backend) -> Result<String, Error> {
         let created_at = self.created_at.format("%Y-%m-%dT%H:%M:%S%.f+00:00").to_string();
-        Ok(backend.replace_identity(&self.database_id, &random::uuid()?, &created_at))
+        let runs = backend.note_restored_runs(&self.database_id);
+        Ok(runs + &backend.replace_identity(&self.database_id, &random::uuid()?, &created_at))
     }
 }

@@ -95,15 +95,16 @@ impl Live {
         }
     }
 
-    /// Refuses where a restore would lose something: everything is told at once, and nothing was written.
+    /// Refuses where a restore would lose something, or could not end: everything is told at once, and nothing was written.
+    /// `greatest_ids`: of each table of the file.
     ///
     /// # Errors
     /// What would be lost, or what the database said.
-    pub(super) async fn refuse_losses(&self, url: &DatabaseUrl) -> Result<(), Error> {
+    pub(super) async fn refuse_losses(&self, url: &DatabaseUrl, greatest_ids: &[(String, i64)]) -> Result<(), Error> {
         if matches!(self, Self::Unreadable(_)) {
             return Ok(());
         }
-        let mut obstacles = db::losses(url, &self.schema(url.backend())).await?;
+        let mut obstacles = db::losses(url, &self.schema(url.backend()), greatest_ids).await?;
         if let (Self::Ours(_, extra), Backend::Sqlite) = (self, url.backend()) {
             let columns = extra.iter().filter(|object| object.starts_with("column "));
             obstacles.extend(

@@ -15,10 +15,12 @@ const CONVERT: &str = "`pg_restore -f FILE.sql DUMP` makes a plain one of it";
 const PLAIN: &str = "make a plain dump of one database: `pg_dump -Fp -f FILE DATABASE`";
 const OTHER_ENGINE: &str = "backups are made by `authsvc backup`, or by `pg_dump -Fp -f FILE DATABASE`";
 const UTF_16: &str = "UTF-16 text, as `>` of PowerShell writes it";
+const UTF_32: &str = "UTF-32 text";
+const UTF_32_REMEDY: &str = "make UTF-8 of it, `iconv -f UTF-32 -t UTF-8 FILE`, or let pg_dump write the file itself: `pg_dump -Fp -f FILE DATABASE`";
 const UTF_16_REMEDY: &str = "let pg_dump write the file itself: `pg_dump -Fp -f FILE DATABASE`";
 
 /// Bytes first, then texts; of two that fit the first counts.
-const FORMATS: [Format; 40] = [
+const FORMATS: [Format; 44] = [
     f(b"PGDMP", "a dump in pg_dump's custom format", CONVERT),
     f(b"toc.dat\0", "a dump in pg_dump's tar format", CONVERT),
     f(b"\xfd7zXZ\0", "compressed by xz", "unpack it: `xz -d FILE`"),
@@ -34,6 +36,10 @@ const FORMATS: [Format; 40] = [
     f(b"PK\x05\x06", "an empty zip archive", OTHER_ENGINE),
     f(b"Rar!", "a rar archive", "unpack it: `unrar x FILE`"),
     f(b"SQLite format 3\0", "a SQLite database file", "set DATABASE_URL to it and run `authsvc backup`"),
+    f(b"\xff\xfe\0\0", UTF_32, UTF_32_REMEDY),
+    f(b"\0\0\xfe\xff", UTF_32, UTF_32_REMEDY),
+    f(b"-\0\0\0", UTF_32, UTF_32_REMEDY),
+    f(b"\0\0\0-", UTF_32, UTF_32_REMEDY),
     f(b"\xff\xfe", UTF_16, UTF_16_REMEDY),
     f(b"\xfe\xff", UTF_16, UTF_16_REMEDY),
     f(b"-\0-\0", UTF_16, UTF_16_REMEDY),

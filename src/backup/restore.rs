@@ -78,7 +78,7 @@ pub async fn prepare(url: &DatabaseUrl, path: &Path, progress: &Arc<dyn Progress
     let source = Source::open(path)?;
     let (content, warnings) = verify::prove(&source, path, progress)?;
     // asked again under the lock; here it only spares the question
-    Live::read(url).await?.refuse_losses(url).await?;
+    Live::read(url).await?.refuse_losses(url, &content.greatest_ids()).await?;
     Ok(Prepared { source, path: path.to_owned(), content, url: url.clone(), warnings })
 }
 
@@ -144,7 +144,7 @@ impl Prepared {
         progress: &Arc<dyn Progress>,
     ) -> Result<Restored, Error> {
         let live = Live::read(&self.url).await?;
-        live.refuse_losses(&self.url).await?;
+        live.refuse_losses(&self.url, &self.content.greatest_ids()).await?;
         let mut warnings = self.warnings.clone();
         warnings.extend(live.warnings());
         let safety_backup = match options.safety_backup.filter(|_| !matches!(live, Live::Nothing)) {

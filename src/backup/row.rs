@@ -30,6 +30,17 @@ pub(super) fn texts(row: &[u8], backend: Backend) -> Result<Vec<Option<String>>,
     Ok(literals(row, usize::MAX, &[])?.into_iter().map(text).collect())
 }
 
+/// The integer in this column of a row, if there is one.
+pub(super) fn integer_at(row: &[u8], at: usize, backend: Backend) -> Option<i64> {
+    if backend == Backend::Postgres {
+        return std::str::from_utf8(row.split(|byte| *byte == b'\t').nth(at)?).ok()?.parse().ok();
+    }
+    match literals(row, at + 1, &[]).ok()?.get(at) {
+        Some(Value::Integer(number)) => Some(*number),
+        _ => None,
+    }
+}
+
 /// The values of a line of COPY's text format, in the forms that SQLite stores.
 pub(super) fn of_copy<'a>(row: &'a [u8], columns: &[Column]) -> Result<Vec<Value<'a>>, Refusal> {
     let values: Vec<Option<Cow<'_, str>>> = fields(row).take(columns.len() + 1).collect::<Result<_, _>>()?;

@@ -93,6 +93,7 @@ fn text(cleaned: &Cleaned) -> String {
         (sweep::name(Doomed::MaintenanceRuns), cleaned.maintenance_runs),
         (sweep::name(Doomed::LoginThrottles), cleaned.login_throttles),
         (sweep::name(Doomed::OauthStates), cleaned.oauth_states),
+        (sweep::name(Doomed::KnownDevices), cleaned.known_devices),
         ("backups", cleaned.backups),
     ];
     let mut text: String = rows.iter().map(|(name, count)| format!("{name:<24} {count:>10}\n")).collect();

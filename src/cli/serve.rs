@@ -40,6 +40,9 @@ pub(super) struct Arguments {}
 /// Where a developer's key is, in the working directory.
 const DEVELOPMENT_KEY: &str = "authsvc-jwt.pem";
 
+/// Between two looks at the kinds of password hashes in use.
+const HASH_KINDS_EVERY: Duration = Duration::from_secs(60 * 60);
+
 /// What the metrics say of this program.
 const BUILD: Build = Build {
     version: env!("CARGO_PKG_VERSION"),
@@ -54,6 +57,7 @@ pub(super) async fn run(_: &Arguments, config: &Config, _: Output) -> Result<u8,
     let collector = Collector::new(health::Settings { sign_in, ..super::health_settings(config) });
     let metrics = Metrics::new(BUILD).map_err(io::Error::other)?;
     let api = Api::new(config.api.clone());
+    collector.watch_forwarding(api.forwarding());
     let server =
         Server::start(config.listen, config.admin_listen, stages.readiness(), &collector, &metrics, &api).await?;
     let stop = shutdown::requested();
@@ -97,6 +101,7 @@ struct Background {
     backups: Option<Worker>,
     cleanup: Option<Worker>,
     resealing: Option<JoinHandle<()>>,
+    hash_kinds: Option<JoinHandle<()>>,
 }
 
 impl Background {
@@ -107,6 +112,7 @@ impl Background {
         Ok(Self {
             backups: config.backup_schedule.clone().map(schedule).transpose()?,
             cleanup: config.cleanup_interval.map(clean).transpose()?,
+            hash_kinds: auth.clone().map(|auth| tokio::spawn(async move { read_hash_kinds(&auth).await })),
             resealing: auth.map(|auth| tokio::spawn(async move { reseal(&auth).await })),
         })
     }
@@ -114,9 +120,7 @@ impl Background {
     /// Ends all of it, in at most this time.
     async fn stop(self, patience: Duration) {
         // a link is replaced in one statement: nothing is left half done
-        if let Some(resealing) = &self.resealing {
-            resealing.abort();
-        }
+        [&self.resealing, &self.hash_kinds].into_iter().flatten().for_each(JoinHandle::abort);
         tokio::join!(end(self.backups, "scheduled backup", patience), end(self.cleanup, "cleanup", patience));
     }
 }
@@ -126,6 +130,16 @@ async fn end(worker: Option<Worker>, what: &str, patience: Duration) {
         && !worker.stop(patience).await
     {
         tracing::warn!("a {what} was still running after {patience:?} and is cut off");
+    }
+}
+
+/// Reads once an hour which kinds of password hashes are in use, so that a refused login takes as long as the slowest of them.
+async fn read_hash_kinds(auth: &Auth) {
+    loop {
+        if let Err(error) = auth.read_hash_kinds().await {
+            tracing::warn!("the kinds of password hashes in use cannot be read, in an hour again: {error}");
+        }
+        tokio::time::sleep(HASH_KINDS_EVERY).await;
     }
 }
 

@@ -38,6 +38,7 @@ pub(super) fn name(doomed: Doomed) -> &'static str {
         Doomed::MaintenanceRuns => "records of runs",
         Doomed::LoginThrottles => "counts of failed logins",
         Doomed::OauthStates => "used OAuth states",
+        Doomed::KnownDevices => "known devices",
     }
 }
 

@@ -9,13 +9,13 @@ use entity::value::{Email, PasswordHash};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, RuntimeErr, Set, UpdateMany};
 
-use super::attempts::{Reservation, give_back_client};
+use super::attempts::{self, Reservation};
 use super::database_identity::{Epoch, FoundAccount, is_in};
+use super::known_devices;
 use super::provisional::counting_use;
 use super::registration::{Taken, is_name_free};
 use super::session_check::{SessionClaim, is_live};
 use super::sessions::{self, NewToken};
-use super::throttles::Lockout;
 use super::trail::{Client, Event};
 use super::{Error, Pool};
 
@@ -44,21 +44,8 @@ pub struct Failure<'a> {
     pub user_id: Option<i64>,
     /// The address that was tried, if it is one.
     pub email: Option<&'a str>,
-    /// What the address is counted under where it is nobody's.
-    pub address: &'a str,
-    /// What the client is counted under.
-    pub client: Option<&'a str>,
     /// For the trail.
     pub reason: &'a str,
-}
-
-/// From which failure on whom.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lockouts {
-    /// An account, or an address that nobody has.
-    pub address: Lockout,
-    /// A client.
-    pub client: Lockout,
 }
 
 /// What came of changing a password.
@@ -92,7 +79,7 @@ impl Pool {
 
     /// Begins a session for an account whose password was checked; `rehashed` is stored in the place of the old hash. `None`: the
     /// password hash is not the one that was checked any more, the account may not log in, or it was looked up in another epoch;
-    /// nothing is begun. A session gives the attempt back.
+    /// nothing is begun. A session takes the attempt and the failures before it back.
     ///
     /// # Errors
     /// What the database said; nothing is begun.
@@ -100,7 +87,7 @@ impl Pool {
         &self,
         FoundAccount { user, epoch }: FoundAccount,
         rehashed: Option<PasswordHash>,
-        attempt: &Reservation,
+        attempt: Option<&Reservation>,
         token: &NewToken,
         client: &Client,
         now: DateTime<Utc>,
@@ -108,9 +95,7 @@ impl Pool {
         let transaction = self.queries().begin().await?;
         let mut update = with_password(&user, epoch)
             .col_expr(Column::LastLogin, Expr::value(now))
-            .col_expr(Column::UpdatedAt, Expr::value(now))
-            .col_expr(Column::FailedLoginCount, Expr::value(0))
-            .col_expr(Column::LockedUntil, Expr::value(None::<DateTime<Utc>>));
+            .col_expr(Column::UpdatedAt, Expr::value(now));
         update = counting_use(update, now);
         if let Some(hash) = rehashed {
             update = update.col_expr(Column::PasswordHash, Expr::value(hash.expose()));
@@ -120,7 +105,9 @@ impl Pool {
             return Ok(None);
         }
         let entered = sessions::begin_session(&transaction, user, token, client, now).await?;
-        give_back_client(&transaction, attempt).await?;
+        if let Some(attempt) = attempt {
+            attempts::succeeded(&transaction, attempt, now).await?;
+        }
         Event::of(Kind::LoginSucceeded, entered.user.id)
             .at(Some(entered.user.email.as_str()))
             .record(&transaction, client, now)
@@ -165,6 +152,7 @@ impl Pool {
             return Ok(if is_live { PasswordChange::PasswordReplaced } else { PasswordChange::SessionEnded });
         }
         sessions::end_others(&transaction, checked.id, Some(claim.session), now).await?;
+        known_devices::forget(&transaction, checked.id).await?;
         Event::of(Kind::PasswordChanged, checked.id).record(&transaction, client, now).await?;
         transaction.commit().await?;
         Ok(PasswordChange::Done)
@@ -217,7 +205,7 @@ impl Pool {
 }
 
 /// An UPDATE of an account that may be used and still has the password hash that was checked. It locks the account's row.
-pub(super) fn with_password(user: &Model, epoch: Epoch) -> UpdateMany<Entity> {
+fn with_password(user: &Model, epoch: Epoch) -> UpdateMany<Entity> {
     Entity::update_many()
         .filter(Column::Id.eq(user.id))
         .filter(Column::PasswordHash.eq(user.password_hash.clone()))

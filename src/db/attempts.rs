@@ -1,78 +1,190 @@
 //! Attempts with a password, counted before the password is checked: as many checks are made as the limit allows, however many clients
 //! try at once. A right password gives its attempt back.
 //!
-//! The lock order is that of `db/sessions.rs`: the account, then throttles in the order of their subjects (`email:`, `ip:`).
+//! An attempt is counted in one lane: that of the account, of an address without an account, or a lane of its own for a known device and
+//! for an open session. A lane of its own is not refused by the lock of the account. Its failures are counted in the account as well,
+//! after the check. An operator who sets `users.locked_until` to NULL thereby unlocks all lanes of the account.
+//! Most attempts are counted for the client, too. A right password takes back what this client failed with this account before.
+//!
+//! The lock order is that of `db/sessions.rs`: the account, then throttles in the order of their subjects.
 
 use chrono::{DateTime, Utc};
 use entity::auth_event::Kind;
-use entity::user::{Column, Entity};
-use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait};
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
+use entity::{login_throttle, user};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
 
-use super::accounts::{Failure, Lockouts, failed};
-use super::throttles::{self, Lockout, Reserved};
+use super::account_counter;
+use super::accounts::{Failure, failed};
+use super::counter::{Lockout, Reserved};
+use super::sessions::lock_account;
+use super::throttles;
 use super::trail::Client;
 use super::{Error, Pool, Transaction};
+
+/// The limits of attempts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lockouts {
+    /// Of an account, an address without one, a known device, or a session.
+    pub lane: Lockout,
+    /// Of a client.
+    pub client: Lockout,
+}
+
+/// What an attempt is counted under besides the client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lane {
+    /// The account.
+    Account(i64),
+    /// `email:` and a digest: no account has the address.
+    Address(String),
+    /// `device:` or `session:` of an account, which the lock of the account does not refuse.
+    Own {
+        /// The account.
+        user_id: i64,
+        /// The subject.
+        subject: String,
+    },
+}
+
+impl Lane {
+    /// The subject in `login_throttles`.
+    fn subject(&self) -> Option<&str> {
+        match self {
+            Self::Account(_) => None,
+            Self::Address(subject) | Self::Own { subject, .. } => Some(subject),
+        }
+    }
+}
+
+/// What an attempt is counted under for its client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientSubjects {
+    /// `ip:` and the client.
+    pub client: String,
+    /// `pair:` and a digest of the client with the address that is tried.
+    pub pair: String,
+}
+
+/// Every counter of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttemptCounters {
+    /// The account's side.
+    pub lane: Lane,
+    /// The client's side; `None`: the attempt is not counted for the client.
+    pub client: Option<ClientSubjects>,
+}
 
 /// An attempt that is counted, and not decided yet.
 #[derive(Debug, Clone)]
 pub struct Reservation {
-    user_id: Option<i64>,
-    address: String,
-    client: Option<String>,
+    pub(super) counters: AttemptCounters,
+    lockouts: Lockouts,
     /// The end of the lock that follows if the attempt fails.
-    address_until: Option<DateTime<Utc>>,
+    lane_until: Option<DateTime<Utc>>,
     client_until: Option<DateTime<Utc>>,
 }
 
+/// What came of counting an attempt.
+#[derive(Debug, Clone)]
+pub enum Reserving {
+    /// It is counted.
+    Counted(Reservation),
+    /// A counter is locked until this time.
+    Locked(DateTime<Utc>),
+    /// Whether a counter is locked depends on attempts that are being checked: the same call a moment later may count it.
+    Pending,
+}
+
 impl Pool {
-    /// Counts an attempt against the account, or the address without one, and against the client. `Err(until)`: one of them is locked until
-    /// then; nothing is counted.
+    /// The end of the locks that refuse an attempt, by what is known without waiting.
+    ///
+    /// # Errors
+    /// What the database said.
+    pub async fn locked_until(
+        &self,
+        counters: &AttemptCounters,
+        account: Option<&user::Model>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, Error> {
+        let is_unlocked = account.is_some_and(|account| account.locked_until.is_none());
+        let lane = match &counters.lane {
+            Lane::Own { .. } if is_unlocked => None,
+            lane => lane.subject(),
+        };
+        let subjects = [lane, counters.client.as_ref().map(|client| client.client.as_str())];
+        let subjects: Vec<String> = subjects.into_iter().flatten().map(str::to_owned).collect();
+        let rows = login_throttle::Entity::of(&subjects).all(self.queries()).await?;
+        let locked = rows.iter().filter_map(|row| throttles::lock(row).decided(now)).max();
+        let of_account = account.filter(|_| matches!(counters.lane, Lane::Account(_)));
+        Ok(locked.max(of_account.and_then(|account| account_counter::lock(account).decided(now))))
+    }
+
+    /// Counts an attempt in its lane and for its client; in both, or in none.
     ///
     /// # Errors
     /// What the database said; nothing is counted.
     pub async fn reserve_attempt(
         &self,
-        attempt: &Failure<'_>,
+        counters: &AttemptCounters,
         lockouts: Lockouts,
         now: DateTime<Utc>,
-    ) -> Result<Result<Reservation, DateTime<Utc>>, Error> {
+    ) -> Result<Reserving, Error> {
         let transaction = self.queries().begin().await?;
-        let address = match attempt.user_id {
-            Some(id) => reserve_account(&transaction, id, lockouts.address, now).await?,
-            None => throttles::reserve(&transaction, attempt.address, lockouts.address, now).await?,
-        };
-        let client = match (address, attempt.client) {
-            (Reserved::Counted(_), Some(subject)) => {
-                throttles::reserve(&transaction, subject, lockouts.client, now).await?
+        let lane = reserve_lane(&transaction, &counters.lane, lockouts.lane, now).await?;
+        let client = match (lane, &counters.client) {
+            (Reserved::Counted(_), Some(subjects)) => {
+                throttles::reserve(&transaction, &subjects.client, lockouts.client, now).await?
             }
             _ => Reserved::Counted(None),
         };
-        let (Reserved::Counted(address_until), Reserved::Counted(client_until)) = (address, client) else {
+        let (Reserved::Counted(lane_until), Reserved::Counted(client_until)) = (lane, client) else {
             transaction.rollback().await?;
-            return Ok(Err(address.locked_until().or(client.locked_until()).unwrap_or(now)));
+            return Ok(match (lane, client) {
+                (Reserved::Locked(until), _) | (_, Reserved::Locked(until)) => Reserving::Locked(until),
+                _ => Reserving::Pending,
+            });
         };
         transaction.commit().await?;
-        Ok(Ok(Reservation {
-            user_id: attempt.user_id,
-            address: attempt.address.to_owned(),
-            client: attempt.client.map(str::to_owned),
-            address_until,
-            client_until,
-        }))
+        Ok(Reserving::Counted(Reservation { counters: counters.clone(), lockouts, lane_until, client_until }))
     }
 
-    /// Gives an attempt back, with the lock that it would have been followed by: the password was right, or was not checked.
+    /// Gives an attempt back that was not checked.
     ///
     /// # Errors
     /// What the database said; the attempt stays counted.
     pub async fn give_attempt_back(&self, reservation: &Reservation, now: DateTime<Utc>) -> Result<(), Error> {
         let transaction = self.queries().begin().await?;
-        match reservation.user_id {
-            Some(id) => give_back_account(&transaction, id, reservation.address_until, now).await?,
-            None => throttles::give_back(&transaction, &reservation.address, reservation.address_until).await?,
+        let lock = (reservation.lockouts.lane, reservation.lane_until);
+        match &reservation.counters.lane {
+            Lane::Account(id) => account_counter::forgive(&transaction, *id, 1, lock, now).await?,
+            Lane::Address(subject) | Lane::Own { subject, .. } => {
+                throttles::forgive(&transaction, subject, 1, lock, now).await?;
+            }
         }
-        give_back_client(&transaction, reservation).await?;
+        forgive_client(&transaction, reservation, 1, now).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Gives back what an attempt counted for its client, which tried the same password for the same account before.
+    ///
+    /// # Errors
+    /// What the database said; the attempt stays counted.
+    pub async fn give_client_back(&self, reservation: &mut Reservation, now: DateTime<Utc>) -> Result<(), Error> {
+        forgive_client(self.queries(), reservation, 1, now).await?;
+        reservation.counters.client = None;
+        Ok(())
+    }
+
+    /// Records that the password of a logged-in account was right: the failures of its session are forgotten.
+    ///
+    /// # Errors
+    /// What the database said; the attempt stays counted.
+    pub async fn attempt_succeeded(&self, reservation: &Reservation, now: DateTime<Utc>) -> Result<(), Error> {
+        let transaction = self.queries().begin().await?;
+        if let Lane::Own { user_id, .. } = &reservation.counters.lane {
+            lock_account(&transaction, *user_id).await?;
+        }
+        succeeded(&transaction, reservation, now).await?;
         Ok(transaction.commit().await?)
     }
 
@@ -88,11 +200,29 @@ impl Pool {
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
         let transaction = self.queries().begin().await?;
-        let address = reservation.user_id.is_none().then_some(reservation.address.as_str());
-        let subjects: Vec<&str> = [address, reservation.client.as_deref()].into_iter().flatten().collect();
-        throttles::failed_now(&transaction, &subjects, now).await?;
+        let counters = &reservation.counters;
+        let locked = match &counters.lane {
+            Lane::Account(id) => {
+                account_counter::failed(&transaction, *id, now).await?;
+                reservation.lane_until
+            }
+            Lane::Address(subject) => {
+                throttles::failed(&transaction, subject, now).await?;
+                None
+            }
+            Lane::Own { user_id, subject } => {
+                let locked =
+                    account_counter::add_failure(&transaction, *user_id, reservation.lockouts.lane, now).await?;
+                throttles::failed(&transaction, subject, now).await?;
+                locked
+            }
+        };
+        if let Some(subjects) = &counters.client {
+            throttles::failed(&transaction, &subjects.client, now).await?;
+            throttles::add_failure(&transaction, &subjects.pair, reservation.lockouts.client, now).await?;
+        }
         failed(failure, Kind::LoginFailed).because(failure.reason).record(&transaction, client, now).await?;
-        if let (Some(until), Some(_)) = (reservation.address_until, reservation.user_id) {
+        if let (Some(until), Some(_)) = (locked, failure.user_id) {
             let detail = format!("until {}", until.to_rfc3339());
             failed(failure, Kind::AccountLocked).because(&detail).record(&transaction, client, now).await?;
         }
@@ -100,51 +230,72 @@ impl Pool {
     }
 }
 
-/// Gives back what a client's reservation counted.
-pub(super) async fn give_back_client(transaction: &Transaction, reservation: &Reservation) -> Result<(), DbErr> {
-    let Some(subject) = &reservation.client else { return Ok(()) };
-    throttles::give_back(transaction, subject, reservation.client_until).await
+impl Reservation {
+    /// The end of the lock of the client that follows if the attempt fails.
+    pub fn client_locked_until(&self) -> Option<DateTime<Utc>> {
+        self.client_until
+    }
 }
 
-async fn reserve_account(
+/// Forgets the failures of the lane and those of this client with this account; the account's row is locked by this transaction.
+pub(super) async fn succeeded(
+    transaction: &Transaction,
+    reservation: &Reservation,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let Reservation { counters, lockouts, lane_until, .. } = reservation;
+    let lock = (lockouts.lane, *lane_until);
+    match &counters.lane {
+        Lane::Account(id) => account_counter::reset(transaction, *id, now).await?,
+        Lane::Address(subject) => throttles::forgive(transaction, subject, 1, lock, now).await?,
+        Lane::Own { user_id, subject } => {
+            let failures = throttles::failures(transaction, subject, lockouts.lane, now).await?;
+            if failures > 0 {
+                account_counter::take_off(transaction, *user_id, failures, lockouts.lane, now).await?;
+            }
+            throttles::forgive(transaction, subject, failures + 1, lock, now).await?;
+        }
+    }
+    let Some(subjects) = &counters.client else { return Ok(()) };
+    let failures = throttles::failures(transaction, &subjects.pair, lockouts.client, now).await?;
+    forgive_client(transaction, reservation, failures + 1, now).await?;
+    if failures > 0 {
+        let pair = login_throttle::Entity::delete_many().filter(login_throttle::Column::Subject.eq(&*subjects.pair));
+        pair.exec(transaction).await?;
+    }
+    Ok(())
+}
+
+/// Gives back what an attempt counted for its client, and earlier failures of the client.
+async fn forgive_client(
     connection: &impl ConnectionTrait,
-    id: i64,
+    reservation: &Reservation,
+    amount: i64,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let Some(subjects) = &reservation.counters.client else { return Ok(()) };
+    let lock = (reservation.lockouts.client, reservation.client_until);
+    throttles::forgive(connection, &subjects.client, amount, lock, now).await
+}
+
+async fn reserve_lane(
+    transaction: &Transaction,
+    lane: &Lane,
     lockout: Lockout,
     now: DateTime<Utc>,
 ) -> Result<Reserved, DbErr> {
-    // the greatest count that the column holds stays
-    let count = || Expr::col(Column::FailedLoginCount);
-    let one_more = || CaseStatement::new().case(count().lt(i32::MAX), count().add(1)).finally(count());
-    let is_free = Condition::any().add(Column::LockedUntil.is_null()).add(Column::LockedUntil.lte(now));
-    let counted = Entity::update_many()
-        .col_expr(Column::FailedLoginCount, one_more().into())
-        .col_expr(Column::LockedUntil, lockout.lock_after(one_more().into(), Expr::col(Column::LockedUntil), now))
-        .col_expr(Column::UpdatedAt, Expr::value(now))
-        .filter(Column::Id.eq(id))
-        .filter(is_free)
-        .exec_with_returning(connection)
-        .await?;
-    if let Some(user) = counted.first() {
-        return Ok(Reserved::counted(user.locked_until, now));
+    match lane {
+        Lane::Account(id) => account_counter::reserve(transaction, *id, lockout, now).await,
+        Lane::Address(subject) => throttles::reserve(transaction, subject, lockout, now).await,
+        Lane::Own { user_id, subject } => {
+            let reserved = throttles::reserve(transaction, subject, lockout, now).await?;
+            let Reserved::Locked(until) = reserved else { return Ok(reserved) };
+            let account = user::Entity::find_by_id(*user_id).one(transaction).await?;
+            if account.is_none_or(|account| account.locked_until.is_some()) {
+                return Ok(reserved);
+            }
+            throttles::unlock(transaction, subject, until).await?;
+            throttles::reserve(transaction, subject, lockout, now).await
+        }
     }
-    // locked, or deleted since it was looked up
-    let user = Entity::find_by_id(id).one(connection).await?;
-    Ok(user.map_or(Reserved::Counted(None), |user| Reserved::Locked(user.locked_until.unwrap_or(now))))
-}
-
-async fn give_back_account(
-    connection: &impl ConnectionTrait,
-    id: i64,
-    until: Option<DateTime<Utc>>,
-    now: DateTime<Utc>,
-) -> Result<(), DbErr> {
-    let mut update = Entity::update_many()
-        .col_expr(Column::FailedLoginCount, Expr::col(Column::FailedLoginCount).sub(1))
-        .col_expr(Column::UpdatedAt, Expr::value(now));
-    if let Some(until) = until {
-        let ours = Expr::col(Column::LockedUntil).eq(until);
-        let kept = CaseStatement::new().case(ours, None::<DateTime<Utc>>).finally(Expr::col(Column::LockedUntil));
-        update = update.col_expr(Column::LockedUntil, kept.into());
-    }
-    update.filter(Column::Id.eq(id)).filter(Column::FailedLoginCount.gt(0)).exec(connection).await.map(|_| ())
 }

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use super::known_devices::KNOWN_DAYS;
 use super::{Backend, Connection, Error, Kind};
 
 /// A kind of rows that have had their time.
@@ -26,6 +27,8 @@ pub enum Doomed {
     LoginThrottles,
     /// Used OAuth states that would have expired an hour ago.
     OauthStates,
+    /// Devices without a login for 90 days.
+    KnownDevices,
 }
 
 /// How long what only tells of the past is kept.
@@ -39,7 +42,7 @@ pub struct Kept {
 
 impl Doomed {
     /// In the order in which they are removed.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::ExpiredTokens,
         Self::RevokedTokens,
         Self::OauthTokens,
@@ -47,6 +50,7 @@ impl Doomed {
         Self::MaintenanceRuns,
         Self::LoginThrottles,
         Self::OauthStates,
+        Self::KnownDevices,
     ];
 
     fn table(self) -> &'static str {
@@ -57,6 +61,7 @@ impl Doomed {
             Self::MaintenanceRuns => "maintenance_runs",
             Self::LoginThrottles => "login_throttles",
             Self::OauthStates => "oauth_states",
+            Self::KnownDevices => "known_devices",
         }
     }
 
@@ -76,11 +81,11 @@ impl Doomed {
             }
             Self::OauthTokens => (format!("access_token IS NOT NULL AND expires_at < {}", ago(0)), "expires_at"),
             Self::AuthEvents => (format!("occurred_at < {}", ago(kept.auth_events * 24)), "occurred_at"),
-            // the newest of each kind and outcome is kept: alerts and checks end with a success, never with a retention
+            // the newest of each kind and outcome is kept, of this database: alerts and checks end with a success, never with a retention
             Self::MaintenanceRuns => (
                 format!(
                     "started_at < {} AND (kind, coalesce(outcome, ''), started_at) NOT IN (SELECT kind, coalesce(outcome, ''), \
-                     max(started_at) FROM maintenance_runs GROUP BY 1, 2)",
+                     max(started_at) FROM maintenance_runs WHERE counts ->> 'restored_from' IS NULL GROUP BY 1, 2)",
                     ago(kept.maintenance_runs * 24)
                 ),
                 "started_at",
@@ -88,6 +93,7 @@ impl Doomed {
             // an hour more, because those who wrote the times may have a clock that is behind
             Self::LoginThrottles => (format!("last_failed_at < {}", ago(25)), "last_failed_at"),
             Self::OauthStates => (format!("expires_at < {}", ago(1)), "expires_at"),
+            Self::KnownDevices => (format!("last_login_at < {}", ago(KNOWN_DAYS * 24 + 1)), "last_login_at"),
         }
     }
 

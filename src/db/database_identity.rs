@@ -7,7 +7,9 @@
 use entity::database_identity::{Column, Entity, ONLY_ROW};
 use entity::user;
 use sea_orm::sea_query::{Expr, Query, SelectStatement, SimpleExpr, SubQueryStatement};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QuerySelect};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, QuerySelect,
+};
 
 use super::{Error, Pool};
 
@@ -89,10 +91,9 @@ pub(super) fn is_in(epoch: Epoch) -> SimpleExpr {
     Expr::exists(same.and_where(Column::Epoch.eq(epoch.as_str())).take())
 }
 
-/// Whether the database still is in this epoch. A transaction that has locked a row sees no other epoch until its end.
+/// Whether the database still is in this epoch. Right until the end of a transaction that has locked a row.
 pub(super) async fn is_current(connection: &impl ConnectionTrait, epoch: Epoch) -> Result<bool, DbErr> {
-    let row = Entity::find_by_id(ONLY_ROW).filter(Column::Epoch.eq(epoch.as_str())).one(connection).await?;
-    Ok(row.is_some())
+    Ok(Entity::find_by_id(ONLY_ROW).filter(Column::Epoch.eq(epoch.as_str())).count(connection).await? > 0)
 }
 
 fn select(what: impl Into<SimpleExpr>) -> SelectStatement {

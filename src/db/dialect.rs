@@ -135,6 +135,16 @@ impl Backend {
         )
     }
 
+    /// Notes the database that restored runs are of, in their counts, where it is another one than this; before the restored
+    /// identity is replaced. Runs that another database had from this one are this database's again.
+    pub(crate) fn note_restored_runs(self, database_id: &str) -> String {
+        let sql = self.pick(
+            include_str!("postgres/restore/note_restored_runs.sql"),
+            include_str!("sqlite/note_restored_runs.sql"),
+        );
+        sql.replace(":database_id", &self.literal(database_id))
+    }
+
     /// Every sequence that belongs to a table: name, table, value, whether that was given out (`t` or `f`), and whether
     /// it can be read.
     pub(crate) fn read_sequences(self) -> &'static str {
@@ -206,9 +216,11 @@ impl Backend {
         self.pick(pinned::prologue(), "SELECT 1".to_owned())
     }
 
-    /// Settings for a transaction that migrates, besides its lock timeout. The schema is the caller's.
+    /// Settings for a transaction that migrates, besides its lock timeout. The schema is the caller's. Rows that row security
+    /// hides are an error: a migration that copies rows would lose them.
     pub(crate) fn migration_settings(self) -> String {
-        self.pick(pinned::transaction_settings() + "SET LOCAL client_min_messages = warning", "SELECT 1".to_owned())
+        let own = "SET LOCAL row_security = off; SET LOCAL client_min_messages = warning";
+        self.pick(pinned::transaction_settings() + own, "SELECT 1".to_owned())
     }
 
     /// Lets a transaction that changes the schema act as the owner of our tables.
@@ -217,7 +229,7 @@ impl Backend {
     }
 
     /// Tables, sequences and functions of these names that do not belong to the role as which a migration runs: object,
-    /// owner, current role. None on SQLite.
+    /// owner, and that role. None on SQLite.
     pub(crate) fn read_other_owners(self, relations: &[&str], functions: &[&str]) -> Option<String> {
         let list = |names: &[&str]| {
             let literals: Vec<String> = names.iter().map(|name| self.literal(name)).collect();

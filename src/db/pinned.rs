@@ -6,9 +6,9 @@
 //! connection of a pool, on which requests then run without any cost; behind such a pooler it may not last, which is why
 //! requests send values only as parameters, read them in binary form, and begin transactions with their isolation level.
 //!
-//! A `search_path` that another program left on a connection of a pooler hides no history: where the current path leads to none,
-//! the one of the role and the database is looked at, too, and [`Home::check`] names both. Every transaction of a request sets
-//! the schema that its pool found ([`begin_request`]).
+//! A `search_path` that another program left on a connection of a pooler decides nothing: the history is looked for in the path of
+//! the role and the database first, and a new database begins there. Where both lead to a history, [`Home::check`] names both.
+//! Every transaction of a request sets the schema that its pool found ([`begin_request`]).
 //!
 //! The schema: where `authsvc_migrations` is, else `migration_records`, else the first schema of the role's `search_path`; one
 //! that is named like the role only if the role may create in it. Another rule would make the tables where [`Home::check`] then
@@ -40,7 +40,7 @@ const MEANING: [(&str, &str); 15] = [
     // NULL in arrays and comparisons
     ("array_nulls", "on"),
     ("transform_null_equals", "off"),
-    // rows that a policy hides are hidden, not an error; a backup turns this off
+    // rows that a policy hides are hidden, not an error; a backup and a migration turn this off
     ("row_security", "on"),
     // a body with a mistake is refused when it is made
     ("check_function_bodies", "on"),
@@ -91,7 +91,7 @@ pub(crate) fn prologue() -> String {
 
 /// The same for a script that psql runs, whose session chooses the path.
 pub(crate) fn script_prologue() -> String {
-    prologue().replace(", (SELECT name FROM elsewhere)", "")
+    prologue().replace(", (SELECT name FROM elsewhere)", "").replace(", (SELECT name FROM chosen)", "")
 }
 
 /// Finds the schema of our tables, and pins it for a transaction that has settings of its own. One row comes of it
@@ -117,20 +117,21 @@ pub(super) fn session_without_limits() -> String {
     settings + &pin_schema(Lasting::Session, Limits::Lifted)
 }
 
-/// Lets a transaction that changes the schema act as the owner of our tables, so that all of them keep one owner.
+/// Lets a transaction that changes the schema act as the owner of our tables, so that all of them keep one owner. Rows that
+/// row security hides from it are an error: a migration that copies rows would lose them.
 pub(crate) fn assume_owner() -> String {
-    ASSUME_OWNER.replace(":local", "true")
+    format!("SET LOCAL row_security = off; {}", ASSUME_OWNER.replace(":local", "true"))
 }
 
 /// The same for a session.
 pub(super) fn assume_owner_of_session() -> String {
-    ASSUME_OWNER.replace(":local", "false")
+    format!("SET row_security = off; {}", ASSUME_OWNER.replace(":local", "false"))
 }
 
 /// Undoes [`session_without_limits`] and [`assume_owner_of_session`].
 pub(super) fn reset_session() -> String {
     let limits: String = LIMITS.iter().map(|(name, _)| format!("RESET {name}; ")).collect();
-    limits + "RESET search_path; RESET role"
+    limits + "RESET row_security; RESET search_path; RESET role"
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -64,13 +64,18 @@ pub enum SchemaOrigin {
     TakenOver,
 }
 
-/// What a restore would lose of a database, each with what to do. Nothing is written.
+/// What a restore would lose of a database, or could not end for, each with what to do. Nothing is written.
+/// `greatest_ids`: the greatest id of each table that is restored.
 ///
 /// # Errors
 /// What the database said.
-pub async fn losses(url: &DatabaseUrl, live: &LiveSchema) -> Result<Vec<String>, Error> {
+pub async fn losses(
+    url: &DatabaseUrl,
+    live: &LiveSchema,
+    greatest_ids: &[(String, i64)],
+) -> Result<Vec<String>, Error> {
     match url.target() {
-        Target::Postgres(_) => survey::losses(url, live).await,
+        Target::Postgres(_) => survey::losses(url, live, greatest_ids).await,
         Target::Sqlite(target) => sqlite_objects::losses(&target.path, live),
     }
 }

@@ -1,72 +1,28 @@
-//! Failed logins of those who have no account to count them in: clients, and addresses that nobody has.
+//! Counters of failed logins in `login_throttles`: of clients, of addresses without an account, of known devices and of sessions.
 
-use chrono::{DateTime, TimeDelta, Utc};
-use entity::login_throttle::{Column, Entity};
-use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, OnConflict, Query, SimpleExpr};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
+use chrono::{DateTime, Utc};
+use entity::login_throttle::{ActiveModel, Column, Entity, Model};
+use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, OnConflict, Query};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, Set};
 
-use super::{Error, Pool};
+use super::counter::{CounterColumns, Lockout, Reserved, StoredLock, lease_end};
 
-/// After this time without a failure the count begins anew.
-const FORGOTTEN: TimeDelta = TimeDelta::days(1);
+/// The count of an older version began anew after a day without a failure, and cleanup removes a row an hour later.
+const FORGOTTEN: chrono::TimeDelta = chrono::TimeDelta::days(1);
 
-/// From which failure on a block follows, and how long it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lockout {
-    /// The first one that is followed by a block.
-    pub threshold: i32,
-    /// How long that is; after each further one twice as long.
-    pub first: TimeDelta,
-    /// It is never longer.
-    pub longest: TimeDelta,
+/// The lock of a row.
+pub(super) fn lock(row: &Model) -> StoredLock {
+    StoredLock { until: row.blocked_until, pending: row.pending_attempts, pending_until: row.pending_until }
 }
 
-impl Lockout {
-    /// The end of the lock that follows a number of failures, as an expression over that number; below the threshold the end of the
-    /// lock before, which is over.
-    pub(super) fn lock_after(&self, failures: SimpleExpr, before: SimpleExpr, now: DateTime<Utc>) -> SimpleExpr {
-        let mut lock = CaseStatement::new().case(failures.clone().lt(self.threshold), before);
-        let (mut count, mut length) = (self.threshold, self.first);
-        while length < self.longest && length > TimeDelta::zero() {
-            lock = lock.case(failures.clone().eq(count), now + length);
-            (count, length) = (count + 1, length * 2);
-        }
-        lock.finally(now + self.longest).into()
-    }
-}
-
-/// What came of counting an attempt before it is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reserved {
-    /// It is counted; a lock until this time follows if it fails.
-    Counted(Option<DateTime<Utc>>),
-    /// The subject is locked until this time; nothing is counted.
-    Locked(DateTime<Utc>),
-}
-
-impl Reserved {
-    /// With the end of the lock that the row has now, which may be the lock before.
-    pub(super) fn counted(until: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Self {
-        Self::Counted(until.filter(|until| *until > now))
-    }
-
-    /// The end of the lock that refuses the attempt.
-    pub(super) fn locked_until(self) -> Option<DateTime<Utc>> {
-        match self {
-            Self::Counted(_) => None,
-            Self::Locked(until) => Some(until),
-        }
-    }
-}
-
-impl Pool {
-    /// Until when the first of these subjects that is blocked is so.
-    ///
-    /// # Errors
-    /// What the database said.
-    pub async fn blocked_until(&self, subjects: &[String], now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, Error> {
-        let throttles = Entity::of(subjects).all(self.queries()).await?;
-        Ok(throttles.into_iter().filter_map(|throttle| throttle.blocked_until).filter(|until| *until > now).max())
+fn columns() -> CounterColumns {
+    let column = |column: Column| Expr::col((Entity, column));
+    CounterColumns {
+        failures: column(Column::Failures),
+        as_of: column(Column::FailuresAsOf),
+        locked_until: column(Column::BlockedUntil),
+        pending: column(Column::PendingAttempts),
+        pending_until: column(Column::PendingUntil),
     }
 }
 
@@ -77,70 +33,127 @@ pub(super) async fn reserve(
     lockout: Lockout,
     now: DateTime<Utc>,
 ) -> Result<Reserved, DbErr> {
-    let first = (lockout.threshold <= 1).then(|| now + lockout.first);
-    let table = |column| Expr::col((Entity, column));
-    let failures = || {
-        CaseStatement::new()
-            .case(table(Column::LastFailedAt).lt(now - FORGOTTEN), 1)
-            .case(table(Column::Failures).lt(i32::MAX), table(Column::Failures).add(1))
-            .finally(i32::MAX)
-    };
-    // a right password is no failure: `failed_now` moves the time on
-    let last_failed = CaseStatement::new()
-        .case(table(Column::LastFailedAt).lt(now - FORGOTTEN), now)
-        .finally(table(Column::LastFailedAt));
+    let counter = columns();
+    // a right password is no failure: `failed` moves the time on
+    let last = Expr::col((Entity, Column::LastFailedAt));
+    let last = CaseStatement::new().case(last.clone().lt(now - FORGOTTEN), now).finally(last);
     let again = OnConflict::column(Column::Subject)
-        .value(Column::Failures, failures())
-        .value(Column::LastFailedAt, last_failed)
-        .value(Column::BlockedUntil, lockout.lock_after(failures().into(), table(Column::BlockedUntil), now))
-        .action_and_where(table(Column::BlockedUntil).is_null().or(table(Column::BlockedUntil).lte(now)))
+        .value(Column::Failures, counter.counted(lockout, now))
+        .value(Column::FailuresAsOf, counter.counted_as_of(lockout, now))
+        .value(Column::LastFailedAt, last)
+        .value(Column::BlockedUntil, counter.lock_after(lockout, now))
+        .value(Column::PendingAttempts, counter.one_more_pending(now))
+        .value(Column::PendingUntil, lease_end(now))
+        .action_and_where(counter.is_free(now))
         .to_owned();
+    let first = (lockout.threshold <= 1).then(|| now + lockout.first);
+    let row = [
+        (Column::Subject, Expr::val(subject)),
+        (Column::Failures, Expr::val(1)),
+        (Column::FailuresAsOf, Expr::val(now.timestamp_millis())),
+        (Column::LastFailedAt, Expr::val(now)),
+        (Column::BlockedUntil, Expr::val(first)),
+        (Column::PendingAttempts, Expr::val(1)),
+        (Column::PendingUntil, Expr::val(lease_end(now))),
+    ];
+    let (names, values): (Vec<_>, Vec<_>) = row.into_iter().unzip();
     let mut insert = Query::insert();
-    insert
-        .into_table(Entity)
-        .columns([Column::Subject, Column::Failures, Column::LastFailedAt, Column::BlockedUntil])
-        .values([Expr::val(subject), Expr::val(1), Expr::val(now), Expr::val(first)])
-        .map_err(|error| DbErr::Custom(error.to_string()))?
-        .on_conflict(again)
-        .returning_col(Column::BlockedUntil);
-    match connection.query_one(&insert).await? {
+    insert.into_table(Entity).columns(names);
+    let insert = insert.values(values).map_err(|error| DbErr::Custom(error.to_string()))?;
+    match connection.query_one(insert.on_conflict(again).returning_col(Column::BlockedUntil)).await? {
         Some(row) => Ok(Reserved::counted(row.try_get_by_index(0)?, now)),
         None => {
-            let locked = Entity::find_by_id(subject).one(connection).await?;
-            Ok(Reserved::Locked(locked.and_then(|throttle| throttle.blocked_until).unwrap_or(now)))
+            let row = Entity::find_by_id(subject).one(connection).await?;
+            Ok(row.map_or(Reserved::Pending, |row| lock(&row).refusal(now)))
         }
     }
 }
 
-/// Takes one attempt of a subject off, and the lock that its count was followed by.
-pub(super) async fn give_back(
+/// Takes failures of a subject off, one of which is the attempt that is decided now, and the lock that they were followed by.
+pub(super) async fn forgive(
     connection: &impl ConnectionTrait,
     subject: &str,
-    until: Option<DateTime<Utc>>,
-) -> Result<(), DbErr> {
-    let only = Entity::delete_many().filter(Column::Subject.eq(subject)).filter(Column::Failures.lte(1));
-    if only.exec(connection).await?.rows_affected > 0 {
-        return Ok(());
-    }
-    let mut update = Entity::update_many().col_expr(Column::Failures, Expr::col(Column::Failures).sub(1));
-    if let Some(until) = until {
-        let ours = Expr::col(Column::BlockedUntil).eq(until);
-        let kept = CaseStatement::new().case(ours, None::<DateTime<Utc>>).finally(Expr::col(Column::BlockedUntil));
-        update = update.col_expr(Column::BlockedUntil, kept.into());
-    }
-    let given = update.filter(Column::Subject.eq(subject)).filter(Column::Failures.gt(1));
-    given.exec(connection).await.map(|_| ())
-}
-
-/// Notes that the attempts of these subjects failed now.
-pub(super) async fn failed_now(
-    connection: &impl ConnectionTrait,
-    subjects: &[&str],
+    amount: i64,
+    lock: (Lockout, Option<DateTime<Utc>>),
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
-    for subject in subjects {
-        let failed = Entity::update_many().col_expr(Column::LastFailedAt, Expr::value(now));
-        failed.filter(Column::Subject.eq(*subject)).exec(connection).await?;
+    let (counter, (lockout, own)) = (columns(), lock);
+    let of_subject = Column::Subject.eq(subject);
+    let none_left = of_subject.clone().and(counter.failures.clone().lte(amount)).and(counter.live_pending(now).lte(1));
+    if Entity::delete_many().filter(none_left).exec(connection).await?.rows_affected > 0 {
+        return Ok(());
     }
-    Ok(())
+    let count = counter.forgiven(amount, now);
+    // the row is kept only with a failure
+    let kept = CaseStatement::new().case(count.clone().lt(1), 1).finally(count.clone());
+    Entity::update_many()
+        .col_expr(Column::Failures, kept.into())
+        .col_expr(Column::BlockedUntil, counter.lock_left(count, lockout, own, now))
+        .col_expr(Column::PendingAttempts, counter.one_less_pending(now))
+        .filter(of_subject)
+        .exec(connection)
+        .await
+        .map(|_| ())
+}
+
+/// Adds a failure to a subject that is never locked.
+pub(super) async fn add_failure(
+    connection: &impl ConnectionTrait,
+    subject: &str,
+    lockout: Lockout,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let counter = columns();
+    let again = OnConflict::column(Column::Subject)
+        .value(Column::Failures, counter.counted(lockout, now))
+        .value(Column::FailuresAsOf, counter.counted_as_of(lockout, now))
+        .value(Column::LastFailedAt, now)
+        .to_owned();
+    let row = ActiveModel {
+        subject: Set(subject.to_owned()),
+        failures: Set(1),
+        failures_as_of: Set(Some(now.timestamp_millis())),
+        last_failed_at: Set(now),
+        ..Default::default()
+    };
+    Entity::insert(row).on_conflict(again).exec_without_returning(connection).await.map(|_| ())
+}
+
+/// Records that an attempt of a subject failed.
+pub(super) async fn failed(connection: &impl ConnectionTrait, subject: &str, now: DateTime<Utc>) -> Result<(), DbErr> {
+    Entity::update_many()
+        .col_expr(Column::LastFailedAt, Expr::value(now))
+        .col_expr(Column::PendingAttempts, columns().one_less_pending(now))
+        .filter(Column::Subject.eq(subject))
+        .exec(connection)
+        .await
+        .map(|_| ())
+}
+
+/// Failures of a subject as of now, without the attempt that is decided now.
+pub(super) async fn failures(
+    connection: &impl ConnectionTrait,
+    subject: &str,
+    lockout: Lockout,
+    now: DateTime<Utc>,
+) -> Result<i64, DbErr> {
+    let decided = columns().level(lockout, now).sub(columns().live_pending(now));
+    let select = Entity::find_by_id(subject).select_only().expr_as(decided, "failures");
+    let found: Option<i64> = select.into_tuple().one(connection).await?;
+    Ok(Ord::max(found.unwrap_or(0), 0))
+}
+
+/// Ends the lock of a subject that ends at this time. The count stays.
+pub(super) async fn unlock(
+    connection: &impl ConnectionTrait,
+    subject: &str,
+    until: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    Entity::update_many()
+        .col_expr(Column::BlockedUntil, Expr::value(None::<DateTime<Utc>>))
+        .filter(Column::Subject.eq(subject))
+        .filter(Column::BlockedUntil.eq(until))
+        .exec(connection)
+        .await
+        .map(|_| ())
 }

@@ -5,22 +5,36 @@ use std::net::IpAddr;
 use chrono::{DateTime, Utc};
 use entity::auth_event::{ActiveModel, Entity, Kind};
 use sea_orm::{ConnectionTrait, DbErr, EntityTrait, Set};
+use secrecy::SecretString;
 
 /// How much of a client's name for itself is kept, in characters.
 const LONGEST_USER_AGENT: usize = 500;
 
 /// Who asks.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Client {
     ip: Option<IpAddr>,
     user_agent: Option<String>,
+    device: Option<SecretString>,
 }
 
 impl Client {
     /// From an address, as a client that calls itself so.
     pub fn new(ip: Option<IpAddr>, user_agent: Option<&str>) -> Self {
         let cut = |text: &str| text.chars().filter(|sign| !sign.is_control()).take(LONGEST_USER_AGENT).collect();
-        Self { ip: ip.map(|ip| ip.to_canonical()), user_agent: user_agent.map(cut) }
+        Self { ip: ip.map(|ip| ip.to_canonical()), user_agent: user_agent.map(cut), device: None }
+    }
+
+    /// With the cookie of a known device.
+    #[must_use]
+    pub fn with_device(mut self, cookie: Option<SecretString>) -> Self {
+        self.device = cookie;
+        self
+    }
+
+    /// The cookie of a known device, as the client sent it.
+    pub fn device(&self) -> Option<&SecretString> {
+        self.device.as_ref()
     }
 
     /// Its address.

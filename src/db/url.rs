@@ -79,6 +79,8 @@ impl InvalidUrl {
 }
 
 const FORMS: &str = "use postgres://USER:PASSWORD@HOST:5432/DATABASE or sqlite:FILE?mode=rwc";
+const ESCAPE_UTF_8: &str = "write the bytes of UTF-8 as escapes, like %C3%A9 for an e with an acute accent";
+const NO_NUL: &str = "leave `%00` out: no file name, name or password holds this character";
 const ESCAPE: &str =
     "percent-encode special signs in user name and password: / is %2F, ? is %3F, # is %23, @ is %40, % is %25";
 
@@ -225,10 +227,10 @@ fn decode(text: &str, part: &str) -> Result<Option<String>, InvalidUrl> {
             return Err(InvalidUrl::new(format!("a `%` in the {part} of the database URL is not an escape"), ESCAPE));
         }
     }
-    let invalid = |what: &str| InvalidUrl::new(format!("the {part} of the database URL {what}"), ESCAPE);
-    let decoded = percent_decode_str(text).decode_utf8().map_err(|_| invalid("is not UTF-8"))?;
+    let invalid = |what: &str, hint| InvalidUrl::new(format!("the {part} of the database URL {what}"), hint);
+    let decoded = percent_decode_str(text).decode_utf8().map_err(|_| invalid("is not UTF-8", ESCAPE_UTF_8))?;
     if decoded.contains('\0') {
-        return Err(invalid("contains a NUL"));
+        return Err(invalid("contains a NUL", NO_NUL));
     }
     Ok(Some(decoded.into_owned()).filter(|text| !text.is_empty()))
 }

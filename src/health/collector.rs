@@ -11,6 +11,7 @@ use super::basic::{self, Basic};
 use super::counters::Counters;
 use super::detailed;
 use super::flight::Flight;
+use super::forwarding::UntrustedForwarding;
 use super::history::{History, Sample};
 use super::report::{Detailed, Report};
 use super::seat::Seat;
@@ -30,6 +31,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 pub struct Collector {
     settings: Settings,
     pool: OnceLock<Pool>,
+    forwarding: OnceLock<Arc<UntrustedForwarding>>,
     basics: Flight<Dated<Basic>>,
     surveys: Flight<Survey>,
     history: Mutex<History>,
@@ -56,6 +58,7 @@ impl Collector {
         Arc::new(Self {
             settings,
             pool: OnceLock::new(),
+            forwarding: OnceLock::new(),
             basics: Flight::default(),
             surveys: Flight::default(),
             history: Mutex::default(),
@@ -66,6 +69,13 @@ impl Collector {
     pub fn watch(&self, pool: Pool) {
         if self.pool.set(pool).is_err() {
             tracing::debug!("the pool was known already");
+        }
+    }
+
+    /// What the public listener notes about proxies.
+    pub fn watch_forwarding(&self, forwarding: Arc<UntrustedForwarding>) {
+        if self.forwarding.set(forwarding).is_err() {
+            tracing::debug!("forwarded requests were watched already");
         }
     }
 
@@ -86,7 +96,7 @@ impl Collector {
         let none = Survey { warnings: vec![LATE.to_owned()], ..Survey::default() };
         let survey = survey.as_deref().unwrap_or(&none);
         Some(Reading {
-            detailed: detailed::assemble(&basic.made, survey, &self.settings),
+            detailed: detailed::assemble(&basic.made, survey, &self.settings, self.forwarding.get().map(Arc::as_ref)),
             counters,
             usage: basic.made.usage,
         })

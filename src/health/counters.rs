@@ -15,8 +15,16 @@ use crate::db::Backend;
 const SETTLED: TimeDelta = TimeDelta::minutes(1);
 
 /// What a cleanup counts.
-const KINDS: [&str; 7] =
-    ["refresh_tokens", "oauth_tokens", "auth_events", "maintenance_runs", "login_throttles", "oauth_states", "backups"];
+const KINDS: [&str; 8] = [
+    "refresh_tokens",
+    "oauth_tokens",
+    "auth_events",
+    "maintenance_runs",
+    "login_throttles",
+    "oauth_states",
+    "known_devices",
+    "backups",
+];
 
 /// Counters since this process began, from rows that anybody wrote.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -2,15 +2,22 @@
 
 use super::basic::Basic;
 use super::check::Check;
+use super::forwarding::UntrustedForwarding;
 use super::report::{Detailed, Maintenance, SqliteFile, Storage};
 use super::settings::Settings;
 use super::survey::Survey;
 use super::verdict;
 
-/// Puts the two together.
-pub(super) fn assemble(basic: &Basic, survey: &Survey, settings: &Settings) -> Detailed {
+/// Puts the two together, with what the public listener notes of the service's own process.
+pub(super) fn assemble(
+    basic: &Basic,
+    survey: &Survey,
+    settings: &Settings,
+    forwarding: Option<&UntrustedForwarding>,
+) -> Detailed {
     let mut checks = basic.checks.clone();
     checks.extend(verdict::survey(survey, basic, settings));
+    checks.extend(forwarding.map(UntrustedForwarding::check));
     checks.sort_by_key(|check| std::cmp::Reverse(check.status));
     let mut warnings = basic.report.warnings.clone();
     warnings.extend(survey.warnings.iter().cloned());

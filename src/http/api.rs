@@ -7,8 +7,10 @@
 mod accounts;
 mod body;
 mod caller;
+mod device_cookie;
 mod document;
 mod flow_cookie;
+mod forwarded;
 mod limits;
 mod me;
 mod oauth;
@@ -28,6 +30,7 @@ use axum::routing::{delete, get, post};
 use ipnet::IpNet;
 
 use crate::auth::Auth;
+use crate::health::UntrustedForwarding;
 use limits::Limit;
 use problem::Problem;
 
@@ -60,18 +63,24 @@ pub struct ApiSettings {
 pub struct Api {
     seat: Arc<OnceLock<Option<Arc<Auth>>>>,
     settings: Arc<ApiSettings>,
+    forwarding: Arc<UntrustedForwarding>,
 }
 
 impl Api {
     /// Answers that it is not ready.
     pub fn new(settings: ApiSettings) -> Self {
-        Self { seat: Arc::default(), settings: Arc::new(settings) }
+        Self { seat: Arc::default(), settings: Arc::new(settings), forwarding: Arc::default() }
     }
 
     /// Opens it; `None`: without keys to sign tokens with, it stays closed and says why.
     pub fn open(&self, auth: Option<Arc<Auth>>) {
         // it is opened once, at the end of the boot
         let _ = self.seat.set(auth);
+    }
+
+    /// The requests that a peer forwarded and is not trusted to.
+    pub fn forwarding(&self) -> Arc<UntrustedForwarding> {
+        self.forwarding.clone()
     }
 
     fn auth(&self) -> Result<&Auth, Problem> {
@@ -116,6 +125,6 @@ impl Api {
 
     /// What holds for every answer of the public listener.
     pub(super) fn protected(&self, router: Router) -> Router {
-        policy::apply(router, &self.settings)
+        policy::apply(router.layer(from_fn_with_state(self.clone(), caller::note_forwarded)), &self.settings)
     }
 }

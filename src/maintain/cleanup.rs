@@ -69,6 +69,8 @@ pub struct Cleaned {
     pub login_throttles: u64,
     /// Used OAuth states that would have expired.
     pub oauth_states: u64,
+    /// Devices without a login for 90 days.
+    pub known_devices: u64,
     /// Files of backups.
     pub backups: u64,
     /// Short transactions that it took.
@@ -129,6 +131,7 @@ impl Cleaned {
             Doomed::MaintenanceRuns => &mut self.maintenance_runs,
             Doomed::LoginThrottles => &mut self.login_throttles,
             Doomed::OauthStates => &mut self.oauth_states,
+            Doomed::KnownDevices => &mut self.known_devices,
         }
     }
 
@@ -141,6 +144,7 @@ impl Cleaned {
             "maintenance_runs": self.maintenance_runs,
             "login_throttles": self.login_throttles,
             "oauth_states": self.oauth_states,
+            "known_devices": self.known_devices,
             "backups": self.backups,
         })
     }

@@ -69,7 +69,8 @@ pub(super) async fn is_cleaned_within(pool: &Pool, time: Duration) -> Result<boo
         .filter(Expr::col(Column::StartedAt).gt(ago(pool, time)))
         // the server's clock, too, may have been set back
         .filter(Expr::col(Column::StartedAt).lte(ago(pool, Duration::ZERO)))
-        .filter(Column::Outcome.eq(Outcome::Succeeded));
+        .filter(Column::Outcome.eq(Outcome::Succeeded))
+        .filter(is_of_this_database());
     Ok(in_time(pool, PATIENCE, done.count(pool.queries())).await? > 0)
 }
 
@@ -85,6 +86,12 @@ fn runs_for(pool: &Pool, scheduled: DateTime<Utc>) -> Select<Entity> {
         .filter(Expr::col(Column::StartedAt).gt(ago(pool, Duration::from_hours(24))))
         // both engines read JSON so
         .filter(Expr::cust("counts ->> 'scheduled'").eq(text(scheduled)))
+        .filter(is_of_this_database())
+}
+
+/// Not one that a restore brought from another database. Both engines read JSON so.
+fn is_of_this_database() -> Expr {
+    Expr::cust("counts ->> 'restored_from'").is_null()
 }
 
 /// What a backup was, for `counts`; `scheduled` is missing where somebody made it by hand.

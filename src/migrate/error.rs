@@ -90,9 +90,9 @@ pub enum Error {
         differences: Vec<Difference>,
     },
     /// A takeover would leave tables and sequences with several owners.
-    #[error("these objects do not belong to `{role}`: {}", shorten(objects))]
+    #[error("these objects do not belong to `{role}`, as which the migration would run: {}", shorten(objects))]
     OtherOwners {
-        /// The current role.
+        /// The role as which it would run: the owner of the history where the current role may act as that one.
         role: String,
         /// `table users of owner`
         objects: Vec<String>,
@@ -212,7 +212,7 @@ impl Error {
             Self::OutOfOrder { .. } => "give the pending migration a number above every applied one",
             Self::Earlier => "take it over, keeping every row: take a backup, then run `authsvc migrate --adopt`",
             Self::OtherOwners { .. } => {
-                "nothing was changed; run it as their owner, or give all of them one owner (ALTER TABLE ... OWNER TO)"
+                "nothing was changed; where owners differ, give all of them to one role first (ALTER TABLE ... OWNER TO); then run it as that role"
             }
             Self::Encoding { .. } => {
                 "nothing was changed; create it with CREATE DATABASE ... TEMPLATE template0 ENCODING 'UTF8'"

@@ -208,6 +208,10 @@ fn another_role_acts_as_the_owner_or_is_refused_before_the_copy() {
     let before = rows(&database);
     let error = Program::on(&database).run(&["migrate", "--adopt"]).code(1).error();
     assert!(error.contains("table oauth_providers of `postgres`") && error.contains("OWNER TO"), "{error}");
+    // a superuser acts as the owner of the history, and is not told to own the tables itself
+    let superuser = Program::new().env("DATABASE_URL", &database.superuser_url());
+    let error = superuser.run(&["migrate", "--adopt"]).code(1).error();
+    assert!(error.contains("do not belong to `app`") && error.contains("give all of them to one role"), "{error}");
     assert_same(&rows(&database), &before);
     assert_eq!(database.one("SELECT to_regclass('users_next')"), "∅", "nothing was begun");
 }

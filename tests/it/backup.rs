@@ -8,7 +8,7 @@ use crate::support::database::ENGINES;
 use crate::support::installation::Installation;
 use crate::support::{CANARY, Cluster, Database, Engine, Program, eventually};
 
-pub(crate) const TABLES: [&str; 10] = [
+pub(crate) const TABLES: [&str; 11] = [
     "seaql_migrations",
     "authsvc_migrations",
     "users",
@@ -18,6 +18,7 @@ pub(crate) const TABLES: [&str; 10] = [
     "maintenance_runs",
     "login_throttles",
     "oauth_states",
+    "known_devices",
     "database_identity",
 ];
 

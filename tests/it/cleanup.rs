@@ -54,8 +54,10 @@ pub(crate) fn filled(engine: Engine) -> Database {
     ));
     database.execute(&format!(
         "INSERT INTO login_throttles (subject, failures, last_failed_at) VALUES ('ip:192.0.2.1', 9, {}), ('ip:192.0.2.2', 9, {}); \
-         INSERT INTO oauth_states (state_hash, expires_at) VALUES ('live', {}), ('expired', {})",
-        at("-24 hours"), at("-26 hours"), at("-59 minutes"), at("-61 minutes")
+         INSERT INTO oauth_states (state_hash, expires_at) VALUES ('live', {}), ('expired', {}); \
+         INSERT INTO known_devices (digest, user_id, kind, last_login_at) SELECT 'known', min(id), 'cookie', {} FROM users; \
+         INSERT INTO known_devices (digest, user_id, kind, last_login_at) SELECT 'forgotten', min(id), 'address', {} FROM users",
+        at("-24 hours"), at("-26 hours"), at("-59 minutes"), at("-61 minutes"), at("-90 days"), at("-91 days")
     ));
     database
 }
@@ -81,6 +83,7 @@ fn p12_what_has_had_its_time_goes_and_nothing_else() {
             ("maintenance_runs", 1),
             ("login_throttles", 1),
             ("oauth_states", 1),
+            ("known_devices", 1),
             ("backups", 0),
         ] {
             assert_eq!((&done[name], &planned[name]), (&Value::from(count), &Value::from(count)), "{engine:?}: {name}");
@@ -93,6 +96,7 @@ fn p12_what_has_had_its_time_goes_and_nothing_else() {
         assert_eq!(database.query("SELECT detail FROM auth_events"), ["kept"]);
         assert_eq!(database.query("SELECT subject FROM login_throttles"), ["ip:192.0.2.1"]);
         assert_eq!(database.query("SELECT state_hash FROM oauth_states"), ["live"]);
+        assert_eq!(database.query("SELECT digest FROM known_devices"), ["known"]);
         let runs =
             database.query("SELECT kind, outcome, counts ->> 'refresh_tokens' FROM maintenance_runs ORDER BY id");
         assert_eq!(runs, ["seed|succeeded|∅", "cleanup|succeeded|6"]);

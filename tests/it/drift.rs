@@ -109,7 +109,7 @@ fn a_dump_of_any_version_is_no_drift_on_any_version() {
 }
 
 /// A change by hand, and whether a boot is refused for it.
-const CHANGES: [(&str, Boot); 14] = [
+const CHANGES: [(&str, Boot); 26] = [
     ("ALTER TABLE users DROP COLUMN avatar_url", Boot::Refused),
     ("ALTER TABLE users RENAME COLUMN avatar_url TO picture", Boot::Refused),
     ("ALTER TABLE login_throttles ALTER COLUMN failures TYPE BIGINT", Boot::Refused),
@@ -128,6 +128,22 @@ const CHANGES: [(&str, Boot); 14] = [
     ("ALTER TABLE users ADD COLUMN phone TEXT NOT NULL DEFAULT ''", Boot::Starts),
     ("ALTER TABLE users ADD COLUMN phone TEXT NOT NULL", Boot::Starts),
     ("DROP FUNCTION cleanup_expired_tokens()", Boot::Starts),
+    ("ALTER TABLE users DISABLE TRIGGER ALL", Boot::Starts),
+    ("ALTER TABLE refresh_tokens DISABLE TRIGGER ALL", Boot::Starts),
+    ("ALTER TABLE users FORCE ROW LEVEL SECURITY", Boot::Starts),
+    ("CREATE POLICY own ON users USING (TRUE)", Boot::Starts),
+    ("ALTER TABLE login_throttles SET UNLOGGED", Boot::Starts),
+    ("CREATE TABLE more_users () INHERITS (users)", Boot::Starts),
+    ("CREATE RULE quiet AS ON DELETE TO users DO INSTEAD NOTHING", Boot::Starts),
+    ("CREATE RULE quiet AS ON DELETE TO users DO INSTEAD NOTHING; ALTER TABLE users DISABLE RULE quiet", Boot::Starts),
+    (
+        "CREATE FUNCTION f() RETURNS TRIGGER LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; \
+         CREATE TRIGGER t BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION f(); ALTER TABLE users DISABLE TRIGGER t",
+        Boot::Starts,
+    ),
+    ("ALTER SEQUENCE users_id_seq MAXVALUE 1000", Boot::Starts),
+    ("ALTER SEQUENCE users_id_seq CYCLE", Boot::Starts),
+    ("ALTER SEQUENCE users_id_seq INCREMENT BY 2", Boot::Starts),
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

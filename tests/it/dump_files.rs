@@ -148,6 +148,7 @@ fn files_of_other_programs_are_named_with_what_to_do() {
     shell(&format!(
         "cd {0}; export PGHOST={1} PGPORT={2} PGUSER=postgres; pg_dump -Fc -f custom {3}; pg_dump -Ft -f tar {3}; pg_dump -Fd -f folder {3}; \
          pg_dump -f plain {3}; gzip -k custom; iconv -t UTF-16 plain -o utf16; iconv -t UTF-16LE plain -o utf16le; \
+         for form in UTF-32 UTF-32LE UTF-32BE; do iconv -t $form plain -o $form; done; \
          (printf 'pg_dump: warning: there are circular foreign-key constraints\\n'; cat plain) >warned; \
          (printf 'the input device is not a TTY'; cat plain) >merged; gzip -kf plain; gzip -c plain.gz >twice; \
          sqlite3 a.db 'CREATE TABLE t (a); INSERT INTO t VALUES (1)'; sqlite3 a.db .dump >a.sql; \
@@ -163,6 +164,9 @@ fn files_of_other_programs_are_named_with_what_to_do() {
         ("tar", "tar format"),
         ("utf16", "UTF-16"),
         ("utf16le", "UTF-16"),
+        ("UTF-32", "UTF-32"),
+        ("UTF-32LE", "UTF-32"),
+        ("UTF-32BE", "UTF-32"),
         ("warned", "error message of pg_dump"),
         ("merged", "other output stands before it"),
         ("twice", "compressed twice"),

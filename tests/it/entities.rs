@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use authsvc::db::{DatabaseUrl, Defaults, Pool, PoolUse};
 use entity::value::{Email, Provider, TokenHash};
 use entity::{
-    TABLES, auth_event, database_identity, login_throttle, maintenance_run, oauth_provider, oauth_state, refresh_token,
-    user,
+    TABLES, auth_event, database_identity, known_device, login_throttle, maintenance_run, oauth_provider, oauth_state,
+    refresh_token, user,
 };
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, Iden, Iterable, Schema};
 
@@ -65,6 +65,7 @@ fn every_column_is_in_both_with_the_same_nullability() {
     of_entities.extend(columns(maintenance_run::Entity));
     of_entities.extend(columns(login_throttle::Entity));
     of_entities.extend(columns(oauth_state::Entity));
+    of_entities.extend(columns(known_device::Entity));
     of_entities.extend(columns(database_identity::Entity));
     let of_entities: BTreeSet<String> = of_entities.into_iter().collect();
     for engine in ENGINES {

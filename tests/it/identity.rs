@@ -251,3 +251,45 @@ fn metadata_of_another_database_is_found() {
     let verdict = program.run(&["verify-backup", "--json", file.to_str().unwrap()]).code(3).json();
     assert!(verdict["reasons"].to_string().contains("its database id is"), "{verdict}");
 }
+
+/// Runs of production in a restored staging are not staging's.
+#[test]
+fn restored_runs_count_only_for_the_database_that_they_are_of() {
+    for engine in ENGINES {
+        let production = seeded(engine);
+        if engine == Engine::Postgres {
+            // databases of the tests have one template
+            production.execute("UPDATE database_identity SET database_id = '11111111-1111-4111-8111-111111111111'");
+        }
+        let maker = Program::on(&production);
+        maker.run(&["cleanup"]).success();
+        maker.run(&["backup"]).success();
+        let file = backup(&maker, &[]);
+        let reports = |program: &Program| {
+            let report = program.run(&["detailed-health"]).json();
+            let last = |section: &str, name: &str| report[section][name].is_string();
+            (
+                last("backups", "last_backup"),
+                last("authentication_health", "last_cleanup"),
+                report["backups"]["count"].clone(),
+            )
+        };
+        let staging = Database::migrated(engine);
+        let there = Program::on(&staging);
+        there.run(&["restore", "--yes", "--no-safety-backup", file.to_str().unwrap()]).success();
+        assert_eq!(reports(&there), (false, false, json!(0)), "{engine:?}");
+        let noted = "SELECT count(*) FROM maintenance_runs WHERE counts ->> 'restored_from' = ";
+        let count = |database: &Database, id: &str| database.one(&format!("{noted}'{id}'"));
+        let [production_id, ..] = identity(&production);
+        assert_eq!(count(&staging, &production_id), "3", "seed, cleanup, backup");
+        // back where they come from they count again
+        let back = backup(&there, &[]);
+        restore(&maker, &back);
+        assert_eq!(count(&production, &production_id), "0");
+        let (backup, cleanup, _) = reports(&maker);
+        assert!(backup && cleanup, "{engine:?}");
+        restore(&maker, &file);
+        let (backup, cleanup, _) = reports(&maker);
+        assert!(backup && cleanup, "{engine:?}");
+    }
+}

@@ -36,6 +36,8 @@ mod health_postgres;
 mod hot_paths;
 mod identity;
 mod lockout;
+mod lockout_rules;
+mod lockout_served;
 mod metrics;
 mod metrics_served;
 mod migrate;

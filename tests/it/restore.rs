@@ -28,7 +28,14 @@ pub(crate) fn without_identity(mut rows: Vec<Vec<String>>) -> Vec<Vec<String>> {
     if rows.len() == TABLES.len() {
         rows.remove(TABLES.iter().position(|table| *table == "database_identity").unwrap());
     }
-    rows
+    rows.into_iter().map(|table| table.into_iter().map(|row| without_origin(&row)).collect()).collect()
+}
+
+/// A run without the note of which database it was brought from.
+fn without_origin(row: &str) -> String {
+    let Some((before, rest)) = row.split_once("\"restored_from\"") else { return row.to_owned() };
+    let after = rest.split_once('}').unwrap().1;
+    format!("{}}}{after}", before.trim_end().trim_end_matches(','))
 }
 
 fn restore(program: &Program, file: &Path) -> serde_json::Value {

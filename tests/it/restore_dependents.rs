@@ -241,3 +241,56 @@ fn an_event_trigger_or_a_full_sequence_is_an_error_and_not_a_loss() {
     assert_eq!(small.one("SELECT count(*) FROM users"), "0");
     assert_eq!(small.one("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'authsvc%'"), "0");
 }
+
+#[test]
+fn row_security_that_hides_rows_is_found_before_the_question() {
+    for (change, correction) in [
+        ("ENABLE ROW LEVEL SECURITY; ALTER TABLE users FORCE ROW LEVEL SECURITY", "NO FORCE"),
+        (
+            "ENABLE ROW LEVEL SECURITY; ALTER TABLE users FORCE ROW LEVEL SECURITY; CREATE POLICY p ON users USING (id < 3)",
+            "NO FORCE",
+        ),
+    ] {
+        let database = seeded(Engine::Postgres);
+        let program = Program::on(&database);
+        let file = backup(&program, &[]);
+        database.execute(&format!("ALTER TABLE users {change}"));
+        let before = backups(&program.directory().join("backups"));
+        let error = program.run(&["restore", file.to_str().unwrap()]).code(1).error();
+        assert!(error.contains("row security hides rows of `users`") && error.contains(correction), "{error}");
+        let error = program.run(&["restore", "--yes", "--no-safety-backup", file.to_str().unwrap()]).code(1).error();
+        assert!(error.contains("row security hides rows of `users`"), "{error}");
+        // a migration that copies rows does not lose those that are hidden
+        let error = program.run(&["rollback", "--to", "004", "--yes", "--no-safety-backup"]).code(1).error();
+        assert!(error.contains("row-level security") && error.contains("BYPASSRLS"), "{error}");
+        assert_eq!(backups(&program.directory().join("backups")), before);
+        database.execute("DROP POLICY IF EXISTS p ON users");
+        let superuser = Program::new().env("DATABASE_URL", &database.superuser_url());
+        superuser.run(&["restore", "--yes", file.to_str().unwrap()]).success();
+        assert_eq!(database.one("SELECT relforcerowsecurity FROM pg_class WHERE relname = 'users'"), "t");
+    }
+}
+
+#[test]
+fn tables_of_a_group_role_keep_their_owner_and_their_rights() {
+    let database = seeded(Engine::Postgres);
+    let (group, reader) = (format!("group_{}", database.name()), format!("reader_{}", database.name()));
+    database.execute(&format!(
+        "CREATE ROLE {group}; CREATE ROLE {reader}; GRANT {group} TO app; GRANT CREATE ON SCHEMA public TO {group};
+         GRANT SELECT ON refresh_tokens TO {reader};
+         ALTER TABLE refresh_tokens OWNER TO {group}; ALTER TABLE users OWNER TO {group};
+         GRANT SELECT ON users TO {reader} WITH GRANT OPTION;
+         ALTER TABLE auth_events OWNER TO {group}; REVOKE TRUNCATE ON auth_events FROM {group};
+         ALTER FUNCTION cleanup_expired_tokens() OWNER TO {group}"
+    ));
+    let program = Program::on(&database);
+    let file = backup(&program, &[]);
+    let implicit =
+        "SELECT relname, relacl IS NULL FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1";
+    let (before, implicit_before) = (catalogue_dump(&database), database.query(implicit));
+    program.run(&["restore", "--yes", file.to_str().unwrap()]).success();
+    assert_eq!(catalogue_dump(&database), before);
+    assert_eq!(database.query(implicit), implicit_before);
+    program.run(&["restore", "--yes", "--no-safety-backup", file.to_str().unwrap()]).success();
+    assert_eq!(catalogue_dump(&database), before);
+}

@@ -186,3 +186,33 @@ fn a_sequence_behind_its_ids_is_found() {
         }
     }
 }
+
+/// A bound that the file's ids are beyond is carried over by a restore: it is refused before anything is written.
+#[test]
+fn a_sequence_that_ends_below_the_file_is_refused_before_the_first_write() {
+    for source in ENGINES {
+        let maker = Database::migrated(source);
+        maker.execute(USERS);
+        maker.execute("UPDATE users SET id = 4711 WHERE username = 'b'");
+        if source == Engine::Postgres {
+            maker.execute("SELECT setval('auth_events_id_seq', 900)");
+        }
+        let program = Program::on(&maker);
+        let file = backup(&program, &[]);
+        let target = Database::migrated(Engine::Postgres);
+        target.execute("ALTER SEQUENCE users_id_seq MAXVALUE 4710; ALTER SEQUENCE auth_events_id_seq MAXVALUE 899");
+        let there = Program::on(&target);
+        // no question is asked, and none is answered
+        let error = there.run(&["restore", file.to_str().unwrap()]).code(1).error();
+        for part in ["`users_id_seq` ends at 4710", "up to 4711", "ALTER SEQUENCE users_id_seq AS bigint NO MAXVALUE"] {
+            assert!(error.contains(part), "{part}: {error}");
+        }
+        assert_eq!(error.contains("`auth_events_id_seq` ends at 899"), source == Engine::Postgres, "{error}");
+        assert!(!there.directory().join("backups").exists(), "a safety backup was made");
+        target.execute(
+            "ALTER SEQUENCE users_id_seq AS bigint NO MAXVALUE; ALTER SEQUENCE auth_events_id_seq AS bigint NO MAXVALUE",
+        );
+        restore(&target, &file);
+        assert_eq!(target.one(NEXT_USER), "4712");
+    }
+}

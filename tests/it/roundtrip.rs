@@ -11,7 +11,7 @@ use crate::backup::{backup, rows};
 use crate::support::contents::{Contents, Range, Value, contents, text};
 use crate::support::{Database, Engine, Program};
 
-const CLEAR: &str = "DELETE FROM oauth_states; DELETE FROM login_throttles; DELETE FROM maintenance_runs; DELETE FROM auth_events; DELETE FROM refresh_tokens;
+const CLEAR: &str = "DELETE FROM known_devices; DELETE FROM oauth_states; DELETE FROM login_throttles; DELETE FROM maintenance_runs; DELETE FROM auth_events; DELETE FROM refresh_tokens;
     DELETE FROM oauth_providers; DELETE FROM users;";
 
 /// Runs a property on few, but large, cases.
@@ -60,7 +60,7 @@ fn neutral(database: &Database, engine: Engine) -> Vec<Vec<String>> {
     vec![
         of(
             "users",
-            "id email username password_hash avatar_url provider provider_id failed_login_count",
+            "id email username password_hash avatar_url provider provider_id failed_login_count failed_logins_as_of pending_attempts pending_until",
             "email_verified active",
             "last_login locked_until created_at updated_at deleted_at",
         ),
@@ -78,8 +78,14 @@ fn neutral(database: &Database, engine: Engine) -> Vec<Vec<String>> {
         ),
         of("auth_events", "id kind user_id email ip user_agent detail", "", "occurred_at"),
         of("maintenance_runs", "id kind outcome error", "", "started_at finished_at"),
-        of("login_throttles", "subject failures", "", "last_failed_at blocked_until"),
+        of(
+            "login_throttles",
+            "subject failures failures_as_of pending_attempts pending_until",
+            "",
+            "last_failed_at blocked_until",
+        ),
         of("oauth_states", "state_hash", "", "expires_at"),
+        of("known_devices", "digest user_id kind", "", "last_login_at"),
     ]
 }
 

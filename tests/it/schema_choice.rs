@@ -118,6 +118,32 @@ fn a_path_that_another_program_left_behind_a_pooler_leads_to_no_second_schema() 
     assert_eq!(database.one("SELECT count(*) FROM public.users"), "4");
 }
 
+/// A path that another program left decides neither where a new database begins nor which of two histories is ours.
+#[test]
+fn a_path_that_another_program_left_behind_a_pooler_chooses_no_schema() {
+    let database = Database::empty(Engine::Postgres);
+    database.execute("CREATE SCHEMA evil; GRANT ALL ON SCHEMA evil TO PUBLIC");
+    let bouncer = PgBouncer::configured(&database, "default_pool_size = 2\n");
+    let program = Program::new().env("DATABASE_URL", &format!("{}?prepared_statements=false", bouncer.url));
+    leak(&bouncer, "SET search_path = evil, public");
+    program.run(&["migrate"]).success();
+    let schemas = "SELECT DISTINCT schemaname FROM pg_tables WHERE tablename IN ('users', 'authsvc_migrations')";
+    assert_eq!(database.query(schemas), ["public"]);
+    leak(&bouncer, "RESET search_path");
+    program.run(&["status", "--check"]).success();
+    // a second installation, in the schema of another program
+    database.execute(&format!("ALTER DATABASE {} SET search_path = evil", database.name()));
+    unlimited(&database).run(&["migrate"]).success();
+    database.execute(&format!("ALTER DATABASE {} RESET search_path", database.name()));
+    let bouncer = PgBouncer::configured(&database, "default_pool_size = 2\n");
+    let program = Program::new().env("DATABASE_URL", &format!("{}?prepared_statements=false", bouncer.url));
+    for path in ["evil", "evil, public", "missing, evil"] {
+        leak(&bouncer, &format!("SET search_path = {path}"));
+        let error = program.run(&["cleanup"]).code(1).error();
+        assert!(error.contains("`public`") && error.contains("`evil`"), "{path}: {error}");
+    }
+}
+
 #[test]
 fn functions_and_operators_of_another_schema_are_not_used() {
     let database = Database::empty(Engine::Postgres);

@@ -3,6 +3,7 @@
 use crate::accounts::unlimited;
 use crate::backup::backup;
 use crate::support::api::{log_in, me, refresh, register};
+use crate::support::pgbouncer::PgBouncer;
 use crate::support::{Cluster, Database, Engine, Program, eventually};
 
 /// A setting with a value that would change the meaning of SQL, of what the server prints, or how long it may take.
@@ -98,6 +99,48 @@ fn settings_of_limits_change_nothing() {
 #[test]
 fn other_settings_change_nothing() {
     try_each(&OTHERS);
+}
+
+/// Every command whose sessions a pooler gives to other programs between two transactions, and that others leave settings on.
+fn use_behind_a_pooler(setting: &str, database: &Database) {
+    let bouncer = PgBouncer::configured(database, "default_pool_size = 6\nmax_client_conn = 100\n");
+    let url = format!("{}?prepared_statements=false", bouncer.url);
+    let program = || {
+        let program = Program::new().env("DATABASE_URL", &url).env("AUTHSVC_ENV", "test");
+        program.env("AUTHSVC_RATE_LIMIT", "off").env("AUTHSVC_PASSWORD_RATE_LIMIT", "off")
+    };
+    let commands = program();
+    let run = |arguments: &[&str]| {
+        let outcome = commands.run(arguments);
+        assert_eq!(outcome.code, Some(0), "{setting}, {arguments:?}: {}{}", outcome.stdout, outcome.stderr);
+    };
+    run(&["migrate"]);
+    run(&["status", "--check"]);
+    let server = program().serve().ready();
+    register(server.public, "irem").status(201);
+    let (access, token) = log_in(server.public, "irem@example.com", "a long password").status(200).tokens();
+    refresh(server.public, &token).status(200);
+    assert_eq!(me(server.public, &access).status(200).json()["username"], "irem", "{setting}");
+    server.stop().success();
+    let rows = || database.query("SELECT email, created_at FROM users ORDER BY id");
+    let before = rows();
+    let file = backup(&commands, &[]);
+    run(&["restore", file.to_str().unwrap(), "--yes"]);
+    assert_eq!(rows(), before, "{setting}");
+    run(&["cleanup"]);
+    for command in ["health", "detailed-health"] {
+        eventually(command, || (commands.run(&[command]).code == Some(0)).then_some(()));
+    }
+    run(&["status", "--check"]);
+}
+
+#[test]
+fn settings_change_nothing_behind_a_pooler() {
+    for (name, value) in MEANING.iter().chain(&LIMITS).chain(&OTHERS).filter(|(name, _)| is_known(name)) {
+        let database = Database::empty(Engine::Postgres);
+        database.execute(&format!("ALTER DATABASE {} SET {name} = {value}", database.name()));
+        use_behind_a_pooler(&format!("{name} = {value}"), &database);
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::support::database::ENGINES;
 use crate::support::{Cluster, Database, Engine, Program};
 
 /// Every column that holds a time.
-const TIMES: [(&str, &[&str]); 8] = [
+const TIMES: [(&str, &[&str]); 9] = [
     ("users", &["last_login", "locked_until", "created_at", "updated_at", "deleted_at", "provisional_used_at"]),
     ("oauth_providers", &["expires_at", "created_at", "updated_at"]),
     (
@@ -20,11 +20,12 @@ const TIMES: [(&str, &[&str]); 8] = [
     ("maintenance_runs", &["started_at", "finished_at"]),
     ("login_throttles", &["last_failed_at", "blocked_until"]),
     ("oauth_states", &["expires_at"]),
+    ("known_devices", &["last_login_at"]),
     ("database_identity", &["created_at"]),
 ];
 
 /// Those that were made with their constraints.
-const LATER: [&str; 4] = ["rotated_at", "access_used_at", "session_started_at", "provisional_used_at"];
+const LATER: [&str; 5] = ["rotated_at", "access_used_at", "session_started_at", "last_login_at", "provisional_used_at"];
 
 const POSTGRES_TIMES: [&str; 5] =
     ["infinity", "-infinity", "0044-03-15 12:00:00 BC", "294276-12-31 23:59:59.999999+00", "10000-01-01 00:00:00+00"];
@@ -53,7 +54,8 @@ fn a_row_each(database: &Database, engine: Engine) {
          INSERT INTO auth_events (kind, user_id) SELECT 'logout', id FROM users;
          INSERT INTO maintenance_runs (kind) VALUES ('cleanup');
          INSERT INTO login_throttles (subject, failures, last_failed_at) VALUES ('ip:192.0.2.1', 1, {now});
-         INSERT INTO oauth_states (state_hash, expires_at) VALUES ('state', {now})"
+         INSERT INTO oauth_states (state_hash, expires_at) VALUES ('state', {now});
+         INSERT INTO known_devices (digest, user_id, kind, last_login_at) SELECT 'digest', id, 'cookie', {now} FROM users"
     ));
 }
 
@@ -239,10 +241,14 @@ fn a_stored_value_that_cannot_be_read_fails_one_request_and_is_named() {
     }
 }
 
-/// Names of databases whose locale folds `I` in its own way.
+/// Databases whose locale folds `I` in its own way. Before PostgreSQL 15 a database cannot have a locale of ICU.
 fn turkish() -> Vec<Database> {
     let mut databases = Vec::new();
-    for (name, locale) in [("c", "LOCALE 'C'"), ("icu", "LOCALE_PROVIDER icu ICU_LOCALE 'tr-TR' LOCALE 'C.UTF-8'")] {
+    let mut locales = vec![("c", "LOCALE 'C'")];
+    if Cluster::shared().version() >= 15 {
+        locales.push(("icu", "LOCALE_PROVIDER icu ICU_LOCALE 'tr-TR' LOCALE 'C.UTF-8'"));
+    }
+    for (name, locale) in locales {
         let database = Database::empty(Engine::Postgres);
         let other = format!("{}_{name}", database.name());
         let sql = format!("CREATE DATABASE {other} OWNER app TEMPLATE template0 ENCODING 'UTF8' {locale}");
@@ -278,7 +284,8 @@ fn addresses_are_folded_alike_under_every_locale() {
 /// Two accounts whose addresses differed under the old folding only.
 #[test]
 fn of_two_accounts_with_one_address_the_one_in_use_keeps_it() {
-    let database = turkish().remove(1);
+    // before PostgreSQL 15 only a locale of the system folds so, and a machine need not have one
+    let Some(database) = turkish().into_iter().nth(1) else { return };
     let program = Program::on(&database);
     program.run(&["migrate", "--to", "013"]).success();
     database.execute(

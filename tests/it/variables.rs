@@ -181,7 +181,7 @@ fn a_dotenv_file_is_read_in_one_way() {
         assert!(error.contains(place), "{content}: {error}");
     }
     let error = with_dotenv(b"A=b\nB=\xff\n").run(&["list-backups"]).code(2).error();
-    assert!(error.contains(".env: is not UTF-8"), "{error}");
+    assert!(error.contains(".env: is not UTF-8 in line 2"), "{error}");
     let error = with_dotenv(b"DATABASE_URL=\n").run(&["list-backups"]).code(2).error();
     assert!(error.contains("DATABASE_URL: is set and empty"), "{error}");
     let program = Program::new();

@@ -1,7 +1,7 @@
 -- Looking at an object waits for a transaction that is changing it.
 SET LOCAL lock_timeout = '10s';
 WITH relations AS (
-    SELECT c.oid, c.relname::text AS name, c.relkind, c.relrowsecurity
+    SELECT c.oid, c.relname::text AS name, c.relkind, c.relrowsecurity, c.relforcerowsecurity, c.relpersistence
     FROM pg_class c
     WHERE c.relnamespace = quote_ident(current_schema())::regnamespace
       AND c.relkind IN ('r', 'p', 'v', 'm', 'S')
@@ -9,7 +9,10 @@ WITH relations AS (
       AND (SELECT count(*) FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e') = 0
 ), facts AS (
     SELECT CASE r.relkind WHEN 'v' THEN 'view ' WHEN 'm' THEN 'view ' ELSE 'table ' END || r.name AS key,
-           CASE WHEN r.relrowsecurity THEN 'row security' END AS shape,
+           nullif(concat_ws(', ', CASE WHEN r.relrowsecurity THEN 'row security' END, CASE WHEN r.relforcerowsecurity THEN 'forced row security' END,
+                            CASE WHEN r.relpersistence <> 'p' THEN 'unlogged' END,
+                            'with the rows of ' || (SELECT string_agg(i.inhrelid::regclass::text, ', ' ORDER BY i.inhrelid) FROM pg_inherits i WHERE i.inhparent = r.oid)),
+                  '') AS shape,
            -- not the text: each version prints a view in another way
            CASE WHEN r.relkind IN ('v', 'm') THEN
                (SELECT string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum)
@@ -42,19 +45,42 @@ WITH relations AS (
            CASE WHEN k.contype = 'c'
                 THEN 'CHECK on ' || (SELECT string_agg(a.attname, ', ' ORDER BY a.attname) FROM pg_attribute a
                                      WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey))
-                ELSE pg_get_constraintdef(k.oid, true) END,
+                ELSE pg_get_constraintdef(k.oid, true) END
+               -- the triggers that a foreign key works by
+               || CASE WHEN EXISTS (SELECT FROM pg_trigger t WHERE t.tgconstraint = k.oid AND t.tgisinternal AND t.tgenabled <> 'O') THEN ' TRIGGERS DISABLED' ELSE '' END,
            CASE WHEN k.contype = 'c' THEN pg_get_constraintdef(k.oid, true) END
     FROM relations r
     JOIN pg_constraint k ON k.conrelid = r.oid AND k.contype IN ('c', 'f', 'p', 'u', 'x')
     UNION ALL
     SELECT 'trigger ' || r.name || '.' || t.tgname,
-           replace(pg_get_triggerdef(t.oid, true), 'CREATE TRIGGER ', '') || CASE WHEN t.tgenabled <> 'O' THEN ' DISABLED' ELSE '' END,
+           replace(pg_get_triggerdef(t.oid, true), 'CREATE TRIGGER ', '') || CASE t.tgenabled WHEN 'O' THEN '' WHEN 'D' THEN ' DISABLED' WHEN 'R' THEN ' ENABLED ON REPLICA ONLY' ELSE ' ENABLED ALWAYS' END,
            NULL
     FROM relations r
     JOIN pg_trigger t ON t.tgrelid = r.oid AND NOT t.tgisinternal
     UNION ALL
+    SELECT 'rule ' || r.name || '.' || w.rulename,
+           replace(pg_get_ruledef(w.oid, true), 'CREATE RULE ', '')
+               || CASE w.ev_enabled WHEN 'O' THEN '' WHEN 'D' THEN ' DISABLED' WHEN 'R' THEN ' ENABLED ON REPLICA ONLY' ELSE ' ENABLED ALWAYS' END,
+           NULL
+    FROM relations r
+    JOIN pg_rewrite w ON w.ev_class = r.oid
+    WHERE r.relkind IN ('r', 'p')
+    UNION ALL
+    SELECT 'policy ' || r.name || '.' || p.polname,
+           concat_ws(' ', CASE WHEN p.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,
+                     CASE p.polcmd WHEN 'r' THEN 'FOR SELECT' WHEN 'a' THEN 'FOR INSERT' WHEN 'w' THEN 'FOR UPDATE' WHEN 'd' THEN 'FOR DELETE' ELSE 'FOR ALL' END,
+                     'USING (' || pg_get_expr(p.polqual, p.polrelid, true) || ')', 'WITH CHECK (' || pg_get_expr(p.polwithcheck, p.polrelid, true) || ')'),
+           NULL
+    FROM relations r
+    JOIN pg_policy p ON p.polrelid = r.oid
+    UNION ALL
     SELECT 'sequence ' || r.name, NULL,
-           format_type(s.seqtypid, NULL) || coalesce(
+           format_type(s.seqtypid, NULL)
+               || CASE WHEN s.seqincrement <> 1 THEN ' increment ' || s.seqincrement ELSE '' END
+               || CASE WHEN s.seqmin <> 1 THEN ' minvalue ' || s.seqmin ELSE '' END
+               || CASE WHEN s.seqmax NOT IN (2147483647, 9223372036854775807) THEN ' maxvalue ' || s.seqmax ELSE '' END
+               || CASE WHEN s.seqcycle THEN ' cycle' ELSE '' END
+               || coalesce(
                ' owned by ' || (SELECT d.refobjid::regclass::text || '.' || a.attname
                                 FROM pg_depend d JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
                                 WHERE d.classid = 'pg_class'::regclass AND d.objid = r.oid AND d.deptype IN ('a', 'i')), '')

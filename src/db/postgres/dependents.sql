@@ -118,6 +118,11 @@ WITH RECURSIVE tables AS (
     SELECT format('the subscription `%s` writes to `%s`: drop the subscription, or take the table out of it', s.subname, t.relname)
     FROM tables t JOIN pg_subscription_rel r ON r.srrelid = t.oid JOIN pg_stat_subscription s ON s.subid = r.srsubid
     UNION ALL
+    SELECT format('row security hides rows of `%s` from this role: restore as a superuser or a role with BYPASSRLS, or turn it off: ALTER TABLE %s %s ROW LEVEL SECURITY',
+                  t.relname, t.oid::regclass, CASE WHEN c.relforcerowsecurity AND pg_has_role(c.relowner, 'USAGE') THEN 'NO FORCE' ELSE 'DISABLE' END)
+    FROM tables t JOIN pg_class c ON c.oid = t.oid
+    WHERE row_security_active(t.oid)
+    UNION ALL
     SELECT format('the sequence `%s` counts down, so that its greatest id does not show which ids were given out: ALTER SEQUENCE %s INCREMENT BY 1',
                   q.seqrelid::regclass, q.seqrelid::regclass)
     FROM ours o JOIN pg_sequence q ON o.classid = 'pg_class'::regclass AND q.seqrelid = o.objid

@@ -1,4 +1,4 @@
--- objects of ours that do not belong to the role as which a migration runs, and their owners
+-- objects of ours that do not belong to the role as which a migration runs, their owners, and that role
 WITH actor AS (
     SELECT coalesce(
         (SELECT found.owner
@@ -11,7 +11,7 @@ WITH actor AS (
            AND has_schema_privilege(found.owner, current_schema(), 'CREATE')),
         (SELECT oid FROM pg_roles WHERE rolname = current_user)) AS role
 )
-SELECT owned.object, pg_get_userbyid(owned.owner)::text, current_user::text
+SELECT owned.object, pg_get_userbyid(owned.owner)::text, pg_get_userbyid(actor.role)::text
 FROM actor, (SELECT CASE c.relkind WHEN 'S' THEN 'sequence ' ELSE 'table ' END || c.relname AS object, c.relowner AS owner
              FROM pg_class c
              WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relkind IN ('r', 'p', 'S')

@@ -31,10 +31,17 @@ WITH path AS (
     JOIN pg_catalog.pg_class c ON c.relnamespace OPERATOR(pg_catalog.=) n.oid
         AND c.relname OPERATOR(pg_catalog.=) 'authsvc_migrations'
     ORDER BY configured.at LIMIT 1
+), chosen AS (
+    -- where a new database begins: "$user" only if this role may create in it
+    SELECT configured.name FROM configured
+    JOIN pg_catalog.pg_namespace n ON n.nspname OPERATOR(pg_catalog.=) configured.name
+        AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND n.nspname OPERATOR(pg_catalog.<>) 'pg_catalog'
+    WHERE configured.name OPERATOR(pg_catalog.<>) current_user::pg_catalog.name OR pg_catalog.has_schema_privilege(n.oid, 'CREATE')
+    ORDER BY configured.at LIMIT 1
 ), found AS (
-    SELECT coalesce((SELECT name FROM ours), (SELECT name FROM legacy), (SELECT name FROM elsewhere)) AS name
+    SELECT coalesce(NULL, (SELECT name FROM elsewhere), (SELECT name FROM ours), (SELECT name FROM legacy)) AS name
 ), home AS (
-    SELECT coalesce((SELECT name FROM found),
+    SELECT coalesce((SELECT name FROM found), (SELECT name FROM chosen),
                     -- a new database: the first schema, as for every other program; "$user" only if this role may create in it
                     (SELECT path.name FROM path
                      WHERE path.name OPERATOR(pg_catalog.<>) current_user::pg_catalog.name

@@ -12,7 +12,7 @@ use super::{LiveSchema, Objects};
 use crate::db::connection::first_column;
 use crate::db::dialect::quoted_name;
 use crate::db::pinned::{self, Home};
-use crate::db::{DatabaseUrl, Error, Pool, PoolUse};
+use crate::db::{Backend, DatabaseUrl, Error, Pool, PoolUse};
 
 /// The schema in which the migrations make their tables for comparison; it is never committed.
 const EXPECTED: &str = "authsvc_expected";
@@ -29,13 +29,35 @@ pub(super) struct LiveSurvey {
 }
 
 /// What a restore would lose of a PostgreSQL database, each with what to do.
-pub(super) async fn losses(url: &DatabaseUrl, live: &LiveSchema) -> Result<Vec<String>, Error> {
+pub(super) async fn losses(
+    url: &DatabaseUrl,
+    live: &LiveSchema,
+    greatest_ids: &[(String, i64)],
+) -> Result<Vec<String>, Error> {
     let pool = Pool::open(url, PoolUse::Migrate).await?;
     let survey = LiveSurvey::read(&pool, live).await;
+    let beyond = beyond_sequences(&pool, greatest_ids).await;
     pool.close().await;
     let LiveSurvey { mut dependents, live: found, base, newest } = survey?;
     dependents.extend(CarryOver::merge(&base, &found, &newest, live.origin).refused);
+    dependents.extend(beyond?);
     Ok(dependents)
+}
+
+/// The sequences of the live tables whose greatest value is below an id that is restored: they are carried over as they are.
+async fn beyond_sequences(pool: &Pool, greatest_ids: &[(String, i64)]) -> Result<Vec<String>, Error> {
+    if greatest_ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut transaction = pool.orm().get_postgres_connection_pool().begin().await?;
+    let home = home(&mut transaction).await?;
+    execute(&mut transaction, settings(&home)).await?;
+    let value = |(table, id): &(String, i64)| format!("({}, {id}::bigint)", Backend::Postgres.literal(table));
+    let values = greatest_ids.iter().map(value).collect::<Vec<_>>().join(", ");
+    let sql = include_str!("../postgres/restore/beyond_sequences.sql").replace(":ids", &values);
+    let found = first_column(query(&mut transaction, sql).await?);
+    transaction.rollback().await?;
+    Ok(found)
 }
 
 impl LiveSurvey {

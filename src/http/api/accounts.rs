@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use super::Api;
 use super::body::Body;
 use super::caller::{Authenticated, Caller, MaybeAuthenticated};
+use super::device_cookie::{SetCookies, remember};
 use super::document::{Refused, Unauthorized, Unavailable};
 use super::problem::Problem;
 use crate::auth::Session;
@@ -39,15 +40,16 @@ pub(super) struct Registration {
 
 /// Makes an account and begins its first session
 #[utoipa::path(post, path = "/auth/register", tag = "sessions", request_body = Registration,
-    responses((status = 201, description = "The account is made", body = Session),
+    responses((status = 201, description = "The account is made", body = Session, headers(("Set-Cookie" = String))),
         (status = 409, description = "The address or the name is taken; `errors` says which", body = Problem, content_type = "application/problem+json"), Refused))]
 pub(super) async fn register(
     State(api): State<Api>,
     Caller(client): Caller,
     Body(body): Body<Registration>,
-) -> Result<(StatusCode, Json<Session>), Problem> {
-    let made = api.auth()?.register(&body.email, &body.username, &body.password, &client, clock::now()).await?;
-    Ok((StatusCode::CREATED, Json(made)))
+) -> Result<(StatusCode, SetCookies, Json<Session>), Problem> {
+    let auth = api.auth()?;
+    let made = auth.register(&body.email, &body.username, &body.password, &client, clock::now()).await?;
+    Ok((StatusCode::CREATED, remember(auth, made.principal, &client, &api.settings).await, Json(made)))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -62,14 +64,19 @@ pub(super) struct Credentials {
 }
 
 /// Begins a session
+///
+/// The cookie makes the device known: failed attempts of others do not lock the account for it. A client without cookies is known by the
+/// address that it logged in from.
 #[utoipa::path(post, path = "/auth/login", tag = "sessions", request_body = Credentials,
-    responses((status = 200, description = "The session has begun", body = Session), Unauthorized, Refused))]
+    responses((status = 200, description = "The session has begun", body = Session, headers(("Set-Cookie" = String))), Unauthorized, Refused))]
 pub(super) async fn login(
     State(api): State<Api>,
     Caller(client): Caller,
     Body(body): Body<Credentials>,
-) -> Result<Json<Session>, Problem> {
-    Ok(Json(api.auth()?.log_in(&body.email, &body.password, &client, clock::now()).await?))
+) -> Result<(SetCookies, Json<Session>), Problem> {
+    let auth = api.auth()?;
+    let begun = auth.log_in(&body.email, &body.password, &client, clock::now()).await?;
+    Ok((remember(auth, begun.principal, &client, &api.settings).await, Json(begun)))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -181,10 +188,11 @@ pub(super) async fn change_password(
     Caller(client): Caller,
     Authenticated(bearer): Authenticated,
     Body(body): Body<PasswordChange>,
-) -> Result<StatusCode, Problem> {
+) -> Result<(StatusCode, SetCookies), Problem> {
     let auth = api.auth()?;
     auth.change_password(bearer, &body.current_password, &body.new_password, &client, clock::now()).await?;
-    Ok(StatusCode::NO_CONTENT)
+    // a new password forgets every device; this one knows it
+    Ok((StatusCode::NO_CONTENT, remember(auth, bearer.principal, &client, &api.settings).await))
 }
 
 /// The keys that access tokens are signed with (RFC 7517)

@@ -3,14 +3,16 @@
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 
-use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
+use axum::http::header;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::Response;
 use ipnet::IpNet;
 use secrecy::SecretString;
 
-use super::Api;
 use super::problem::Problem;
+use super::{Api, device_cookie, forwarded};
 use crate::auth::{self, Bearer};
 use crate::clock;
 use crate::db::Client;
@@ -23,33 +25,26 @@ impl FromRequestParts<Api> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Infallible> {
         let agent = parts.headers.get(header::USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()));
-        Ok(Self(Client::new(address(parts, &api.settings.trusted_proxies), agent.as_deref())))
+        let client = Client::new(address(parts, &api.settings.trusted_proxies), agent.as_deref());
+        Ok(Self(client.with_device(device_cookie::read(&api.settings, &parts.headers))))
     }
 }
 
-/// The address of a request's client: of the connection, or what the proxies that are trusted say, the last one first.
+/// The address of a request's client: of the connection, or what a proxy that is trusted says.
 pub(super) fn address(parts: &Parts, trusted: &[IpNet]) -> Option<IpAddr> {
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>()?.0.ip().to_canonical();
-    let is_trusted = |ip: &IpAddr| trusted.iter().any(|network| network.contains(ip));
-    if !is_trusted(&peer) {
-        return Some(peer);
-    }
-    let mut last = peer;
-    for ip in forwarded(&parts.headers).rev() {
-        // what cannot be read was not written by a proxy of ours
-        let Some(ip) = ip else { break };
-        last = ip;
-        if !is_trusted(&ip) {
-            break;
-        }
-    }
-    Some(last)
+    let is_trusted = forwarded::is_trusted(peer, trusted);
+    Some(if is_trusted { forwarded::client(peer, &parts.headers, trusted) } else { peer })
 }
 
-fn forwarded(headers: &HeaderMap) -> impl DoubleEndedIterator<Item = Option<IpAddr>> {
-    let values: Vec<_> = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
-    let words: Vec<_> = values.iter().flat_map(|value| value.split(',')).map(|word| word.trim().parse().ok()).collect();
-    words.into_iter()
+/// Notes a request that a peer forwards and is not trusted to.
+pub(super) async fn note_forwarded(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip().to_canonical());
+    let is_trusted = |peer| forwarded::is_trusted(peer, &api.settings.trusted_proxies);
+    if let Some(peer) = peer.filter(|peer| forwarded::is_forwarded(request.headers()) && !is_trusted(*peer)) {
+        api.forwarding.note(peer);
+    }
+    next.run(request).await
 }
 
 /// The account a request acts for, by its access token.

@@ -37,8 +37,13 @@ impl FlowCookie {
 
     /// Its value in a request.
     pub(super) fn read(&self, headers: &HeaderMap) -> Option<SecretString> {
-        let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-        let mut pairs = values.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-        pairs.find(|(name, _)| *name == self.name).map(|(_, value)| SecretString::from(value))
+        read(&self.name, headers)
     }
+}
+
+/// The value of a cookie in a request.
+pub(super) fn read(name: &str, headers: &HeaderMap) -> Option<SecretString> {
+    let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = values.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(found, _)| *found == name).map(|(_, value)| SecretString::from(value))
 }

@@ -8,7 +8,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequestParts, Path, Query, State};
 use axum::http::header::{LOCATION, SET_COOKIE};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use entity::value::Provider;
 use secrecy::SecretString;
@@ -18,11 +18,12 @@ use utoipa::{IntoParams, ToSchema};
 use super::Api;
 use super::body::Body;
 use super::caller::Caller;
+use super::device_cookie::remember;
 use super::document::{AtProvider, NotEntered, Refused, Unavailable};
 use super::flow_cookie::FlowCookie;
 use super::problem::Problem;
+use crate::auth::Session;
 use crate::auth::oauth::{Answer, LIFETIME, Return};
-use crate::auth::{Auth, Session};
 use crate::clock;
 use crate::db::Client;
 
@@ -87,7 +88,7 @@ pub(super) async fn callback(
     let Query(CameBack { code, state, error }) = query.map_err(unreadable)?;
     let cookie = FlowCookie::of(provider, &api.settings);
     let answer = Answer { state, code, error, cookie: cookie.read(&headers) };
-    Ok(finish(api.auth()?, provider, answer, &client, &cookie).await)
+    finish(&api, provider, answer, &client, &cookie).await
 }
 
 /// A login that a page has begun.
@@ -143,12 +144,25 @@ pub(super) async fn exchange(
 ) -> Result<Response, Problem> {
     let cookie = FlowCookie::of(provider, &api.settings);
     let answer = Answer { state: Some(body.state), code: Some(body.code), error: None, cookie: cookie.read(&headers) };
-    Ok(finish(api.auth()?, provider, answer, &client, &cookie).await)
+    finish(&api, provider, answer, &client, &cookie).await
 }
 
 /// The login ends here, well or not: its cookie has served.
-async fn finish(auth: &Auth, provider: Provider, answer: Answer, client: &Client, cookie: &FlowCookie) -> Response {
-    let finished = auth.finish_oauth(provider, answer, client, clock::now()).await;
-    let finished = finished.map(Json).map_err(Problem::from);
-    ([(SET_COOKIE, cookie.clear())], finished).into_response()
+async fn finish(
+    api: &Api,
+    provider: Provider,
+    answer: Answer,
+    client: &Client,
+    cookie: &FlowCookie,
+) -> Result<Response, Problem> {
+    let auth = api.auth()?;
+    let finished = match auth.finish_oauth(provider, answer, client, clock::now()).await {
+        Ok(session) => Ok((remember(auth, session.principal, client, &api.settings).await, Json(session))),
+        Err(error) => Err(Problem::from(error)),
+    };
+    let mut response = finished.into_response();
+    if let Ok(clear) = HeaderValue::from_str(&cookie.clear()) {
+        response.headers_mut().append(SET_COOKIE, clear);
+    }
+    Ok(response)
 }

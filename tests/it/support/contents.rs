@@ -68,15 +68,17 @@ pub(crate) struct Contents {
 }
 
 const USERS: &str = "id, email, username, password_hash, avatar_url, provider, provider_id, last_login, email_verified, \
-    active, failed_login_count, locked_until, created_at, updated_at, deleted_at";
+    active, failed_login_count, locked_until, created_at, updated_at, deleted_at, failed_logins_as_of, pending_attempts, pending_until";
 const OAUTH_PROVIDERS: &str =
     "id, user_id, provider, provider_id, access_token, refresh_token, expires_at, key_id, created_at, updated_at";
 const REFRESH_TOKENS: &str =
     "id, user_id, token_hash, family_id, expires_at, created_at, revoked, revoked_at, ip, user_agent";
 const AUTH_EVENTS: &str = "id, occurred_at, kind, user_id, email, ip, user_agent, detail";
 const MAINTENANCE_RUNS: &str = "id, kind, started_at, finished_at, outcome, counts, error";
-const LOGIN_THROTTLES: &str = "subject, failures, last_failed_at, blocked_until";
+const LOGIN_THROTTLES: &str =
+    "subject, failures, last_failed_at, blocked_until, failures_as_of, pending_attempts, pending_until";
 const OAUTH_STATES: &str = "state_hash, expires_at";
+const KNOWN_DEVICES: &str = "digest, user_id, kind, last_login_at";
 const EVENT_KINDS: [&str; 3] = ["registered", "login_failed", "refresh_token_reused"];
 const RUN_KINDS: [&str; 3] = ["cleanup", "verify", "rollback"];
 
@@ -260,7 +262,18 @@ fn user(engine: Engine, range: Range) -> Fields {
         time(),
         time(),
         or_null(time()),
+        or_null(whole_number()),
+        small_count(),
+        or_null(whole_number()),
     ]
+}
+
+fn whole_number() -> BoxedStrategy<Value> {
+    any::<i64>().prop_map(Value::Integer).boxed()
+}
+
+fn small_count() -> BoxedStrategy<Value> {
+    (0..=i32::MAX).prop_map(|count| Value::Integer(count.into())).boxed()
 }
 
 type Rows = BTreeMap<i64, (Index, Vec<Value>)>;
@@ -306,11 +319,19 @@ pub(crate) fn contents(engine: Engine, range: Range) -> BoxedStrategy<Contents> 
     let runs =
         vec![word(&RUN_KINDS), time(), or_null(time()), outcome, document(range, engine), or_null(loose(whole()))];
     let sequence = || (prop_oneof![Just(1), Just(i64::MAX), 1..=i64::MAX, 1..100_000_i64], any::<bool>());
-    let throttles = vec![(1..i32::MAX).prop_map(|count| Value::Integer(count.into())).boxed(), time(), or_null(time())];
-    let guards = (rows(throttles), rows(vec![time()]));
+    let throttles = vec![
+        (1..i32::MAX).prop_map(|count| Value::Integer(count.into())).boxed(),
+        time(),
+        or_null(time()),
+        or_null(whole_number()),
+        small_count(),
+        or_null(whole_number()),
+    ];
+    let devices = vec![word(&["cookie", "address"]), time()];
+    let guards = (rows(throttles), rows(vec![time()]), rows(devices));
     let tables = (rows(user(engine, range)), rows(tokens), rows(refresh), rows(events), rows(runs), guards);
     (tables, sequence(), sequence())
-        .prop_map(|((users, tokens, refresh, events, runs, (throttles, states)), first, second)| {
+        .prop_map(|((users, tokens, refresh, events, runs, (throttles, states, devices)), first, second)| {
             let ids: Vec<i64> = users.keys().copied().collect();
             Contents {
                 tables: vec![
@@ -321,6 +342,7 @@ pub(crate) fn contents(engine: Engine, range: Range) -> BoxedStrategy<Contents> 
                     ("maintenance_runs", MAINTENANCE_RUNS, plain(runs)),
                     ("login_throttles", LOGIN_THROTTLES, keyed("ip", throttles)),
                     ("oauth_states", OAUTH_STATES, keyed("state", states)),
+                    ("known_devices", KNOWN_DEVICES, children(&ids, devices, 1, |_, row| digest(row))),
                 ],
                 sequences: vec![("users", first.0, first.1), ("auth_events", second.0, second.1)],
             }
@@ -369,6 +391,13 @@ fn children(
         made.push(fields);
     }
     made
+}
+
+/// A key that is a text in place of a number.
+fn digest(row: &mut [Value]) {
+    if let Value::Integer(id) = row[0] {
+        row[0] = Value::Text(format!("digest:{id}"));
+    }
 }
 
 /// Rows whose key is a text.

@@ -14,6 +14,8 @@ WITH needed (name, privilege, purpose) AS (
            ('login_throttles', 'DELETE', 'cleanups'),
            ('oauth_states', 'SELECT', 'logins through providers'), ('oauth_states', 'INSERT', 'logins through providers'),
            ('oauth_states', 'UPDATE', 'cleanups'), ('oauth_states', 'DELETE', 'cleanups'),
+           ('known_devices', 'SELECT', 'known devices'), ('known_devices', 'INSERT', 'known devices'),
+           ('known_devices', 'UPDATE', 'known devices'), ('known_devices', 'DELETE', 'new passwords'),
            ('database_identity', 'SELECT', 'login'), ('authsvc_migrations', 'SELECT', 'reports'), ('seaql_migrations', 'SELECT', 'backups')
 ), ours AS (
     SELECT c.oid, n.name, n.privilege, n.purpose

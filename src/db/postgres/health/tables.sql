@@ -7,7 +7,7 @@ SELECT 'table', c.relname::text, pg_total_relation_size(c.oid)::text,
 FROM pg_class c
 WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relkind = 'r'
   AND c.relname IN ('users', 'oauth_providers', 'refresh_tokens', 'auth_events', 'maintenance_runs', 'login_throttles', 'oauth_states',
-                    'database_identity');
+                    'known_devices', 'database_identity');
 
 SELECT 'counted', 'users', counted, changed
 FROM (SELECT count(*)::text AS counted, to_json(max(updated_at)) #>> '{}' AS changed FROM users) all_rows
@@ -60,6 +60,13 @@ WHERE (SELECT pg_relation_size('oauth_states'::regclass)) <= 1048576;
 
 SELECT 'newest', 'oauth_states', NULL
 WHERE pg_relation_size('oauth_states'::regclass) > 1048576;
+
+SELECT 'counted', 'known_devices', counted, changed
+FROM (SELECT count(*)::text AS counted, to_json(max(last_login_at)) #>> '{}' AS changed FROM known_devices) all_rows
+WHERE (SELECT pg_relation_size('known_devices'::regclass)) <= 1048576;
+
+SELECT 'newest', 'known_devices', to_json((SELECT max(last_login_at) FROM known_devices)) #>> '{}'
+WHERE pg_relation_size('known_devices'::regclass) > 1048576;
 
 SELECT 'counted', 'database_identity', counted, changed
 FROM (SELECT count(*)::text AS counted, to_json(max(created_at)) #>> '{}' AS changed FROM database_identity) all_rows

@@ -41,13 +41,17 @@ WITH columns AS (
     SELECT 9, c.object, 'privileges', p.value, p.set, format('REVOKE ALL (%I) ON TABLE %I FROM %s CASCADE', c.attname, c.relname, p.grantees)
     FROM columns c
     CROSS JOIN LATERAL (
-        SELECT string_agg(format('%s has %s%s by %s', g.grantee, g.privilege_type, CASE WHEN g.is_grantable THEN ' with grant option' ELSE '' END, g.grantor), ', ' ORDER BY g.grantee, g.privilege_type, g.grantor) AS value,
+        SELECT
+               -- an owner is told as such: what another owner of the object has is the same state
+               string_agg(format('%s has %s%s by %s', g.told_grantee, g.privilege_type, CASE WHEN g.is_grantable THEN ' with grant option' ELSE '' END, g.told_grantor), ', ' ORDER BY g.told_grantee, g.privilege_type, g.told_grantor) AS value,
                CASE WHEN bool_and(g.is_owner OR pg_has_role(g.by_oid, 'MEMBER')) THEN
                    string_agg(CASE WHEN g.is_owner THEN '' ELSE format('SET LOCAL ROLE %s; ', g.grantor) END
                        || format('GRANT %s (%I) ON TABLE %I TO %s%s', g.privilege_type, c.attname, c.relname, g.grantee, CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
                        || CASE WHEN g.is_owner THEN '' ELSE format('; SET LOCAL ROLE %I', current_user) END, '; ' ORDER BY NOT g.is_owner, g.at) END AS set,
                string_agg(DISTINCT g.grantee, ', ') AS grantees
         FROM (SELECT a.ordinality AS at, a.privilege_type, a.is_grantable, a.grantor AS by_oid, a.grantor = c.relowner AS is_owner,
+                     CASE a.grantee WHEN c.relowner THEN 'the owner' WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END AS told_grantee,
+                     CASE a.grantor WHEN c.relowner THEN 'the owner' ELSE quote_ident(pg_get_userbyid(a.grantor)) END AS told_grantor,
                      quote_ident(pg_get_userbyid(a.grantor)) AS grantor,
                      CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END AS grantee
               FROM aclexplode(c.attacl) WITH ORDINALITY a) g

@@ -42,6 +42,10 @@ WITH file AS (
     SELECT 'oauth_states', CASE WHEN small THEN (SELECT count(*) FROM oauth_states) END, (SELECT max(rowid) FROM oauth_states), NULL, NULL
     FROM file
     UNION ALL
+    SELECT 'known_devices', CASE WHEN small THEN (SELECT count(*) FROM known_devices) END, (SELECT max(rowid) FROM known_devices),
+           NULL, (SELECT max(last_login_at) FROM known_devices)
+    FROM file
+    UNION ALL
     SELECT 'database_identity', CASE WHEN small THEN (SELECT count(*) FROM database_identity) END, (SELECT max(id) FROM database_identity),
            NULL, (SELECT max(created_at) FROM database_identity)
     FROM file

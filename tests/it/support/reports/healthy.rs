@@ -97,6 +97,7 @@ fn tables() -> Vec<Table> {
         table("maintenance_runs", 312, 98_304, false, ago(3, 12)),
         table("login_throttles", 57, 32_768, false, ago(0, 2)),
         table("oauth_states", 9, 24_576, false, ago(0, 3)),
+        table("known_devices", 61_004, 16_777_216, false, ago(0, 1)),
     ]
 }
 

@@ -1,0 +1,122 @@
+//! Known devices: a device that an account logged in from has a counter of failed attempts of its own.
+//!
+//! A device is known by a random cookie that it got at a login, or by the address of its client. Keyed digests of both together with the
+//! account are stored. The keys are derived from those that sign tokens, so that a digest of any accepted key is found.
+
+use chrono::{DateTime, Utc};
+use entity::known_device::Kind;
+use entity::user;
+use hkdf::Hkdf;
+use secrecy::{ExposeSecret, SecretString};
+use sha2::Sha256;
+
+use super::Auth;
+use super::error::Error;
+use super::lockout::network;
+use crate::db::{Client, DeviceDigest, Principal};
+use crate::random;
+
+/// Days for which a cookie is sent after the last login.
+pub const DEVICE_DAYS: u32 = crate::db::KNOWN_DAYS;
+/// Length of a cookie's value, in characters: 32 random bytes in hex.
+const LENGTH: usize = 64;
+const CONTEXT: &[u8] = b"authsvc known device 1\n";
+
+/// What digests of devices are made with.
+pub(super) struct DeviceKey(Hkdf<Sha256>);
+
+impl DeviceKey {
+    /// Derives the key from a secret of at least 32 random bytes that all replicas share.
+    pub(super) fn derived_from(secret: &[u8]) -> Self {
+        Self(Hkdf::new(None, secret))
+    }
+
+    fn digest(&self, kind: Kind, user_id: i64, value: &str) -> Option<DeviceDigest> {
+        let kind_name: &[u8] = match kind {
+            Kind::Cookie => b"cookie",
+            Kind::Address => b"address",
+        };
+        let mut digest = [0_u8; LENGTH / 2];
+        let id = user_id.to_be_bytes();
+        self.0.expand_multi_info(&[CONTEXT, kind_name, &id, value.as_bytes()], &mut digest).ok()?;
+        Some(DeviceDigest { kind, digest: hex(&digest) })
+    }
+
+    /// `None`: the value is not one of this service.
+    fn by_cookie(&self, user_id: i64, cookie: &SecretString) -> Option<DeviceDigest> {
+        let value = cookie.expose_secret();
+        let is_ours = value.len() == LENGTH && value.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if is_ours { self.digest(Kind::Cookie, user_id, value) } else { None }
+    }
+
+    fn by_address(&self, user_id: i64, client: &Client) -> Option<DeviceDigest> {
+        self.digest(Kind::Address, user_id, &network(client.ip()?).to_string())
+    }
+}
+
+impl Auth {
+    /// The known device of an account that a request comes from: by its cookie, or by its address. An address without an account is looked up as
+    /// well, so that it takes as long.
+    pub(super) async fn known_device(
+        &self,
+        account: Option<&user::Model>,
+        client: &Client,
+        now: DateTime<Utc>,
+    ) -> Option<DeviceDigest> {
+        let id = account.map_or(0, |user| user.id);
+        let keys = self.keys.device_keys();
+        let cookies = keys.iter().filter_map(|key| key.by_cookie(id, client.device()?));
+        let addresses = keys.iter().filter_map(|key| key.by_address(id, client));
+        let devices: Vec<DeviceDigest> = cookies.chain(addresses).collect();
+        let known = self.pool.known_device(&devices, now).await;
+        known.unwrap_or_else(|error| {
+            tracing::warn!("known devices cannot be read, so this login counts as one of an unknown device: {error}");
+            None
+        })
+    }
+
+    /// Records that an account logged in from a device. Returns the cookie that the device is to keep: the one that it has if that is known,
+    /// otherwise a new one. A failure is logged, and the login goes on.
+    pub async fn remember_device(
+        &self,
+        principal: Principal,
+        client: &Client,
+        now: DateTime<Utc>,
+    ) -> Option<SecretString> {
+        match self.remember(principal, client, now).await {
+            Ok(cookie) => cookie,
+            Err(error) => {
+                tracing::warn!(user_id = principal.user_id, "a device is not remembered: {error}");
+                None
+            }
+        }
+    }
+
+    async fn remember(
+        &self,
+        principal: Principal,
+        client: &Client,
+        now: DateTime<Utc>,
+    ) -> Result<Option<SecretString>, Error> {
+        let user_id = principal.user_id;
+        let Some(key) = self.keys.device_keys().first() else { return Ok(None) };
+        let has: Vec<DeviceDigest> = match client.device() {
+            Some(cookie) => self.keys.device_keys().iter().filter_map(|key| key.by_cookie(user_id, cookie)).collect(),
+            None => Vec::new(),
+        };
+        let is_known = !has.is_empty() && self.pool.known_device(&has, now).await?.is_some();
+        // a value that the browser was given by another site is not taken over
+        let cookie = match client.device().filter(|_| is_known) {
+            Some(cookie) => cookie.clone(),
+            None => SecretString::from(hex(&random::bytes::<{ LENGTH / 2 }>().map_err(Error::internal)?)),
+        };
+        let devices: Vec<DeviceDigest> =
+            [key.by_cookie(user_id, &cookie), key.by_address(user_id, client)].into_iter().flatten().collect();
+        self.pool.remember_devices(principal, &devices, now).await?;
+        Ok(Some(cookie))
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

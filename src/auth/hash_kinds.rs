@@ -1,0 +1,137 @@
+//! Kinds of password hashes: each algorithm with its cost.
+//!
+//! A refused login takes the time of one check of each kind that is in use, whether the address has an account or not, and whatever kind the
+//! account has: one of them is the account's hash, the others are dummies. So the time shows neither.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use entity::value::PasswordHash;
+
+use super::Auth;
+use super::error::Error;
+
+/// Dummies that are checked at most, those of the greatest cost.
+const MOST: usize = 4;
+/// A kind that costs more is not imitated: about a second, in units of about a microsecond.
+const GREATEST_COST: u64 = 1_500_000;
+
+/// A kind: `$2b$12$`, or `$argon2id$v=19$m=19456,t=2,p=1`.
+type Kind = String;
+
+/// The kinds in use, with a dummy of each. A clone shares them.
+#[derive(Clone)]
+pub(super) struct HashKinds(Arc<RwLock<BTreeMap<Kind, (u64, PasswordHash)>>>);
+
+impl HashKinds {
+    /// Knows the kind of new hashes by a dummy of it.
+    pub(super) fn new(current: &PasswordHash) -> Self {
+        let kinds = kind(current.expose()).map(|(kind, cost)| (kind.to_owned(), (cost, current.clone())));
+        Self(Arc::new(RwLock::new(kinds.into_iter().collect())))
+    }
+
+    /// Replaces what is known by these kinds and the current one. Each text is the beginning of a hash.
+    pub(super) fn replace<'a>(&self, found: impl Iterator<Item = &'a str>, current: &PasswordHash) {
+        let kinds = found.filter_map(|text| dummy(text, current));
+        let current = kind(current.expose()).map(|(kind, cost)| (kind.to_owned(), (cost, current.clone())));
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = kinds.chain(current).collect();
+    }
+
+    /// What is checked besides a hash; without one, a dummy of each kind. A kind that is new is in use from now on.
+    pub(super) fn dummies(&self, stored: Option<&PasswordHash>, current: &PasswordHash) -> Vec<PasswordHash> {
+        let of_stored = stored.and_then(|stored| kind(stored.expose())).map(|(kind, _)| kind.to_owned());
+        if let (Some(kind), Some(stored)) = (&of_stored, stored)
+            && !self.0.read().unwrap_or_else(PoisonError::into_inner).contains_key(kind)
+            && let Some((kind, dummy)) = dummy(stored.expose(), current)
+        {
+            self.0.write().unwrap_or_else(PoisonError::into_inner).insert(kind, dummy);
+        }
+        let kinds = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let mut dummies: Vec<_> = kinds.iter().collect();
+        dummies.sort_by_key(|(_, (cost, _))| std::cmp::Reverse(*cost));
+        dummies.truncate(MOST);
+        let others = dummies.into_iter().filter(|(kind, _)| Some(*kind) != of_stored.as_ref());
+        others.map(|(_, (_, dummy))| dummy.clone()).collect()
+    }
+}
+
+/// The kind of a hash, and what it costs; `None`: it is not known.
+fn kind(hash: &str) -> Option<(&str, u64)> {
+    if hash.starts_with("$2") {
+        let kind = hash.get(..7).filter(|kind| kind.ends_with('$'))?;
+        let cost: u32 = kind.get(4..6)?.parse().ok()?;
+        return Some((kind, 55_u64.checked_shl(cost)?));
+    }
+    let lanes = hash.find(",p=")? + ",p=".len();
+    let end = hash[lanes..].find(|digit: char| !digit.is_ascii_digit()).map_or(hash.len(), |at| lanes + at);
+    let parameter = |name: &str| -> Option<u64> {
+        let value = hash[..end].split(['$', ',']).find_map(|part| part.strip_prefix(name))?;
+        value.parse().ok()
+    };
+    let cost = parameter("m=")?.checked_mul(parameter("t=")?)?;
+    (hash.starts_with("$argon2") && parameter("p=")? > 0).then_some((&hash[..end], cost * 3 / 2))
+}
+
+/// A hash of the same kind that no password has.
+fn dummy(hash: &str, current: &PasswordHash) -> Option<(Kind, (u64, PasswordHash))> {
+    let (kind, cost) = kind(hash).filter(|(_, cost)| *cost <= GREATEST_COST)?;
+    let dummy = if kind.starts_with("$2") {
+        // salt and checksum of bcrypt: 53 characters of its alphabet
+        format!("{kind}abcdefghijklmnopqrstuu0123456789ABCDEFGHIJKLMNOPQRSTU")
+    } else {
+        let (_, rest) = current.expose().split_once(",p=")?;
+        format!("{kind}{}", rest.trim_start_matches(|digit: char| digit.is_ascii_digit()))
+    };
+    Some((kind.to_owned(), (cost, PasswordHash::new(dummy))))
+}
+
+impl Auth {
+    /// Asks the database for the kinds of hashes that are in use; the whole table of accounts is read.
+    ///
+    /// # Errors
+    /// The database gave no answer.
+    pub async fn read_hash_kinds(&self) -> Result<(), Error> {
+        let kinds = self.pool.hash_kinds().await?;
+        self.passwords.set_kinds(kinds.iter().map(String::as_str));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CURRENT: &str =
+        "$argon2id$v=19$m=19456,t=2,p=1$08+b4+ukfDoFaKI7PMp/tA$hnB2PbDVTMsHeNICz1cSn77SYUVdlgl24Rqsn9Io0wU";
+    const BCRYPT: &str = "$2b$05$abcdefghijklmnopqrstuu0123456789ABCDEFGHIJKLMNOPQRSTU";
+
+    fn dummies(kinds: &HashKinds, stored: Option<&str>) -> Vec<String> {
+        let stored = stored.map(|hash| PasswordHash::new(hash.to_owned()));
+        let dummies = kinds.dummies(stored.as_ref(), &PasswordHash::new(CURRENT.to_owned()));
+        dummies.iter().map(|dummy| dummy.expose().to_owned()).collect()
+    }
+
+    #[test]
+    fn each_kind_in_use_is_checked_once_whatever_is_stored() {
+        let current = PasswordHash::new(CURRENT.to_owned());
+        let kinds = HashKinds::new(&current);
+        assert_eq!(dummies(&kinds, None), [CURRENT]);
+        assert!(dummies(&kinds, Some(CURRENT)).is_empty());
+        // an account with a kind that was not known yet makes it known
+        assert_eq!(dummies(&kinds, Some(BCRYPT)), [CURRENT]);
+        assert_eq!(dummies(&kinds, None).len(), 2);
+        assert_eq!(dummies(&kinds, Some(CURRENT)), [BCRYPT]);
+        kinds.replace(["$argon2id$v=19$m=65536,t=3,p=4", "$2b$31$", "$2b$", "x", ""].into_iter(), &current);
+        let all = dummies(&kinds, None);
+        assert_eq!(all.len(), 2, "a kind that costs hours is not imitated: {all:?}");
+        assert!(all[0].starts_with("$argon2id$v=19$m=65536,t=3,p=4$08+b4"), "{all:?}");
+    }
+
+    #[test]
+    fn a_dummy_costs_what_its_kind_costs() {
+        assert_eq!(bcrypt::verify("x", BCRYPT).ok(), Some(false));
+        let current = PasswordHash::new(CURRENT.to_owned());
+        let (_, (_, dummy)) = dummy("$argon2i$v=19$m=64,t=1,p=1$salt", &current).unwrap();
+        assert!(argon2::PasswordHash::new(dummy.expose()).is_ok(), "{}", dummy.expose());
+    }
+}

@@ -1,0 +1,83 @@
+//! Requests that say for whom they are forwarded, from a peer that is not trusted to say so.
+//!
+//! A proxy that is missing in `AUTHSVC_TRUSTED_PROXIES` makes all clients behind it one client: one attacker's failures lock all of
+//! them. A client that sends such a header itself looks alike, so the finding only warns, and ends an hour after the last request.
+
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::check::{Check, Status};
+use crate::clock::Stopwatch;
+
+/// How long the finding lasts after the last request.
+const LASTING: Duration = Duration::from_secs(60 * 60);
+const NAME: &str = "client_addresses";
+
+/// Such requests to this process.
+#[derive(Default)]
+pub struct UntrustedForwarding {
+    seen: Mutex<Option<Seen>>,
+}
+
+struct Seen {
+    peer: IpAddr,
+    requests: u64,
+    last: Stopwatch,
+}
+
+impl UntrustedForwarding {
+    /// Notes a request of a peer. The first one in an hour is logged.
+    pub fn note(&self, peer: IpAddr) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = Stopwatch::start();
+        match seen.as_mut().filter(|seen| seen.last.elapsed() < LASTING) {
+            Some(seen) => *seen = Seen { peer, requests: seen.requests.saturating_add(1), last },
+            None => {
+                tracing::warn!(
+                    %peer,
+                    "a request has X-Forwarded-For or Forwarded, and its peer is not in AUTHSVC_TRUSTED_PROXIES: all clients behind a proxy \
+                     count as one, and failed logins of one lock all of them; if the peer is your proxy, set AUTHSVC_TRUSTED_PROXIES={peer}"
+                );
+                *seen = Some(Seen { peer, requests: 1, last });
+            }
+        }
+    }
+
+    /// The finding.
+    pub(super) fn check(&self) -> Check {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(seen) = seen.as_ref().filter(|seen| seen.last.elapsed() < LASTING) else {
+            return Check::healthy(NAME, "no request was forwarded by a peer that is not trusted");
+        };
+        let message = format!(
+            "{} with X-Forwarded-For or Forwarded, the last one from {}, which is not in AUTHSVC_TRUSTED_PROXIES: clients behind it \
+             count as one, and 50 failed logins lock all of them",
+            super::verdict::counted(seen.requests, "request", "requests"),
+            seen.peer
+        );
+        let hint = format!(
+            "if {} is your proxy, set AUTHSVC_TRUSTED_PROXIES to it and restart; otherwise a client sent the header, and the finding \
+             ends an hour after its last request",
+            seen.peer
+        );
+        Check::new(NAME, Status::Degraded, message, hint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_forwarded_request_of_an_untrusted_peer_is_a_finding() {
+        let watch = UntrustedForwarding::default();
+        assert_eq!(watch.check().status, Status::Healthy);
+        watch.note(IpAddr::from([192, 0, 2, 1]));
+        watch.note(IpAddr::from([192, 0, 2, 2]));
+        let check = watch.check();
+        assert_eq!(check.status, Status::Degraded);
+        assert!(check.message.starts_with("2 requests") && check.message.contains("192.0.2.2"), "{check:?}");
+        assert!(check.hint.contains("AUTHSVC_TRUSTED_PROXIES"), "{check:?}");
+    }
+}
