@@ -42,6 +42,7 @@ fn fill(database: &Database, engine: Engine) {
          UPDATE users SET username_shared = TRUE WHERE id % 2 = 0 AND username <> 'user8'; \
          INSERT INTO oauth_providers (user_id, provider, provider_id) SELECT n, 'github', '' || n FROM {numbers}; \
          DELETE FROM oauth_providers WHERE provider_id = '8'; \
+         INSERT INTO known_devices (digest, user_id, kind, last_login_at) SELECT 'd' || n, n, 'cookie', {now} FROM {numbers}; \
          INSERT INTO oauth_states (state_hash, expires_at) SELECT 'a' || n, {now} FROM {numbers}; \
          {} {} {} {} {} \
          INSERT INTO login_throttles (subject, failures, last_failed_at) SELECT 'ip:' || n, 1, {now} FROM {numbers}; ANALYZE",

@@ -7,6 +7,9 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use super::Engine;
+use super::columns::{
+    AUTH_EVENTS, KNOWN_DEVICES, LOGIN_THROTTLES, MAINTENANCE_RUNS, OAUTH_PROVIDERS, OAUTH_STATES, REFRESH_TOKENS, USERS,
+};
 
 /// A value of one column.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,18 +70,6 @@ pub(crate) struct Contents {
     sequences: Vec<(&'static str, i64, bool)>,
 }
 
-const USERS: &str = "id, email, username, password_hash, avatar_url, provider, provider_id, last_login, email_verified, \
-    active, failed_login_count, locked_until, created_at, updated_at, deleted_at, failed_logins_as_of, pending_attempts, pending_until";
-const OAUTH_PROVIDERS: &str =
-    "id, user_id, provider, provider_id, access_token, refresh_token, expires_at, key_id, created_at, updated_at";
-const REFRESH_TOKENS: &str =
-    "id, user_id, token_hash, family_id, expires_at, created_at, revoked, revoked_at, ip, user_agent";
-const AUTH_EVENTS: &str = "id, occurred_at, kind, user_id, email, ip, user_agent, detail";
-const MAINTENANCE_RUNS: &str = "id, kind, started_at, finished_at, outcome, counts, error";
-const LOGIN_THROTTLES: &str =
-    "subject, failures, last_failed_at, blocked_until, failures_as_of, pending_attempts, pending_until";
-const OAUTH_STATES: &str = "state_hash, expires_at";
-const KNOWN_DEVICES: &str = "digest, user_id, kind, last_login_at";
 const EVENT_KINDS: [&str; 3] = ["registered", "login_failed", "refresh_token_reused"];
 const RUN_KINDS: [&str; 3] = ["cleanup", "verify", "rollback"];
 
