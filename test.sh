@@ -103,8 +103,15 @@ if ! cargo deny --version >/dev/null 2>&1 && have python3; then
 fi
 if cargo deny --version >/dev/null 2>&1; then
     cargo deny --log-level error check bans licenses sources
+    say 'advisories about crates'
+    # two minutes at most: the database is a git repository, which is not reached from everywhere
+    if GIT_TERMINAL_PROMPT=0 timeout --kill-after=5 120 cargo deny --log-level error fetch db; then
+        cargo deny --log-level error --offline check advisories
+    else
+        undone+=('advisories: the database of advisories cannot be fetched from here (cargo deny fetch db)')
+    fi
 else
-    undone+=('licences: cargo-deny is not installed (cargo install --locked cargo-deny)')
+    undone+=('licences and advisories: cargo-deny is not installed (cargo install --locked cargo-deny)')
 fi
 say 'what is inside: target/authsvc.cdx.json'
 export PATH="$PWD/target/cyclonedx/bin:$PATH"

@@ -17,6 +17,7 @@ mod devices;
 mod digest;
 mod email;
 mod error;
+mod fair_queue;
 mod fields;
 mod guesses;
 mod hash_kinds;
@@ -47,6 +48,7 @@ use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 use crate::db::{Entered, Pool, Principal};
+use crate::health::HashingProbe;
 use access_token::ProvenTokens;
 use attempts::Attempts;
 use guesses::WrongGuesses;
@@ -181,6 +183,16 @@ impl Auth {
             wrong_guesses: WrongGuesses::new(),
             session_max_age,
         }
+    }
+
+    /// The threads that hash passwords.
+    pub fn passwords(&self) -> &Passwords {
+        &self.passwords
+    }
+
+    /// Logins to accounts whose stored hash is not checked, since the process began, and passwords that wait.
+    pub fn password_figures(&self) -> (u64, u64) {
+        (HashingProbe::refused_hashes(&self.passwords), self.passwords.waiting() as u64)
     }
 
     /// The keys that access tokens are checked with.

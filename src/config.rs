@@ -49,6 +49,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// `AUTHSVC_ADMIN_LISTEN`: the operators' listener.
     pub admin_listen: SocketAddr,
+    /// `AUTHSVC_ADMIN_HOSTS`: names under which the operators' listener answers, in lower case.
+    pub admin_hosts: Vec<String>,
     /// `AUTHSVC_PUBLIC_URL`: where the public listener is reached from outside.
     pub public_url: BaseUrl,
     /// The age at which a session ends, however often it is refreshed; from AUTHSVC_SESSION_MAX_AGE.
@@ -171,6 +173,7 @@ impl Config {
                 "127.0.0.1:9090",
                 "an address and port like 127.0.0.1:9090",
             )?,
+            admin_hosts: api::admin_hosts(variables)?,
             pool: pool(variables)?,
             database_wait: duration(variables, "AUTHSVC_DATABASE_WAIT", "5m")?,
             lock_wait: duration(variables, "AUTHSVC_LOCK_WAIT", "60s")?,

@@ -19,6 +19,7 @@ mod facts;
 mod flight;
 mod forwarding;
 mod gather;
+mod hashing;
 mod history;
 pub mod once;
 mod performance;
@@ -37,6 +38,7 @@ pub use check::{Check, Status};
 pub use collector::{Collector, Reading};
 pub use counters::Counters;
 pub use forwarding::UntrustedForwarding;
+pub use hashing::{HashingProbe, HashingState};
 pub use history::Sample;
 pub use report::{
     Authentication, BackupFile, Backups, Database, Detailed, Indexes, Maintenance, Migrations, Performance, Queries,

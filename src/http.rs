@@ -1,7 +1,9 @@
 //! Two listeners: the public one, and the operators'. Both tell whether the process lives and whether it is ready.
 
 mod api;
+mod headers;
 mod health;
+mod hosts;
 mod listener;
 mod metrics;
 mod page;
@@ -16,11 +18,12 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderValue, StatusCode};
-use axum::middleware::map_response;
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use ipnet::IpNet;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -44,31 +47,71 @@ pub struct Server {
     tasks: Vec<JoinHandle<()>>,
 }
 
+/// Where to listen, and for whom.
+#[derive(Debug, Clone)]
+pub struct ListenSettings {
+    /// Address of the public listener.
+    pub public: SocketAddr,
+    /// Address of the operators' listener.
+    pub admin: SocketAddr,
+    /// Names in `Host` under which operators' requests are answered, in lower case; addresses and `localhost` always are.
+    pub admin_hosts: Vec<String>,
+    /// Connections to the database that this process may have: files are left for them.
+    pub database_connections: u32,
+}
+
+/// One of the two listeners, before it answers.
+struct Listening {
+    name: &'static str,
+    listener: TcpListener,
+    router: Router,
+    most: u32,
+    proxies: Vec<IpNet>,
+}
+
 impl Server {
-    /// Binds both listeners and starts to answer.
+    /// Raises the limit of open files, binds both listeners and starts to answer.
     ///
     /// # Errors
     /// An address that cannot be bound, with the address.
     pub async fn start(
-        public: SocketAddr,
-        admin: SocketAddr,
+        settings: ListenSettings,
         readiness: Arc<Readiness>,
         collector: &Arc<Collector>,
         metrics: &Metrics,
         api: &Api,
     ) -> io::Result<Self> {
+        metrics.watch(api);
+        let files = listener::raise_limit();
+        let hosts: hosts::AdminHosts = settings.admin_hosts.into();
+        let public = public_router(collector, api).merge(probes(&readiness));
+        let admin = admin_router(collector, metrics, &readiness).merge(probes(&readiness));
         let listeners = [
-            // what is left is for the database, backups and whatever else opens a file
-            ("public", bind(public).await?, public_router(collector, api), Limits::of_descriptors(2)),
-            ("admin", bind(admin).await?, admin_router(collector, metrics, &readiness), Limits::of_descriptors(8)),
+            Listening {
+                name: "public",
+                listener: bind(settings.public).await?,
+                router: api.protected(public.layer(from_fn(hosts::require_one))),
+                most: files.public(settings.database_connections),
+                proxies: api.trusted_proxies(),
+            },
+            Listening {
+                name: "admin",
+                listener: bind(settings.admin).await?,
+                router: admin
+                    .layer(from_fn_with_state(hosts, hosts::require_admin))
+                    .layer(map_response(headers::secure_plain)),
+                most: files.admin(),
+                proxies: Vec::new(),
+            },
         ];
         let (stop, stopped) = watch::channel(false);
         let mut tasks = Vec::new();
-        for (name, listener, router, limits) in listeners {
-            tracing::info!(address = %listener.local_addr()?, "{name} listener answers");
-            let probes = probes::router(readiness.clone()).method_not_allowed_fallback(not_allowed);
-            let router = metrics.measured(router.merge(probes.layer(map_response(guarded))), name);
-            tasks.push(tokio::spawn(listener::serve(listener, router, limits, stopped.clone())));
+        for Listening { name, listener, router, most, proxies } in listeners {
+            tracing::info!(address = %listener.local_addr()?, most_connections = most, "{name} listener answers");
+            let (router, counters) = (metrics.measured(router, name), metrics.connections(name));
+            let serving =
+                listener::serve_counted(listener, router, Limits::of(most), proxies, counters, stopped.clone());
+            tasks.push(tokio::spawn(serving));
         }
         Ok(Self { readiness, stop, tasks })
     }
@@ -95,15 +138,18 @@ async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 
 fn public_router(collector: &Arc<Collector>, api: &Api) -> Router {
     let health = health::public(collector.clone()).method_not_allowed_fallback(not_allowed);
-    api.protected(health.merge(api.router()).fallback(not_found).layer(CatchPanicLayer::custom(panicked)))
+    health.merge(api.router()).fallback(not_found).layer(CatchPanicLayer::custom(panicked))
+}
+
+fn probes(readiness: &Arc<Readiness>) -> Router {
+    probes::router(readiness.clone()).method_not_allowed_fallback(not_allowed)
 }
 
 fn admin_router(collector: &Arc<Collector>, metrics: &Metrics, readiness: &Arc<Readiness>) -> Router {
     let page = Router::new().route("/", get(show_page)).with_state((collector.clone(), readiness.clone()));
     let scrape = Router::new().route("/metrics", get(scrape)).with_state((collector.clone(), metrics.clone()));
     let router = health::admin(collector.clone()).merge(page).merge(scrape).fallback(not_found);
-    let router = router.method_not_allowed_fallback(not_allowed).layer(CatchPanicLayer::custom(panicked));
-    router.layer(map_response(guarded))
+    router.method_not_allowed_fallback(not_allowed).layer(CatchPanicLayer::custom(panicked))
 }
 
 async fn scrape(State((collector, metrics)): State<(Arc<Collector>, Metrics)>) -> Response {
@@ -137,12 +183,13 @@ async fn not_allowed() -> Response {
     problem(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
 }
 
-/// What a browser may do with an answer that does not say: neither guess its type nor keep it.
-async fn guarded(mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    headers.entry(X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
-    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    response
+/// A problem document with a code for programs and a sentence for people.
+fn problem_with(status: StatusCode, code: &str, detail: &str) -> Response {
+    let title = status.canonical_reason().unwrap_or("Error");
+    let body = serde_json::json!({
+        "type": "about:blank", "title": title, "status": status.as_u16(), "code": code, "detail": detail,
+    });
+    (status, [(CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
 }
 
 /// An RFC 9457 problem document.

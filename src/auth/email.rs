@@ -145,7 +145,7 @@ impl Auth {
     ) -> Result<VerificationProof, Error> {
         let found = self.pool.account_by_email(email).await?.filter(|found| found.user.id == user_id);
         let found = found.filter(|found| found.user.active).ok_or(Error::VerificationToken)?;
-        self.check_password_of_address(&found.user, password, client, now).await?;
+        self.check_password(&found.user, &format!("verification:{user_id}"), password, client, now).await?;
         Ok(VerificationProof::Password(Box::new(found)))
     }
 }

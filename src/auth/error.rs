@@ -72,6 +72,12 @@ pub enum Error {
     /// More passwords are to be checked than this process can.
     #[error("too many passwords are being checked")]
     Busy,
+    /// A password would be checked only after the request's time.
+    #[error("too many passwords are being checked")]
+    QueueFull {
+        /// When the passwords that wait now will have been checked.
+        retry_after: Duration,
+    },
     /// The database gave no answer.
     #[error(transparent)]
     Database(#[from] db::Error),

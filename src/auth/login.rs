@@ -64,7 +64,7 @@ impl Auth {
         let mut reason = "the account changed during each check";
         for _ in 0..CHECKS {
             let user = found.as_ref().map(|found| &found.user);
-            let verdict = self.passwords.verify(login.password, user.map(|user| &user.password_hash)).await?;
+            let verdict = self.passwords.verify(login.password, user, client).await?;
             let Some(account) = found.clone().filter(|found| verdict.matches && found.user.active) else {
                 reason = match user {
                     None => "no such account",
@@ -109,49 +109,24 @@ impl Auth {
         }
     }
 
-    /// Checks the password of a logged-in account. Each session has a counter of its own: failures of others do not lock it, and they
-    /// do not add to it.
+    /// Checks the password of an account that the caller has proven otherwise. The proof, such as a session, has a counter of its own:
+    /// failures of others do not lock it, and they do not add to it.
     pub(super) async fn check_password(
         &self,
         user: &user::Model,
-        session: i64,
-        password: &SecretString,
-        client: &Client,
-        now: DateTime<Utc>,
-    ) -> Result<(), Error> {
-        let lane = Lane::Own { user_id: user.id, subject: format!("session:{session}") };
-        let counters = AttemptCounters { lane, client: None };
-        self.check_counted(user, &counters, "wrong password in a session", password, client, now).await
-    }
-
-    /// Checks the password of an account without a session, under the limits of a login.
-    pub(super) async fn check_password_of_address(
-        &self,
-        user: &user::Model,
-        password: &SecretString,
-        client: &Client,
-        now: DateTime<Utc>,
-    ) -> Result<(), Error> {
-        let device = self.known_device(Some(user), client, now).await;
-        let counters = TriedAddress::new(user.email.as_str(), client).counters(Some(user), device.as_ref());
-        self.check_counted(user, &counters, "wrong password at a verification", password, client, now).await
-    }
-
-    async fn check_counted(
-        &self,
-        user: &user::Model,
-        counters: &AttemptCounters,
-        reason: &str,
+        proof: &str,
         password: &SecretString,
         client: &Client,
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
         let tried = TriedAddress::new(user.email.as_str(), client);
-        let failure = failure(&tried, Some(user), reason);
-        self.check_locks(counters, Some(user), &failure, client, now).await?;
-        let _places = self.take_places(counters).await?;
-        let mut held = self.reserve(counters, &failure, client, now).await?;
-        let verdict = self.passwords.verify(password, Some(&user.password_hash)).await?;
+        let lane = Lane::Own { user_id: user.id, subject: proof.to_owned() };
+        let counters = AttemptCounters { lane, client: None };
+        let failure = failure(&tried, Some(user), "wrong password beside another proof");
+        self.check_locks(&counters, Some(user), &failure, client, now).await?;
+        let _places = self.take_places(&counters).await?;
+        let mut held = self.reserve(&counters, &failure, client, now).await?;
+        let verdict = self.passwords.verify(password, Some(user), client).await?;
         if !verdict.matches {
             self.record_failure(&failure, held, client, now).await?;
             return Err(Error::CurrentPassword);

@@ -1,24 +1,33 @@
 //! Passwords: hashed with Argon2id, on threads of their own, so many at a time as there are processors.
 //!
 //! The parameters are OWASP's (19 MiB, two passes). A hash with others, and one of bcrypt from the earlier service, still counts, and is
-//! replaced at the next login. A refusal takes as long for every kind of hash and without an account (`auth/hash_kinds.rs`).
+//! replaced at the next login. A refusal takes as long for every kind of hash and without an account (`auth/hash_kinds.rs`); a stored hash
+//! that is not checked (`password_hashes`) counts as none. Each thread's memory is used again, and clients take turns (`fair_queue`).
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use argon2::password_hash::{self, Salt};
-use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use entity::user;
 use entity::value::PasswordHash;
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Semaphore;
 
 use super::error::Error;
+use super::fair_queue::{FairQueue, QueueTooLong};
 use super::hash_kinds::HashKinds;
+use crate::clients::ClientNetworks;
+use crate::clock::Stopwatch;
+use crate::db::Client;
+use crate::health::{HashingProbe, HashingState};
+use crate::password_hashes::{self, HashMemory, UnusableHash};
 use crate::random;
 
-/// KiB, passes, lanes.
-const COST: (u32, u32, u32) = (19_456, 2, 1);
-/// So many may wait for each that is being checked.
-const WAITING: usize = 64;
+/// How long a request waits for its turn where nothing else is set.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Accounts whose stored hash is not checked and that are named in the log, each once.
+const MOST_NAMED: usize = 1000;
 
 /// What came of a check.
 pub(super) struct Verdict {
@@ -31,10 +40,18 @@ pub(super) struct Verdict {
 /// The threads that check passwords. A clone shares them.
 #[derive(Clone)]
 pub struct Passwords {
-    working: Arc<Semaphore>,
-    present: Arc<Semaphore>,
+    queue: Arc<FairQueue<HashMemory>>,
+    patience: Duration,
     nobodys: PasswordHash,
     kinds: HashKinds,
+    refused: Arc<RefusedHashes>,
+}
+
+/// Logins to accounts whose stored hash is not checked.
+#[derive(Default)]
+struct RefusedHashes {
+    logins: AtomicU64,
+    named: Mutex<BTreeSet<i64>>,
 }
 
 impl Passwords {
@@ -43,22 +60,32 @@ impl Passwords {
     /// # Errors
     /// The system gives no random bytes.
     pub fn new(threads: usize) -> std::io::Result<Self> {
-        let password = random::bytes::<32>()?;
-        let nobodys = hash(&password).map_err(|error| std::io::Error::other(error.to_string()))?;
+        let (password, watch) = (random::bytes::<32>()?, Stopwatch::start());
+        let mut memory = HashMemory::default();
+        let nobodys = hash(&password, &mut memory).map_err(|error| std::io::Error::other(error.to_string()))?;
+        let mut memories = vec![memory];
+        memories.resize_with(threads.max(1), HashMemory::default);
+        let queue = FairQueue::new(memories, watch.elapsed());
         let kinds = HashKinds::new(&nobodys);
-        let semaphore = |permits| Arc::new(Semaphore::new(permits));
-        Ok(Self {
-            working: semaphore(threads.max(1)),
-            present: semaphore(threads.max(1) * (WAITING + 1)),
-            nobodys,
-            kinds,
-        })
+        Ok(Self { kinds, queue, patience: PATIENCE, nobodys, refused: Arc::default() })
+    }
+
+    /// Refuses at once what would wait for longer than this.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// How many passwords wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.queue.waiting()
     }
 
     /// What is stored of a password.
-    pub(super) async fn hash(&self, password: &SecretString) -> Result<PasswordHash, Error> {
+    pub(super) async fn hash(&self, password: &SecretString, client: &Client) -> Result<PasswordHash, Error> {
         let password = password.clone();
-        self.run(move || hash(password.expose_secret().as_bytes())).await?.map_err(Error::internal)
+        let work = move |memory: &mut HashMemory| hash(password.expose_secret().as_bytes(), memory);
+        self.run(networks(client), work).await?.map_err(Error::internal)
     }
 
     /// Sets the kinds of hashes that are in use, by how such hashes begin.
@@ -70,64 +97,99 @@ impl Passwords {
     pub(super) async fn verify(
         &self,
         password: &SecretString,
-        stored: Option<&PasswordHash>,
+        account: Option<&user::Model>,
+        client: &Client,
     ) -> Result<Verdict, Error> {
-        let stored = stored.filter(|stored| !stored.expose().is_empty());
+        let stored = account.filter(|account| self.is_checked(account)).map(|account| &account.password_hash);
         let (password, hash, dummies) = (password.clone(), stored.cloned(), self.kinds.dummies(stored, &self.nobodys));
-        self.run(move || {
+        let work = move |memory: &mut HashMemory| {
             let password = password.expose_secret().as_bytes();
-            let verdict = hash.map_or(Verdict { matches: false, rehashed: None }, |hash| verify(password, &hash));
+            let none = Verdict { matches: false, rehashed: None };
+            let verdict = hash.map_or(none, |hash| verify(password, &hash, memory));
             if !verdict.matches {
-                dummies.iter().for_each(|dummy| drop(verify(password, dummy)));
+                dummies.iter().for_each(|dummy| drop(verify(password, dummy, memory)));
             }
             verdict
-        })
-        .await
+        };
+        self.run(networks(client), work).await
+    }
+
+    /// Whether the stored hash of an account is one that is checked. The log names each account once that has another.
+    fn is_checked(&self, account: &user::Model) -> bool {
+        let stored = account.password_hash.expose();
+        // an account of a provider has none
+        let Some(why) = password_hashes::read(stored).err().filter(|_| !stored.is_empty()) else {
+            return !stored.is_empty();
+        };
+        self.refused.logins.fetch_add(1, Ordering::Relaxed);
+        self.refused.name(account.id, why);
+        false
     }
 
     /// Runs work on a thread; a client that goes away meanwhile does not make room for another one before the work is done.
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
-        let place = self.present.clone().try_acquire_owned().map_err(|_| Error::Busy)?;
-        let turn = self.working.clone().acquire_owned().await.map_err(Error::internal)?;
+    async fn run<T: Send + 'static>(
+        &self,
+        client: ClientNetworks,
+        work: impl FnOnce(&mut HashMemory) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let turn = self.queue.enter(client, self.patience).await;
+        let mut place = turn.map_err(|QueueTooLong(wait)| Error::QueueFull { retry_after: wait })?;
         let work = move || {
-            let done = work();
-            drop((turn, place));
+            let done = place.tool().map(work);
+            drop(place);
             done
         };
-        tokio::task::spawn_blocking(work).await.map_err(Error::internal)
+        let done = tokio::task::spawn_blocking(work).await.map_err(Error::internal)?;
+        done.ok_or_else(|| Error::internal("a place without memory"))
     }
 }
 
-fn argon2() -> Result<Argon2<'static>, argon2::Error> {
-    let (memory, passes, lanes) = COST;
-    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(memory, passes, lanes, None)?))
-}
-
-fn hash(password: &[u8]) -> Result<PasswordHash, password_hash::Error> {
-    let bytes = random::bytes::<16>().map_err(|_| password_hash::Error::Crypto)?;
-    let mut text = [0; Salt::RECOMMENDED_LENGTH * 2];
-    let salt = Salt::from_b64(password_hash::Encoding::B64.encode(&bytes, &mut text)?)?;
-    Ok(PasswordHash::new(argon2()?.hash_password(password, salt)?.to_string()))
-}
-
-fn verify(password: &[u8], stored: &PasswordHash) -> Verdict {
-    let text = stored.expose();
-    let (matches, is_current) = if text.starts_with("$2") {
-        (bcrypt::verify(password, text).unwrap_or(false), false)
-    } else {
-        match password_hash::PasswordHash::new(text) {
-            Ok(parsed) => (Argon2::default().verify_password(password, &parsed).is_ok(), is_current(&parsed)),
-            // a dummy of each kind is checked then
-            Err(_) => (false, true),
+#[async_trait::async_trait]
+impl HashingProbe for Passwords {
+    async fn hash_once(&self, patience: Duration) -> HashingState {
+        let watch = Stopwatch::start();
+        // an address that no client has, so that the probe has turns of its own
+        let probe =
+            ClientNetworks { narrow: IpAddr::V6(Ipv6Addr::UNSPECIFIED), wide: IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
+        let hashed = self.run(probe, |memory| hash(b"health", memory).is_ok());
+        let is_hashed = matches!(tokio::time::timeout(patience, hashed).await, Ok(Ok(true)));
+        HashingState {
+            took: is_hashed.then(|| watch.elapsed()),
+            waiting: self.waiting(),
+            refused_hashes: HashingProbe::refused_hashes(self),
         }
-    };
-    let rehashed = (matches && !is_current).then(|| hash(password).ok()).flatten();
-    Verdict { matches, rehashed }
+    }
+
+    fn refused_hashes(&self) -> u64 {
+        self.refused.logins.load(Ordering::Relaxed)
+    }
 }
 
-fn is_current(parsed: &password_hash::PasswordHash<'_>) -> bool {
-    let (memory, passes, lanes) = COST;
-    let of = |params: Params| (params.m_cost(), params.t_cost(), params.p_cost());
-    parsed.algorithm == argon2::ARGON2ID_IDENT
-        && Params::try_from(parsed).is_ok_and(|params| of(params) == (memory, passes, lanes))
+impl RefusedHashes {
+    fn name(&self, user_id: i64, why: UnusableHash) {
+        let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
+        if named.len() < MOST_NAMED && named.insert(user_id) {
+            tracing::warn!(
+                user_id,
+                "the stored password hash of an account is not checked, so that no password is right: {why}; the account needs a \
+                 new password"
+            );
+        }
+    }
+}
+
+fn networks(client: &Client) -> ClientNetworks {
+    ClientNetworks::of(client.ip().unwrap_or(IpAddr::V6(Ipv6Addr::LOCALHOST)))
+}
+
+fn hash(password: &[u8], memory: &mut HashMemory) -> Result<PasswordHash, String> {
+    let salt = random::bytes::<16>().map_err(|error| error.to_string())?;
+    password_hashes::hash(password, salt, memory).map(PasswordHash::new).map_err(|error| error.to_string())
+}
+
+fn verify(password: &[u8], stored: &PasswordHash, memory: &mut HashMemory) -> Verdict {
+    let Ok(checked) = password_hashes::read(stored.expose()) else { return Verdict { matches: false, rehashed: None } };
+    let matches = checked.matches(password, memory);
+    let rehashed = (matches && !checked.is_current()).then(|| hash(password, memory).ok()).flatten();
+    Verdict { matches, rehashed }
 }

@@ -8,6 +8,7 @@ use super::row;
 use super::source::Text;
 use crate::db::Backend;
 use crate::migrate::{self, Applied, Layout};
+use crate::password_hashes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -18,6 +19,11 @@ const LARGEST_LEDGER: u64 = 4 << 20;
 const MOST_TABLES: usize = 200;
 /// More tables of somebody else's than their names are kept of.
 const MOST_PASSED_OVER: usize = 100_000;
+
+/// The table of accounts.
+const ACCOUNTS: &str = "users";
+/// Accounts whose hash costs too much are named, so many at most.
+const MOST_COSTLY_NAMED: usize = 10;
 
 /// Progress is told after so many bytes.
 const STEP: u64 = 1 << 20;
@@ -41,6 +47,17 @@ pub(super) struct Content {
     pub(super) sequences: Vec<Sequence>,
     /// Tables of a dump that no migration makes.
     pub(super) passed_over: Vec<String>,
+    /// Accounts whose stored password hash costs more than a login may take.
+    pub(super) costly_hashes: CostlyHashes,
+}
+
+/// Accounts whose stored password hash costs more than a login may take.
+#[derive(Debug, Default)]
+pub(super) struct CostlyHashes {
+    /// How many.
+    pub(super) count: u64,
+    /// The first of them: the row and the cost.
+    pub(super) rows: Vec<String>,
 }
 
 /// A table of a file.
@@ -94,7 +111,7 @@ impl Content {
 pub(super) fn read(text: Text, longest: Option<u64>, progress: &Arc<dyn Progress>) -> Result<Content, Unreadable> {
     let compressed = text.is_gzip();
     let mut reader = Reader::open(text)?;
-    let mut gathered = Gathered::of(reader.kind());
+    let mut gathered = Gathered::new(engine(reader.kind())?);
     let mut told = 0;
     let is_dump = *reader.kind() == Kind::Dump;
     let known = migrate::all_tables();
@@ -138,24 +155,38 @@ struct Raw {
     sha256: String,
 }
 
+/// The engine that a file is of; dumps are PostgreSQL's.
+fn engine(kind: &Kind) -> Result<Backend, Unreadable> {
+    match kind {
+        Kind::Dump => Ok(Backend::Postgres),
+        Kind::Backup(header) => match header.backend.as_str() {
+            "postgres" => Ok(Backend::Postgres),
+            "sqlite" => Ok(Backend::Sqlite),
+            other => Err(wrong(&format!("its engine is `{}`", other.escape_debug()))),
+        },
+    }
+}
+
 struct Gathered {
-    /// In whose form the rows are.
     backend: Backend,
     tables: Vec<Found>,
     current: usize,
+    /// Of the current table, where it is that of the accounts: the places of the id and of the password hash.
+    hashes: Option<(usize, usize)>,
+    costly_hashes: CostlyHashes,
     ledger: Vec<Vec<u8>>,
     sequences: Vec<Sequence>,
     passed_over: Vec<String>,
 }
 
 impl Gathered {
-    fn of(kind: &Kind) -> Self {
-        let is_sqlite = matches!(kind, Kind::Backup(header) if header.backend == "sqlite");
-        let backend = if is_sqlite { Backend::Sqlite } else { Backend::Postgres };
+    fn new(backend: Backend) -> Self {
         Self {
             backend,
             tables: Vec::new(),
             current: 0,
+            hashes: None,
+            costly_hashes: CostlyHashes::default(),
             ledger: Vec::new(),
             sequences: Vec::new(),
             passed_over: Vec::new(),
@@ -178,6 +209,9 @@ impl Gathered {
                 self.tables.len() - 1
             }
         };
+        let table = &self.tables[self.current];
+        let place = |name: &str| table.columns.iter().position(|column| column == name);
+        self.hashes = (table.name == ACCOUNTS).then(|| Some((place("id")?, place("password_hash")?))).flatten();
         Ok(())
     }
 
@@ -197,7 +231,23 @@ impl Gathered {
             }
             self.ledger.push(row.to_vec());
         }
+        if let Some(places) = self.hashes {
+            self.hash(row, places);
+        }
         Ok(())
+    }
+
+    /// Notes an account whose stored hash costs too much.
+    fn hash(&mut self, row: &[u8], (id, hash): (usize, usize)) {
+        let Some(bound) = row::text_at(row, self.backend, hash).and_then(|stored| password_hashes::excess(&stored))
+        else {
+            return;
+        };
+        self.costly_hashes.count += 1;
+        if self.costly_hashes.rows.len() < MOST_COSTLY_NAMED {
+            let id = row::text_at(row, self.backend, id).unwrap_or_default();
+            self.costly_hashes.rows.push(format!("id {} ({bound})", id.escape_debug()));
+        }
     }
 
     fn sequence(&mut self, sequence: Sequence) -> Result<(), Unreadable> {
@@ -213,11 +263,7 @@ impl Gathered {
             Kind::Backup(header) => Some(header),
             Kind::Dump => None,
         };
-        let backend = match header.as_ref().map(|header| header.backend.as_str()) {
-            None | Some("postgres") => Backend::Postgres,
-            Some("sqlite") => Backend::Sqlite,
-            Some(other) => return Err(wrong(&format!("its engine is `{}`", other.escape_debug()))),
-        };
+        let backend = self.backend;
         let ledger = self.applied(backend)?;
         let layout = layout(&ledger, header.as_ref(), backend)?;
         check_tables(&self.tables, &layout)?;
@@ -233,7 +279,7 @@ impl Gathered {
                 unknown.name
             )));
         }
-        let Self { tables, sequences, passed_over, .. } = self;
+        let Self { tables, sequences, passed_over, costly_hashes, .. } = self;
         let sequences = sequences.into_iter().filter(|sequence| known(&sequence)).collect();
         let Raw { compressed, size, uncompressed_size, sha256 } = raw;
         Ok(Content {
@@ -249,6 +295,7 @@ impl Gathered {
             tables,
             sequences,
             passed_over,
+            costly_hashes,
         })
     }
 

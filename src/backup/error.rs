@@ -85,6 +85,14 @@ pub enum Error {
         /// Every reason.
         reasons: Vec<String>,
     },
+    /// Stored password hashes that cost more than a login may take.
+    #[error("{count} rows of `users` have a password hash that costs more than a login may take: {}", rows.join(", "))]
+    CostlyHashes {
+        /// How many.
+        count: u64,
+        /// The first of them, each with its id and its cost.
+        rows: Vec<String>,
+    },
     /// The file was made by a newer program.
     #[error("{message}")]
     Newer {
@@ -116,7 +124,7 @@ pub enum Error {
     },
     /// The database does not take the rows.
     #[error(transparent)]
-    Load(#[from] db::LoadError),
+    Load(Box<db::LoadError>),
     /// What was loaded is not what is in the file.
     #[error("`{table}` reads back with other rows than the file has")]
     Unequal {
@@ -162,6 +170,12 @@ pub(super) fn shown(path: &std::path::Path) -> String {
 
 /// Stands for the path of the backup where that is not known.
 pub(super) const BEING_WRITTEN: &str = "the backup";
+
+impl From<db::LoadError> for Error {
+    fn from(error: db::LoadError) -> Self {
+        Self::Load(Box::new(error))
+    }
+}
 
 impl Error {
     /// The same failure, of the file that was written; none: of stdout.
@@ -221,6 +235,9 @@ impl Error {
                 "`authsvc verify-backup FILE` tells all that is wrong; `authsvc list-backups` shows the others"
                     .to_owned(),
             ),
+            Self::CostlyHashes { .. } => {
+                Some("nothing was changed; clear password_hash of these rows where the file is from".to_owned())
+            }
             Self::Newer { .. } => Some("restore it with the program that made it, or a newer one".to_owned()),
             Self::Safety(error) => {
                 let first = error.hint().unwrap_or_else(|| "correct this".to_owned());

@@ -77,9 +77,18 @@ pub struct Restored {
 pub async fn prepare(url: &DatabaseUrl, path: &Path, progress: &Arc<dyn Progress>) -> Result<Prepared, Error> {
     let source = Source::open(path)?;
     let (content, warnings) = verify::prove(&source, path, progress)?;
+    refuse_costly_hashes(&content)?;
     // asked again under the lock; here it only spares the question
     Live::read(url).await?.refuse_losses(url, &content.greatest_ids()).await?;
     Ok(Prepared { source, path: path.to_owned(), content, url: url.clone(), warnings })
+}
+
+/// Refuses a file with a password hash that would cost more than a login may take.
+fn refuse_costly_hashes(content: &Content) -> Result<(), Error> {
+    match &content.costly_hashes {
+        found if found.count == 0 => Ok(()),
+        found => Err(Error::CostlyHashes { count: found.count, rows: found.rows.clone() }),
+    }
 }
 
 /// Removes what an interrupted restore has staged. Without this the next restore does it.

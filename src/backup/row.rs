@@ -20,14 +20,25 @@ pub(super) fn texts(row: &[u8], backend: Backend) -> Result<Vec<Option<String>>,
     if backend == Backend::Postgres {
         return fields(row).map(|field| Ok(field?.map(Cow::into_owned))).collect();
     }
-    let text = |value: Value<'_>| match value {
+    Ok(literals(row, usize::MAX, &[])?.into_iter().map(text_of).collect())
+}
+
+fn text_of(value: Value<'_>) -> Option<String> {
+    match value {
         Value::Null => None,
         Value::Integer(number) => Some(number.to_string()),
         Value::Real(number) => Some(number.to_string()),
         Value::Text(text) => Some(text.into_owned()),
         Value::Malformed(bytes) | Value::Blob(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
-    };
-    Ok(literals(row, usize::MAX, &[])?.into_iter().map(text).collect())
+    }
+}
+
+/// One column of a row as text, by its place; `None`: it is NULL, or cannot be read.
+pub(super) fn text_at(row: &[u8], backend: Backend, at: usize) -> Option<String> {
+    match backend {
+        Backend::Postgres => fields(row).nth(at)?.ok()?.map(Cow::into_owned),
+        Backend::Sqlite => text_of(literals(row, at + 1, &[]).ok()?.into_iter().nth(at)?),
+    }
 }
 
 /// The integer in this column of a row, if there is one.

@@ -151,7 +151,7 @@ impl Stage<'_> {
         let sent = thread
             .join()
             .map_err(|_| Error::Invalid { reasons: vec!["the reading thread ended unexpectedly".to_owned()] })?;
-        done.map_err(Error::Load)?;
+        done.map_err(Error::from)?;
         let sent = sent.map_err(|error| Error::Invalid { reasons: vec![error.to_string()] })?;
         for (loaded, tally) in loaded.iter().zip(&sent.tallies) {
             let before = self.content.tables.iter().find(|found| found.name == loaded.table).map(|found| found.tally);

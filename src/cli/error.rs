@@ -199,7 +199,7 @@ fn backup_exit_code(error: &backup::Error) -> u8 {
     match error {
         backup::Error::Schema(source) => exit_code(source.kind()),
         backup::Error::Safety(source) => backup_exit_code(source),
-        backup::Error::Invalid { .. } => 3,
+        backup::Error::Invalid { .. } | backup::Error::CostlyHashes { .. } => 3,
         backup::Error::Newer { .. } => 4,
         _ => 1,
     }

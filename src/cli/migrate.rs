@@ -88,6 +88,13 @@ fn warn(report: &Report) {
             report.shared_names.join(", ")
         );
     }
+    if !report.costly_hashes.is_empty() {
+        tracing::warn!(
+            "accounts have a stored password hash that costs more than a login may take, so that no password is right for them; \
+             give each a new password: {}",
+            report.costly_hashes.join(", ")
+        );
+    }
 }
 
 fn text(report: &Report) -> String {

@@ -23,7 +23,7 @@ use crate::clock::Stopwatch;
 use crate::config::{Config, Environment};
 use crate::db::Pool;
 use crate::health::{self, Collector, SignIn};
-use crate::http::{Api, Build, Metrics, Server, Stage};
+use crate::http::{Api, Build, ListenSettings, Metrics, Server, Stage};
 use crate::maintain::{self, Backups, Worker};
 use crate::migrate::{self, Action, Event, Progress, Report};
 use crate::shutdown;
@@ -58,8 +58,13 @@ pub(super) async fn run(_: &Arguments, config: &Config, _: Output) -> Result<u8,
     let metrics = Metrics::new(BUILD).map_err(io::Error::other)?;
     let api = Api::new(config.api.clone());
     collector.watch_forwarding(api.forwarding());
-    let server =
-        Server::start(config.listen, config.admin_listen, stages.readiness(), &collector, &metrics, &api).await?;
+    let listen = ListenSettings {
+        public: config.listen,
+        admin: config.admin_listen,
+        admin_hosts: config.admin_hosts.clone(),
+        database_connections: config.pool.connections(),
+    };
+    let server = Server::start(listen, stages.readiness(), &collector, &metrics, &api).await?;
     let stop = shutdown::requested();
     tokio::pin!(stop);
     let booted = tokio::select! {
@@ -80,6 +85,9 @@ pub(super) async fn run(_: &Arguments, config: &Config, _: Output) -> Result<u8,
         }
     };
     collector.watch(pool.clone());
+    if let Some(auth) = &auth {
+        collector.watch_hashing(Arc::new(auth.passwords().clone()));
+    }
     let samples = tokio::spawn(collector.clone().sample());
     let background = Background::start(config, &pool, auth)?;
     let signal = stop.await?;
@@ -212,7 +220,7 @@ fn application(config: &Config, pool: &Pool) -> Result<Option<Auth>, Error> {
     let providers = Providers::new(config.oauth.clone(), keys.flow_key())?;
     let parts = Parts {
         keys,
-        passwords: Passwords::new(threads)?,
+        passwords: Passwords::new(threads)?.with_patience(config.api.timeout),
         mailer,
         issuer: config.public_url.as_str().to_owned(),
         providers,

@@ -30,11 +30,26 @@ pub(super) fn settings(variables: &Variables, public_url: &BaseUrl) -> Result<Ap
         is_https: public_url.is_https(),
         base_path: public_url.path().to_owned(),
         origins: list(variables, "AUTHSVC_CORS_ORIGINS", "origins like https://app.example.com", origin)?,
-        trusted_proxies: list(variables, "AUTHSVC_TRUSTED_PROXIES", "networks like 10.0.0.0/8", network)?,
+        trusted_proxies: list(variables, "AUTHSVC_TRUSTED_PROXIES", "networks like 10.0.100.0/24", network)?,
         timeout: super::duration(variables, "AUTHSVC_REQUEST_TIMEOUT", "10s")?,
         rate: rate(variables, "AUTHSVC_RATE_LIMIT", "100/s")?,
         password_rate: rate(variables, "AUTHSVC_PASSWORD_RATE_LIMIT", "10/s")?,
     })
+}
+
+/// `AUTHSVC_ADMIN_HOSTS`: names under which the operators' listener answers, beside addresses and `localhost`.
+pub(super) fn admin_hosts(variables: &Variables) -> Result<Vec<String>, Error> {
+    list(variables, "AUTHSVC_ADMIN_HOSTS", "host names like authsvc.internal, without a port", host_name)
+}
+
+/// A name without scheme, port and wildcard, in lower case.
+fn host_name(word: &str) -> Option<String> {
+    let is_part = |part: &str| {
+        let of_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        !part.is_empty() && part.len() <= 63 && part.bytes().all(of_name)
+    };
+    let name = word.strip_suffix('.').unwrap_or(word);
+    (name.len() <= 253 && name.split('.').all(is_part)).then(|| name.to_ascii_lowercase())
 }
 
 /// `AUTHSVC_SESSION_MAX_AGE`: the age at which a session ends, however often it is refreshed.

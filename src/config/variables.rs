@@ -15,10 +15,11 @@ use super::{Error, dotenv};
 use crate::disk::{self, Links};
 
 /// Every variable of ours, to tell a typing error from one.
-const KNOWN: [&str; 41] = [
+const KNOWN: [&str; 42] = [
     "AUTHSVC_ENV",
     "AUTHSVC_LISTEN",
     "AUTHSVC_ADMIN_LISTEN",
+    "AUTHSVC_ADMIN_HOSTS",
     "AUTHSVC_BACKUP_SCHEDULE",
     "AUTHSVC_BACKUP_RETENTION",
     "AUTHSVC_BACKUP_VERIFY",

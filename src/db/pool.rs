@@ -45,7 +45,7 @@ impl PoolUse {
     pub const SERVE: Self = Self::Serve(NonZeroU16::MIN.saturating_add(9));
 
     /// How many connections.
-    fn connections(self) -> u32 {
+    pub(crate) fn connections(self) -> u32 {
         match self {
             Self::Migrate => 2,
             Self::Restore => 3,

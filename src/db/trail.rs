@@ -7,6 +7,8 @@ use entity::auth_event::{ActiveModel, Entity, Kind};
 use sea_orm::{ConnectionTrait, DbErr, EntityTrait, Set};
 use secrecy::SecretString;
 
+use super::event_budget::EventBudget;
+
 /// How much of a client's name for itself is kept, in characters.
 const LONGEST_USER_AGENT: usize = 500;
 
@@ -15,6 +17,7 @@ const LONGEST_USER_AGENT: usize = 500;
 pub struct Client {
     ip: Option<IpAddr>,
     user_agent: Option<String>,
+    events: Option<EventBudget>,
     device: Option<SecretString>,
 }
 
@@ -22,7 +25,21 @@ impl Client {
     /// From an address, as a client that calls itself so.
     pub fn new(ip: Option<IpAddr>, user_agent: Option<&str>) -> Self {
         let cut = |text: &str| text.chars().filter(|sign| !sign.is_control()).take(LONGEST_USER_AGENT).collect();
-        Self { ip: ip.map(|ip| ip.to_canonical()), user_agent: user_agent.map(cut), device: None }
+        Self { ip: ip.map(|ip| ip.to_canonical()), user_agent: user_agent.map(cut), events: None, device: None }
+    }
+
+    /// The same client, whose refused logins are recorded within this budget.
+    #[must_use]
+    pub fn within(self, events: &EventBudget) -> Self {
+        Self { events: Some(events.clone()), ..self }
+    }
+
+    /// Whether a refused login is recorded; it counts as one.
+    fn records_refusal(&self) -> bool {
+        match (&self.events, self.ip) {
+            (Some(events), Some(ip)) => events.allows(ip),
+            _ => true,
+        }
     }
 
     /// With the cookie of a known device.
@@ -75,13 +92,17 @@ impl<'a> Event<'a> {
         self
     }
 
-    /// Writes it down.
+    /// Writes it down. What a client can cause without an account is bounded by its budget.
     pub(super) async fn record(
         self,
         connection: &impl ConnectionTrait,
         client: &Client,
         now: DateTime<Utc>,
     ) -> Result<(), DbErr> {
+        let is_refusal = matches!(self.kind, Kind::LoginFailed | Kind::OauthLoginFailed);
+        if is_refusal && !client.records_refusal() {
+            return Ok(());
+        }
         let event = ActiveModel {
             occurred_at: Set(now),
             kind: Set(self.kind),

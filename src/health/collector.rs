@@ -9,9 +9,10 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::basic::{self, Basic};
 use super::counters::Counters;
-use super::detailed;
+use super::detailed::{self, OwnState};
 use super::flight::Flight;
 use super::forwarding::UntrustedForwarding;
+use super::hashing::{self, HashingProbe, HashingState};
 use super::history::{History, Sample};
 use super::report::{Detailed, Report};
 use super::seat::Seat;
@@ -31,6 +32,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 pub struct Collector {
     settings: Settings,
     pool: OnceLock<Pool>,
+    hashing: OnceLock<Arc<dyn HashingProbe>>,
+    hashed: tokio::sync::Mutex<Option<(Stopwatch, HashingState)>>,
     forwarding: OnceLock<Arc<UntrustedForwarding>>,
     basics: Flight<Dated<Basic>>,
     surveys: Flight<Survey>,
@@ -58,6 +61,8 @@ impl Collector {
         Arc::new(Self {
             settings,
             pool: OnceLock::new(),
+            hashing: OnceLock::new(),
+            hashed: tokio::sync::Mutex::default(),
             forwarding: OnceLock::new(),
             basics: Flight::default(),
             surveys: Flight::default(),
@@ -69,6 +74,13 @@ impl Collector {
     pub fn watch(&self, pool: Pool) {
         if self.pool.set(pool).is_err() {
             tracing::debug!("the pool was known already");
+        }
+    }
+
+    /// What hashes passwords, once it is there.
+    pub fn watch_hashing(&self, probe: Arc<dyn HashingProbe>) {
+        if self.hashing.set(probe).is_err() {
+            tracing::debug!("what hashes passwords was known already");
         }
     }
 
@@ -87,8 +99,13 @@ impl Collector {
     /// The detailed report, with what is known within the time that a probe has.
     pub async fn reading(self: &Arc<Self>) -> Option<Reading> {
         let watch = Stopwatch::start();
-        let basic = self.basic(PATIENCE).await?;
-        let survey = self.survey(&basic.made, PATIENCE.saturating_sub(watch.elapsed())).await;
+        let read = async {
+            let basic = self.basic(PATIENCE).await?;
+            let survey = self.survey(&basic.made, PATIENCE.saturating_sub(watch.elapsed())).await;
+            Some((basic, survey))
+        };
+        let (read, hashing) = tokio::join!(read, self.hashing());
+        let (basic, survey) = read?;
         // what was counted stays counted, however old: a counter that goes down is taken for a restart
         let counters = survey.as_ref().map(|survey| survey.counters.clone()).unwrap_or_default();
         // figures of a database that has gone since are none of now
@@ -96,7 +113,12 @@ impl Collector {
         let none = Survey { warnings: vec![LATE.to_owned()], ..Survey::default() };
         let survey = survey.as_deref().unwrap_or(&none);
         Some(Reading {
-            detailed: detailed::assemble(&basic.made, survey, &self.settings, self.forwarding.get().map(Arc::as_ref)),
+            detailed: detailed::assemble(
+                &basic.made,
+                survey,
+                &self.settings,
+                OwnState { hashing, forwarding: self.forwarding.get().map(Arc::as_ref) },
+            ),
             counters,
             usage: basic.made.usage,
         })
@@ -124,6 +146,20 @@ impl Collector {
         if tokio::time::timeout(FRESH, left).await.is_err() {
             tracing::debug!("a health report was still being made");
         }
+    }
+
+    /// What hashing a password shows, asked every ten seconds at most. `None`: there is nothing that hashes.
+    async fn hashing(&self) -> Option<HashingState> {
+        let probe = self.hashing.get()?;
+        let mut last = self.hashed.lock().await;
+        if let Some((since, state)) = *last
+            && since.elapsed() < hashing::FRESH
+        {
+            return Some(HashingState { refused_hashes: probe.refused_hashes(), ..state });
+        }
+        let state = probe.hash_once(hashing::PATIENCE).await;
+        *last = Some((Stopwatch::start(), state));
+        Some(state)
     }
 
     async fn basic(self: &Arc<Self>, patience: Duration) -> Option<Arc<Dated<Basic>>> {

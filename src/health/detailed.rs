@@ -3,21 +3,27 @@
 use super::basic::Basic;
 use super::check::Check;
 use super::forwarding::UntrustedForwarding;
+use super::hashing::HashingState;
 use super::report::{Detailed, Maintenance, SqliteFile, Storage};
 use super::settings::Settings;
 use super::survey::Survey;
 use super::verdict;
 
-/// Puts the two together, with what the public listener notes of the service's own process.
-pub(super) fn assemble(
-    basic: &Basic,
-    survey: &Survey,
-    settings: &Settings,
-    forwarding: Option<&UntrustedForwarding>,
-) -> Detailed {
+/// What a service knows of its own process; nothing of it in a command.
+#[derive(Clone, Copy, Default)]
+pub(super) struct OwnState<'a> {
+    /// What hashing a password showed.
+    pub(super) hashing: Option<HashingState>,
+    /// What the public listener notes about proxies.
+    pub(super) forwarding: Option<&'a UntrustedForwarding>,
+}
+
+/// Puts the two together, with what the service knows of its own process.
+pub(super) fn assemble(basic: &Basic, survey: &Survey, settings: &Settings, own: OwnState<'_>) -> Detailed {
     let mut checks = basic.checks.clone();
     checks.extend(verdict::survey(survey, basic, settings));
-    checks.extend(forwarding.map(UntrustedForwarding::check));
+    checks.extend(own.forwarding.map(UntrustedForwarding::check));
+    checks.extend(own.hashing.into_iter().flat_map(verdict::hashing));
     checks.sort_by_key(|check| std::cmp::Reverse(check.status));
     let mut warnings = basic.report.warnings.clone();
     warnings.extend(survey.warnings.iter().cloned());

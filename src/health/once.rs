@@ -48,7 +48,8 @@ pub async fn detailed(settings: &Settings, quick_check: QuickCheck) -> Detailed 
     let scope = Scope { database: basic.reach(), database_time: basic.database_time, before: None, quick_check };
     let survey = Survey::make(settings, &mut seat, scope).await;
     seat.leave().await;
-    detailed::assemble(&basic::tell(settings, &asked, None, Some(&survey)), &survey, settings, None)
+    let own = detailed::OwnState::default();
+    detailed::assemble(&basic::tell(settings, &asked, None, Some(&survey)), &survey, settings, own)
 }
 
 impl Basic {

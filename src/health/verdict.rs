@@ -11,6 +11,7 @@ mod upkeep;
 
 use super::basic::{Answer, Basic};
 use super::check::{Check, Status};
+use super::hashing::HashingState;
 use super::rights;
 use super::settings::Settings;
 use super::survey::Survey;
@@ -86,6 +87,11 @@ pub(super) fn survey(survey: &Survey, basic: &Basic, settings: &Settings) -> Vec
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// The checks of what the process itself can do.
+pub(super) fn hashing(state: HashingState) -> [Check; 2] {
+    [accounts::password_hashing(state), accounts::password_hashes(state)]
 }
 
 /// A number of things, in its own grammar.

@@ -30,6 +30,7 @@ use axum::routing::{delete, get, post};
 use ipnet::IpNet;
 
 use crate::auth::Auth;
+use crate::db::EventBudget;
 use crate::health::UntrustedForwarding;
 use limits::Limit;
 use problem::Problem;
@@ -63,13 +64,26 @@ pub struct ApiSettings {
 pub struct Api {
     seat: Arc<OnceLock<Option<Arc<Auth>>>>,
     settings: Arc<ApiSettings>,
+    events: EventBudget,
     forwarding: Arc<UntrustedForwarding>,
+}
+
+/// What the API counts.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct ApiFigures {
+    /// Refused logins that were not recorded.
+    pub(super) skipped_events: u64,
+    /// Logins to accounts whose stored hash is not checked.
+    pub(super) refused_hashes: u64,
+    /// Passwords that wait.
+    pub(super) waiting_passwords: u64,
 }
 
 impl Api {
     /// Answers that it is not ready.
     pub fn new(settings: ApiSettings) -> Self {
-        Self { seat: Arc::default(), settings: Arc::new(settings), forwarding: Arc::default() }
+        let (events, forwarding) = (EventBudget::default(), Arc::default());
+        Self { seat: Arc::default(), settings: Arc::new(settings), events, forwarding }
     }
 
     /// Opens it; `None`: without keys to sign tokens with, it stays closed and says why.
@@ -97,30 +111,44 @@ impl Api {
             Some(rate) => router.layer(from_fn_with_state((self.clone(), Limit::new(rate)), limits::check)),
             None => router,
         };
-        let passwords = Router::new()
+        // what costs a hash, a question to a provider, or a row in the database
+        let costly = Router::new()
             .route("/auth/register", post(accounts::register))
             .route("/auth/login", post(accounts::login))
             .route("/auth/verify-email", post(accounts::verify_email))
             .route("/auth/verify-email/resend", post(accounts::resend_verification))
-            .route("/auth/password/change", post(accounts::change_password));
+            .route("/auth/password/change", post(accounts::change_password))
+            .route("/auth/oauth/{provider}", post(oauth::exchange))
+            .route("/auth/oauth/{provider}/callback", get(oauth::callback));
         let others = Router::new()
             .route("/auth/refresh", post(accounts::refresh))
             .route("/auth/logout", post(accounts::logout))
-            .route("/auth/oauth/{provider}", get(oauth::redirect).post(oauth::exchange))
-            .route("/auth/oauth/{provider}/callback", get(oauth::callback))
+            .route("/auth/oauth/{provider}", get(oauth::redirect))
             .route("/auth/oauth/state/{provider}", get(oauth::begin))
             .route("/api/me", get(me::show).patch(me::change))
             .route("/api/me/sessions", get(me::sessions))
             .route("/api/me/sessions/{id}", delete(me::end_session))
             .route("/.well-known/jwks.json", get(accounts::keys));
         let documents = Router::new().route("/openapi.json", get(document::json)).route("/docs", get(document::show));
-        let router = limited(passwords, self.settings.password_rate)
+        let router = limited(costly, self.settings.password_rate)
             .merge(limited(others, self.settings.rate))
             .merge(documents)
             .layer(from_fn_with_state(self.settings.timeout, limits::in_time))
             .method_not_allowed_fallback(problem::method_not_allowed)
             .layer(DefaultBodyLimit::max(LARGEST_BODY));
         router.with_state(self.clone())
+    }
+
+    /// What is counted until now.
+    pub(super) fn figures(&self) -> ApiFigures {
+        let passwords = self.seat.get().and_then(Option::as_ref).map(|auth| auth.password_figures());
+        let (refused_hashes, waiting_passwords) = passwords.unwrap_or_default();
+        ApiFigures { skipped_events: self.events.skipped(), refused_hashes, waiting_passwords }
+    }
+
+    /// Networks whose word on a client's address is taken.
+    pub(super) fn trusted_proxies(&self) -> Vec<IpNet> {
+        self.settings.trusted_proxies.clone()
     }
 
     /// What holds for every answer of the public listener.

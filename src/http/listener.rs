@@ -1,103 +1,169 @@
-//! Takes connections: no more than there is room for, and each for as long as it says something. Idle and slow clients therefore never
-//! take the descriptors that the other listener, its probes and the database's connections need.
+//! Takes connections: no more than there is room for, no more of one client than its share, and each only while its client is fast
+//! enough. Idle and slow clients therefore never take the file descriptors that the other listener, its probes and the database's
+//! connections need.
+
+mod open_files;
+mod paced;
+mod places;
 
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::ConnectInfo;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use hyper_util::service::TowerToHyperService;
-use rustix::process::{Resource, getrlimit};
+use ipnet::IpNet;
+use rustix::io::Errno;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
+
+pub(super) use open_files::raise_limit;
+use paced::{PaceLimits, PacedStream};
+pub(super) use places::ConnectionCounters;
+use places::{ConnectionPhase, Place, PlaceLimits, Places};
 
 /// Before another connection is taken after one that could not be.
 const PAUSE: Duration = Duration::from_millis(100);
 /// For a client that has asked nothing yet, to end its first request's head when it is time to stop.
 const GRACE: Duration = Duration::from_secs(1);
-/// Where the system sets no limit.
-const MANY: u64 = 65_536;
+/// Time for a request's head.
+const HEAD: Duration = Duration::from_secs(10);
+/// Time between an answer and the next request on a connection: load balancers keep one for 60 seconds.
+const IDLE: Duration = Duration::from_secs(75);
+/// Time for the next byte of an answer.
+const WRITE: Duration = Duration::from_secs(30);
+/// Bytes of a request's head. A longer one is answered with 431.
+const LARGEST_HEAD: usize = 64 * 1024;
+/// Connections of one client.
+const MOST_OF_CLIENT: u32 = 256;
 
 /// What connections may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// How many there are at once; the others wait in the system's queue.
     pub most: u32,
-    /// For a request's head, from the end of the answer before it. Longer than load balancers keep a connection, so that they end it.
+    /// For a request's head: from its first byte, or from the begin of the connection.
     pub head: Duration,
 }
 
 impl Limits {
-    /// A part of the descriptors that the process may have.
-    pub(super) fn of_descriptors(divisor: u64) -> Self {
-        let all = getrlimit(Resource::Nofile).current.unwrap_or(MANY).min(MANY);
-        Self { most: u32::try_from(all / divisor).unwrap_or(1).max(1), head: Duration::from_secs(75) }
+    pub(super) fn of(most: u32) -> Self {
+        Self { most, head: HEAD }
+    }
+
+    /// A client has a quarter of the places at most, its wide network a half.
+    fn places(self, unbounded: Vec<IpNet>) -> PlaceLimits {
+        let share = |divisor: u32, most: u32| (self.most / divisor).clamp(1, most) as usize;
+        PlaceLimits {
+            most: self.most.max(1) as usize,
+            narrow: share(4, MOST_OF_CLIENT),
+            wide: share(2, MOST_OF_CLIENT * 4),
+            unbounded,
+        }
+    }
+
+    fn pace(self) -> PaceLimits {
+        PaceLimits { head: self.head, idle: IDLE, write: WRITE }
     }
 }
 
 /// Answers until it is told to stop, and then what was asked.
-pub async fn serve(listener: TcpListener, router: Router, limits: Limits, mut stopped: watch::Receiver<bool>) {
-    let room = Arc::new(Semaphore::new(limits.most as usize));
+pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stopped: watch::Receiver<bool>) {
+    serve_counted(listener, router, limits, Vec::new(), Arc::default(), stopped).await;
+}
+
+/// As [`serve`]. Connections from `proxies` are bounded only with all others.
+pub(super) async fn serve_counted(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    proxies: Vec<IpNet>,
+    counters: Arc<ConnectionCounters>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let places = Places::new(limits.places(proxies), counters);
     loop {
         let (stream, peer, place) = tokio::select! {
-            taken = take(&listener, &room) => taken,
+            taken = take(&listener, &places) => taken,
             () = stop(&mut stopped) => break,
         };
         let (router, stopped) = (router.clone(), stopped.clone());
         tokio::spawn(async move {
-            answer(stream, peer, router, limits.head, stopped).await;
+            answer(stream, peer, router, limits.pace(), place.phase(), stopped).await;
             drop(place);
         });
     }
     drop(listener);
-    // all of the room is free again when everybody has got an answer
-    let _ = room.acquire_many(limits.most).await;
+    places.all_free().await;
 }
 
-/// The next connection, once there is room for it.
-async fn take(listener: &TcpListener, room: &Arc<Semaphore>) -> (TcpStream, SocketAddr, Option<OwnedSemaphorePermit>) {
-    let place = room.clone().acquire_owned().await.ok();
+/// The next connection that has a place.
+async fn take(listener: &TcpListener, places: &Arc<Places>) -> (TcpStream, SocketAddr, Place) {
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => return (stream, peer, place),
-            Err(error) => {
-                tracing::debug!("a connection could not be taken: {error}");
-                tokio::time::sleep(PAUSE).await;
-            }
+            Ok((stream, peer)) => match places.take(peer.ip()).await {
+                Some(place) => return (stream, peer, place),
+                None => tracing::debug!(%peer, "a connection was closed: its client answers for all of its places"),
+            },
+            Err(error) => recover(&error, places).await,
         }
     }
+}
+
+/// Goes on after a connection that could not be taken. Without file descriptors a waiting connection gives its own.
+async fn recover(error: &std::io::Error, places: &Places) {
+    let is_out_of_files =
+        [Errno::MFILE, Errno::NFILE].iter().any(|code| error.raw_os_error() == Some(code.raw_os_error()));
+    if is_out_of_files {
+        tracing::warn!(
+            "a connection could not be taken: {error}; raise the limit of open files (ulimit -n, LimitNOFILE)"
+        );
+        places.displace_any();
+    } else {
+        tracing::debug!("a connection could not be taken: {error}");
+    }
+    tokio::time::sleep(PAUSE).await;
 }
 
 async fn answer(
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
-    head: Duration,
+    pace: PaceLimits,
+    phase: Arc<ConnectionPhase>,
     mut stopped: watch::Receiver<bool>,
 ) {
     let router = TowerToHyperService::new(router);
-    let has_asked = AtomicBool::new(false);
     let service = service_fn(|mut request: hyper::Request<hyper::body::Incoming>| {
-        has_asked.store(true, Ordering::Relaxed);
+        let (phase, is_open) = (phase.clone(), phase.begin_answer());
         request.extensions_mut().insert(ConnectInfo(peer));
-        router.call(request)
+        let answer = router.call(request);
+        async move {
+            if !is_open {
+                return Err(std::io::Error::other("its place was given to another connection"));
+            }
+            let answer = answer.await.map_err(std::io::Error::other);
+            phase.end_answer();
+            answer
+        }
     });
     let mut server = http1::Builder::new();
-    server.timer(TokioTimer::new()).header_read_timeout(head);
-    let mut connection = pin!(server.serve_connection(TokioIo::new(stream), service));
+    server.timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(LARGEST_HEAD).max_header_size(LARGEST_HEAD);
+    let stream = PacedStream::new(stream, phase.clone(), pace);
+    let mut connection = pin!(server.serve_connection(stream, service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
+        () = phase.displaced() => return,
         () = stop(&mut stopped) => {
             connection.as_mut().graceful_shutdown();
             tokio::select! {
                 ended = connection.as_mut() => ended,
-                () = tokio::time::sleep(GRACE) => if has_asked.load(Ordering::Relaxed) { connection.await } else { Ok(()) },
+                () = tokio::time::sleep(GRACE) => if phase.is_fresh() { Ok(()) } else { connection.await },
             }
         }
     };

@@ -10,6 +10,9 @@ mod database;
 mod families;
 mod operations;
 mod requests;
+mod service;
+
+use std::sync::Arc;
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -17,9 +20,12 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use prometheus::{Result, TEXT_FORMAT};
 
+use super::Api;
+use super::listener::ConnectionCounters;
 use crate::health::Reading;
 use families::Families;
 use requests::Requests;
+use service::ServiceFigures;
 
 /// What this program is.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +43,7 @@ pub struct Build {
 pub struct Metrics {
     build: Build,
     requests: Requests,
+    service: Arc<ServiceFigures>,
 }
 
 impl Metrics {
@@ -45,12 +52,22 @@ impl Metrics {
     /// # Errors
     /// A name that Prometheus does not take, which a test excludes.
     pub fn new(build: Build) -> Result<Self> {
-        Ok(Self { build, requests: Requests::new()? })
+        Ok(Self { build, requests: Requests::new()?, service: Arc::default() })
     }
 
     /// Times the requests of a router. Routes that are added to it afterwards are not timed.
     pub fn measured(&self, router: Router, listener: &'static str) -> Router {
         self.requests.measured(router, listener)
+    }
+
+    /// The API whose figures are shown.
+    pub(super) fn watch(&self, api: &Api) {
+        self.service.watch(api);
+    }
+
+    /// Where the listener of this name counts its connections.
+    pub(super) fn connections(&self, listener: &'static str) -> Arc<ConnectionCounters> {
+        self.service.connections(listener)
     }
 
     /// The answer to a scrape. Without a report (none was made yet) it holds what the process knows of itself.
@@ -72,6 +89,7 @@ impl Metrics {
         let families = Families::default();
         operations::describe_build(&families, self.build)?;
         self.requests.describe(&families)?;
+        self.service.describe(&families)?;
         if let Some(reading) = reading {
             operations::describe(&families, reading)?;
             database::describe(&families, reading)?;

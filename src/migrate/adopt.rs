@@ -11,6 +11,7 @@ use super::plan::Recorded;
 use super::run;
 use super::session::Settings;
 use crate::db::{Backend, Connection};
+use crate::password_hashes;
 
 /// Compares the live schema with what the migrations up to the recorded one make.
 pub(crate) async fn compare(reader: &mut Connection, recorded: Recorded) -> Result<(), Error> {
@@ -99,4 +100,26 @@ pub(crate) async fn shared_names(reader: &mut Connection) -> Result<Vec<String>,
         )
         .await?;
     Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
+}
+
+/// Accounts of a database that was taken over and whose stored password hash costs more than a login may take, each with its cost;
+/// fifty at most. Hashes of usual kinds and costs are left out by the database.
+///
+/// # Errors
+/// What the database said.
+pub(crate) async fn costly_hashes(reader: &mut Connection) -> Result<Vec<String>, Error> {
+    let rows = reader
+        .query(
+            "SELECT id, password_hash FROM users \
+             WHERE (password_hash LIKE '$2_$%' AND substr(password_hash, 5, 2) > '12') \
+                OR (password_hash LIKE '$argon2%' AND password_hash NOT LIKE '$argon2id$v=19$m=19456,t=2,p=1$%') \
+             ORDER BY id LIMIT 100000;",
+        )
+        .await?;
+    let costly = rows.into_iter().filter_map(|row| {
+        let mut columns = row.into_iter().map(Option::unwrap_or_default);
+        let (id, stored) = (columns.next()?, columns.next()?);
+        password_hashes::excess(&stored).map(|bound| format!("id {id} ({bound})"))
+    });
+    Ok(costly.take(50).collect())
 }

@@ -49,6 +49,8 @@ pub struct Report {
     /// After an adoption: names that several accounts have in different letters; fifty at most.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub shared_names: Vec<String>,
+    /// After an adoption: accounts whose stored password hash costs more than a login may take, each with its cost.
+    pub costly_hashes: Vec<String>,
 }
 
 /// A migration in a [`Report`].
@@ -85,6 +87,7 @@ impl Report {
             seed_accounts: Vec::new(),
             odd_addresses: Vec::new(),
             shared_names: Vec::new(),
+            costly_hashes: Vec::new(),
         }
     }
 

@@ -248,6 +248,7 @@ impl Run<'_> {
             report.seed_accounts = adopt::seed_accounts(reader).await?;
             report.odd_addresses = adopt::odd_addresses(reader).await?;
             report.shared_names = adopt::shared_names(reader).await?;
+            report.costly_hashes = adopt::costly_hashes(reader).await?;
         }
         leave(reader).await;
         report.to = report.migrations.last().map(|entry| entry.name.clone()).or(report.recorded.last().cloned());

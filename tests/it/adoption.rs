@@ -4,7 +4,7 @@ use crate::support::{Database, Engine, Program};
 
 const EARLIER: &str = include_str!("fixtures/earlier_manager.sql");
 
-fn earlier() -> Database {
+pub(crate) fn earlier() -> Database {
     let database = Database::empty(Engine::Postgres);
     database.execute(&format!("SET ROLE app; {EARLIER}"));
     database

@@ -76,7 +76,7 @@ fn every_answer_has_the_headers_that_browsers_heed_and_an_id() {
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
         assert_eq!(answer.header("x-frame-options"), Some("DENY"), "{path}");
         assert_eq!(answer.header("referrer-policy"), Some("no-referrer"), "{path}");
-        assert_eq!(answer.header("strict-transport-security"), Some("max-age=31536000"), "{path}");
+        assert_eq!(answer.header("strict-transport-security"), Some("max-age=31536000; includeSubDomains"), "{path}");
         assert!(answer.header("content-security-policy").unwrap().starts_with("default-src 'none'"), "{path}");
         assert_eq!(answer.header("x-request-id").unwrap().len(), 32, "{path}");
         assert_eq!(answer.header("access-control-allow-origin"), None);

@@ -23,7 +23,7 @@ fn keys(value: &Value) -> BTreeSet<&str> {
 /// Head and body of a GET that accepts this.
 fn accepting(address: SocketAddr, path: &str, kinds: &str) -> (String, Value) {
     let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nAccept: {kinds}\r\nConnection: close\r\n\r\n").unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: {kinds}\r\nConnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
@@ -166,7 +166,7 @@ fn what_is_wrong_with_a_request_is_a_problem_document() {
     let server = Program::on(&database).serve().ready();
     let ask = |address: SocketAddr, request: &str| {
         let mut stream = TcpStream::connect(address).unwrap();
-        write!(stream, "{request} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").unwrap();
+        write!(stream, "{request} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![expect(clippy::disallowed_methods, reason = "tests measure waiting and read the flags they are run with")]
 
+mod stored_hashes;
 mod support;
 
 mod accounts;
@@ -33,6 +34,7 @@ mod health;
 mod health_faults;
 mod health_http;
 mod health_postgres;
+mod hosts;
 mod hot_paths;
 mod identity;
 mod lockout;
@@ -58,6 +60,7 @@ mod promises;
 mod refusals;
 mod refused_rows;
 mod replicas;
+mod resources;
 mod restore;
 mod restore_dependents;
 mod restore_edges;

@@ -2,6 +2,7 @@
 
 use super::counted;
 use crate::health::check::{Check, Status};
+use crate::health::hashing::{HashingState, PATIENCE};
 use crate::health::report::Security;
 use crate::health::settings::SignIn;
 use crate::health::thresholds::Thresholds;
@@ -17,6 +18,31 @@ pub(super) fn signing_key(sign_in: SignIn) -> Option<Check> {
             Some(Check::new("signing_key", Status::Unhealthy, message, hint))
         }
     }
+}
+
+/// Whether a password was hashed just now.
+pub(in crate::health) fn password_hashing(state: HashingState) -> Check {
+    match state.took {
+        Some(took) => Check::healthy("password_hashing", format!("a password was hashed in {} ms", took.as_millis())),
+        None => {
+            let message =
+                format!("no password was hashed within {} ms, and {} wait", PATIENCE.as_millis(), state.waiting);
+            let hint =
+                "look for a client that floods POST /auth/login (auth_events by ip); give the process more processors";
+            Check::new("password_hashing", Status::Degraded, message, hint)
+        }
+    }
+}
+
+/// Accounts that no password opens, because their stored hash is not checked.
+pub(in crate::health) fn password_hashes(state: HashingState) -> Check {
+    if state.refused_hashes == 0 {
+        return Check::healthy("password_hashes", "every stored hash that a login needed was checked");
+    }
+    let message =
+        counted(state.refused_hashes, "login", "logins") + " to accounts whose stored password hash is not checked";
+    let hint = "the log names the accounts and the reason; give each of them a new password";
+    Check::new("password_hashes", Status::Degraded, message, hint)
 }
 
 /// Published accounts where real ones are.

@@ -26,7 +26,8 @@ impl FromRequestParts<Api> for Caller {
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Infallible> {
         let agent = parts.headers.get(header::USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()));
         let client = Client::new(address(parts, &api.settings.trusted_proxies), agent.as_deref());
-        Ok(Self(client.with_device(device_cookie::read(&api.settings, &parts.headers))))
+        let client = client.with_device(device_cookie::read(&api.settings, &parts.headers));
+        Ok(Self(client.within(&api.events)))
     }
 }
 

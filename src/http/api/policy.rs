@@ -2,10 +2,7 @@
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER,
-    STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
-};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
@@ -13,6 +10,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::Instrument as _;
 
 use super::ApiSettings;
+use crate::http::headers::{self, Scheme};
 use crate::random;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -20,7 +18,8 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const LONGEST_ID: usize = 64;
 
 pub(super) fn apply(router: Router, settings: &ApiSettings) -> Router {
-    let router = router.layer(from_fn_with_state(settings.is_https, headers)).layer(from_fn(identified));
+    let scheme = if settings.is_https { Scheme::Https } else { Scheme::Http };
+    let router = router.layer(from_fn_with_state(scheme, secured)).layer(from_fn(identified));
     if settings.origins.is_empty() { router } else { router.layer(cors(settings)) }
 }
 
@@ -34,21 +33,9 @@ fn cors(settings: &ApiSettings) -> CorsLayer {
         .max_age(std::time::Duration::from_secs(600))
 }
 
-/// An answer that says something else itself keeps that.
-async fn headers(State(is_https): State<bool>, request: Request, next: Next) -> Response {
+async fn secured(State(scheme): State<Scheme>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    let mut set = |name, value| {
-        headers.entry(name).or_insert(HeaderValue::from_static(value));
-    };
-    set(X_CONTENT_TYPE_OPTIONS, "nosniff");
-    set(X_FRAME_OPTIONS, "DENY");
-    set(REFERRER_POLICY, "no-referrer");
-    set(CACHE_CONTROL, "no-store");
-    set(CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
-    if is_https {
-        set(STRICT_TRANSPORT_SECURITY, "max-age=31536000");
-    }
+    headers::secure(response.headers_mut(), scheme);
     response
 }
 

@@ -100,6 +100,8 @@ impl From<Error> for Problem {
             Error::NoSession => Self::new(StatusCode::NOT_FOUND, "no_session", detail),
             Error::NoPassword { .. } => Self::new(StatusCode::CONFLICT, "no_password", detail),
             Error::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail).later(Duration::from_secs(1)),
+            Error::QueueFull { retry_after } => Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail)
+                .later(retry_after.max(Duration::from_secs(1))),
             Error::Database(error) if error.is_transient() => {
                 tracing::warn!("a request failed: {error}");
                 Self::closed("the database gives no answer")

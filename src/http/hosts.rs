@@ -1,0 +1,127 @@
+//! The host that a request is for: exactly one, and on the operators' listener one of theirs.
+//!
+//! A page in an operator's browser may give its own name the address of the operators' listener (DNS rebinding), and would read its
+//! answers then. Such a request names the page's host. Addresses cannot be rebound, and `localhost` is never looked up.
+
+use std::net::IpAddr;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::header::HOST;
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Version};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use super::problem_with;
+
+/// The names of the operators' listener, in lower case, beside addresses and `localhost`; from AUTHSVC_ADMIN_HOSTS.
+pub(super) type AdminHosts = Arc<[String]>;
+
+/// Refuses a request without exactly one valid host (RFC 9112, 3.2). HTTP/1.0 has no host.
+pub(super) async fn require_one(request: Request, next: Next) -> Response {
+    match host(&request) {
+        Ok(_) => next.run(request).await,
+        Err(why) => problem_with(StatusCode::BAD_REQUEST, "host", why),
+    }
+}
+
+/// Refuses a request for a host that is no address, not `localhost`, and none of the configured names.
+pub(super) async fn require_admin(State(known): State<AdminHosts>, request: Request, next: Next) -> Response {
+    match host(&request) {
+        Ok(Some(host)) if !is_admin(&host, &known) => problem_with(
+            StatusCode::MISDIRECTED_REQUEST,
+            "host_not_allowed",
+            "the Host is no address, not localhost and not in AUTHSVC_ADMIN_HOSTS",
+        ),
+        Ok(_) => next.run(request).await,
+        Err(why) => problem_with(StatusCode::BAD_REQUEST, "host", why),
+    }
+}
+
+fn is_admin(host: &str, known: &[String]) -> bool {
+    let name = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+    let address = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(&name);
+    IpAddr::from_str(address).is_ok() || name == "localhost" || known.contains(&name)
+}
+
+/// The host that a request names, without its port; `None`: HTTP/1.0 without one.
+fn host(request: &Request) -> Result<Option<String>, &'static str> {
+    let named = header(request.headers(), request.version())?;
+    // a target in absolute form wins over the header (RFC 9112, 3.2.2)
+    match request.uri().authority() {
+        Some(target) => valid(target.as_str()).map(Some).ok_or("the host of the request's target is not valid"),
+        None => Ok(named),
+    }
+}
+
+fn header(headers: &HeaderMap, version: Version) -> Result<Option<String>, &'static str> {
+    let mut values = headers.get_all(HOST).iter();
+    match (values.next(), values.next()) {
+        (Some(_), Some(_)) => Err("the request has two Host headers"),
+        (None, _) if version == Version::HTTP_11 => Err("the request has no Host header"),
+        (None, _) => Ok(None),
+        (Some(value), None) => text(value).map(Some).ok_or("the Host header is not valid"),
+    }
+}
+
+fn text(value: &HeaderValue) -> Option<String> {
+    valid(value.to_str().ok()?)
+}
+
+/// The host of `HOST` or `HOST:PORT`.
+fn valid(text: &str) -> Option<String> {
+    let authority = Authority::from_str(text).ok()?;
+    let host = authority.host();
+    let rest = text.strip_prefix(host)?;
+    let is_port = rest.strip_prefix(':').is_none_or(|port| port.is_empty() || port.parse::<u16>().is_ok());
+    (!host.is_empty() && is_port && (rest.is_empty() || rest.starts_with(':'))).then(|| host.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_valid_or_not() {
+        for (text, expected) in [
+            ("auth.example.com", Some("auth.example.com")),
+            ("auth.example.com:8080", Some("auth.example.com")),
+            ("127.0.0.1:9090", Some("127.0.0.1")),
+            ("[::1]:9090", Some("[::1]")),
+            ("[::1]", Some("[::1]")),
+            ("auth.example.com:", Some("auth.example.com")),
+            ("", None),
+            (":80", None),
+            ("a b", None),
+            ("a,b", Some("a,b")),
+            ("user@host", None),
+            ("host:port", None),
+            ("host:99999", None),
+            ("host/path", None),
+            ("[::1", None),
+        ] {
+            assert_eq!(valid(text).as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn operators_use_addresses_localhost_and_configured_names() {
+        let known = ["authsvc".to_owned()];
+        for host in ["127.0.0.1", "10.244.3.7", "[::1]", "[fd00::7]", "localhost", "LocalHost", "localhost.", "AuthSvc"]
+        {
+            assert!(is_admin(host, &known), "{host}");
+        }
+        for host in [
+            "evil.example.com",
+            "localhost.evil.example.com",
+            "127.0.0.1.nip.io",
+            "authsvc.example.com",
+            "x.localhost",
+            "2130706433",
+        ] {
+            assert!(!is_admin(host, &known), "{host}");
+        }
+    }
+}

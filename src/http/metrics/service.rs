@@ -1,0 +1,72 @@
+//! What this process counts itself: connections, hashes of passwords, and events that were not recorded.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
+
+use prometheus::Result;
+
+use super::families::Families;
+use crate::http::Api;
+use crate::http::listener::ConnectionCounters;
+
+/// The figures of a service; all zero before it begins.
+#[derive(Default)]
+pub(super) struct ServiceFigures {
+    public: Arc<ConnectionCounters>,
+    admin: Arc<ConnectionCounters>,
+    api: OnceLock<Api>,
+}
+
+impl ServiceFigures {
+    pub(super) fn watch(&self, api: &Api) {
+        // a process has one API
+        let _ = self.api.set(api.clone());
+    }
+
+    pub(super) fn connections(&self, listener: &'static str) -> Arc<ConnectionCounters> {
+        if listener == "admin" { self.admin.clone() } else { self.public.clone() }
+    }
+
+    pub(super) fn describe(&self, families: &Families) -> Result<()> {
+        let listeners = [("public", &self.public), ("admin", &self.admin)];
+        families.gauges(
+            "authsvc_http_connections",
+            "Connections of clients that are open, by listener. From this process.",
+            ["listener"],
+            listeners.map(|(name, counters)| ([name], counters.open.load(Ordering::Relaxed))),
+        )?;
+        let closed = listeners.into_iter().flat_map(|(name, counters)| {
+            let figure = |count: u64| Some(count);
+            [
+                ([name, "displaced"], figure(counters.displaced.load(Ordering::Relaxed))),
+                ([name, "refused"], figure(counters.refused.load(Ordering::Relaxed))),
+            ]
+        });
+        families.counters(
+            "authsvc_http_connections_closed_total",
+            "Connections that were closed for a bound, by listener: displaced waited for a request and gave way to a newer \
+             one, refused were new ones of a client whose places were all in use. From this process.",
+            ["listener", "reason"],
+            closed,
+        )?;
+        let figures = self.api.get().map(Api::figures).unwrap_or_default();
+        families.counters(
+            "authsvc_auth_events_skipped_total",
+            "Refused logins that were not recorded in auth_events, because their client had used up its events. From this \
+             process.",
+            [],
+            [([""; 0], Some(figures.skipped_events))],
+        )?;
+        families.counters(
+            "authsvc_password_hashes_refused_total",
+            "Logins to accounts whose stored password hash costs too much, or cannot be read. From this process.",
+            [],
+            [([""; 0], Some(figures.refused_hashes))],
+        )?;
+        families.gauge(
+            "authsvc_password_queue",
+            "Passwords that wait to be hashed or checked. From this process.",
+            figures.waiting_passwords,
+        )
+    }
+}

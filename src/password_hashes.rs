@@ -1,0 +1,285 @@
+//! Password hashes as they are stored: which ones are checked, what they cost, and how Argon2 is computed in memory that is used again.
+//!
+//! A stored hash names its own cost, and a restored or adopted database may hold any text. A hash that costs more than a login may take
+//! would occupy the threads that check passwords, so it is refused before anything is computed. The bounds are far above what
+//! services store: bcrypt with cost 10 to 12, Argon2 with 19 to 64 MiB. Every kind that is checked can also be imitated (`auth/hash_kinds.rs`).
+
+use argon2::password_hash::{self, Encoding, PasswordHash, Salt};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use subtle::ConstantTimeEq;
+
+/// What new hashes cost: KiB, passes, lanes. OWASP's recommendation.
+const COST: (u32, u32, u32) = (19_456, 2, 1);
+/// The greatest cost of bcrypt that is checked: about a second.
+const MOST_BCRYPT: u64 = 14;
+/// The most memory of Argon2 that is used, in KiB.
+const MOST_MEMORY: u64 = 256 * 1024;
+/// The most memory times passes, in KiB: about 1 second.
+const MOST_WORK: u64 = 1_000_000;
+/// The most lanes. They are computed one after the other.
+const MOST_LANES: u64 = 64;
+/// Bytes of a salt and of a hash.
+const SALT: usize = 16;
+const OUTPUT: usize = 32;
+
+/// Why a stored hash is not checked. No message holds any of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum UnusableHash {
+    /// It asks for more time or memory than a login may take.
+    #[error("it costs more than is allowed: {0}")]
+    TooCostly(CostBound),
+    /// It is of no kind that is known, or damaged.
+    #[error("it is neither a hash of Argon2 nor of bcrypt, or it is damaged")]
+    Unreadable,
+}
+
+/// The bound that a hash is above.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum CostBound {
+    #[error("bcrypt with cost {0}; at most {MOST_BCRYPT} is checked")]
+    Bcrypt(u64),
+    #[error("Argon2 with {memory} KiB and {passes} passes; at most {MOST_MEMORY} KiB and {MOST_WORK} in all are used")]
+    Work { memory: u64, passes: u64 },
+    #[error("Argon2 with {0} lanes; at most {MOST_LANES} are computed")]
+    Lanes(u64),
+}
+
+/// Memory of Argon2, used again for each hash.
+#[derive(Default)]
+pub(crate) struct HashMemory(Vec<Block>);
+
+/// A stored hash that is checked.
+pub(crate) enum CheckableHash<'a> {
+    Bcrypt(&'a str),
+    Argon2 { argon2: Box<Argon2<'static>>, salt: Vec<u8>, expected: password_hash::Output, is_current: bool },
+}
+
+impl HashMemory {
+    /// So many blocks of 1 KiB. What is above the cost of new hashes is given back by [`Self::shrink`].
+    fn blocks(&mut self, count: usize) -> &mut [Block] {
+        if self.0.len() < count {
+            // the content is not worth a copy
+            self.0 = Vec::new();
+            self.0.resize_with(count, Block::default);
+        }
+        &mut self.0[..count]
+    }
+
+    /// Gives back what is above the cost of new hashes.
+    fn shrink(&mut self) {
+        let usual = COST.0 as usize;
+        if self.0.len() > usual {
+            self.0 = Vec::new();
+            self.0.resize_with(usual, Block::default);
+        }
+    }
+
+    fn compute(&mut self, argon2: &Argon2<'_>, password: &[u8], salt: &[u8], output: &mut [u8]) -> argon2::Result<()> {
+        let blocks = self.blocks(argon2.params().block_count());
+        let computed = argon2.hash_password_into_with_memory(password, salt, output, blocks);
+        self.shrink();
+        computed
+    }
+}
+
+/// What is stored of a password.
+///
+/// # Errors
+/// The salt cannot be encoded, which does not happen.
+pub(crate) fn hash(password: &[u8], salt: [u8; SALT], memory: &mut HashMemory) -> password_hash::Result<String> {
+    let (kib, passes, lanes) = COST;
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(kib, passes, lanes, None)?);
+    let mut output = [0; OUTPUT];
+    memory.compute(&argon2, password, &salt, &mut output)?;
+    let mut text = [0; Salt::RECOMMENDED_LENGTH * 2];
+    let salt = Salt::from_b64(Encoding::B64.encode(&salt, &mut text)?)?;
+    let hash = PasswordHash {
+        algorithm: argon2::ARGON2ID_IDENT,
+        version: Some(Version::V0x13.into()),
+        params: argon2.params().try_into()?,
+        salt: Some(salt),
+        hash: Some(password_hash::Output::new(&output)?),
+    };
+    Ok(hash.to_string())
+}
+
+/// Reads a stored hash and compares its cost with the bounds. Nothing is computed.
+///
+/// # Errors
+/// It is not checked, and why.
+pub(crate) fn read(stored: &str) -> Result<CheckableHash<'_>, UnusableHash> {
+    match excess(stored) {
+        Some(bound) => Err(UnusableHash::TooCostly(bound)),
+        None if stored.starts_with("$2") => read_bcrypt(stored),
+        None => read_argon2(stored),
+    }
+}
+
+/// The bound that a stored hash is above, by the cost that it names, whether or not the rest of it can be read.
+pub(crate) fn excess(stored: &str) -> Option<CostBound> {
+    let mut parts = stored.strip_prefix('$')?.split('$');
+    let kind = parts.next()?;
+    if kind.starts_with('2') {
+        let cost = parts.next()?.parse().ok()?;
+        return (cost > MOST_BCRYPT).then_some(CostBound::Bcrypt(cost));
+    }
+    let parameters = parts.find(|part| part.contains("m=")).filter(|_| kind.starts_with("argon2"))?;
+    let number = |name: &str| {
+        let value = parameters.split(',').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+        value.map_or(1, |digits| digits.parse().unwrap_or(u64::MAX))
+    };
+    let (memory, passes, lanes) = (number("m"), number("t"), number("p"));
+    if memory > MOST_MEMORY || memory.saturating_mul(passes) > MOST_WORK {
+        return Some(CostBound::Work { memory, passes });
+    }
+    (lanes > MOST_LANES).then_some(CostBound::Lanes(lanes))
+}
+
+fn read_bcrypt(stored: &str) -> Result<CheckableHash<'_>, UnusableHash> {
+    let parts: Result<bcrypt::HashParts, _> = stored.parse();
+    parts.map(|_| CheckableHash::Bcrypt(stored)).map_err(|_| UnusableHash::Unreadable)
+}
+
+fn read_argon2(stored: &str) -> Result<CheckableHash<'_>, UnusableHash> {
+    let unreadable = |_| UnusableHash::Unreadable;
+    let parsed = PasswordHash::new(stored).map_err(unreadable)?;
+    let algorithm = Algorithm::try_from(parsed.algorithm).map_err(unreadable)?;
+    let version = parsed.version.map_or(Ok(Version::V0x10), Version::try_from);
+    let version = version.map_err(|_| UnusableHash::Unreadable)?;
+    let (Some(salt), Some(expected)) = (parsed.salt, parsed.hash) else { return Err(UnusableHash::Unreadable) };
+    let params = Params::try_from(&parsed).map_err(unreadable)?;
+    let is_current = (params.m_cost(), params.t_cost(), params.p_cost()) == COST && algorithm == Algorithm::Argon2id;
+    let mut bytes = [0; Salt::MAX_LENGTH];
+    let salt = salt.decode_b64(&mut bytes).map_err(unreadable)?.to_vec();
+    if salt.len() < argon2::MIN_SALT_LEN {
+        return Err(UnusableHash::Unreadable);
+    }
+    let argon2 = Box::new(Argon2::new(algorithm, version, params));
+    Ok(CheckableHash::Argon2 { argon2, salt, expected, is_current })
+}
+
+impl CheckableHash<'_> {
+    /// Whether new hashes are of this kind and cost.
+    pub(crate) fn is_current(&self) -> bool {
+        matches!(self, Self::Argon2 { is_current: true, .. })
+    }
+
+    /// Whether the password is the one that was hashed.
+    pub(crate) fn matches(&self, password: &[u8], memory: &mut HashMemory) -> bool {
+        match self {
+            Self::Bcrypt(stored) => bcrypt::verify(password, stored).unwrap_or(false),
+            Self::Argon2 { argon2, salt, expected, .. } => {
+                let mut output = vec![0; expected.len()];
+                let computed = memory.compute(argon2, password, salt, &mut output);
+                computed.is_ok() && bool::from(output.ct_eq(expected.as_bytes()))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SALT_AND_HASH: &str = "c29tZXNhbHRzb21lc2FsdA$rDNm1FQJ8TLrNuwPCbOZ7zHIhDtv2cWMgjMYYrzTcUk";
+
+    fn memory_of_test() -> HashMemory {
+        HashMemory::default()
+    }
+
+    fn excess_of(parameters: &str) -> Option<CostBound> {
+        excess(&format!("$argon2id$v=19$m={parameters}${SALT_AND_HASH}"))
+    }
+
+    #[test]
+    fn costs_above_a_bound_are_refused_before_anything_is_computed() {
+        let bcrypt = |cost: u64| format!("$2b${cost:02}$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234");
+        assert_eq!(excess(&bcrypt(MOST_BCRYPT)), None);
+        for cost in MOST_BCRYPT + 1..=31 {
+            assert_eq!(excess(&bcrypt(cost)), Some(CostBound::Bcrypt(cost)));
+        }
+        for usual in ["19456,t=2,p=1", "65536,t=3,p=4", "262144,t=3,p=1", "47104,t=1,p=1", "4096,t=3,p=1"] {
+            assert_eq!(excess_of(usual), None, "{usual}");
+        }
+        for costly in [
+            "262145,t=1,p=1",
+            "1048576,t=1,p=1",
+            "2097152,t=1,p=4",
+            "65536,t=17,p=1",
+            "8,t=1000000,p=1",
+            "99999999999,t=1,p=1",
+            "99999999999999999999999,t=1,p=1",
+            "-1,t=1,p=1",
+            "65536,p=1,t=99",
+        ] {
+            assert!(matches!(excess_of(costly), Some(CostBound::Work { .. })), "{costly}");
+        }
+        assert_eq!(excess_of("65536,t=1,p=65"), Some(CostBound::Lanes(65)));
+    }
+
+    #[test]
+    fn what_is_no_hash_is_unreadable_and_costs_nothing() {
+        for text in [
+            "x",
+            "!",
+            "*",
+            "plain text",
+            "$",
+            "$$",
+            "$2b$",
+            "$2b$12$short",
+            "$1$abc$def",
+            "$5$a$b",
+            "$6$a$b",
+            "$argon2id$",
+            "$argon2id$v=19$m=19456,t=2,p=1",
+            "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ",
+            "$argon2xx$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAA",
+            "$argon2id$v=7$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAA",
+            "$argon2id$v=19$m=1,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAA",
+            "$pbkdf2-sha256$i=10000$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAA",
+        ] {
+            assert!(matches!(read(text), Err(UnusableHash::Unreadable)), "{text}");
+        }
+    }
+
+    #[test]
+    fn memory_is_used_again_and_never_kept_above_the_usual() {
+        let mut memory = HashMemory::default();
+        let stored = hash(b"correct horse", [7; SALT], &mut memory).unwrap();
+        assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+        let first = memory.0.as_ptr();
+        let checked = read(&stored).unwrap();
+        assert!(checked.is_current() && checked.matches(b"correct horse", &mut memory));
+        assert!(!checked.matches(b"wrong horse", &mut memory));
+        assert_eq!(memory.0.as_ptr(), first, "no other memory");
+        let large = Argon2::new(Algorithm::Argon2i, Version::V0x10, Params::new(40_000, 1, 2, Some(16)).unwrap());
+        memory.compute(&large, b"password", &[1; 8], &mut [0; 16]).unwrap();
+        assert_eq!(memory.0.len(), COST.0 as usize);
+        assert!(checked.matches(b"correct horse", &mut memory), "what was computed before leaves no trace");
+    }
+
+    #[test]
+    fn hashes_of_other_programs_are_checked() {
+        let mut memory = HashMemory::default();
+        for stored in [
+            "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4",
+            "$argon2i$m=256,t=2,p=1$c29tZXNhbHQ$/U3YPXYsSb3q9XxHvc0MLxur+GP960kN9j7emXX8zwY",
+        ] {
+            assert!(read(stored).unwrap().matches(b"password", &mut memory), "{stored}");
+            assert!(!read(stored).unwrap().matches(b"passwore", &mut memory), "{stored}");
+        }
+        for (algorithm, memory, passes, lanes) in
+            [(Algorithm::Argon2d, 64, 1, 1), (Algorithm::Argon2i, 512, 3, 4), (Algorithm::Argon2id, 4096, 3, 2)]
+        {
+            let argon2 = Argon2::new(algorithm, Version::V0x13, Params::new(memory, passes, lanes, Some(24)).unwrap());
+            let salt = Salt::from_b64("c29tZXNhbHRzb21lc2FsdA").unwrap();
+            let stored = argon2::PasswordHasher::hash_password(&argon2, b"password", salt).unwrap().to_string();
+            assert!(read(&stored).unwrap().matches(b"password", &mut memory_of_test()), "{stored}");
+            assert!(!read(&stored).unwrap().is_current());
+        }
+        let bcrypt = bcrypt::hash("password", 4).unwrap();
+        assert!(read(&bcrypt).unwrap().matches(b"password", &mut memory));
+        assert!(!read(&bcrypt).unwrap().matches(b"passwore", &mut memory));
+    }
+}
