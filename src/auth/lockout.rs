@@ -52,7 +52,7 @@ pub(super) struct TriedAddress {
 impl TriedAddress {
     pub(super) fn new(email: &str, client: &Client) -> Self {
         let folded = email.trim().to_lowercase();
-        Self { email: Email::parse(email).ok(), folded, client: client.ip().map(network) }
+        Self { email: Email::parse_stored(email).ok(), folded, client: client.ip().map(network) }
     }
 
     /// What an attempt for this account is counted under; `None`: no account has the address. A device that has the account's cookie
