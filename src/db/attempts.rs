@@ -88,7 +88,7 @@ pub struct Reservation {
 #[derive(Debug, Clone)]
 pub enum Reserving {
     /// It is counted.
-    Counted(Reservation),
+    Counted(Box<Reservation>),
     /// A counter is locked until this time.
     Locked(DateTime<Utc>),
     /// Whether a counter is locked depends on attempts that are being checked: the same call a moment later may count it.
@@ -145,7 +145,8 @@ impl Pool {
             });
         };
         transaction.commit().await?;
-        Ok(Reserving::Counted(Reservation { counters: counters.clone(), lockouts, lane_until, client_until }))
+        let reservation = Reservation { counters: counters.clone(), lockouts, lane_until, client_until };
+        Ok(Reserving::Counted(Box::new(reservation)))
     }
 
     /// Gives an attempt back that was not checked.

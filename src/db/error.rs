@@ -20,7 +20,7 @@ pub(crate) use server::ErrorSubject;
 pub struct Error {
     kind: Kind,
     message: String,
-    code: Option<String>,
+    code: Option<Box<str>>,
     position: Option<usize>,
     /// What to do about this very code; else what its kind has counts.
     hint: Option<&'static str>,
@@ -323,7 +323,7 @@ impl From<rusqlite::Error> for Error {
         let code = failure.extended_code.to_string();
         let message = message.clone().unwrap_or_else(|| error.to_string());
         let (kind, hint) = rules::of_sqlite(&code);
-        Self { kind, message, code: Some(code), position: None, hint, subject: None }
+        Self { kind, message, code: Some(code.into()), position: None, hint, subject: None }
     }
 }
 

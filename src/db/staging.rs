@@ -124,18 +124,18 @@ pub struct Swapped {
 #[error("{place}{source}")]
 pub struct LoadError {
     /// Where the row stood.
-    place: RefusedRow,
+    place: Box<RefusedRow>,
     /// What the database said.
     pub source: Error,
 }
 
 impl LoadError {
     fn anywhere(source: Error) -> Self {
-        Self { place: RefusedRow::default(), source }
+        Self { place: Box::default(), source }
     }
 
     fn in_table(table: &str, source: Error) -> Self {
-        Self { place: RefusedRow { table: Some(table.to_owned()), ..RefusedRow::default() }, source }
+        Self { place: Box::new(RefusedRow { table: Some(table.to_owned()), ..RefusedRow::default() }), source }
     }
 }
 

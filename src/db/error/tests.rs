@@ -6,7 +6,7 @@ use super::*;
 fn said(code: &str, text: &str) -> Error {
     let cause = rules::of_postgres(code, text);
     let (kind, hint) = cause.map_or((Kind::Refused, None), |cause| (cause.kind, cause.hint));
-    Error { hint, code: Some(code.to_owned()), ..Error::new(kind, text) }
+    Error { hint, code: Some(code.into()), ..Error::new(kind, text) }
 }
 
 #[test]
