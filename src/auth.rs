@@ -10,7 +10,9 @@
 
 mod access_token;
 mod attempts;
+mod avatar;
 mod base_url;
+mod common_passwords;
 mod devices;
 mod digest;
 mod email;

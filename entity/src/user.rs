@@ -1,8 +1,8 @@
 //! `users`: accounts.
 
-use sea_orm::DbBackend;
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Expr;
+use sea_orm::{Condition, DbBackend};
 
 use crate::value::{Email, PasswordHash, Provider};
 
@@ -17,7 +17,7 @@ pub struct Model {
     /// Unique without regard to case.
     #[sea_orm(column_type = "String(StringLen::N(255))")]
     pub email: Email,
-    /// Unique.
+    /// Unique; of new accounts without regard to the case of ASCII letters.
     #[sea_orm(unique, column_type = "String(StringLen::N(255))")]
     pub username: String,
     /// Empty for accounts of a provider.
@@ -55,6 +55,12 @@ pub struct Model {
     pub updated_at: DateTimeUtc,
     /// Soft-deleted since.
     pub deleted_at: Option<DateTimeUtc>,
+    /// Uses of an unverified registration that are at least twelve hours apart; `None`: the account holds its address for good.
+    pub provisional_uses: Option<i32>,
+    /// Time of the last use that was counted.
+    pub provisional_used_at: Option<DateTimeUtc>,
+    /// Another account has this name in other letters; made before names were unique without regard to case.
+    pub username_shared: bool,
     /// Links to providers.
     #[sea_orm(has_many)]
     pub oauth_providers: HasMany<super::oauth_provider::Entity>,
@@ -95,6 +101,24 @@ impl Entity {
             DbBackend::Sqlite => Expr::cust_with_values("\"users\".\"email\" COLLATE NOCASE = ?", [email.folded()]),
             _ => Expr::cust_with_values("lower(\"users\".\"email\" COLLATE \"C\") = $1", [email.folded()]),
         })
+    }
+
+    /// The accounts with this name in any case, soft-deleted or not: one, and those that share it from before. Uses the partial indexes
+    /// `users_username_folded_key` and `idx_users_username_shared`.
+    pub fn by_username(name: &str, backend: DbBackend) -> Select<Self> {
+        // literals, because a parameter in the place of a predicate keeps a planner from its partial index
+        let of = |predicate: &str| match backend {
+            DbBackend::Sqlite => Expr::cust_with_values(
+                format!("\"users\".\"username\" COLLATE NOCASE = ? AND {predicate}"),
+                [name.to_ascii_lowercase()],
+            ),
+            _ => Expr::cust_with_values(
+                format!("lower(\"users\".\"username\" COLLATE \"C\") = $1 AND {predicate}"),
+                [name.to_ascii_lowercase()],
+            ),
+        };
+        let (one, shared) = (of("NOT \"users\".\"username_shared\""), of("\"users\".\"username_shared\""));
+        Self::find().filter(Condition::any().add(one).add(shared))
     }
 
     /// The account that came from this account at a provider. Uses `idx_users_provider_provider_id`.

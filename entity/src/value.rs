@@ -14,19 +14,38 @@ pub struct InvalidEmail;
 
 impl fmt::Display for InvalidEmail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not an e-mail address of the form name@host.tld with at most 255 characters")
+        f.write_str(
+            "not an e-mail address of the form name@host.tld with at most 255 characters, 64 of them before the `@`",
+        )
     }
 }
 
 impl std::error::Error for InvalidEmail {}
 
 impl Email {
-    /// Accepts what the database's check accepts: ASCII letters, digits and `._%+-` before the `@`, a host with a dot
-    /// and a top-level domain of letters after it.
+    /// An address for a new account: one that [`Self::parse_stored`] accepts and that RFC 5321 and 5322 allow as well. Each label of
+    /// the host has 1 to 63 characters and neither begins nor ends with a hyphen. No dot is first, last or doubled. The part before
+    /// the `@` has at most 64 characters.
     ///
     /// # Errors
     /// [`InvalidEmail`] for anything else.
     pub fn parse(text: &str) -> Result<Self, InvalidEmail> {
+        let email = Self::parse_stored(text)?;
+        let options =
+            email_address::Options::default().with_required_tld().without_domain_literal().without_display_text();
+        match email_address::EmailAddress::parse_with_options(&email.0, options) {
+            Ok(_) => Ok(email),
+            Err(_) => Err(InvalidEmail),
+        }
+    }
+
+    /// An address to look an account up by: accounts of earlier versions have addresses that [`Self::parse`] refuses. Accepts what the
+    /// database's check accepts: ASCII letters, digits and `._%+-` before the `@`, a host with a dot and a top-level domain of letters
+    /// after it.
+    ///
+    /// # Errors
+    /// [`InvalidEmail`] for anything else.
+    pub fn parse_stored(text: &str) -> Result<Self, InvalidEmail> {
         let text = text.trim();
         let (local, host) = text.split_once('@').ok_or(InvalidEmail)?;
         let (name, top) = host.rsplit_once('.').ok_or(InvalidEmail)?;

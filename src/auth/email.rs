@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::Error;
 use super::{Auth, Bearer};
-use crate::db::Client;
+use crate::db::{Client, VerificationProof};
 
 const PURPOSE: &str = "email+jwt";
 const LIFETIME: TimeDelta = TimeDelta::days(1);
@@ -19,6 +19,9 @@ const LIFETIME: TimeDelta = TimeDelta::days(1);
 pub trait Mailer: Send + Sync {
     /// Sends the token that proves an address. What went wrong is for the log.
     async fn send_verification(&self, to: &Email, token: &SecretString) -> Result<(), String>;
+
+    /// Whether what is sent arrives, so that an address can be verified.
+    fn delivers(&self) -> bool;
 }
 
 /// Writes to the log: for developers only, because the log holds the token then.
@@ -30,6 +33,10 @@ impl Mailer for LogMailer {
         tracing::info!(to = to.as_str(), token = token.expose_secret(), "the address can be verified with this token");
         Ok(())
     }
+
+    fn delivers(&self) -> bool {
+        true
+    }
 }
 
 /// Sends nothing: whoever starts the service is told once.
@@ -39,6 +46,10 @@ pub struct NoMailer;
 impl Mailer for NoMailer {
     async fn send_verification(&self, _: &Email, _: &SecretString) -> Result<(), String> {
         Ok(())
+    }
+
+    fn delivers(&self) -> bool {
+        false
     }
 }
 
@@ -82,18 +93,59 @@ impl Auth {
         Ok(())
     }
 
-    /// Notes that an address is its account's, as a token proves. Proving it twice is as good as once.
+    /// Records that an address is its account's, as a token proves, for a caller who proves the account as well: by a session of it, or by
+    /// its password. Proving it twice is as good as once.
     ///
     /// # Errors
-    /// The token is not one of ours, has expired, or is for an address that the account has not; or the database gave no answer.
-    pub async fn verify_email(&self, token: &SecretString, client: &Client, now: DateTime<Utc>) -> Result<(), Error> {
+    /// The token is not one of ours, has expired, or is for an address that the account has not; the account is not proven; or the database
+    /// gave no answer.
+    pub async fn verify_email(
+        &self,
+        token: &SecretString,
+        bearer: Option<Bearer>,
+        password: Option<&SecretString>,
+        client: &Client,
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
         let claims: Claims = self.verified(PURPOSE, token).ok_or(Error::VerificationToken)?;
         if now.timestamp() >= claims.exp {
             return Err(Error::VerificationToken);
         }
         let user_id = claims.sub.parse().map_err(|_| Error::VerificationToken)?;
-        let email = Email::parse(&claims.email).map_err(|_| Error::VerificationToken)?;
-        let verified = self.pool.verify_email(user_id, &email, client, now).await?;
+        let email = Email::parse_stored(&claims.email).map_err(|_| Error::VerificationToken)?;
+        let proof = match (bearer, password) {
+            (Some(bearer), _) => self.proof_of_session(bearer, user_id, now).await?,
+            (None, Some(password)) => self.proof_of_password(&email, user_id, password, client, now).await?,
+            (None, None) => return Err(Error::VerificationProof),
+        };
+        let verified = self.pool.verify_email(&proof, &email, client, now).await?;
         if verified { Ok(()) } else { Err(Error::VerificationToken) }
+    }
+
+    async fn proof_of_session(
+        &self,
+        bearer: Bearer,
+        user_id: i64,
+        now: DateTime<Utc>,
+    ) -> Result<VerificationProof, Error> {
+        self.account(bearer, now).await?;
+        if bearer.principal.user_id != user_id {
+            return Err(Error::VerificationProof);
+        }
+        Ok(VerificationProof::Session(self.claim(bearer, now)))
+    }
+
+    async fn proof_of_password(
+        &self,
+        email: &Email,
+        user_id: i64,
+        password: &SecretString,
+        client: &Client,
+        now: DateTime<Utc>,
+    ) -> Result<VerificationProof, Error> {
+        let found = self.pool.account_by_email(email).await?.filter(|found| found.user.id == user_id);
+        let found = found.filter(|found| found.user.active).ok_or(Error::VerificationToken)?;
+        self.check_password(&found.user, &format!("verification:{user_id}"), password, client, now).await?;
+        Ok(VerificationProof::Password(Box::new(found)))
     }
 }

@@ -48,6 +48,9 @@ pub enum Error {
     /// The token of a verification is of no use.
     #[error("the token is not one of this service, has expired, or is for another address")]
     VerificationToken,
+    /// The token proves an address, and nothing proves the account.
+    #[error("the token proves the address; the account is proven by one of its sessions or by its password")]
+    VerificationProof,
     /// The session is not there, or is somebody else's.
     #[error("there is no such session of this account")]
     NoSession,
@@ -57,9 +60,6 @@ pub enum Error {
         /// Which.
         provider: &'static str,
     },
-    /// An account that nobody has shown to be theirs has the address that a provider vouches for.
-    #[error("there is an account with this address, and nobody has shown yet that the address is theirs")]
-    AccountExists,
     /// Whoever asks has proven who they are, but the account is deleted or switched off.
     #[error("the account cannot be used any more")]
     Inactive,

@@ -4,12 +4,14 @@ use entity::value::Email;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::error::{Error, InvalidField};
+use super::{avatar, common_passwords};
 
 pub(super) const SHORTEST_USERNAME: usize = 3;
 const SHORTEST_PASSWORD: usize = 8;
 const LONGEST_PASSWORD: usize = 128;
 pub(super) const LONGEST_USERNAME: usize = 64;
-const LONGEST_AVATAR: usize = 500;
+/// The fewest characters of a word of the account that a password must not depend on.
+const SHORTEST_KNOWN: usize = 3;
 
 /// Letters, digits and `._-` of any script would invite lookalikes, so ASCII ones.
 pub(super) fn is_of_username(sign: char) -> bool {
@@ -43,29 +45,25 @@ impl Fields {
         self.note("username", parsed)
     }
 
-    /// A password to be; long enough, and not what everybody knows of its owner.
+    /// A password to be: long enough, none of the most common ones, and more than what is public about its owner: the address, its
+    /// part before the `@`, and the name.
     pub(super) fn password(&mut self, field: &'static str, password: &SecretString, known: [&str; 2]) -> Option<()> {
         let text = password.expose_secret();
-        let is_known = |word: &str| !word.is_empty() && text.eq_ignore_ascii_case(word);
-        let parsed = match text.chars().count() {
-            0..SHORTEST_PASSWORD => Err(format!("has fewer than {SHORTEST_PASSWORD} characters")),
-            count if count > LONGEST_PASSWORD => Err(format!("has more than {LONGEST_PASSWORD} characters")),
-            _ if known.into_iter().any(is_known) => Err("is the address or the name of the account".to_owned()),
-            _ => Ok(()),
+        let too_long = || Err(format!("has more than {LONGEST_PASSWORD} characters"));
+        let parsed = match text.len() {
+            // no character has more bytes than four
+            bytes if bytes > LONGEST_PASSWORD * 4 => too_long(),
+            _ => match text.chars().count() {
+                0..SHORTEST_PASSWORD => Err(format!("has fewer than {SHORTEST_PASSWORD} characters")),
+                count if count > LONGEST_PASSWORD => too_long(),
+                _ => hard_to_guess(text, known),
+            },
         };
         self.note(field, parsed)
     }
 
     pub(super) fn avatar(&mut self, text: &str) -> Option<String> {
-        let plain = |text: &str| text.chars().all(|sign| sign.is_ascii_graphic());
-        let parsed = if !text.starts_with("https://") || text.len() < 12 || !plain(text) {
-            Err("is no https address".to_owned())
-        } else if text.len() > LONGEST_AVATAR {
-            Err(format!("has more than {LONGEST_AVATAR} characters"))
-        } else {
-            Ok(text.to_owned())
-        };
-        self.note("avatar", parsed)
+        self.note("avatar", avatar::parse(text))
     }
 
     /// # Errors
@@ -73,4 +71,27 @@ impl Fields {
     pub(super) fn check(self) -> Result<(), Error> {
         if self.0.is_empty() { Ok(()) } else { Err(Error::Invalid(self.0)) }
     }
+}
+
+/// Whether a password is none that an attacker tries first.
+fn hard_to_guess(password: &str, known: [&str; 2]) -> Result<(), String> {
+    let folded = common_passwords::fold(password);
+    if folded.chars().count() < SHORTEST_PASSWORD {
+        return Err(format!("has fewer than {SHORTEST_PASSWORD} characters without the spaces around it"));
+    }
+    if common_passwords::contains(&folded) {
+        return Err("is one of the most common passwords".to_owned());
+    }
+    let mut words: Vec<String> = known.iter().map(|word| common_passwords::fold(word)).collect();
+    words.extend(known.iter().filter_map(|word| word.split_once('@')).map(|(local, _)| common_passwords::fold(local)));
+    words.retain(|word| word.chars().count() >= SHORTEST_KNOWN);
+    // the address first, because it holds the part before the `@`
+    words.sort_by_key(|word| std::cmp::Reverse(word.len()));
+    let rest = words.iter().fold(folded.clone(), |rest, word| rest.replace(word.as_str(), ""));
+    if rest.len() < folded.len() && rest.chars().count() < SHORTEST_PASSWORD {
+        return Err(format!(
+            "has fewer than {SHORTEST_PASSWORD} characters besides the address and the name of the account"
+        ));
+    }
+    Ok(())
 }

@@ -109,20 +109,20 @@ impl Auth {
         }
     }
 
-    /// Checks the password of a logged-in account. Each session has a counter of its own: failures of others do not lock it, and they
-    /// do not add to it.
+    /// Checks the password of an account that the caller has proven otherwise. The proof, such as a session, has a counter of its own:
+    /// failures of others do not lock it, and they do not add to it.
     pub(super) async fn check_password(
         &self,
         user: &user::Model,
-        session: i64,
+        proof: &str,
         password: &SecretString,
         client: &Client,
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
         let tried = TriedAddress::new(user.email.as_str(), client);
-        let lane = Lane::Own { user_id: user.id, subject: format!("session:{session}") };
+        let lane = Lane::Own { user_id: user.id, subject: proof.to_owned() };
         let counters = AttemptCounters { lane, client: None };
-        let failure = failure(&tried, Some(user), "wrong password in a session");
+        let failure = failure(&tried, Some(user), "wrong password beside another proof");
         self.check_locks(&counters, Some(user), &failure, client, now).await?;
         let _places = self.take_places(&counters).await?;
         let mut held = self.reserve(&counters, &failure, client, now).await?;

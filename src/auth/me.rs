@@ -132,7 +132,7 @@ impl Auth {
         if user.password_hash.expose().is_empty() {
             return Err(Error::NoPassword { provider: user.provider.name() });
         }
-        self.check_password(&user, bearer.session, current, client, now).await?;
+        self.check_password(&user, &format!("session:{}", bearer.session), current, client, now).await?;
         let hash = self.passwords.hash(new, client).await?;
         match self.pool.change_password(&user, &hash, self.claim(bearer, now), client).await? {
             PasswordChange::Done => Ok(()),

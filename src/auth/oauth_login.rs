@@ -1,8 +1,9 @@
 //! `/auth/oauth/…`: logging in through a provider.
 //!
 //! Who comes back from a provider enters the account that is linked to theirs. If there is none, only an address counts that the provider
-//! vouches for: the account that has it is linked if its owner has proven the address here, too. An account that anybody may have
-//! made with somebody else's address is not: its maker would stay inside. If nobody has the address, an account is made.
+//! vouches for: the account that has it is linked. Another person may have registered that address first, so the first link ends every
+//! session and erases the password, and whatever else opens an account whose address is unverified (`db/claims.rs`). If no account has the
+//! address, one is made.
 
 use chrono::{DateTime, Utc};
 use entity::user;
@@ -73,6 +74,7 @@ impl Auth {
         let identity = Identity {
             provider: profile.provider,
             provider_id: profile.provider_id.clone(),
+            picture: profile.avatar_url.clone(),
             tokens: self.provider_tokens.stored(profile)?,
         };
         let (token, stored) = refresh_token::issue(now, self.session_max_age)?;
@@ -94,18 +96,15 @@ impl Auth {
     /// The account that somebody may enter; `None`: one can be made for them.
     async fn account_of(&self, profile: &Profile, refused: &mut RefusedLogin) -> Result<Option<Linked>, Error> {
         let found = self.pool.account_at_provider(profile.provider, &profile.provider_id).await?;
-        let (account, is_linked) = match found {
-            Some(account) => (account, true),
+        let account = match found {
+            Some(account) => account,
             None => match self.pool.owner_of_email(profile.verified_email()?).await? {
-                Some(FoundAccount { user, epoch }) => (Linked { user, link: None, epoch }, false),
+                Some(FoundAccount { user, epoch }) => Linked { user, link: None, epoch },
                 None => return Ok(None),
             },
         };
         refused.user_id = Some(account.user.id);
-        if !is_usable(&account.user) {
-            return Err(Error::Inactive);
-        }
-        if is_linked || account.user.email_verified { Ok(Some(account)) } else { Err(Error::AccountExists) }
+        if is_usable(&account.user) { Ok(Some(account)) } else { Err(Error::Inactive) }
     }
 }
 
@@ -123,7 +122,7 @@ fn new_account(profile: &Profile, attempt: usize) -> Result<NewLinkedAccount, Er
 /// Whether somebody was refused, and not merely the service unable.
 fn is_refusal(error: &Error) -> bool {
     match error {
-        Error::AccountExists | Error::Inactive => true,
+        Error::Inactive => true,
         Error::Oauth(error) => matches!(error.kind(), Kind::Browser | Kind::Refused | Kind::Provider),
         _ => false,
     }

@@ -6,10 +6,12 @@ use secrecy::SecretString;
 use super::error::{Error, InvalidField};
 use super::fields::Fields;
 use super::{Auth, Session, refresh_token};
-use crate::db::{Client, NewAccount, Taken};
+use crate::db::{Client, NewAccount, Taken, Takeover, USES_UNTIL_HELD};
+use crate::random;
 
 impl Auth {
-    /// Makes an account with a password, begins its first session, and sends a token that proves the address.
+    /// Makes an account with a password, begins its first session, and sends a token that proves the address. An unverified registration
+    /// of the address loses it if it is older than a day and was not used again.
     ///
     /// # Errors
     /// What was chosen cannot be used, or is taken; or the database gave no answer. Then nothing is made.
@@ -28,11 +30,17 @@ impl Auth {
         let (Some(email), Some(username)) = (parsed, name) else { return Err(Error::Invalid(Vec::new())) };
         let password_hash = self.passwords.hash(password, client).await?;
         let (token, stored) = refresh_token::issue(now, self.session_max_age)?;
-        let account = NewAccount { email, username, password_hash };
+        let account = NewAccount { email, username, password_hash, takeover: self.takeover()? };
         let made = self.pool.register(account, &stored, client, now).await?;
         let entered = made.map_err(taken)?;
         self.send_verification(&entered.user, now).await;
         self.session(entered, token, now)
+    }
+
+    /// Where no mail is sent, no account can be verified: one that was used again holds its address then.
+    fn takeover(&self) -> Result<Takeover, Error> {
+        let uses = if self.mailer.delivers() { USES_UNTIL_HELD } else { USES_UNTIL_HELD - 1 };
+        Ok(Takeover { suffix: random::id().map_err(Error::internal)?, uses })
     }
 }
 

@@ -76,6 +76,18 @@ fn warn(report: &Report) {
             report.seed_accounts.join(", ")
         );
     }
+    if !report.odd_addresses.is_empty() {
+        tracing::warn!(
+            "accounts have addresses that no mail can be sent to; they keep them and can log in: {}",
+            report.odd_addresses.join(", ")
+        );
+    }
+    if !report.shared_names.is_empty() {
+        tracing::warn!(
+            "accounts have names that differ in case only; they keep them, and no other account gets these names: {}",
+            report.shared_names.join(", ")
+        );
+    }
     if !report.costly_hashes.is_empty() {
         tracing::warn!(
             "accounts have a stored password hash that costs more than a login may take, so that no password is right for them; \

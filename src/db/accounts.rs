@@ -7,40 +7,22 @@ use entity::auth_event::Kind;
 use entity::user::{ActiveModel, Column, Entity, Model};
 use entity::value::{Email, PasswordHash};
 use sea_orm::sea_query::Expr;
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, RuntimeErr, Select, Set, UpdateMany,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, RuntimeErr, Set, UpdateMany};
 
 use super::attempts::{self, Reservation};
 use super::database_identity::{Epoch, FoundAccount, is_in};
 use super::known_devices;
+use super::provisional::counting_use;
+use super::registration::{Taken, is_name_free};
 use super::session_check::{SessionClaim, is_live};
 use super::sessions::{self, NewToken};
 use super::trail::{Client, Event};
 use super::{Error, Pool};
 
-/// An account that is about to be made.
-#[derive(Debug, Clone)]
-pub struct NewAccount {
-    /// Its address.
-    pub email: Email,
-    /// Its name.
-    pub username: String,
-    /// Of its password.
-    pub password_hash: PasswordHash,
-}
+const NAME_TAKEN: Taken = Taken { email: false, username: true };
 
 /// SQLite's extended codes of a violated primary key: SQLITE_CONSTRAINT_PRIMARYKEY and SQLITE_CONSTRAINT_ROWID.
 const PRIMARY_KEY_CODES: [&str; 2] = ["1555", "2579"];
-
-/// What is unique, and somebody else's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Taken {
-    /// The address.
-    pub email: bool,
-    /// The name.
-    pub username: bool,
-}
 
 /// An account, and the session that was begun for it.
 #[derive(Debug, Clone)]
@@ -95,49 +77,6 @@ impl Pool {
         self.found(Entity::by_email(email, self.queries().get_database_backend())).await
     }
 
-    /// Makes an account and its first session.
-    ///
-    /// # Errors
-    /// What the database said; nothing is made.
-    pub async fn register(
-        &self,
-        account: NewAccount,
-        token: &NewToken,
-        client: &Client,
-        now: DateTime<Utc>,
-    ) -> Result<Result<Entered, Taken>, Error> {
-        let made = async {
-            let transaction = self.queries().begin().await?;
-            let row = ActiveModel {
-                email: Set(account.email.clone()),
-                username: Set(account.username.clone()),
-                password_hash: Set(account.password_hash),
-                created_at: Set(now),
-                updated_at: Set(now),
-                ..Default::default()
-            };
-            let user = Entity::insert(row).exec_with_returning(&transaction).await?;
-            let entered = sessions::begin_session(&transaction, user, token, client, now).await?;
-            let event = Event::of(Kind::Registered, entered.user.id).at(Some(account.email.as_str()));
-            event.record(&transaction, client, now).await?;
-            transaction.commit().await?;
-            Ok(entered)
-        };
-        match made.await {
-            Err(error) if is_duplicate(&error) => Ok(Err(self.taken(&account.email, &account.username).await?)),
-            made => Ok(Ok(made?)),
-        }
-    }
-
-    pub(super) async fn taken(&self, email: &Email, username: &str) -> Result<Taken, Error> {
-        // soft-deleted accounts keep theirs
-        let email =
-            Entity::by_email_with_deleted(email, self.queries().get_database_backend()).count(self.queries()).await?
-                > 0;
-        let username = Entity::find().filter(Column::Username.eq(username)).count(self.queries()).await? > 0;
-        Ok(Taken { email, username })
-    }
-
     /// Begins a session for an account whose password was checked; `rehashed` is stored in the place of the old hash. `None`: the
     /// password hash is not the one that was checked any more, the account may not log in, or it was looked up in another epoch;
     /// nothing is begun. A session takes the attempt and the failures before it back.
@@ -157,6 +96,7 @@ impl Pool {
         let mut update = with_password(&user, epoch)
             .col_expr(Column::LastLogin, Expr::value(now))
             .col_expr(Column::UpdatedAt, Expr::value(now));
+        update = counting_use(update, now);
         if let Some(hash) = rehashed {
             update = update.col_expr(Column::PasswordHash, Expr::value(hash.expose()));
         }
@@ -218,39 +158,6 @@ impl Pool {
         Ok(PasswordChange::Done)
     }
 
-    /// Notes that an address is its account's; whether the account still has it.
-    ///
-    /// # Errors
-    /// What the database said; nothing is noted.
-    pub async fn verify_email(
-        &self,
-        user_id: i64,
-        email: &Email,
-        client: &Client,
-        now: DateTime<Utc>,
-    ) -> Result<bool, Error> {
-        let transaction = self.queries().begin().await?;
-        let verified = Entity::update_many()
-            .col_expr(Column::EmailVerified, Expr::value(true))
-            .col_expr(Column::UpdatedAt, Expr::value(now))
-            .filter(Column::Id.eq(user_id))
-            .filter(Column::EmailVerified.eq(false))
-            .exec(&transaction)
-            .await?
-            .rows_affected;
-        let found = active(user_id).one(&transaction).await?.filter(|user| user.email.folded() == email.folded());
-        if found.is_none() {
-            transaction.rollback().await?;
-            return Ok(false);
-        }
-        if verified > 0 {
-            let event = Event::of(Kind::EmailVerified, user_id).at(Some(email.as_str()));
-            event.record(&transaction, client, now).await?;
-        }
-        transaction.commit().await?;
-        Ok(true)
-    }
-
     /// Changes what its owner may change of an account; `None`: the account may not be used or the session has ended.
     ///
     /// # Errors
@@ -265,31 +172,40 @@ impl Pool {
             return Ok(Ok(Some(account)));
         }
         match self.change_row(claim, change).await {
-            Ok(changed) => Ok(Ok(changed)),
-            Err(error) if is_duplicate(&error) => Ok(Err(Taken { email: false, username: true })),
+            Ok(changed) => Ok(changed),
+            Err(error) if is_duplicate(&error) => Ok(Err(NAME_TAKEN)),
             Err(error) => Err(error.into()),
         }
     }
 
-    async fn change_row(&self, claim: SessionClaim, change: Change) -> Result<Option<Model>, DbErr> {
+    async fn change_row(&self, claim: SessionClaim, change: Change) -> Result<Result<Option<Model>, Taken>, DbErr> {
         let mut row = ActiveModel { updated_at: Set(claim.now), ..Default::default() };
-        row.username = change.username.map_or(row.username, Set);
-        row.avatar_url = change.avatar_url.map_or(row.avatar_url, Set);
         let transaction = self.queries().begin().await?;
-        sessions::lock_account(&transaction, claim.principal.user_id).await?;
-        if !is_live(&transaction, claim).await? {
+        let account = sessions::lock_account(&transaction, claim.principal.user_id).await?;
+        let is_live = is_live(&transaction, claim).await?;
+        let Some(account) = account.filter(|_| is_live) else {
             transaction.rollback().await?;
-            return Ok(None);
+            return Ok(Ok(None));
+        };
+        if let Some(name) = change.username {
+            let is_kept = name.eq_ignore_ascii_case(&account.username);
+            if !is_kept && !is_name_free(&transaction, &name).await? {
+                transaction.rollback().await?;
+                return Ok(Err(NAME_TAKEN));
+            }
+            row.username_shared = Set(account.username_shared && is_kept);
+            row.username = Set(name);
         }
-        let update = Entity::update_many().set(row).filter(Column::Id.eq(claim.principal.user_id));
+        row.avatar_url = change.avatar_url.map_or(row.avatar_url, Set);
+        let update = Entity::update_many().set(row).filter(Column::Id.eq(account.id));
         let changed = update.exec_with_returning(&transaction).await?;
         transaction.commit().await?;
-        Ok(changed.into_iter().next())
+        Ok(Ok(changed.into_iter().next()))
     }
 }
 
 /// An UPDATE of an account that may be used and still has the password hash that was checked. It locks the account's row.
-fn with_password(user: &Model, epoch: Epoch) -> UpdateMany<Entity> {
+pub(super) fn with_password(user: &Model, epoch: Epoch) -> UpdateMany<Entity> {
     Entity::update_many()
         .filter(Column::Id.eq(user.id))
         .filter(Column::PasswordHash.eq(user.password_hash.clone()))
@@ -300,10 +216,6 @@ fn with_password(user: &Model, epoch: Epoch) -> UpdateMany<Entity> {
 
 pub(super) fn failed<'a>(failure: &Failure<'a>, kind: Kind) -> Event<'a> {
     Event { kind, user_id: failure.user_id, email: failure.email, detail: None }
-}
-
-fn active(id: i64) -> Select<Entity> {
-    Entity::existing_by_id(id).filter(Column::Active.eq(true))
 }
 
 /// Whether an account or link has what must be unique. A primary key is no such thing: what it refuses is an id that the

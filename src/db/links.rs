@@ -11,8 +11,10 @@ use entity::{oauth_state, user};
 use sea_orm::sea_query::{Expr, NullOrdering};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Order, QueryFilter, QueryOrder, Set, TryInsertResult};
 
-use super::accounts::{Entered, Taken, is_duplicate};
+use super::accounts::{Entered, is_duplicate};
+use super::claims::{Joined, join};
 use super::database_identity::{Epoch, FoundAccount, is_in};
+use super::registration::{Taken, is_name_free};
 use super::sessions::{self, NewToken};
 use super::trail::{Client, Event};
 use super::{Error, Pool};
@@ -37,6 +39,8 @@ pub struct Identity {
     pub provider: Provider,
     /// The account there.
     pub provider_id: String,
+    /// The picture of the account there.
+    pub picture: Option<String>,
     /// What is stored of its tokens.
     pub tokens: StoredTokens,
 }
@@ -127,16 +131,24 @@ impl Pool {
         let Linked { user, link, epoch } = account;
         let begun = async {
             let transaction = self.queries().begin().await?;
-            if !enters(&transaction, &user, epoch, now).await?
-                || !keep(&transaction, user.id, link, identity, now).await?
-            {
+            let Some(user) = enter(&transaction, &user, epoch, now).await? else {
+                transaction.rollback().await?;
+                return Ok(None);
+            };
+            let joined = match link {
+                None if !is_of(&user, identity) => join(&transaction, user, identity, client, now).await?,
+                _ => Joined { user, detail: None },
+            };
+            if !keep(&transaction, joined.user.id, link, identity, now).await? {
                 transaction.rollback().await?;
                 return Ok(None);
             }
-            let entered = sessions::begin_session(&transaction, user, token, client, now).await?;
+            let entered = sessions::begin_session(&transaction, joined.user, token, client, now).await?;
             let user = &entered.user;
             if link.is_none() {
-                linked(user, identity).record(&transaction, client, now).await?;
+                let name = identity.provider.name();
+                let detail = joined.detail.map_or_else(|| name.to_owned(), |detail| format!("{name}; {detail}"));
+                linked(user).because(&detail).record(&transaction, client, now).await?;
             }
             let detail = format!("through {}", identity.provider.name());
             let event = Event::of(Kind::LoginSucceeded, user.id).at(Some(user.email.as_str())).because(&detail);
@@ -166,6 +178,10 @@ impl Pool {
         let (email, username) = (account.email.clone(), account.username.clone());
         let made = async {
             let transaction = self.queries().begin().await?;
+            if !is_name_free(&transaction, &account.username).await? {
+                transaction.rollback().await?;
+                return Ok(None);
+            }
             let row = row_of(account, identity, now);
             let user = user::Entity::insert(row).exec_with_returning(&transaction).await?;
             keep(&transaction, user.id, None, identity, now).await?;
@@ -173,13 +189,15 @@ impl Pool {
             let user = &entered.user;
             let event = Event::of(Kind::Registered, user.id).at(Some(user.email.as_str()));
             event.record(&transaction, client, now).await?;
-            linked(user, identity).record(&transaction, client, now).await?;
+            linked(user).because(identity.provider.name()).record(&transaction, client, now).await?;
             transaction.commit().await?;
-            Ok(entered)
+            Ok(Some(entered))
         };
         match made.await {
+            Ok(Some(entered)) => Ok(Ok(entered)),
+            Ok(None) => Ok(Err(self.taken(&email, &username).await?)),
             Err(error) if is_duplicate(&error) => Ok(Err(self.taken(&email, &username).await?)),
-            made => Ok(Ok(made?)),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -219,14 +237,15 @@ fn row_of(account: NewLinkedAccount, identity: &Identity, now: DateTime<Utc>) ->
     }
 }
 
-/// Notes the login, if the account may still log in and its address is as it was looked up: where there is no link yet, the address
-/// decided. Failures with the password are left alone: who has the account at a provider says nothing about who guesses.
-async fn enters(
+/// Records the login, if the account may still log in and its address is as it was looked up: where there is no link yet, the address
+/// decided. Returns the row, which is locked now. Failures with the password are left alone: an account at a provider says nothing
+/// about the client that guesses.
+async fn enter(
     connection: &impl ConnectionTrait,
     user: &user::Model,
     epoch: Epoch,
     now: DateTime<Utc>,
-) -> Result<bool, DbErr> {
+) -> Result<Option<user::Model>, DbErr> {
     let entered = user::Entity::update_many()
         .col_expr(user::Column::LastLogin, Expr::value(now))
         .col_expr(user::Column::UpdatedAt, Expr::value(now))
@@ -236,7 +255,12 @@ async fn enters(
         .filter(user::Column::EmailVerified.eq(user.email_verified))
         .filter(user::Column::Active.eq(true))
         .filter(user::Column::DeletedAt.is_null());
-    Ok(entered.exec(connection).await?.rows_affected > 0)
+    Ok(entered.exec_with_returning(connection).await?.into_iter().next())
+}
+
+/// Whether an account of the legacy manager is the one of this identity by its own columns.
+fn is_of(user: &user::Model, identity: &Identity) -> bool {
+    user.provider == identity.provider && user.provider_id.as_deref() == Some(identity.provider_id.as_str())
 }
 
 /// Stores the tokens in the link, or in a new one; whether the link is still this account's.
@@ -274,7 +298,6 @@ pub(super) fn of(tokens: &StoredTokens) -> ActiveModel {
     }
 }
 
-fn linked<'a>(user: &'a user::Model, identity: &Identity) -> Event<'a> {
-    let event = Event::of(Kind::OauthLinked, user.id).at(Some(user.email.as_str()));
-    event.because(identity.provider.name())
+fn linked(user: &user::Model) -> Event<'_> {
+    Event::of(Kind::OauthLinked, user.id).at(Some(user.email.as_str()))
 }

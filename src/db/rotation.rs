@@ -12,6 +12,7 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter};
 
 use super::accounts::Entered;
+use super::provisional;
 use super::sessions::{Continued, NewToken, TokenOwner, issue, lock_owner, of_session, revoking};
 use super::trail::{Client, Event};
 use super::{Error, Pool, Transaction};
@@ -122,6 +123,7 @@ impl Refresh<'_> {
     }
 
     async fn done(&self, entered: Entered, detail: Option<&str>) -> Result<Rotation, DbErr> {
+        provisional::count_refresh(self.transaction, &entered.user, self.now).await?;
         let event = Event { detail, ..Event::of(Kind::TokenRefreshed, entered.user.id) };
         event.record(self.transaction, self.client, self.now).await?;
         Ok(Rotation::Done(Box::new(entered)))

@@ -167,7 +167,7 @@ pub(super) async fn lock_owner(transaction: &Transaction, hash: &TokenHash) -> R
 }
 
 /// `FOR NO KEY UPDATE OF users`; nothing on SQLite.
-fn locked(mut accounts: Select<user::Entity>) -> Select<user::Entity> {
+pub(super) fn locked(mut accounts: Select<user::Entity>) -> Select<user::Entity> {
     QueryTrait::query(&mut accounts).lock_with_tables(LockType::NoKeyUpdate, [user::Entity]);
     accounts
 }

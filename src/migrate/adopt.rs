@@ -1,5 +1,6 @@
 //! Taking over a database whose history this program did not write.
 
+use entity::value::Email;
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use std::time::Duration;
 
@@ -65,6 +66,37 @@ pub async fn seed_accounts(reader: &mut Connection) -> Result<Vec<String>, Error
             "SELECT email FROM users WHERE password_hash IN \
              (SELECT password_hash FROM users WHERE password_hash <> '' GROUP BY password_hash HAVING count(*) > 1) \
              ORDER BY id LIMIT 50;",
+        )
+        .await?;
+    Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
+}
+
+/// Addresses that no mail can be sent to and that a new account would not get; fifty at most. Their accounts keep them.
+///
+/// # Errors
+/// What the database said.
+pub(crate) async fn odd_addresses(reader: &mut Connection) -> Result<Vec<String>, Error> {
+    // what the check of the database accepts, and the library may not; the library decides
+    let rows = reader
+        .query(
+            "SELECT email FROM users WHERE email LIKE '.%' OR email LIKE '%..%' OR email LIKE '%.@%' OR email LIKE '%@.%' \
+             OR email LIKE '%@-%' OR email LIKE '%-.%' OR email LIKE '%.-%' OR length(email) > 64 ORDER BY id LIMIT 1000;",
+        )
+        .await?;
+    let addresses = rows.into_iter().filter_map(|row| row.into_iter().next().flatten());
+    Ok(addresses.filter(|address| Email::parse(address).is_err()).take(50).collect())
+}
+
+/// Names that several accounts have in different letters; fifty at most. Their accounts keep them.
+///
+/// # Errors
+/// What the database said.
+pub(crate) async fn shared_names(reader: &mut Connection) -> Result<Vec<String>, Error> {
+    let rows = reader
+        .query(
+            "SELECT username FROM users WHERE lower(username) IN \
+             (SELECT lower(username) FROM users GROUP BY lower(username) HAVING count(*) > 1) \
+             ORDER BY lower(username), id LIMIT 50;",
         )
         .await?;
     Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())

@@ -43,6 +43,12 @@ pub struct Report {
     pub unknown: Vec<String>,
     /// After an adoption: accounts of the earlier manager's seed data.
     pub seed_accounts: Vec<String>,
+    /// After an adoption: addresses that no mail can be sent to; fifty at most.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub odd_addresses: Vec<String>,
+    /// After an adoption: names that several accounts have in different letters; fifty at most.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub shared_names: Vec<String>,
     /// After an adoption: accounts whose stored password hash costs more than a login may take, each with its cost.
     pub costly_hashes: Vec<String>,
 }
@@ -79,6 +85,8 @@ impl Report {
             migrations: Vec::new(),
             unknown: Vec::new(),
             seed_accounts: Vec::new(),
+            odd_addresses: Vec::new(),
+            shared_names: Vec::new(),
             costly_hashes: Vec::new(),
         }
     }

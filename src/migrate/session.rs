@@ -246,6 +246,8 @@ impl Run<'_> {
         lock.commit().await?;
         if let (Some(_), Some(reader)) = (plan.record, reader.as_mut()) {
             report.seed_accounts = adopt::seed_accounts(reader).await?;
+            report.odd_addresses = adopt::odd_addresses(reader).await?;
+            report.shared_names = adopt::shared_names(reader).await?;
             report.costly_hashes = adopt::costly_hashes(reader).await?;
         }
         leave(reader).await;

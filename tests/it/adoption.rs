@@ -89,6 +89,24 @@ fn adopt_takes_it_over_with_every_row() {
 }
 
 #[test]
+fn adopt_reports_odd_addresses_and_shared_names_and_keeps_them() {
+    let database = earlier();
+    let quiet = Program::on(&database).run(&["migrate", "--adopt", "--dry-run", "--json"]).success().json();
+    assert!(quiet.get("odd_addresses").is_none() && quiet.get("shared_names").is_none(), "{quiet}");
+    database.execute(
+        "INSERT INTO users (email, username, password_hash) VALUES ('a@ex..com', 'Twin', 'x'), ('.b@example.com', 'tWin', 'y'),
+            ('c@example-.com', 'c', 'z'), ('a-b.c@ex-ample.com', 'd', 'w')",
+    );
+    let outcome = Program::on(&database).run(&["migrate", "--adopt", "--json"]).success();
+    let report = outcome.json();
+    assert_eq!(report["odd_addresses"], serde_json::json!(["a@ex..com", ".b@example.com", "c@example-.com"]));
+    assert_eq!(report["shared_names"], serde_json::json!(["Twin", "tWin"]));
+    assert!(outcome.stderr.contains("names that differ in case only") && outcome.stderr.contains("a@ex..com"));
+    assert_eq!(database.one("SELECT count(*) FROM users WHERE provisional_uses IS NOT NULL"), "0");
+    assert_eq!(database.query("SELECT username FROM users WHERE username_shared"), ["tWin"]);
+}
+
+#[test]
 fn a_column_changed_by_hand_is_listed_and_nothing_changes() {
     let database = earlier();
     database.execute("ALTER TABLE users ALTER COLUMN avatar_url TYPE TEXT; DROP INDEX idx_users_last_login; ALTER TABLE users ADD COLUMN phone TEXT");

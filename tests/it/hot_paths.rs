@@ -38,7 +38,10 @@ fn fill(database: &Database, engine: Engine) {
     database.execute(&format!(
         "INSERT INTO users (email, username, password_hash) SELECT 'user' || n || '@example.com', 'user' || n, 'x' FROM {numbers}; \
          UPDATE users SET email_verified = TRUE WHERE username = 'user20000'; \
+         UPDATE users SET provisional_uses = 1, created_at = '2020-01-01T00:00:00.000+00:00' WHERE username = 'user8'; \
+         UPDATE users SET username_shared = TRUE WHERE id % 2 = 0 AND username <> 'user8'; \
          INSERT INTO oauth_providers (user_id, provider, provider_id) SELECT n, 'github', '' || n FROM {numbers}; \
+         DELETE FROM oauth_providers WHERE provider_id = '8'; \
          INSERT INTO oauth_states (state_hash, expires_at) SELECT 'a' || n, {now} FROM {numbers}; \
          {} {} {} {} {} \
          INSERT INTO login_throttles (subject, failures, last_failed_at) SELECT 'ip:' || n, 1, {now} FROM {numbers}; ANALYZE",
@@ -53,6 +56,7 @@ async fn use_everything(auth: &Auth) {
     let wrong = SecretString::from("a wrong password");
     let made = auth.register("Ada@example.com", "ada", &password, &client, now).await.ok().unwrap();
     assert!(auth.register("ada@example.com", "user7", &password, &client, now).await.is_err());
+    assert!(auth.register("user8@example.com", "user8", &password, &client, now).await.is_ok(), "takes it over");
     assert!(auth.log_in("ada@example.com", &wrong, &client, now).await.is_err());
     assert!(auth.log_in("nobody@example.com", &wrong, &client, now).await.is_err());
     let session = auth.log_in("ada@example.com", &password, &client, now).await.ok().unwrap();
@@ -73,13 +77,14 @@ async fn use_everything(auth: &Auth) {
     assert!(!next.access_token.expose_secret().is_empty());
 }
 
-/// Makes an account, enters it again, links one, and is refused by one that is not verified.
+/// Makes an account, enters it again, links a verified one and one that is not, and is refused.
 async fn log_in_through_google(auth: &Auth, double: &Double) {
     let (now, client) = (clock::now(), Client::default());
     let new = Person { email: "new@example.com", ..ADA };
     let verified = Person { id: 2, email: "user20000@example.com", ..ADA };
     let unverified = Person { id: 3, email: "user7@example.com", ..ADA };
-    for (person, is_entered) in [(new, true), (new, true), (verified, true), (unverified, false)] {
+    let unproven = Person { id: 4, email: "user9@example.com", is_verified: false, ..ADA };
+    for (person, is_entered) in [(new, true), (new, true), (verified, true), (unverified, true), (unproven, false)] {
         let begun = auth.begin_oauth(Provider::Google, Return::Callback, now).await.unwrap();
         let consented = consents(double, &begun.url, person).await;
         let answer = Answer {

@@ -1,5 +1,5 @@
-//! Which account somebody enters who comes back from a provider: the linked one, one with an address that both sides have verified, or a
-//! new one; and nobody else's.
+//! Which account a login through a provider enters: the linked one, the one with the address that the provider vouches for, or a new one;
+//! and no other.
 
 use std::collections::BTreeSet;
 
@@ -14,33 +14,31 @@ const FAILED: &str = "SELECT coalesce(user_id, 0) || ' ' || coalesce(email, '-')
                       WHERE kind = 'oauth_login_failed' ORDER BY id";
 
 #[test]
-fn oauth_account_with_a_password_is_linked_once_its_address_is_verified() {
+fn oauth_account_with_a_password_is_linked_and_is_one_of_the_provider_then() {
     for engine in ENGINES {
         let (database, double) = (Database::migrated(engine), google());
         let server = program(&database, &double).serve().ready();
         let mut visitor = Visitor::of(server.public);
         let made = register(&mut visitor, "ada@EXAMPLE.com");
-        // whoever registered may be somebody else, and would stay inside
-        log_in(&double, &mut visitor, ADA).refused(409, "account_exists");
-        assert_eq!(database.one("SELECT count(*) FROM oauth_providers"), "0");
-        let why = "google: there is an account with this address, and nobody has shown yet that the address is theirs";
-        assert_eq!(database.query(FAILED), [format!("{} Ada@example.com {why}", made["user"]["id"])]);
-
-        database.execute("UPDATE users SET email_verified = TRUE");
+        // another person may have registered it: `prehijacking.rs`
         let entered = log_in(&double, &mut visitor, ADA).status(200).json();
         let expected = json!({"id": made["user"]["id"], "email": "ada@EXAMPLE.com", "username": "countess",
-                "avatar": Value::Null, "provider": "email", "email_verified": true});
+                "avatar": "https://example.com/ada.png", "provider": "google", "email_verified": true});
         assert_eq!(entered["user"], expected, "{engine:?}");
-        let kinds = "SELECT kind || ' ' || coalesce(detail, '-') FROM auth_events WHERE kind <> 'oauth_login_failed' ORDER BY id";
-        assert_eq!(database.query(kinds), ["registered -", "oauth_linked google", "login_succeeded through google"]);
-        // a second provider, and the password as before
+        let kinds = "SELECT kind || ' ' || coalesce(split, '-') FROM (SELECT id, kind, substr(detail, 1, 14) AS split FROM auth_events) e ORDER BY id";
+        assert_eq!(
+            database.query(kinds),
+            ["registered -", "email_verified google", "oauth_linked google; the ad", "login_succeeded through google"]
+        );
+        // a second provider
         knows_at_github(&double, ADA);
         let begun = visitor.get("/auth/oauth/state/github").status(200).json();
         let given = json!({"code": "cAn4ry", "state": begun["state"]});
         assert_eq!(visitor.post("/auth/oauth/github", &given).status(200).json()["user"], expected);
         let password = json!({"email": "ada@example.com", "password": "correct horse battery"});
-        visitor.post("/auth/login", &password).status(200);
+        visitor.post("/auth/login", &password).refused(401, "credentials");
         assert_eq!(database.one("SELECT count(*) || ' ' || count(DISTINCT user_id) FROM oauth_providers"), "2 1");
+        assert_eq!(database.query(FAILED), [""; 0]);
         server.stop().success();
     }
 }

@@ -88,6 +88,7 @@ fn oauth_github_only_a_verified_primary_address_counts() {
             json!([address("ada@example.com", false, true)]),
             json!([address("ada@example.com", true, false), address("b@example.com", false, true)]),
             json!([address("no address", true, true)]),
+            json!([address("a@ex..com", true, true)]),
         ] {
             let profile = login(&double, user(), addresses.clone()).await.unwrap();
             assert!(matches!(profile.verified_email().unwrap_err(), Error::NoVerifiedEmail(_)), "{addresses}");
@@ -102,6 +103,12 @@ fn oauth_github_what_is_missing_or_unsafe() {
         let bare = json!({"id": 1, "login": "ada", "name": null, "avatar_url": "http://example.com/a.png"});
         let profile = login(&double, bare, json!([])).await.unwrap();
         assert_eq!((profile.name.as_deref(), profile.avatar_url), (Some("ada"), None));
+        for picture in
+            ["https://169.254.169.254/a", "https://u:p@example.com/a", "https://0x7f.1/a", "https://a.local/"]
+        {
+            let user = json!({"id": 1, "login": "ada", "name": null, "avatar_url": picture});
+            assert_eq!(login(&double, user, json!([])).await.unwrap().avatar_url, None, "{picture}");
+        }
         let error = login(&double, json!({"login": "ada"}), json!([])).await.unwrap_err();
         assert!(matches!(error, Error::Provider { failure: Failure::Unreadable, .. }), "{error:?}");
     });

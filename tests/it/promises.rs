@@ -88,6 +88,13 @@ pub(crate) fn check(section: &str, situation: Situation, place: &Place, stdout: 
             assert_eq!(place.backups().len(), 1);
         }
         ("Accounts", Accounts | Sqlite) => are_as_promised(place, stdout),
+        ("An account whose address was taken over", Accounts) => {
+            assert!(stdout.contains("account 42 took the address over"), "{stdout}");
+            let held = "SELECT string_agg(id || ' ' || active || ' ' || username, ', ' ORDER BY id) FROM users WHERE email = 'ada@example.org' \
+                        AND deleted_at IS NULL AND provisional_uses IS NULL";
+            assert_eq!(place.one(held), "17 true ada.lovelace");
+            assert_eq!(place.one("SELECT active::text FROM users WHERE id = 42"), "false");
+        }
         ("When you are paged", Served) => assert!(stdout.contains("authsvc_database_up 1"), "{stdout}"),
         ("Two commands", Served) => assert!(stdout.contains("\"access_token\""), "{stdout}"),
         (section, Sqlite) => check_on_sqlite(section, place),

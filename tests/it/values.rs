@@ -10,7 +10,7 @@ use crate::support::{Cluster, Database, Engine, Program};
 
 /// Every column that holds a time.
 const TIMES: [(&str, &[&str]); 9] = [
-    ("users", &["last_login", "locked_until", "created_at", "updated_at", "deleted_at"]),
+    ("users", &["last_login", "locked_until", "created_at", "updated_at", "deleted_at", "provisional_used_at"]),
     ("oauth_providers", &["expires_at", "created_at", "updated_at"]),
     (
         "refresh_tokens",
@@ -25,7 +25,7 @@ const TIMES: [(&str, &[&str]); 9] = [
 ];
 
 /// Those that were made with their constraints.
-const LATER: [&str; 4] = ["rotated_at", "access_used_at", "session_started_at", "last_login_at"];
+const LATER: [&str; 5] = ["rotated_at", "access_used_at", "session_started_at", "last_login_at", "provisional_used_at"];
 
 const POSTGRES_TIMES: [&str; 5] =
     ["infinity", "-infinity", "0044-03-15 12:00:00 BC", "294276-12-31 23:59:59.999999+00", "10000-01-01 00:00:00+00"];

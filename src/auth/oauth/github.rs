@@ -117,7 +117,7 @@ fn profile_of(user: User, addresses: Vec<Address>, tokens: Tokens) -> Profile {
         email_verified: primary.as_ref().is_some_and(|address| address.verified),
         email: primary.and_then(|address| Email::parse(&address.email).ok()),
         name: user.name.as_deref().and_then(profile::name).or_else(|| profile::name(&user.login)),
-        avatar_url: user.avatar_url.as_deref().and_then(profile::avatar),
+        avatar_url: user.avatar_url.as_deref().and_then(profile::picture),
         tokens,
     }
 }

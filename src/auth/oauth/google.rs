@@ -224,7 +224,7 @@ fn profile_of(claims: CoreIdTokenClaims, tokens: Tokens) -> Result<Profile, Erro
         email: claims.email().and_then(|email| Email::parse(email).ok()),
         email_verified: claims.email_verified().unwrap_or(false),
         name: text(claims.name().and_then(|name| name.get(None)).map(|name| name.as_str()), profile::name),
-        avatar_url: text(claims.picture().and_then(|url| url.get(None)).map(|url| url.as_str()), profile::avatar),
+        avatar_url: text(claims.picture().and_then(|url| url.get(None)).map(|url| url.as_str()), profile::picture),
         tokens,
     })
 }

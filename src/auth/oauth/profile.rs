@@ -5,10 +5,10 @@ use entity::value::{Email, Provider};
 use oauth2::TokenResponse;
 use secrecy::SecretString;
 
+use super::super::avatar;
 use super::Error;
 
-/// As `users.avatar_url` and its like can hold it.
-const MAX_AVATAR: usize = 500;
+/// As much of a name as is read.
 const MAX_NAME: usize = 255;
 
 /// An account at a provider, as the provider tells it.
@@ -68,8 +68,7 @@ pub(super) fn name(text: &str) -> Option<String> {
     Some(name).filter(|name| !name.is_empty())
 }
 
-/// An address that is safe in a page, and can be stored: anything but https, and control characters, are refused.
-pub(super) fn avatar(text: &str) -> Option<String> {
-    let https = url::Url::parse(text).is_ok_and(|url| url.scheme() == "https");
-    (https && !text.contains(char::is_control) && text.chars().count() <= MAX_AVATAR).then(|| text.to_owned())
+/// The address of a picture, if it is one that a profile could have, too.
+pub(super) fn picture(text: &str) -> Option<String> {
+    avatar::parse(text).ok()
 }

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::Api;
 use super::body::Body;
-use super::caller::{Authenticated, Caller};
+use super::caller::{Authenticated, Caller, MaybeAuthenticated};
 use super::device_cookie::{SetCookies, remember};
 use super::document::{Refused, Unauthorized, Unavailable};
 use super::problem::Problem;
@@ -22,18 +22,18 @@ use crate::db::Scope;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Registration {
-    /// `name@host.tld`, 255 characters at most.
+    /// `name@host.tld`, 255 characters at most, 64 of them before the `@`.
     #[schema(
         format = "email",
         example = "ada@example.com",
         max_length = 255,
-        pattern = r"^[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}$"
+        pattern = r"^[A-Za-z0-9_%+-]+(\.[A-Za-z0-9_%+-]+)*@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}$"
     )]
     email: String,
-    /// 3 to 64 letters, digits, `.`, `_` and `-`.
+    /// 3 to 64 letters, digits, `.`, `_` and `-`; unique without regard to case.
     #[schema(example = "ada", min_length = 3, max_length = 64, pattern = "^[A-Za-z0-9._-]+$")]
     username: String,
-    /// 8 to 128 characters; neither the address nor the name.
+    /// 8 to 128 characters; none of the most common passwords, and more than the address and the name.
     #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
     password: SecretString,
 }
@@ -133,17 +133,26 @@ pub(super) struct Verification {
     /// The one that was sent to the address.
     #[schema(value_type = String)]
     token: SecretString,
+    /// The password of the account; needed without an access token of it.
+    #[schema(value_type = Option<String>, format = Password)]
+    password: Option<SecretString>,
 }
 
 /// Proves that an address is its account's
-#[utoipa::path(post, path = "/auth/verify-email", tag = "accounts", request_body = Verification,
-    responses((status = 204, description = "The address is verified"), Refused))]
+///
+/// The token proves the address. Another person may have registered the address, so the account is proven as well: by an access token of it,
+/// or by its password.
+#[utoipa::path(post, path = "/auth/verify-email", tag = "accounts", request_body = Verification, security((), ("bearer" = [])),
+    responses((status = 204, description = "The address is verified"),
+        (status = 401, description = "Neither an access token nor the password of the account was sent, or the session has ended", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "The password is wrong", body = Problem, content_type = "application/problem+json"), Refused))]
 pub(super) async fn verify_email(
     State(api): State<Api>,
     Caller(client): Caller,
+    MaybeAuthenticated(bearer): MaybeAuthenticated,
     Body(body): Body<Verification>,
 ) -> Result<StatusCode, Problem> {
-    api.auth()?.verify_email(&body.token, &client, clock::now()).await?;
+    api.auth()?.verify_email(&body.token, bearer, body.password.as_ref(), &client, clock::now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -164,7 +173,7 @@ pub(super) struct PasswordChange {
     /// The one that is replaced.
     #[schema(value_type = String, format = Password)]
     current_password: SecretString,
-    /// 8 to 128 characters; neither the address nor the name.
+    /// 8 to 128 characters; none of the most common passwords, and more than the address and the name.
     #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
     new_password: SecretString,
 }

@@ -65,3 +65,18 @@ impl FromRequestParts<Api> for Authenticated {
         Ok(Self(auth.bearer(&SecretString::from(token.trim()), clock::now())?))
     }
 }
+
+/// The account a request acts for, if it names one: a header without a valid access token is refused.
+pub(super) struct MaybeAuthenticated(pub(super) Option<Bearer>);
+
+impl FromRequestParts<Api> for MaybeAuthenticated {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        if !parts.headers.contains_key(header::AUTHORIZATION) {
+            return Ok(Self(None));
+        }
+        let Authenticated(bearer) = Authenticated::from_request_parts(parts, api).await?;
+        Ok(Self(Some(bearer)))
+    }
+}

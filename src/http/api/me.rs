@@ -25,12 +25,12 @@ pub(super) async fn show(State(api): State<Api>, Authenticated(bearer): Authenti
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ProfileChange {
-    /// 3 to 64 letters, digits, `.`, `_` and `-`.
+    /// 3 to 64 letters, digits, `.`, `_` and `-`; unique without regard to case.
     #[schema(min_length = 3, max_length = 64, pattern = "^[A-Za-z0-9._-]+$")]
     username: Option<String>,
-    /// An https address of 500 characters at most; null takes the picture away.
+    /// An https address of 500 characters at most, without credentials, whose host is a name of the internet; null removes the picture.
     #[serde(default, deserialize_with = "present")]
-    #[schema(value_type = Option<String>, max_length = 500, pattern = r"^https://[!-~]{4,}$")]
+    #[schema(value_type = Option<String>, max_length = 500, pattern = r"^https://([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}(/[!-~]*)?$")]
     avatar: Option<Option<String>>,
 }
 

@@ -106,8 +106,8 @@ impl From<Error> for Problem {
                 tracing::warn!("a request failed: {error}");
                 Self::closed("the database gives no answer")
             }
-            Error::AccountExists => Self::new(StatusCode::CONFLICT, "account_exists", detail)
-                .hinting(Some("log in with the password of that account and verify its address, then begin again")),
+            Error::VerificationProof => Self::new(StatusCode::UNAUTHORIZED, "verification_proof", detail)
+                .hinting(Some("log in to the account and send its access token, or send `password` with the token")),
             Error::Inactive => Self::new(StatusCode::FORBIDDEN, "inactive", detail),
             Error::Oauth(error) => error.into(),
             Error::Database(error) => {

@@ -1,0 +1,70 @@
+//! The most common passwords, which attackers try first: none of them can be chosen (ASVS 5.0, 6.2.4).
+//!
+//! `common_passwords/list.txt` is compiled in, and its `README.md` says where it comes from. A search reads about 17 lines and
+//! allocates nothing but the folded password. Passwords of existing accounts are not looked up.
+
+/// One password a line, folded as [`fold`] does, in the order of its bytes.
+static LIST: &str = include_str!("common_passwords/list.txt");
+
+/// The form in which passwords are compared: no spaces around it, letters small.
+pub(super) fn fold(password: &str) -> String {
+    password.trim().to_lowercase()
+}
+
+/// Whether a folded password is one of the most common ones.
+pub(super) fn contains(folded: &str) -> bool {
+    let mut lines = LIST;
+    while !lines.is_empty() {
+        let (before, line, after) = middle(lines);
+        match folded.cmp(line) {
+            std::cmp::Ordering::Equal => return true,
+            std::cmp::Ordering::Less => lines = before,
+            std::cmp::Ordering::Greater => lines = after,
+        }
+    }
+    false
+}
+
+/// The line in the middle of lines, with those before and after it.
+fn middle(lines: &str) -> (&str, &str, &str) {
+    let bytes = lines.as_bytes();
+    let half = bytes.len() / 2;
+    let start = bytes.iter().take(half).rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    let end = memchr::memchr(b'\n', bytes.get(start..).unwrap_or_default()).map_or(bytes.len(), |at| start + at);
+    let part = |range: std::ops::Range<usize>| lines.get(range).unwrap_or_default();
+    (part(0..start), part(start..end), part((end + 1).min(bytes.len())..bytes.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_of_the_list_is_found_and_is_as_it_is_compared() {
+        let lines: Vec<&str> = LIST.lines().collect();
+        assert!(lines.len() > 100_000, "{}", lines.len());
+        assert!(lines.is_sorted_by(|one, next| one < next));
+        for line in lines {
+            assert!(contains(line), "{line}");
+            assert_eq!(fold(line), line);
+            assert!(!contains(&format!("{line}\n")) && (8..=128).contains(&line.chars().count()), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_in_the_list_is_not_found() {
+        for text in [
+            "",
+            " ",
+            "\n",
+            "a",
+            "\u{10ffff}",
+            "12345678\n123456789",
+            "correct horse battery",
+            "zzzzzzzzzzzzzzzzzzzzzzzz",
+        ] {
+            assert!(!contains(text), "{text}");
+        }
+        assert!(!contains(&"x".repeat(1 << 20)));
+    }
+}

@@ -1,0 +1,126 @@
+//! Registrations with a password, and what an account has alone: its address and its name.
+//!
+//! Addresses and names are unique without regard to the case of ASCII letters; the database's indexes decide between two that are
+//! registered at once. Accounts from before may share a name, which no other account gets then.
+
+use chrono::{DateTime, Utc};
+use entity::auth_event::Kind;
+use entity::user::{ActiveModel, Entity};
+use entity::value::{Email, PasswordHash};
+use sea_orm::{ConnectionTrait as _, DbErr, EntityTrait, PaginatorTrait, Set};
+
+use super::accounts::{Entered, is_duplicate};
+use super::provisional::{self, Released, Takeover};
+use super::sessions::{self, NewToken};
+use super::trail::{Client, Event};
+use super::{Error, Pool, Transaction};
+
+/// An account that is about to be made.
+#[derive(Debug, Clone)]
+pub struct NewAccount {
+    /// Its address.
+    pub email: Email,
+    /// Its name.
+    pub username: String,
+    /// Of its password.
+    pub password_hash: PasswordHash,
+    /// What becomes of a provisional account that has the address and whose day is over.
+    pub takeover: Takeover,
+}
+
+/// What is unique, and another account's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    /// The address.
+    pub email: bool,
+    /// The name.
+    pub username: bool,
+}
+
+impl Pool {
+    /// Makes an account and its first session. A provisional account that has held the address for longer than a day loses it.
+    ///
+    /// # Errors
+    /// What the database said; nothing is made.
+    pub async fn register(
+        &self,
+        account: NewAccount,
+        token: &NewToken,
+        client: &Client,
+        now: DateTime<Utc>,
+    ) -> Result<Result<Entered, Taken>, Error> {
+        match self.insert(&account, token, client, now).await {
+            Ok(Some(entered)) => Ok(Ok(entered)),
+            Ok(None) => Ok(Err(self.taken(&account.email, &account.username).await?)),
+            Err(error) if is_duplicate(&error) => Ok(Err(self.taken(&account.email, &account.username).await?)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn insert(
+        &self,
+        account: &NewAccount,
+        token: &NewToken,
+        client: &Client,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Entered>, DbErr> {
+        let transaction = self.queries().begin().await?;
+        let released = provisional::release(&transaction, &account.email, &account.takeover, now).await?;
+        if !is_name_free(&transaction, &account.username).await? {
+            transaction.rollback().await?;
+            return Ok(None);
+        }
+        let user = Entity::insert(row_of(account, now)).exec_with_returning(&transaction).await?;
+        let entered = sessions::begin_session(&transaction, user, token, client, now).await?;
+        let detail = released.as_ref().map(|old| format!("takes the address over from account {}", old.id));
+        let event = Event::of(Kind::Registered, entered.user.id).at(Some(account.email.as_str()));
+        Event { detail: detail.as_deref(), ..event }.record(&transaction, client, now).await?;
+        if let Some(old) = released {
+            record_release(&transaction, &old, entered.user.id, client, now).await?;
+        }
+        transaction.commit().await?;
+        Ok(Some(entered))
+    }
+
+    pub(super) async fn taken(&self, email: &Email, username: &str) -> Result<Taken, Error> {
+        // soft-deleted accounts keep theirs
+        let backend = self.queries().get_database_backend();
+        let email = Entity::by_email_with_deleted(email, backend).count(self.queries()).await? > 0;
+        let username = Entity::by_username(username, backend).count(self.queries()).await? > 0;
+        Ok(Taken { email, username })
+    }
+}
+
+fn row_of(account: &NewAccount, now: DateTime<Utc>) -> ActiveModel {
+    ActiveModel {
+        email: Set(account.email.clone()),
+        username: Set(account.username.clone()),
+        password_hash: Set(account.password_hash.clone()),
+        created_at: Set(now),
+        updated_at: Set(now),
+        provisional_uses: Set(Some(1)),
+        provisional_used_at: Set(Some(now)),
+        ..Default::default()
+    }
+}
+
+/// Whether no account has this name in any case. Of two that take it at once the index refuses one.
+pub(super) async fn is_name_free(transaction: &Transaction, username: &str) -> Result<bool, DbErr> {
+    let holders = Entity::by_username(username, transaction.get_database_backend());
+    Ok(holders.count(transaction).await? == 0)
+}
+
+/// The old account's events say what it was called, so that an operator can give it back.
+async fn record_release(
+    transaction: &Transaction,
+    old: &Released,
+    new: i64,
+    client: &Client,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let detail = format!(
+        "all sessions: account {new} took the address over, which was not verified within a day; the name was {}",
+        old.username
+    );
+    Event::of(Kind::Logout, old.id).at(Some(old.email.as_str())).because(&detail).record(transaction, client, now).await
+}
