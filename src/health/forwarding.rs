@@ -12,7 +12,6 @@ use crate::clock::Stopwatch;
 
 /// How long the finding lasts after the last request.
 const LASTING: Duration = Duration::from_secs(60 * 60);
-const NAME: &str = "client_addresses";
 
 /// Such requests to this process.
 #[derive(Default)]
@@ -48,7 +47,7 @@ impl UntrustedForwarding {
     pub(super) fn check(&self) -> Check {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(seen) = seen.as_ref().filter(|seen| seen.last.elapsed() < LASTING) else {
-            return Check::healthy(NAME, "no request was forwarded by a peer that is not trusted");
+            return Check::healthy("client_addresses", "no request was forwarded by a peer that is not trusted");
         };
         let message = format!(
             "{} with X-Forwarded-For or Forwarded, the last one from {}, which is not in AUTHSVC_TRUSTED_PROXIES: clients behind it \
@@ -61,7 +60,7 @@ impl UntrustedForwarding {
              ends an hour after its last request",
             seen.peer
         );
-        Check::new(NAME, Status::Degraded, message, hint)
+        Check::new("client_addresses", Status::Degraded, message, hint)
     }
 }
 
