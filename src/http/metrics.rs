@@ -89,7 +89,9 @@ impl Metrics {
         let families = Families::default();
         operations::describe_build(&families, self.build)?;
         self.requests.describe(&families)?;
-        self.service.describe(&families)?;
+        if reading.is_some() || self.service.is_watched() {
+            self.service.describe(&families)?;
+        }
         if let Some(reading) = reading {
             operations::describe(&families, reading)?;
             database::describe(&families, reading)?;

@@ -23,6 +23,11 @@ impl ServiceFigures {
         let _ = self.api.set(api.clone());
     }
 
+    /// Whether there is a service that is counted.
+    pub(super) fn is_watched(&self) -> bool {
+        self.api.get().is_some()
+    }
+
     pub(super) fn connections(&self, listener: &'static str) -> Arc<ConnectionCounters> {
         if listener == "admin" { self.admin.clone() } else { self.public.clone() }
     }
