@@ -263,7 +263,13 @@ fn rows(fields: Fields) -> BoxedStrategy<Rows> {
     prop::collection::btree_map(integer(), (any::<Index>(), fields), 0..40).boxed()
 }
 
-/// All five tables.
+fn throttle(engine: Engine, range: Range) -> Fields {
+    let moment = || or_null(any::<i64>().prop_map(Value::Integer).boxed());
+    let failures = (1..i32::MAX).prop_map(|count| Value::Integer(count.into())).boxed();
+    vec![failures, time(engine, range), or_null(time(engine, range)), moment(), small_count(), moment()]
+}
+
+/// Every table with rows of the service.
 pub(crate) fn contents(engine: Engine, range: Range) -> BoxedStrategy<Contents> {
     let (time, loose) = (|| time(engine, range), |value| loose(engine, range, value));
     let whole = || text(0..40).prop_map(Value::Text).boxed();
@@ -300,16 +306,8 @@ pub(crate) fn contents(engine: Engine, range: Range) -> BoxedStrategy<Contents> 
     let runs =
         vec![word(&RUN_KINDS), time(), or_null(time()), outcome, document(range, engine), or_null(loose(whole()))];
     let sequence = || (prop_oneof![Just(1), Just(i64::MAX), 1..=i64::MAX, 1..100_000_i64], any::<bool>());
-    let throttles = vec![
-        (1..i32::MAX).prop_map(|count| Value::Integer(count.into())).boxed(),
-        time(),
-        or_null(time()),
-        or_null(any::<i64>().prop_map(Value::Integer).boxed()),
-        small_count(),
-        or_null(any::<i64>().prop_map(Value::Integer).boxed()),
-    ];
     let devices = vec![word(&["cookie", "address"]), time()];
-    let guards = (rows(throttles), rows(vec![time()]), rows(devices));
+    let guards = (rows(throttle(engine, range)), rows(vec![time()]), rows(devices));
     let tables = (rows(user(engine, range)), rows(tokens), rows(refresh), rows(events), rows(runs), guards);
     (tables, sequence(), sequence())
         .prop_map(|((users, tokens, refresh, events, runs, (throttles, states, devices)), first, second)| {
