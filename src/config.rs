@@ -177,7 +177,7 @@ impl Config {
             pool: pool(variables)?,
             database_wait: duration(variables, "AUTHSVC_DATABASE_WAIT", "5m")?,
             lock_wait: duration(variables, "AUTHSVC_LOCK_WAIT", "60s")?,
-            lock_timeout: duration(variables, "AUTHSVC_LOCK_TIMEOUT", "2s")?,
+            lock_timeout: lock_timeout(variables)?,
             shutdown_timeout: duration(variables, "AUTHSVC_SHUTDOWN_TIMEOUT", "20s")?,
             notify: supervisor::notify(variables)?,
             backup_dir: PathBuf::from(variables.get("BACKUP_DIR").unwrap_or("backups")),
@@ -213,6 +213,17 @@ fn pool(variables: &Variables) -> Result<PoolUse, Error> {
 fn parsed<T: FromStr>(variables: &Variables, name: &'static str, default: &str, form: &str) -> Result<T, Error> {
     let text = variables.get(name).unwrap_or(default);
     text.parse().map_err(|_| Error::invalid(name, format!("`{text}` cannot be read"), format!("write {form}")))
+}
+
+/// How long a statement of a migration waits for a lock, in the range of PostgreSQL's setting: 0 ms is no limit there.
+fn lock_timeout(variables: &Variables) -> Result<Duration, Error> {
+    const NAME: &str = "AUTHSVC_LOCK_TIMEOUT";
+    let limit = duration(variables, NAME, "2s")?;
+    if (Duration::from_millis(1)..=Duration::from_hours(24)).contains(&limit) {
+        return Ok(limit);
+    }
+    let message = format!("`{}` is under a millisecond or over a day", variables.get(NAME).unwrap_or_default());
+    Err(Error::invalid(NAME, message, "write a duration like 500ms or 2s"))
 }
 
 fn duration(variables: &Variables, name: &'static str, default: &str) -> Result<Duration, Error> {

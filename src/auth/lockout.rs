@@ -52,7 +52,7 @@ pub(super) struct TriedAddress {
 impl TriedAddress {
     pub(super) fn new(email: &str, client: &Client) -> Self {
         let folded = email.trim().to_lowercase();
-        Self { email: Email::parse(email).ok(), folded, client: client.ip().map(network) }
+        Self { email: Email::parse_stored(email).ok(), folded, client: client.ip().map(network) }
     }
 
     /// What an attempt for this account is counted under; `None`: no account has the address. A device that has the account's cookie
@@ -86,13 +86,13 @@ impl TriedAddress {
 /// answer.
 pub(super) struct HeldAttempt {
     pool: Pool,
-    reservation: Option<Reservation>,
+    reservation: Option<Box<Reservation>>,
     now: DateTime<Utc>,
 }
 
 impl HeldAttempt {
     pub(super) fn reservation(&mut self) -> Option<&mut Reservation> {
-        self.reservation.as_mut()
+        self.reservation.as_deref_mut()
     }
 
     /// It was decided, and that is recorded.

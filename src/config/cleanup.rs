@@ -25,7 +25,9 @@ pub(super) fn kept(variables: &Variables) -> Result<Kept, Error> {
 }
 
 fn days(variables: &Variables, name: &'static str, default: &str) -> Result<u32, Error> {
-    let days = super::duration(variables, name, default)?.as_secs() / DAY;
+    let duration = super::duration(variables, name, default)?;
+    // nothing goes before its time: a part of a day is a day, and less than one is refused
+    let days = if duration.as_secs() < DAY { 0 } else { duration.as_secs().div_ceil(DAY) };
     let within = u32::try_from(days).ok().filter(|days| (1..=36_500).contains(days));
     within.ok_or_else(|| {
         let message = format!(

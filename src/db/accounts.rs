@@ -205,7 +205,7 @@ impl Pool {
 }
 
 /// An UPDATE of an account that may be used and still has the password hash that was checked. It locks the account's row.
-pub(super) fn with_password(user: &Model, epoch: Epoch) -> UpdateMany<Entity> {
+fn with_password(user: &Model, epoch: Epoch) -> UpdateMany<Entity> {
     Entity::update_many()
         .filter(Column::Id.eq(user.id))
         .filter(Column::PasswordHash.eq(user.password_hash.clone()))

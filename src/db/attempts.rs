@@ -113,7 +113,10 @@ impl Pool {
         };
         let subjects = [lane, counters.client.as_ref().map(|client| client.client.as_str())];
         let subjects: Vec<String> = subjects.into_iter().flatten().map(str::to_owned).collect();
-        let rows = login_throttle::Entity::of(&subjects).all(self.queries()).await?;
+        let rows = match subjects.is_empty() {
+            true => Vec::new(),
+            false => login_throttle::Entity::of(&subjects).all(self.queries()).await?,
+        };
         let locked = rows.iter().filter_map(|row| throttles::lock(row).decided(now)).max();
         let of_account = account.filter(|_| matches!(counters.lane, Lane::Account(_)));
         Ok(locked.max(of_account.and_then(|account| account_counter::lock(account).decided(now))))

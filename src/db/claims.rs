@@ -14,12 +14,11 @@ use entity::user::{Column, Entity, Model};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter};
 
-use super::Transaction;
-use super::known_devices;
 use super::links::Identity;
 use super::sessions::end_others;
 use super::trail::{Client, Event};
 use super::verification::verifying;
+use super::{Transaction, known_devices};
 
 /// What became of an account that was joined.
 pub(super) struct Joined {
@@ -48,9 +47,7 @@ pub(super) async fn join(
     let mut update = verifying(Entity::update_many(), now)
         .col_expr(Column::PasswordHash, Expr::value(""))
         .col_expr(Column::Provider, Expr::value(identity.provider))
-        .col_expr(Column::ProviderId, Expr::value(identity.provider_id.as_str()))
-        .col_expr(Column::FailedLoginCount, Expr::value(0))
-        .col_expr(Column::LockedUntil, Expr::value(None::<DateTime<Utc>>));
+        .col_expr(Column::ProviderId, Expr::value(identity.provider_id.as_str()));
     if !user.email_verified {
         let unproven = oauth_provider::Entity::delete_many().filter(oauth_provider::Column::UserId.eq(user.id));
         unproven.exec(transaction).await?;

@@ -35,7 +35,7 @@ impl Lockout {
         lock.finally(now + self.longest).into()
     }
 
-    /// The count that the longest lock follows. No counter is higher, so that it is forgotten in a bounded time.
+    /// The count that the longest lock follows. No counter grows further, so that it is forgotten in a bounded time.
     fn most(&self) -> i64 {
         self.growing().last().map_or(self.threshold, |(count, _)| count + 1).into()
     }
@@ -105,7 +105,7 @@ impl CounterColumns {
     /// The count with one attempt more.
     pub(super) fn counted(&self, lockout: Lockout, now: DateTime<Utc>) -> SimpleExpr {
         let (level, most) = (self.level(lockout, now), lockout.most());
-        CaseStatement::new().case(level.clone().lt(most), level.add(1_i64)).finally(most).into()
+        CaseStatement::new().case(level.clone().lt(most), level.clone().add(1_i64)).finally(level).into()
     }
 
     /// The time up to which the count has decayed once an attempt is counted.

@@ -18,8 +18,8 @@ use entity::value::{Email, Provider};
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait as _, Query};
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait as _, DbErr, EntityTrait, QueryFilter, UpdateMany};
 
-use super::Transaction;
 use super::sessions::{self, locked};
+use super::{Transaction, known_devices};
 
 /// How long a provisional account holds its address.
 const HOLD: TimeDelta = TimeDelta::days(1);
@@ -64,6 +64,7 @@ pub(super) async fn release(
         .filter(Column::Id.eq(old.id));
     released.exec(transaction).await?;
     sessions::end_others(transaction, old.id, None, now).await?;
+    known_devices::forget(transaction, old.id).await?;
     Ok(Some(Released { id: old.id, email: old.email, username: old.username }))
 }
 

@@ -130,12 +130,16 @@ pub struct LoadError {
 }
 
 impl LoadError {
+    fn at(place: RefusedRow, source: Error) -> Self {
+        Self { place: Box::new(place), source }
+    }
+
     fn anywhere(source: Error) -> Self {
-        Self { place: Box::default(), source }
+        Self::at(RefusedRow::default(), source)
     }
 
     fn in_table(table: &str, source: Error) -> Self {
-        Self { place: Box::new(RefusedRow { table: Some(table.to_owned()), ..RefusedRow::default() }), source }
+        Self::at(RefusedRow { table: Some(table.to_owned()), ..RefusedRow::default() }, source)
     }
 }
 

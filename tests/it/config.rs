@@ -361,3 +361,22 @@ proptest! {
         let _ = config([("DATABASE_URL", format!("sqlite:{text}").as_str())]);
     }
 }
+
+#[test]
+fn durations_that_would_mean_something_else_are_refused() {
+    for (variable, value) in [
+        ("AUTHSVC_LOCK_TIMEOUT", "100us"),
+        ("AUTHSVC_LOCK_TIMEOUT", "30d"),
+        ("AUTHSVC_LOCK_TIMEOUT", "0s"),
+        ("AUTHSVC_AUTH_EVENTS_RETENTION", "23h"),
+        ("AUTHSVC_MAINTENANCE_RUNS_RETENTION", "36501d"),
+    ] {
+        let error = Program::new().env(variable, value).run(&["migrate"]).code(2).error();
+        assert!(error.contains(variable) && error.contains(value), "{error}");
+    }
+    let events = |text: &str| {
+        let variables = Variables::from([("AUTHSVC_AUTH_EVENTS_RETENTION", text)]);
+        Config::from_variables(&variables).unwrap().kept.auth_events
+    };
+    assert_eq!((events("24h"), events("36h"), events("90d")), (1, 2, 90));
+}

@@ -113,7 +113,7 @@ fn a_disk_that_is_full_or_fails_is_named_with_the_code_of_sqlite() {
     program.run(&["migrate"]).success();
     // a file that no log precedes
     let plain = Database::migrated(Engine::Sqlite);
-    plain.execute("PRAGMA journal_mode = DELETE; INSERT INTO login_throttles VALUES ('x', 1, '2020-01-01T00:00:00.000+00:00', NULL)");
+    plain.execute("PRAGMA journal_mode = DELETE; INSERT INTO login_throttles (subject, failures, last_failed_at, blocked_until) VALUES ('x', 1, '2020-01-01T00:00:00.000+00:00', NULL)");
     let full = failing(&plain, "pwrite64", "ENOSPC").run(&["cleanup"]).code(1).error();
     assert!(full.contains("(13)") && full.contains("free space on the disk of the SQLite file"), "{full}");
 }

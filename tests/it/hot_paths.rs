@@ -41,6 +41,7 @@ fn fill(database: &Database, engine: Engine) {
          UPDATE users SET provisional_uses = 1, created_at = '2020-01-01T00:00:00.000+00:00' WHERE username = 'user8'; \
          UPDATE users SET username_shared = TRUE WHERE id % 2 = 0 AND username <> 'user8'; \
          INSERT INTO oauth_providers (user_id, provider, provider_id) SELECT n, 'github', '' || n FROM {numbers}; \
+         INSERT INTO known_devices (digest, user_id, kind, last_login_at) SELECT 'd' || n, n, 'cookie', {now} FROM {numbers}; \
          DELETE FROM oauth_providers WHERE provider_id = '8'; \
          INSERT INTO oauth_states (state_hash, expires_at) SELECT 'a' || n, {now} FROM {numbers}; \
          {} {} {} {} {} \

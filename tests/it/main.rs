@@ -38,6 +38,7 @@ mod hosts;
 mod hot_paths;
 mod identity;
 mod lockout;
+mod lockout_devices;
 mod lockout_rules;
 mod lockout_served;
 mod metrics;

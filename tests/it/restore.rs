@@ -32,10 +32,14 @@ pub(crate) fn without_identity(mut rows: Vec<Vec<String>>) -> Vec<Vec<String>> {
 }
 
 /// A run without the note of which database it was brought from.
-fn without_origin(row: &str) -> String {
+pub(crate) fn without_origin(row: &str) -> String {
     let Some((before, rest)) = row.split_once("\"restored_from\"") else { return row.to_owned() };
-    let after = rest.split_once('}').unwrap().1;
-    format!("{}}}{after}", before.trim_end().trim_end_matches(','))
+    // the keys of PostgreSQL's JSON are in an order of their own
+    let after = rest.splitn(3, '"').nth(2).unwrap();
+    match after.strip_prefix(',') {
+        Some(more) => format!("{before}{}", more.trim_start()),
+        None => format!("{}{after}", before.trim_end().trim_end_matches(',')),
+    }
 }
 
 fn restore(program: &Program, file: &Path) -> serde_json::Value {

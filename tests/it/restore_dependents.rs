@@ -237,7 +237,7 @@ fn an_event_trigger_or_a_full_sequence_is_an_error_and_not_a_loss() {
     let small = Database::migrated(Engine::Postgres);
     small.execute("ALTER SEQUENCE users_id_seq MAXVALUE 2");
     let error = Program::on(&small).run(&["restore", "--yes", case.file.to_str().unwrap()]).code(1).error();
-    assert!(error.contains("setting the sequence `users_id_seq`"), "{error}");
+    assert!(error.contains("the sequence `users_id_seq` ends at 2"), "{error}");
     assert_eq!(small.one("SELECT count(*) FROM users"), "0");
     assert_eq!(small.one("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'authsvc%'"), "0");
 }

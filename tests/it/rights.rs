@@ -102,7 +102,7 @@ fn what_the_documents_grant_is_all_that_the_service_needs() {
     assert!(!log.contains("42501") && !log.contains("permission denied"), "{log}");
     let command = Program::on(&role.database).env("AUTHSVC_ENV", "test");
     role.database.execute("UPDATE refresh_tokens SET expires_at = now() - INTERVAL '1 day'; UPDATE auth_events SET occurred_at = now() - INTERVAL '9 years'; \
-        INSERT INTO login_throttles VALUES ('old', 1, now() - INTERVAL '9 days', NULL); INSERT INTO oauth_states VALUES ('old', now() - INTERVAL '9 days'); \
+        INSERT INTO login_throttles (subject, failures, last_failed_at, blocked_until) VALUES ('old', 1, now() - INTERVAL '9 days', NULL); INSERT INTO oauth_states VALUES ('old', now() - INTERVAL '9 days'); \
         UPDATE known_devices SET last_login_at = now() - INTERVAL '99 days'; \
         INSERT INTO maintenance_runs (kind, started_at) VALUES ('backup', now() - INTERVAL '9 years'); UPDATE oauth_providers SET expires_at = now() - INTERVAL '1 day'");
     for arguments in

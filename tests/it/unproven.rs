@@ -241,7 +241,7 @@ fn a_mailed_token_needs_a_session_or_the_password_of_the_account() {
         assert!(matches!(verify(Some(&eve), None), Err(Error::VerificationProof)));
         assert!(matches!(verify(Some(&eve), Some(OLD)), Err(Error::VerificationProof)));
         assert!(matches!(verify(None, Some(NEW)), Err(Error::CurrentPassword)));
-        assert_eq!(database.one("SELECT failed_login_count FROM users WHERE username = 'ada'"), "1");
+        assert_eq!(events(&database, "login_failed"), "1");
         desk.run(desk.auth.log_out(&first.refresh_token, authsvc::db::Scope::All, &client, now)).unwrap();
         assert!(matches!(verify(Some(&first), None), Err(Error::AccessToken(_))));
         assert_eq!(events(&database, "email_verified"), "0");

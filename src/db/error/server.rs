@@ -55,14 +55,8 @@ pub(super) fn from_server(error: &dyn DatabaseError) -> Error {
         PgErrorPosition::Internal { .. } => None,
     });
     let subject = postgres.map(ErrorSubject::of).filter(|subject| *subject != ErrorSubject::default()).map(Box::new);
-    Error {
-        kind,
-        message,
-        code: Some(code.into_owned().into_boxed_str()).filter(|code| !code.is_empty()),
-        position,
-        hint,
-        subject,
-    }
+    let code = (!code.is_empty()).then(|| Box::from(&*code));
+    Error { kind, message, code, position, hint, subject }
 }
 
 /// What a tunnel answered; none if it was a server.

@@ -107,7 +107,7 @@ impl PostgresStaging {
                 place.columns = self.columns_of(&loaded.table, constraint).await;
             }
         }
-        LoadError { place: Box::new(place), source }
+        LoadError::at(place, source)
     }
 
     /// The columns that a constraint of a staged table reads; none if they cannot be found out.
@@ -139,7 +139,7 @@ impl PostgresStaging {
             columns: later.keys.clone(),
             constraint: Some(later.name.clone()),
         };
-        LoadError { place: Box::new(place), source }
+        LoadError::at(place, source)
     }
 
     /// The first value of a query that only makes a message better: its own failure is not told.

@@ -191,7 +191,7 @@ fn insert(
         while let Some(current) = block.take() {
             for (line, row) in (current.first_line..).zip(current.lines.split_inclusive(|byte| *byte == b'\n')) {
                 let place = || RefusedRow::at_line(table, line);
-                let refused = |why| LoadError { place: Box::new(place()), source: Error::new(Kind::Refused, why) };
+                let refused = |why| LoadError::at(place(), Error::new(Kind::Refused, why));
                 let values = parse(&row[..row.len() - 1], columns).map_err(refused)?;
                 let inserted = statement.execute(params_from_iter(&values));
                 inserted.map_err(|error| refused_row(connection, target, place(), error))?;
@@ -214,7 +214,7 @@ fn refused_row(connection: &Connection, target: &Loaded, place: RefusedRow, erro
     let sql = "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?1";
     let definition = connection.query_row(sql, [&target.table], |row| row.get::<_, String>(0)).unwrap_or_default();
     let (columns, constraint) = sqlite_columns(message, &definition, target);
-    LoadError { place: Box::new(RefusedRow { columns, constraint, ..place }), source: error.into() }
+    LoadError::at(RefusedRow { columns, constraint, ..place }, error.into())
 }
 
 /// The first row that points to a row that does not exist; none if there is no such row.
@@ -236,7 +236,7 @@ fn check_foreign_keys(connection: &Connection) -> Result<(), LoadError> {
         table: Some(child.clone()),
     };
     let message = format!("rows of `{child}` point to rows of `{parent}` that are not there");
-    Err(LoadError { place: Box::new(place), source: Error::new(Kind::Refused, message) })
+    Err(LoadError::at(place, Error::new(Kind::Refused, message)))
 }
 
 /// A connection to the staged file, which needs no journal.

@@ -5,6 +5,7 @@ pub(crate) mod browser;
 pub(crate) mod catalogue_dump;
 pub(crate) mod clients;
 pub(crate) mod cluster;
+pub(crate) mod columns;
 pub(crate) mod contents;
 pub(crate) mod database;
 pub(crate) mod installation;
