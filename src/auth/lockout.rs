@@ -155,7 +155,7 @@ impl Auth {
         loop {
             match self.pool.reserve_attempt(counters, LOCKOUTS, now).await? {
                 Reserving::Counted(reservation) => {
-                    return Ok(HeldAttempt { pool: self.pool.clone(), reservation: Some(*reservation), now });
+                    return Ok(HeldAttempt { pool: self.pool.clone(), reservation: Some(reservation), now });
                 }
                 Reserving::Locked(until) => {
                     self.pool.log_in_refused(failure, client, now).await?;
