@@ -34,7 +34,7 @@ fn oauth_login_by_redirect() {
         let consented = consent(&double, begun.header("location").unwrap(), ADA);
         let session = visitor.get(&consented.callback("google")).status(200);
         assert_eq!(session.header("cache-control"), Some("no-store"));
-        assert!(visitor.cookies.is_empty(), "{:?}", visitor.cookies);
+        assert_eq!(visitor.cookies.keys().collect::<Vec<_>>(), ["authsvc_device"]);
         let session = session.json();
         let user = json!({"id": session["user"]["id"], "email": "Ada@example.com", "username": "Ada.Lovelace",
                 "avatar": "https://example.com/ada.png", "provider": "google", "email_verified": true});
@@ -81,7 +81,7 @@ fn oauth_login_of_a_page() {
     visitor.post("/auth/oauth/google", &given).refused(400, "state_missing");
     let session = visitor.post("/auth/oauth/github", &given).status(200).json();
     assert_eq!((&session["user"]["provider"], &session["expires_in"]), (&json!("github"), &json!(900)));
-    assert!(visitor.cookies.is_empty());
+    assert_eq!(visitor.cookies.keys().collect::<Vec<_>>(), ["authsvc_device"]);
     visitor.post("/auth/oauth/github", &json!({"state": "cAn4ry"})).refused(422, "invalid");
     visitor.post("/auth/oauth/github", &given).refused(400, "state_missing");
     server.stop().success();
