@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Two builds of the program side by side: requests a second of NEW over OLD, in many short rounds whose order alternates.
 
-    python3 benches/api_ratio.py OLD NEW [rounds] [seconds]
+    python3 benches/api_ratio.py OLD NEW [rounds] [seconds] [operations]
 
 Each build has a database of its own on one server. A machine that is busy with other things slows both, so that the ratios of rounds
-are of use where their rates are not. Sessions begin by logging in, because formats of stored tokens may differ.
+are of use where their rates are not. Sessions begin by logging in, because formats of stored tokens may differ. Logins send no cookie, so that each of
+them stores a known device.
 """
 import json
 import os
@@ -20,22 +21,41 @@ from cluster import Cluster, free_port, run, serve
 OLD, NEW = sys.argv[1:3]
 ROUNDS = int(sys.argv[3]) if len(sys.argv) > 3 else 20
 SECONDS = int(sys.argv[4]) if len(sys.argv) > 4 else 2
-CLIENTS = 16
-CHAINS = 16  # sessions that one thread of wrk refreshes in turn
-BODY = '{"email":"ada@example.com","password":"correct-horse-battery"}'
-LOGIN = f"""wrk.method = "POST"
-wrk.headers["Content-Type"] = "application/json"
-wrk.body = '{BODY}'
+OPERATIONS = sys.argv[5].split(",") if len(sys.argv) > 5 else ("me", "refresh", "login", "register")
+ACCOUNTS = 16  # each with a client of its own: one row that all requests lock would measure waiting, which no real load does
+PASSWORD = "correct-horse-battery"
+FORWARDED = "X-Forwarded-For"
+HEADERS = 'local headers = {["Content-Type"] = "application/json"}\n'
+ME = HEADERS + """local tokens, number = {%s}, 0
+function request()
+    number = number %% #tokens + 1
+    return wrk.format("GET", "/api/me", {["Authorization"] = "Bearer " .. tokens[number]})
+end
 """
-REFRESH = """local tokens = {%s}
-local first, last, threads = 1, #tokens, 0
+LOGIN = HEADERS + """local number = 0
+function request()
+    number = number %% %d + 1
+    headers["X-Forwarded-For"] = "198.51.100." .. number
+    return wrk.format("POST", "/auth/login", headers, '{"email":"bench' .. number .. '@example.com","password":"correct-horse-battery"}')
+end
+"""
+REGISTER = HEADERS + """local number = 0
+function request()
+    number = number + 1
+    local name = "%s-" .. number
+    headers["X-Forwarded-For"] = "198.51.100." .. number %% 200 + 1
+    return wrk.format("POST", "/auth/register", headers, '{"email":"' .. name .. '@example.com","username":"' .. name .. '","password":"correct-horse-battery"}')
+end
+"""
+REFRESH = HEADERS + """local tokens = {%s}
+local first, last = 1, #tokens
 local queue = tokens
 function request()
     local token = queue[first]
     if not token then return wrk.format("GET", "/livez") end
     queue[first] = nil
     first = first + 1
-    return wrk.format("POST", "/auth/refresh", {["Content-Type"] = "application/json"}, '{"refresh_token":"' .. token .. '"}')
+    return wrk.format("POST", "/auth/refresh", headers, '{"refresh_token":"' .. token .. '"}')
 end
 function response(status, headers, body)
     local token = body:match('"refresh_token":"([^"]+)"')
@@ -50,13 +70,20 @@ class Build:
         environment = {"DATABASE_URL": url, "AUTHSVC_ENV": "test", "AUTHSVC_RATE_LIMIT": "off", "AUTHSVC_PASSWORD_RATE_LIMIT": "off",
                        "AUTHSVC_TRUSTED_PROXIES": "127.0.0.1", "AUTHSVC_CLEANUP_INTERVAL": "off"}
         run([program, "migrate"], env={**os.environ, **environment}, cwd=folder)
-        run([program, "seed"], env={**os.environ, **environment}, cwd=folder)
         cluster.AUTHSVC = program
         self.process = serve(self.port, free_port(), environment, cwd=folder)
+        for number in range(1, ACCOUNTS + 1):
+            self.post("register", number, username=f"bench{number}")
 
-    def session(self):
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/auth/login", BODY.encode(), {"Content-Type": "application/json"})
+    def post(self, operation, number, **fields):
+        body = json.dumps({"email": f"bench{number}@example.com", "password": PASSWORD, **fields}).encode()
+        headers = {"Content-Type": "application/json", FORWARDED: f"198.51.100.{number}"}
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/auth/{operation}", body, headers)
         return json.load(urllib.request.urlopen(request))
+
+    def tokens(self, kind):
+        """One for each account, as Lua writes a list."""
+        return ", ".join(f'"{self.post("login", number)[kind]}"' for number in range(1, ACCOUNTS + 1))
 
     def rate(self, script, path, connections):
         with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
@@ -67,23 +94,22 @@ class Build:
             sys.exit(out)
         return float(out.split("Requests/sec:")[1].split()[0])
 
-    def measure(self, what):
+    def measure(self, what, number):
         if what == "me":
-            token = self.session()["access_token"]
-            return self.rate(f'wrk.headers["Authorization"] = "Bearer {token}"\n', "/api/me", CLIENTS)
-        if what == "login":
-            return self.rate(LOGIN, "/auth/login", 4)
-        tokens = ", ".join(f'"{self.session()["refresh_token"]}"' for _ in range(CHAINS))
-        return self.rate(REFRESH % tokens, "/auth/refresh", CHAINS // 2)
+            return self.rate(ME % self.tokens("access_token"), "/api/me", ACCOUNTS)
+        if what == "refresh":
+            return self.rate(REFRESH % self.tokens("refresh_token"), "/auth/refresh", ACCOUNTS // 2)
+        script = LOGIN % ACCOUNTS if what == "login" else REGISTER % f"round{number}"
+        return self.rate(script, f"/auth/{what}", 4)
 
 
 def compare(engine, builds):
-    for what in ("me", "refresh", "login"):
+    for what in OPERATIONS:
         found = []
         for number in range(ROUNDS):
             rates = {}
             for name in sorted(builds, reverse=number % 2 == 0):
-                rates[name] = builds[name].measure(what)
+                rates[name] = builds[name].measure(what, number)
             found.append((rates["new"] / rates["old"], rates["new"], rates["old"]))
         ratios = sorted(ratio for ratio, _, _ in found)
         new, old = (statistics.median(rate[at] for rate in found) for at in (1, 2))

@@ -69,7 +69,7 @@ pub use database_identity::{Epoch, FoundAccount, Principal};
 pub use dialect::Backend;
 pub use error::{Error, Kind};
 pub use event_budget::EventBudget;
-pub use known_devices::{DeviceDigest, KNOWN_DAYS};
+pub use known_devices::{CookieValue, DeviceDigest, KNOWN_DAYS};
 pub use links::{Identity, Linked, NewLinkedAccount, RefusedLogin, StoredTokens};
 pub use pool::{Pool, PoolUse, Usage};
 pub use provisional::{Takeover, USES_UNTIL_HELD};

@@ -13,7 +13,7 @@ use sha2::Sha256;
 use super::Auth;
 use super::error::Error;
 use super::lockout::network;
-use crate::db::{Client, DeviceDigest, Principal};
+use crate::db::{Client, CookieValue, DeviceDigest, Principal};
 use crate::random;
 
 /// Days for which a cookie is sent after the last login.
@@ -106,15 +106,19 @@ impl Auth {
         };
         let is_known = !has.is_empty() && self.pool.known_device(&has, now).await?.is_some();
         // a value that the browser was given by another site is not taken over
-        let cookie = match client.device().filter(|_| is_known) {
-            Some(cookie) => cookie.clone(),
-            None => SecretString::from(hex(&random::bytes::<{ LENGTH / 2 }>().map_err(Error::internal)?)),
+        let (cookie, value) = match client.device().filter(|_| is_known) {
+            Some(cookie) => (cookie.clone(), CookieValue::Kept),
+            None => (new_cookie()?, CookieValue::New),
         };
         let devices: Vec<DeviceDigest> =
             [key.by_cookie(user_id, &cookie), key.by_address(user_id, client)].into_iter().flatten().collect();
-        self.pool.remember_devices(principal, &devices, now).await?;
+        self.pool.remember_devices(principal, &devices, value, now).await?;
         Ok(Some(cookie))
     }
+}
+
+fn new_cookie() -> Result<SecretString, Error> {
+    Ok(SecretString::from(hex(&random::bytes::<{ LENGTH / 2 }>().map_err(Error::internal)?)))
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -16,6 +16,8 @@ use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
 use super::account_counter;
 use super::accounts::{Failure, failed};
 use super::counter::{Lockout, Reserved};
+use super::pinned::CommitWait;
+use super::queries::only;
 use super::sessions::lock_account;
 use super::throttles;
 use super::trail::Client;
@@ -132,7 +134,8 @@ impl Pool {
         lockouts: Lockouts,
         now: DateTime<Utc>,
     ) -> Result<Reserving, Error> {
-        let transaction = self.queries().begin().await?;
+        // what is answered to the client is committed later, and waits for the disk: then this is on it, too
+        let transaction = self.queries().begin_with(CommitWait::Nothing).await?;
         let lane = reserve_lane(&transaction, &counters.lane, lockouts.lane, now).await?;
         let client = match (lane, &counters.client) {
             (Reserved::Counted(_), Some(subjects)) => {
@@ -249,11 +252,13 @@ pub(super) async fn succeeded(
 ) -> Result<(), DbErr> {
     let Reservation { counters, lockouts, lane_until, .. } = reservation;
     let lock = (lockouts.lane, *lane_until);
+    let own = counters.lane.subject().map(|subject| (subject, lockouts.lane));
+    let pair = counters.client.as_ref().map(|subjects| (subjects.pair.as_str(), lockouts.client));
+    let [failures, of_pair] = throttles::failures(transaction, [own, pair], now).await?;
     match &counters.lane {
         Lane::Account(id) => account_counter::reset(transaction, *id, now).await?,
         Lane::Address(subject) => throttles::forgive(transaction, subject, 1, lock, now).await?,
         Lane::Own { user_id, subject } => {
-            let failures = throttles::failures(transaction, subject, lockouts.lane, now).await?;
             if failures > 0 {
                 account_counter::take_off(transaction, *user_id, failures, lockouts.lane, now).await?;
             }
@@ -261,9 +266,8 @@ pub(super) async fn succeeded(
         }
     }
     let Some(subjects) = &counters.client else { return Ok(()) };
-    let failures = throttles::failures(transaction, &subjects.pair, lockouts.client, now).await?;
-    forgive_client(transaction, reservation, failures + 1, now).await?;
-    if failures > 0 {
+    forgive_client(transaction, reservation, of_pair + 1, now).await?;
+    if of_pair > 0 {
         let pair = login_throttle::Entity::delete_many().filter(login_throttle::Column::Subject.eq(&*subjects.pair));
         pair.exec(transaction).await?;
     }
@@ -294,7 +298,7 @@ async fn reserve_lane(
         Lane::Own { user_id, subject } => {
             let reserved = throttles::reserve(transaction, subject, lockout, now).await?;
             let Reserved::Locked(until) = reserved else { return Ok(reserved) };
-            let account = user::Entity::find_by_id(*user_id).one(transaction).await?;
+            let account = only(user::Entity::find_by_id(*user_id).all(transaction).await?);
             if account.is_none_or(|account| account.locked_until.is_some()) {
                 return Ok(reserved);
             }

@@ -4,12 +4,16 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::known_device::{ActiveModel, Column, Entity, Kind};
+use entity::user;
 use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Set,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Iterable as _, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    Set,
 };
 
-use super::database_identity::{Principal, is_current};
+use super::database_identity::{Principal, is_in};
+use super::pinned::CommitWait;
+use super::sessions::locked;
 use super::{Error, Pool};
 
 /// Days after the last login for which a device is known. The cookie and cleanup have the same number.
@@ -47,8 +51,8 @@ impl Pool {
         Ok(devices.iter().find(is_known).cloned())
     }
 
-    /// Records a login of an account from these devices, and forgets the oldest ones. An account that was deleted or
-    /// restored meanwhile has none.
+    /// Records a login of an account from these devices, and forgets the oldest ones; nothing is written if each was recorded lately. An
+    /// account that was deleted or restored meanwhile has none. A crash of the server may undo it: the device is unknown then.
     ///
     /// # Errors
     /// What the database said; nothing is recorded.
@@ -56,48 +60,70 @@ impl Pool {
         &self,
         principal: Principal,
         devices: &[DeviceDigest],
+        cookie: CookieValue,
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
-        let digests = devices.iter().map(|device| device.digest.as_str());
-        let fresh = Entity::find().filter(Column::Digest.is_in(digests)).filter(Column::LastLoginAt.gt(now - FRESH));
-        let fresh = fresh.all(self.queries()).await?;
-        let stale = |device: &&DeviceDigest| fresh.iter().all(|row| row.digest != device.digest);
-        let stale: Vec<&DeviceDigest> = devices.iter().filter(stale).collect();
-        if stale.is_empty() {
+        if cookie == CookieValue::Kept && self.are_fresh(devices, now).await? {
             return Ok(());
         }
-        let transaction = self.queries().begin().await?;
-        let account = super::sessions::lock_account(&transaction, principal.user_id).await?;
-        if account.is_none() || !is_current(&transaction, principal.epoch).await? {
+        let transaction = self.queries().begin_with(CommitWait::Nothing).await?;
+        let account = user::Entity::find_by_id(principal.user_id).filter(is_in(principal.epoch));
+        if locked(account).all(&transaction).await?.is_empty() {
             return Ok(transaction.rollback().await?);
         }
-        for device in stale {
-            remember(&transaction, principal.user_id, device, now).await?;
+        if record(&transaction, principal.user_id, devices, now).await? > 0 {
+            forget_oldest(&transaction, principal.user_id).await?;
         }
         Ok(transaction.commit().await?)
     }
+
+    /// Whether all of these devices were recorded lately.
+    async fn are_fresh(&self, devices: &[DeviceDigest], now: DateTime<Utc>) -> Result<bool, Error> {
+        let digests = devices.iter().map(|device| device.digest.as_str());
+        let fresh = Entity::find().filter(Column::Digest.is_in(digests)).filter(Column::LastLoginAt.gt(now - FRESH));
+        let fresh = fresh.all(self.queries()).await?;
+        Ok(devices.iter().all(|device| fresh.iter().any(|row| row.digest == device.digest)))
+    }
 }
 
-async fn remember(
+/// Whether the cookie of a device is one that it had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CookieValue {
+    /// The device sent it, and it was known.
+    Kept,
+    /// It was made for this login, so that it cannot be recorded yet.
+    New,
+}
+
+/// Records devices that were not recorded lately; how many.
+async fn record(
     connection: &impl ConnectionTrait,
     user_id: i64,
-    device: &DeviceDigest,
+    devices: &[DeviceDigest],
     now: DateTime<Utc>,
-) -> Result<(), DbErr> {
-    let row = ActiveModel {
+) -> Result<u64, DbErr> {
+    let row = |device: &DeviceDigest| ActiveModel {
         digest: Set(device.digest.clone()),
         user_id: Set(user_id),
         kind: Set(device.kind),
         last_login_at: Set(now),
     };
-    let again = OnConflict::column(Column::Digest).update_column(Column::LastLoginAt).to_owned();
-    Entity::insert(row).on_conflict(again).exec_without_returning(connection).await?;
-    let of_account = Entity::find().filter(Column::UserId.eq(user_id)).filter(Column::Kind.eq(device.kind));
-    let newest = of_account.select_only().column(Column::Digest).order_by_desc(Column::LastLoginAt).limit(MOST);
-    Entity::delete_many()
-        .filter(Column::UserId.eq(user_id))
-        .filter(Column::Kind.eq(device.kind))
-        .filter(Expr::col(Column::Digest).not_in_subquery(newest.into_query()))
+    let is_stale = Expr::col((Entity, Column::LastLoginAt)).lte(now - FRESH);
+    let again =
+        OnConflict::column(Column::Digest).update_column(Column::LastLoginAt).action_and_where(is_stale).to_owned();
+    Entity::insert_many(devices.iter().map(row)).on_conflict(again).exec_without_returning(connection).await
+}
+
+/// Forgets all but the newest devices of each kind.
+async fn forget_oldest(connection: &impl ConnectionTrait, user_id: i64) -> Result<(), DbErr> {
+    let newest = |kind: Kind| {
+        let of_kind = Entity::find().filter(Column::UserId.eq(user_id)).filter(Column::Kind.eq(kind));
+        of_kind.select_only().column(Column::Digest).order_by_desc(Column::LastLoginAt).limit(MOST).into_query()
+    };
+    Kind::iter()
+        .fold(Entity::delete_many().filter(Column::UserId.eq(user_id)), |delete, kind| {
+            delete.filter(Expr::col(Column::Digest).not_in_subquery(newest(kind)))
+        })
         .exec(connection)
         .await
         .map(|_| ())

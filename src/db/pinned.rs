@@ -105,10 +105,21 @@ pub(super) fn session() -> String {
     set(&MEANING, Lasting::Session) + &pin_schema(Lasting::Session, Limits::OfRole)
 }
 
+/// What the commit of a transaction waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CommitWait {
+    /// What the operator set: in general for the disk.
+    AsConfigured,
+    /// Nothing, on PostgreSQL. A crash of the server within the next moments undoes the transaction, and leaves what any later transaction
+    /// that did wait has seen of it: the log is written in order. SQLite waits as always.
+    Nothing,
+}
+
 /// Begins a transaction of a request, on a path that was found when its pool connected. It costs no round trip of its own.
-pub(super) fn begin_request(path: Option<&str>) -> String {
+pub(super) fn begin_request(path: Option<&str>, wait: CommitWait) -> String {
     let pin = path.map_or_else(String::new, |path| format!("; SET LOCAL search_path = {path}"));
-    format!("BEGIN ISOLATION LEVEL READ COMMITTED{pin}")
+    let commit = if wait == CommitWait::Nothing { "; SET LOCAL synchronous_commit = off" } else { "" };
+    format!("BEGIN ISOLATION LEVEL READ COMMITTED{pin}{commit}")
 }
 
 /// For a connection that runs statements outside a transaction: limits of time are lifted, too.

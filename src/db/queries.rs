@@ -19,6 +19,7 @@ use sqlx::{AssertSqlSafe, Either, Executor as _, Postgres};
 use tokio::sync::Mutex;
 
 use super::Error;
+use super::pinned::CommitWait;
 use super::servers::{Lent, Replaced, Servers};
 use super::storable::storable;
 use super::stored;
@@ -82,6 +83,14 @@ impl Queries {
     /// # Errors
     /// What the database said.
     pub async fn begin(&self) -> Result<Transaction, DbErr> {
+        self.begin_with(CommitWait::AsConfigured).await
+    }
+
+    /// The same, for what a crash of the server may undo.
+    ///
+    /// # Errors
+    /// What the database said.
+    pub(super) async fn begin_with(&self, wait: CommitWait) -> Result<Transaction, DbErr> {
         Ok(Transaction(match &self.0 {
             Inner::Sqlite(orm) => {
                 let sqlite_transaction_mode = Some(SqliteTransactionMode::Immediate);
@@ -89,7 +98,7 @@ impl Queries {
                 InnerTransaction::Sqlite(orm.begin_with_options(options).await?)
             }
             Inner::Postgres(sender) => {
-                let lent = sender.servers.begin().await.map_err(not_lent)?;
+                let lent = sender.servers.begin(wait).await.map_err(not_lent)?;
                 InnerTransaction::Postgres(sender.clone(), Mutex::new(lent))
             }
         }))
@@ -140,7 +149,8 @@ impl Sender {
             let Lent { mut connection, mut replaced } = self.servers.acquire().await.map_err(not_lent)?;
             return self.send_on(&mut connection, &mut replaced, statement).await;
         }
-        let Lent { mut connection, mut replaced } = self.servers.begin().await.map_err(not_lent)?;
+        let Lent { mut connection, mut replaced } =
+            self.servers.begin(CommitWait::AsConfigured).await.map_err(not_lent)?;
         let answer = self.send_on(&mut connection, &mut replaced, statement).await?;
         self.heed(replaced.or(connection.commit()).await)?;
         Ok(answer)
@@ -209,6 +219,12 @@ fn first_row(rows: Vec<PgRow>) -> Option<QueryResult> {
 
 fn all_rows(rows: Vec<PgRow>) -> Vec<QueryResult> {
     rows.into_iter().map(QueryResult::from).collect()
+}
+
+/// The row of a look-up by a unique key. `one` of SeaORM adds `LIMIT ?`: SQLite prepares a statement with such a limit anew each time that it
+/// runs, which takes longer than the look-up.
+pub(super) fn only<T>(rows: Vec<T>) -> Option<T> {
+    rows.into_iter().next()
 }
 
 /// Rows of SQLite that the program has types for.

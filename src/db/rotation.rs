@@ -13,6 +13,7 @@ use sea_orm::{ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter};
 
 use super::accounts::Entered;
 use super::provisional;
+use super::queries::only;
 use super::sessions::{Continued, NewToken, TokenOwner, issue, lock_owner, of_session, revoking};
 use super::trail::{Client, Event};
 use super::{Error, Pool, Transaction};
@@ -89,7 +90,7 @@ impl Refresh<'_> {
     }
 
     async fn not_usable(&self, owner: TokenOwner) -> Result<Rotation, DbErr> {
-        let token = Entity::find_by_id(owner.token).one(self.transaction).await?;
+        let token = only(Entity::find_by_id(owner.token).all(self.transaction).await?);
         let live = Entity::of_family(owner.session()).filter(Column::Revoked.eq(false));
         let is_ended = live.filter(Column::ExpiresAt.gt(self.now)).count(self.transaction).await? == 0;
         let Some(token) = token.filter(|_| !is_ended) else { return Ok(Rotation::Refused) };

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use super::connection::texts;
 use super::error::{Error, Kind, NO_CONNECTION};
 use super::hosts;
-use super::pinned::{self, Home};
+use super::pinned::{self, CommitWait, Home};
 use super::routes::Routes;
 use super::url::{NO_LIMIT, PostgresTarget, SessionAttrs};
 
@@ -114,12 +114,15 @@ impl Servers {
     }
 
     /// Begins a transaction.
-    pub(super) async fn begin(self: &Arc<Self>) -> Result<Lent<Transaction<'static, Postgres>>, sqlx::Error> {
+    pub(super) async fn begin(
+        self: &Arc<Self>,
+        wait: CommitWait,
+    ) -> Result<Lent<Transaction<'static, Postgres>>, sqlx::Error> {
         self.lend(|pool| async move {
             let connection = pool.acquire().await?;
             let path = self.path.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            Transaction::begin(connection, Some(AssertSqlSafe(pinned::begin_request(path.as_deref())).into_sql_str()))
-                .await
+            let begin = pinned::begin_request(path.as_deref(), wait);
+            Transaction::begin(connection, Some(AssertSqlSafe(begin).into_sql_str())).await
         })
         .await
     }

@@ -1,4 +1,4 @@
-//! Whether the session of an access token lives: asked in the statement that looks the account up.
+//! Whether the session of an access token lives: asked in each statement that looks the account up.
 //!
 //! A session lives as long as one of its refresh tokens is neither revoked nor expired. An access token names the refresh token that was
 //! issued with it. That one may have been used since; it must not have been replaced because the answer with both was lost.
@@ -9,10 +9,11 @@ use entity::user;
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query, SelectStatement, SimpleExpr};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter,
-    QuerySelect,
+    QuerySelect, Select,
 };
 
 use super::database_identity::{Principal, is_in};
+use super::queries::only;
 use super::{Error, Pool};
 
 /// The session of an access token, at the time of a request.
@@ -44,15 +45,41 @@ impl Pool {
     /// # Errors
     /// What the database said.
     pub async fn session_account(&self, claim: SessionClaim) -> Result<Option<user::Model>, Error> {
-        let select = user::Entity::existing_by_id(claim.principal.user_id)
-            .filter(user::Column::Active.eq(true))
-            .filter(is_in(claim.principal.epoch))
-            .filter(lives(claim))
-            .expr_as(access_used_at(claim), "access_used_at");
-        let Some(found) = select.into_model::<Found>().one(self.queries()).await? else { return Ok(None) };
+        let found = match self.account_of_live_token(claim).await? {
+            Some(found) => Some(found),
+            None => self.account_of_live_session(claim).await?,
+        };
+        let Some(found) = found else { return Ok(None) };
         let is_marked = found.access_used_at.is_some() || claim.token.is_none();
         if is_marked || mark_used(self.queries(), claim).await? { Ok(Some(found.user)) } else { Ok(None) }
     }
+
+    /// Most requests: the refresh token that was issued with the access token can still be used. Three look-ups by primary key, which
+    /// PostgreSQL plans once for a connection. It plans the statement with every case anew for each request, which takes longer than the
+    /// rest of the request.
+    async fn account_of_live_token(&self, claim: SessionClaim) -> Result<Option<Found>, Error> {
+        let Some(token) = claim.token else { return Ok(None) };
+        let select = usable_account(claim)
+            .inner_join(Entity)
+            .filter(Column::Id.eq(token))
+            .filter(Column::Revoked.eq(false))
+            .filter(Column::ExpiresAt.gt(claim.now))
+            .filter(Expr::expr(session_start(Entity)).gt(claim.too_old))
+            .expr_as(Expr::col((Entity, Column::AccessUsedAt)), "access_used_at");
+        Ok(only(select.into_model().all(self.queries()).await?))
+    }
+
+    async fn account_of_live_session(&self, claim: SessionClaim) -> Result<Option<Found>, Error> {
+        let select = usable_account(claim).filter(lives(claim)).expr_as(access_used_at(claim), "access_used_at");
+        Ok(only(select.into_model().all(self.queries()).await?))
+    }
+}
+
+/// The account of an access token, if it may be used and the epoch has not changed.
+fn usable_account(claim: SessionClaim) -> Select<user::Entity> {
+    user::Entity::existing_by_id(claim.principal.user_id)
+        .filter(user::Column::Active.eq(true))
+        .filter(is_in(claim.principal.epoch))
 }
 
 /// Whether the session lives and its access token was not replaced, as a condition of a statement.
@@ -75,10 +102,7 @@ fn lives(claim: SessionClaim) -> Condition {
 
 /// Whether the account may be used and the session of the access token lives. Right under the lock of the account.
 pub(super) async fn is_live(connection: &impl ConnectionTrait, claim: SessionClaim) -> Result<bool, DbErr> {
-    let account = user::Entity::existing_by_id(claim.principal.user_id)
-        .filter(user::Column::Active.eq(true))
-        .filter(is_in(claim.principal.epoch))
-        .filter(lives(claim));
+    let account = usable_account(claim).filter(lives(claim));
     Ok(account.count(connection).await? > 0)
 }
 

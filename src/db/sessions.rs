@@ -26,6 +26,7 @@ use sea_orm::{
 
 use super::accounts::Entered;
 use super::database_identity::{Epoch, current_epoch, is_in};
+use super::queries::only;
 use super::session_check::{SessionClaim, is_live, session_start};
 use super::trail::{Client, Event};
 use super::{Error, Pool, Transaction};
@@ -131,7 +132,7 @@ impl Pool {
 /// Locks the row of an account until the transaction ends, and returns the row as it is under the lock. The first statement of a
 /// transaction that changes sessions of the account.
 pub(super) async fn lock_account(transaction: &Transaction, user_id: i64) -> Result<Option<user::Model>, DbErr> {
-    locked(user::Entity::find_by_id(user_id)).one(transaction).await
+    Ok(only(locked(user::Entity::find_by_id(user_id)).all(transaction).await?))
 }
 
 /// The account of a refresh token as it is under the lock, and what never changes of the token.
@@ -163,7 +164,7 @@ pub(super) async fn lock_owner(transaction: &Transaction, hash: &TokenHash) -> R
     let owner = owner.expr_as(of_token(Column::Id), "token").expr_as(of_token(Column::FamilyId), "family");
     let owner = owner.expr_as(of_token(Column::ExpiresAt), "token_expires_at");
     let owner = owner.expr_as(session_start(Entity), "session_start");
-    locked(owner).into_model().one(transaction).await
+    Ok(only(locked(owner).into_model().all(transaction).await?))
 }
 
 /// `FOR NO KEY UPDATE OF users`; nothing on SQLite.

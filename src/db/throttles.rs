@@ -2,10 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use entity::login_throttle::{ActiveModel, Column, Entity, Model};
-use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, OnConflict, Query};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, Set};
+use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, OnConflict, Query, SimpleExpr};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, Set};
 
 use super::counter::{CounterColumns, Lockout, Reserved, StoredLock, lease_end};
+use super::queries::only;
 
 /// The count of an older version began anew after a day without a failure, and cleanup removes a row an hour later.
 const FORGOTTEN: chrono::TimeDelta = chrono::TimeDelta::days(1);
@@ -63,7 +64,7 @@ pub(super) async fn reserve(
     match connection.query_one(insert.on_conflict(again).returning_col(Column::BlockedUntil)).await? {
         Some(row) => Ok(Reserved::counted(row.try_get_by_index(0)?, now)),
         None => {
-            let row = Entity::find_by_id(subject).one(connection).await?;
+            let row = only(Entity::find_by_id(subject).all(connection).await?);
             Ok(row.map_or(Reserved::Pending, |row| lock(&row).refusal(now)))
         }
     }
@@ -130,17 +131,27 @@ pub(super) async fn failed(connection: &impl ConnectionTrait, subject: &str, now
         .map(|_| ())
 }
 
-/// Failures of a subject as of now, without the attempt that is decided now.
+/// Failures of subjects as of now, without attempts that are being checked, as the one that is decided now. No subject has none.
 pub(super) async fn failures(
     connection: &impl ConnectionTrait,
-    subject: &str,
-    lockout: Lockout,
+    subjects: [Option<(&str, Lockout)>; 2],
     now: DateTime<Utc>,
-) -> Result<i64, DbErr> {
-    let decided = columns().level(lockout, now).sub(columns().live_pending(now));
-    let select = Entity::find_by_id(subject).select_only().expr_as(decided, "failures");
-    let found: Option<i64> = select.into_tuple().one(connection).await?;
-    Ok(Ord::max(found.unwrap_or(0), 0))
+) -> Result<[i64; 2], DbErr> {
+    if subjects.iter().all(Option::is_none) {
+        return Ok([0, 0]);
+    }
+    let of = |subject: Option<(&str, Lockout)>| match subject {
+        Some((subject, lockout)) => {
+            let decided = columns().level(lockout, now).sub(columns().live_pending(now));
+            let row = Query::select().expr(decided).from(Entity).and_where(Column::Subject.eq(subject)).take();
+            SimpleExpr::SubQuery(None, Box::new(row.into()))
+        }
+        None => Expr::val(0_i64),
+    };
+    let row = connection.query_one(&Query::select().exprs(subjects.map(of)).take()).await?;
+    let row = row.ok_or_else(|| DbErr::RecordNotFound("a SELECT without a table has a row".to_owned()))?;
+    let failures = |at: usize| row.try_get_by_index::<Option<i64>>(at).map(|found| Ord::max(found.unwrap_or(0), 0));
+    Ok([failures(0)?, failures(1)?])
 }
 
 /// Ends the lock of a subject that ends at this time. The count stays.
