@@ -42,13 +42,17 @@ impl KeptIdentity {
         Ok(Self { database_id: random::uuid()?, created_at: now })
     }
 
-    /// Statements that replace the staged identity by this one, in a new epoch, and note which runs are of another database.
+    /// Whether a file is of another database, or does not say of which it is.
+    pub(super) fn is_foreign(&self, database_id: Option<&str>) -> bool {
+        database_id != Some(self.database_id.as_str())
+    }
+
+    /// Statements that replace the staged identity by this one, in a new epoch.
     ///
     /// # Errors
     /// No randomness.
     pub(super) fn replacement(&self, backend: Backend) -> Result<String, Error> {
         let created_at = self.created_at.format("%Y-%m-%dT%H:%M:%S%.f+00:00").to_string();
-        let runs = backend.note_restored_runs(&self.database_id);
-        Ok(runs + &backend.replace_identity(&self.database_id, &random::uuid()?, &created_at))
+        Ok(backend.replace_identity(&self.database_id, &random::uuid()?, &created_at))
     }
 }

@@ -58,6 +58,9 @@ pub struct Restored {
     pub tables: Vec<TableDigest>,
     /// Tables of a plain dump that are none of this program's, and were passed over.
     pub passed_over: Vec<String>,
+    /// The greatest id of a run that came with a file of another database: health, schedules and retention count later ones only.
+    #[serde(skip)]
+    pub foreign_runs_to: Option<i64>,
     /// Accounts of the earlier manager's published seed data that came with it.
     pub seed_accounts: Vec<String>,
     /// The backup of what was replaced, in BACKUP_DIR.
@@ -189,12 +192,19 @@ impl Prepared {
             migrated: staged.migrated.iter().map(|name| (*name).to_owned()).collect(),
             tables: staged.tables,
             passed_over: self.content.passed_over.clone(),
+            foreign_runs_to: self.foreign_runs_to(&identity),
             seed_accounts: self.seed_accounts().await,
             safety_backup: safety_backup.map(|metadata| metadata.filename),
             swap_ms: u64::try_from(swapped.duration.as_millis()).unwrap_or(u64::MAX),
             duration_ms: 0,
             warnings,
         })
+    }
+
+    fn foreign_runs_to(&self, identity: &KeptIdentity) -> Option<i64> {
+        let database_id = self.content.header.as_ref().and_then(|header| header.database_id.as_deref());
+        let runs = || self.content.greatest_ids().into_iter().find(|(table, _)| table == "maintenance_runs");
+        identity.is_foreign(database_id).then(runs).flatten().map(|(_, id)| id)
     }
 
     async fn fill_and_swap(

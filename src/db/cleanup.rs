@@ -85,8 +85,9 @@ impl Doomed {
             Self::MaintenanceRuns => (
                 format!(
                     "started_at < {} AND (kind, coalesce(outcome, ''), started_at) NOT IN (SELECT kind, coalesce(outcome, ''), \
-                     max(started_at) FROM maintenance_runs WHERE counts ->> 'restored_from' IS NULL GROUP BY 1, 2)",
-                    ago(kept.maintenance_runs * 24)
+                     max(started_at) FROM maintenance_runs WHERE {} GROUP BY 1, 2)",
+                    ago(kept.maintenance_runs * 24),
+                    backend.is_own_run()
                 ),
                 "started_at",
             ),

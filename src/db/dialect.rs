@@ -135,14 +135,17 @@ impl Backend {
         )
     }
 
-    /// Notes the database that restored runs are of, in their counts, where it is another one than this; before the restored
-    /// identity is replaced. Runs that another database had from this one are this database's again.
-    pub(crate) fn note_restored_runs(self, database_id: &str) -> String {
-        let sql = self.pick(
-            include_str!("postgres/restore/note_restored_runs.sql"),
-            include_str!("sqlite/note_restored_runs.sql"),
-        );
-        sql.replace(":database_id", &self.literal(database_id))
+    /// Condition on rows of `maintenance_runs`: no restore brought them from another database. Such a restore records the greatest id that
+    /// it brought as `foreign_runs_to`, which is below its own id. A file may hold any JSON there.
+    pub(crate) fn is_own_run(self) -> &'static str {
+        self.pick(
+            "id > coalesce((SELECT max(bound) FROM (SELECT id AS run, CASE WHEN jsonb_typeof(counts -> 'foreign_runs_to') = 'number' \
+             THEN (counts ->> 'foreign_runs_to')::numeric END AS bound FROM maintenance_runs WHERE kind = 'restore') restores \
+             WHERE bound < run), 0)",
+            "id > coalesce((SELECT max(bound) FROM (SELECT id AS run, CASE json_type(counts, '$.foreign_runs_to') WHEN 'integer' \
+             THEN counts ->> 'foreign_runs_to' END AS bound FROM maintenance_runs WHERE kind = 'restore') restores \
+             WHERE bound < run), 0)",
+        )
     }
 
     /// Every sequence that belongs to a table: name, table, value, whether that was given out (`t` or `f`), and whether

@@ -37,8 +37,9 @@ impl Backend {
     }
 
     /// Counts of accounts, tokens and events, and the last runs. Needs the newest schema.
-    pub(crate) fn read_accounts(self) -> &'static str {
-        self.pick(include_str!("postgres/health/accounts.sql"), include_str!("sqlite/health/accounts.sql"))
+    pub(crate) fn read_accounts(self) -> String {
+        let sql = self.pick(include_str!("postgres/health/accounts.sql"), include_str!("sqlite/health/accounts.sql"));
+        sql.replace(":is_own_run", self.is_own_run())
     }
 
     /// `behind`, table, its greatest id, a statement that corrects its sequence, `fails` or `goes on`: for each sequence below the
@@ -62,7 +63,7 @@ impl Backend {
     /// `failed`, settled, recent; `deleted`, `settled` or `recent`, counts as JSON. Times are RFC 3339.
     pub(crate) fn read_counters(self, since: &str, settled: &str) -> String {
         let sql = self.pick(include_str!("postgres/health/counters.sql"), include_str!("sqlite/health/counters.sql"));
-        sql.replace(":since", since).replace(":settled", settled)
+        sql.replace(":since", since).replace(":settled", settled).replace(":is_own_run", self.is_own_run())
     }
 
     /// `seed`, how many accounts that are not deleted have one of these addresses, or were made by the earlier manager's seed

@@ -93,6 +93,7 @@ fn kinds() -> &'static Kinds {
         add::<entity::LoginThrottle>(&mut kinds);
         add::<entity::OauthState>(&mut kinds);
         add::<entity::DatabaseIdentity>(&mut kinds);
+        add::<entity::KnownDevice>(&mut kinds);
         kinds
     })
 }

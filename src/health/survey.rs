@@ -236,7 +236,7 @@ impl Look<'_> {
     /// What needs the tables of this program.
     async fn count(&self, connection: &mut Connection, survey: &mut Survey) -> Result<(), Error> {
         let backend = connection.backend();
-        let sql = [backend.read_accounts(), "\n", &backend.read_seed_accounts(&crate::seed::addresses())].concat();
+        let sql = [&backend.read_accounts(), "\n", &backend.read_seed_accounts(&crate::seed::addresses())].concat();
         let facts = gather(connection, sql, survey).await?;
         accounts::read(&facts, survey);
         let of_one_table = [Kind::PermissionDenied, Kind::Locked, Kind::UndefinedTable];

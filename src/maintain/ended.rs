@@ -102,6 +102,9 @@ pub async fn record_restore(url: &DatabaseUrl, took: Duration, restored: Result<
         if let Some(name) = &restored.safety_backup {
             counts["safety_backup"] = name.clone().into();
         }
+        if let Some(id) = restored.foreign_runs_to {
+            counts["foreign_runs_to"] = id.into();
+        }
         counts
     };
     record_run(url, Kind::Restore, took, Ended::of(restored.map(counts))).await;

@@ -70,7 +70,7 @@ pub(super) async fn is_cleaned_within(pool: &Pool, time: Duration) -> Result<boo
         // the server's clock, too, may have been set back
         .filter(Expr::col(Column::StartedAt).lte(ago(pool, Duration::ZERO)))
         .filter(Column::Outcome.eq(Outcome::Succeeded))
-        .filter(is_of_this_database());
+        .filter(is_of_this_database(pool));
     Ok(in_time(pool, PATIENCE, done.count(pool.queries())).await? > 0)
 }
 
@@ -86,12 +86,12 @@ fn runs_for(pool: &Pool, scheduled: DateTime<Utc>) -> Select<Entity> {
         .filter(Expr::col(Column::StartedAt).gt(ago(pool, Duration::from_hours(24))))
         // both engines read JSON so
         .filter(Expr::cust("counts ->> 'scheduled'").eq(text(scheduled)))
-        .filter(is_of_this_database())
+        .filter(is_of_this_database(pool))
 }
 
-/// Not one that a restore brought from another database. Both engines read JSON so.
-fn is_of_this_database() -> Expr {
-    Expr::cust("counts ->> 'restored_from'").is_null()
+/// Not one that a restore brought from another database.
+fn is_of_this_database(pool: &Pool) -> Expr {
+    Expr::cust(pool.backend().is_own_run())
 }
 
 /// What a backup was, for `counts`; `scheduled` is missing where somebody made it by hand.

@@ -28,18 +28,7 @@ pub(crate) fn without_identity(mut rows: Vec<Vec<String>>) -> Vec<Vec<String>> {
     if rows.len() == TABLES.len() {
         rows.remove(TABLES.iter().position(|table| *table == "database_identity").unwrap());
     }
-    rows.into_iter().map(|table| table.into_iter().map(|row| without_origin(&row)).collect()).collect()
-}
-
-/// A run without the note of which database it was brought from.
-pub(crate) fn without_origin(row: &str) -> String {
-    let Some((before, rest)) = row.split_once("\"restored_from\"") else { return row.to_owned() };
-    // the keys of PostgreSQL's JSON are in an order of their own
-    let after = rest.splitn(3, '"').nth(2).unwrap();
-    match after.strip_prefix(',') {
-        Some(more) => format!("{before}{}", more.trim_start()),
-        None => format!("{}{after}", before.trim_end().trim_end_matches(',')),
-    }
+    rows
 }
 
 fn restore(program: &Program, file: &Path) -> serde_json::Value {

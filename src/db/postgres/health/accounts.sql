@@ -37,14 +37,14 @@ FROM maintenance_runs r
 WHERE r.kind = 'backup' AND r.outcome = 'succeeded' AND r.counts ->> 'filename' LIKE 'backup!_%' ESCAPE '!'
   AND r.started_at <= CURRENT_TIMESTAMP + INTERVAL '5 minutes'
   -- those that a restore brought from another database do not count
-  AND r.counts ->> 'restored_from' IS NULL
+  AND :is_own_run
 ORDER BY r.started_at DESC
 LIMIT 1;
 
 -- runs from the future, recorded under a wrong clock
 SELECT 'future_runs', count(*)::text
 FROM maintenance_runs
-WHERE started_at > CURRENT_TIMESTAMP + INTERVAL '5 minutes' AND counts ->> 'restored_from' IS NULL;
+WHERE started_at > CURRENT_TIMESTAMP + INTERVAL '5 minutes' AND :is_own_run;
 
 -- the newest run of each kind and outcome, without those from the future
 SELECT 'run', r.kind, r.outcome,
@@ -53,7 +53,7 @@ SELECT 'run', r.kind, r.outcome,
        r.counts::text, r.error
 FROM (SELECT DISTINCT ON (kind, outcome) kind, outcome, started_at, finished_at, counts, error
       FROM maintenance_runs
-      WHERE started_at <= CURRENT_TIMESTAMP + INTERVAL '5 minutes' AND counts ->> 'restored_from' IS NULL
+      WHERE started_at <= CURRENT_TIMESTAMP + INTERVAL '5 minutes' AND :is_own_run
       ORDER BY kind, outcome, started_at DESC) r
 ORDER BY r.started_at DESC;
 

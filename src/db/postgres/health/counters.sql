@@ -8,4 +8,4 @@ WHERE kind = 'login_failed' AND occurred_at >= ':since';
 
 SELECT 'deleted', CASE WHEN finished_at < ':settled' THEN 'settled' ELSE 'recent' END, counts::text
 FROM maintenance_runs
-WHERE kind = 'cleanup' AND finished_at >= ':since' AND counts ->> 'restored_from' IS NULL;
+WHERE kind = 'cleanup' AND finished_at >= ':since' AND :is_own_run;

@@ -34,19 +34,19 @@ FROM maintenance_runs
 WHERE kind = 'backup' AND outcome = 'succeeded' AND counts ->> 'filename' LIKE 'backup!_%' ESCAPE '!'
   AND started_at <= strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now', '+5 minutes')
   -- those that a restore brought from another database do not count
-  AND counts ->> 'restored_from' IS NULL
+  AND :is_own_run
 ORDER BY started_at DESC
 LIMIT 1;
 
 -- runs from the future, recorded under a wrong clock
 SELECT 'future_runs', CAST(count(*) AS TEXT)
 FROM maintenance_runs
-WHERE started_at > strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now', '+5 minutes') AND counts ->> 'restored_from' IS NULL;
+WHERE started_at > strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now', '+5 minutes') AND :is_own_run;
 
 -- the newest run of each kind and outcome, without those from the future; SQLite takes the other columns from the row that has the greatest
 SELECT 'run', kind, outcome, max(started_at), finished_at, counts, error
 FROM maintenance_runs
-WHERE started_at <= strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now', '+5 minutes') AND counts ->> 'restored_from' IS NULL
+WHERE started_at <= strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now', '+5 minutes') AND :is_own_run
 GROUP BY kind, outcome
 ORDER BY max(started_at) DESC;
 

@@ -1,6 +1,0 @@
--- Runs of a file, whose database is in the restored identity.
-UPDATE maintenance_runs
-SET counts = json_set(counts, '$.restored_from', coalesce((SELECT database_id FROM database_identity WHERE id = 1), 'unknown'))
-WHERE counts ->> 'restored_from' IS NULL
-  AND (SELECT database_id FROM database_identity WHERE id = 1) IS NOT :database_id;
-UPDATE maintenance_runs SET counts = json_remove(counts, '$.restored_from') WHERE counts ->> 'restored_from' = :database_id;
