@@ -22,8 +22,11 @@ pub(super) struct Attempts {
 }
 
 impl Attempts {
-    /// Waits until fewer than `most` attempts of the subject are under way, and counts as one until the place is dropped. Others have the
-    /// turn meanwhile.
+    /// Waits until fewer than `most` attempts of the subject are under way, and counts as one until the place is dropped. The turn is
+    /// given to other attempts meanwhile.
+    ///
+    /// # Errors
+    /// The place, or the turn after it, would come too late.
     pub(super) async fn enter(
         &self,
         subject: &str,

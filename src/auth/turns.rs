@@ -1,8 +1,9 @@
 //! Turns of attempts with a password, from the first query to the last.
 //!
-//! Only a few attempts are under way at once, and clients take turns at them (`fair_queue`). So an attempt of another client waits
-//! neither at the pool of connections nor for SQLite's right to write, where the first to come is the first to be served. An attempt
-//! that waits for something else gives its place to the next one, so that attempts for one account do not hold up all others.
+//! Only a few attempts are under way at once, and clients take turns at them (`fair_queue`). The pool of connections serves in order of
+//! arrival, and SQLite's write lock in no order: without turns before them, a flood of attempts delays the attempts of all other clients.
+//! An attempt that waits for something else gives its place to the next one, so that attempts for one account do not delay others.
+//! Lock order: an attempt that waits for a place of its account or of its client holds no turn.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use super::error::Error;
 use super::fair_queue::{FairQueue, QueuePlace, QueueTooLong};
 use crate::clients::ClientNetworks;
 
-/// Attempts under way for each one that hashes: one is at the database meanwhile.
+/// Attempts under way for each thread that hashes: while one is hashed, another one queries the database.
 const FOR_EACH_THREAD: usize = 2;
 
 /// The attempts of this process. A clone shares them.
