@@ -57,6 +57,8 @@ if [ ${#packages[@]} -gt 0 ]; then
 fi
 say "PostgreSQL ${versions[*]}, for the tests"
 tests/install-postgres.sh "${versions[@]}"
+# most tests wait for servers and programs, so more of them run at once than there are processors
+export RUST_TEST_THREADS="${RUST_TEST_THREADS:-$((2 * $(nproc)))}"
 have cargo || { echo 'cargo is not installed: install a Rust toolchain first' >&2; exit 1; }
 
 if [ "${1:-}" = --matrix ]; then
