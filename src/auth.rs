@@ -35,6 +35,7 @@ mod refresh_token;
 mod register;
 mod reseal;
 mod sealed;
+mod turns;
 mod username;
 pub mod vault;
 

@@ -1,35 +1,46 @@
 //! Attempts with a password that are under way in this process. An attempt is counted as a failure until its password was found right,
-//! so that too many right ones at once would lock their own account: they wait for each other here instead.
+//! so that too many right ones at once would lock their own account: they wait for each other here instead. Clients take turns at an
+//! account, so that the owner's attempt does not wait for all those that others made before.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use std::time::Duration;
 
 use super::error::Error;
+use super::fair_queue::{FairQueue, QueuePlace};
+use super::turns::{self, AttemptTurn};
 
-/// Attempts for one subject that may wait.
-const WAITING: usize = 256;
 /// Above so many subjects those without an attempt are removed.
 const SUBJECTS: usize = 1024;
+/// First estimate of how long an attempt takes.
+const MEAN: Duration = Duration::from_millis(50);
 
 /// A place for each attempt of a subject: an address, or a client.
 #[derive(Default)]
 pub(super) struct Attempts {
-    subjects: Mutex<HashMap<String, Weak<Semaphore>>>,
+    subjects: Mutex<HashMap<String, Weak<FairQueue<()>>>>,
 }
 
 impl Attempts {
-    /// Waits until fewer than `most` attempts of the subject are under way, and counts as one until the permit is dropped.
-    pub(super) async fn enter(&self, subject: &str, most: usize) -> Result<OwnedSemaphorePermit, Error> {
+    /// Waits until fewer than `most` attempts of the subject are under way, and counts as one until the place is dropped. The turn is
+    /// given to other attempts meanwhile.
+    ///
+    /// # Errors
+    /// The place, or the turn after it, would come too late.
+    pub(super) async fn enter(
+        &self,
+        subject: &str,
+        most: usize,
+        turn: &mut AttemptTurn,
+    ) -> Result<QueuePlace<()>, Error> {
         let places = self.places(subject, most);
-        if Arc::strong_count(&places) > most + WAITING {
-            return Err(Error::Busy);
+        match places.free_place() {
+            Some(place) => Ok(place),
+            None => turn.pause(turns::take(&places, turn.client(), turn.patience())).await?,
         }
-        places.acquire_owned().await.map_err(Error::internal)
     }
 
-    fn places(&self, subject: &str, most: usize) -> Arc<Semaphore> {
+    fn places(&self, subject: &str, most: usize) -> Arc<FairQueue<()>> {
         let mut subjects = self.subjects.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(places) = subjects.get(subject).and_then(Weak::upgrade) {
             return places;
@@ -37,8 +48,49 @@ impl Attempts {
         if subjects.len() >= SUBJECTS {
             subjects.retain(|_, places| places.strong_count() > 0);
         }
-        let places = Arc::new(Semaphore::new(most));
+        let places = FairQueue::new(vec![(); most], MEAN);
         subjects.insert(subject.to_owned(), Arc::downgrade(&places));
         places
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::turns::AttemptTurns;
+    use super::*;
+    use crate::clients::ClientNetworks;
+
+    /// 160 attempts from eight networks wait for one account; the one of another network has its turn after one of each.
+    #[tokio::test]
+    async fn clients_take_turns_at_an_account() {
+        let attempts = Arc::new(Attempts::default());
+        let turns = AttemptTurns::new(200, Duration::ZERO, Duration::from_secs(60));
+        let client = |address: &str| ClientNetworks::of(address.parse().unwrap());
+        let done = Arc::new(Mutex::new(Vec::new()));
+        let mut first = turns.enter(client("192.0.2.1")).await.unwrap();
+        let held = attempts.enter("account:1", 1, &mut first).await.unwrap();
+        let enter = |address: String| {
+            let (attempts, turns, done) = (attempts.clone(), turns.clone(), done.clone());
+            tokio::spawn(async move {
+                let mut turn = turns.enter(client(&address)).await.unwrap();
+                let _place = attempts.enter("account:1", 1, &mut turn).await.unwrap();
+                done.lock().unwrap().push(address);
+            })
+        };
+        let mut all: Vec<_> = (0..160).map(|n| enter(format!("2001:db8:{:x}:{n:x}::1", n % 8))).collect();
+        let queue = attempts.places("account:1", 1);
+        while queue.waiting() < 160 {
+            tokio::task::yield_now().await;
+        }
+        all.push(enter("203.0.113.9".to_owned()));
+        while queue.waiting() < 161 {
+            tokio::task::yield_now().await;
+        }
+        drop(held);
+        for one in all {
+            one.await.unwrap();
+        }
+        let done = done.lock().unwrap();
+        assert_eq!(done.iter().position(|address| address == "203.0.113.9"), Some(8), "{done:?}");
     }
 }

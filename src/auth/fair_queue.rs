@@ -1,4 +1,4 @@
-//! Places for the work that costs most, given to clients in turn.
+//! Places for work, given to clients in turn: for attempts with a password, for hashing, and for the attempts of one account.
 //!
 //! Each wide network gets a place before another one gets its second, and so does each client of a network: a client that sends hundreds
 //! of requests waits for itself. A request that would wait for longer than it may take is refused at once.
@@ -76,7 +76,7 @@ impl<T> FairQueue<T> {
     /// Waits for this client's turn.
     ///
     /// # Errors
-    /// It would take longer than `patience`.
+    /// With the work it would take longer than `patience`.
     pub(super) async fn enter(
         self: &Arc<Self>,
         client: ClientNetworks,
@@ -89,6 +89,12 @@ impl<T> FairQueue<T> {
         let tool = (&mut waiting.given).await;
         // the sender lives in the queue for as long as the ticket
         tool.map(|tool| self.place(tool)).map_err(|_| QueueTooLong(patience))
+    }
+
+    /// A place, if one is free: then no client waits.
+    pub(super) fn free_place(self: &Arc<Self>) -> Option<QueuePlace<T>> {
+        let tool = self.state().free.pop()?;
+        Some(self.place(tool))
     }
 
     /// How many wait.
@@ -107,7 +113,8 @@ impl<T> FairQueue<T> {
         }
         let ahead = u32::try_from(state.turns.ahead_of(client)).unwrap_or(u32::MAX);
         let wait = state.mean.saturating_mul(ahead.saturating_add(1)) / self.places;
-        if wait > patience {
+        // the work takes time, too
+        if wait.saturating_add(state.mean) > patience {
             return Err(QueueTooLong(wait));
         }
         let number = state.next_ticket;

@@ -9,11 +9,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use entity::known_device::Kind;
 use entity::user;
 use entity::value::Email;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::Auth;
 use super::digest::sha256_hex;
 use super::error::Error;
+use super::fair_queue::QueuePlace;
+use super::turns::AttemptTurn;
 use crate::clock::Stopwatch;
 use crate::db::{AttemptCounters, Client, ClientSubjects, DeviceDigest, Failure, Lane, Lockout, Lockouts, Pool};
 use crate::db::{Reservation, Reserving};
@@ -133,19 +134,21 @@ impl Auth {
     pub(super) async fn take_places(
         &self,
         counters: &AttemptCounters,
-    ) -> Result<[Option<OwnedSemaphorePermit>; 2], Error> {
+        turn: &mut AttemptTurn,
+    ) -> Result<[Option<QueuePlace<()>>; 2], Error> {
         let lane = match &counters.lane {
             Lane::Account(id) => format!("account:{id}"),
             Lane::Address(subject) | Lane::Own { subject, .. } => subject.clone(),
         };
-        let lane = self.attempts.enter(&lane, ATTEMPTS_OF_LANE).await?;
+        let lane = self.attempts.enter(&lane, ATTEMPTS_OF_LANE, turn).await?;
         let Some(subjects) = &counters.client else { return Ok([Some(lane), None]) };
-        Ok([Some(lane), Some(self.attempts.enter(&subjects.client, ATTEMPTS_OF_CLIENT).await?)])
+        Ok([Some(lane), Some(self.attempts.enter(&subjects.client, ATTEMPTS_OF_CLIENT, turn).await?)])
     }
 
     /// Counts an attempt before its password is checked. It waits for attempts of other processes if they may lock its counter.
     pub(super) async fn reserve(
         &self,
+        turn: &mut AttemptTurn,
         counters: &AttemptCounters,
         failure: &Failure<'_>,
         client: &Client,
@@ -162,7 +165,7 @@ impl Auth {
                     return Err(Error::throttled(until, now));
                 }
                 Reserving::Pending if watch.elapsed() > PATIENCE => return Err(Error::Busy),
-                Reserving::Pending => tokio::time::sleep(PAUSE).await,
+                Reserving::Pending => turn.pause(tokio::time::sleep(PAUSE)).await?,
             }
         }
     }

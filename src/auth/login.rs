@@ -37,6 +37,7 @@ impl Auth {
         client: &Client,
         now: DateTime<Utc>,
     ) -> Result<Session, Error> {
+        let mut turn = self.passwords.turn(client).await?;
         let tried = TriedAddress::new(email, client);
         let found = self.find(&tried).await?;
         let user = found.as_ref().map(|found| &found.user);
@@ -44,11 +45,11 @@ impl Auth {
         let mut counters = tried.counters(user, device.as_ref());
         let locked = failure(&tried, user, "locked");
         self.check_locks(&counters, user, &locked, client, now).await?;
-        let _places = self.take_places(&counters).await?;
+        let _places = self.take_places(&counters, &mut turn).await?;
         let guess = self.wrong_guesses.digest(&tried.guess(user), password);
         // the client made this guess before, and learns nothing new
         counters.client = counters.client.filter(|_| !self.wrong_guesses.contains(guess.as_ref()));
-        let held = self.reserve(&counters, &locked, client, now).await?;
+        let held = self.reserve(&mut turn, &counters, &locked, client, now).await?;
         let login = CountedLogin { tried: &tried, password, guess, held };
         self.log_in_with(login, found, client, now).await
     }
@@ -119,13 +120,14 @@ impl Auth {
         client: &Client,
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
+        let mut turn = self.passwords.turn(client).await?;
         let tried = TriedAddress::new(user.email.as_str(), client);
         let lane = Lane::Own { user_id: user.id, subject: proof.to_owned() };
         let counters = AttemptCounters { lane, client: None };
         let failure = failure(&tried, Some(user), "wrong password beside another proof");
         self.check_locks(&counters, Some(user), &failure, client, now).await?;
-        let _places = self.take_places(&counters).await?;
-        let mut held = self.reserve(&counters, &failure, client, now).await?;
+        let _places = self.take_places(&counters, &mut turn).await?;
+        let mut held = self.reserve(&mut turn, &counters, &failure, client, now).await?;
         let verdict = self.passwords.verify(password, Some(user), client).await?;
         if !verdict.matches {
             self.record_failure(&failure, held, client, now).await?;

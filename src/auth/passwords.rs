@@ -15,8 +15,9 @@ use entity::value::PasswordHash;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::error::Error;
-use super::fair_queue::{FairQueue, QueueTooLong};
+use super::fair_queue::FairQueue;
 use super::hash_kinds::HashKinds;
+use super::turns::{self, AttemptTurn, AttemptTurns};
 use crate::clients::ClientNetworks;
 use crate::clock::Stopwatch;
 use crate::db::Client;
@@ -41,7 +42,7 @@ pub(super) struct Verdict {
 #[derive(Clone)]
 pub struct Passwords {
     queue: Arc<FairQueue<HashMemory>>,
-    patience: Duration,
+    turns: AttemptTurns,
     nobodys: PasswordHash,
     kinds: HashKinds,
     refused: Arc<RefusedHashes>,
@@ -63,22 +64,29 @@ impl Passwords {
         let (password, watch) = (random::bytes::<32>()?, Stopwatch::start());
         let mut memory = HashMemory::default();
         let nobodys = hash(&password, &mut memory).map_err(|error| std::io::Error::other(error.to_string()))?;
-        let mut memories = vec![memory];
+        let (mut memories, mean) = (vec![memory], watch.elapsed());
         memories.resize_with(threads.max(1), HashMemory::default);
-        let queue = FairQueue::new(memories, watch.elapsed());
+        let turns = AttemptTurns::new(memories.len(), mean, PATIENCE);
+        let queue = FairQueue::new(memories, mean);
         let kinds = HashKinds::new(&nobodys);
-        Ok(Self { kinds, queue, patience: PATIENCE, nobodys, refused: Arc::default() })
+        Ok(Self { kinds, queue, turns, nobodys, refused: Arc::default() })
     }
 
     /// Refuses at once what would wait for longer than this.
     #[must_use]
-    pub fn with_patience(self, patience: Duration) -> Self {
-        Self { patience, ..self }
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.turns.patience = patience;
+        self
     }
 
-    /// How many passwords wait.
+    /// How many passwords wait, for their turn or for a thread.
     pub(super) fn waiting(&self) -> usize {
-        self.queue.waiting()
+        self.turns.waiting() + self.queue.waiting()
+    }
+
+    /// Waits for the turn of a client to begin an attempt with a password. Held for as long as the attempt takes.
+    pub(super) async fn turn(&self, client: &Client) -> Result<AttemptTurn, Error> {
+        self.turns.enter(networks(client)).await
     }
 
     /// What is stored of a password.
@@ -132,8 +140,7 @@ impl Passwords {
         client: ClientNetworks,
         work: impl FnOnce(&mut HashMemory) -> T + Send + 'static,
     ) -> Result<T, Error> {
-        let turn = self.queue.enter(client, self.patience).await;
-        let mut place = turn.map_err(|QueueTooLong(wait)| Error::QueueFull { retry_after: wait })?;
+        let mut place = turns::take(&self.queue, client, self.turns.patience).await?;
         let work = move || {
             let done = place.tool().map(work);
             drop(place);

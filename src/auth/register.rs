@@ -28,6 +28,7 @@ impl Auth {
         fields.password("password", password, [email, username]);
         fields.check()?;
         let (Some(email), Some(username)) = (parsed, name) else { return Err(Error::Invalid(Vec::new())) };
+        let _turn = self.passwords.turn(client).await?;
         let password_hash = self.passwords.hash(password, client).await?;
         let (token, stored) = refresh_token::issue(now, self.session_max_age)?;
         let account = NewAccount { email, username, password_hash, takeover: self.takeover()? };
