@@ -53,7 +53,7 @@ fn what_postgresql_refuses_is_named_whichever_engine_takes_it() {
             &["`users`", "column `active`", "perhaps", "LINE grace@"],
         ),
         (
-            "ALTER TABLE users DROP CONSTRAINT users_username_key; UPDATE users SET username = 'ada' WHERE username = 'grace'",
+            "ALTER TABLE users DROP CONSTRAINT users_username_key; DROP INDEX users_username_folded_key; UPDATE users SET username = 'ada' WHERE username = 'grace'",
             &["`users`", "column `username`"],
         ),
         (

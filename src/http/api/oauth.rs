@@ -8,8 +8,8 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequestParts, Path, Query, State};
 use axum::http::header::{LOCATION, SET_COOKIE};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use entity::value::Provider;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -156,13 +156,12 @@ async fn finish(
     cookie: &FlowCookie,
 ) -> Result<Response, Problem> {
     let auth = api.auth()?;
-    let finished = match auth.finish_oauth(provider, answer, client, clock::now()).await {
-        Ok(session) => Ok((remember(auth, session.principal, client, &api.settings).await, Json(session))),
-        Err(error) => Err(Problem::from(error)),
-    };
-    let mut response = finished.into_response();
-    if let Ok(clear) = HeaderValue::from_str(&cookie.clear()) {
-        response.headers_mut().append(SET_COOKIE, clear);
-    }
-    Ok(response)
+    let clear = AppendHeaders([(SET_COOKIE, cookie.clear())]);
+    Ok(match auth.finish_oauth(provider, answer, client, clock::now()).await {
+        Ok(session) => {
+            let known = remember(auth, session.principal, client, &api.settings).await;
+            (clear, known, Json(session)).into_response()
+        }
+        Err(error) => (clear, Problem::from(error)).into_response(),
+    })
 }

@@ -32,7 +32,8 @@ impl Visitor {
             request = request.header("cookie", &format!("other=1; {}", cookies.join("; ")));
         }
         let answer = request.send(self.address);
-        if let Some((pair, attributes)) = answer.header("set-cookie").and_then(|cookie| cookie.split_once(';')) {
+        let set = answer.headers("set-cookie").filter_map(|cookie| cookie.split_once(';'));
+        for (pair, attributes) in set {
             let (name, value) = pair.split_once('=').unwrap();
             match attributes.contains("Max-Age=0") {
                 true => self.cookies.remove(name),
