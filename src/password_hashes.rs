@@ -123,12 +123,15 @@ pub(crate) fn excess(stored: &str) -> Option<CostBound> {
         let cost = parts.next()?.parse().ok()?;
         return (cost > MOST_BCRYPT).then_some(CostBound::Bcrypt(cost));
     }
-    let parameters = parts.find(|part| part.contains("m=")).filter(|_| kind.starts_with("argon2"))?;
-    let number = |name: &str| {
-        let value = parameters.split(',').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
-        value.map_or(1, |digits| digits.parse().unwrap_or(u64::MAX))
+    let is_of_cost = |pair: &str| ["m=", "t=", "p="].iter().any(|name| pair.starts_with(name));
+    let parameters = parts.find(|part| part.split(',').any(is_of_cost)).filter(|_| kind.starts_with("argon2"))?;
+    // of a parameter that is there twice the greatest counts, of a missing one its default
+    let number = |name: &str, default: u32| {
+        let values = parameters.split(',').filter_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+        values.map(|digits| digits.parse().unwrap_or(u64::MAX)).max().unwrap_or(default.into())
     };
-    let (memory, passes, lanes) = (number("m"), number("t"), number("p"));
+    let (memory, passes) = (number("m", Params::DEFAULT_M_COST), number("t", Params::DEFAULT_T_COST));
+    let lanes = number("p", Params::DEFAULT_P_COST);
     if memory > MOST_MEMORY || memory.saturating_mul(passes) > MOST_WORK {
         return Some(CostBound::Work { memory, passes });
     }
@@ -211,10 +214,17 @@ mod tests {
             "99999999999999999999999,t=1,p=1",
             "-1,t=1,p=1",
             "65536,p=1,t=99",
+            "8,m=1048576,t=1,p=1",
+            "1048576,m=8,t=1,p=1",
+            "19456,t=1,t=200,p=1",
         ] {
             assert!(matches!(excess_of(costly), Some(CostBound::Work { .. })), "{costly}");
         }
         assert_eq!(excess_of("65536,t=1,p=65"), Some(CostBound::Lanes(65)));
+        for costly in ["t=4294967295,p=1", "p=1,t=99", "keyid=bT0x,t=99"] {
+            let stored = format!("$argon2id$v=19${costly}${SALT_AND_HASH}");
+            assert!(matches!(excess(&stored), Some(CostBound::Work { .. })), "{costly}");
+        }
     }
 
     #[test]

@@ -52,7 +52,8 @@ pub(super) struct TriedAddress {
 
 impl TriedAddress {
     pub(super) fn new(email: &str, client: &Client) -> Self {
-        let folded = email.trim().to_lowercase();
+        // ASCII only, as accounts are found: the Kelvin sign is no `k`, and must not lock the address with a `k`
+        let folded = email.trim().to_ascii_lowercase();
         Self { email: Email::parse_stored(email).ok(), folded, client: client.ip().map(network) }
     }
 

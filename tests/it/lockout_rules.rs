@@ -248,3 +248,21 @@ fn b4_the_sequence_that_told_accounts_from_others() {
         assert_eq!(known, ["wrong"; 6]);
     });
 }
+
+/// The Kelvin sign is a `k` to Unicode, and no `k` to those who look accounts up.
+#[test]
+fn a_lookalike_of_an_address_does_not_tell_whether_it_has_an_account() {
+    on_each_engine(async |app, engine| {
+        app.register("kate", &client("192.0.2.1"), at(0)).await;
+        let course = async |name: &str, from: &Client| {
+            for guess in 0..5 {
+                app.log_in(&name.replace('k', "\u{212a}"), &format!("guess {guess}"), from, at(1)).await;
+            }
+            app.log_in(name, "guess 5", from, at(2)).await
+        };
+        let (known, unknown) =
+            (course("kate", &client("203.0.113.1")).await, course("knut", &client("203.0.113.2")).await);
+        assert_eq!(known, unknown, "{engine:?}");
+        assert_eq!(known, "wrong", "{engine:?}");
+    });
+}
