@@ -11,20 +11,27 @@ use url::{Host, Url};
 const LONGEST: usize = 500;
 
 /// Last labels of names that only local networks resolve: RFC 6761, 6762 with its appendix G, 7686, 8375 and 9476.
-const LOCAL: [&str; 13] = [
+const LOCAL: [&str; 20] = [
     "alt",
     "arpa",
+    "cluster",
+    "consul",
     "corp",
+    "docker",
     "home",
     "internal",
+    "intra",
     "intranet",
     "invalid",
     "lan",
     "local",
     "localdomain",
     "localhost",
+    "localnet",
     "onion",
     "private",
+    "svc",
+    "workgroup",
 ];
 
 /// The URL of a picture as it is stored.

@@ -20,8 +20,8 @@ use entity::user;
 use entity::value::TokenHash;
 use sea_orm::sea_query::{Expr, ExprTrait as _, LockType, Query};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait, Select, UpdateMany,
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait, Select, UpdateMany,
 };
 
 use super::accounts::Entered;
@@ -66,7 +66,8 @@ pub enum Scope {
 }
 
 impl Pool {
-    /// Ends the session of a refresh token, live or not, or all of its account; whose it was, if there is such a token.
+    /// Ends the session of a refresh token, or all of its account; whose it was, if there is such a token. Only a token of a live session
+    /// ends others: a token that was stolen from an ended one must not.
     ///
     /// # Errors
     /// What the database said; nothing is ended.
@@ -84,6 +85,10 @@ impl Pool {
         };
         let user_id = owner.user.id;
         let of_owner = revoking(now).filter(Column::UserId.eq(user_id));
+        let live =
+            Entity::of_family(owner.session()).filter(Column::Revoked.eq(false)).filter(Column::ExpiresAt.gt(now));
+        let is_over = scope == Scope::All && live.count(&transaction).await? == 0;
+        let scope = if is_over { Scope::This } else { scope };
         let (ending, detail) = match scope {
             Scope::This => (of_session(of_owner, owner.session()), "this session"),
             Scope::All => (of_owner, "all sessions"),

@@ -89,6 +89,30 @@ fn a_lost_answer_is_given_again_until_it_is_used() {
 }
 
 #[test]
+fn a_token_of_an_ended_session_ends_no_other() {
+    for engine in ENGINES {
+        let database = Database::migrated(engine);
+        let server = served(&database);
+        let (_, ended) = register(server.public, "ada").tokens();
+        let (access, token) = log_in(server.public, "ada@example.com", PASSWORD).tokens();
+        let log_out = |token: &str, all: bool| {
+            Request::post("/auth/logout", &json!({"refresh_token": token, "all": all})).send(server.public).status(204);
+        };
+        log_out(&ended, false);
+        log_out(&ended, true);
+        me(server.public, &access).status(200);
+        let (access, _) = refresh(server.public, &token).status(200).tokens();
+        me(server.public, &access).status(200);
+        // a used token of a live session still ends all
+        let (other, _) = log_in(server.public, "ada@example.com", PASSWORD).tokens();
+        log_out(&token, true);
+        for access in [&access, &other] {
+            me(server.public, access).status(401);
+        }
+    }
+}
+
+#[test]
 fn a_lost_answer_can_be_asked_for_again_after_a_cleanup() {
     for engine in ENGINES {
         let database = Database::migrated(engine);
