@@ -40,18 +40,22 @@ impl Signal {
     }
 }
 
-/// Waits for the first SIGTERM or SIGINT since the first call; its name. From then on a second signal ends the process at once.
+/// Listens from the call on, before the future is awaited; the future waits for the first SIGTERM or SIGINT since the first call, and returns
+/// its name. After that a second signal ends the process at once.
 ///
 /// # Errors
 /// The system refused to report signals.
-pub async fn requested() -> io::Result<&'static str> {
+pub fn requested() -> impl Future<Output = io::Result<&'static str>> {
     static FIRST: OnceLock<io::Result<watch::Receiver<Option<Signal>>>> = OnceLock::new();
-    let mut first = match FIRST.get_or_init(listen) {
-        Ok(first) => first.clone(),
-        Err(error) => return Err(io::Error::new(error.kind(), error.to_string())),
+    let first = match FIRST.get_or_init(listen) {
+        Ok(first) => Ok(first.clone()),
+        Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
     };
-    let signal = first.wait_for(Option::is_some).await.ok().and_then(|signal| *signal);
-    Ok(signal.map_or("a signal", Signal::name))
+    async move {
+        let mut first = first?;
+        let signal = first.wait_for(Option::is_some).await.ok().and_then(|signal| *signal);
+        Ok(signal.map_or("a signal", Signal::name))
+    }
 }
 
 /// Starts the thread that listens, and returns once it does.

@@ -64,8 +64,9 @@ pub(super) async fn run(_: &Arguments, config: &Config, _: Output) -> Result<u8,
         admin_hosts: config.admin_hosts.clone(),
         database_connections: config.pool.connections(),
     };
-    let server = Server::start(listen, stages.readiness(), &collector, &metrics, &api).await?;
+    // before the first answer: a supervisor may send the signal right after it
     let stop = shutdown::requested();
+    let server = Server::start(listen, stages.readiness(), &collector, &metrics, &api).await?;
     tokio::pin!(stop);
     let booted = tokio::select! {
         signal = &mut stop => {
