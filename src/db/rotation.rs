@@ -9,12 +9,12 @@ use entity::auth_event::Kind;
 use entity::refresh_token::{Column, Entity};
 use entity::value::TokenHash;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter};
 
 use super::accounts::Entered;
 use super::provisional;
 use super::queries::only;
-use super::sessions::{Continued, NewToken, TokenOwner, issue, lock_owner, of_session, revoking};
+use super::sessions::{Continued, NewToken, TokenOwner, has_live_token, issue, lock_owner, of_session, revoking};
 use super::trail::{Client, Event};
 use super::{Error, Pool, Transaction};
 
@@ -91,9 +91,8 @@ impl Refresh<'_> {
 
     async fn not_usable(&self, owner: TokenOwner) -> Result<Rotation, DbErr> {
         let token = only(Entity::find_by_id(owner.token).all(self.transaction).await?);
-        let live = Entity::of_family(owner.session()).filter(Column::Revoked.eq(false));
-        let is_ended = live.filter(Column::ExpiresAt.gt(self.now)).count(self.transaction).await? == 0;
-        let Some(token) = token.filter(|_| !is_ended) else { return Ok(Rotation::Refused) };
+        let is_live = has_live_token(self.transaction, owner.session(), self.now).await?;
+        let Some(token) = token.filter(|_| is_live) else { return Ok(Rotation::Refused) };
         match token.replaced_by.filter(|_| token.rotated_at.is_some()) {
             Some(follower) if self.withdraw(follower).await? => self.replace(owner, follower).await,
             _ => self.end(&owner).await,

@@ -85,9 +85,7 @@ impl Pool {
         };
         let user_id = owner.user.id;
         let of_owner = revoking(now).filter(Column::UserId.eq(user_id));
-        let live =
-            Entity::of_family(owner.session()).filter(Column::Revoked.eq(false)).filter(Column::ExpiresAt.gt(now));
-        let is_over = scope == Scope::All && live.count(&transaction).await? == 0;
+        let is_over = scope == Scope::All && !has_live_token(&transaction, owner.session(), now).await?;
         let scope = if is_over { Scope::This } else { scope };
         let (ending, detail) = match scope {
             Scope::This => (of_session(of_owner, owner.session()), "this session"),
@@ -232,6 +230,16 @@ pub(super) async fn issue(
     let (id, epoch): (i64, Option<String>) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
     let epoch = Epoch::from_column(epoch.as_deref())?;
     Ok(Some(Entered { user, session: session.unwrap_or(id), token: id, epoch }))
+}
+
+/// Whether a token of the session is neither revoked nor expired. Right under the lock of the account.
+pub(super) async fn has_live_token(
+    connection: &impl ConnectionTrait,
+    session: i64,
+    now: DateTime<Utc>,
+) -> Result<bool, DbErr> {
+    let live = Entity::of_family(session).filter(Column::Revoked.eq(false)).filter(Column::ExpiresAt.gt(now));
+    Ok(live.count(connection).await? > 0)
 }
 
 /// Ends every session of an account except one.
