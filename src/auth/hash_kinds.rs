@@ -10,11 +10,10 @@ use entity::value::PasswordHash;
 
 use super::Auth;
 use super::error::Error;
+use crate::password_hashes;
 
 /// Dummies that are checked at most, those of the greatest cost.
 const MOST: usize = 4;
-/// A kind that costs more is not imitated: about a second, in units of about a microsecond.
-const GREATEST_COST: u64 = 1_500_000;
 
 /// A kind: `$2b$12$`, or `$argon2id$v=19$m=19456,t=2,p=1`.
 type Kind = String;
@@ -72,9 +71,9 @@ fn kind(hash: &str) -> Option<(&str, u64)> {
     (hash.starts_with("$argon2") && parameter("p=")? > 0).then_some((&hash[..end], cost * 3 / 2))
 }
 
-/// A hash of the same kind that no password has.
+/// A hash of the same kind that no password has; `None`: the kind is not known, or is not checked because of its cost.
 fn dummy(hash: &str, current: &PasswordHash) -> Option<(Kind, (u64, PasswordHash))> {
-    let (kind, cost) = kind(hash).filter(|(_, cost)| *cost <= GREATEST_COST)?;
+    let (kind, cost) = kind(hash).filter(|_| password_hashes::excess(hash).is_none())?;
     let dummy = if kind.starts_with("$2") {
         // salt and checksum of bcrypt: 53 characters of its alphabet
         format!("{kind}abcdefghijklmnopqrstuu0123456789ABCDEFGHIJKLMNOPQRSTO")
