@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use entity::auth_event::Kind;
 use entity::user::{ActiveModel, Entity};
 use entity::value::{Email, PasswordHash};
-use sea_orm::{ConnectionTrait as _, DbErr, EntityTrait, PaginatorTrait, Set};
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, Set};
 
 use super::accounts::{Entered, is_duplicate};
 use super::provisional::{self, Released, Takeover};
@@ -86,7 +86,7 @@ impl Pool {
         // soft-deleted accounts keep theirs
         let backend = self.queries().get_database_backend();
         let email = Entity::by_email_with_deleted(email, backend).count(self.queries()).await? > 0;
-        let username = Entity::by_username(username, backend).count(self.queries()).await? > 0;
+        let username = !is_name_free(self.queries(), username).await?;
         Ok(Taken { email, username })
     }
 }
@@ -105,9 +105,9 @@ fn row_of(account: &NewAccount, now: DateTime<Utc>) -> ActiveModel {
 }
 
 /// Whether no account has this name in any case. Of two that take it at once the index refuses one.
-pub(super) async fn is_name_free(transaction: &Transaction, username: &str) -> Result<bool, DbErr> {
-    let holders = Entity::by_username(username, transaction.get_database_backend());
-    Ok(holders.count(transaction).await? == 0)
+pub(super) async fn is_name_free(connection: &impl ConnectionTrait, username: &str) -> Result<bool, DbErr> {
+    let holders = Entity::by_username(username, connection.get_database_backend());
+    Ok(holders.count(connection).await? == 0)
 }
 
 /// The old account's events say what it was called, so that an operator can give it back.
