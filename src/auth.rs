@@ -61,7 +61,6 @@ pub use devices::DEVICE_DAYS;
 pub use email::{LogMailer, Mailer, NoMailer};
 pub use error::{Error, InvalidField};
 pub use keys::{InvalidKey, Keys};
-pub use lockout::network;
 pub use me::{Profile, SessionView};
 pub use passwords::Passwords;
 pub use provider_tokens::ProviderTokens;

@@ -15,6 +15,7 @@ use super::digest::sha256_hex;
 use super::error::Error;
 use super::fair_queue::QueuePlace;
 use super::turns::AttemptTurn;
+use crate::clients::ClientNetworks;
 use crate::clock::Stopwatch;
 use crate::db::{AttemptCounters, Client, ClientSubjects, DeviceDigest, Failure, Lane, Lockout, Lockouts, Pool};
 use crate::db::{Reservation, Reserving};
@@ -36,11 +37,8 @@ const fn lockout(threshold: i32, decay: TimeDelta) -> Lockout {
 }
 
 /// The client that an address stands for: a client with an IPv6 address has all of its first 64 bits.
-pub fn network(ip: IpAddr) -> IpAddr {
-    match ip {
-        IpAddr::V4(_) => ip,
-        IpAddr::V6(ip) => IpAddr::from((ip.to_bits() & !u128::from(u64::MAX)).to_be_bytes()),
-    }
+pub(super) fn network(ip: IpAddr) -> IpAddr {
+    ClientNetworks::of(ip).narrow
 }
 
 /// An address that a client tries to log in with.
