@@ -1,9 +1,9 @@
 //! Proves a backup by restoring it into a scratch database, which is dropped again.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 
 use super::directory;
 use super::error::Error;
@@ -15,9 +15,16 @@ use super::verify::{self, Verdict};
 use crate::db::{self, Backend, Connection, DatabaseUrl, Staging, Target, Use};
 use crate::disk;
 use crate::migrate::Settings;
+use crate::random;
 
 /// Starts the name of a scratch database.
 const SCRATCH: &str = "authsvc_verify_";
+/// How the time is written in the name of a scratch database.
+const TIME: &str = "%Y%m%d%H%M%S";
+/// A scratch database that is not in use is left alone for so long: its maker has not connected to it yet.
+const BEGINNING: TimeDelta = TimeDelta::minutes(10);
+/// Ends the names of this process's scratch databases. Not its id: in containers every process has the id 1.
+static OWN: LazyLock<std::io::Result<String>> = LazyLock::new(random::id);
 
 /// Checks a backup as [`verify::verify`] does, then restores it into a scratch database: on PostgreSQL one that is created
 /// and dropped on the same server, on SQLite a temporary file beside the live one. What is there then is compared with
@@ -80,8 +87,8 @@ pub async fn abandon_rehearsal(url: &DatabaseUrl) -> Result<(), Error> {
         return Ok(());
     }
     let mut connection = Connection::open(url).await?;
-    let own = format!("_{}", std::process::id());
-    for left in connection.databases(SCRATCH).await?.iter().filter(|name| name.ends_with(&own)) {
+    let Ok(own) = &*OWN else { return Ok(()) };
+    for left in connection.databases(SCRATCH).await?.iter().filter(|name| name.ends_with(own)) {
         connection.drop_database(left, Use::Ended).await?;
     }
     connection.leave().await;
@@ -105,7 +112,8 @@ struct Scratch {
 impl Scratch {
     /// Makes it, and drops what killed processes left.
     async fn make(server: &DatabaseUrl, now: DateTime<Utc>) -> Result<Self, Error> {
-        let name = format!("{SCRATCH}{}_{}", now.format("%Y%m%d%H%M%S"), std::process::id());
+        let own = OWN.as_ref().map_err(|error| std::io::Error::new(error.kind(), error.to_string()))?;
+        let name = format!("{SCRATCH}{}_{own}", now.format(TIME));
         let url = match server.target() {
             Target::Postgres(_) => server.with_database(&name),
             Target::Sqlite(target) => {
@@ -118,9 +126,9 @@ impl Scratch {
         let scratch = Self { server: server.clone(), url, name };
         if server.backend() == Backend::Postgres {
             let mut connection = Connection::open(server).await?;
-            for left in connection.databases(SCRATCH).await? {
+            for left in connection.databases(SCRATCH).await?.iter().filter(|name| was_left(name, now)) {
                 // one that is in use belongs to a proof that runs
-                if let Err(error) = connection.drop_database(&left, Use::Respected).await {
+                if let Err(error) = connection.drop_database(left, Use::Respected).await {
                     tracing::debug!(%error, "{left} stays");
                 }
             }
@@ -155,6 +163,13 @@ impl Scratch {
         }
         Ok(())
     }
+}
+
+/// Whether a scratch database of this name was made so long ago that its maker is connected to it or gone.
+fn was_left(name: &str, now: DateTime<Utc>) -> bool {
+    let time = name.strip_prefix(SCRATCH).and_then(|rest| rest.split('_').next());
+    let made = time.and_then(|time| NaiveDateTime::parse_from_str(time, TIME).ok());
+    made.is_some_and(|made| now - made.and_utc() > BEGINNING)
 }
 
 /// Removes what killed processes left beside a SQLite file: each has made a staging place of its own.

@@ -48,7 +48,8 @@ impl Turn {
     /// Gives it back. Dropping it does, too, as soon as the server notices.
     pub async fn release(self) {
         match self.0 {
-            Holder::File(file) => drop(file),
+            // a process that is being started has a copy of the file, so closing this one is not enough
+            Holder::File(file) => drop(file.unlock()),
             Holder::Connection(mut connection) => {
                 if let Err(error) = connection.query("COMMIT").await {
                     tracing::debug!(%error, "the lock was gone before it was released");

@@ -97,4 +97,5 @@ mod values;
 mod variables;
 mod vault;
 mod verify_backup;
+mod verify_restore;
 mod versions;
