@@ -62,10 +62,13 @@ export RUST_TEST_THREADS="${RUST_TEST_THREADS:-$((2 * $(nproc)))}"
 have cargo || { echo 'cargo is not installed: install a Rust toolchain first' >&2; exit 1; }
 
 if [ "${1:-}" = --matrix ]; then
+    failed=()
     for version in "${versions[@]}"; do
         say "tests on PostgreSQL $version"
-        AUTHSVC_TEST_POSTGRES=$version cargo test --workspace --locked
+        AUTHSVC_TEST_POSTGRES=$version cargo test --workspace --locked --no-fail-fast || failed+=("$version")
+        say "PostgreSQL $version: $((SECONDS / 60)) minutes since the beginning"
     done
+    [ ${#failed[@]} -eq 0 ] || { say "failed on PostgreSQL ${failed[*]}"; exit 1; }
     say 'every version passed'
     exit
 fi
