@@ -4,11 +4,12 @@
     python3 benches/api_ratio.py OLD NEW [rounds] [seconds] [operations]
 
 Each build has a database of its own on one server. A machine that is busy with other things slows both, so that the ratios of rounds
-are of use where their rates are not. Sessions begin by logging in, because formats of stored tokens may differ. Logins send no cookie, so that each of
+are of use where their rates are not. The processor time of a request, in the service and in its database server, depends on load least. Sessions begin by logging in, because formats of stored tokens may differ. Logins send no cookie, so that each of
 them stores a known device.
 """
 import json
 import os
+import pathlib
 import statistics
 import subprocess
 import sys
@@ -64,8 +65,22 @@ end
 """
 
 
+def processor_time(*processes):
+    """Seconds that these processes have used, from /proc."""
+    total = 0
+    for process in processes:
+        fields = pathlib.Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
+        total += int(fields[11]) + int(fields[12])
+    return total / os.sysconf("SC_CLK_TCK")
+
+
+def children(process):
+    return [int(child) for child in pathlib.Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
 class Build:
-    def __init__(self, program, url, folder):
+    def __init__(self, program, url, folder, postmaster=None):
+        self.postmaster = postmaster
         self.port = free_port()
         environment = {"DATABASE_URL": url, "AUTHSVC_ENV": "test", "AUTHSVC_RATE_LIMIT": "off", "AUTHSVC_PASSWORD_RATE_LIMIT": "off",
                        "AUTHSVC_TRUSTED_PROXIES": "127.0.0.1", "AUTHSVC_CLEANUP_INTERVAL": "off"}
@@ -94,13 +109,24 @@ class Build:
             sys.exit(out)
         return float(out.split("Requests/sec:")[1].split()[0])
 
+    def used(self):
+        """Processor seconds of the service and of the server."""
+        backends = children(self.postmaster) if self.postmaster else []
+        return processor_time(self.process.pid), processor_time(*backends)
+
+    def rate_and_use(self, script, path, connections):
+        """Requests a second; microseconds of the service and of the server for each."""
+        before = self.used()
+        rate = self.rate(script, path, connections)
+        return rate, *((after - before) * 1e6 / (rate * SECONDS) for before, after in zip(before, self.used()))
+
     def measure(self, what, number):
         if what == "me":
-            return self.rate(ME % self.tokens("access_token"), "/api/me", ACCOUNTS)
+            return self.rate_and_use(ME % self.tokens("access_token"), "/api/me", ACCOUNTS)
         if what == "refresh":
-            return self.rate(REFRESH % self.tokens("refresh_token"), "/auth/refresh", ACCOUNTS // 2)
+            return self.rate_and_use(REFRESH % self.tokens("refresh_token"), "/auth/refresh", ACCOUNTS // 2)
         script = LOGIN % ACCOUNTS if what == "login" else REGISTER % f"round{number}"
-        return self.rate(script, f"/auth/{what}", 4)
+        return self.rate_and_use(script, f"/auth/{what}", 4)
 
 
 def compare(engine, builds):
@@ -110,12 +136,14 @@ def compare(engine, builds):
             rates = {}
             for name in sorted(builds, reverse=number % 2 == 0):
                 rates[name] = builds[name].measure(what, number)
-            found.append((rates["new"] / rates["old"], rates["new"], rates["old"]))
-        ratios = sorted(ratio for ratio, _, _ in found)
-        new, old = (statistics.median(rate[at] for rate in found) for at in (1, 2))
+            found.append((rates["new"], rates["old"]))
+        ratios = sorted(new[0] / old[0] for new, old in found)
+        (new, new_service, new_server), (old, old_service, old_server) = (
+            [statistics.median(round[build][at] for round in found) for at in range(3)] for build in (0, 1))
         quarter = len(ratios) // 4
         print(f"{engine:10} {what:8} new/old {statistics.median(ratios):5.2f}  (middle half {ratios[quarter]:.2f} to {ratios[-1 - quarter]:.2f},"
-              f" all {ratios[0]:.2f} to {ratios[-1]:.2f})  medians {new:.0f} and {old:.0f} a second", flush=True)
+              f" all {ratios[0]:.2f} to {ratios[-1]:.2f})  medians {new:.0f} and {old:.0f} a second;"
+              f" µs of processor a request: service {new_service:.0f} and {old_service:.0f}, server {new_server:.0f} and {old_server:.0f}", flush=True)
 
 
 def main():
@@ -125,7 +153,7 @@ def main():
         try:
             for name, program in (("old", OLD), ("new", NEW)):
                 server.sql(f"CREATE DATABASE {name}")
-                builds[name] = Build(program, server.url(name), folder)
+                builds[name] = Build(program, server.url(name), folder, server.postmaster())
             compare("PostgreSQL", builds)
         finally:
             for build in builds.values():

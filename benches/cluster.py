@@ -73,6 +73,9 @@ class Cluster:
         run([*self.user, f"{self.bin}/pg_ctl", "-D", self.data, "-m", "immediate", "stop"], cwd="/")
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def postmaster(self):
+        return int(pathlib.Path(f"{self.data}/postmaster.pid").read_text().split()[0])
+
     def url(self, database):
         return f"postgres://postgres@127.0.0.1:{self.port}/{database}?sslmode=disable"
 

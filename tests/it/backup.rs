@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use crate::support::database::ENGINES;
 use crate::support::installation::Installation;
-use crate::support::{CANARY, Cluster, Database, Engine, Program, eventually};
+use crate::support::{CANARY, Cluster, Database, Engine, Program, SetOnDrop, eventually};
 
 pub(crate) const TABLES: [&str; 11] = [
     "seaql_migrations",
@@ -209,6 +209,7 @@ fn p2_it_is_one_point_in_time_while_transfers_go_on() {
                     );
                 }
             });
+            let _after_backups = SetOnDrop(&stop);
             let program = Program::on(&database);
             for _ in 0..5 {
                 let file = backup(&program, &[]);
@@ -218,7 +219,6 @@ fn p2_it_is_one_point_in_time_while_transfers_go_on() {
                     "2000000"
                 );
             }
-            stop.store(true, std::sync::atomic::Ordering::SeqCst);
         });
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::cleanup::{at, filled};
 use crate::support::database::ENGINES;
 use crate::support::program::Running;
-use crate::support::{Cluster, Database, Engine, Program, eventually, proxy::Proxy};
+use crate::support::{Cluster, Database, Engine, Program, SetOnDrop, eventually, proxy::Proxy};
 
 /// Expired tokens, and every tenth a live one.
 fn crowded(engine: Engine, all: u32) -> Database {
@@ -94,12 +94,12 @@ fn p12_logins_go_on_while_two_cleaners_remove_a_million() {
         let (over, logins) = (AtomicBool::new(false), AtomicUsize::new(0));
         let slowest = std::thread::scope(|scope| {
             let stream = scope.spawn(|| stream(&database, engine, &over, &logins));
+            let after_cleanup = SetOnDrop(&over);
             eventually("the first logins", || (logins.load(Ordering::SeqCst) > 10).then_some(()));
             let cleaners: Vec<_> = (0..2).map(|_| Program::on(&database)).collect();
             let running: Vec<_> = cleaners.iter().map(|program| program.spawn(&["cleanup", "--json"])).collect();
             let outcomes: Vec<_> = running.into_iter().map(Running::wait).collect();
-            // before anything is asserted: the stream would never end
-            over.store(true, Ordering::SeqCst);
+            drop(after_cleanup);
             let reports = outcomes.into_iter().map(|outcome| outcome.success().json());
             let removed: u64 = reports.map(|report| report["expired_tokens"].as_u64().unwrap()).sum();
             assert_eq!(removed, doomed, "{engine:?}: each once");

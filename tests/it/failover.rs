@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::support::clients::{Client, check};
 use crate::support::program::{Server, get};
 use crate::support::proxy::Proxy;
-use crate::support::{CANARY_ENCODED, Cluster, Database, Program, eventually};
+use crate::support::{CANARY_ENCODED, Cluster, Database, Program, SetOnDrop, eventually};
 
 const CLIENTS: usize = 6;
 
@@ -51,15 +51,6 @@ fn ready(server: &Server) {
     eventually("it is ready again", || get(server.public, "/readyz").filter(|(status, _)| *status == 200));
 }
 
-/// Ends the streams, however the test ends.
-struct End<'a>(&'a AtomicBool);
-
-impl Drop for End<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::SeqCst);
-    }
-}
-
 #[test]
 fn a_primary_killed_under_a_stream_of_refreshes_costs_no_acknowledged_write() {
     let pair = Pair::start(&[]);
@@ -79,7 +70,7 @@ fn a_primary_killed_under_a_stream_of_refreshes_costs_no_acknowledged_write() {
         eventually("refreshes", || (answered.load(Ordering::SeqCst) >= before + count).then_some(()));
     };
     let clients: Vec<Client> = std::thread::scope(|scope| {
-        let _ends = End(&done);
+        let _ends = SetOnDrop(&done);
         let running: Vec<_> = clients.into_iter().map(|client| scope.spawn(|| stream(client))).collect();
         more(100);
         let lost = Instant::now();

@@ -10,7 +10,7 @@ use crate::accounts::{events, served, unlimited};
 use crate::support::api::{Answer, Request, log_in, register};
 use crate::support::database::ENGINES;
 use crate::support::program::{Server, get};
-use crate::support::{Database, Engine, Program, eventually};
+use crate::support::{Database, Engine, Program, SetOnDrop, eventually};
 
 /// The service as an operator runs it, with addresses that clients choose.
 fn behind_proxy(database: &Database) -> Program {
@@ -189,10 +189,9 @@ fn beside_a_flood<T>(server: &Server, email: impl Fn(usize, usize) -> String + S
                 }
             });
         }
+        let _after_work = SetOnDrop(stop);
         eventually("the flood", || (figure(server, "authsvc_password_queue") > 20.0).then_some(()));
-        let done = work();
-        stop.store(true, std::sync::atomic::Ordering::Relaxed);
-        done
+        work()
     })
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::backup::{backup, rows, seeded, shell};
 use crate::restore::{content, restored, without_identity};
 use crate::support::database::ENGINES;
-use crate::support::{CANARY, Cluster, Database, Engine, Program, eventually};
+use crate::support::{CANARY, Cluster, Database, Engine, Program, SetOnDrop, eventually};
 
 /// Enough rows that a restore takes a moment.
 pub(crate) fn grow(database: &Database, engine: Engine, count: usize) {
@@ -154,10 +154,11 @@ fn p4_readers_see_the_old_state_until_the_swap_and_the_new_one_after() {
                     })
                 })
                 .collect();
+            let after_restore = SetOnDrop(&stop);
             let report =
                 Program::on(&database).run(&["restore", "--yes", "--json", file.to_str().unwrap()]).success().json();
             assert!(report["swap_ms"].as_u64().unwrap() < 1000 || engine == Engine::Sqlite, "{report}");
-            stop.store(true, Ordering::SeqCst);
+            drop(after_restore);
             readers.into_iter().map(|reader| reader.join().unwrap()).collect::<Vec<_>>()
         });
         for seen in states {

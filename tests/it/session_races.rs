@@ -14,7 +14,7 @@ use crate::accounts::{events, signing_key, unlimited};
 use crate::support::api::{Answer, Request, log_in, me, refresh, register};
 use crate::support::database::ENGINES;
 use crate::support::program::Server;
-use crate::support::{Database, Engine};
+use crate::support::{Database, Engine, SetOnDrop};
 
 const OLD: &str = "a long password";
 const NEW: &str = "another long password";
@@ -117,14 +117,6 @@ const ENDS: [(&str, End); 7] = [
 fn change_password(at: SocketAddr, access: &str, current: &str, new: &str) -> Answer {
     let body = json!({"current_password": current, "new_password": new});
     Request::post("/auth/password/change", &body).bearer(access).send(at)
-}
-
-struct SetOnDrop<'a>(&'a AtomicBool);
-
-impl Drop for SetOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::SeqCst);
-    }
 }
 
 fn round<'scope>(service: &'scope Service, scope: &'scope Scope<'scope, '_>, end: End) -> bool {

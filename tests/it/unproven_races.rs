@@ -11,7 +11,7 @@ use crate::support::api::{Request, log_in as enter, me, refresh};
 use crate::support::database::ENGINES;
 use crate::support::logins::{ADA, google, log_in, program};
 use crate::support::visitor::Visitor;
-use crate::support::{Database, Engine};
+use crate::support::{Database, Engine, SetOnDrop};
 
 const OLD: &str = "a long password";
 const NEW: &str = "another long password";
@@ -71,8 +71,9 @@ fn one_registration_takes_an_address_over_and_no_session_of_the_old_holder_survi
                 let owners: Vec<_> = (0..4)
                     .map(|number| scope.spawn(move || register(service.at(number), &format!("owner{number}"), NEW)))
                     .collect();
+                let after_owners = SetOnDrop(is_over);
                 let mut codes: Vec<u16> = owners.into_iter().map(|owner| owner.join().unwrap()).collect();
-                is_over.store(true, Ordering::SeqCst);
+                drop(after_owners);
                 codes.sort_unstable();
                 (codes, holders.into_iter().flat_map(|holder| holder.join().unwrap()).collect::<Vec<_>>())
             });
@@ -108,8 +109,9 @@ fn no_session_of_an_old_holder_survives_the_first_link() {
             let to = server.public;
             let (entered, sessions) = std::thread::scope(|scope| {
                 let holders: Vec<_> = (0..3).map(|_| scope.spawn(move || hold_on(|_| to, is_over))).collect();
+                let after_login = SetOnDrop(is_over);
                 let entered = log_in(&double, &mut Visitor::of(to), ADA);
-                is_over.store(true, Ordering::SeqCst);
+                drop(after_login);
                 (entered, holders.into_iter().flat_map(|holder| holder.join().unwrap()).collect::<Vec<_>>())
             });
             let (access, token) = entered.status(200).tokens();

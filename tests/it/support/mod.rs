@@ -25,7 +25,7 @@ pub(crate) use database::{Database, Engine};
 pub(crate) use program::Program;
 
 use std::net::TcpListener;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 /// The password of the role `app`, in every URL of the suite: no output may ever hold it.
@@ -55,5 +55,14 @@ pub(crate) fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) 
         }
         assert!(Instant::now() < deadline, "waited in vain: {what}");
         std::thread::park_timeout(Duration::from_millis(20));
+    }
+}
+
+/// Sets a flag when it is dropped, so that a thread that waits for the flag ends when an assertion fails, too.
+pub(crate) struct SetOnDrop<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
     }
 }

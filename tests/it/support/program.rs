@@ -138,7 +138,7 @@ impl Running {
 
     /// Its end, in a minute at most.
     pub(crate) fn wait(mut self) -> Outcome {
-        let deadline = std::time::Instant::now() + Duration::from_secs(90);
+        let deadline = std::time::Instant::now() + Duration::from_secs(300);
         while self.is_running() {
             assert!(std::time::Instant::now() < deadline, "the program does not end");
             std::thread::park_timeout(Duration::from_millis(5));
