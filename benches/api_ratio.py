@@ -19,7 +19,7 @@ import urllib.request
 import cluster
 from cluster import Cluster, free_port, run, serve
 
-OLD, NEW = sys.argv[1:3]
+OLD, NEW = (os.path.abspath(program) for program in sys.argv[1:3])
 ROUNDS = int(sys.argv[3]) if len(sys.argv) > 3 else 20
 SECONDS = int(sys.argv[4]) if len(sys.argv) > 4 else 2
 OPERATIONS = sys.argv[5].split(",") if len(sys.argv) > 5 else ("me", "refresh", "login", "register")

@@ -48,7 +48,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
-use crate::db::{Entered, Pool, Principal};
+use crate::db::{AccountView, Entered, Pool, Principal};
 use crate::health::HashingProbe;
 use access_token::ProvenTokens;
 use attempts::Attempts;
@@ -132,6 +132,19 @@ impl From<user::Model> for User {
             avatar: user.avatar_url,
             provider: user.provider,
             email_verified: user.email_verified,
+        }
+    }
+}
+
+impl From<AccountView> for User {
+    fn from(account: AccountView) -> Self {
+        Self {
+            id: account.id,
+            email: account.email.as_str().to_owned(),
+            username: account.username,
+            avatar: account.avatar_url,
+            provider: account.provider,
+            email_verified: account.email_verified,
         }
     }
 }

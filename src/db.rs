@@ -76,7 +76,7 @@ pub use provisional::{Takeover, USES_UNTIL_HELD};
 pub use queries::{Queries, Transaction};
 pub use registration::{NewAccount, Taken};
 pub use rotation::Rotation;
-pub use session_check::SessionClaim;
+pub use session_check::{AccountView, SessionClaim};
 pub use sessions::{NewToken, Scope, SessionEnd};
 pub use snapshot::{BLOCK, Rows, Sink, Size, Snapshot};
 pub use staging::{Block, LiveSchema, LoadError, Loaded, Objects, Parse, SchemaOrigin, Staging, Swapped, losses};

@@ -128,7 +128,7 @@ impl Auth {
         user_id: i64,
         now: DateTime<Utc>,
     ) -> Result<VerificationProof, Error> {
-        self.account(bearer, now).await?;
+        self.account_view(bearer, now).await?;
         if bearer.principal.user_id != user_id {
             return Err(Error::VerificationProof);
         }

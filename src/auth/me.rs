@@ -11,7 +11,7 @@ use super::error::Error;
 use super::fields::Fields;
 use super::register::taken;
 use super::{Auth, User};
-use crate::db::{Change, Client, PasswordChange, SessionEnd};
+use crate::db::{AccountView, Change, Client, PasswordChange, SessionEnd};
 
 const GONE: Error = Error::AccessToken(
     "the session has ended, or the account does not exist any more, is inactive, or the database was restored since",
@@ -62,7 +62,12 @@ impl Auth {
     /// # Errors
     /// It is gone, or the session has ended; or the database gave no answer.
     pub async fn me(&self, bearer: Bearer, now: DateTime<Utc>) -> Result<User, Error> {
-        Ok(self.account(bearer, now).await?.into())
+        Ok(self.account_view(bearer, now).await?.into())
+    }
+
+    /// The account of a bearer, without its password hash.
+    pub(super) async fn account_view(&self, bearer: Bearer, now: DateTime<Utc>) -> Result<AccountView, Error> {
+        self.pool.session_account_view(self.claim(bearer, now)).await?.ok_or(GONE)
     }
 
     pub(super) async fn account(&self, bearer: Bearer, now: DateTime<Utc>) -> Result<user::Model, Error> {
@@ -89,7 +94,7 @@ impl Auth {
     /// # Errors
     /// The account is gone, or the session has ended; or the database gave no answer.
     pub async fn sessions(&self, bearer: Bearer, now: DateTime<Utc>) -> Result<Vec<SessionView>, Error> {
-        self.account(bearer, now).await?;
+        self.account_view(bearer, now).await?;
         let tokens = self.pool.sessions_of(self.claim(bearer, now)).await?;
         Ok(tokens.into_iter().map(|token| SessionView::of(token, bearer)).collect())
     }
@@ -105,7 +110,7 @@ impl Auth {
         client: &Client,
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
-        self.account(bearer, now).await?;
+        self.account_view(bearer, now).await?;
         match self.pool.end_session(self.claim(bearer, now), session, client).await? {
             SessionEnd::Ended => Ok(()),
             SessionEnd::NoSuchSession => Err(Error::NoSession),

@@ -6,7 +6,7 @@
 
 use entity::database_identity::{Column, Entity, ONLY_ROW};
 use entity::user;
-use sea_orm::sea_query::{Expr, Query, SelectStatement, SimpleExpr, SubQueryStatement};
+use sea_orm::sea_query::{Expr, ExprTrait as _, Query, SelectStatement, SimpleExpr, SubQueryStatement};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, QuerySelect,
 };
@@ -90,6 +90,11 @@ pub(super) fn current_epoch() -> SimpleExpr {
 pub(super) fn is_in(epoch: Epoch) -> SimpleExpr {
     let mut same = select(Expr::val(1));
     Expr::exists(same.and_where(Column::Epoch.eq(epoch.as_str())).take())
+}
+
+/// Whether the only row has this epoch, as a condition of a join.
+pub(super) fn has_epoch(epoch: Epoch) -> SimpleExpr {
+    Column::Id.eq(ONLY_ROW).and(Column::Epoch.eq(epoch.as_str()))
 }
 
 /// Whether the database still is in this epoch. Right until the end of a transaction that has locked a row.
