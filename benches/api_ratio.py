@@ -10,6 +10,7 @@ them stores a known device.
 import json
 import os
 import pathlib
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -23,6 +24,14 @@ OLD, NEW = (os.path.abspath(program) for program in sys.argv[1:3])
 ROUNDS = int(sys.argv[3]) if len(sys.argv) > 3 else 20
 SECONDS = int(sys.argv[4]) if len(sys.argv) > 4 else 2
 OPERATIONS = sys.argv[5].split(",") if len(sys.argv) > 5 else ("me", "refresh", "login", "register")
+# of real size: what PostgreSQL plans for a few rows says nothing about a service
+FILL = """
+INSERT INTO users (email, username, password_hash)
+  SELECT 'filled' || g || '@example.com', 'filled' || g, 'x' FROM NUMBERS;
+INSERT INTO refresh_tokens (user_id, token_hash, expires_at)
+  SELECT users.id, 'filled' || users.id || '.' || t, LATER FROM users, (SELECT 1 AS t UNION SELECT 2 UNION SELECT 3) s;
+"""
+ROWS = 20_000
 ACCOUNTS = 16  # each with a client of its own: one row that all requests lock would measure waiting, which no real load does
 PASSWORD = "correct-horse-battery"
 FORWARDED = "X-Forwarded-For"
@@ -129,6 +138,19 @@ class Build:
         return self.rate_and_use(script, f"/auth/{what}", 4)
 
 
+def fill_postgres(server, name):
+    numbers, later = f"generate_series(1, {ROWS}) g", "now() + INTERVAL '7 days'"
+    server.sql(FILL.replace("NUMBERS", numbers).replace("LATER", later), name)
+    server.sql("VACUUM ANALYZE", name)
+
+
+def fill_sqlite(file):
+    numbers = f"(WITH RECURSIVE s (g) AS (SELECT 1 UNION ALL SELECT g + 1 FROM s LIMIT {ROWS}) SELECT g FROM s)"
+    later = "strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now', '+7 days')"
+    with sqlite3.connect(file) as connection:
+        connection.executescript(FILL.replace("NUMBERS", numbers).replace("LATER", later))
+
+
 def compare(engine, builds):
     for what in OPERATIONS:
         found = []
@@ -154,6 +176,7 @@ def main():
             for name, program in (("old", OLD), ("new", NEW)):
                 server.sql(f"CREATE DATABASE {name}")
                 builds[name] = Build(program, server.url(name), folder, server.postmaster())
+                fill_postgres(server, name)
             compare("PostgreSQL", builds)
         finally:
             for build in builds.values():
@@ -161,6 +184,8 @@ def main():
                 build.process.wait()
             server.stop()
         builds = {name: Build(program, f"sqlite:{folder}/{name}.db?mode=rwc", folder) for name, program in (("old", OLD), ("new", NEW))}
+        for name in builds:
+            fill_sqlite(f"{folder}/{name}.db")
         try:
             compare("SQLite", builds)
         finally:

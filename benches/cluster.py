@@ -79,5 +79,5 @@ class Cluster:
     def url(self, database):
         return f"postgres://postgres@127.0.0.1:{self.port}/{database}?sslmode=disable"
 
-    def sql(self, statement):
-        run(["psql", "-qX", self.url("postgres"), "-c", statement])
+    def sql(self, statement, database="postgres"):
+        run(["psql", "-qX", "-v", "ON_ERROR_STOP=1", self.url(database), "-c", statement])

@@ -181,7 +181,8 @@ impl Connection {
         }
     }
 
-    /// Rows of a table, as the planner has them, and its pages now; none on SQLite.
+    /// Rows of a table, as the planner has them, and its pages now; `None` where ranges of pages cannot be read by themselves: on SQLite,
+    /// and before PostgreSQL 14, which reads the whole table for each.
     ///
     /// # Errors
     /// What the database said.
@@ -191,7 +192,7 @@ impl Connection {
         }
         let sql = format!(
             "{PATIENCE}SELECT reltuples::text, (pg_relation_size(oid) / current_setting('block_size')::bigint)::text \
-             FROM pg_class WHERE oid = '{}'::regclass",
+             FROM pg_class WHERE oid = '{}'::regclass AND current_setting('server_version_num')::int >= 140000",
             doomed.table()
         );
         let (rows, failure) = self.gather(sql).await;

@@ -9,8 +9,8 @@ use entity::value::{Email, Provider};
 use entity::{database_identity, user};
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query, SelectStatement, SimpleExpr};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbErr, DerivePartialModel, EntityTrait, FromQueryResult, IdenStatic,
-    PaginatorTrait, PartialModelTrait, QueryFilter, QueryResult, QuerySelect, Select,
+    ColumnTrait, Condition, ConnectionTrait, DbErr, DerivePartialModel, EntityTrait, FromQueryResult, PaginatorTrait,
+    PartialModelTrait, QueryFilter, QueryResult, QuerySelect, Select,
 };
 
 use super::database_identity::{Principal, has_epoch};
@@ -52,7 +52,6 @@ pub struct AccountView {
 
 /// An account, as [`AccountView`] or [`user::Model`].
 struct Found<A> {
-    user_id: i64,
     account: A,
     access_used_at: Option<DateTime<Utc>>,
 }
@@ -62,8 +61,7 @@ const ACCESS_USED_AT: &str = "access_used_at";
 impl<A: PartialModelTrait> FromQueryResult for Found<A> {
     fn from_query_result(row: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
         let access_used_at = row.try_get(prefix, ACCESS_USED_AT)?;
-        let user_id = row.try_get(prefix, user::Column::Id.as_str())?;
-        Ok(Self { user_id, account: A::from_query_result(row, prefix)?, access_used_at })
+        Ok(Self { account: A::from_query_result(row, prefix)?, access_used_at })
     }
 }
 
@@ -90,27 +88,28 @@ impl Pool {
             Some(found) => Some(found),
             None => self.account_of_live_session(claim).await?,
         };
-        let Some(Found { account, access_used_at, .. }) = found else { return Ok(None) };
+        let Some(Found { account, access_used_at }) = found else { return Ok(None) };
         let is_marked = access_used_at.is_some() || claim.token.is_none();
         if is_marked || mark_used(self.queries(), claim).await? { Ok(Some(account)) } else { Ok(None) }
     }
 
     /// Most requests: the refresh token that was issued with the access token can still be used. Three look-ups by primary key, which
     /// PostgreSQL plans once for a connection. It plans the statement with every case anew for each request, which takes longer than the
-    /// rest of the request. The token leads to the account: with both ids in the statement PostgreSQL may read every token of the account.
+    /// rest of the request.
     async fn account_of_live_token<A: PartialModelTrait>(
         &self,
         claim: SessionClaim,
     ) -> Result<Option<Found<A>>, Error> {
         let Some(token) = claim.token else { return Ok(None) };
-        let select = usable(user::Entity::existing(), claim)
-            .inner_join(Entity)
-            .filter(Column::Id.eq(token))
+        let user_id = || Expr::col((user::Entity, user::Column::Id));
+        let mut select = usable_account(claim)
             .filter(Column::Revoked.eq(false))
             .filter(Column::ExpiresAt.gt(claim.now))
             .filter(Expr::expr(session_start(Entity)).gt(claim.too_old));
-        let found = self.find_account(select, Expr::col((Entity, Column::AccessUsedAt))).await?;
-        Ok(found.filter(|found: &Found<A>| found.user_id == claim.principal.user_id))
+        // not `=`: PostgreSQL may then read every token of the account by the index on `user_id`
+        let is_of_account = Expr::col((Entity, Column::UserId)).between(user_id(), user_id());
+        QuerySelect::query(&mut select).inner_join(Entity, Column::Id.eq(token).and(is_of_account));
+        self.find_account(select, Expr::col((Entity, Column::AccessUsedAt))).await
     }
 
     async fn account_of_live_session<A: PartialModelTrait>(
@@ -130,14 +129,10 @@ impl Pool {
     }
 }
 
+/// The account of an access token, if it may be used and the epoch has not changed. The epoch is joined: PostgreSQL answers that in less
+/// time than an `EXISTS`.
 fn usable_account(claim: SessionClaim) -> Select<user::Entity> {
-    usable(user::Entity::existing_by_id(claim.principal.user_id), claim)
-}
-
-/// Those of the accounts that may be used, if the epoch has not changed. The epoch is joined: PostgreSQL answers that in less time than
-/// an `EXISTS`.
-fn usable(accounts: Select<user::Entity>, claim: SessionClaim) -> Select<user::Entity> {
-    let mut select = accounts.filter(user::Column::Active.eq(true));
+    let mut select = user::Entity::existing_by_id(claim.principal.user_id).filter(user::Column::Active.eq(true));
     QuerySelect::query(&mut select).inner_join(database_identity::Entity, has_epoch(claim.principal.epoch));
     select
 }

@@ -1,8 +1,8 @@
 //! Removing what has had its time: tokens, events, records of runs, files of backups.
 //!
 //! In batches, each a short transaction. A batch is as large as takes about the time it is given; one that took long, because others are at
-//! work, is followed by a pause as long, and on SQLite, where others cannot write meanwhile, every one is. It goes by the index until more than a twentieth of the table is removed, and then by
-//! ranges of pages. It can be stopped after any batch; what is removed is removed.
+//! work, is followed by a pause as long, and on SQLite, where others cannot write meanwhile, every one is. It goes by the index until more than a twentieth of the table is removed, and then, from
+//! PostgreSQL 14 on, by ranges of pages. It can be stopped after any batch; what is removed is removed.
 
 use std::path::PathBuf;
 use std::time::Duration;
