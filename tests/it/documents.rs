@@ -275,6 +275,31 @@ fn every_link_leads_somewhere() {
 }
 
 #[test]
+fn every_file_that_is_named_exists() {
+    let folders = ["src/", "tests/", "entity/", "migration/", "benches/", "deploy/", "docs/"];
+    let endings = [".rs", ".py", ".sh", ".sql", ".yml", ".md"];
+    let mut count = 0;
+    for document in files(&root(), "md").iter().filter(|path| !path.ends_with("CHANGELOG.md")) {
+        let text = prose(&std::fs::read_to_string(document).unwrap());
+        let words = text.split('`').skip(1).step_by(2);
+        let paths = words.filter(|word| {
+            let plain = word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "/_.-".contains(c));
+            plain
+                && folders.iter().any(|folder| word.starts_with(folder))
+                && endings.iter().any(|end| word.ends_with(end))
+        });
+        for path in paths {
+            // SECURITY.md writes tests/ for tests/it/
+            let of_tests = path.strip_prefix("tests/").map(|rest| root().join("tests/it").join(rest));
+            let exists = root().join(path).exists() || of_tests.is_some_and(|path| path.exists());
+            assert!(exists, "{}: {path} does not exist", document.display());
+            count += 1;
+        }
+    }
+    assert!(count > 80, "{count}");
+}
+
+#[test]
 fn the_table_has_every_command_with_its_arguments() {
     let page = read("docs/COMMANDS.md");
     let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| `authsvc ")).collect();
