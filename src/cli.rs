@@ -62,7 +62,7 @@ Exit codes:
   6  a lock was not got in time
 
 Without a command it serves. Without DATABASE_URL the database is the SQLite file authsvc.db in the working directory.
-Environment variables: see README.md.
+Environment variables: see docs/CONFIGURATION.md.
 
 Examples:
   authsvc                     serve

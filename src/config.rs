@@ -1,4 +1,4 @@
-//! The only reader of the environment. Every variable is documented where it is read and in the README.
+//! The only reader of the environment. Every variable is documented where it is read and in `docs/CONFIGURATION.md`.
 //!
 //! Variables come from the process, then from `.env` in the working directory. Every secret `X` can be given as a file
 //! named by `X_FILE`; both at once is an error, and so is a variable that is set and has no value (`variables`). A variable

@@ -8,7 +8,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// What is logged when nothing else is asked for.
-const DEFAULT_FILTER: &str = "warn,authsvc=info";
+pub const DEFAULT_FILTER: &str = "warn,authsvc=info";
 
 /// The form of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,5 @@
 //! The database of authsvc as SeaORM entities: one module per table, newtypes for values, finders that leave
-//! soft-deleted rows out.
+//! soft-deleted rows out. `README.md` beside this crate lists them, with an example.
 //!
 //! The schema is made by the SQL in `migration/`, never from these types; a test compares the two. To add a table: the
 //! migration first, then a module here, then its name in [`TABLES`].
@@ -37,3 +37,8 @@ pub use oauth_provider::Entity as OauthProvider;
 pub use oauth_state::Entity as OauthState;
 pub use refresh_token::Entity as RefreshToken;
 pub use user::Entity as User;
+
+/// Compiles the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct ReadmeExamples;

@@ -17,7 +17,8 @@ const SHORTEST: Duration = Duration::from_millis(50);
 #[command(after_help = "\
 Read-only; counts accounts and tokens, which scans their tables. JSON where stdout is no terminal.
 With --watch that is one document after the other; the time between two is 50ms at least.
-Exits with 0 if healthy or degraded, with 3 if unhealthy. Limits: the AUTHSVC_HEALTH_ variables, see README.md.
+Exits with 0 if healthy or degraded, with 3 if unhealthy. Limits: the AUTHSVC_HEALTH_ variables, see
+docs/CONFIGURATION.md.
 
 Examples:
   authsvc detailed-health                  every check, with what to do

@@ -14,7 +14,8 @@ use crate::health::{self, Report, Status};
 #[derive(clap::Args)]
 #[command(after_help = "\
 Read-only; at most two round trips and no scan of a big table. JSON where stdout is no terminal.
-Exits with 0 if healthy or degraded, with 3 if unhealthy. Limits: the AUTHSVC_HEALTH_ variables, see README.md.
+Exits with 0 if healthy or degraded, with 3 if unhealthy. Limits: the AUTHSVC_HEALTH_ variables, see
+docs/CONFIGURATION.md.
 
 Examples:
   authsvc health                                        ask the database

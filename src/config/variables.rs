@@ -164,6 +164,11 @@ impl Variables {
         Ok(Some(SecretString::from(text)))
     }
 
+    /// Name of every variable that this program defines, without the `_FILE` twins of secrets and libpq's variables.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        KNOWN.into_iter().chain(SECRETS).chain(OTHERS)
+    }
+
     /// A warning for each `AUTHSVC_` variable that is unknown, with the nearest known name.
     pub(super) fn unknown(&self) -> Vec<String> {
         let twins = SECRETS.map(|name| format!("{name}_FILE"));

@@ -1,4 +1,4 @@
-//! From where on a figure is a finding. Each is an environment variable that README and `docs/MONITORING.md` document.
+//! From where on a figure is a finding. Each is an environment variable that `docs/CONFIGURATION.md` and `docs/MONITORING.md` document.
 
 use std::time::Duration;
 

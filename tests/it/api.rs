@@ -1,6 +1,6 @@
 //! The API as a whole: what describes it, what it refuses, and what every answer has.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -133,6 +133,31 @@ fn the_document_names_every_route_and_every_operation_says_what_it_answers() {
             }
         }
     }
+}
+
+#[test]
+fn the_page_has_every_operation_with_its_answer() {
+    let database = Database::migrated(Engine::Sqlite);
+    let document = Request::new("GET", "/openapi.json").send(served(&database).public).status(200).json();
+    let section = include_str!("../../docs/API.md").split("## Operations").nth(1).unwrap();
+    let rows = section.split("\n## ").next().unwrap().lines().filter(|line| line.starts_with("| `"));
+    let mut rows: BTreeMap<&str, &str> = rows.map(|row| (row.split('`').nth(1).unwrap(), row)).collect();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap().iter().filter(|_| path.starts_with("/a")) {
+            let name = format!("{} {path}", method.to_uppercase());
+            let row = rows.remove(name.as_str()).unwrap_or_else(|| panic!("docs/API.md lacks {name}"));
+            let success =
+                operation["responses"].as_object().unwrap().keys().find(|status| status.starts_with(['2', '3']));
+            assert!(row.contains(&format!("| {}", success.unwrap())), "{name} answers {success:?}: {row}");
+            let body = &operation["requestBody"]["content"]["application/json"]["schema"]["$ref"];
+            if let Some(schema) = body.as_str().map(|name| document.pointer(&name[1..]).unwrap()) {
+                for field in schema["properties"].as_object().unwrap().keys() {
+                    assert!(row.contains(&format!("`{field}`")), "{name} takes {field}: {row}");
+                }
+            }
+        }
+    }
+    assert!(rows.is_empty(), "docs/API.md has operations that do not exist: {rows:?}");
 }
 
 #[test]

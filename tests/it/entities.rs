@@ -2,6 +2,7 @@
 //! there with the same nullability.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use authsvc::db::{DatabaseUrl, Defaults, Pool, PoolUse};
 use entity::value::{Email, Provider, TokenHash};
@@ -13,6 +14,7 @@ use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, Iden, Iterable, Sche
 
 use crate::support::database::{ENGINES, block_on};
 use crate::support::{Database, Engine, Program};
+use crate::tidy::files;
 
 async fn orm(database: &Database) -> DatabaseConnection {
     let url = DatabaseUrl::parse(&database.url, &Defaults::default()).unwrap();
@@ -116,6 +118,35 @@ fn finders_leave_soft_deleted_accounts_out() {
                 oauth_provider::Entity::of_existing(Provider::Github, "200001").one(&orm).await.unwrap().unwrap();
             assert!(!format!("{link:?}").contains("dev-github"), "a token shows in Debug");
         });
+    }
+}
+
+/// `module::Entity::name` of every public function of an entity that returns a `Select`.
+fn finders() -> BTreeSet<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("entity/src");
+    let finders = files(&folder, "rs").into_iter().flat_map(|file| {
+        let module = file.file_stem().unwrap().to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(&file).unwrap();
+        let functions = text.split("    pub fn ").skip(1).map(|rest| rest.split(" {").next().unwrap().to_owned());
+        let finders = functions.filter(|signature| signature.contains("-> Select<Self>"));
+        finders.map(move |it| format!("{module}::Entity::{}", it.split('(').next().unwrap())).collect::<Vec<_>>()
+    });
+    finders.collect()
+}
+
+#[test]
+fn the_readme_of_the_crate_has_every_finder_table_and_module() {
+    let page = include_str!("../../entity/README.md");
+    let names = |section: &str, cell: usize| -> BTreeSet<String> {
+        let section = page.split(&format!("## {section}\n")).nth(1).unwrap().split("\n## ").next().unwrap();
+        let rows = section.lines().filter(|line| line.starts_with("| `"));
+        rows.map(|row| row.split('`').nth(2 * cell + 1).unwrap().to_owned()).collect()
+    };
+    assert_eq!(names("Finders", 0), finders());
+    assert_eq!(names("Tables", 1), TABLES.map(str::to_owned).into());
+    let modules = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("entity/src/lib.rs")).unwrap();
+    for module in names("Tables", 0) {
+        assert!(modules.contains(&format!("pub mod {module};")), "{module}");
     }
 }
 

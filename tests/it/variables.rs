@@ -1,10 +1,13 @@
 //! One rule for every variable: what is set has a value. A matrix over all that are known, `.env`, and SQLite's names.
 
+mod table;
+
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
+use authsvc::config::Variables;
 use authsvc::db::PARAMETERS;
 
 use crate::support::program::assert_no_secret;
@@ -20,15 +23,10 @@ const SECRETS: [&str; 6] = [
     "AUTHSVC_ENCRYPTION_KEY",
 ];
 
-/// Every variable of the README's table, of libpq's, and the twins.
+/// Every variable of the program, of libpq's, and the twins.
 fn known() -> Vec<String> {
-    let readme = include_str!("../../README.md");
-    let table = readme.split("## Environment").nth(1).unwrap().split("\n## ").next().unwrap();
-    let ours = table.split('`').filter(|word| word.starts_with("AUTHSVC_")).map(|word| word.trim_end_matches("_FILE"));
-    let ours = ours.filter(|word| word.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_'));
-    let mut names: Vec<String> = ours.filter(|word| word.len() > 8).map(str::to_owned).collect();
+    let mut names: Vec<String> = Variables::names().map(str::to_owned).collect();
     names.extend(PARAMETERS.iter().filter_map(|known| known.variable).map(str::to_owned));
-    names.extend(["BACKUP_DIR".to_owned(), "DATABASE_URL".to_owned()]);
     names.extend(SECRETS.map(|name| format!("{name}_FILE")));
     names.sort();
     names.dedup();

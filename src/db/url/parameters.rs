@@ -39,7 +39,7 @@ pub const PARAMETERS: &[UrlParameter] = &[
         "hostaddr",
         "PGHOSTADDR",
         Applied,
-        "address to connect to without a name look-up; `host` stays the name that is verified",
+        "address to connect to without a name look-up; the certificate is still compared with `host`",
     ),
     row("port", "PGPORT", Applied, "TCP port from 1 to 65535, default 5432; one for all hosts, or one for each"),
     row("dbname", "PGDATABASE", Applied, "database; default: the user's name"),
@@ -55,7 +55,7 @@ pub const PARAMETERS: &[UrlParameter] = &[
         "service",
         "PGSERVICE",
         Applied,
-        "section of the service file whose parameters are used for what the URL leaves out",
+        "section of the service file; its parameters supply what the URL does not contain",
     ),
     row(
         "servicefile",
@@ -87,7 +87,7 @@ pub const PARAMETERS: &[UrlParameter] = &[
         "options",
         "PGOPTIONS",
         Applied,
-        "settings of the session, `-c name=value` or `--name=value`; only the settings listed below. What this program pins wins. `endpoint=` and `project=` (Neon) are ignored with a warning: the host name says it",
+        "settings of the session, `-c name=value` or `--name=value`; only the settings listed below. Settings that this program pins have priority. `endpoint=` and `project=` (Neon) are ignored with a warning: the host name contains them",
     ),
     row(
         "sslmode",
@@ -162,7 +162,7 @@ pub const PARAMETERS: &[UrlParameter] = &[
         "tcp_user_timeout",
         "",
         Applied,
-        "milliseconds that sent data may stay unacknowledged; 0 is the system's default",
+        "milliseconds that sent data may remain unacknowledged; 0 is the system's default",
     ),
     row(
         "prepared_statements",
