@@ -227,8 +227,8 @@ fn cleanup_of(
 }
 
 /// What a health report needs, from the configuration.
-fn health_settings(config: &Config) -> crate::health::Settings {
-    crate::health::Settings {
+fn health_settings(config: &Config) -> crate::health::HealthSettings {
+    crate::health::HealthSettings {
         url: config.database_url.clone(),
         environment: config.environment.to_string(),
         backup_dir: config.backup_dir.clone(),

@@ -22,7 +22,7 @@ use crate::auth::{Auth, Keys, LogMailer, Mailer, NoMailer, Parts, Passwords, Pro
 use crate::clock::Stopwatch;
 use crate::config::{Config, Environment};
 use crate::db::Pool;
-use crate::health::{self, Collector, SignIn};
+use crate::health::{self, HealthCollector, SignIn};
 use crate::http::{Api, Build, ListenSettings, Metrics, Server, Stage};
 use crate::maintain::{self, Backups, Worker};
 use crate::migrate::{self, Action, Event, Progress, Report};
@@ -54,7 +54,7 @@ pub(super) async fn run(_: &Arguments, config: &Config, _: Output) -> Result<u8,
     tracing::info!(version = super::VERSION, database = %config.database_url, environment = %config.environment, "starting");
     let stages = Stages::new(&config.notify)?;
     let sign_in = if can_sign(config) { SignIn::Possible } else { SignIn::NoKey };
-    let collector = Collector::new(health::Settings { sign_in, ..super::health_settings(config) });
+    let collector = HealthCollector::new(health::HealthSettings { sign_in, ..super::health_settings(config) });
     let metrics = Metrics::new(BUILD).map_err(io::Error::other)?;
     let api = Api::new(config.api.clone());
     collector.watch_forwarding(api.forwarding());

@@ -32,7 +32,7 @@ use self::figure::{Figure, Reasons};
 use self::findings::{Finding, Piece, Since, Strip};
 use self::tiles::{History, Tile};
 use super::readiness::Stage;
-use crate::health::{Check, Detailed, Sample, Status};
+use crate::health::{DetailedHealthReport, HealthCheck, HealthSample, HealthStatus};
 
 const STYLE: &str = include_str!("templates/status.css");
 const BUILD: &str = concat!(env!("CARGO_PKG_VERSION"), "+", env!("AUTHSVC_COMMIT"));
@@ -48,7 +48,7 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// The page with its headers. It is 200 in any state: the page itself is there; probes ask `/readyz` and `/health`.
-pub fn response(detailed: &Detailed, samples: &[Sample], stage: &Stage) -> Response {
+pub fn response(detailed: &DetailedHealthReport, samples: &[HealthSample], stage: &Stage) -> Response {
     let html = match render(detailed, samples, stage) {
         Ok(html) => html,
         Err(error) => {
@@ -70,7 +70,11 @@ pub fn response(detailed: &Detailed, samples: &[Sample], stage: &Stage) -> Respo
 ///
 /// # Errors
 /// None that is known: a text can always be written to.
-pub fn render(detailed: &Detailed, samples: &[Sample], stage: &Stage) -> Result<String, askama::Error> {
+pub fn render(
+    detailed: &DetailedHealthReport,
+    samples: &[HealthSample],
+    stage: &Stage,
+) -> Result<String, askama::Error> {
     Page::new(detailed, samples, stage).render()
 }
 
@@ -81,7 +85,7 @@ struct Page<'a> {
     script: &'static str,
     build: &'static str,
     environment: &'a str,
-    status: Status,
+    status: HealthStatus,
     word: &'static str,
     /// Where the process is, unless it serves.
     stage: Option<&'a Stage>,
@@ -105,12 +109,12 @@ struct Page<'a> {
     facts: Vec<facts::Facts>,
     runs: Vec<tables::RunRow<'a>>,
     no_runs: Figure<()>,
-    checks: &'a [Check],
+    checks: &'a [HealthCheck],
     reasons: Reasons,
 }
 
 impl<'a> Page<'a> {
-    fn new(detailed: &'a Detailed, samples: &[Sample], stage: &'a Stage) -> Self {
+    fn new(detailed: &'a DetailedHealthReport, samples: &[HealthSample], stage: &'a Stage) -> Self {
         let (now, status) = (detailed.timestamp, detailed.overall_status);
         let reasons = Reasons::new(detailed);
         let findings = findings::findings(detailed);

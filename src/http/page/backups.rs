@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::format::{self, When};
-use crate::health::{BackupFile, Detailed};
+use crate::health::{BackupFile, DetailedHealthReport};
 
 /// Of the drawing, in its own units; the page stretches it.
 pub(super) const WIDTH: f64 = 1000.0;
@@ -45,7 +45,7 @@ pub(super) struct Bar {
 }
 
 impl<'a> Backups<'a> {
-    pub(super) fn new(detailed: &'a Detailed) -> Self {
+    pub(super) fn new(detailed: &'a DetailedHealthReport) -> Self {
         let recent = &detailed.backups.recent;
         let row = |file: &'a BackupFile| FileRow::new(file, detailed.timestamp);
         Self {

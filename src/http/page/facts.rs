@@ -2,7 +2,7 @@
 
 use super::figure::{self, Figure, Reasons};
 use super::format;
-use crate::health::{Detailed, SqliteFile};
+use crate::health::{DetailedHealthReport, SqliteFile};
 
 /// Transaction ids after which PostgreSQL accepts no more writes.
 const LAST_TRANSACTION_ID: f64 = 2e9;
@@ -20,13 +20,13 @@ impl Facts {
     }
 }
 
-pub(super) fn facts(detailed: &Detailed, reasons: &Reasons) -> Vec<Facts> {
+pub(super) fn facts(detailed: &DetailedHealthReport, reasons: &Reasons) -> Vec<Facts> {
     let mut all = vec![schema(detailed, reasons), server(detailed, reasons), room(detailed, reasons)];
     all.extend(detailed.storage.sqlite.as_ref().map(sqlite));
     all
 }
 
-fn schema(detailed: &Detailed, reasons: &Reasons) -> Facts {
+fn schema(detailed: &DetailedHealthReport, reasons: &Reasons) -> Facts {
     let migrations = &detailed.basic_health.migrations;
     let number = |number: Option<usize>| number.map(|number| format::count(number as u64));
     let drift = migrations.drift.map(|drift| if drift { "yes" } else { "none" }.to_owned());
@@ -38,7 +38,7 @@ fn schema(detailed: &Detailed, reasons: &Reasons) -> Facts {
     Facts { title: "Schema", facts }
 }
 
-fn server(detailed: &Detailed, reasons: &Reasons) -> Facts {
+fn server(detailed: &DetailedHealthReport, reasons: &Reasons) -> Facts {
     let (database, performance) = (&detailed.basic_health.database, &detailed.basic_health.performance);
     // `PostgreSQL 15.20 (Debian …) on x86_64…`: what follows is in the JSON
     let version = database.version.as_deref().map(|version| version.split(" (").next().unwrap_or(version).to_owned());
@@ -64,7 +64,7 @@ fn ahead(skew: f64) -> String {
     format!("{rounded:+.2} s")
 }
 
-fn room(detailed: &Detailed, reasons: &Reasons) -> Facts {
+fn room(detailed: &DetailedHealthReport, reasons: &Reasons) -> Facts {
     let storage = &detailed.storage;
     let ids = storage.transaction_id_age.map(|age| {
         let used = age as f64 / LAST_TRANSACTION_ID * 100.0;
@@ -110,7 +110,7 @@ pub(super) fn blank<'a>(indexes: &'a [Indexes<'_>]) -> Option<&'a str> {
     figure::common(indexes.iter().map(|kind| &kind.names))
 }
 
-pub(super) fn indexes<'a>(detailed: &'a Detailed, reasons: &Reasons) -> [Indexes<'a>; 3] {
+pub(super) fn indexes<'a>(detailed: &'a DetailedHealthReport, reasons: &Reasons) -> [Indexes<'a>; 3] {
     let found = &detailed.indexes;
     let kind = |title, meaning, name: &str, names: &'a Option<Vec<String>>| Indexes {
         title,

@@ -1,6 +1,6 @@
 //! A figure, or why there is none: a report's `None` is never shown as zero, and its dash leads to the reason.
 
-use crate::health::Detailed;
+use crate::health::DetailedHealthReport;
 
 /// A figure that is there or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub(super) struct Reason {
 pub(super) struct Reasons(Vec<Reason>);
 
 impl Reasons {
-    pub(super) fn new(detailed: &Detailed) -> Self {
+    pub(super) fn new(detailed: &DetailedHealthReport) -> Self {
         let mut reasons: Vec<Reason> = Vec::new();
         for warning in detailed.basic_health.warnings.iter().chain(&detailed.warnings) {
             let (what, why) = warning.split_once(": ").unwrap_or(("", warning));

@@ -4,12 +4,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use authsvc::health::{Detailed, Sample};
+use authsvc::health::{DetailedHealthReport, HealthSample};
 use authsvc::http::{Stage, status_page};
 use axum::Router;
 use axum::routing::get;
 
-type Shown = (Detailed, Vec<Sample>);
+type Shown = (DetailedHealthReport, Vec<HealthSample>);
 
 pub(crate) struct Pages {
     pub(crate) url: String,

@@ -8,34 +8,34 @@ use crate::db::Row;
 
 /// What was read.
 #[derive(Debug, Default)]
-pub(super) struct Facts(Vec<Row>);
+pub(super) struct TaggedRows(Vec<Row>);
 
-impl Facts {
+impl TaggedRows {
     pub(super) fn new(rows: Vec<Row>) -> Self {
         Self(rows)
     }
 
     /// Every row that begins so, without that word.
-    pub(super) fn all<'a>(&'a self, word: &'a str) -> impl Iterator<Item = Fact<'a>> {
+    pub(super) fn all<'a>(&'a self, word: &'a str) -> impl Iterator<Item = TaggedRow<'a>> {
         self.0.iter().filter_map(move |row| match row.split_first() {
-            Some((Some(first), rest)) if first == word => Some(Fact(rest)),
+            Some((Some(first), rest)) if first == word => Some(TaggedRow(rest)),
             _ => None,
         })
     }
 
     /// The first row that begins so; one without columns where there is none.
-    pub(super) fn one<'a>(&'a self, word: &'a str) -> Fact<'a> {
-        self.all(word).next().unwrap_or(Fact(&[]))
+    pub(super) fn first<'a>(&'a self, word: &'a str) -> TaggedRow<'a> {
+        self.all(word).next().unwrap_or(TaggedRow(&[]))
     }
 }
 
 /// A row's columns.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Fact<'a>(&'a [Option<String>]);
+pub(super) struct TaggedRow<'a>(&'a [Option<String>]);
 
-impl<'a> Fact<'a> {
+impl<'a> TaggedRow<'a> {
     /// Whether there is such a row.
-    pub(super) fn is_there(self) -> bool {
+    pub(super) fn exists(self) -> bool {
         !self.0.is_empty()
     }
 

@@ -1,21 +1,25 @@
 //! Several statements in one message. Where one of them fails for what is wrong with one table only, each in a message of its own, so
 //! that it hides no other figure. In the SQL an empty line ends each statement, and the settings before the first.
 
-use super::facts::Facts;
+use super::tagged_rows::TaggedRows;
 use crate::db::{Backend, Connection, Error, Kind};
 
 /// The rows that came, and why others did not. `of_one_table`: failures that are not those of the next statement, too.
-pub(super) async fn gather(connection: &mut Connection, sql: String, of_one_table: &[Kind]) -> (Facts, Vec<Error>) {
+pub(super) async fn query_batch(
+    connection: &mut Connection,
+    sql: String,
+    of_one_table: &[Kind],
+) -> (TaggedRows, Vec<Error>) {
     let (rows, failure) = connection.gather(sql.clone()).await;
     match failure {
         Some(error) if connection.backend() == Backend::Postgres && of_one_table.contains(&error.kind()) => {
-            apart(connection, &sql).await
+            one_by_one(connection, &sql).await
         }
-        failure => (Facts::new(rows), failure.into_iter().collect()),
+        failure => (TaggedRows::new(rows), failure.into_iter().collect()),
     }
 }
 
-async fn apart(connection: &mut Connection, sql: &str) -> (Facts, Vec<Error>) {
+async fn one_by_one(connection: &mut Connection, sql: &str) -> (TaggedRows, Vec<Error>) {
     let (settings, statements) = sql.split_once("\n\n").unwrap_or(("", sql));
     let (mut rows, mut failures) = (Vec::new(), Vec::new());
     for statement in statements.split("\n\n") {
@@ -23,5 +27,5 @@ async fn apart(connection: &mut Connection, sql: &str) -> (Facts, Vec<Error>) {
         rows.extend(found);
         failures.extend(failure);
     }
-    (Facts::new(rows), failures)
+    (TaggedRows::new(rows), failures)
 }

@@ -1,5 +1,5 @@
 //! What the detailed report adds: counts that scan tables, the catalogue, statement statistics, drift, and the files of backups.
-//! It costs more than the basic report, so it is made less often: [`Survey::is_fresh`].
+//! It costs more than the basic report, so it is made less often: [`ExtendedFigures::is_fresh`].
 
 use std::sync::Weak;
 use std::time::Duration;
@@ -7,11 +7,11 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::counters::{Counters, Window};
-use super::facts::Facts;
-use super::report::{Authentication, Backups, Indexes, Queries, Run, Security};
-use super::seat::{Question, Seat};
-use super::settings::Settings;
-use super::{accounts, archive, statements, upkeep};
+use super::report::{AuthenticationHealth, BackupHealth, IndexHealth, QueryHealth, RecordedRun, SecurityHealth};
+use super::report_connection::{ReportConnection, ReportQuery};
+use super::settings::HealthSettings;
+use super::tagged_rows::TaggedRows;
+use super::{accounts, backup_dir, maintenance, statements};
 use crate::clock::Stopwatch;
 use crate::db::{Connection, Error, Kind};
 use crate::migrate::{self, Difference};
@@ -25,30 +25,30 @@ const SHORTEST: Duration = Duration::from_secs(1);
 
 /// What the detailed report adds.
 #[derive(Default)]
-pub(super) struct Survey {
-    pub(super) authentication: Authentication,
-    pub(super) security: Security,
-    pub(super) backups: Backups,
+pub(super) struct ExtendedFigures {
+    pub(super) authentication: AuthenticationHealth,
+    pub(super) security: SecurityHealth,
+    pub(super) backups: BackupHealth,
     /// Random id of the database, by which its backups are told from others.
     pub(super) database_id: Option<String>,
     /// What is wrong in BACKUP_DIR.
-    pub(super) archive: ArchiveFindings,
+    pub(super) backup_dir: BackupDirFindings,
     /// The newest backup that was recorded as one of BACKUP_DIR.
-    pub(super) placed: Option<PlacedBackup>,
+    pub(super) recorded_backup: Option<RecordedBackup>,
     pub(super) backup_free_bytes: Option<u64>,
     /// There while a thread looks at the directory of backups.
-    pub(super) looking: Weak<()>,
+    pub(super) scan_in_progress: Weak<()>,
     /// PostgreSQL: size of the database. It asks the file system about every file of it.
     pub(super) database_bytes: Option<u64>,
-    pub(super) indexes: Indexes,
-    pub(super) queries: Queries,
+    pub(super) indexes: IndexHealth,
+    pub(super) queries: QueryHealth,
     pub(super) slow_queries: Option<u64>,
     pub(super) mean_query_ms: Option<f64>,
     /// Why there are no statement statistics.
     pub(super) no_statements: Option<String>,
     pub(super) drift: Option<Vec<Difference>>,
     /// The newest run of each kind and outcome, newest first.
-    pub(super) runs: Option<Vec<Run>>,
+    pub(super) runs: Option<Vec<RecordedRun>>,
     pub(super) sequence_used: Option<f64>,
     /// Sequences below the ids of their tables.
     pub(super) sequences_behind: Vec<SequenceBehind>,
@@ -62,14 +62,14 @@ pub(super) struct Survey {
     pub(super) window: Option<Window>,
     pub(super) warnings: Vec<String>,
     /// How far it looked.
-    pub(super) reach: Reach,
+    pub(super) schema_state: SchemaState,
     /// When it was made, and how long that took.
-    pub(super) made: Option<(Stopwatch, Duration)>,
+    pub(super) fetched: Option<(Stopwatch, Duration)>,
 }
 
 /// What is wrong in BACKUP_DIR; names of files.
 #[derive(Debug, Clone, Default)]
-pub(super) struct ArchiveFindings {
+pub(super) struct BackupDirFindings {
     /// Files that are not as their metadata tells.
     pub(super) broken: Vec<String>,
     /// Metadata whose file is missing.
@@ -84,7 +84,7 @@ pub(super) struct ArchiveFindings {
 
 /// A recorded backup of BACKUP_DIR.
 #[derive(Debug, Clone)]
-pub(super) struct PlacedBackup {
+pub(super) struct RecordedBackup {
     /// How many such backups are recorded.
     pub(super) recorded: u64,
     /// Its file.
@@ -106,25 +106,25 @@ pub(super) struct SequenceBehind {
 }
 
 /// What to look at.
-pub(super) struct Scope<'a> {
+pub(super) struct ExtendedScope<'a> {
     /// Whether the database answers, and its tables are those of this program.
-    pub(super) database: Reach,
+    pub(super) schema_state: SchemaState,
     /// The database's clock.
     pub(super) database_time: Option<DateTime<Utc>>,
     /// What was counted before.
-    pub(super) before: Option<&'a Survey>,
+    pub(super) before: Option<&'a ExtendedFigures>,
     /// Whether to have SQLite check its file.
     pub(super) quick_check: QuickCheck,
 }
 
 /// How far the database can be looked at.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Reach {
+pub(super) enum SchemaState {
     /// It does not answer.
     #[default]
-    Gone,
+    Unreachable,
     /// It answers, and its schema is another one.
-    Reachable,
+    Other,
     /// Its schema is that of this program.
     Current,
 }
@@ -138,51 +138,60 @@ pub enum QuickCheck {
     Yes,
 }
 
-/// Why a figure of the survey is not in a basic report.
-pub(super) fn not_made(figure: &str) -> String {
+/// Why a extended figure is not in a basic report.
+pub(super) fn not_fetched(figure: &str) -> String {
     format!("{figure}: read by the detailed report only, and none was made within the last minutes")
 }
 
-impl Survey {
+impl ExtendedFigures {
     /// Whether another one need not be made yet.
     pub(super) fn is_fresh(&self) -> bool {
-        self.made.is_some_and(|(since, took)| since.elapsed() < (took * COST).max(SHORTEST))
+        self.fetched.is_some_and(|(since, took)| since.elapsed() < (took * COST).max(SHORTEST))
     }
 
     /// Looks at everything, for ten seconds at most.
-    pub(super) async fn make(settings: &Settings, seat: &mut Seat, scope: Scope<'_>) -> Self {
+    pub(super) async fn fetch(
+        settings: &HealthSettings,
+        connection: &mut ReportConnection,
+        scope: ExtendedScope<'_>,
+    ) -> Self {
         let watch = Stopwatch::start();
-        let mut survey = Self::default();
+        let mut extended = Self::default();
         if let Some(before) = scope.before {
-            survey.counters = before.counters.clone();
-            survey.window = before.window;
+            extended.counters = before.counters.clone();
+            extended.window = before.window;
         }
-        if scope.database == Reach::Gone {
-            survey.warnings.push("every figure of the detailed report: the database gave no answer".to_owned());
+        if scope.schema_state == SchemaState::Unreachable {
+            extended.warnings.push("every figure of the detailed report: the database gave no answer".to_owned());
         } else {
-            survey = survey.of_database(settings, seat, &scope).await;
+            extended = extended.fetch_from_database(settings, connection, &scope).await;
         }
-        survey.reach = scope.database;
-        archive::read(settings, &mut survey, scope.before.map(|before| &before.looking)).await;
-        survey.made = Some((Stopwatch::start(), watch.elapsed()));
-        survey
+        extended.schema_state = scope.schema_state;
+        backup_dir::read(settings, &mut extended, scope.before.map(|before| &before.scan_in_progress)).await;
+        extended.fetched = Some((Stopwatch::start(), watch.elapsed()));
+        extended
     }
 
-    async fn of_database(self, settings: &Settings, seat: &mut Seat, scope: &Scope<'_>) -> Self {
+    async fn fetch_from_database(
+        self,
+        settings: &HealthSettings,
+        connection: &mut ReportConnection,
+        scope: &ExtendedScope<'_>,
+    ) -> Self {
         let patience = if scope.quick_check == QuickCheck::Yes { Duration::MAX } else { DEADLINE };
-        let look = Look { settings, scope, counters: &self.counters, window: self.window };
-        let error = match tokio::time::timeout(patience, seat.ask(&settings.url, &look)).await {
-            Ok(Ok(survey)) => return survey,
+        let look = ExtendedQuery { settings, scope, counters: &self.counters, window: self.window };
+        let error = match tokio::time::timeout(patience, connection.run(&settings.url, &look)).await {
+            Ok(Ok(extended)) => return extended,
             Ok(Err(error)) => error,
             Err(_) => Error::late(patience),
         };
-        let mut survey = self;
-        survey.warnings.push(format!("every figure of the detailed report: {error}"));
-        survey
+        let mut extended = self;
+        extended.warnings.push(format!("every figure of the detailed report: {error}"));
+        extended
     }
 
     /// Notes why a figure is missing. What will pass is an error of the whole; damage is a finding, asked for or not.
-    fn miss(&mut self, figure: &str, error: Error) -> Result<(), Error> {
+    fn record_failure(&mut self, figure: &str, error: Error) -> Result<(), Error> {
         if error.is_transient() && error.kind() != Kind::Locked {
             return Err(error);
         }
@@ -195,71 +204,78 @@ impl Survey {
 }
 
 /// The look at the database.
-struct Look<'a> {
-    settings: &'a Settings,
-    scope: &'a Scope<'a>,
+struct ExtendedQuery<'a> {
+    settings: &'a HealthSettings,
+    scope: &'a ExtendedScope<'a>,
     counters: &'a Counters,
     window: Option<Window>,
 }
 
-impl Question for Look<'_> {
-    type Answer = Survey;
+impl ReportQuery for ExtendedQuery<'_> {
+    type Output = ExtendedFigures;
 
-    async fn ask(&self, connection: &mut Connection) -> Result<Survey, Error> {
+    async fn run(&self, connection: &mut Connection) -> Result<ExtendedFigures, Error> {
         let backend = connection.backend();
-        let mut survey = Survey { counters: self.counters.clone(), window: self.window, ..Survey::default() };
+        let mut extended =
+            ExtendedFigures { counters: self.counters.clone(), window: self.window, ..ExtendedFigures::default() };
         match migrate::drift(connection).await {
-            Ok(drift) => survey.drift = Some(drift),
-            Err(error) => survey.miss("drift", error)?,
+            Ok(drift) => extended.drift = Some(drift),
+            Err(error) => extended.record_failure("drift", error)?,
         }
-        let facts = gather(connection, backend.read_upkeep().to_owned(), &mut survey).await?;
-        upkeep::read(&facts, backend, &mut survey);
-        statements::read(connection, &facts, &self.settings.thresholds, &mut survey).await?;
+        let rows = query_batch(connection, backend.read_maintenance().to_owned(), &mut extended).await?;
+        maintenance::read(&rows, backend, &mut extended);
+        statements::read(connection, &rows, &self.settings.thresholds, &mut extended).await?;
         if self.scope.quick_check == QuickCheck::Yes
             && let Some(sql) = backend.quick_check()
         {
             let found = crate::db::first_column(connection.query(sql).await?);
-            survey.quick_check = Some(found.into_iter().filter(|line| line != "ok").collect());
+            extended.quick_check = Some(found.into_iter().filter(|line| line != "ok").collect());
         }
-        if self.scope.database == Reach::Reachable {
-            survey
+        if self.scope.schema_state == SchemaState::Other {
+            extended
                 .warnings
                 .push("every figure of accounts, tokens and events: the schema is not that of this program".to_owned());
         } else {
-            self.count(connection, &mut survey).await?;
+            self.count(connection, &mut extended).await?;
         }
-        Ok(survey)
+        Ok(extended)
     }
 }
 
-impl Look<'_> {
+impl ExtendedQuery<'_> {
     /// What needs the tables of this program.
-    async fn count(&self, connection: &mut Connection, survey: &mut Survey) -> Result<(), Error> {
+    async fn count(&self, connection: &mut Connection, extended: &mut ExtendedFigures) -> Result<(), Error> {
         let backend = connection.backend();
         let sql = [&backend.read_accounts(), "\n", &backend.read_seed_accounts(&crate::seed::addresses())].concat();
-        let facts = gather(connection, sql, survey).await?;
-        accounts::read(&facts, survey);
+        let rows = query_batch(connection, sql, extended).await?;
+        accounts::read(&rows, extended);
         let of_one_table = [Kind::PermissionDenied, Kind::Locked, Kind::UndefinedTable];
-        let (facts, failures) =
-            super::gather::gather(connection, backend.read_sequences_behind().to_owned(), &of_one_table).await;
-        survey.sequences_behind = upkeep::sequences_behind(&facts);
+        let (rows, failures) =
+            super::query_batch::query_batch(connection, backend.read_sequences_behind().to_owned(), &of_one_table)
+                .await;
+        extended.sequences_behind = maintenance::sequences_behind(&rows);
         for error in failures {
-            survey.miss("sequences that are behind", error)?;
+            extended.record_failure("sequences that are behind", error)?;
         }
         let Some(now) = self.scope.database_time else { return Ok(()) };
-        let window = survey.window.unwrap_or(Window::from(now));
-        let facts = gather(connection, window.query(backend, now), survey).await?;
-        survey.window = Some(window.advance(now, &facts, &mut survey.counters));
+        let window = extended.window.unwrap_or(Window::from(now));
+        let rows = query_batch(connection, window.query(backend, now), extended).await?;
+        extended.window = Some(window.advance(now, &rows, &mut extended.counters));
         Ok(())
     }
 }
 
 /// The rows that came; why the others did not is a warning.
-async fn gather(connection: &mut Connection, sql: String, survey: &mut Survey) -> Result<Facts, Error> {
-    let (facts, failures) = super::gather::gather(connection, sql, &[Kind::PermissionDenied, Kind::Locked]).await;
+async fn query_batch(
+    connection: &mut Connection,
+    sql: String,
+    extended: &mut ExtendedFigures,
+) -> Result<TaggedRows, Error> {
+    let (rows, failures) =
+        super::query_batch::query_batch(connection, sql, &[Kind::PermissionDenied, Kind::Locked]).await;
     for error in failures {
-        survey.miss("every figure that is missing", error)?;
+        extended.record_failure("every figure that is missing", error)?;
     }
-    survey.warnings.dedup();
-    Ok(facts)
+    extended.warnings.dedup();
+    Ok(rows)
 }

@@ -5,21 +5,21 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
-use super::seat::Seat;
+use super::report_connection::ReportConnection;
 
 /// The last answer, and the right to make the next.
-pub(super) struct Flight<T> {
+pub(super) struct SingleFlight<T> {
     latest: watch::Sender<Option<Arc<T>>>,
-    seat: Arc<Mutex<Seat>>,
+    connection: Arc<Mutex<ReportConnection>>,
 }
 
-impl<T> Default for Flight<T> {
+impl<T> Default for SingleFlight<T> {
     fn default() -> Self {
-        Self { latest: watch::Sender::new(None), seat: Arc::default() }
+        Self { latest: watch::Sender::new(None), connection: Arc::default() }
     }
 }
 
-impl<T> Flight<T> {
+impl<T> SingleFlight<T> {
     /// The last answer, however old.
     pub(super) fn latest(&self) -> Option<Arc<T>> {
         self.latest.borrow().clone()
@@ -31,19 +31,19 @@ impl<T> Flight<T> {
         &self,
         is_fresh: impl Fn(&T) -> bool,
         patience: Duration,
-        begin: impl FnOnce(OwnedMutexGuard<Seat>),
+        begin: impl FnOnce(OwnedMutexGuard<ReportConnection>),
     ) -> Option<Arc<T>> {
         let mut answers = self.latest.subscribe();
         let fresh = |answer: Option<Arc<T>>| answer.filter(|answer| is_fresh(answer));
         if let Some(answer) = fresh(answers.borrow_and_update().clone()) {
             return Some(answer);
         }
-        if let Ok(seat) = self.seat.clone().try_lock_owned() {
+        if let Ok(connection) = self.connection.clone().try_lock_owned() {
             // another one may have landed meanwhile
             if let Some(answer) = fresh(self.latest()) {
                 return Some(answer);
             }
-            begin(seat);
+            begin(connection);
         }
         let _ = tokio::time::timeout(patience, answers.changed()).await;
         self.latest()
@@ -51,12 +51,12 @@ impl<T> Flight<T> {
 
     /// Waits for an answer that is being made, and gives up the connection.
     pub(super) async fn close(&self) {
-        self.seat.lock().await.leave().await;
+        self.connection.lock().await.close().await;
     }
 
-    /// Gives everybody the answer. The seat is held until then, so that nobody begins another one.
-    pub(super) fn land(&self, answer: T, seat: OwnedMutexGuard<Seat>) {
+    /// Gives everybody the answer. The connection is held until then, so that nobody begins another one.
+    pub(super) fn publish(&self, answer: T, connection: OwnedMutexGuard<ReportConnection>) {
         self.latest.send_replace(Some(Arc::new(answer)));
-        drop(seat);
+        drop(connection);
     }
 }

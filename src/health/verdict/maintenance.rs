@@ -4,10 +4,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::counted;
 use crate::backup;
-use crate::health::check::{Check, Status};
-use crate::health::report::{Indexes, Run};
+use crate::health::check::{HealthCheck, HealthStatus};
+use crate::health::extended::{ExtendedFigures, SequenceBehind};
+use crate::health::report::{IndexHealth, RecordedRun};
 use crate::health::size::size_text;
-use crate::health::survey::{SequenceBehind, Survey};
 use crate::health::thresholds::Thresholds;
 
 /// Of two thousand million transaction ids: autovacuum works against it from 200 million on; here it has failed to.
@@ -15,16 +15,16 @@ const OLD_IDS: u64 = 500_000_000;
 const OLDEST_IDS: u64 = 1_500_000_000;
 
 /// Room for the next backup, which is likely to be as large as the last.
-pub(super) fn free_space(survey: &Survey, thresholds: &Thresholds) -> Option<Check> {
-    let free = survey.backup_free_bytes?;
-    let needed = thresholds.free_space.max(survey.backups.last_size_bytes.unwrap_or_default() * 2);
+pub(super) fn free_space(extended: &ExtendedFigures, thresholds: &Thresholds) -> Option<HealthCheck> {
+    let free = extended.backup_free_bytes?;
+    let needed = thresholds.free_space.max(extended.backups.last_size_bytes.unwrap_or_default() * 2);
     let message = format!("{} are free where backups go", size_text(free));
     if free >= needed {
-        return Some(Check::healthy("free_space", message));
+        return Some(HealthCheck::healthy("free_space", message));
     }
     let message = format!("{message}, less than {}", size_text(needed));
     let hint = "remove old backups, or give BACKUP_DIR more room (AUTHSVC_HEALTH_FREE_SPACE is the limit)";
-    Some(Check::new("free_space", Status::Degraded, message, hint))
+    Some(HealthCheck::new("free_space", HealthStatus::Degraded, message, hint))
 }
 
 /// What runs again and again. Whoever ran a migration or a restore that failed was told so, and there may be no next one to
@@ -35,17 +35,17 @@ const RECURRING: [&str; 3] = ["backup", "cleanup", "verify"];
 const STUCK: TimeDelta = TimeDelta::hours(6);
 
 /// Kinds of runs that failed and have not succeeded since, and kinds whose newest run does not end.
-pub(super) fn runs(survey: &Survey, now: DateTime<Utc>) -> Option<Check> {
-    let all = survey.runs.as_ref()?.iter().filter(|run| RECURRING.contains(&run.kind.as_str()));
+pub(super) fn runs(extended: &ExtendedFigures, now: DateTime<Utc>) -> Option<HealthCheck> {
+    let all = extended.runs.as_ref()?.iter().filter(|run| RECURRING.contains(&run.kind.as_str()));
     // a time from the future would hide what happened since
-    let runs: Vec<&Run> = all.filter(|run| !backup::is_in_future(run.started_at, now)).collect();
-    let is_newest = |run: &Run, outcomes: &[&str]| {
-        let hides = |other: &&&Run| {
+    let runs: Vec<&RecordedRun> = all.filter(|run| !backup::is_in_future(run.started_at, now)).collect();
+    let is_newest = |run: &RecordedRun, outcomes: &[&str]| {
+        let hides = |other: &&&RecordedRun| {
             other.kind == run.kind && other.outcome.as_deref().is_some_and(|outcome| outcomes.contains(&outcome))
         };
         !runs.iter().filter(hides).any(|other| other.started_at > run.started_at)
     };
-    let told = |run: &Run| format!("{} of {}", run.kind, run.started_at.format("%F %R"));
+    let told = |run: &RecordedRun| format!("{} of {}", run.kind, run.started_at.format("%F %R"));
     let failed = runs.iter().filter(|run| run.outcome.as_deref() == Some("failed"));
     let failed: Vec<String> = failed
         .filter(|run| is_newest(run, &["succeeded", "failed"]))
@@ -59,27 +59,32 @@ pub(super) fn runs(survey: &Survey, now: DateTime<Utc>) -> Option<Check> {
         .filter_map(|(word, runs)| (!runs.is_empty()).then(|| format!("{word}: {}", runs.join("; "))))
         .collect();
     if found.is_empty() {
-        return Some(Check::healthy("maintenance", "the newest backup, cleanup and verification did not fail"));
+        return Some(HealthCheck::healthy("maintenance", "the newest backup, cleanup and verification did not fail"));
     }
     let hint = "see the log of that time, and whether BACKUP_DIR answers; the next run that succeeds clears this";
-    Some(Check::new("maintenance", Status::Degraded, found.join("; "), hint))
+    Some(HealthCheck::new("maintenance", HealthStatus::Degraded, found.join("; "), hint))
 }
 
-pub(super) fn indexes(indexes: &Indexes) -> Option<Check> {
+pub(super) fn indexes(indexes: &IndexHealth) -> Option<HealthCheck> {
     let invalid = indexes.invalid.as_ref()?;
     let (unused, duplicate) = (listed(indexes.unused.as_ref()), listed(indexes.duplicate.as_ref()));
     if !invalid.is_empty() {
         let hint = "they are written and never read; DROP INDEX CONCURRENTLY them, then make them anew";
-        return Some(Check::new("indexes", Status::Degraded, format!("invalid: {}", invalid.join(", ")), hint));
+        return Some(HealthCheck::new(
+            "indexes",
+            HealthStatus::Degraded,
+            format!("invalid: {}", invalid.join(", ")),
+            hint,
+        ));
     }
     // superfluous ones cost writes and room, and break nothing
     let found: Vec<String> = [("unused", unused), ("duplicate", duplicate)]
         .into_iter()
         .filter_map(|(word, names)| Some(format!("{word}: {}", names?)))
         .collect();
-    let mut check = Check::healthy("indexes", "all are valid");
+    let mut check = HealthCheck::healthy("indexes", "all are valid");
     if !found.is_empty() {
-        check = Check::healthy("indexes", format!("all are valid; {}", found.join("; ")));
+        check = HealthCheck::healthy("indexes", format!("all are valid; {}", found.join("; ")));
         check.hint = "those that no migration made cost writes and room: consider to drop them".to_owned();
     }
     Some(check)
@@ -89,24 +94,24 @@ fn listed(names: Option<&Vec<String>>) -> Option<String> {
     names.filter(|names| !names.is_empty()).map(|names| names.join(", "))
 }
 
-pub(super) fn sequences(survey: &Survey) -> Option<Check> {
-    if !survey.sequences_behind.is_empty() {
-        return Some(sequences_behind(&survey.sequences_behind));
+pub(super) fn sequences(extended: &ExtendedFigures) -> Option<HealthCheck> {
+    if !extended.sequences_behind.is_empty() {
+        return Some(sequences_behind(&extended.sequences_behind));
     }
-    let used = survey.sequence_used? * 100.0;
+    let used = extended.sequence_used? * 100.0;
     let message = format!("the fullest sequence has given out {used:.1} % of its numbers");
     let hint = "make its column and sequence BIGINT before it ends: inserts will fail then";
     let status = if used < 80.0 {
-        return Some(Check::healthy("sequences", message));
+        return Some(HealthCheck::healthy("sequences", message));
     } else if used < 95.0 {
-        Status::Degraded
+        HealthStatus::Degraded
     } else {
-        Status::Unhealthy
+        HealthStatus::Unhealthy
     };
-    Some(Check::new("sequences", status, message, hint))
+    Some(HealthCheck::new("sequences", status, message, hint))
 }
 
-fn sequences_behind(behind: &[SequenceBehind]) -> Check {
+fn sequences_behind(behind: &[SequenceBehind]) -> HealthCheck {
     let fails = behind.iter().any(|sequence| sequence.fails);
     let named: Vec<String> = behind
         .iter()
@@ -115,9 +120,9 @@ fn sequences_behind(behind: &[SequenceBehind]) -> Check {
         })
         .collect();
     let effect = if fails { "inserts fail" } else { "ids of deleted rows can be given out again" };
-    let status = if fails { Status::Unhealthy } else { Status::Degraded };
+    let status = if fails { HealthStatus::Unhealthy } else { HealthStatus::Degraded };
     let corrections: Vec<&str> = behind.iter().map(|sequence| sequence.correction.as_str()).collect();
-    Check::new(
+    HealthCheck::new(
         "sequences",
         status,
         format!("{}: {effect}", named.join(", ")),
@@ -125,39 +130,42 @@ fn sequences_behind(behind: &[SequenceBehind]) -> Check {
     )
 }
 
-pub(super) fn transaction_ids(survey: &Survey) -> Option<Check> {
-    let age = survey.transaction_id_age?;
+pub(super) fn transaction_ids(extended: &ExtendedFigures) -> Option<HealthCheck> {
+    let age = extended.transaction_id_age?;
     let message = format!("the oldest transaction id is {age} transactions old, of 2000000000");
     let hint = "autovacuum does not keep up: end long transactions, drop stale replication slots, run VACUUM (FREEZE)";
     let status = if age < OLD_IDS {
-        return Some(Check::healthy("transaction_ids", message));
+        return Some(HealthCheck::healthy("transaction_ids", message));
     } else if age < OLDEST_IDS {
-        Status::Degraded
+        HealthStatus::Degraded
     } else {
-        Status::Unhealthy
+        HealthStatus::Unhealthy
     };
-    Some(Check::new("transaction_ids", status, message, hint))
+    Some(HealthCheck::new("transaction_ids", status, message, hint))
 }
 
-pub(super) fn dead_rows(survey: &Survey) -> Option<Check> {
-    let found = survey.dead_rows.as_ref()?;
+pub(super) fn dead_rows(extended: &ExtendedFigures) -> Option<HealthCheck> {
+    let found = extended.dead_rows.as_ref()?;
     if found.is_empty() {
-        return Some(Check::healthy("dead_rows", "no table has more dead rows than live ones"));
+        return Some(HealthCheck::healthy("dead_rows", "no table has more dead rows than live ones"));
     }
     let tables: Vec<String> = found.iter().map(|(table, dead)| format!("{table} ({dead})")).collect();
     let hint = "autovacuum does not keep up: see autovacuum_vacuum_cost_limit, and end long transactions";
     let message = format!("more dead rows than live ones: {}", tables.join(", "));
-    Some(Check::new("dead_rows", Status::Degraded, message, hint))
+    Some(HealthCheck::new("dead_rows", HealthStatus::Degraded, message, hint))
 }
 
-pub(super) fn slow_queries(survey: &Survey, thresholds: &Thresholds) -> Option<Check> {
-    let slow = survey.slow_queries?;
+pub(super) fn slow_queries(extended: &ExtendedFigures, thresholds: &Thresholds) -> Option<HealthCheck> {
+    let slow = extended.slow_queries?;
     let limit = humantime::format_duration(thresholds.slow_query);
     if slow == 0 {
-        return Some(Check::healthy("slow_queries", format!("no statement takes longer than {limit} on average")));
+        return Some(HealthCheck::healthy(
+            "slow_queries",
+            format!("no statement takes longer than {limit} on average"),
+        ));
     }
     // a slow report of an analyst is no reason to wake somebody
-    let mut check = Check::healthy(
+    let mut check = HealthCheck::healthy(
         "slow_queries",
         counted(slow, "statement takes", "statements take") + &format!(" longer than {limit} on average"),
     );
@@ -165,12 +173,15 @@ pub(super) fn slow_queries(survey: &Survey, thresholds: &Thresholds) -> Option<C
     Some(check)
 }
 
-pub(super) fn quick_check(survey: &Survey) -> Option<Check> {
-    let asked = survey.quick_check.iter().flatten();
-    let found: Vec<&str> = asked.chain(&survey.damage).map(String::as_str).collect();
+pub(super) fn quick_check(extended: &ExtendedFigures) -> Option<HealthCheck> {
+    let asked = extended.quick_check.iter().flatten();
+    let found: Vec<&str> = asked.chain(&extended.damage).map(String::as_str).collect();
     if found.is_empty() {
-        return survey.quick_check.as_ref().map(|_| Check::healthy("quick_check", "SQLite finds its file whole"));
+        return extended
+            .quick_check
+            .as_ref()
+            .map(|_| HealthCheck::healthy("quick_check", "SQLite finds its file whole"));
     }
     let hint = "what is stored is damaged: stop the service, keep a copy of it, and restore the newest verified backup";
-    Some(Check::new("quick_check", Status::Unhealthy, found.join("; "), hint))
+    Some(HealthCheck::new("quick_check", HealthStatus::Unhealthy, found.join("; "), hint))
 }

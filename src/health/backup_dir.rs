@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::extended::{BackupDirFindings, ExtendedFigures, RecordedBackup};
 use super::report::BackupFile;
-use super::settings::Settings;
-use super::survey::{ArchiveFindings, PlacedBackup, Survey};
+use super::settings::HealthSettings;
 use crate::backup::{self, DirectoryState, LiveDatabase, State};
 use crate::clock;
 
@@ -18,40 +18,40 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const RECENT: usize = 20;
 
 /// What was found in the directory.
-struct Archive {
+struct BackupDirContents {
     /// The backups of this database, newest first; those from the future last.
     files: Vec<BackupFile>,
     /// The newest of them that is not from the future.
     newest: Option<BackupFile>,
-    findings: ArchiveFindings,
+    findings: BackupDirFindings,
 }
 
 /// What to look at, and what is known already.
-struct Look {
+struct BackupDirScan {
     directory: PathBuf,
     database: LiveDatabase,
-    placed: Option<PlacedBackup>,
+    placed: Option<RecordedBackup>,
     now: DateTime<Utc>,
 }
 
-/// Fills in the files of this database, and the age of the newest backup, be it a file or a recorded run. `before`: what the last survey
+/// Fills in the files of this database, and the age of the newest backup, be it a file or a recorded run. `before`: what the last extended query
 /// may still be looking at.
-pub(super) async fn read(settings: &Settings, survey: &mut Survey, before: Option<&Weak<()>>) {
+pub(super) async fn read(settings: &HealthSettings, extended: &mut ExtendedFigures, before: Option<&Weak<()>>) {
     let now = clock::now();
     let (archive, free) = match before {
         Some(before) if before.strong_count() > 0 => {
-            survey.looking = before.clone();
+            extended.scan_in_progress = before.clone();
             no_answer()
         }
-        _ => look(settings, survey, now).await,
+        _ => scan(settings, extended, now).await,
     };
     match free {
-        Ok(bytes) => survey.backup_free_bytes = Some(bytes),
-        Err(why) => survey.warnings.push(format!("backup_free_bytes: {why}")),
+        Ok(bytes) => extended.backup_free_bytes = Some(bytes),
+        Err(why) => extended.warnings.push(format!("backup_free_bytes: {why}")),
     }
-    let backups = &mut survey.backups;
+    let backups = &mut extended.backups;
     match archive {
-        Ok(Archive { files, newest, findings }) => {
+        Ok(BackupDirContents { files, newest, findings }) => {
             backups.count = Some(files.len() as u64);
             if let Some(newest) = newest
                 && backups.last_backup.is_none_or(|recorded| recorded <= newest.created_at)
@@ -63,40 +63,40 @@ pub(super) async fn read(settings: &Settings, survey: &mut Survey, before: Optio
             let verified = verified.filter(|at| !backup::is_in_future(*at, now)).max();
             backups.last_verified = backups.last_verified.max(verified);
             backups.recent = files.into_iter().take(RECENT).collect();
-            survey.archive = findings;
+            extended.backup_dir = findings;
         }
-        Err(why) => survey.warnings.push(format!("count, recent: {why}")),
+        Err(why) => extended.warnings.push(format!("count, recent: {why}")),
     }
     backups.age_seconds = backups.last_backup.map(|taken| backup::age_seconds(taken, now));
 }
 
-async fn look(
-    settings: &Settings,
-    survey: &mut Survey,
+async fn scan(
+    settings: &HealthSettings,
+    extended: &mut ExtendedFigures,
     now: DateTime<Utc>,
-) -> (Result<Archive, String>, Result<u64, String>) {
-    let look = Look {
+) -> (Result<BackupDirContents, String>, Result<u64, String>) {
+    let look = BackupDirScan {
         directory: settings.backup_dir.clone(),
-        database: LiveDatabase { id: survey.database_id.clone(), url: settings.url.to_string() },
-        placed: survey.placed.clone(),
+        database: LiveDatabase { id: extended.database_id.clone(), url: settings.url.to_string() },
+        placed: extended.recorded_backup.clone(),
         now,
     };
     let looking = Arc::new(());
-    survey.looking = Arc::downgrade(&looking);
+    extended.scan_in_progress = Arc::downgrade(&looking);
     let looked = tokio::task::spawn_blocking(move || {
-        let found = (look.archive(), free_bytes(&look.directory));
+        let found = (look.contents(), free_bytes(&look.directory));
         drop(looking);
         found
     });
     tokio::time::timeout(PATIENCE, looked).await.ok().and_then(Result::ok).unwrap_or_else(no_answer)
 }
 
-fn no_answer() -> (Result<Archive, String>, Result<u64, String>) {
+fn no_answer() -> (Result<BackupDirContents, String>, Result<u64, String>) {
     (Err("BACKUP_DIR gave no answer within a second".to_owned()), Err("BACKUP_DIR gave no answer".to_owned()))
 }
 
-impl Look {
-    fn archive(&self) -> Result<Archive, String> {
+impl BackupDirScan {
+    fn contents(&self) -> Result<BackupDirContents, String> {
         let state = backup::directory_state(&self.directory).map_err(|error| error.to_string())?;
         let entries = backup::list(&self.directory, self.now).map_err(|error| error.to_string())?;
         let names = |wanted: &dyn Fn(&backup::Entry) -> bool| {
@@ -104,7 +104,7 @@ impl Look {
         };
         let is_ours = |entry: &backup::Entry| entry.state == State::Ok && is_of(entry, &self.database);
         let recorded = self.placed.as_ref().map(|placed| placed.name.as_str());
-        let findings = ArchiveFindings {
+        let findings = BackupDirFindings {
             broken: names(&|entry| match entry.state {
                 State::WrongMetadata(_) => entry.database_url.is_none() || is_of(entry, &self.database),
                 State::NoMetadata => recorded == Some(entry.name.as_str()),
@@ -128,7 +128,7 @@ impl Look {
         };
         let files: Vec<BackupFile> = entries.iter().filter(|entry| is_ours(entry)).filter_map(file).collect();
         let newest = backup::newest(files.iter(), |file| Some(file.created_at), self.now).cloned();
-        Ok(Archive { files, newest, findings })
+        Ok(BackupDirContents { files, newest, findings })
     }
 
     /// Why the newest recorded backup is lost, if it is.

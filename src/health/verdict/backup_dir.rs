@@ -3,40 +3,50 @@
 use std::time::Duration;
 
 use super::counted;
-use crate::health::check::{Check, Status};
-use crate::health::survey::{ArchiveFindings, Survey};
+use crate::health::check::{HealthCheck, HealthStatus};
+use crate::health::extended::{BackupDirFindings, ExtendedFigures};
 use crate::health::thresholds::Thresholds;
 
-pub(super) fn backups(survey: &Survey, thresholds: &Thresholds) -> Option<Check> {
+pub(super) fn backups(extended: &ExtendedFigures, thresholds: &Thresholds) -> Option<HealthCheck> {
     let hint = "run `authsvc backup`, or set AUTHSVC_BACKUP_SCHEDULE (AUTHSVC_BACKUP_MAX_AGE is the limit)";
-    if let Some(lost) = &survey.archive.lost {
+    if let Some(lost) = &extended.backup_dir.lost {
         let hint = "look whether BACKUP_DIR is the right directory and is mounted, search for copies, and run `authsvc backup`";
-        return Some(Check::new("backups", Status::Degraded, lost.clone(), hint));
+        return Some(HealthCheck::new("backups", HealthStatus::Degraded, lost.clone(), hint));
     }
-    let age = survey.backups.age_seconds.map(|age| Duration::from_secs(age.max(0).unsigned_abs()));
+    let age = extended.backups.age_seconds.map(|age| Duration::from_secs(age.max(0).unsigned_abs()));
     let told = age.map(|age| humantime::format_duration(age).to_string());
     let Some(limit) = thresholds.backup_max_age else {
         let message =
             told.map_or("none, and none is expected here".to_owned(), |age| format!("the newest is {age} old"));
-        return Some(Check::healthy("backups", message));
+        return Some(HealthCheck::healthy("backups", message));
     };
     let Some((age, told)) = age.zip(told) else {
-        if survey.backups.count.is_none() {
+        if extended.backups.count.is_none() {
             let hint = "`warnings` say why; let this user read BACKUP_DIR";
-            return Some(Check::new("backups", Status::Degraded, "none is known, and BACKUP_DIR cannot be read", hint));
+            return Some(HealthCheck::new(
+                "backups",
+                HealthStatus::Degraded,
+                "none is known, and BACKUP_DIR cannot be read",
+                hint,
+            ));
         }
-        return Some(Check::new("backups", Status::Degraded, "there is no backup of this database", hint));
+        return Some(HealthCheck::new("backups", HealthStatus::Degraded, "there is no backup of this database", hint));
     };
     let limit_told = humantime::format_duration(limit);
     Some(if age > limit {
-        Check::new("backups", Status::Degraded, format!("the newest is {told} old, more than {limit_told}"), hint)
+        HealthCheck::new(
+            "backups",
+            HealthStatus::Degraded,
+            format!("the newest is {told} old, more than {limit_told}"),
+            hint,
+        )
     } else {
-        Check::healthy("backups", format!("the newest is {told} old"))
+        HealthCheck::healthy("backups", format!("the newest is {told} old"))
     })
 }
 
 /// Backups that will not restore, or whose time is wrong, while the runs that made them count as backups.
-pub(super) fn backup_files(found: &ArchiveFindings) -> Option<Check> {
+pub(super) fn backup_files(found: &BackupDirFindings) -> Option<HealthCheck> {
     let named = |names: &[String], one: &str, many: &str| {
         let first = names.first()?;
         let more = if names.len() > 1 { ", …" } else { "" };
@@ -64,5 +74,5 @@ pub(super) fn backup_files(found: &ArchiveFindings) -> Option<Check> {
     } else {
         "see `authsvc list-backups`; run `authsvc backup`, and remove them if no copy of them is whole"
     };
-    Some(Check::new("backup_files", Status::Degraded, all.join("; "), hint))
+    Some(HealthCheck::new("backup_files", HealthStatus::Degraded, all.join("; "), hint))
 }

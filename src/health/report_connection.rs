@@ -4,20 +4,20 @@
 use crate::db::{Connection, DatabaseUrl, Error};
 
 /// What a report asks.
-pub(super) trait Question: Sync {
-    type Answer: Send;
+pub(super) trait ReportQuery: Sync {
+    type Output: Send;
 
-    fn ask(&self, connection: &mut Connection) -> impl Future<Output = Result<Self::Answer, Error>> + Send;
+    fn run(&self, connection: &mut Connection) -> impl Future<Output = Result<Self::Output, Error>> + Send;
 }
 
 #[derive(Default)]
-pub(super) struct Seat(Option<Connection>);
+pub(super) struct ReportConnection(Option<Connection>);
 
-impl Seat {
+impl ReportConnection {
     /// Asks something. The connection may have ended meanwhile, with its server: then once more, on a new one.
-    pub(super) async fn ask<Q: Question>(&mut self, url: &DatabaseUrl, question: &Q) -> Result<Q::Answer, Error> {
+    pub(super) async fn run<Q: ReportQuery>(&mut self, url: &DatabaseUrl, question: &Q) -> Result<Q::Output, Error> {
         if let Some(mut kept) = self.0.take() {
-            match question.ask(&mut kept).await {
+            match question.run(&mut kept).await {
                 Ok(answer) => {
                     self.0 = Some(kept);
                     return Ok(answer);
@@ -27,13 +27,13 @@ impl Seat {
             }
         }
         let mut new = Connection::open(url).await?;
-        let answer = question.ask(&mut new).await?;
+        let answer = question.run(&mut new).await?;
         self.0 = Some(new);
         Ok(answer)
     }
 
     /// Says goodbye.
-    pub(super) async fn leave(&mut self) {
+    pub(super) async fn close(&mut self) {
         if let Some(connection) = self.0.take() {
             connection.leave().await;
         }
