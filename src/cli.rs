@@ -221,7 +221,7 @@ fn cleanup_of(
         pool: pool.clone(),
         backup_dir: config.backup_dir.clone(),
         backup_retention: retention,
-        kept: config.kept,
+        retention_days: config.kept,
         batch: config.cleanup_batch,
     }
 }

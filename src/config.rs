@@ -33,7 +33,7 @@ use crate::auth::Keys;
 use crate::auth::oauth::Settings;
 use crate::auth::vault::Vault;
 use crate::backup::Retention;
-use crate::db::{DatabaseUrl, InvalidUrl, Kept, PoolUse};
+use crate::db::{DatabaseUrl, InvalidUrl, PoolUse, RetentionDays};
 use crate::health::Thresholds;
 use crate::http::ApiSettings;
 use crate::maintain::{Schedule, Verification};
@@ -88,7 +88,7 @@ pub struct Config {
     /// `AUTHSVC_CLEANUP_BATCH`: how long a batch of a cleanup is to take.
     pub cleanup_batch: Duration,
     /// `AUTHSVC_AUTH_EVENTS_RETENTION` and `AUTHSVC_MAINTENANCE_RUNS_RETENTION`.
-    pub kept: Kept,
+    pub kept: RetentionDays,
     /// From where on a figure of the health reports is a finding.
     pub thresholds: Thresholds,
     /// `AUTHSVC_LOG`: a filter as `RUST_LOG` takes it.

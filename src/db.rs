@@ -3,11 +3,12 @@
 //!
 //! Nothing above this module sends SQL in the extended protocol before the schema is known to be current: reading
 //! the ledger, locking and migrating use simple queries, which work through a transaction-pooling PgBouncer. Requests are
-//! answered through [`Queries`], which follow the database from one server to another.
+//! answered through [`QueryRunner`], which follows the database from one server to another.
 
 mod account_counter;
 mod accounts;
 mod attempts;
+mod audit_log;
 mod binary_copy;
 mod canonical;
 mod certificate;
@@ -20,23 +21,24 @@ mod database_identity;
 mod dialect;
 mod error;
 mod event_budget;
+mod exclusive_lock;
+mod failover_pool;
+mod find_server;
 mod hash_kinds;
 mod health;
-mod hosts;
 mod known_devices;
 mod links;
+mod maintenance_run;
 mod migration_script;
 mod pinned;
 mod pool;
 mod provider_tokens;
 mod provisional;
-mod queries;
+mod query_runner;
 mod read_only;
 mod registration;
 mod rotation;
 mod routes;
-mod run;
-mod servers;
 mod session_check;
 mod sessions;
 mod snapshot;
@@ -45,43 +47,41 @@ mod storable;
 mod stored;
 mod throttles;
 mod tls;
-mod trail;
 mod tunnel;
-mod turn;
 mod unlimited;
 mod url;
 mod value;
 mod verification;
 
 pub(crate) use connection::first_column;
+pub(crate) use maintenance_run::FinishedRun;
 pub(crate) use migration_script::MigrationScript;
-pub(crate) use run::EndedRun;
 pub(crate) use unlimited::UnlimitedSession;
 
 pub use accounts::{Change, Entered, Failure, PasswordChange};
 pub use attempts::{AttemptCounters, ClientSubjects, Lane, Lockouts, Reservation, Reserving};
+pub use audit_log::Client;
 pub use canonical::canonical;
-pub use cleanup::{Doomed, Kept};
+pub use cleanup::{CleanupKind, RetentionDays};
 pub use column::{Column, ColumnType};
-pub use connection::{Connection, Row, Use};
+pub use connection::{Connection, OpenSessions, Row};
 pub use counter::Lockout;
 pub use database_identity::{Epoch, FoundAccount, Principal};
 pub use dialect::Backend;
 pub use error::{Error, Kind};
 pub use event_budget::EventBudget;
+pub use exclusive_lock::ExclusiveLock;
 pub use known_devices::{CookieValue, DeviceDigest, KNOWN_DAYS};
-pub use links::{Identity, Linked, NewLinkedAccount, RefusedLogin, StoredTokens};
+pub use links::{LinkedAccount, NewLinkedAccount, ProviderIdentity, RefusedProviderLogin, StoredTokens};
 pub use pool::{Pool, PoolUse, Usage};
 pub use provisional::{Takeover, USES_UNTIL_HELD};
-pub use queries::{Queries, Transaction};
+pub use query_runner::{QueryRunner, Transaction};
 pub use registration::{NewAccount, Taken};
 pub use rotation::Rotation;
 pub use session_check::SessionClaim;
 pub use sessions::{NewToken, Scope, SessionEnd};
 pub use snapshot::{BLOCK, Rows, Sink, Size, Snapshot};
 pub use staging::{Block, LiveSchema, LoadError, Loaded, Objects, Parse, SchemaOrigin, Staging, Swapped, losses};
-pub use trail::Client;
-pub use turn::Turn;
 pub use url::{
     DatabaseUrl, Defaults, Host, HostOrder, InvalidUrl, PARAMETERS, PostgresTarget, SESSION_SETTINGS, SessionAttrs,
     SocketSettings, SqliteMode, SqliteTarget, SslMode, SslNegotiation, Target, TlsSettings, TlsVersion, UrlParameter,

@@ -12,7 +12,7 @@ use entity::value::Provider;
 use super::error::Error;
 use super::oauth::{self, Answer, Begun, Kind, Profile, Return};
 use super::{Auth, Session, refresh_token, username};
-use crate::db::{Client, FoundAccount, Identity, Linked, NewLinkedAccount, RefusedLogin};
+use crate::db::{Client, FoundAccount, LinkedAccount, NewLinkedAccount, ProviderIdentity, RefusedProviderLogin};
 
 /// How often somebody else may have been faster, or have the name.
 const ATTEMPTS: usize = 8;
@@ -37,7 +37,7 @@ impl Auth {
         client: &Client,
         now: DateTime<Utc>,
     ) -> Result<Session, Error> {
-        let mut refused = RefusedLogin::default();
+        let mut refused = RefusedProviderLogin::default();
         let finished = match self.proven(provider, answer, now).await {
             Ok(profile) => {
                 refused.email = profile.email.as_ref().map(|email| email.as_str().to_owned());
@@ -67,11 +67,11 @@ impl Auth {
     async fn enter(
         &self,
         profile: &Profile,
-        refused: &mut RefusedLogin,
+        refused: &mut RefusedProviderLogin,
         client: &Client,
         now: DateTime<Utc>,
     ) -> Result<Session, Error> {
-        let identity = Identity {
+        let identity = ProviderIdentity {
             provider: profile.provider,
             provider_id: profile.provider_id.clone(),
             picture: profile.avatar_url.clone(),
@@ -94,12 +94,16 @@ impl Auth {
     }
 
     /// The account that somebody may enter; `None`: one can be made for them.
-    async fn account_of(&self, profile: &Profile, refused: &mut RefusedLogin) -> Result<Option<Linked>, Error> {
+    async fn account_of(
+        &self,
+        profile: &Profile,
+        refused: &mut RefusedProviderLogin,
+    ) -> Result<Option<LinkedAccount>, Error> {
         let found = self.pool.account_at_provider(profile.provider, &profile.provider_id).await?;
         let account = match found {
             Some(account) => account,
             None => match self.pool.owner_of_email(profile.verified_email()?).await? {
-                Some(FoundAccount { user, epoch }) => Linked { user, link: None, epoch },
+                Some(FoundAccount { user, epoch }) => LinkedAccount { user, link: None, epoch },
                 None => return Ok(None),
             },
         };

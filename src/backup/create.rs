@@ -164,7 +164,7 @@ async fn stream(
     progress: &Arc<dyn Progress>,
 ) -> Result<(Written, Header, Vec<String>), Error> {
     let backend = url.backend();
-    let (mut connection, url) = Connection::settle(url).await?;
+    let (mut connection, url) = Connection::open_pinned(url).await?;
     let schema = migrate::schema_of(&mut connection).await?;
     let names: Vec<&str> = schema.tables.iter().map(|table| table.name.as_str()).collect();
     let mut snapshot = Snapshot::begin(connection, &url, &names).await?;

@@ -32,7 +32,7 @@ impl KeptIdentity {
         {
             let mut connection = Connection::open(url).await?;
             let columns = first_column(connection.query(url.backend().read_kept_identity()).await?);
-            connection.leave().await;
+            connection.hang_up().await;
             let mut columns = columns.into_iter();
             if let (Some(database_id), Some(created_at)) = (columns.next(), columns.next()) {
                 let created_at = created_at.parse().unwrap_or(now);

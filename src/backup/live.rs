@@ -28,7 +28,7 @@ impl Live {
             Err(error) => return Err(error.into()),
         };
         let live = Self::look(&mut connection).await;
-        connection.leave().await;
+        connection.hang_up().await;
         match live {
             Err(Error::Database(error)) if error.kind() == Kind::Corrupt => Ok(Self::Unreadable(error.to_string())),
             live => live,

@@ -12,7 +12,7 @@ use super::progress::Progress;
 use super::source::Source;
 use super::stage::Stage;
 use super::verify::{self, Verdict};
-use crate::db::{self, Backend, Connection, DatabaseUrl, Staging, Target, Use};
+use crate::db::{self, Backend, Connection, DatabaseUrl, OpenSessions, Staging, Target};
 use crate::disk;
 use crate::migrate::Settings;
 use crate::random;
@@ -89,9 +89,9 @@ pub async fn abandon_rehearsal(url: &DatabaseUrl) -> Result<(), Error> {
     let mut connection = Connection::open(url).await?;
     let Ok(own) = &*OWN else { return Ok(()) };
     for left in connection.databases(SCRATCH).await?.iter().filter(|name| name.ends_with(own)) {
-        connection.drop_database(left, Use::Ended).await?;
+        connection.drop_database(left, OpenSessions::Terminate).await?;
     }
-    connection.leave().await;
+    connection.hang_up().await;
     Ok(())
 }
 
@@ -128,12 +128,12 @@ impl Scratch {
             let mut connection = Connection::open(server).await?;
             for left in connection.databases(SCRATCH).await?.iter().filter(|name| was_left(name, now)) {
                 // one that is in use belongs to a proof that runs
-                if let Err(error) = connection.drop_database(left, Use::Respected).await {
+                if let Err(error) = connection.drop_database(left, OpenSessions::Keep).await {
                     tracing::debug!(%error, "{left} stays");
                 }
             }
             connection.create_database(&scratch.name).await.map_err(Error::Scratch)?;
-            connection.leave().await;
+            connection.hang_up().await;
         }
         Ok(scratch)
     }
@@ -146,7 +146,7 @@ impl Scratch {
         let unreachable = |why: String| Error::ScratchUnreachable { name: self.name.clone(), why };
         let mut connection = Connection::open(&self.url).await.map_err(|error| unreachable(error.to_string()))?;
         let found = connection.query("SELECT current_database()::text").await;
-        connection.leave().await;
+        connection.hang_up().await;
         let found = db::first_column(found.map_err(|error| unreachable(error.to_string()))?);
         match found.first() {
             Some(found) if *found == self.name => Ok(()),
@@ -158,8 +158,8 @@ impl Scratch {
     async fn remove(self) -> Result<(), Error> {
         if self.server.backend() == Backend::Postgres {
             let mut connection = Connection::open(&self.server).await?;
-            connection.drop_database(&self.name, Use::Ended).await?;
-            connection.leave().await;
+            connection.drop_database(&self.name, OpenSessions::Terminate).await?;
+            connection.hang_up().await;
         }
         Ok(())
     }

@@ -243,7 +243,7 @@ impl Prepared {
         let found = async {
             let mut connection = Connection::open(&self.url).await?;
             let found = migrate::seed_accounts(&mut connection).await?;
-            connection.leave().await;
+            connection.hang_up().await;
             Ok::<_, Error>(found)
         };
         found.await.unwrap_or_default()

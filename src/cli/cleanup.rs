@@ -8,7 +8,7 @@ use super::sweep::{self, Sweep};
 use crate::backup::Retention;
 use crate::clock::{self, Stopwatch};
 use crate::config::Config;
-use crate::db::{Doomed, Pool};
+use crate::db::{CleanupKind, Pool};
 use crate::maintain::{Cleaned, Cleanup, CleanupError, CleanupEvent, CleanupProgress as _, Stop};
 use crate::shutdown;
 
@@ -41,7 +41,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
         until_stopped(&cleanup, config, output).await?
     };
     drop(cleanup);
-    pool.leave().await;
+    pool.hang_up().await;
     output.answer(&cleaned, Piped::Text, || text(&cleaned))?;
     if cleaned.cancelled {
         Err(Error::Interrupted { signal: "a signal", left: "what was removed is removed" })
@@ -55,7 +55,7 @@ fn failed<E: Into<CleanupError>>(config: &Config) -> impl Fn(E) -> Error {
     move |error| Error::Cleanup { subject: subject.clone(), source: Box::new(error.into()) }
 }
 
-/// Waits for its turn as a migrator does; a signal ends it after the batch that is under way.
+/// Waits for the exclusive lock as a migrator does; a signal ends it after the batch that is under way.
 async fn until_stopped(cleanup: &Cleanup, config: &Config, output: Output) -> Result<Cleaned, Error> {
     let (stopper, stop) = Stop::pair();
     let signal = async move {
@@ -86,14 +86,14 @@ async fn until_stopped(cleanup: &Cleanup, config: &Config, output: Output) -> Re
 
 fn text(cleaned: &Cleaned) -> String {
     let rows = [
-        (sweep::name(Doomed::ExpiredTokens), cleaned.expired_tokens),
-        (sweep::name(Doomed::RevokedTokens), cleaned.revoked_tokens),
-        (sweep::name(Doomed::OauthTokens), cleaned.oauth_tokens),
-        (sweep::name(Doomed::AuthEvents), cleaned.auth_events),
-        (sweep::name(Doomed::MaintenanceRuns), cleaned.maintenance_runs),
-        (sweep::name(Doomed::LoginThrottles), cleaned.login_throttles),
-        (sweep::name(Doomed::OauthStates), cleaned.oauth_states),
-        (sweep::name(Doomed::KnownDevices), cleaned.known_devices),
+        (sweep::name(CleanupKind::ExpiredTokens), cleaned.expired_tokens),
+        (sweep::name(CleanupKind::RevokedTokens), cleaned.revoked_tokens),
+        (sweep::name(CleanupKind::OauthTokens), cleaned.oauth_tokens),
+        (sweep::name(CleanupKind::AuthEvents), cleaned.auth_events),
+        (sweep::name(CleanupKind::MaintenanceRuns), cleaned.maintenance_runs),
+        (sweep::name(CleanupKind::LoginThrottles), cleaned.login_throttles),
+        (sweep::name(CleanupKind::OauthStates), cleaned.oauth_states),
+        (sweep::name(CleanupKind::KnownDevices), cleaned.known_devices),
         ("backups", cleaned.backups),
     ];
     let mut text: String = rows.iter().map(|(name, count)| format!("{name:<24} {count:>10}\n")).collect();

@@ -45,7 +45,7 @@ pub(super) async fn run(_: &Arguments, config: &Config, output: Output) -> Resul
 async fn refuse_newer(config: &Config) -> Result<(), migrate::Error> {
     let mut connection = Connection::open(&config.database_url).await?;
     let state = migrate::state(&mut connection).await;
-    connection.leave().await;
+    connection.hang_up().await;
     migrate::refuse_newer(&state?, config.database_url.backend())
 }
 

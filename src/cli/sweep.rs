@@ -6,7 +6,7 @@ use std::time::Duration;
 use indicatif::{HumanCount, ProgressBar};
 
 use super::output::Output;
-use crate::db::Doomed;
+use crate::db::CleanupKind;
 use crate::maintain::{CleanupEvent as Event, CleanupProgress as Progress};
 
 /// The line.
@@ -29,16 +29,16 @@ impl Done {
 }
 
 /// What people call a kind of rows.
-pub(super) fn name(doomed: Doomed) -> &'static str {
-    match doomed {
-        Doomed::ExpiredTokens => "refresh tokens, expired",
-        Doomed::RevokedTokens => "refresh tokens, revoked",
-        Doomed::OauthTokens => "OAuth tokens erased",
-        Doomed::AuthEvents => "events",
-        Doomed::MaintenanceRuns => "records of runs",
-        Doomed::LoginThrottles => "counts of failed logins",
-        Doomed::OauthStates => "used OAuth states",
-        Doomed::KnownDevices => "known devices",
+pub(super) fn name(kind: CleanupKind) -> &'static str {
+    match kind {
+        CleanupKind::ExpiredTokens => "refresh tokens, expired",
+        CleanupKind::RevokedTokens => "refresh tokens, revoked",
+        CleanupKind::OauthTokens => "OAuth tokens erased",
+        CleanupKind::AuthEvents => "events",
+        CleanupKind::MaintenanceRuns => "records of runs",
+        CleanupKind::LoginThrottles => "counts of failed logins",
+        CleanupKind::OauthStates => "used OAuth states",
+        CleanupKind::KnownDevices => "known devices",
     }
 }
 
@@ -65,8 +65,8 @@ impl Progress for Sweep {
         match event {
             Event::Waiting => self.bar.set_message("waiting for another process to end its cleanup or backup"),
             Event::Backups => self.bar.set_message("backups"),
-            Event::Began(doomed) => {
-                *done = Done::of(name(doomed));
+            Event::Began(kind) => {
+                *done = Done::of(name(kind));
                 self.bar.set_message(done.name);
             }
             Event::Removed(rows) => {

@@ -10,13 +10,13 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, RuntimeErr, Set, UpdateMany};
 
 use super::attempts::{self, Reservation};
+use super::audit_log::{AuditEvent, Client};
 use super::database_identity::{Epoch, FoundAccount, is_in};
 use super::known_devices;
 use super::provisional::counting_use;
 use super::registration::{Taken, is_name_free};
 use super::session_check::{SessionClaim, is_live};
 use super::sessions::{self, NewToken};
-use super::trail::{Client, Event};
 use super::{Error, Pool};
 
 const NAME_TAKEN: Taken = Taken { email: false, username: true };
@@ -44,7 +44,7 @@ pub struct Failure<'a> {
     pub user_id: Option<i64>,
     /// The address that was tried, if it is one.
     pub email: Option<&'a str>,
-    /// For the trail.
+    /// For the audit log.
     pub reason: &'a str,
 }
 
@@ -74,7 +74,7 @@ impl Pool {
     /// # Errors
     /// What the database said.
     pub async fn account_by_email(&self, email: &Email) -> Result<Option<FoundAccount>, Error> {
-        self.found(Entity::by_email(email, self.queries().get_database_backend())).await
+        self.found(Entity::by_email(email, self.runner().get_database_backend())).await
     }
 
     /// Begins a session for an account whose password was checked; `rehashed` is stored in the place of the old hash. `None`: the
@@ -92,7 +92,7 @@ impl Pool {
         client: &Client,
         now: DateTime<Utc>,
     ) -> Result<Option<Entered>, Error> {
-        let transaction = self.queries().begin().await?;
+        let transaction = self.runner().begin().await?;
         let mut update = with_password(&user, epoch)
             .col_expr(Column::LastLogin, Expr::value(now))
             .col_expr(Column::UpdatedAt, Expr::value(now));
@@ -108,8 +108,8 @@ impl Pool {
         if let Some(attempt) = attempt {
             attempts::succeeded(&transaction, attempt, now).await?;
         }
-        Event::of(Kind::LoginSucceeded, entered.user.id)
-            .at(Some(entered.user.email.as_str()))
+        AuditEvent::of(Kind::LoginSucceeded, entered.user.id)
+            .with_email(Some(entered.user.email.as_str()))
             .record(&transaction, client, now)
             .await?;
         transaction.commit().await?;
@@ -126,7 +126,7 @@ impl Pool {
         client: &Client,
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
-        Ok(failed(failure, Kind::LoginFailed).because(failure.reason).record(self.queries(), client, now).await?)
+        Ok(failed(failure, Kind::LoginFailed).with_detail(failure.reason).record(self.runner(), client, now).await?)
     }
 
     /// Changes the password and ends every other session.
@@ -141,7 +141,7 @@ impl Pool {
         client: &Client,
     ) -> Result<PasswordChange, Error> {
         let now = claim.now;
-        let transaction = self.queries().begin().await?;
+        let transaction = self.runner().begin().await?;
         let change = with_password(checked, claim.principal.epoch)
             .col_expr(Column::PasswordHash, Expr::value(new.expose()))
             .col_expr(Column::UpdatedAt, Expr::value(now));
@@ -153,7 +153,7 @@ impl Pool {
         }
         sessions::end_others(&transaction, checked.id, Some(claim.session), now).await?;
         known_devices::forget(&transaction, checked.id).await?;
-        Event::of(Kind::PasswordChanged, checked.id).record(&transaction, client, now).await?;
+        AuditEvent::of(Kind::PasswordChanged, checked.id).record(&transaction, client, now).await?;
         transaction.commit().await?;
         Ok(PasswordChange::Done)
     }
@@ -180,7 +180,7 @@ impl Pool {
 
     async fn change_row(&self, claim: SessionClaim, change: Change) -> Result<Result<Option<Model>, Taken>, DbErr> {
         let mut row = ActiveModel { updated_at: Set(claim.now), ..Default::default() };
-        let transaction = self.queries().begin().await?;
+        let transaction = self.runner().begin().await?;
         let account = sessions::lock_account(&transaction, claim.principal.user_id).await?;
         let is_live = is_live(&transaction, claim).await?;
         let Some(account) = account.filter(|_| is_live) else {
@@ -214,8 +214,8 @@ fn with_password(user: &Model, epoch: Epoch) -> UpdateMany<Entity> {
         .filter(is_in(epoch))
 }
 
-pub(super) fn failed<'a>(failure: &Failure<'a>, kind: Kind) -> Event<'a> {
-    Event { kind, user_id: failure.user_id, email: failure.email, detail: None }
+pub(super) fn failed<'a>(failure: &Failure<'a>, kind: Kind) -> AuditEvent<'a> {
+    AuditEvent { kind, user_id: failure.user_id, email: failure.email, detail: None }
 }
 
 /// Whether an account or link has what must be unique. A primary key is no such thing: what it refuses is an id that the

@@ -15,12 +15,12 @@ use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
 
 use super::account_counter;
 use super::accounts::{Failure, failed};
+use super::audit_log::Client;
 use super::counter::{Lockout, Reserved};
 use super::pinned::CommitWait;
-use super::queries::only;
+use super::query_runner::unique_row;
 use super::sessions::lock_account;
 use super::throttles;
-use super::trail::Client;
 use super::{Error, Pool, Transaction};
 
 /// The limits of attempts.
@@ -117,7 +117,7 @@ impl Pool {
         let subjects: Vec<String> = subjects.into_iter().flatten().map(str::to_owned).collect();
         let rows = match subjects.is_empty() {
             true => Vec::new(),
-            false => login_throttle::Entity::of(&subjects).all(self.queries()).await?,
+            false => login_throttle::Entity::of(&subjects).all(self.runner()).await?,
         };
         let locked = rows.iter().filter_map(|row| throttles::lock(row).decided(now)).max();
         let of_account = account.filter(|_| matches!(counters.lane, Lane::Account(_)));
@@ -135,7 +135,7 @@ impl Pool {
         now: DateTime<Utc>,
     ) -> Result<Reserving, Error> {
         // what is answered to the client is committed later, and waits for the disk: then this is on it, too
-        let transaction = self.queries().begin_with(CommitWait::Nothing).await?;
+        let transaction = self.runner().begin_with(CommitWait::Nothing).await?;
         let lane = reserve_lane(&transaction, &counters.lane, lockouts.lane, now).await?;
         let client = match (lane, &counters.client) {
             (Reserved::Counted(_), Some(subjects)) => {
@@ -160,7 +160,7 @@ impl Pool {
     /// # Errors
     /// What the database said; the attempt stays counted.
     pub async fn give_attempt_back(&self, reservation: &Reservation, now: DateTime<Utc>) -> Result<(), Error> {
-        let transaction = self.queries().begin().await?;
+        let transaction = self.runner().begin().await?;
         let lock = (reservation.lockouts.lane, reservation.lane_until);
         match &reservation.counters.lane {
             Lane::Account(id) => account_counter::forgive(&transaction, *id, 1, lock, now).await?,
@@ -177,7 +177,7 @@ impl Pool {
     /// # Errors
     /// What the database said; the attempt stays counted.
     pub async fn give_client_back(&self, reservation: &mut Reservation, now: DateTime<Utc>) -> Result<(), Error> {
-        forgive_client(self.queries(), reservation, 1, now).await?;
+        forgive_client(self.runner(), reservation, 1, now).await?;
         reservation.counters.client = None;
         Ok(())
     }
@@ -187,7 +187,7 @@ impl Pool {
     /// # Errors
     /// What the database said; the attempt stays counted.
     pub async fn attempt_succeeded(&self, reservation: &Reservation, now: DateTime<Utc>) -> Result<(), Error> {
-        let transaction = self.queries().begin().await?;
+        let transaction = self.runner().begin().await?;
         if let Lane::Own { user_id, .. } = &reservation.counters.lane {
             lock_account(&transaction, *user_id).await?;
         }
@@ -206,7 +206,7 @@ impl Pool {
         client: &Client,
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
-        let transaction = self.queries().begin().await?;
+        let transaction = self.runner().begin().await?;
         let counters = &reservation.counters;
         let locked = match &counters.lane {
             Lane::Account(id) => {
@@ -228,10 +228,10 @@ impl Pool {
             throttles::failed(&transaction, &subjects.client, now).await?;
             throttles::add_failure(&transaction, &subjects.pair, reservation.lockouts.client, now).await?;
         }
-        failed(failure, Kind::LoginFailed).because(failure.reason).record(&transaction, client, now).await?;
+        failed(failure, Kind::LoginFailed).with_detail(failure.reason).record(&transaction, client, now).await?;
         if let (Some(until), Some(_)) = (locked, failure.user_id) {
             let detail = format!("until {}", until.to_rfc3339());
-            failed(failure, Kind::AccountLocked).because(&detail).record(&transaction, client, now).await?;
+            failed(failure, Kind::AccountLocked).with_detail(&detail).record(&transaction, client, now).await?;
         }
         Ok(transaction.commit().await?)
     }
@@ -298,7 +298,7 @@ async fn reserve_lane(
         Lane::Own { user_id, subject } => {
             let reserved = throttles::reserve(transaction, subject, lockout, now).await?;
             let Reserved::Locked(until) = reserved else { return Ok(reserved) };
-            let account = only(user::Entity::find_by_id(*user_id).all(transaction).await?);
+            let account = unique_row(user::Entity::find_by_id(*user_id).all(transaction).await?);
             if account.is_none_or(|account| account.locked_until.is_some()) {
                 return Ok(reserved);
             }

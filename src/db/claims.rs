@@ -14,9 +14,9 @@ use entity::user::{Column, Entity, Model};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter};
 
-use super::links::Identity;
+use super::audit_log::{AuditEvent, Client};
+use super::links::ProviderIdentity;
 use super::sessions::end_others;
-use super::trail::{Client, Event};
 use super::verification::verifying;
 use super::{Transaction, known_devices};
 
@@ -32,7 +32,7 @@ pub(super) struct Joined {
 pub(super) async fn join(
     transaction: &Transaction,
     user: Model,
-    identity: &Identity,
+    identity: &ProviderIdentity,
     client: &Client,
     now: DateTime<Utc>,
 ) -> Result<Joined, DbErr> {
@@ -52,8 +52,8 @@ pub(super) async fn join(
         let unproven = oauth_provider::Entity::delete_many().filter(oauth_provider::Column::UserId.eq(user.id));
         unproven.exec(transaction).await?;
         update = update.col_expr(Column::AvatarUrl, Expr::value(identity.picture.as_deref()));
-        let event = Event::of(Kind::EmailVerified, user.id).at(Some(user.email.as_str()));
-        event.because(identity.provider.name()).record(transaction, client, now).await?;
+        let event = AuditEvent::of(Kind::EmailVerified, user.id).with_email(Some(user.email.as_str()));
+        event.with_detail(identity.provider.name()).record(transaction, client, now).await?;
     }
     let detail = if user.email_verified {
         "the first link: the password is erased and every session is ended"

@@ -11,7 +11,7 @@ use super::{Backend, Connection, Error, Kind};
 
 /// A kind of rows that have had their time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Doomed {
+pub enum CleanupKind {
     /// Refresh tokens past their time.
     ExpiredTokens,
     /// Refresh tokens revoked more than a day ago, or at an unknown time. Until then they tell of a theft. A used token is kept as long as
@@ -33,14 +33,14 @@ pub enum Doomed {
 
 /// How long what only tells of the past is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Kept {
+pub struct RetentionDays {
     /// Days of `auth_events`.
     pub auth_events: u32,
     /// Days of `maintenance_runs`.
     pub maintenance_runs: u32,
 }
 
-impl Doomed {
+impl CleanupKind {
     /// In the order in which they are removed.
     pub const ALL: [Self; 8] = [
         Self::ExpiredTokens,
@@ -66,7 +66,7 @@ impl Doomed {
     }
 
     /// Which rows, and the column of the index that leads to them.
-    fn condition(self, backend: Backend, kept: Kept) -> (String, &'static str) {
+    fn condition(self, backend: Backend, retention: RetentionDays) -> (String, &'static str) {
         let ago = |hours: u32| backend.ago(Duration::from_secs(u64::from(hours) * 3600));
         match self {
             Self::ExpiredTokens => (format!("expires_at < {}", ago(0)), "expires_at"),
@@ -80,13 +80,13 @@ impl Doomed {
                 (condition, "revoked_at")
             }
             Self::OauthTokens => (format!("access_token IS NOT NULL AND expires_at < {}", ago(0)), "expires_at"),
-            Self::AuthEvents => (format!("occurred_at < {}", ago(kept.auth_events * 24)), "occurred_at"),
+            Self::AuthEvents => (format!("occurred_at < {}", ago(retention.auth_events * 24)), "occurred_at"),
             // the newest of each kind and outcome is kept, of this database: alerts and checks end with a success, never with a retention
             Self::MaintenanceRuns => (
                 format!(
                     "started_at < {} AND (kind, coalesce(outcome, ''), started_at) NOT IN (SELECT kind, coalesce(outcome, ''), \
                      max(started_at) FROM maintenance_runs WHERE {} GROUP BY 1, 2)",
-                    ago(kept.maintenance_runs * 24),
+                    ago(retention.maintenance_runs * 24),
                     backend.is_own_run()
                 ),
                 "started_at",
@@ -125,15 +125,18 @@ impl Connection {
     ///
     /// # Errors
     /// What the database said.
-    pub(crate) async fn count_doomed(&mut self, doomed: Doomed, kept: Kept) -> Result<u64, Error> {
-        let (mut condition, _) = doomed.condition(self.backend(), kept);
-        if doomed == Doomed::RevokedTokens {
-            let (expired, _) = Doomed::ExpiredTokens.condition(self.backend(), kept);
+    pub(crate) async fn count_removable(&mut self, kind: CleanupKind, retention: RetentionDays) -> Result<u64, Error> {
+        let (mut condition, _) = kind.condition(self.backend(), retention);
+        if kind == CleanupKind::RevokedTokens {
+            let (expired, _) = CleanupKind::ExpiredTokens.condition(self.backend(), retention);
             condition = format!("({condition}) AND NOT ({expired})");
         }
         let patience = self.backend().pick(PATIENCE, "");
         let (rows, failure) = self
-            .gather(format!("{patience}SELECT CAST(count(*) AS VARCHAR) FROM {} WHERE {condition}", doomed.table()))
+            .query_partial(format!(
+                "{patience}SELECT CAST(count(*) AS VARCHAR) FROM {} WHERE {condition}",
+                kind.table()
+            ))
             .await;
         match failure {
             Some(error) => Err(error),
@@ -145,9 +148,14 @@ impl Connection {
     ///
     /// # Errors
     /// What the database said; nothing of this batch is removed then.
-    pub(crate) async fn remove_doomed(&mut self, doomed: Doomed, kept: Kept, limit: u64) -> Result<u64, Error> {
-        let (condition, order) = doomed.condition(self.backend(), kept);
-        let (table, change) = (doomed.table(), doomed.change(self.backend()));
+    pub(crate) async fn remove_batch(
+        &mut self,
+        kind: CleanupKind,
+        retention: RetentionDays,
+        limit: u64,
+    ) -> Result<u64, Error> {
+        let (condition, order) = kind.condition(self.backend(), retention);
+        let (table, change) = (kind.table(), kind.change(self.backend()));
         let sql = self.backend().pick(
             format!(
                 "{LIMITS}{change} ctid = ANY (ARRAY(SELECT ctid FROM {table} WHERE {condition} ORDER BY {order} \
@@ -163,14 +171,14 @@ impl Connection {
     ///
     /// # Errors
     /// What the database said; nothing of these pages is removed then.
-    pub(crate) async fn remove_doomed_in_pages(
+    pub(crate) async fn remove_in_pages(
         &mut self,
-        doomed: Doomed,
-        kept: Kept,
+        kind: CleanupKind,
+        retention: RetentionDays,
         pages: std::ops::Range<u64>,
     ) -> Result<u64, Error> {
-        let (condition, _) = doomed.condition(self.backend(), kept);
-        let (table, change) = (doomed.table(), doomed.change(self.backend()));
+        let (condition, _) = kind.condition(self.backend(), retention);
+        let (table, change) = (kind.table(), kind.change(self.backend()));
         let rows = format!("ctid >= '({},0)' AND ctid < '({},0)' AND {condition}", pages.start, pages.end);
         match self.change(format!("{LIMITS}{change} {rows}")).await {
             Err(error) if error.kind() == Kind::Locked => {
@@ -185,16 +193,16 @@ impl Connection {
     ///
     /// # Errors
     /// What the database said.
-    pub(crate) async fn size_of(&mut self, doomed: Doomed) -> Result<Option<(f64, u64)>, Error> {
+    pub(crate) async fn size_of(&mut self, kind: CleanupKind) -> Result<Option<(f64, u64)>, Error> {
         if self.backend() == Backend::Sqlite {
             return Ok(None);
         }
         let sql = format!(
             "{PATIENCE}SELECT reltuples::text, (pg_relation_size(oid) / current_setting('block_size')::bigint)::text \
              FROM pg_class WHERE oid = '{}'::regclass",
-            doomed.table()
+            kind.table()
         );
-        let (rows, failure) = self.gather(sql).await;
+        let (rows, failure) = self.query_partial(sql).await;
         if let Some(error) = failure {
             return Err(error);
         }

@@ -13,7 +13,7 @@ use sqlx::{ConnectOptions, Connection as _, Database, Decode, Row as SqlRow};
 use super::Backend;
 use super::dialect::quoted_name;
 use super::error::{Error, Kind};
-use super::hosts;
+use super::find_server;
 use super::pinned::{self, Home};
 use super::url::{DatabaseUrl, Host, PostgresTarget, SessionAttrs, SqliteMode, SqliteTarget, Target};
 use crate::disk;
@@ -23,11 +23,11 @@ pub type Row = Vec<Option<String>>;
 
 /// What becomes of sessions in a database that is dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Use {
+pub enum OpenSessions {
     /// They stay, and so does the database.
-    Respected,
+    Keep,
     /// They are ended.
-    Ended,
+    Terminate,
 }
 
 /// A connection that reads, and makes and drops scratch databases.
@@ -45,7 +45,7 @@ impl Connection {
     /// What the server or the file system said; nothing is retried.
     pub async fn open(url: &DatabaseUrl) -> Result<Self, Error> {
         match url.target() {
-            Target::Postgres(target) => Ok(Self::Postgres(hosts::connect(target).await?.1)),
+            Target::Postgres(target) => Ok(Self::Postgres(find_server::connect(target).await?.1)),
             Target::Sqlite(target) => {
                 check_file(target)?;
                 let options = sqlite_options(target).create_if_missing(false);
@@ -60,7 +60,7 @@ impl Connection {
             Target::Postgres(target) => {
                 let mut target = target.clone();
                 target.session_attrs = SessionAttrs::Any;
-                Ok(Self::Postgres(hosts::connect(&target).await?.1))
+                Ok(Self::Postgres(find_server::connect(&target).await?.1))
             }
             Target::Sqlite(_) => Self::open(url).await,
         }
@@ -70,9 +70,9 @@ impl Connection {
     ///
     /// # Errors
     /// Those of [`Self::open`].
-    pub async fn settle(url: &DatabaseUrl) -> Result<(Self, DatabaseUrl), Error> {
+    pub async fn open_pinned(url: &DatabaseUrl) -> Result<(Self, DatabaseUrl), Error> {
         let Target::Postgres(target) = url.target() else { return Ok((Self::open(url).await?, url.clone())) };
-        let (at, connection) = hosts::connect(target).await?;
+        let (at, connection) = find_server::connect(target).await?;
         Ok((Self::Postgres(connection), url.on(at)))
     }
 
@@ -90,7 +90,7 @@ impl Connection {
     /// # Errors
     /// What the database said, or that our tables are not in the schema that the search_path names first.
     pub async fn query(&mut self, sql: &'static str) -> Result<Vec<Row>, Error> {
-        match self.gather(sql.to_owned()).await {
+        match self.query_partial(sql.to_owned()).await {
             (rows, None) => Ok(rows),
             (_, Some(error)) => Err(error),
         }
@@ -98,7 +98,7 @@ impl Connection {
 
     /// Runs statements made of names and numbers that the program knows, in one round trip and as [`Self::query`] does:
     /// the rows that came, and what ended them early. The rows before a failing statement are not lost.
-    pub(crate) async fn gather(&mut self, sql: String) -> (Vec<Row>, Option<Error>) {
+    pub(crate) async fn query_partial(&mut self, sql: String) -> (Vec<Row>, Option<Error>) {
         match self {
             Self::Postgres(connection) => {
                 let sql = sqlx::raw_sql(sqlx::AssertSqlSafe(pinned::prologue() + &sql));
@@ -172,10 +172,10 @@ impl Connection {
     ///
     /// # Errors
     /// It is in use and that is respected, or what else the server said.
-    pub async fn drop_database(&mut self, name: &str, in_use: Use) -> Result<(), Error> {
+    pub async fn drop_database(&mut self, name: &str, in_use: OpenSessions) -> Result<(), Error> {
         let force = match in_use {
-            Use::Respected => "",
-            Use::Ended => " WITH (FORCE)",
+            OpenSessions::Keep => "",
+            OpenSessions::Terminate => " WITH (FORCE)",
         };
         let name = quoted_name(name);
         self.execute(format!("DROP DATABASE IF EXISTS {name}{force}")).await.map(|_| ())
@@ -183,7 +183,7 @@ impl Connection {
 
     /// Hangs up on PostgreSQL, whose farewell would only take time; closes SQLite, so that the last one to leave writes the
     /// log back.
-    pub async fn leave(self) {
+    pub async fn hang_up(self) {
         if let Self::Sqlite(connection) = self
             && let Err(error) = connection.close().await
         {

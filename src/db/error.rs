@@ -84,12 +84,12 @@ impl Error {
     }
 
     /// The same kind of failure, told otherwise.
-    pub(crate) fn retold(self, message: String) -> Self {
+    pub(crate) fn with_message(self, message: String) -> Self {
         Self { message, code: None, position: None, ..self }
     }
 
     /// There was no answer in time.
-    pub(crate) fn late(patience: Duration) -> Self {
+    pub(crate) fn timed_out(patience: Duration) -> Self {
         Self::new(Kind::Unreachable, format!("no answer within {}", humantime::format_duration(patience)))
     }
 
@@ -99,9 +99,9 @@ impl Error {
     }
 
     /// A change was not made in time. SQLite is a file on this machine: another process holds it locked.
-    pub(crate) fn late_write(backend: Backend, patience: Duration) -> Self {
+    pub(crate) fn write_timed_out(backend: Backend, patience: Duration) -> Self {
         match backend {
-            Backend::Postgres => Self::late(patience),
+            Backend::Postgres => Self::timed_out(patience),
             Backend::Sqlite => {
                 Self::locked_file(format!("the SQLite file stayed locked for {}", humantime::format_duration(patience)))
             }

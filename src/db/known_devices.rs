@@ -46,7 +46,7 @@ impl Pool {
         let select = Entity::find()
             .filter(Column::Digest.is_in(digests))
             .filter(Column::LastLoginAt.gt(now - TimeDelta::days(KNOWN_DAYS.into())));
-        let rows = select.all(self.queries()).await?;
+        let rows = select.all(self.runner()).await?;
         let is_known = |device: &&DeviceDigest| rows.iter().any(|row| row.digest == device.digest);
         Ok(devices.iter().find(is_known).cloned())
     }
@@ -66,7 +66,7 @@ impl Pool {
         if cookie == CookieValue::Kept && self.are_fresh(devices, now).await? {
             return Ok(());
         }
-        let transaction = self.queries().begin_with(CommitWait::Nothing).await?;
+        let transaction = self.runner().begin_with(CommitWait::Nothing).await?;
         let account = user::Entity::find_by_id(principal.user_id).filter(is_in(principal.epoch));
         if locked(account).all(&transaction).await?.is_empty() {
             return Ok(transaction.rollback().await?);
@@ -81,7 +81,7 @@ impl Pool {
     async fn are_fresh(&self, devices: &[DeviceDigest], now: DateTime<Utc>) -> Result<bool, Error> {
         let digests = devices.iter().map(|device| device.digest.as_str());
         let fresh = Entity::find().filter(Column::Digest.is_in(digests)).filter(Column::LastLoginAt.gt(now - FRESH));
-        let fresh = fresh.all(self.queries()).await?;
+        let fresh = fresh.all(self.runner()).await?;
         Ok(devices.iter().all(|device| fresh.iter().any(|row| row.digest == device.digest)))
     }
 }

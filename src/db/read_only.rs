@@ -24,6 +24,6 @@ impl Error {
 async fn source(url: &DatabaseUrl) -> Result<Option<String>, Error> {
     let mut connection = Connection::open_any(url).await?;
     let rows = connection.query(connection.backend().read_only_source()).await;
-    connection.leave().await;
+    connection.hang_up().await;
     Ok(super::first_column(rows?).into_iter().next())
 }

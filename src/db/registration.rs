@@ -10,9 +10,9 @@ use entity::value::{Email, PasswordHash};
 use sea_orm::{ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, Set};
 
 use super::accounts::{Entered, is_duplicate};
+use super::audit_log::{AuditEvent, Client};
 use super::provisional::{self, Released, Takeover};
 use super::sessions::{self, NewToken};
-use super::trail::{Client, Event};
 use super::{Error, Pool, Transaction};
 
 /// An account that is about to be made.
@@ -64,7 +64,7 @@ impl Pool {
         client: &Client,
         now: DateTime<Utc>,
     ) -> Result<Option<Entered>, DbErr> {
-        let transaction = self.queries().begin().await?;
+        let transaction = self.runner().begin().await?;
         let released = provisional::release(&transaction, &account.email, &account.takeover, now).await?;
         if !is_name_free(&transaction, &account.username).await? {
             transaction.rollback().await?;
@@ -73,8 +73,8 @@ impl Pool {
         let user = Entity::insert(row_of(account, now)).exec_with_returning(&transaction).await?;
         let entered = sessions::begin_session(&transaction, user, token, client, now).await?;
         let detail = released.as_ref().map(|old| format!("takes the address over from account {}", old.id));
-        let event = Event::of(Kind::Registered, entered.user.id).at(Some(account.email.as_str()));
-        Event { detail: detail.as_deref(), ..event }.record(&transaction, client, now).await?;
+        let event = AuditEvent::of(Kind::Registered, entered.user.id).with_email(Some(account.email.as_str()));
+        AuditEvent { detail: detail.as_deref(), ..event }.record(&transaction, client, now).await?;
         if let Some(old) = released {
             record_release(&transaction, &old, entered.user.id, client, now).await?;
         }
@@ -84,9 +84,9 @@ impl Pool {
 
     pub(super) async fn taken(&self, email: &Email, username: &str) -> Result<Taken, Error> {
         // soft-deleted accounts keep theirs
-        let backend = self.queries().get_database_backend();
-        let email = Entity::by_email_with_deleted(email, backend).count(self.queries()).await? > 0;
-        let username = !is_name_free(self.queries(), username).await?;
+        let backend = self.runner().get_database_backend();
+        let email = Entity::by_email_with_deleted(email, backend).count(self.runner()).await? > 0;
+        let username = !is_name_free(self.runner(), username).await?;
         Ok(Taken { email, username })
     }
 }
@@ -122,5 +122,9 @@ async fn record_release(
         "all sessions: account {new} took the address over, which was not verified within a day; the name was {}",
         old.username
     );
-    Event::of(Kind::Logout, old.id).at(Some(old.email.as_str())).because(&detail).record(transaction, client, now).await
+    AuditEvent::of(Kind::Logout, old.id)
+        .with_email(Some(old.email.as_str()))
+        .with_detail(&detail)
+        .record(transaction, client, now)
+        .await
 }

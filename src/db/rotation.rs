@@ -12,10 +12,10 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter};
 
 use super::accounts::Entered;
+use super::audit_log::{AuditEvent, Client};
 use super::provisional;
-use super::queries::only;
+use super::query_runner::unique_row;
 use super::sessions::{Continued, NewToken, TokenOwner, has_live_token, issue, lock_owner, of_session, revoking};
-use super::trail::{Client, Event};
 use super::{Error, Pool, Transaction};
 
 /// What came of a refresh.
@@ -54,7 +54,7 @@ impl Pool {
         client: &Client,
         now: DateTime<Utc>,
     ) -> Result<Rotation, Error> {
-        let transaction = self.queries().begin().await?;
+        let transaction = self.runner().begin().await?;
         let refresh = Refresh { transaction: &transaction, new, client, now };
         let rotation = match lock_owner(&transaction, hash).await?.filter(|owner| refresh.may_continue(owner)) {
             Some(owner) => refresh.decide(owner).await?,
@@ -90,7 +90,7 @@ impl Refresh<'_> {
     }
 
     async fn not_usable(&self, owner: TokenOwner) -> Result<Rotation, DbErr> {
-        let token = only(Entity::find_by_id(owner.token).all(self.transaction).await?);
+        let token = unique_row(Entity::find_by_id(owner.token).all(self.transaction).await?);
         let is_live = has_live_token(self.transaction, owner.session(), self.now).await?;
         let Some(token) = token.filter(|_| is_live) else { return Ok(Rotation::Refused) };
         match token.replaced_by.filter(|_| token.rotated_at.is_some()) {
@@ -124,7 +124,7 @@ impl Refresh<'_> {
 
     async fn done(&self, entered: Entered, detail: Option<&str>) -> Result<Rotation, DbErr> {
         provisional::count_refresh(self.transaction, &entered.user, self.now).await?;
-        let event = Event { detail, ..Event::of(Kind::TokenRefreshed, entered.user.id) };
+        let event = AuditEvent { detail, ..AuditEvent::of(Kind::TokenRefreshed, entered.user.id) };
         event.record(self.transaction, self.client, self.now).await?;
         Ok(Rotation::Done(Box::new(entered)))
     }
@@ -132,7 +132,7 @@ impl Refresh<'_> {
     async fn end(&self, owner: &TokenOwner) -> Result<Rotation, DbErr> {
         let (user_id, session) = (owner.user.id, owner.session());
         of_session(revoking(self.now), session).exec(self.transaction).await?;
-        let event = Event::of(Kind::RefreshTokenReused, user_id).because("the session is ended");
+        let event = AuditEvent::of(Kind::RefreshTokenReused, user_id).with_detail("the session is ended");
         event.record(self.transaction, self.client, self.now).await?;
         Ok(Rotation::Reused { user_id, session })
     }

@@ -140,7 +140,7 @@ impl Routes {
                 Some(first) if first.to_string() == error.to_string() => first,
                 Some(first) => {
                     let both = format!("{first}; tried again another way: {error}");
-                    first.retold(both)
+                    first.with_message(both)
                 }
             });
             if !goes_on {

@@ -13,7 +13,7 @@ use sea_orm::{
 };
 
 use super::database_identity::{Principal, is_in};
-use super::queries::only;
+use super::query_runner::unique_row;
 use super::{Error, Pool};
 
 /// The session of an access token, at the time of a request.
@@ -51,7 +51,7 @@ impl Pool {
         };
         let Some(found) = found else { return Ok(None) };
         let is_marked = found.access_used_at.is_some() || claim.token.is_none();
-        if is_marked || mark_used(self.queries(), claim).await? { Ok(Some(found.user)) } else { Ok(None) }
+        if is_marked || mark_used(self.runner(), claim).await? { Ok(Some(found.user)) } else { Ok(None) }
     }
 
     /// Most requests: the refresh token that was issued with the access token can still be used. Three look-ups by primary key, which
@@ -66,12 +66,12 @@ impl Pool {
             .filter(Column::ExpiresAt.gt(claim.now))
             .filter(Expr::expr(session_start(Entity)).gt(claim.too_old))
             .expr_as(Expr::col((Entity, Column::AccessUsedAt)), "access_used_at");
-        Ok(only(select.into_model().all(self.queries()).await?))
+        Ok(unique_row(select.into_model().all(self.runner()).await?))
     }
 
     async fn account_of_live_session(&self, claim: SessionClaim) -> Result<Option<Found>, Error> {
         let select = usable_account(claim).filter(lives(claim)).expr_as(access_used_at(claim), "access_used_at");
-        Ok(only(select.into_model().all(self.queries()).await?))
+        Ok(unique_row(select.into_model().all(self.runner()).await?))
     }
 }
 

@@ -25,10 +25,10 @@ use sea_orm::{
 };
 
 use super::accounts::Entered;
+use super::audit_log::{AuditEvent, Client};
 use super::database_identity::{Epoch, current_epoch, is_in};
-use super::queries::only;
+use super::query_runner::unique_row;
 use super::session_check::{SessionClaim, is_live, session_start};
-use super::trail::{Client, Event};
 use super::{Error, Pool, Transaction};
 
 /// Sessions that are listed at most.
@@ -78,7 +78,7 @@ impl Pool {
         client: &Client,
         now: DateTime<Utc>,
     ) -> Result<Option<i64>, Error> {
-        let transaction = self.queries().begin().await?;
+        let transaction = self.runner().begin().await?;
         let Some(owner) = lock_owner(&transaction, hash).await?.filter(|owner| owner.user.deleted_at.is_none()) else {
             transaction.rollback().await?;
             return Ok(None);
@@ -92,7 +92,7 @@ impl Pool {
             Scope::All => (of_owner, "all sessions"),
         };
         if ending.exec(&transaction).await?.rows_affected > 0 {
-            Event::of(Kind::Logout, user_id).because(detail).record(&transaction, client, now).await?;
+            AuditEvent::of(Kind::Logout, user_id).with_detail(detail).record(&transaction, client, now).await?;
         }
         transaction.commit().await?;
         Ok(Some(user_id))
@@ -106,7 +106,7 @@ impl Pool {
         let live = Entity::live(claim.now).filter(Column::UserId.eq(claim.principal.user_id));
         let live =
             live.filter(Expr::expr(session_start(Entity)).gt(claim.too_old)).filter(is_in(claim.principal.epoch));
-        Ok(live.order_by_desc(Column::Id).limit(MOST_LISTED).all(self.queries()).await?)
+        Ok(live.order_by_desc(Column::Id).limit(MOST_LISTED).all(self.runner()).await?)
     }
 
     /// Ends one session of an account, on request of another one, or of itself.
@@ -115,7 +115,7 @@ impl Pool {
     /// What the database said; nothing is ended.
     pub async fn end_session(&self, claim: SessionClaim, session: i64, client: &Client) -> Result<SessionEnd, Error> {
         let (now, user_id) = (claim.now, claim.principal.user_id);
-        let transaction = self.queries().begin().await?;
+        let transaction = self.runner().begin().await?;
         lock_account(&transaction, user_id).await?;
         if !is_live(&transaction, claim).await? {
             transaction.rollback().await?;
@@ -126,7 +126,7 @@ impl Pool {
             transaction.rollback().await?;
             return Ok(SessionEnd::NoSuchSession);
         }
-        Event::of(Kind::Logout, user_id).because("another session").record(&transaction, client, now).await?;
+        AuditEvent::of(Kind::Logout, user_id).with_detail("another session").record(&transaction, client, now).await?;
         transaction.commit().await?;
         Ok(SessionEnd::Ended)
     }
@@ -135,7 +135,7 @@ impl Pool {
 /// Locks the row of an account until the transaction ends, and returns the row as it is under the lock. The first statement of a
 /// transaction that changes sessions of the account.
 pub(super) async fn lock_account(transaction: &Transaction, user_id: i64) -> Result<Option<user::Model>, DbErr> {
-    Ok(only(locked(user::Entity::find_by_id(user_id)).all(transaction).await?))
+    Ok(unique_row(locked(user::Entity::find_by_id(user_id)).all(transaction).await?))
 }
 
 /// The account of a refresh token as it is under the lock, and what never changes of the token.
@@ -167,7 +167,7 @@ pub(super) async fn lock_owner(transaction: &Transaction, hash: &TokenHash) -> R
     let owner = owner.expr_as(of_token(Column::Id), "token").expr_as(of_token(Column::FamilyId), "family");
     let owner = owner.expr_as(of_token(Column::ExpiresAt), "token_expires_at");
     let owner = owner.expr_as(session_start(Entity), "session_start");
-    Ok(only(locked(owner).into_model().all(transaction).await?))
+    Ok(unique_row(locked(owner).into_model().all(transaction).await?))
 }
 
 /// `FOR NO KEY UPDATE OF users`; nothing on SQLite.

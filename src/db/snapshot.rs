@@ -54,7 +54,7 @@ impl Snapshot {
                 Ok(Self::Postgres(postgres::Snapshot::begin(first, &home, url, tables).await?))
             }
             Connection::Sqlite(_) => {
-                connection.leave().await;
+                connection.hang_up().await;
                 Ok(Self::Sqlite(sqlite::Snapshot::begin(url, tables).await?))
             }
         }

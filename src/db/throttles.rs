@@ -6,7 +6,7 @@ use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, OnConflict, Query, Simp
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, Set};
 
 use super::counter::{CounterColumns, Lockout, Reserved, StoredLock, lease_end};
-use super::queries::only;
+use super::query_runner::unique_row;
 
 /// The count of an older version began anew after a day without a failure, and cleanup removes a row an hour later.
 const FORGOTTEN: chrono::TimeDelta = chrono::TimeDelta::days(1);
@@ -64,7 +64,7 @@ pub(super) async fn reserve(
     match connection.query_one(insert.on_conflict(again).returning_col(Column::BlockedUntil)).await? {
         Some(row) => Ok(Reserved::counted(row.try_get_by_index(0)?, now)),
         None => {
-            let row = only(Entity::find_by_id(subject).all(connection).await?);
+            let row = unique_row(Entity::find_by_id(subject).all(connection).await?);
             Ok(row.map_or(Reserved::Pending, |row| lock(&row).refusal(now)))
         }
     }

@@ -12,11 +12,11 @@ use entity::value::Email;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, UpdateMany};
 
+use super::audit_log::{AuditEvent, Client};
 use super::database_identity::FoundAccount;
 use super::provisional::confirming;
 use super::session_check::{SessionClaim, is_live};
 use super::sessions::lock_account;
-use super::trail::{Client, Event};
 use super::{Error, Pool, Transaction};
 
 /// What proves that the account is the caller's.
@@ -50,7 +50,7 @@ impl Pool {
         client: &Client,
         now: DateTime<Utc>,
     ) -> Result<bool, Error> {
-        let transaction = self.queries().begin().await?;
+        let transaction = self.runner().begin().await?;
         let account = lock_account(&transaction, proof.user_id()).await?;
         let account = account.filter(|user| user.email.folded() == email.folded());
         let Some(account) = account.filter(|user| user.active && user.deleted_at.is_none()) else {
@@ -64,7 +64,7 @@ impl Pool {
         if !account.email_verified {
             let id = account.id;
             verifying(Entity::update_many(), now).filter(Column::Id.eq(id)).exec(&transaction).await?;
-            let event = Event::of(Kind::EmailVerified, id).at(Some(email.as_str()));
+            let event = AuditEvent::of(Kind::EmailVerified, id).with_email(Some(email.as_str()));
             event.record(&transaction, client, now).await?;
         }
         transaction.commit().await?;

@@ -55,7 +55,7 @@ pub(super) struct BasicFigures {
 pub(super) async fn fetch(settings: &HealthSettings, connection: &mut ReportConnection) -> Result<BasicFigures, Error> {
     tokio::time::timeout(DEADLINE, connection.run(&settings.url, &BasicQuery))
         .await
-        .unwrap_or_else(|_| Err(Error::late(DEADLINE)))
+        .unwrap_or_else(|_| Err(Error::timed_out(DEADLINE)))
 }
 
 /// Makes the report. `usage` is that of the program's pool, `extended` the last one, if there was one.
@@ -88,10 +88,10 @@ impl ReportQuery for BasicQuery {
 async fn fetch_both(connection: &mut Connection) -> Result<BasicFigures, Error> {
     let backend = connection.backend();
     let (watch, before) = (Stopwatch::start(), clock::now());
-    let (mut rows, mut failure) = connection.gather(backend.read_basic_report().to_owned()).await;
+    let (mut rows, mut failure) = connection.query_partial(backend.read_basic_report().to_owned()).await;
     let is_new = failure.as_ref().is_some_and(|error| migrate::is_missing_table(error, backend));
     if is_new {
-        (rows, failure) = connection.gather(backend.read_basic_report_without_ledger().to_owned()).await;
+        (rows, failure) = connection.query_partial(backend.read_basic_report_without_ledger().to_owned()).await;
     }
     if let Some(error) = failure {
         return Err(error);
@@ -131,7 +131,7 @@ async fn fetch_counters(
         tokio::time::timeout(patience, query_batch(connection, sql, &[Kind::PermissionDenied])).await
     else {
         // the connection is in the middle of an answer, and cannot be kept
-        return Err(Error::late(patience));
+        return Err(Error::timed_out(patience));
     };
     for error in failures {
         if error.is_damage() || matches!(error.kind(), Kind::Unreachable | Kind::NotReady) {

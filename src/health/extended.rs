@@ -183,7 +183,7 @@ impl ExtendedFigures {
         let error = match tokio::time::timeout(patience, connection.run(&settings.url, &look)).await {
             Ok(Ok(extended)) => return extended,
             Ok(Err(error)) => error,
-            Err(_) => Error::late(patience),
+            Err(_) => Error::timed_out(patience),
         };
         let mut extended = self;
         extended.warnings.push(format!("every figure of the detailed report: {error}"));

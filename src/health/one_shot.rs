@@ -34,10 +34,10 @@ async fn catalogue(settings: &HealthSettings) -> Result<Catalogue, Error> {
     let look = async {
         let mut connection = Connection::open(&settings.url).await?;
         let live = migrate::read_catalogue(&mut connection).await;
-        connection.leave().await;
+        connection.hang_up().await;
         live
     };
-    tokio::time::timeout(basic::DEADLINE, look).await.unwrap_or_else(|_| Err(Error::late(basic::DEADLINE)))
+    tokio::time::timeout(basic::DEADLINE, look).await.unwrap_or_else(|_| Err(Error::timed_out(basic::DEADLINE)))
 }
 
 /// The detailed report. Its basic part is built after the extended figures, which are in it.

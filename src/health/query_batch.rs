@@ -10,7 +10,7 @@ pub(super) async fn query_batch(
     sql: String,
     of_one_table: &[Kind],
 ) -> (TaggedRows, Vec<Error>) {
-    let (rows, failure) = connection.gather(sql.clone()).await;
+    let (rows, failure) = connection.query_partial(sql.clone()).await;
     match failure {
         Some(error) if connection.backend() == Backend::Postgres && of_one_table.contains(&error.kind()) => {
             one_by_one(connection, &sql).await
@@ -23,7 +23,7 @@ async fn one_by_one(connection: &mut Connection, sql: &str) -> (TaggedRows, Vec<
     let (settings, statements) = sql.split_once("\n\n").unwrap_or(("", sql));
     let (mut rows, mut failures) = (Vec::new(), Vec::new());
     for statement in statements.split("\n\n") {
-        let (found, failure) = connection.gather(format!("{settings}\n{statement}")).await;
+        let (found, failure) = connection.query_partial(format!("{settings}\n{statement}")).await;
         rows.extend(found);
         failures.extend(failure);
     }

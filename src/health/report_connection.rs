@@ -35,7 +35,7 @@ impl ReportConnection {
     /// Says goodbye.
     pub(super) async fn close(&mut self) {
         if let Some(connection) = self.0.take() {
-            connection.leave().await;
+            connection.hang_up().await;
         }
     }
 }

@@ -95,7 +95,7 @@ pub async fn missing_rights(url: &DatabaseUrl) -> Result<Option<MissingRights>, 
     }
     let mut connection = Connection::open(url).await?;
     let rows = connection.query(connection.backend().read_rights()).await;
-    connection.leave().await;
+    connection.hang_up().await;
     Ok(MissingRights::read(&TaggedRows::new(rows?)))
 }
 

@@ -26,7 +26,7 @@ pub(super) async fn read(
         return Ok(());
     };
     let slow_ms = thresholds.slow_query.as_secs_f64() * 1000.0;
-    let (rows, failure) = connection.gather(backend.read_statements(schema, time, slow_ms)).await;
+    let (rows, failure) = connection.query_partial(backend.read_statements(schema, time, slow_ms)).await;
     match failure {
         Some(error) if error.is_transient() => return Err(error),
         Some(error) => {

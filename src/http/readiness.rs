@@ -120,7 +120,7 @@ impl Readiness {
             return stage.clone();
         }
         let Some(pool) = &probe.pool else { return Stage::Starting };
-        let stage = match pool.check_within(DEADLINE).await {
+        let stage = match pool.check_writable_within(DEADLINE).await {
             Ok(()) => Stage::Ready,
             Err(error) => Stage::DatabaseGone { reason: error.to_string() },
         };

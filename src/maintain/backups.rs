@@ -1,4 +1,4 @@
-//! The scheduled backup: made in its turn, recorded, followed by retention and, if asked for, by the proof that it
+//! The scheduled backup: made under the exclusive lock, recorded, followed by retention and, if asked for, by the proof that it
 //! restores.
 
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use super::stop::Stop;
 use crate::backup::retention::{Mode, Reason, Report};
 use crate::backup::{self, Metadata, Request, Retention, Target};
 use crate::clock;
-use crate::db::{DatabaseUrl, Error, Pool, Turn};
+use crate::db::{DatabaseUrl, Error, ExclusiveLock, Pool};
 use crate::migrate::Settings;
 
 /// How long the record of an end may take, and that of a stop, which somebody waits for.
@@ -80,14 +80,14 @@ impl Backups {
     /// # Errors
     /// It could not begin: the database gives no answer, or refuses the lock or the record.
     pub async fn attempt(&self, scheduled: DateTime<Utc>, stop: &Stop) -> Result<Attempt, Error> {
-        let turn = async {
-            let turn = tokio::time::timeout(ASKING, Turn::attempt(&self.url)).await;
-            turn.unwrap_or_else(|_| Err(Error::late(ASKING)))
+        let lock = async {
+            let lock = tokio::time::timeout(ASKING, ExclusiveLock::try_acquire(&self.url)).await;
+            lock.unwrap_or_else(|_| Err(Error::timed_out(ASKING)))
         };
-        let Some(turn) = stop.or(turn).await else { return Ok(Attempt::Stopped) };
-        let Some(turn) = turn? else { return Ok(Attempt::Busy) };
+        let Some(lock) = stop.or(lock).await else { return Ok(Attempt::Stopped) };
+        let Some(lock) = lock? else { return Ok(Attempt::Busy) };
         let done = self.in_turn(scheduled, stop).await;
-        turn.release().await;
+        lock.release().await;
         done
     }
 

@@ -18,7 +18,7 @@ use super::stop::Stop;
 use crate::backup::retention::Mode;
 use crate::backup::{self, Retention};
 use crate::clock::Stopwatch;
-use crate::db::{self, Backend, Connection, DatabaseUrl, Doomed, Error, Kept, Pool, Turn};
+use crate::db::{self, Backend, CleanupKind, Connection, DatabaseUrl, Error, ExclusiveLock, Pool, RetentionDays};
 use crate::migrate;
 
 /// Rows of the first batch, and of the largest one.
@@ -43,7 +43,7 @@ pub struct Cleanup {
     /// How long they are kept; `None`: they are left alone.
     pub backup_retention: Option<Retention>,
     /// How long events and records are kept.
-    pub kept: Kept,
+    pub retention_days: RetentionDays,
     /// How long a batch is to take.
     pub batch: Duration,
 }
@@ -93,7 +93,7 @@ pub enum CleanupError {
     /// The database is newer than this program.
     #[error(transparent)]
     Schema(#[from] migrate::Error),
-    /// Another process has its turn.
+    /// Another process holds the exclusive lock.
     #[error("another process is at work on this database: a cleanup or a scheduled backup")]
     Busy,
     /// There are no tables.
@@ -122,16 +122,16 @@ impl CleanupError {
 }
 
 impl Cleaned {
-    fn count(&mut self, doomed: Doomed) -> &mut u64 {
-        match doomed {
-            Doomed::ExpiredTokens => &mut self.expired_tokens,
-            Doomed::RevokedTokens => &mut self.revoked_tokens,
-            Doomed::OauthTokens => &mut self.oauth_tokens,
-            Doomed::AuthEvents => &mut self.auth_events,
-            Doomed::MaintenanceRuns => &mut self.maintenance_runs,
-            Doomed::LoginThrottles => &mut self.login_throttles,
-            Doomed::OauthStates => &mut self.oauth_states,
-            Doomed::KnownDevices => &mut self.known_devices,
+    fn count(&mut self, kind: CleanupKind) -> &mut u64 {
+        match kind {
+            CleanupKind::ExpiredTokens => &mut self.expired_tokens,
+            CleanupKind::RevokedTokens => &mut self.revoked_tokens,
+            CleanupKind::OauthTokens => &mut self.oauth_tokens,
+            CleanupKind::AuthEvents => &mut self.auth_events,
+            CleanupKind::MaintenanceRuns => &mut self.maintenance_runs,
+            CleanupKind::LoginThrottles => &mut self.login_throttles,
+            CleanupKind::OauthStates => &mut self.oauth_states,
+            CleanupKind::KnownDevices => &mut self.known_devices,
         }
     }
 
@@ -159,25 +159,25 @@ impl Cleanup {
         let watch = Stopwatch::start();
         let mut connection = self.connect().await?;
         let mut cleaned = Cleaned { dry_run: true, ..Cleaned::default() };
-        for doomed in Doomed::ALL {
-            *cleaned.count(doomed) = connection.count_doomed(doomed, self.kept).await?;
+        for kind in CleanupKind::ALL {
+            *cleaned.count(kind) = connection.count_removable(kind, self.retention_days).await?;
         }
-        connection.leave().await;
+        connection.hang_up().await;
         cleaned.backups = self.files(now, Mode::Plan)?;
         cleaned.duration_ms = watch.milliseconds();
         Ok(cleaned)
     }
 
-    /// Removes it, in its turn, and records the run.
+    /// Removes it, under the exclusive lock, and records the run.
     ///
     /// # Errors
-    /// Another process has its turn, or what the database or the file system said.
+    /// Another process holds the exclusive lock, or what the database or the file system said.
     pub async fn run(&self, now: DateTime<Utc>, stop: &Stop, progress: &dyn Progress) -> Result<Cleaned, CleanupError> {
         let mut connection = self.connect().await?;
-        let Some(turn) = Turn::attempt(&self.url).await? else { return Err(CleanupError::Busy) };
+        let Some(lock) = ExclusiveLock::try_acquire(&self.url).await? else { return Err(CleanupError::Busy) };
         let done = self.in_turn(&mut connection, now, stop, progress).await;
-        connection.leave().await;
-        turn.release().await;
+        connection.hang_up().await;
+        lock.release().await;
         done
     }
 
@@ -236,9 +236,9 @@ impl Cleanup {
         progress: &dyn Progress,
         cleaned: &mut Cleaned,
     ) -> Result<(), CleanupError> {
-        for doomed in Doomed::ALL {
-            progress.event(Event::Began(doomed));
-            Sweep { connection, doomed, kept: self.kept, target: self.batch, stop, progress, cleaned }
+        for kind in CleanupKind::ALL {
+            progress.event(Event::Began(kind));
+            Sweep { connection, kind, retention: self.retention_days, target: self.batch, stop, progress, cleaned }
                 .by_index()
                 .await?;
             if cleaned.cancelled {
@@ -252,8 +252,8 @@ impl Cleanup {
 /// The removal of one kind.
 struct Sweep<'a> {
     connection: &'a mut Connection,
-    doomed: Doomed,
-    kept: Kept,
+    kind: CleanupKind,
+    retention: RetentionDays,
     target: Duration,
     stop: &'a Stop,
     progress: &'a dyn Progress,
@@ -263,7 +263,7 @@ struct Sweep<'a> {
 impl Sweep<'_> {
     async fn by_index(mut self) -> Result<(), Error> {
         let (mut limit, most) = ROWS;
-        let size = self.connection.size_of(self.doomed).await?;
+        let size = self.connection.size_of(self.kind).await?;
         let many = size.map(|(rows, pages)| ((rows.max(0.0) * MANY) as u64, pages));
         loop {
             let (removed, took) = self.batch(limit).await?;
@@ -273,7 +273,7 @@ impl Sweep<'_> {
             if removed < limit || self.is_stopped(took).await {
                 return Ok(());
             }
-            if let Some((_, pages)) = many.filter(|(share, _)| *self.cleaned.count(self.doomed) > *share) {
+            if let Some((_, pages)) = many.filter(|(share, _)| *self.cleaned.count(self.kind) > *share) {
                 return self.by_pages(pages).await;
             }
             limit = self.fitting(limit, took, most);
@@ -286,7 +286,7 @@ impl Sweep<'_> {
         while from < pages {
             let until = (from + step).min(pages);
             let watch = Stopwatch::start();
-            let removed = self.connection.remove_doomed_in_pages(self.doomed, self.kept, from..until).await?;
+            let removed = self.connection.remove_in_pages(self.kind, self.retention, from..until).await?;
             self.count(removed, watch.elapsed());
             if self.is_stopped(watch.elapsed()).await {
                 return Ok(());
@@ -298,7 +298,7 @@ impl Sweep<'_> {
     }
 
     fn count(&mut self, removed: u64, took: Duration) {
-        *self.cleaned.count(self.doomed) += removed;
+        *self.cleaned.count(self.kind) += removed;
         self.cleaned.batches += 1;
         self.progress.event(Event::Removed(removed));
         let took = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
@@ -310,7 +310,7 @@ impl Sweep<'_> {
         let mut attempt = 1;
         loop {
             let watch = Stopwatch::start();
-            match self.connection.remove_doomed(self.doomed, self.kept, limit).await {
+            match self.connection.remove_batch(self.kind, self.retention, limit).await {
                 Err(error) if error.kind() == db::Kind::Locked && attempt < ATTEMPTS => attempt += 1,
                 removed => return Ok((removed?, watch.elapsed())),
             }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::record;
 use crate::backup::{self, Metadata, Restored};
-use crate::db::{Connection, DatabaseUrl, EndedRun, Error};
+use crate::db::{Connection, DatabaseUrl, Error, FinishedRun};
 use crate::migrate;
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -51,7 +51,8 @@ pub async fn record_run(url: &DatabaseUrl, kind: Kind, took: Duration, ended: En
         Ended::Cancelled => (Outcome::Cancelled, json!({}), None),
     };
     let patience = if outcome == Outcome::Cancelled { PATIENCE_AFTER_A_STOP } else { PATIENCE };
-    let run = EndedRun { kind: kind.to_value(), took, outcome: outcome.to_value(), counts: counts.to_string(), error };
+    let run =
+        FinishedRun { kind: kind.to_value(), took, outcome: outcome.to_value(), counts: counts.to_string(), error };
     match tokio::time::timeout(patience, insert(url, &run)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!("the {} is not in maintenance_runs: {error}", run.kind),
@@ -59,14 +60,14 @@ pub async fn record_run(url: &DatabaseUrl, kind: Kind, took: Duration, ended: En
     }
 }
 
-async fn insert(url: &DatabaseUrl, run: &EndedRun) -> Result<(), Error> {
+async fn insert(url: &DatabaseUrl, run: &FinishedRun) -> Result<(), Error> {
     let mut connection = Connection::open(url).await?;
-    let inserted = match connection.takes_runs().await {
+    let inserted = match connection.can_insert_runs().await {
         Ok(true) => connection.insert_run(run).await,
         Ok(false) => Ok(()),
         Err(error) => Err(error),
     };
-    connection.leave().await;
+    connection.hang_up().await;
     inserted
 }
 

@@ -27,7 +27,7 @@ impl<'a> Run<'a> {
     /// Records the beginning.
     pub(super) async fn begin(pool: &'a Pool, kind: Kind, counts: Value) -> Result<Self, Error> {
         let run = ActiveModel { kind: Set(kind), counts: Set(counts), ..Default::default() };
-        let inserted = in_time(pool, PATIENCE, run.insert(pool.queries())).await?;
+        let inserted = in_time(pool, PATIENCE, run.insert(pool.runner())).await?;
         Ok(Self { pool, id: inserted.id })
     }
 
@@ -43,7 +43,7 @@ impl<'a> Run<'a> {
             .set(run)
             .col_expr(Column::FinishedAt, ago(self.pool, Duration::ZERO))
             .filter(Column::Id.eq(self.id));
-        if let Err(error) = in_time(self.pool, patience, update.exec(self.pool.queries())).await {
+        if let Err(error) = in_time(self.pool, patience, update.exec(self.pool.runner())).await {
             tracing::warn!(id = self.id, outcome = ?end.outcome, "the end of a run could not be recorded: {error}");
         }
     }
@@ -59,7 +59,7 @@ pub(super) struct End {
 /// Whether the backup of a scheduled time was made, or failed. One that was begun only, or was cancelled, was not.
 pub(super) async fn is_served(pool: &Pool, scheduled: DateTime<Utc>) -> Result<bool, Error> {
     let ended = runs_for(pool, scheduled).filter(Column::Outcome.is_in([Outcome::Succeeded, Outcome::Failed]));
-    Ok(in_time(pool, PATIENCE, ended.count(pool.queries())).await? > 0)
+    Ok(in_time(pool, PATIENCE, ended.count(pool.runner())).await? > 0)
 }
 
 /// Whether a cleanup has succeeded that began within this time.
@@ -71,12 +71,12 @@ pub(super) async fn is_cleaned_within(pool: &Pool, time: Duration) -> Result<boo
         .filter(Expr::col(Column::StartedAt).lte(ago(pool, Duration::ZERO)))
         .filter(Column::Outcome.eq(Outcome::Succeeded))
         .filter(is_of_this_database(pool));
-    Ok(in_time(pool, PATIENCE, done.count(pool.queries())).await? > 0)
+    Ok(in_time(pool, PATIENCE, done.count(pool.runner())).await? > 0)
 }
 
 /// Whether somebody began it at all.
 pub(super) async fn is_begun(pool: &Pool, scheduled: DateTime<Utc>) -> Result<bool, Error> {
-    Ok(in_time(pool, PATIENCE, runs_for(pool, scheduled).count(pool.queries())).await? > 0)
+    Ok(in_time(pool, PATIENCE, runs_for(pool, scheduled).count(pool.runner())).await? > 0)
 }
 
 fn runs_for(pool: &Pool, scheduled: DateTime<Utc>) -> Select<Entity> {
@@ -131,6 +131,6 @@ async fn in_time<T>(
 ) -> Result<T, Error> {
     match tokio::time::timeout(patience, question).await {
         Ok(answer) => Ok(answer?),
-        Err(_) => Err(Error::late_write(pool.backend(), patience)),
+        Err(_) => Err(Error::write_timed_out(pool.backend(), patience)),
     }
 }

@@ -70,7 +70,7 @@ pub async fn migrate(
     let plan = plan::up(&state, action.target, action.takeover(), url.backend())?;
     if plan.is_empty() || action.dry_run {
         preflight(reader.as_mut(), live, &plan, &state).await?;
-        leave(reader).await;
+        hang_up(reader).await;
         return Ok(Report::planned(url, &plan));
     }
     let pool = Pool::open(url, PoolUse::Migrate).await?;
@@ -93,7 +93,7 @@ pub async fn rollback(
     let (state, reader) = read_state(url, None).await?;
     let steps = plan::down(&state, target, url.backend())?;
     if steps.is_empty() || dry_run {
-        leave(reader).await;
+        hang_up(reader).await;
         let outcome = if steps.is_empty() { Outcome::Current } else { Outcome::Planned };
         let mut report = Report::new(url, outcome, state.newest().map(str::to_owned));
         report.migrations = steps.iter().map(|migration| Entry::planned(migration.name)).collect();
@@ -108,15 +108,15 @@ pub async fn rollback(
 /// After a failure the open transaction is rolled back before this returns.
 async fn end(pool: Pool, done: Result<Report, Error>) -> Result<Report, Error> {
     match done {
-        Ok(_) => pool.leave().await,
+        Ok(_) => pool.hang_up().await,
         Err(_) => pool.close().await,
     }
     done
 }
 
-async fn leave(reader: Option<Connection>) {
+async fn hang_up(reader: Option<Connection>) {
     if let Some(reader) = reader {
-        reader.leave().await;
+        reader.hang_up().await;
     }
 }
 
@@ -144,7 +144,7 @@ async fn read_state_and_schema(url: &DatabaseUrl) -> Result<(State, Option<Catal
         }
         Err(error) => return Err(error.into()),
     };
-    let (rows, failure) = reader.gather(reader.backend().read_ledger_and_catalogue()).await;
+    let (rows, failure) = reader.query_partial(reader.backend().read_ledger_and_catalogue()).await;
     match failure {
         None => Ok((State::from_rows(&rows), Some(Catalogue::from_rows(&rows)), Some(reader))),
         Some(error) if error.kind() == Kind::Locked => {
@@ -226,7 +226,7 @@ impl Run<'_> {
         let plan = plan::up(&state, action.target, action.takeover(), self.pool.backend())?;
         let mut report = Report::planned(self.url, &plan);
         if plan.is_empty() {
-            leave(reader).await;
+            hang_up(reader).await;
             return Ok(report);
         }
         preflight(reader.as_mut(), None, &plan, &state).await?;
@@ -250,7 +250,7 @@ impl Run<'_> {
             report.shared_names = adopt::shared_names(reader).await?;
             report.costly_hashes = adopt::costly_hashes(reader).await?;
         }
-        leave(reader).await;
+        hang_up(reader).await;
         report.to = report.migrations.last().map(|entry| entry.name.clone()).or(report.recorded.last().cloned());
         Ok(report)
     }
@@ -266,7 +266,7 @@ impl Run<'_> {
             Backend::Postgres => self.one_by_one(&steps).await?,
         };
         lock.commit().await?;
-        leave(reader).await;
+        hang_up(reader).await;
         let undone = |applied: &&Applied| report.migrations.iter().any(|entry| entry.name == applied.version);
         report.to = state.applied().iter().rfind(|applied| !undone(applied)).map(|applied| applied.version.clone());
         Ok(report)

@@ -102,7 +102,7 @@ pub async fn status(url: &DatabaseUrl) -> Result<Status, Error> {
     match Connection::open(url).await {
         Ok(mut connection) => {
             let found = read(&mut connection).await?;
-            connection.leave().await;
+            connection.hang_up().await;
             Ok(tell(url, &found.0, &found.1))
         }
         Err(error) if error.kind() == Kind::NoSuchFile && url.may_be_created() => Ok(tell(url, &State::Empty, &[])),
@@ -169,7 +169,7 @@ fn tell(url: &DatabaseUrl, state: &State, rows: &[Row]) -> Status {
 
 async fn read(connection: &mut Connection) -> Result<(State, Vec<Row>), crate::db::Error> {
     let backend = connection.backend();
-    match connection.gather(backend.read_ledger_and_catalogue()).await {
+    match connection.query_partial(backend.read_ledger_and_catalogue()).await {
         (rows, None) => Ok((State::from_rows(&rows), rows)),
         (_, Some(error)) if ledger::is_missing_table(&error, backend) => {
             Ok((ledger::without_ledger(connection).await?, Vec::new()))

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use authsvc::backup::Retention;
 use authsvc::config::{Config, Variables};
-use authsvc::db::{DatabaseUrl, Defaults, Pool, PoolUse, Turn};
+use authsvc::db::{DatabaseUrl, Defaults, ExclusiveLock, Pool, PoolUse};
 use authsvc::maintain::{Attempt, Backups, Schedule, Stop, Verification};
 use chrono::{DateTime, Utc};
 
@@ -213,7 +213,7 @@ fn a_time_is_served_once_and_taken_over_from_who_was_stopped() {
                 environment: "test".to_owned(),
             };
             let (stopper, stop) = Stop::pair();
-            let turn = Turn::attempt(&url).await.unwrap().unwrap();
+            let turn = ExclusiveLock::try_acquire(&url).await.unwrap().unwrap();
             assert_eq!(backups.attempt(first, &stop).await.unwrap(), Attempt::Busy, "{engine:?}");
             turn.release().await;
             for (time, expected) in [

@@ -69,7 +69,7 @@ impl KeptSequences {
             let set = execute(connection, format!("SELECT setval('{sequence}', {last}, {used})")).await;
             set.map_err(|error| {
                 let message = format!("setting the sequence `{sequence}` behind every id that was given out: {error}");
-                error.retold(message)
+                error.with_message(message)
             })?;
         }
         Ok(())

@@ -102,7 +102,7 @@ async fn refuse_foreign_schemas(connection: &mut PgConnection) -> Result<(), Err
 /// Names what failed while the migrations made their tables for comparison, such as an event trigger of another program.
 fn not_made(error: Error) -> Error {
     let message = format!("making the tables of the migrations, to compare them (it was rolled back): {error}");
-    error.retold(message)
+    error.with_message(message)
 }
 
 /// The schema of the live tables, quoted. From here on the transaction searches no other one.

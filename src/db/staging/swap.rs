@@ -162,7 +162,7 @@ fn not_carried(what: &str) -> impl Fn(Error) -> Error {
     let what = what.to_owned();
     move |error| {
         let message = format!("carrying over the {what}: {error}");
-        error.retold(message)
+        error.with_message(message)
     }
 }
 

@@ -69,25 +69,25 @@ impl Client {
 }
 
 /// Something that happened.
-pub(super) struct Event<'a> {
+pub(super) struct AuditEvent<'a> {
     pub(super) kind: Kind,
     pub(super) user_id: Option<i64>,
     pub(super) email: Option<&'a str>,
     pub(super) detail: Option<&'a str>,
 }
 
-impl<'a> Event<'a> {
+impl<'a> AuditEvent<'a> {
     /// To an account.
     pub(super) fn of(kind: Kind, user_id: i64) -> Self {
         Self { kind, user_id: Some(user_id), email: None, detail: None }
     }
 
-    pub(super) fn at(mut self, email: Option<&'a str>) -> Self {
+    pub(super) fn with_email(mut self, email: Option<&'a str>) -> Self {
         self.email = email;
         self
     }
 
-    pub(super) fn because(mut self, detail: &'a str) -> Self {
+    pub(super) fn with_detail(mut self, detail: &'a str) -> Self {
         self.detail = Some(detail);
         self
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Connection, Error, first_column};
 
 /// What is told of it.
-pub(crate) struct EndedRun {
+pub(crate) struct FinishedRun {
     /// What ran.
     pub(crate) kind: String,
     /// How long; it ends when it is recorded.
@@ -24,7 +24,7 @@ impl Connection {
     ///
     /// # Errors
     /// What the database said.
-    pub(crate) async fn takes_runs(&mut self) -> Result<bool, Error> {
+    pub(crate) async fn can_insert_runs(&mut self) -> Result<bool, Error> {
         let sql = self.backend().pick(
             "SELECT has_table_privilege(to_regclass('maintenance_runs'), 'INSERT')::text",
             "SELECT 'true' FROM sqlite_schema WHERE type = 'table' AND name = 'maintenance_runs'",
@@ -36,7 +36,7 @@ impl Connection {
     ///
     /// # Errors
     /// What the database said.
-    pub(crate) async fn insert_run(&mut self, run: &EndedRun) -> Result<(), Error> {
+    pub(crate) async fn insert_run(&mut self, run: &FinishedRun) -> Result<(), Error> {
         let backend = self.backend();
         // what tells of NUL cannot be stored with it
         let literal = |text: &str| backend.literal(&text.replace('\0', ""));

@@ -19,15 +19,15 @@ use super::url::{Host, HostOrder, PostgresTarget, SessionAttrs};
 pub(super) async fn connect(target: &PostgresTarget) -> Result<(usize, PgConnection), Error> {
     let attrs = target.session_attrs;
     if attrs != SessionAttrs::PreferStandby {
-        return first(target, attrs).await;
+        return connect_to_first(target, attrs).await;
     }
-    match first(target, SessionAttrs::Standby).await {
-        Err(error) if !is_final(&error) => first(target, SessionAttrs::Any).await,
+    match connect_to_first(target, SessionAttrs::Standby).await {
+        Err(error) if !is_final(&error) => connect_to_first(target, SessionAttrs::Any).await,
         done => done,
     }
 }
 
-async fn first(target: &PostgresTarget, attrs: SessionAttrs) -> Result<(usize, PgConnection), Error> {
+async fn connect_to_first(target: &PostgresTarget, attrs: SessionAttrs) -> Result<(usize, PgConnection), Error> {
     let mut refusals = Vec::new();
     let mut hosts: Vec<(usize, &Host)> = target.hosts.iter().enumerate().collect();
     if target.order == HostOrder::Random {
@@ -58,7 +58,7 @@ async fn try_one(target: &PostgresTarget, host: &Host, attrs: SessionAttrs) -> R
     let attempt = async {
         let mut connection = routes.connect().await?;
         check_version(connection.server_version_num())?;
-        match refusal(&mut connection, attrs).await? {
+        match server_mismatch(&mut connection, attrs).await? {
             None => Ok(connection),
             Some(refusal) => {
                 // the farewell goes out as far as it can, and nobody waits for it
@@ -69,7 +69,7 @@ async fn try_one(target: &PostgresTarget, host: &Host, attrs: SessionAttrs) -> R
     };
     tokio::time::timeout(target.connect_timeout, attempt)
         .await
-        .unwrap_or_else(|_| Err(Error::late(target.connect_timeout)))
+        .unwrap_or_else(|_| Err(Error::timed_out(target.connect_timeout)))
 }
 
 /// The oldest server that has what our SQL uses, as the server writes it in `server_version_num`.
@@ -85,7 +85,10 @@ fn check_version(version: Option<u32>) -> Result<(), Error> {
 }
 
 /// Why this server is not of the wanted kind.
-pub(super) async fn refusal(connection: &mut PgConnection, attrs: SessionAttrs) -> Result<Option<Error>, sqlx::Error> {
+pub(super) async fn server_mismatch(
+    connection: &mut PgConnection,
+    attrs: SessionAttrs,
+) -> Result<Option<Error>, sqlx::Error> {
     let question = match attrs {
         SessionAttrs::Any | SessionAttrs::PreferStandby => return Ok(None),
         SessionAttrs::ReadWrite | SessionAttrs::ReadOnly => "SHOW transaction_read_only",
@@ -123,7 +126,7 @@ fn summary(refusals: Vec<(&Host, Error)>, hosts: usize) -> Error {
     let worst = errors.reduce(|kept, next| if is_final(&next) || !kept.is_transient() { next } else { kept });
     match worst {
         Some(error) if hosts == 1 => error,
-        Some(error) => error.retold(told),
+        Some(error) => error.with_message(told),
         None => Error::new(Kind::Refused, "the database URL names no host"),
     }
 }

@@ -16,19 +16,19 @@ use super::url::{DatabaseUrl, Target};
 use crate::disk::{self, Locking};
 
 /// The right to be the only one at work, until it is released or dropped.
-pub struct Turn(Holder);
+pub struct ExclusiveLock(Holder);
 
 enum Holder {
     Connection(Connection),
     File(File),
 }
 
-impl Turn {
+impl ExclusiveLock {
     /// Takes it, if nobody has it.
     ///
     /// # Errors
     /// The database gives no answer, or the file beside it cannot be opened.
-    pub async fn attempt(url: &DatabaseUrl) -> Result<Option<Self>, Error> {
+    pub async fn try_acquire(url: &DatabaseUrl) -> Result<Option<Self>, Error> {
         if let Target::Sqlite(target) = url.target() {
             let path = target.beside("-maintenance");
             let refused =
@@ -36,12 +36,12 @@ impl Turn {
             return Ok(lock(&path).map_err(refused)?.map(|file| Self(Holder::File(file))));
         }
         let mut connection = Connection::open(url).await?;
-        let answer = connection.query(connection.backend().try_turn()).await?;
+        let answer = connection.query(connection.backend().try_exclusive_lock()).await?;
         let got = answer.into_iter().flatten().flatten().next().is_some_and(|text| text == "true");
         if got {
             return Ok(Some(Self(Holder::Connection(connection))));
         }
-        connection.leave().await;
+        connection.hang_up().await;
         Ok(None)
     }
 
@@ -54,7 +54,7 @@ impl Turn {
                 if let Err(error) = connection.query("COMMIT").await {
                     tracing::debug!(%error, "the lock was gone before it was released");
                 }
-                connection.leave().await;
+                connection.hang_up().await;
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The pool of connections to PostgreSQL, on whichever server is the right one now.
 //!
 //! A pool belongs to one server. Where a URL names several, and its pool fails, is slow to give a connection, or turns out to be
-//! on a server that takes no writes, a task looks for the right server as [`hosts`] does and puts a new pool in the place of the
+//! on a server that takes no writes, a task looks for the right server as [`find_server`] does and puts a new pool in the place of the
 //! old one. Whoever waits for a connection of the old one waits on for one of the new; whoever has a query under way on the old
 //! one is told that it is lost, because its server may never answer again. Nothing that was sent is sent again.
 
@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use super::connection::texts;
 use super::error::{Error, Kind, NO_CONNECTION};
-use super::hosts;
+use super::find_server;
 use super::pinned::{self, CommitWait, Home};
 use super::routes::Routes;
 use super::url::{NO_LIMIT, PostgresTarget, SessionAttrs};
@@ -30,10 +30,10 @@ const SLOW: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// A pool, and the search for the server that it should be on.
-pub(super) struct Servers {
+pub(super) struct FailoverPool {
     target: PostgresTarget,
     size: u32,
-    current: watch::Sender<Current>,
+    active: watch::Sender<ActiveServer>,
     searching: AtomicBool,
     trouble: Mutex<Option<String>>,
     path: SearchPath,
@@ -43,24 +43,27 @@ pub(super) struct Servers {
 type SearchPath = Arc<Mutex<Option<String>>>;
 
 #[derive(Clone)]
-struct Current {
+struct ActiveServer {
     at: usize,
     pool: PgPool,
     routes: Arc<Routes>,
 }
 
 /// A connection that was lent, and whether its pool is still the one in use.
-pub(super) struct Lent<T> {
+pub(super) struct Lease<T> {
     pub(super) connection: T,
-    pub(super) replaced: Replaced,
+    pub(super) replaced: ReplacementSignal,
 }
 
 /// Tells when a pool is replaced.
-pub(super) struct Replaced(watch::Receiver<Current>);
+pub(super) struct ReplacementSignal(watch::Receiver<ActiveServer>);
 
-impl Replaced {
+impl ReplacementSignal {
     /// Does the work, unless the pool is replaced before it is done.
-    pub(super) async fn or<T>(&mut self, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    pub(super) async fn unless_replaced<T>(
+        &mut self,
+        work: impl Future<Output = Result<T, sqlx::Error>>,
+    ) -> Result<T, sqlx::Error> {
         tokio::select! {
             biased;
             done = work => done,
@@ -74,33 +77,33 @@ impl Replaced {
 
 /// What is thought of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Doubt {
+enum Suspicion {
     /// It gives no answer: another one may be the right one.
-    Silent,
+    Unresponsive,
     /// It is not what it was: its connections are useless, even if a new one to the same address is right.
     Changed,
 }
 
-impl Servers {
+impl FailoverPool {
     /// A pool of so many connections, on the first host that is right, or where none is, on the first.
     pub(super) async fn open(target: &PostgresTarget, size: u32) -> Result<Arc<Self>, Error> {
         let found = match target.hosts.len() {
             1 if !Routes::is_open_question(target) => Ok(0),
-            _ => hosts::connect(target).await.map(|(at, _)| at),
+            _ => find_server::connect(target).await.map(|(at, _)| at),
         };
         let (at, trouble) = match found {
             Ok(at) => (at, None),
             Err(error) => (0, Some(error.to_string()).filter(|_| target.hosts.len() > 1)),
         };
         let path = SearchPath::default();
-        let current = watch::Sender::new(current(target, at, size, &path)?);
+        let current = watch::Sender::new(active_server(target, at, size, &path)?);
         let (searching, trouble) = (AtomicBool::new(false), Mutex::new(trouble));
-        Ok(Arc::new(Self { target: target.clone(), size, current, searching, trouble, path }))
+        Ok(Arc::new(Self { target: target.clone(), size, active: current, searching, trouble, path }))
     }
 
     /// The pool in use.
     pub(super) fn pool(&self) -> PgPool {
-        self.current.borrow().pool.clone()
+        self.active.borrow().pool.clone()
     }
 
     /// Whether statements may be prepared under a name.
@@ -109,16 +112,16 @@ impl Servers {
     }
 
     /// Lends a connection.
-    pub(super) async fn acquire(self: &Arc<Self>) -> Result<Lent<PoolConnection<Postgres>>, sqlx::Error> {
-        self.lend(|pool| async move { pool.acquire().await }).await
+    pub(super) async fn acquire(self: &Arc<Self>) -> Result<Lease<PoolConnection<Postgres>>, sqlx::Error> {
+        self.lease(|pool| async move { pool.acquire().await }).await
     }
 
     /// Begins a transaction.
     pub(super) async fn begin(
         self: &Arc<Self>,
         wait: CommitWait,
-    ) -> Result<Lent<Transaction<'static, Postgres>>, sqlx::Error> {
-        self.lend(|pool| async move {
+    ) -> Result<Lease<Transaction<'static, Postgres>>, sqlx::Error> {
+        self.lease(|pool| async move {
             let connection = pool.acquire().await?;
             let path = self.path.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let begin = pinned::begin_request(path.as_deref(), wait);
@@ -128,29 +131,29 @@ impl Servers {
     }
 
     /// What the pool in use gives, or the next one, if it is replaced before that.
-    async fn lend<T, F>(self: &Arc<Self>, attempt: impl Fn(PgPool) -> F) -> Result<Lent<T>, sqlx::Error>
+    async fn lease<T, F>(self: &Arc<Self>, attempt: impl Fn(PgPool) -> F) -> Result<Lease<T>, sqlx::Error>
     where
         F: Future<Output = Result<T, sqlx::Error>>,
     {
-        let mut current = self.current.subscribe();
+        let mut current = self.active.subscribe();
         let mut tries = 0;
         loop {
-            let Current { pool, routes, .. } = current.borrow_and_update().clone();
+            let ActiveServer { pool, routes, .. } = current.borrow_and_update().clone();
             let tried = routes.at();
-            let lending = attempt(pool.clone());
+            let leasing = attempt(pool.clone());
             let slow = tokio::time::sleep(SLOW);
-            tokio::pin!(lending, slow);
-            let lent = loop {
+            tokio::pin!(leasing, slow);
+            let leased = loop {
                 tokio::select! {
                     biased;
                     _ = current.changed() => break None,
-                    lent = &mut lending => break Some(lent),
-                    () = &mut slow, if !slow.is_elapsed() => self.search(Doubt::Silent),
+                    leased = &mut leasing => break Some(leased),
+                    () = &mut slow, if !slow.is_elapsed() => self.search(Suspicion::Unresponsive),
                 }
             };
-            if let Some(lent) = lent {
+            if let Some(leased) = leased {
                 tries += 1;
-                if let Err(error) = &lent
+                if let Err(error) = &leased
                     && tries < routes.len()
                     && routes.advance(tried, &Error::from(error))
                     && let Ok(options) = routes.options()
@@ -158,38 +161,39 @@ impl Servers {
                     pool.set_connect_options(options);
                     continue;
                 }
-                let lent = lent.inspect_err(|error| self.heed(error));
-                return lent.map(|connection| Lent { connection, replaced: Replaced(current) });
+                let leased = leased.inspect_err(|error| self.inspect_error(error));
+                return leased.map(|connection| Lease { connection, replaced: ReplacementSignal(current) });
             }
         }
     }
 
     /// Looks at what went wrong, and searches if the server may not be the right one any more.
-    pub(super) fn heed(self: &Arc<Self>, error: &sqlx::Error) {
+    pub(super) fn inspect_error(self: &Arc<Self>, error: &sqlx::Error) {
         match error {
             sqlx::Error::Database(error) => match error.code().as_deref() {
                 // a write in a read-only transaction
-                Some("25006") => self.search(Doubt::Changed),
+                Some("25006") => self.search(Suspicion::Changed),
                 // it stops, crashed, or starts
-                Some("57P01" | "57P02" | "57P03" | "08P01" | NO_CONNECTION) => self.search(Doubt::Silent),
+                Some("57P01" | "57P02" | "57P03" | "08P01" | NO_CONNECTION) => self.search(Suspicion::Unresponsive),
                 _ => {}
             },
-            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => self.search(Doubt::Silent),
+            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => self.search(Suspicion::Unresponsive),
             _ => {}
         }
     }
 
     /// Whether the server takes writes.
-    pub(super) async fn check(self: &Arc<Self>) -> Result<(), Error> {
-        let Lent { mut connection, mut replaced } = self.acquire().await?;
-        let asked = replaced.or(hosts::refusal(&mut connection, SessionAttrs::ReadWrite)).await;
-        match asked.inspect_err(|error| self.heed(error))? {
+    pub(super) async fn check_writable(self: &Arc<Self>) -> Result<(), Error> {
+        let Lease { mut connection, mut replaced } = self.acquire().await?;
+        let asked =
+            replaced.unless_replaced(find_server::server_mismatch(&mut connection, SessionAttrs::ReadWrite)).await;
+        match asked.inspect_err(|error| self.inspect_error(error))? {
             None => {
-                self.tell(None);
+                self.set_trouble(None);
                 Ok(())
             }
             Some(refusal) => {
-                self.search(Doubt::Changed);
+                self.search(Suspicion::Changed);
                 Err(refusal)
             }
         }
@@ -199,7 +203,7 @@ impl Servers {
     pub(super) fn explain(&self, error: Error) -> Error {
         let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match trouble {
-            Some(trouble) => error.retold(trouble),
+            Some(trouble) => error.with_message(trouble),
             None => error,
         }
     }
@@ -210,34 +214,34 @@ impl Servers {
     }
 
     /// Begins a search, unless there is one. An only server that is silent is found again by its pool.
-    fn search(self: &Arc<Self>, doubt: Doubt) {
-        if doubt == Doubt::Silent && self.target.hosts.len() == 1 {
+    fn search(self: &Arc<Self>, suspicion: Suspicion) {
+        if suspicion == Suspicion::Unresponsive && self.target.hosts.len() == 1 {
             return;
         }
         if !self.searching.swap(true, Ordering::AcqRel) {
-            tokio::spawn(search(Arc::downgrade(self), doubt));
+            tokio::spawn(search(Arc::downgrade(self), suspicion));
         }
     }
 
-    fn found(&self, at: usize, doubt: Doubt) {
-        self.tell(None);
-        if at == self.current.borrow().at && doubt == Doubt::Silent {
+    fn switch_to(&self, at: usize, suspicion: Suspicion) {
+        self.set_trouble(None);
+        if at == self.active.borrow().at && suspicion == Suspicion::Unresponsive {
             return;
         }
-        match current(&self.target, at, self.size, &self.path) {
+        match active_server(&self.target, at, self.size, &self.path) {
             Ok(new) => {
                 if let Some(host) = self.target.hosts.get(at) {
                     tracing::info!(%host, "this database server is in use now");
                 }
-                let old = self.current.send_replace(new).pool;
+                let old = self.active.send_replace(new).pool;
                 // what is lent of it may never come back
                 tokio::spawn(async move { old.close().await });
             }
-            Err(error) => self.tell(Some(error.to_string())),
+            Err(error) => self.set_trouble(Some(error.to_string())),
         }
     }
 
-    fn tell(&self, trouble: Option<String>) {
+    fn set_trouble(&self, trouble: Option<String>) {
         let mut told = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         if let (None, Some(trouble)) = (&*told, &trouble) {
             tracing::warn!("no database server is the right one: {trouble}");
@@ -247,17 +251,17 @@ impl Servers {
 }
 
 /// Until a server is found, or nobody needs one any more.
-async fn search(servers: Weak<Servers>, doubt: Doubt) {
-    while let Some(servers) = servers.upgrade() {
-        match hosts::connect(&servers.target).await {
+async fn search(failover: Weak<FailoverPool>, suspicion: Suspicion) {
+    while let Some(failover) = failover.upgrade() {
+        match find_server::connect(&failover.target).await {
             Ok((at, _)) => {
-                servers.found(at, doubt);
-                servers.searching.store(false, Ordering::Release);
+                failover.switch_to(at, suspicion);
+                failover.searching.store(false, Ordering::Release);
                 return;
             }
-            Err(error) => servers.tell(Some(error.to_string())),
+            Err(error) => failover.set_trouble(Some(error.to_string())),
         }
-        drop(servers);
+        drop(failover);
         tokio::time::sleep(PAUSE).await;
     }
 }
@@ -266,7 +270,7 @@ async fn search(servers: Weak<Servers>, doubt: Doubt) {
 const WAIT: Duration = Duration::from_secs(60);
 
 /// A pool of one server, whose connections are made when they are first needed.
-fn current(target: &PostgresTarget, at: usize, size: u32, path: &SearchPath) -> Result<Current, Error> {
+fn active_server(target: &PostgresTarget, at: usize, size: u32, path: &SearchPath) -> Result<ActiveServer, Error> {
     let attrs = target.session_attrs;
     let host = target.hosts.get(at).ok_or_else(|| Error::new(Kind::Refused, "the database URL names no host"))?;
     let (routes, path) = (Arc::new(Routes::new(target, host)), Arc::clone(path));
@@ -277,17 +281,17 @@ fn current(target: &PostgresTarget, at: usize, size: u32, path: &SearchPath) -> 
         // asking before each use would double the round trips of every request
         .test_before_acquire(false)
         .before_acquire(move |connection, lately| {
-            Box::pin(async move { Ok(lately.idle_for <= TRUSTED || is_still_right(connection, attrs).await?) })
+            Box::pin(async move { Ok(lately.idle_for <= TRUSTED || still_matches(connection, attrs).await?) })
         })
         .after_connect(move |connection, _| {
             let path = Arc::clone(&path);
             Box::pin(async move {
                 pin_session(connection, &path).await?;
-                let refusal = hosts::refusal(connection, attrs).await?;
+                let refusal = find_server::server_mismatch(connection, attrs).await?;
                 refusal.map_or(Ok(()), |refusal| Err(sqlx::Error::Io(io::Error::other(refusal))))
             })
         });
-    Ok(Current { at, pool: options.connect_lazy_with(routes.options()?), routes })
+    Ok(ActiveServer { at, pool: options.connect_lazy_with(routes.options()?), routes })
 }
 
 /// Pins settings and schema for the session, and notes the path for transactions of requests.
@@ -299,9 +303,9 @@ async fn pin_session(connection: &mut PgConnection, path: &SearchPath) -> Result
     Ok(())
 }
 
-async fn is_still_right(connection: &mut PgConnection, attrs: SessionAttrs) -> Result<bool, sqlx::Error> {
+async fn still_matches(connection: &mut PgConnection, attrs: SessionAttrs) -> Result<bool, sqlx::Error> {
     if matches!(attrs, SessionAttrs::Any | SessionAttrs::PreferStandby) {
         connection.ping().await?;
     }
-    Ok(hosts::refusal(connection, attrs).await?.is_none())
+    Ok(find_server::server_mismatch(connection, attrs).await?.is_none())
 }

@@ -1,7 +1,7 @@
 //! What the service's queries run on: SeaORM's builders, on a pool that may move from one server to another.
 //!
 //! On SQLite it is SeaORM's own connection. On PostgreSQL the statements are sent from here, so that each knows which pool it
-//! is of ([`Servers`]), what fails is looked at, and statements go without a name where a pooler does not carry names: then each
+//! is of ([`FailoverPool`]), what fails is looked at, and statements go without a name where a pooler does not carry names: then each
 //! is in a transaction, because a statement without a name is gone when the pooler gives the server to somebody else.
 
 use std::sync::Arc;
@@ -19,22 +19,22 @@ use sqlx::{AssertSqlSafe, Either, Executor as _, Postgres};
 use tokio::sync::Mutex;
 
 use super::Error;
+use super::failover_pool::{FailoverPool, Lease, ReplacementSignal};
 use super::pinned::CommitWait;
-use super::servers::{Lent, Replaced, Servers};
 use super::storable::storable;
 use super::stored;
 use crate::clock::Stopwatch;
 
 type Observer = Arc<dyn Fn(&Statement, Duration) + Send + Sync>;
-type Answer = (PgQueryResult, Vec<PgRow>);
+type PgResponse = (PgQueryResult, Vec<PgRow>);
 
 /// The database, for queries of the service.
 #[derive(Clone)]
-pub struct Queries(Inner);
+pub struct QueryRunner(Inner);
 
 #[derive(Clone)]
 enum Inner {
-    Postgres(Sender),
+    Postgres(PgExecutor),
     Sqlite(DatabaseConnection),
 }
 
@@ -42,13 +42,13 @@ enum Inner {
 pub struct Transaction(InnerTransaction);
 
 enum InnerTransaction {
-    Postgres(Sender, Mutex<Lent<sqlx::Transaction<'static, Postgres>>>),
+    Postgres(PgExecutor, Mutex<Lease<sqlx::Transaction<'static, Postgres>>>),
     Sqlite(DatabaseTransaction),
 }
 
-impl Queries {
-    pub(super) fn postgres(servers: Arc<Servers>) -> Self {
-        Self(Inner::Postgres(Sender { servers, observer: None }))
+impl QueryRunner {
+    pub(super) fn postgres(pool: Arc<FailoverPool>) -> Self {
+        Self(Inner::Postgres(PgExecutor { pool: pool, observer: None }))
     }
 
     pub(super) fn sqlite(orm: DatabaseConnection) -> Self {
@@ -58,22 +58,22 @@ impl Queries {
     /// The same, whose every query and the time it took an observer is told.
     pub(super) fn observe(&mut self, observer: Observer) {
         match &mut self.0 {
-            Inner::Postgres(sender) => sender.observer = Some(observer),
+            Inner::Postgres(executor) => executor.observer = Some(observer),
             Inner::Sqlite(orm) => orm.set_metric_callback(move |info| observer(info.statement, info.elapsed)),
         }
     }
 
-    pub(super) fn servers(&self) -> Option<&Arc<Servers>> {
+    pub(super) fn failover_pool(&self) -> Option<&Arc<FailoverPool>> {
         match &self.0 {
-            Inner::Postgres(sender) => Some(&sender.servers),
+            Inner::Postgres(executor) => Some(&executor.pool),
             Inner::Sqlite(_) => None,
         }
     }
 
     /// Whether the database takes writes; of SQLite, whether it answers.
-    pub(super) async fn check(&self) -> Result<(), Error> {
+    pub(super) async fn check_writable(&self) -> Result<(), Error> {
         match &self.0 {
-            Inner::Postgres(sender) => sender.servers.check().await,
+            Inner::Postgres(executor) => executor.pool.check_writable().await,
             Inner::Sqlite(orm) => Ok(orm.execute_unprepared("SELECT 1").await.map(|_| ())?),
         }
     }
@@ -97,9 +97,9 @@ impl Queries {
                 let options = TransactionOptions { sqlite_transaction_mode, ..Default::default() };
                 InnerTransaction::Sqlite(orm.begin_with_options(options).await?)
             }
-            Inner::Postgres(sender) => {
-                let lent = sender.servers.begin(wait).await.map_err(not_lent)?;
-                InnerTransaction::Postgres(sender.clone(), Mutex::new(lent))
+            Inner::Postgres(executor) => {
+                let lease = executor.pool.begin(wait).await.map_err(no_lease)?;
+                InnerTransaction::Postgres(executor.clone(), Mutex::new(lease))
             }
         }))
     }
@@ -113,9 +113,9 @@ impl Transaction {
     pub async fn commit(self) -> Result<(), DbErr> {
         match self.0 {
             InnerTransaction::Sqlite(transaction) => transaction.commit().await,
-            InnerTransaction::Postgres(sender, lent) => {
-                let Lent { connection, mut replaced } = lent.into_inner();
-                sender.heed(replaced.or(connection.commit()).await)
+            InnerTransaction::Postgres(executor, lease) => {
+                let Lease { connection, mut replaced } = lease.into_inner();
+                executor.inspect_error(replaced.unless_replaced(connection.commit()).await)
             }
         }
     }
@@ -127,9 +127,9 @@ impl Transaction {
     pub async fn rollback(self) -> Result<(), DbErr> {
         match self.0 {
             InnerTransaction::Sqlite(transaction) => transaction.rollback().await,
-            InnerTransaction::Postgres(sender, lent) => {
-                let Lent { connection, mut replaced } = lent.into_inner();
-                sender.heed(replaced.or(connection.rollback()).await)
+            InnerTransaction::Postgres(executor, lease) => {
+                let Lease { connection, mut replaced } = lease.into_inner();
+                executor.inspect_error(replaced.unless_replaced(connection.rollback()).await)
             }
         }
     }
@@ -137,55 +137,59 @@ impl Transaction {
 
 /// Sends statements to PostgreSQL.
 #[derive(Clone)]
-struct Sender {
-    servers: Arc<Servers>,
+struct PgExecutor {
+    pool: Arc<FailoverPool>,
     observer: Option<Observer>,
 }
 
-impl Sender {
+impl PgExecutor {
     /// On a connection of the pool.
-    async fn send(&self, statement: &Statement) -> Result<Answer, DbErr> {
-        if self.servers.prepares() {
-            let Lent { mut connection, mut replaced } = self.servers.acquire().await.map_err(not_lent)?;
+    async fn send(&self, statement: &Statement) -> Result<PgResponse, DbErr> {
+        if self.pool.prepares() {
+            let Lease { mut connection, mut replaced } = self.pool.acquire().await.map_err(no_lease)?;
             return self.send_on(&mut connection, &mut replaced, statement).await;
         }
-        let Lent { mut connection, mut replaced } =
-            self.servers.begin(CommitWait::AsConfigured).await.map_err(not_lent)?;
+        let Lease { mut connection, mut replaced } =
+            self.pool.begin(CommitWait::AsConfigured).await.map_err(no_lease)?;
         let answer = self.send_on(&mut connection, &mut replaced, statement).await?;
-        self.heed(replaced.or(connection.commit()).await)?;
+        self.inspect_error(replaced.unless_replaced(connection.commit()).await)?;
         Ok(answer)
     }
 
     async fn send_on(
         &self,
         connection: &mut PgConnection,
-        replaced: &mut Replaced,
+        replaced: &mut ReplacementSignal,
         statement: &Statement,
-    ) -> Result<Answer, DbErr> {
+    ) -> Result<PgResponse, DbErr> {
         let watch = Stopwatch::start();
-        let answer = replaced.or(ask(connection, statement, self.servers.prepares())).await;
+        let answer = replaced.unless_replaced(fetch(connection, statement, self.pool.prepares())).await;
         if let Some(observer) = &self.observer {
             observer(statement, watch.elapsed());
         }
-        self.heed(answer)
+        self.inspect_error(answer)
     }
 
     /// By a simple query.
     async fn send_unprepared(&self, sql: &str) -> Result<PgQueryResult, DbErr> {
-        let Lent { mut connection, mut replaced } = self.servers.acquire().await.map_err(not_lent)?;
-        self.heed(replaced.or(ask_unprepared(&mut connection, sql)).await)
+        let Lease { mut connection, mut replaced } = self.pool.acquire().await.map_err(no_lease)?;
+        self.inspect_error(replaced.unless_replaced(execute_unprepared(&mut connection, sql)).await)
     }
 
-    fn heed<T>(&self, done: Result<T, sqlx::Error>) -> Result<T, DbErr> {
+    fn inspect_error<T>(&self, done: Result<T, sqlx::Error>) -> Result<T, DbErr> {
         done.map_err(|error| {
-            self.servers.heed(&error);
+            self.pool.inspect_error(&error);
             DbErr::Query(RuntimeErr::SqlxError(error.into()))
         })
     }
 }
 
 /// Rows, and what ended them.
-async fn ask(connection: &mut PgConnection, statement: &Statement, is_named: bool) -> Result<Answer, sqlx::Error> {
+async fn fetch(
+    connection: &mut PgConnection,
+    statement: &Statement,
+    is_named: bool,
+) -> Result<PgResponse, sqlx::Error> {
     let values = statement.values.clone().unwrap_or(Values(Vec::new()));
     let query = sqlx::query_with(AssertSqlSafe(statement.sql.as_str()), SqlxValues(values)).persistent(is_named);
     let (mut result, mut rows) = (PgQueryResult::default(), Vec::new());
@@ -201,11 +205,11 @@ async fn ask(connection: &mut PgConnection, statement: &Statement, is_named: boo
     Ok((result, rows))
 }
 
-async fn ask_unprepared(connection: &mut PgConnection, sql: &str) -> Result<PgQueryResult, sqlx::Error> {
+async fn execute_unprepared(connection: &mut PgConnection, sql: &str) -> Result<PgQueryResult, sqlx::Error> {
     sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(connection).await
 }
 
-fn not_lent(error: sqlx::Error) -> DbErr {
+fn no_lease(error: sqlx::Error) -> DbErr {
     match error {
         sqlx::Error::PoolTimedOut => DbErr::ConnectionAcquire(ConnAcquireErr::Timeout),
         sqlx::Error::PoolClosed => DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed),
@@ -223,7 +227,7 @@ fn all_rows(rows: Vec<PgRow>) -> Vec<QueryResult> {
 
 /// The row of a look-up by a unique key. `one` of SeaORM adds `LIMIT ?`: SQLite prepares a statement with such a limit anew each time that it
 /// runs, which takes longer than the look-up.
-pub(super) fn only<T>(rows: Vec<T>) -> Option<T> {
+pub(super) fn unique_row<T>(rows: Vec<T>) -> Option<T> {
     rows.into_iter().next()
 }
 
@@ -237,7 +241,7 @@ where
 }
 
 #[async_trait::async_trait]
-impl ConnectionTrait for Queries {
+impl ConnectionTrait for QueryRunner {
     fn get_database_backend(&self) -> DbBackend {
         match &self.0 {
             Inner::Postgres(_) => DbBackend::Postgres,
@@ -248,14 +252,14 @@ impl ConnectionTrait for Queries {
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         let statement = storable(statement);
         match &self.0 {
-            Inner::Postgres(sender) => Ok(sender.send(&statement).await?.0.into()),
+            Inner::Postgres(executor) => Ok(executor.send(&statement).await?.0.into()),
             Inner::Sqlite(orm) => orm.execute_raw(statement).await,
         }
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
         match &self.0 {
-            Inner::Postgres(sender) => Ok(sender.send_unprepared(sql).await?.into()),
+            Inner::Postgres(executor) => Ok(executor.send_unprepared(sql).await?.into()),
             Inner::Sqlite(orm) => orm.execute_unprepared(sql).await,
         }
     }
@@ -263,7 +267,7 @@ impl ConnectionTrait for Queries {
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         let statement = storable(statement);
         match &self.0 {
-            Inner::Postgres(sender) => Ok(first_row(sender.send(&statement).await?.1)),
+            Inner::Postgres(executor) => Ok(first_row(executor.send(&statement).await?.1)),
             Inner::Sqlite(orm) => readable(orm.query_one_raw(statement).await?),
         }
     }
@@ -271,7 +275,7 @@ impl ConnectionTrait for Queries {
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         let statement = storable(statement);
         match &self.0 {
-            Inner::Postgres(sender) => Ok(all_rows(sender.send(&statement).await?.1)),
+            Inner::Postgres(executor) => Ok(all_rows(executor.send(&statement).await?.1)),
             Inner::Sqlite(orm) => readable(orm.query_all_raw(statement).await?),
         }
     }
@@ -279,13 +283,13 @@ impl ConnectionTrait for Queries {
 
 impl InnerTransaction {
     async fn send(
-        sender: &Sender,
-        lent: &Mutex<Lent<sqlx::Transaction<'static, Postgres>>>,
+        executor: &PgExecutor,
+        lease: &Mutex<Lease<sqlx::Transaction<'static, Postgres>>>,
         statement: &Statement,
-    ) -> Result<Answer, DbErr> {
-        let mut lent = lent.lock().await;
-        let Lent { connection, replaced } = &mut *lent;
-        sender.send_on(connection, replaced, statement).await
+    ) -> Result<PgResponse, DbErr> {
+        let mut lease = lease.lock().await;
+        let Lease { connection, replaced } = &mut *lease;
+        executor.send_on(connection, replaced, statement).await
     }
 }
 
@@ -301,8 +305,8 @@ impl ConnectionTrait for Transaction {
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         let statement = storable(statement);
         match &self.0 {
-            InnerTransaction::Postgres(sender, lent) => {
-                Ok(InnerTransaction::send(sender, lent, &statement).await?.0.into())
+            InnerTransaction::Postgres(executor, lease) => {
+                Ok(InnerTransaction::send(executor, lease, &statement).await?.0.into())
             }
             InnerTransaction::Sqlite(transaction) => transaction.execute_raw(statement).await,
         }
@@ -310,10 +314,10 @@ impl ConnectionTrait for Transaction {
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
         match &self.0 {
-            InnerTransaction::Postgres(sender, lent) => {
-                let mut lent = lent.lock().await;
-                let Lent { connection, replaced } = &mut *lent;
-                Ok(sender.heed(replaced.or(ask_unprepared(connection, sql)).await)?.into())
+            InnerTransaction::Postgres(executor, lease) => {
+                let mut lease = lease.lock().await;
+                let Lease { connection, replaced } = &mut *lease;
+                Ok(executor.inspect_error(replaced.unless_replaced(execute_unprepared(connection, sql)).await)?.into())
             }
             InnerTransaction::Sqlite(transaction) => transaction.execute_unprepared(sql).await,
         }
@@ -322,8 +326,8 @@ impl ConnectionTrait for Transaction {
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         let statement = storable(statement);
         match &self.0 {
-            InnerTransaction::Postgres(sender, lent) => {
-                Ok(first_row(InnerTransaction::send(sender, lent, &statement).await?.1))
+            InnerTransaction::Postgres(executor, lease) => {
+                Ok(first_row(InnerTransaction::send(executor, lease, &statement).await?.1))
             }
             InnerTransaction::Sqlite(transaction) => readable(transaction.query_one_raw(statement).await?),
         }
@@ -332,8 +336,8 @@ impl ConnectionTrait for Transaction {
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         let statement = storable(statement);
         match &self.0 {
-            InnerTransaction::Postgres(sender, lent) => {
-                Ok(all_rows(InnerTransaction::send(sender, lent, &statement).await?.1))
+            InnerTransaction::Postgres(executor, lease) => {
+                Ok(all_rows(InnerTransaction::send(executor, lease, &statement).await?.1))
             }
             InnerTransaction::Sqlite(transaction) => readable(transaction.query_all_raw(statement).await?),
         }
