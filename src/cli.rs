@@ -3,15 +3,16 @@
 //! Commands call the domain and hand its report to `output`, the only writer of stdout; `error` maps what went wrong
 //! to an exit code. To add a command: a file with `Arguments` and `run`, and one line each in `Command` and `dispatch`.
 
-mod ask;
 mod backup;
 mod boot_rights;
+mod boot_status;
 mod cleanup;
 mod completions;
 mod detailed_health;
 mod error;
 mod health;
 mod health_text;
+mod http_probe;
 mod list_backups;
 mod man;
 mod migrate;
@@ -21,7 +22,6 @@ mod restore;
 mod rollback;
 mod seed;
 mod serve;
-mod stages;
 mod status;
 mod sweep;
 mod transfer;
@@ -37,7 +37,7 @@ use crate::config::{Config, TerminalSettings};
 use crate::printable::{self, Styles};
 use crate::telemetry::{self, Format};
 use error::Error;
-use output::{Output, Stream};
+use output::{Output, OutputStream};
 
 const VERSION: &str = concat!(
     env!("CARGO_PKG_VERSION"),
@@ -173,7 +173,7 @@ async fn dispatch(command: Command, config: &Config, output: Output) -> Result<u
 }
 
 fn start_logging(config: &Config, output: Output) {
-    let styles = output.styles(Stream::Stderr);
+    let styles = output.styles(OutputStream::Stderr);
     let format = if config.log_json { Format::Json } else { Format::Text { colours: styles == Styles::Kept } };
     let clean = move |line: &str| match format {
         Format::Json => printable::json(line),
@@ -200,9 +200,9 @@ fn app_version() -> String {
 }
 
 /// The backup that is taken before something is lost.
-fn safety_backup(config: &Config) -> crate::backup::Request {
-    crate::backup::Request {
-        target: crate::backup::Target::Directory(config.backup_dir.clone()),
+fn safety_backup(config: &Config) -> crate::backup::BackupRequest {
+    crate::backup::BackupRequest {
+        target: crate::backup::BackupDestination::Directory(config.backup_dir.clone()),
         compressed: true,
         validated: true,
         app_version: app_version(),
@@ -238,8 +238,8 @@ fn health_settings(config: &Config) -> crate::health::HealthSettings {
 }
 
 /// How migrations behave, from the configuration.
-fn settings(config: &Config) -> crate::migrate::Settings {
-    crate::migrate::Settings {
+fn settings(config: &Config) -> crate::migrate::MigrationSettings {
+    crate::migrate::MigrationSettings {
         patience: config.lock_wait,
         lock_timeout: config.lock_timeout,
         app_version: app_version(),

@@ -36,7 +36,7 @@ use crate::backup::Retention;
 use crate::db::{DatabaseUrl, InvalidUrl, PoolUse, RetentionDays};
 use crate::health::Thresholds;
 use crate::http::ApiSettings;
-use crate::maintain::{Schedule, Verification};
+use crate::maintain::{Schedule, ScheduledVerification};
 
 /// What the environment says, parsed.
 #[derive(Debug)]
@@ -82,7 +82,7 @@ pub struct Config {
     /// `AUTHSVC_BACKUP_RETENTION`: how long backups are kept.
     pub backup_retention: Retention,
     /// `AUTHSVC_BACKUP_VERIFY`: whether a scheduled backup is proven.
-    pub backup_verification: Verification,
+    pub backup_verification: ScheduledVerification,
     /// `AUTHSVC_CLEANUP_INTERVAL`: how often `serve` cleans up.
     pub cleanup_interval: Option<Duration>,
     /// `AUTHSVC_CLEANUP_BATCH`: how long a batch of a cleanup is to take.

@@ -31,7 +31,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 pub use api::{Api, ApiSettings, Rate};
 pub use metrics::{Build, Metrics};
-pub use readiness::{Readiness, Stage};
+pub use readiness::{BootStage, Readiness};
 
 #[doc(hidden)]
 pub use listener::{Limits, serve};
@@ -119,7 +119,7 @@ impl Server {
     /// Says that it is no longer ready, answers what is running, and stops; after `patience` whatever is left is cut
     /// off. Whether everything was answered.
     pub async fn stop(self, patience: Duration) -> bool {
-        self.readiness.enter(Stage::ShuttingDown);
+        self.readiness.enter(BootStage::ShuttingDown);
         let _ = self.stop.send(true);
         let drained = async {
             for task in self.tasks {

@@ -9,22 +9,22 @@
 //! lives; a stop leaves no unfinished file; a failure is logged once, with its hint, and the schedule goes on.
 //! To add a job: a file beside `backups.rs` with what it does under the lock, and its own kind in `maintenance_runs`.
 
-mod backups;
+mod backup_job;
 mod cleanup;
-mod ended;
-mod housekeeping;
+mod cleanup_job;
+mod command_runs;
 mod progress;
-mod record;
 mod schedule;
 mod scheduler;
+mod service_runs;
 mod stop;
 mod worker;
 
-pub use backups::{Attempt, Backups, Verification};
-pub use cleanup::{Cleaned, Cleanup, CleanupError};
-pub use ended::{Ended, record_backup, record_migration, record_restore, record_run};
-pub use housekeeping::keep_clean;
-pub use progress::{Event as CleanupEvent, Progress as CleanupProgress};
+pub use backup_job::{BackupAttempt, BackupJob, ScheduledVerification};
+pub use cleanup::{Cleanup, CleanupError, CleanupReport};
+pub use cleanup_job::schedule_cleanups;
+pub use command_runs::{CommandOutcome, record_backup, record_migration, record_restore, record_run};
+pub use progress::{CleanupEvent, CleanupProgress};
 pub use schedule::Schedule;
 pub use scheduler::schedule_backups;
 pub use stop::{Stop, Stopper};

@@ -6,8 +6,8 @@ use std::{fs, io};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::digest::TableDigest;
 use super::error::Error;
+use super::row_digest::TableDigest;
 use crate::disk::{self, Links};
 
 /// Ends the name of the metadata.

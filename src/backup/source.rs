@@ -19,11 +19,11 @@ const CHUNK: usize = 1 << 18;
 const QUEUE: usize = 4;
 
 /// An opened file: a regular one, and no link to one.
-pub(super) struct Source {
+pub(super) struct BackupSource {
     file: File,
 }
 
-impl Source {
+impl BackupSource {
     /// Opens it.
     ///
     /// # Errors

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use super::error::{Error, Subject};
 use super::output::{Output, Piped};
-use super::sweep::{self, Sweep};
+use super::sweep::{self, CleanupProgressBar};
 use crate::backup::Retention;
 use crate::clock::{self, Stopwatch};
 use crate::config::Config;
 use crate::db::{CleanupKind, Pool};
-use crate::maintain::{Cleaned, Cleanup, CleanupError, CleanupEvent, CleanupProgress as _, Stop};
+use crate::maintain::{Cleanup, CleanupError, CleanupEvent, CleanupProgress as _, CleanupReport, Stop};
 use crate::shutdown;
 
 #[derive(clap::Args)]
@@ -56,14 +56,14 @@ fn failed<E: Into<CleanupError>>(config: &Config) -> impl Fn(E) -> Error {
 }
 
 /// Waits for the exclusive lock as a migrator does; a signal ends it after the batch that is under way.
-async fn until_stopped(cleanup: &Cleanup, config: &Config, output: Output) -> Result<Cleaned, Error> {
+async fn until_stopped(cleanup: &Cleanup, config: &Config, output: Output) -> Result<CleanupReport, Error> {
     let (stopper, stop) = Stop::pair();
     let signal = async move {
         let signal = shutdown::requested().await;
         stopper.stop();
         signal
     };
-    let progress = Sweep::new(output);
+    let progress = CleanupProgressBar::new(output);
     let work = async {
         let watch = Stopwatch::start();
         loop {
@@ -84,23 +84,23 @@ async fn until_stopped(cleanup: &Cleanup, config: &Config, output: Output) -> Re
     work.await.map_err(failed(config))
 }
 
-fn text(cleaned: &Cleaned) -> String {
+fn text(cleaned: &CleanupReport) -> String {
     let rows = [
-        (sweep::name(CleanupKind::ExpiredTokens), cleaned.expired_tokens),
-        (sweep::name(CleanupKind::RevokedTokens), cleaned.revoked_tokens),
-        (sweep::name(CleanupKind::OauthTokens), cleaned.oauth_tokens),
-        (sweep::name(CleanupKind::AuthEvents), cleaned.auth_events),
-        (sweep::name(CleanupKind::MaintenanceRuns), cleaned.maintenance_runs),
-        (sweep::name(CleanupKind::LoginThrottles), cleaned.login_throttles),
-        (sweep::name(CleanupKind::OauthStates), cleaned.oauth_states),
-        (sweep::name(CleanupKind::KnownDevices), cleaned.known_devices),
+        (sweep::kind_name(CleanupKind::ExpiredTokens), cleaned.expired_tokens),
+        (sweep::kind_name(CleanupKind::RevokedTokens), cleaned.revoked_tokens),
+        (sweep::kind_name(CleanupKind::OauthTokens), cleaned.oauth_tokens),
+        (sweep::kind_name(CleanupKind::AuthEvents), cleaned.auth_events),
+        (sweep::kind_name(CleanupKind::MaintenanceRuns), cleaned.maintenance_runs),
+        (sweep::kind_name(CleanupKind::LoginThrottles), cleaned.login_throttles),
+        (sweep::kind_name(CleanupKind::OauthStates), cleaned.oauth_states),
+        (sweep::kind_name(CleanupKind::KnownDevices), cleaned.known_devices),
         ("backups", cleaned.backups),
     ];
     let mut text: String = rows.iter().map(|(name, count)| format!("{name:<24} {count:>10}\n")).collect();
     text.push_str(&if cleaned.dry_run {
         "would be removed; nothing was\n".to_owned()
     } else {
-        let Cleaned { batches, longest_batch_ms, duration_ms, .. } = cleaned;
+        let CleanupReport { batches, longest_batch_ms, duration_ms, .. } = cleaned;
         format!("removed in {duration_ms} ms: {batches} batches, the longest {longest_batch_ms} ms\n")
     });
     text

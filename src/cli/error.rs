@@ -4,7 +4,7 @@ use std::{fmt, io};
 
 use crate::auth::oauth;
 use crate::maintain::CleanupError;
-use crate::migrate::Kind;
+use crate::migrate::MigrationErrorKind;
 use crate::{backup, config, db, migrate, seed};
 
 /// A command's failure.
@@ -205,12 +205,12 @@ fn backup_exit_code(error: &backup::Error) -> u8 {
     }
 }
 
-fn exit_code(kind: Kind) -> u8 {
+fn exit_code(kind: MigrationErrorKind) -> u8 {
     match kind {
-        Kind::Failed => 1,
-        Kind::Usage => 2,
-        Kind::Newer => 4,
-        Kind::Changed => 5,
-        Kind::Lock => 6,
+        MigrationErrorKind::Failed => 1,
+        MigrationErrorKind::Usage => 2,
+        MigrationErrorKind::Newer => 4,
+        MigrationErrorKind::Changed => 5,
+        MigrationErrorKind::Lock => 6,
     }
 }

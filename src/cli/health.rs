@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::ask::{self, ServiceUrl};
 use super::error::Error;
 use super::health_text as text;
+use super::http_probe::{self, ServiceUrl};
 use super::output::{Output, Piped};
 use crate::config::Config;
 use crate::health::{self, HealthReport, HealthStatus};
@@ -37,7 +37,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
         })?;
         return Ok(exit_code(report.status));
     };
-    let answer = ask::ask(url, "/health", arguments.timeout).await?;
+    let answer = http_probe::probe(url, "/health", arguments.timeout).await?;
     let failed = |message: String| Error::Service { url: answer.url.clone(), message };
     let document: serde_json::Value = serde_json::from_slice(&answer.body)
         .map_err(|_| failed(format!("it does not answer in JSON (status {})", answer.status)))?;

@@ -5,25 +5,25 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::output::Output;
-use crate::migrate::{Event, Progress};
+use crate::migrate::{MigrationEvent, MigrationProgress};
 
 /// The bar or the log.
-pub(super) enum Shown {
+pub(super) enum MigrationProgressDisplay {
     Bar(ProgressBar),
-    Log(Logged),
+    Log(MigrationProgressLog),
 }
 
-impl Shown {
+impl MigrationProgressDisplay {
     pub(super) fn new(output: Output) -> Self {
         if !output.draws() {
-            return Self::Log(Logged);
+            return Self::Log(MigrationProgressLog);
         }
         let style = ProgressStyle::with_template("{spinner} {pos}/{len} {msg}");
         Self::Bar(ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner())))
     }
 }
 
-impl Drop for Shown {
+impl Drop for MigrationProgressDisplay {
     fn drop(&mut self) {
         if let Self::Bar(bar) = self {
             bar.finish_and_clear();
@@ -31,41 +31,43 @@ impl Drop for Shown {
     }
 }
 
-impl Progress for Shown {
-    fn event(&self, event: Event<'_>) {
+impl MigrationProgress for MigrationProgressDisplay {
+    fn event(&self, event: MigrationEvent<'_>) {
         match self {
             // the answer on stdout lists what was done
-            Self::Log(_) if matches!(event, Event::Finished { .. }) => {}
+            Self::Log(_) if matches!(event, MigrationEvent::Finished { .. }) => {}
             Self::Log(log) => log.event(event),
             Self::Bar(bar) => show(bar, &event),
         }
     }
 }
 
-fn show(bar: &ProgressBar, event: &Event<'_>) {
+fn show(bar: &ProgressBar, event: &MigrationEvent<'_>) {
     bar.enable_steady_tick(Duration::from_millis(100));
     match event {
-        Event::WaitingForLock => bar.set_message("waiting for another migrator"),
-        Event::Started { name, position, total } => {
+        MigrationEvent::WaitingForLock => bar.set_message("waiting for another migrator"),
+        MigrationEvent::Started { name, position, total } => {
             bar.set_length(*total as u64);
             bar.set_position(*position as u64);
             bar.set_message((*name).to_owned());
         }
-        Event::Retrying { name, .. } => bar.set_message(format!("{name}: a table is locked, trying again")),
-        Event::Finished { .. } => {}
+        MigrationEvent::Retrying { name, .. } => bar.set_message(format!("{name}: a table is locked, trying again")),
+        MigrationEvent::Finished { .. } => {}
     }
 }
 
 /// Progress as log lines.
-pub(super) struct Logged;
+pub(super) struct MigrationProgressLog;
 
-impl Progress for Logged {
-    fn event(&self, event: Event<'_>) {
+impl MigrationProgress for MigrationProgressLog {
+    fn event(&self, event: MigrationEvent<'_>) {
         match event {
-            Event::WaitingForLock => tracing::info!("waiting for another migrator"),
-            Event::Started { name, position, total } => tracing::debug!("{position}/{total} {name} starts"),
-            Event::Retrying { name, pause } => tracing::warn!(?pause, "{name}: a table is locked, trying again"),
-            Event::Finished { name, duration } => tracing::info!(duration_ms = duration.as_millis(), "{name}"),
+            MigrationEvent::WaitingForLock => tracing::info!("waiting for another migrator"),
+            MigrationEvent::Started { name, position, total } => tracing::debug!("{position}/{total} {name} starts"),
+            MigrationEvent::Retrying { name, pause } => {
+                tracing::warn!(?pause, "{name}: a table is locked, trying again")
+            }
+            MigrationEvent::Finished { name, duration } => tracing::info!(duration_ms = duration.as_millis(), "{name}"),
         }
     }
 }

@@ -7,7 +7,7 @@ use super::output::{Output, Piped};
 use crate::clock::{self, Stopwatch};
 use crate::config::Config;
 use crate::db::{Connection, Pool, PoolUse};
-use crate::maintain::{self, Ended};
+use crate::maintain::{self, CommandOutcome};
 use crate::migrate;
 use crate::seed;
 
@@ -72,7 +72,7 @@ async fn fill(config: &Config) -> Result<seed::Report, Error> {
     pool.close().await;
     let is_refused = matches!(seeded, Err(seed::Error::OtherAccounts { .. }));
     if !is_refused && seeded.as_ref().ok() != Some(&seed::Report::default()) {
-        let ended = Ended::of(seeded.as_ref().map(|report| serde_json::json!(report)));
+        let ended = CommandOutcome::of(seeded.as_ref().map(|report| serde_json::json!(report)));
         maintain::record_run(&config.database_url, Kind::Seed, watch.elapsed(), ended).await;
     }
     seeded.map_err(|source| Error::Seed { subject, source: Box::new(source) })

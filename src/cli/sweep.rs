@@ -7,29 +7,29 @@ use indicatif::{HumanCount, ProgressBar};
 
 use super::output::Output;
 use crate::db::CleanupKind;
-use crate::maintain::{CleanupEvent as Event, CleanupProgress as Progress};
+use crate::maintain::{CleanupEvent, CleanupProgress};
 
 /// The line.
-pub(super) struct Sweep {
+pub(super) struct CleanupProgressBar {
     bar: ProgressBar,
-    done: Mutex<Done>,
+    done: Mutex<KindDone>,
 }
 
 /// Of the kind that is being removed.
-struct Done {
+struct KindDone {
     name: &'static str,
     rows: u64,
     batches: u64,
 }
 
-impl Done {
+impl KindDone {
     fn of(name: &'static str) -> Self {
         Self { name, rows: 0, batches: 0 }
     }
 }
 
 /// What people call a kind of rows.
-pub(super) fn name(kind: CleanupKind) -> &'static str {
+pub(super) fn kind_name(kind: CleanupKind) -> &'static str {
     match kind {
         CleanupKind::ExpiredTokens => "refresh tokens, expired",
         CleanupKind::RevokedTokens => "refresh tokens, revoked",
@@ -42,34 +42,34 @@ pub(super) fn name(kind: CleanupKind) -> &'static str {
     }
 }
 
-impl Sweep {
+impl CleanupProgressBar {
     pub(super) fn new(output: Output) -> Self {
         let bar = if output.draws() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
-        Self { bar, done: Mutex::new(Done::of("")) }
+        Self { bar, done: Mutex::new(KindDone::of("")) }
     }
 }
 
-impl Drop for Sweep {
+impl Drop for CleanupProgressBar {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }
 }
 
-impl Progress for Sweep {
-    fn event(&self, event: Event) {
+impl CleanupProgress for CleanupProgressBar {
+    fn event(&self, event: CleanupEvent) {
         if self.bar.is_hidden() {
             return;
         }
         self.bar.enable_steady_tick(Duration::from_millis(100));
         let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
-            Event::Waiting => self.bar.set_message("waiting for another process to end its cleanup or backup"),
-            Event::Backups => self.bar.set_message("backups"),
-            Event::Began(kind) => {
-                *done = Done::of(name(kind));
+            CleanupEvent::Waiting => self.bar.set_message("waiting for another process to end its cleanup or backup"),
+            CleanupEvent::Backups => self.bar.set_message("backups"),
+            CleanupEvent::Began(kind) => {
+                *done = KindDone::of(kind_name(kind));
                 self.bar.set_message(done.name);
             }
-            Event::Removed(rows) => {
+            CleanupEvent::Removed(rows) => {
                 done.rows += rows;
                 done.batches += 1;
                 self.bar.set_message(format!(

@@ -7,27 +7,27 @@ use bytesize::ByteSize;
 use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressStyle};
 
 use super::output::Output;
-use crate::backup::{Event, Phase, Progress};
+use crate::backup::{BackupEvent, BackupPhase, BackupProgress};
 use crate::clock::Stopwatch;
 
 /// The bar.
-pub(super) struct Transfer {
+pub(super) struct BackupProgressBar {
     bar: ProgressBar,
-    done: Mutex<Done>,
+    done: Mutex<RowsDone>,
 }
 
 /// Rows of a database that are in the file.
-struct Done {
+struct RowsDone {
     watch: Stopwatch,
     rows: u64,
     bytes: u64,
     estimate: u64,
 }
 
-impl Transfer {
+impl BackupProgressBar {
     pub(super) fn new(output: Output) -> Self {
         let bar = if output.draws() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
-        Self { bar, done: Mutex::new(Done::new(0)) }
+        Self { bar, done: Mutex::new(RowsDone::new(0)) }
     }
 
     /// Takes the bar away, for a question or an answer.
@@ -49,44 +49,44 @@ impl Transfer {
     }
 }
 
-impl Drop for Transfer {
+impl Drop for BackupProgressBar {
     fn drop(&mut self) {
         self.clear();
     }
 }
 
-impl Progress for Transfer {
-    fn event(&self, event: Event<'_>) {
-        if let Event::Phase(phase) = event {
+impl BackupProgress for BackupProgressBar {
+    fn event(&self, event: BackupEvent<'_>) {
+        if let BackupEvent::Phase(phase) = event {
             tracing::debug!(?phase, "begins");
         }
         if self.bar.is_hidden() {
             return;
         }
         match event {
-            Event::Began { rows } => {
-                *self.done.lock().unwrap_or_else(PoisonError::into_inner) = Done::new(rows);
+            BackupEvent::Began { rows } => {
+                *self.done.lock().unwrap_or_else(PoisonError::into_inner) = RowsDone::new(rows);
                 self.begin("reading the database", None);
             }
-            Event::Wrote { table, rows, bytes } => {
+            BackupEvent::Wrote { table, rows, bytes } => {
                 let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
                 done.rows += rows;
                 done.bytes += bytes;
                 self.bar.set_message(done.text(table));
             }
-            Event::Phase(Phase::Verifying(total)) => self.begin("reading the file", total),
-            Event::Phase(Phase::SafetyBackup) => self.begin("backing up what is there", None),
-            Event::Phase(Phase::Building) => self.begin("making the schema", None),
-            Event::Phase(Phase::Loading(total)) => self.begin("loading rows", Some(total)),
-            Event::Phase(Phase::Indexing) => self.begin("building indexes, reading the rows back", None),
-            Event::Phase(Phase::Migrating) => self.begin("migrating", None),
-            Event::Phase(Phase::Swapping) => self.begin("putting the new tables in place", None),
-            Event::Advanced(bytes) => self.bar.inc(bytes),
+            BackupEvent::Phase(BackupPhase::Verifying(total)) => self.begin("reading the file", total),
+            BackupEvent::Phase(BackupPhase::SafetyBackup) => self.begin("backing up what is there", None),
+            BackupEvent::Phase(BackupPhase::Building) => self.begin("making the schema", None),
+            BackupEvent::Phase(BackupPhase::Loading(total)) => self.begin("loading rows", Some(total)),
+            BackupEvent::Phase(BackupPhase::Indexing) => self.begin("building indexes, reading the rows back", None),
+            BackupEvent::Phase(BackupPhase::Migrating) => self.begin("migrating", None),
+            BackupEvent::Phase(BackupPhase::Swapping) => self.begin("putting the new tables in place", None),
+            BackupEvent::Advanced(bytes) => self.bar.inc(bytes),
         }
     }
 }
 
-impl Done {
+impl RowsDone {
     fn new(estimate: u64) -> Self {
         Self { watch: Stopwatch::start(), rows: 0, bytes: 0, estimate }
     }

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use super::extended::{BackupDirFindings, ExtendedFigures, RecordedBackup};
 use super::report::BackupFile;
 use super::settings::HealthSettings;
-use crate::backup::{self, DirectoryState, LiveDatabase, State};
+use crate::backup::{self, DirectoryState, LiveDatabase, MetadataState};
 use crate::clock;
 
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -99,16 +99,16 @@ impl BackupDirScan {
     fn contents(&self) -> Result<BackupDirContents, String> {
         let state = backup::directory_state(&self.directory).map_err(|error| error.to_string())?;
         let entries = backup::list(&self.directory, self.now).map_err(|error| error.to_string())?;
-        let names = |wanted: &dyn Fn(&backup::Entry) -> bool| {
+        let names = |wanted: &dyn Fn(&backup::BackupEntry) -> bool| {
             entries.iter().filter(|entry| wanted(entry)).map(|entry| entry.name.clone()).collect::<Vec<_>>()
         };
-        let is_ours = |entry: &backup::Entry| entry.state == State::Ok && is_of(entry, &self.database);
+        let is_ours = |entry: &backup::BackupEntry| entry.state == MetadataState::Ok && is_of(entry, &self.database);
         let recorded = self.placed.as_ref().map(|placed| placed.name.as_str());
         let findings = BackupDirFindings {
             broken: names(&|entry| match entry.state {
-                State::WrongMetadata(_) => entry.database_url.is_none() || is_of(entry, &self.database),
-                State::NoMetadata => recorded == Some(entry.name.as_str()),
-                State::Ok => false,
+                MetadataState::WrongMetadata(_) => entry.database_url.is_none() || is_of(entry, &self.database),
+                MetadataState::NoMetadata => recorded == Some(entry.name.as_str()),
+                MetadataState::Ok => false,
             }),
             orphaned: backup::orphaned(&self.directory).map_err(|error| error.to_string())?,
             in_future: names(&|entry| is_ours(entry) && entry.in_future),
@@ -118,7 +118,7 @@ impl BackupDirScan {
             },
             lost: self.lost(state, &entries, names(&is_ours).len()),
         };
-        let file = |entry: &backup::Entry| {
+        let file = |entry: &backup::BackupEntry| {
             Some(BackupFile {
                 created_at: entry.created_at?,
                 size_bytes: entry.size,
@@ -132,11 +132,11 @@ impl BackupDirScan {
     }
 
     /// Why the newest recorded backup is lost, if it is.
-    fn lost(&self, state: DirectoryState, entries: &[backup::Entry], ours: usize) -> Option<String> {
+    fn lost(&self, state: DirectoryState, entries: &[backup::BackupEntry], ours: usize) -> Option<String> {
         let placed = self.placed.as_ref()?;
         let (name, recorded, directory) = (&placed.name, placed.recorded, self.directory.display());
         // names are times; what a restore brought back of the records can be older than the files
-        let of_database = |entry: &backup::Entry| is_of(entry, &self.database);
+        let of_database = |entry: &backup::BackupEntry| is_of(entry, &self.database);
         if entries
             .iter()
             .any(|entry| entry.name == *name || (of_database(entry) && entry.name > *name && !entry.in_future))
@@ -163,7 +163,7 @@ impl BackupDirScan {
     }
 }
 
-fn is_of(entry: &backup::Entry, database: &LiveDatabase) -> bool {
+fn is_of(entry: &backup::BackupEntry, database: &LiveDatabase) -> bool {
     entry.database_url.as_deref().is_some_and(|url| database.has_backup(entry.database_id.as_deref(), url))
 }
 

@@ -20,7 +20,7 @@ use super::tagged_rows::TaggedRows;
 use super::{performance, verdict};
 use crate::clock::{self, Stopwatch};
 use crate::db::{Backend, Connection, Error, Kind, Usage};
-use crate::migrate::{self, Standing, State};
+use crate::migrate::{self, HistorySummary, LedgerState};
 
 /// For both round trips, and the connection if there is none yet.
 pub(super) const DEADLINE: Duration = Duration::from_millis(1500);
@@ -44,8 +44,8 @@ pub(super) struct BasicFigures {
     pub(super) version: Option<String>,
     pub(super) response: Duration,
     pub(super) clock_skew: Option<f64>,
-    pub(super) state: State,
-    pub(super) standing: Standing,
+    pub(super) state: LedgerState,
+    pub(super) history: HistorySummary,
     pub(super) rows: TaggedRows,
     /// Why rows are missing.
     pub(super) warnings: Vec<String>,
@@ -97,7 +97,7 @@ async fn fetch_both(connection: &mut Connection) -> Result<BasicFigures, Error> 
         return Err(error);
     }
     let response = watch.elapsed();
-    let state = if is_new { migrate::without_ledger(connection).await? } else { State::from_rows(&rows) };
+    let state = if is_new { migrate::without_ledger(connection).await? } else { LedgerState::from_rows(&rows) };
     let rows = TaggedRows::new(rows);
     let seconds: Option<f64> = rows.first("version").number(1);
     let middle = epoch(before) + response.as_secs_f64() / 2.0;
@@ -105,7 +105,7 @@ async fn fetch_both(connection: &mut Connection) -> Result<BasicFigures, Error> 
         version: rows.first("version").text(0).map(str::to_owned),
         response,
         clock_skew: seconds.map(|seconds| seconds - middle),
-        standing: Standing::of(&state, backend),
+        history: HistorySummary::of(&state, backend),
         state,
         rows: TaggedRows::default(),
         warnings: Vec::new(),
@@ -122,7 +122,7 @@ async fn fetch_counters(
 ) -> Result<(), Error> {
     let backend = connection.backend();
     let mut sql = backend.read_server().to_owned();
-    if answer.standing.is_current() {
+    if answer.history.is_current() {
         sql.push_str(backend.read_table_figures());
     } else {
         answer.warnings.push("tables: the schema is not that of this program, see migrations".to_owned());
@@ -152,7 +152,7 @@ fn build_reachable(
 ) -> BasicReading {
     let backend = settings.url.backend();
     let mut warnings = answer.warnings.clone();
-    let standing = answer.standing;
+    let history = answer.history;
     let drift = extended.and_then(|extended| extended.drift.as_ref());
     if extended.is_none() {
         warnings.push(extended::not_fetched("drift"));
@@ -169,8 +169,8 @@ fn build_reachable(
         backend: backend.to_string(),
     };
     let migrations = MigrationHealth {
-        applied: Some(standing.applied),
-        pending: Some(standing.pending),
+        applied: Some(history.applied),
+        pending: Some(history.pending),
         latest: answer.state.newest().map(str::to_owned),
         drift: drift.map(|differences| !differences.is_empty()),
     };
@@ -193,7 +193,7 @@ fn build_reachable(
             .clock_skew
             .map(|skew| clock::now() + chrono::TimeDelta::microseconds((skew * 1e6) as i64)),
         file: performance::file(&answer.rows, &settings.url),
-        is_current: standing.is_current(),
+        is_current: history.is_current(),
     };
     let drift = drift.map_or(&[][..], Vec::as_slice);
     basic.checks = verdict::basic(&basic, answer, drift, settings);

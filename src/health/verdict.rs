@@ -54,7 +54,7 @@ pub(super) fn basic(
     let performance = &basic.report.performance;
     [
         Some(database::response(answer.response, thresholds)),
-        Some(database::schema(answer.standing.summary, &basic.report.migrations, drift)),
+        Some(database::schema(answer.history.summary, &basic.report.migrations, drift)),
         Some(server::pool(basic.usage)),
         server::writes(&answer.rows, &settings.url).filter(|_| settings.url.wants_writes()),
         rights::check(&answer.rows, &settings.url, settings.sign_in).filter(|_| settings.url.wants_writes()),

@@ -31,7 +31,7 @@ use sha2::{Digest, Sha256};
 use self::figure::{Figure, Reasons};
 use self::findings::{Finding, Piece, Since, Strip};
 use self::tiles::{History, Tile};
-use super::readiness::Stage;
+use super::readiness::BootStage;
 use crate::health::{DetailedHealthReport, HealthCheck, HealthSample, HealthStatus};
 
 const STYLE: &str = include_str!("templates/status.css");
@@ -48,7 +48,7 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// The page with its headers. It is 200 in any state: the page itself is there; probes ask `/readyz` and `/health`.
-pub fn response(detailed: &DetailedHealthReport, samples: &[HealthSample], stage: &Stage) -> Response {
+pub fn response(detailed: &DetailedHealthReport, samples: &[HealthSample], stage: &BootStage) -> Response {
     let html = match render(detailed, samples, stage) {
         Ok(html) => html,
         Err(error) => {
@@ -73,7 +73,7 @@ pub fn response(detailed: &DetailedHealthReport, samples: &[HealthSample], stage
 pub fn render(
     detailed: &DetailedHealthReport,
     samples: &[HealthSample],
-    stage: &Stage,
+    stage: &BootStage,
 ) -> Result<String, askama::Error> {
     Page::new(detailed, samples, stage).render()
 }
@@ -88,7 +88,7 @@ struct Page<'a> {
     status: HealthStatus,
     word: &'static str,
     /// Where the process is, unless it serves.
-    stage: Option<&'a Stage>,
+    stage: Option<&'a BootStage>,
     summary: String,
     since: Option<Since>,
     /// When the report was made: for machines, and for people.
@@ -114,7 +114,7 @@ struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    fn new(detailed: &'a DetailedHealthReport, samples: &[HealthSample], stage: &'a Stage) -> Self {
+    fn new(detailed: &'a DetailedHealthReport, samples: &[HealthSample], stage: &'a BootStage) -> Self {
         let (now, status) = (detailed.timestamp, detailed.overall_status);
         let reasons = Reasons::new(detailed);
         let findings = findings::findings(detailed);

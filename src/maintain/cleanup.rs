@@ -12,10 +12,10 @@ use entity::maintenance_run::{Kind, Outcome};
 use serde::Serialize;
 use serde_json::json;
 
-use super::progress::{Event, Progress};
-use super::record::{End, Run};
+use super::progress::{CleanupEvent, CleanupProgress};
+use super::service_runs::{RunEnd, ServiceRun};
 use super::stop::Stop;
-use crate::backup::retention::Mode;
+use crate::backup::retention::RetentionMode;
 use crate::backup::{self, Retention};
 use crate::clock::Stopwatch;
 use crate::db::{self, Backend, CleanupKind, Connection, DatabaseUrl, Error, ExclusiveLock, Pool, RetentionDays};
@@ -50,7 +50,7 @@ pub struct Cleanup {
 
 /// What was removed, or would be.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Cleaned {
+pub struct CleanupReport {
     /// Whether nothing was removed.
     pub dry_run: bool,
     /// Whether it was stopped before the end.
@@ -121,7 +121,7 @@ impl CleanupError {
     }
 }
 
-impl Cleaned {
+impl CleanupReport {
     fn count(&mut self, kind: CleanupKind) -> &mut u64 {
         match kind {
             CleanupKind::ExpiredTokens => &mut self.expired_tokens,
@@ -155,15 +155,15 @@ impl Cleanup {
     ///
     /// # Errors
     /// What the database or the file system said.
-    pub async fn plan(&self, now: DateTime<Utc>) -> Result<Cleaned, CleanupError> {
+    pub async fn plan(&self, now: DateTime<Utc>) -> Result<CleanupReport, CleanupError> {
         let watch = Stopwatch::start();
         let mut connection = self.connect().await?;
-        let mut cleaned = Cleaned { dry_run: true, ..Cleaned::default() };
+        let mut cleaned = CleanupReport { dry_run: true, ..CleanupReport::default() };
         for kind in CleanupKind::ALL {
             *cleaned.count(kind) = connection.count_removable(kind, self.retention_days).await?;
         }
         connection.hang_up().await;
-        cleaned.backups = self.files(now, Mode::Plan)?;
+        cleaned.backups = self.files(now, RetentionMode::Plan)?;
         cleaned.duration_ms = watch.milliseconds();
         Ok(cleaned)
     }
@@ -172,7 +172,12 @@ impl Cleanup {
     ///
     /// # Errors
     /// Another process holds the exclusive lock, or what the database or the file system said.
-    pub async fn run(&self, now: DateTime<Utc>, stop: &Stop, progress: &dyn Progress) -> Result<Cleaned, CleanupError> {
+    pub async fn run(
+        &self,
+        now: DateTime<Utc>,
+        stop: &Stop,
+        progress: &dyn CleanupProgress,
+    ) -> Result<CleanupReport, CleanupError> {
         let mut connection = self.connect().await?;
         let Some(lock) = ExclusiveLock::try_acquire(&self.url).await? else { return Err(CleanupError::Busy) };
         let done = self.in_turn(&mut connection, now, stop, progress).await;
@@ -182,7 +187,7 @@ impl Cleanup {
     }
 
     /// Files of backups that have had their time.
-    fn files(&self, now: DateTime<Utc>, mode: Mode) -> Result<u64, CleanupError> {
+    fn files(&self, now: DateTime<Utc>, mode: RetentionMode) -> Result<u64, CleanupError> {
         let Some(retention) = self.backup_retention else { return Ok(0) };
         Ok(backup::retain(&self.backup_dir, retention, now, mode)?.removed.len() as u64)
     }
@@ -191,10 +196,10 @@ impl Cleanup {
         let mut connection = Connection::open(&self.url).await?;
         let state = migrate::state(&mut connection).await?;
         migrate::refuse_newer(&state, connection.backend())?;
-        let standing = migrate::Standing::of(&state, connection.backend());
+        let standing = migrate::HistorySummary::of(&state, connection.backend());
         match standing.summary {
             _ if standing.is_current() => Ok(connection),
-            migrate::Summary::Empty => Err(CleanupError::Empty),
+            migrate::HistoryState::Empty => Err(CleanupError::Empty),
             _ => Err(CleanupError::Pending { pending: standing.pending }),
         }
     }
@@ -204,16 +209,16 @@ impl Cleanup {
         connection: &mut Connection,
         now: DateTime<Utc>,
         stop: &Stop,
-        progress: &dyn Progress,
-    ) -> Result<Cleaned, CleanupError> {
+        progress: &dyn CleanupProgress,
+    ) -> Result<CleanupReport, CleanupError> {
         let watch = Stopwatch::start();
-        let run = Run::begin(&self.pool, Kind::Cleanup, json!({})).await?;
-        let mut cleaned = Cleaned::default();
+        let run = ServiceRun::begin(&self.pool, Kind::Cleanup, json!({})).await?;
+        let mut cleaned = CleanupReport::default();
         let done = self.rows(connection, stop, progress, &mut cleaned).await;
         let done = match done {
             Ok(()) if !cleaned.cancelled => {
-                progress.event(Event::Backups);
-                self.files(now, Mode::Apply).map(|files| cleaned.backups = files)
+                progress.event(CleanupEvent::Backups);
+                self.files(now, RetentionMode::Apply).map(|files| cleaned.backups = files)
             }
             done => done,
         };
@@ -224,7 +229,7 @@ impl Cleanup {
             Ok(()) => Outcome::Succeeded,
         };
         let error = done.as_ref().err().map(ToString::to_string);
-        run.end(End { outcome, counts: cleaned.counts(), error }, RECORDING).await;
+        run.end(RunEnd { outcome, counts: cleaned.counts(), error }, RECORDING).await;
         done.map(|()| cleaned)
     }
 
@@ -233,14 +238,22 @@ impl Cleanup {
         &self,
         connection: &mut Connection,
         stop: &Stop,
-        progress: &dyn Progress,
-        cleaned: &mut Cleaned,
+        progress: &dyn CleanupProgress,
+        cleaned: &mut CleanupReport,
     ) -> Result<(), CleanupError> {
         for kind in CleanupKind::ALL {
-            progress.event(Event::Began(kind));
-            Sweep { connection, kind, retention: self.retention_days, target: self.batch, stop, progress, cleaned }
-                .by_index()
-                .await?;
+            progress.event(CleanupEvent::Began(kind));
+            KindCleanup {
+                connection,
+                kind,
+                retention: self.retention_days,
+                target: self.batch,
+                stop,
+                progress,
+                cleaned,
+            }
+            .by_index()
+            .await?;
             if cleaned.cancelled {
                 return Ok(());
             }
@@ -250,17 +263,17 @@ impl Cleanup {
 }
 
 /// The removal of one kind.
-struct Sweep<'a> {
+struct KindCleanup<'a> {
     connection: &'a mut Connection,
     kind: CleanupKind,
     retention: RetentionDays,
     target: Duration,
     stop: &'a Stop,
-    progress: &'a dyn Progress,
-    cleaned: &'a mut Cleaned,
+    progress: &'a dyn CleanupProgress,
+    cleaned: &'a mut CleanupReport,
 }
 
-impl Sweep<'_> {
+impl KindCleanup<'_> {
     async fn by_index(mut self) -> Result<(), Error> {
         let (mut limit, most) = ROWS;
         let size = self.connection.size_of(self.kind).await?;
@@ -300,7 +313,7 @@ impl Sweep<'_> {
     fn count(&mut self, removed: u64, took: Duration) {
         *self.cleaned.count(self.kind) += removed;
         self.cleaned.batches += 1;
-        self.progress.event(Event::Removed(removed));
+        self.progress.event(CleanupEvent::Removed(removed));
         let took = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         self.cleaned.longest_batch_ms = self.cleaned.longest_batch_ms.max(took);
     }

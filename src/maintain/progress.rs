@@ -4,7 +4,7 @@ use crate::db::CleanupKind;
 
 /// One thing that happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event {
+pub enum CleanupEvent {
     /// Another process is at work; its exclusive lock is waited for.
     Waiting,
     /// The removal of a kind of rows begins.
@@ -16,12 +16,12 @@ pub enum Event {
 }
 
 /// Somebody who listens.
-pub trait Progress: Sync {
+pub trait CleanupProgress: Sync {
     /// Called for each event, in order.
-    fn event(&self, event: Event);
+    fn event(&self, event: CleanupEvent);
 }
 
 /// Nobody.
-impl Progress for () {
-    fn event(&self, _event: Event) {}
+impl CleanupProgress for () {
+    fn event(&self, _event: CleanupEvent) {}
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::backups::{Attempt, Backups};
+use super::backup_job::{BackupAttempt, BackupJob};
 use super::schedule::Schedule;
 use super::stop::Stop;
 use super::worker::Worker;
@@ -23,11 +23,11 @@ const PAUSES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_sec
 ///
 /// # Errors
 /// The system gives no thread.
-pub fn schedule_backups(schedule: Schedule, backups: Backups) -> io::Result<Worker> {
+pub fn schedule_backups(schedule: Schedule, backups: BackupJob) -> io::Result<Worker> {
     Worker::start("backups", move |stop| async move { run(&schedule, &backups, &stop).await })
 }
 
-async fn run(schedule: &Schedule, backups: &Backups, stop: &Stop) {
+async fn run(schedule: &Schedule, backups: &BackupJob, stop: &Stop) {
     tracing::info!(%schedule, retention = %backups.retention, "backups are made by a schedule, in UTC");
     let Some(mut served) = stop.or(start(schedule, backups, clock::now())).await else { return };
     loop {
@@ -45,7 +45,7 @@ async fn run(schedule: &Schedule, backups: &Backups, stop: &Stop) {
         // of several times that passed meanwhile, the last
         let scheduled = schedule.last_until(now).unwrap_or(next);
         let following = schedule.next_after(scheduled).unwrap_or(DateTime::<Utc>::MAX_UTC);
-        if serve(scheduled, following.min(scheduled + LATEST), backups, stop).await == Attempt::Stopped {
+        if serve(scheduled, following.min(scheduled + LATEST), backups, stop).await == BackupAttempt::Stopped {
             return;
         }
         served = scheduled;
@@ -53,7 +53,7 @@ async fn run(schedule: &Schedule, backups: &Backups, stop: &Stop) {
 }
 
 /// From when on times are served: from now, but with the last one if its backup was begun and its replica was replaced.
-async fn start(schedule: &Schedule, backups: &Backups, now: DateTime<Utc>) -> DateTime<Utc> {
+async fn start(schedule: &Schedule, backups: &BackupJob, now: DateTime<Utc>) -> DateTime<Utc> {
     match schedule.last_until(now).filter(|last| now - last < LATEST) {
         Some(last) if backups.is_begun(last).await => last - TimeDelta::seconds(1),
         _ => now,
@@ -61,26 +61,26 @@ async fn start(schedule: &Schedule, backups: &Backups, now: DateTime<Utc>) -> Da
 }
 
 /// Tries until the backup of a time is made, here or elsewhere, or it is too late for it.
-async fn serve(scheduled: DateTime<Utc>, deadline: DateTime<Utc>, backups: &Backups, stop: &Stop) -> Attempt {
+async fn serve(scheduled: DateTime<Utc>, deadline: DateTime<Utc>, backups: &BackupJob, stop: &Stop) -> BackupAttempt {
     let (mut pause, longest) = PAUSES;
     let mut told = false;
     loop {
         let attempt = match backups.attempt(scheduled, stop).await {
-            Ok(Attempt::Busy) => Attempt::Busy,
+            Ok(BackupAttempt::Busy) => BackupAttempt::Busy,
             Ok(attempt) => return attempt,
             Err(error) => {
                 if !told {
                     tracing::error!(hint = error.hint(), "the scheduled backup cannot begin: {error}");
                     told = true;
                 }
-                Attempt::Failed
+                BackupAttempt::Failed
             }
         };
         if clock::now() + pause >= deadline {
             return attempt;
         }
         if stop.or(tokio::time::sleep(with_jitter(pause))).await.is_none() {
-            return Attempt::Stopped;
+            return BackupAttempt::Stopped;
         }
         pause = (pause * 2).min(longest);
     }

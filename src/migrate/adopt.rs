@@ -9,7 +9,7 @@ use super::embedded::{self, Migration};
 use super::error::Error;
 use super::plan::Recorded;
 use super::run;
-use super::session::Settings;
+use super::session::MigrationSettings;
 use crate::db::{Backend, Connection};
 use crate::password_hashes;
 
@@ -44,7 +44,7 @@ pub(crate) async fn record(
     transaction: &DatabaseTransaction,
     recorded: Recorded,
     backend: Backend,
-    settings: &Settings,
+    settings: &MigrationSettings,
 ) -> Result<Vec<&'static str>, Error> {
     let mut names = Vec::new();
     for migration in embedded::migrations().iter().filter(|migration| migration.number <= recorded.up_to.number) {

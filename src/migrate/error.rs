@@ -161,7 +161,7 @@ pub enum FailureScope {
 
 /// What kind of outcome an error is: one exit code each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum MigrationErrorKind {
     /// It failed, or was refused.
     Failed,
     /// It was asked wrongly.
@@ -176,14 +176,16 @@ pub enum Kind {
 
 impl Error {
     /// The kind of outcome.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> MigrationErrorKind {
         match self {
-            Self::Newer { .. } => Kind::Newer,
-            Self::Changed { .. } => Kind::Changed,
-            Self::LockTimeout { .. } => Kind::Lock,
-            _ if self.database().is_some_and(|error| error.kind() == db::Kind::Locked) => Kind::Lock,
-            Self::NoSuchMigration { .. } | Self::WrongDirection { .. } | Self::TooManySteps { .. } => Kind::Usage,
-            _ => Kind::Failed,
+            Self::Newer { .. } => MigrationErrorKind::Newer,
+            Self::Changed { .. } => MigrationErrorKind::Changed,
+            Self::LockTimeout { .. } => MigrationErrorKind::Lock,
+            _ if self.database().is_some_and(|error| error.kind() == db::Kind::Locked) => MigrationErrorKind::Lock,
+            Self::NoSuchMigration { .. } | Self::WrongDirection { .. } | Self::TooManySteps { .. } => {
+                MigrationErrorKind::Usage
+            }
+            _ => MigrationErrorKind::Failed,
         }
     }
 

@@ -12,7 +12,7 @@ use sea_orm::{
 };
 
 use super::error::{Error, SQLITE_LOCK};
-use super::progress::{Event, Progress};
+use super::progress::{MigrationEvent, MigrationProgress};
 use crate::clock::Stopwatch;
 use crate::db::{self, Backend, Pool};
 
@@ -20,7 +20,7 @@ use crate::db::{self, Backend, Pool};
 pub(crate) async fn acquire(
     pool: &Pool,
     patience: Duration,
-    progress: &dyn Progress,
+    progress: &dyn MigrationProgress,
 ) -> Result<DatabaseTransaction, Error> {
     let watch = Stopwatch::start();
     let mut pause = Duration::from_millis(20);
@@ -36,7 +36,7 @@ pub(crate) async fn acquire(
             });
         }
         if !told {
-            progress.event(Event::WaitingForLock);
+            progress.event(MigrationEvent::WaitingForLock);
             told = true;
         }
         tokio::time::sleep(with_jitter(pause)).await;

@@ -7,10 +7,10 @@
 use std::time::Duration;
 
 use super::embedded::{self, Migration, Script};
-use super::ledger::Origin;
-use super::report::Report;
+use super::ledger::RecordKind;
+use super::report::MigrationReport;
 use super::run;
-use super::session::Settings;
+use super::session::MigrationSettings;
 use crate::db::{Backend, MigrationScript};
 
 /// A part of the script: what it is for, and its statements.
@@ -23,7 +23,12 @@ pub struct PrintedBlock {
 }
 
 /// The script of a planned run; empty if nothing is pending. `origin`: how migrations are recorded that are taken over.
-pub fn printed(report: &Report, backend: Backend, origin: Origin, settings: &Settings) -> Vec<PrintedBlock> {
+pub fn printed(
+    report: &MigrationReport,
+    backend: Backend,
+    origin: RecordKind,
+    settings: &MigrationSettings,
+) -> Vec<PrintedBlock> {
     let find = |name: &str| embedded::find(name);
     let steps: Vec<&'static Migration> = report.migrations.iter().filter_map(|entry| find(&entry.name)).collect();
     let recorded: Vec<&'static Migration> = report.recorded.iter().filter_map(|name| find(name)).collect();
@@ -50,12 +55,12 @@ pub fn printed(report: &Report, backend: Backend, origin: Origin, settings: &Set
 
 struct Printer<'a> {
     backend: Backend,
-    settings: &'a Settings,
+    settings: &'a MigrationSettings,
 }
 
 impl Printer<'_> {
     /// Begins the first transaction: the ledger, and what is recorded in it without running.
-    fn first(&self, recorded: &[&'static Migration], origin: Origin) -> PrintedBlock {
+    fn first(&self, recorded: &[&'static Migration], origin: RecordKind) -> PrintedBlock {
         let mut sql = MigrationScript::begin_script(self.backend) + &MigrationScript::begin(self.backend);
         sql.push_str(self.backend.create_ledger());
         for migration in recorded {
@@ -66,7 +71,7 @@ impl Printer<'_> {
 
     /// A migration in the transaction of all of them.
     fn in_first_transaction(&self, migration: &'static Migration) -> PrintedBlock {
-        let sql = migration.pair(self.backend).up.batch.to_owned() + &self.insert(migration, Origin::Applied);
+        let sql = migration.pair(self.backend).up.batch.to_owned() + &self.insert(migration, RecordKind::Applied);
         PrintedBlock { name: migration.name, sql }
     }
 
@@ -75,7 +80,7 @@ impl Printer<'_> {
         let script = &migration.pair(self.backend).up;
         let statements: String = script.statements.iter().map(|statement| format!("{};\n", statement.sql)).collect();
         let (begin, guard) = (MigrationScript::begin(self.backend), MigrationScript::guard(before));
-        let insert = self.insert(migration, Origin::Applied);
+        let insert = self.insert(migration, RecordKind::Applied);
         let sql = if script.transactional {
             let timeout = self.lock_timeout(script);
             format!("{begin}{guard}{timeout};\n{statements}{insert}COMMIT;\n")
@@ -91,7 +96,7 @@ impl Printer<'_> {
         self.backend.lock_timeout(script.lock_timeout_ms.unwrap_or(own))
     }
 
-    fn insert(&self, migration: &Migration, origin: Origin) -> String {
+    fn insert(&self, migration: &Migration, origin: RecordKind) -> String {
         let now = self.backend.unix_time();
         run::insert_at(migration, origin, self.backend, self.settings, now, Duration::ZERO) + ";\n"
     }

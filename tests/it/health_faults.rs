@@ -163,7 +163,7 @@ fn p11_a_pool_without_a_free_connection() {
     block_on(async {
         use authsvc::db::{DatabaseUrl, Defaults, Pool, PoolUse};
         use authsvc::health::{HealthCollector, HealthSettings, HealthStatus, SignIn, Thresholds};
-        use authsvc::http::{Readiness, Stage};
+        use authsvc::http::{BootStage, Readiness};
         use sea_orm::TransactionTrait;
 
         let url = DatabaseUrl::parse(&database.url, &Defaults::default()).unwrap();
@@ -184,7 +184,7 @@ fn p11_a_pool_without_a_free_connection() {
             assert!(begin.elapsed() < Duration::from_secs(10), "it stays ready");
             tokio::task::yield_now().await;
         }
-        assert!(matches!(readiness.check().await, Stage::DatabaseGone { .. }));
+        assert!(matches!(readiness.check().await, BootStage::DatabaseGone { .. }));
         // the reports have connections of their own
         let begin = Instant::now();
         let report = collector.report().await.unwrap();

@@ -1,7 +1,7 @@
 //! The status page, in a real browser and as text.
 
 use authsvc::health::{DetailedHealthReport, HealthSample, HealthStatus, StatementStatistics};
-use authsvc::http::{Stage, render_status_page, status_page};
+use authsvc::http::{BootStage, render_status_page, status_page};
 use chrono::TimeDelta;
 use serde_json::json;
 
@@ -12,7 +12,7 @@ use crate::support::{eventually, reports};
 const AUDIT: &str = include_str!("support/audit.js");
 
 fn html((detailed, samples): &(DetailedHealthReport, Vec<HealthSample>)) -> String {
-    render_status_page(detailed, samples, &Stage::Ready).unwrap()
+    render_status_page(detailed, samples, &BootStage::Ready).unwrap()
 }
 
 /// Brings the page's script to look for news at once, as it does when its tab is looked at again.
@@ -205,7 +205,7 @@ fn what_comes_from_outside_is_shown_as_text() {
 #[test]
 fn it_may_load_nothing_and_is_kept_nowhere() {
     let (detailed, samples) = reports::gone();
-    let response = status_page(&detailed, &samples, &Stage::Ready);
+    let response = status_page(&detailed, &samples, &BootStage::Ready);
     assert_eq!(response.status(), 200);
     let header = |name: &str| response.headers()[name].to_str().unwrap();
     let policy = header("content-security-policy");
@@ -324,7 +324,8 @@ fn its_head_can_be_pasted_into_a_ticket() {
     assert_eq!(browser.run(AUDIT), json!([]));
     // what a database that is gone does not tell is left out
     let (gone, samples) = reports::gone();
-    let page = render_status_page(&gone, &samples, &Stage::DatabaseGone { reason: "no answer".to_owned() }).unwrap();
+    let page =
+        render_status_page(&gone, &samples, &BootStage::DatabaseGone { reason: "no answer".to_owned() }).unwrap();
     let text = page.split("as text\">").nth(1).unwrap().split("</pre>").next().unwrap();
     assert!(text.contains("process: the database is gone: no answer") && !text.contains("latency"), "{text}");
 }
@@ -344,19 +345,19 @@ fn the_worst_comes_first() {
 #[test]
 fn a_process_that_serves_nothing_says_so_whatever_the_database_says() {
     let (detailed, samples) = reports::healthy();
-    let told = |stage: Stage| {
+    let told = |stage: BootStage| {
         let page = render_status_page(&detailed, &samples, &stage).unwrap();
         (page.contains("<title>Healthy, not ready – authsvc production"), page)
     };
     assert!(!html(&reports::healthy()).contains("serves no requests"));
-    let migrating = Stage::Migrating { current: Some("005_<b>".to_owned()), target: "010_sign_in".to_owned() };
+    let migrating = BootStage::Migrating { current: Some("005_<b>".to_owned()), target: "010_sign_in".to_owned() };
     for (stage, text) in [
         (migrating, "migrating to 010_sign_in, at 005_&#60;b&#62;."),
         (
-            Stage::DatabaseGone { reason: "no connection was free in time".to_owned() },
+            BootStage::DatabaseGone { reason: "no connection was free in time".to_owned() },
             "no connection was free in time.",
         ),
-        (Stage::ShuttingDown, "stopping."),
+        (BootStage::ShuttingDown, "stopping."),
     ] {
         let (title, page) = told(stage);
         assert!(title && page.contains("It serves no requests:</b> ") && page.contains(text), "{page}");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use authsvc::db::{DatabaseUrl, Defaults};
 use authsvc::maintain::record_migration;
-use authsvc::migrate::{self, Action, Settings, migrations, newest};
+use authsvc::migrate::{self, MigrateAction, MigrationSettings, migrations, newest};
 use entity::maintenance_run::Kind;
 
 use crate::support::database::{ENGINES, block_on};
@@ -119,14 +119,14 @@ fn refusals_and_silence_are_not_recorded_but_failures_are() {
     for engine in ENGINES {
         let database = Database::migrated(engine);
         let url = DatabaseUrl::parse(&database.url, &Defaults::default()).unwrap();
-        let settings = Settings {
+        let settings = MigrationSettings {
             patience: Duration::from_secs(9),
             lock_timeout: Duration::from_secs(2),
             app_version: "t".to_owned(),
         };
         let took = Duration::from_secs(90);
         block_on(async {
-            let current = migrate::migrate(&url, Action::latest(), &settings, &()).await.unwrap();
+            let current = migrate::migrate(&url, MigrateAction::latest(), &settings, &()).await.unwrap();
             record_migration(&url, Kind::Migrate, took, Ok(&current)).await;
             let refusal = migrate::Error::Newer { names: vec!["042_x".to_owned()] };
             record_migration(&url, Kind::Migrate, took, Err(&refusal)).await;

@@ -8,7 +8,7 @@ use crate::health::check::{HealthCheck, HealthStatus};
 use crate::health::report::{MigrationHealth, SqliteFile};
 use crate::health::size::size_text;
 use crate::health::thresholds::Thresholds;
-use crate::migrate::{self, Difference, Summary};
+use crate::migrate::{self, Difference, HistoryState};
 
 /// A log larger than this was not written back for long.
 const LARGE_LOG: u64 = 64 << 20;
@@ -27,27 +27,27 @@ pub(super) fn response(took: Duration, thresholds: &Thresholds) -> HealthCheck {
     )
 }
 
-pub(super) fn schema(summary: Summary, migrations: &MigrationHealth, drift: &[Difference]) -> HealthCheck {
+pub(super) fn schema(summary: HistoryState, migrations: &MigrationHealth, drift: &[Difference]) -> HealthCheck {
     let latest = migrations.latest.as_deref().unwrap_or("none");
     let pending = migrations.pending.unwrap_or_default();
     let (status, message, hint) = match summary {
-        Summary::Empty => (HealthStatus::Unhealthy, "the database is empty".to_owned(), "run `authsvc migrate`"),
-        Summary::EarlierManager => (
+        HistoryState::Empty => (HealthStatus::Unhealthy, "the database is empty".to_owned(), "run `authsvc migrate`"),
+        HistoryState::EarlierManager => (
             HealthStatus::Unhealthy,
             "it is a database of the earlier manager".to_owned(),
             "take a backup, then run `authsvc migrate --adopt`",
         ),
-        Summary::NoHistory => (
+        HistoryState::NoHistory => (
             HealthStatus::Unhealthy,
             "it has tables and no history".to_owned(),
             "check DATABASE_URL; see `authsvc migrate --help` for --baseline",
         ),
-        Summary::Newer => (
+        HistoryState::Newer => (
             HealthStatus::Unhealthy,
             format!("it is at {latest}, newer than this program ({})", migrate::newest()),
             "deploy the newer program",
         ),
-        Summary::Changed => (
+        HistoryState::Changed => (
             HealthStatus::Degraded,
             "an applied migration is not what this program holds".to_owned(),
             "see `authsvc status`; deploy the program that applied it",

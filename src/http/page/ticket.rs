@@ -3,10 +3,10 @@
 
 use super::format;
 use crate::health::{DetailedHealthReport, HealthStatus};
-use crate::http::readiness::Stage;
+use crate::http::readiness::BootStage;
 
 /// All of it. `made` is when, `summary` what the findings come to.
-pub(super) fn ticket(detailed: &DetailedHealthReport, stage: &Stage, [build, made, summary]: [&str; 3]) -> String {
+pub(super) fn ticket(detailed: &DetailedHealthReport, stage: &BootStage, [build, made, summary]: [&str; 3]) -> String {
     let environment = &detailed.basic_health.environment;
     let mut lines = vec![
         format!("authsvc {build}, {environment}: {} at {made}", detailed.overall_status),

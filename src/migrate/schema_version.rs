@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use super::catalogue::Catalogue;
 use super::embedded::{self, Migration};
 use super::error::Error;
-use super::ledger::Applied;
+use super::ledger::AppliedMigration;
 use super::plan;
-use super::schema::{self, Table};
+use super::schema::{self, SchemaTable};
 use crate::db::{Backend, Objects};
 
 /// The newest migration that the earlier manager's databases have.
@@ -15,13 +15,13 @@ const EARLIER: u32 = 4;
 
 /// One state of the schema.
 #[derive(Debug, Clone)]
-pub struct Layout {
+pub struct SchemaVersion {
     /// Number of the newest migration; 0 where there is none.
     pub number: u32,
     /// Its name; empty where there is none.
     pub migration: String,
     /// Every table, the ledger first, then parents before children.
-    pub tables: Vec<Table>,
+    pub tables: Vec<SchemaTable>,
     /// The same tables, and functions and sequences.
     pub objects: Objects,
 }
@@ -30,7 +30,7 @@ pub struct Layout {
 ///
 /// # Errors
 /// A ledger that is not this program's: with migrations it does not know, changed ones, or gaps.
-pub fn layout_of(applied: &[Applied], backend: Backend) -> Result<Layout, Error> {
+pub fn version_of_ledger(applied: &[AppliedMigration], backend: Backend) -> Result<SchemaVersion, Error> {
     let unknown = plan::check(applied, embedded::migrations(), backend)?;
     if !unknown.is_empty() {
         return Err(Error::Newer { names: unknown });
@@ -44,17 +44,17 @@ pub fn layout_of(applied: &[Applied], backend: Backend) -> Result<Layout, Error>
             pending: gap.name.to_owned(),
             applied: newest.map_or_else(String::new, |newest| newest.name.to_owned()),
         }),
-        None => Ok(layout_after(number, backend)),
+        None => Ok(version_after(number, backend)),
     }
 }
 
 /// The state of the earlier manager's databases.
-pub fn layout_of_earlier(backend: Backend) -> Layout {
-    layout_after(EARLIER, backend)
+pub fn legacy_version(backend: Backend) -> SchemaVersion {
+    version_after(EARLIER, backend)
 }
 
 /// The state after a migration.
-pub fn layout_after(number: u32, backend: Backend) -> Layout {
+pub fn version_after(number: u32, backend: Backend) -> SchemaVersion {
     let newest = embedded::migrations().iter().rfind(|migration| migration.number <= number);
     let catalogue = newest.map(|newest| Catalogue::after(newest, backend)).unwrap_or_default();
     let tables = schema::tables(&catalogue);
@@ -65,46 +65,47 @@ pub fn layout_after(number: u32, backend: Backend) -> Layout {
         sequences: names("sequence"),
     };
     let migration = newest.map_or_else(String::new, |newest| newest.name.to_owned());
-    Layout { number: newest.map_or(0, |newest| newest.number), migration, tables, objects }
+    SchemaVersion { number: newest.map_or(0, |newest| newest.number), migration, tables, objects }
 }
 
 /// The state that this program's migrations end with.
-pub fn newest_layout(backend: Backend) -> Layout {
-    layout_after(u32::MAX, backend)
+pub fn newest_version(backend: Backend) -> SchemaVersion {
+    version_after(u32::MAX, backend)
 }
 
 /// The state after the newest of these migrations that this program knows.
-pub fn layout_of_newest(applied: &[Applied], backend: Backend) -> Layout {
-    layout_after(newest_of(applied).map_or(0, |known| known.number), backend)
+pub fn version_of_newest(applied: &[AppliedMigration], backend: Backend) -> SchemaVersion {
+    version_after(newest_of(applied).map_or(0, |known| known.number), backend)
 }
 
 /// Everything that those migrations made.
-pub(crate) fn catalogue_of_newest(applied: &[Applied], backend: Backend) -> Catalogue {
+pub(crate) fn catalogue_of_newest(applied: &[AppliedMigration], backend: Backend) -> Catalogue {
     newest_of(applied).map(|known| Catalogue::after(known, backend)).unwrap_or_default()
 }
 
-fn newest_of(applied: &[Applied]) -> Option<&'static Migration> {
+fn newest_of(applied: &[AppliedMigration]) -> Option<&'static Migration> {
     applied.iter().filter_map(|applied| embedded::find(&applied.version)).max_by_key(|known| known.number)
 }
 
 /// The newest state up to a number in which no copy of tables is half done. Rows of the other engine go in there, because the
 /// engines copy at different steps.
-pub fn settled_layout(number: u32, backend: Backend) -> Layout {
+pub fn settled_version(number: u32, backend: Backend) -> SchemaVersion {
     let states = embedded::migrations().iter().rev().filter(|known| known.number <= number);
-    let mut states = states.map(|known| layout_after(known.number, backend));
-    let is_final = |table: &Table| entity::TABLES.contains(&table.name.as_str()) || schema::is_ledger(&table.name);
-    states.find(|state| state.tables.iter().all(is_final)).unwrap_or_else(|| layout_after(0, backend))
+    let mut states = states.map(|known| version_after(known.number, backend));
+    let is_final =
+        |table: &SchemaTable| entity::TABLES.contains(&table.name.as_str()) || schema::is_ledger(&table.name);
+    states.find(|state| state.tables.iter().all(is_final)).unwrap_or_else(|| version_after(0, backend))
 }
 
 /// The migrations of a ledger that this program does not know.
-pub fn unknown(applied: &[Applied]) -> Vec<String> {
+pub fn unknown_migrations(applied: &[AppliedMigration]) -> Vec<String> {
     let unknown = applied.iter().filter(|applied| embedded::find(&applied.version).is_none());
     unknown.map(|applied| applied.version.clone()).collect()
 }
 
 /// The names of all tables that any migration makes.
 pub fn all_tables() -> BTreeSet<String> {
-    let states = embedded::migrations().iter().map(|migration| layout_after(migration.number, Backend::Postgres));
+    let states = embedded::migrations().iter().map(|migration| version_after(migration.number, Backend::Postgres));
     states.flat_map(|state| state.objects.tables).collect()
 }
 

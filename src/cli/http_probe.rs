@@ -38,7 +38,7 @@ impl FromStr for ServiceUrl {
 }
 
 /// An answer.
-pub(super) struct Answer {
+pub(super) struct ProbeResponse {
     /// Who answered.
     pub(super) url: String,
     pub(super) status: u16,
@@ -46,7 +46,7 @@ pub(super) struct Answer {
 }
 
 /// Asks, in at most this time.
-pub(super) async fn ask(url: &ServiceUrl, usual_path: &str, deadline: Duration) -> Result<Answer, Error> {
+pub(super) async fn probe(url: &ServiceUrl, usual_path: &str, deadline: Duration) -> Result<ProbeResponse, Error> {
     let path = match url.0.path_and_query().map(|path| path.as_str()) {
         None | Some("" | "/") => usual_path,
         Some(path) => path,
@@ -55,7 +55,7 @@ pub(super) async fn ask(url: &ServiceUrl, usual_path: &str, deadline: Duration) 
     let asked = format!("http://{host}{path}");
     let late = || Err(format!("no answer within {}", humantime::format_duration(deadline)).into());
     match tokio::time::timeout(deadline, exchange(url, host, path)).await.unwrap_or_else(|_| late()) {
-        Ok((status, body)) => Ok(Answer { url: asked, status, body }),
+        Ok((status, body)) => Ok(ProbeResponse { url: asked, status, body }),
         Err(error) => Err(Error::Service { url: asked, message: error.to_string() }),
     }
 }

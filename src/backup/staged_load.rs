@@ -5,58 +5,61 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc::{Sender, UnboundedSender, channel, unbounded_channel};
 
 use super::content::Content;
-use super::digest::{TableDigest, Tally};
 use super::error::Error;
 use super::format::Sequence;
-use super::progress::{Event, Phase, Progress};
-use super::reader::{Item, Reader, Unreadable};
+use super::progress::{BackupEvent, BackupPhase, BackupProgress};
+use super::reader::{BackupReader, FileItem, Unreadable};
 use super::row;
-use super::source::{Source, Text};
+use super::row_digest::{RowDigest, TableDigest};
+use super::source::{BackupSource, Text};
 use crate::db::{BLOCK, Backend, Block, Column, ColumnType, Loaded, Parse, Rows, Sink, Staging};
-use crate::migrate::{self, Layout, Settings};
+use crate::migrate::{self, MigrationSettings, SchemaVersion};
 
 /// Blocks that wait to be loaded.
 const QUEUE: usize = 4;
 
 /// What is to be staged.
 #[derive(Clone, Copy)]
-pub(super) struct Stage<'a> {
+pub(super) struct StagedLoad<'a> {
     pub(super) content: &'a Content,
-    pub(super) source: &'a Source,
+    pub(super) source: &'a BackupSource,
     pub(super) backend: Backend,
-    pub(super) settings: &'a Settings,
-    pub(super) progress: &'a Arc<dyn Progress>,
+    pub(super) settings: &'a MigrationSettings,
+    pub(super) progress: &'a Arc<dyn BackupProgress>,
 }
 
 /// What was staged.
-pub(super) struct Staged {
+pub(super) struct StagedTables {
     pub(super) tables: Vec<TableDigest>,
     pub(super) migrated: Vec<&'static str>,
     /// What is worth knowing.
     pub(super) notes: Vec<String>,
 }
 
-impl Stage<'_> {
+impl StagedLoad<'_> {
     /// Builds, loads, indexes, compares, and migrates to the newest schema.
-    pub(super) async fn fill(self, staging: &mut Staging) -> Result<Staged, Error> {
+    pub(super) async fn fill(self, staging: &mut Staging) -> Result<StagedTables, Error> {
         let Self { backend, settings, progress, .. } = self;
-        let number = self.content.layout.number;
+        let number = self.content.schema_version.number;
         let same_engine = self.content.backend == backend;
-        let layout =
-            if same_engine { migrate::layout_after(number, backend) } else { migrate::settled_layout(number, backend) };
-        let tables: Vec<String> = layout.objects.tables.clone();
-        progress.event(Event::Phase(Phase::Building));
+        let schema_version = if same_engine {
+            migrate::version_after(number, backend)
+        } else {
+            migrate::settled_version(number, backend)
+        };
+        let tables: Vec<String> = schema_version.objects.tables.clone();
+        progress.event(BackupEvent::Phase(BackupPhase::Building));
         let migration = staging.begin_migration().await?;
-        migrate::build(&migration.1, 0, layout.number, backend, settings).await?;
+        migrate::build(&migration.1, 0, schema_version.number, backend, settings).await?;
         staging.end_migration(migration).await?;
         staging.strip(&tables).await?;
 
-        progress.event(Event::Phase(Phase::Loading(self.content.uncompressed_size)));
-        let loaded = self.loaded(&layout);
+        progress.event(BackupEvent::Phase(BackupPhase::Loading(self.content.uncompressed_size)));
+        let loaded = self.loaded(&schema_version);
         let expected = self.load(staging, &loaded).await?;
-        staging.execute(self.statements(&layout)).await?;
+        staging.execute(self.statements(&schema_version)).await?;
 
-        progress.event(Event::Phase(Phase::Indexing));
+        progress.event(BackupEvent::Phase(BackupPhase::Indexing));
         let ((), found) =
             try_join(async { staging.build(&tables).await.map_err(Error::from) }, self.read_back(staging, &loaded))
                 .await?;
@@ -65,14 +68,14 @@ impl Stage<'_> {
                 return Err(Error::Unequal { table: loaded.table.clone() });
             }
         }
-        progress.event(Event::Phase(Phase::Migrating));
+        progress.event(BackupEvent::Phase(BackupPhase::Migrating));
         let migration = staging.begin_migration().await?;
-        let newest = migrate::newest_layout(backend).number;
-        let migrated = migrate::build(&migration.1, layout.number, newest, backend, settings).await?;
+        let newest = migrate::newest_version(backend).number;
+        let migrated = migrate::build(&migration.1, schema_version.number, newest, backend, settings).await?;
         staging.end_migration(migration).await?;
-        let tables = loaded.iter().zip(found).map(|(loaded, tally)| tally.digest(&loaded.table)).collect();
+        let tables = loaded.iter().zip(found).map(|(loaded, digest)| digest.of_table(&loaded.table)).collect();
         let notes = staging.raise_sequences().await?;
-        Ok(Staged { tables, migrated, notes })
+        Ok(StagedTables { tables, migrated, notes })
     }
 
     /// Whether rows can be compared as they are written.
@@ -81,14 +84,15 @@ impl Stage<'_> {
     }
 
     /// The tables to load. Another engine's ledger is not loaded but made, because its checksums are those of other SQL.
-    fn loaded(self, layout: &Layout) -> Vec<Loaded> {
+    fn loaded(self, schema_version: &SchemaVersion) -> Vec<Loaded> {
         // PostgreSQL's types tell times and booleans from texts and numbers
-        let typed = migrate::layout_after(layout.number, Backend::Postgres);
+        let typed = migrate::version_after(schema_version.number, Backend::Postgres);
         let kind = |table: &str, name: &str| {
             let table = typed.tables.iter().find(|known| known.name == table)?;
             table.columns.iter().find(|column| column.name == name).map(|column| column.kind)
         };
-        let wanted = layout.tables.iter().filter(|table| self.is_verbatim() || !migrate::is_ledger(&table.name));
+        let wanted =
+            schema_version.tables.iter().filter(|table| self.is_verbatim() || !migrate::is_ledger(&table.name));
         wanted
             .map(|table| {
                 // in the order of the file; a table without rows is not in it
@@ -102,10 +106,10 @@ impl Stage<'_> {
     }
 
     /// Ledger and sequences.
-    fn statements(self, layout: &Layout) -> String {
+    fn statements(self, schema_version: &SchemaVersion) -> String {
         let mut sql = String::new();
         if !self.is_verbatim() {
-            sql.push_str(&migrate::ledger_of(layout, &self.content.ledger, self.backend, self.settings));
+            sql.push_str(&migrate::ledger_of(schema_version, &self.content.ledger, self.backend, self.settings));
         }
         for sequence @ Sequence { value, used, .. } in &self.content.sequences {
             let name = self.backend.pick(format!("{}_id_seq", sequence.table()), sequence.table().to_owned());
@@ -116,7 +120,7 @@ impl Stage<'_> {
                 Backend::Postgres if *value < 1 => (1, false),
                 _ => (*value, *used),
             };
-            if layout.objects.tables.iter().any(|table| table == sequence.table()) {
+            if schema_version.objects.tables.iter().any(|table| table == sequence.table()) {
                 sql.push_str(&self.backend.set_sequence(&name, value, used));
             }
         }
@@ -124,26 +128,26 @@ impl Stage<'_> {
     }
 
     /// Sends the rows into the tables; what is expected to be there then.
-    async fn load(self, staging: &Staging, loaded: &[Loaded]) -> Result<Vec<Tally>, Error> {
+    async fn load(self, staging: &Staging, loaded: &[Loaded]) -> Result<Vec<RowDigest>, Error> {
         let (blocks, received) = channel(QUEUE);
         let parse: Parse = if self.content.backend == Backend::Postgres { row::of_copy } else { row::of_literals };
         let text = self.source.text().map_err(|error| Error::Invalid { reasons: vec![error.to_string()] })?;
-        let sending = Sending {
+        let sender = FileSender {
             loaded: loaded.to_vec(),
             blocks,
             parse,
             converts: self.backend == Backend::Postgres && self.content.backend == Backend::Sqlite,
             verbatim: self.is_verbatim(),
-            sent: Sent {
-                tallies: vec![Tally::default(); loaded.len()],
-                canonical: vec![Tally::default(); loaded.len()],
+            sent: SentDigests {
+                digests: vec![RowDigest::default(); loaded.len()],
+                canonical: vec![RowDigest::default(); loaded.len()],
             },
         };
         let (advanced, mut steps) = unbounded_channel();
-        let thread = std::thread::spawn(move || sending.run(text, &advanced));
+        let thread = std::thread::spawn(move || sender.run(text, &advanced));
         let watching = async {
             while let Some(bytes) = steps.recv().await {
-                self.progress.event(Event::Advanced(bytes));
+                self.progress.event(BackupEvent::Advanced(bytes));
             }
             Ok(())
         };
@@ -153,65 +157,65 @@ impl Stage<'_> {
             .map_err(|_| Error::Invalid { reasons: vec!["the reading thread ended unexpectedly".to_owned()] })?;
         done.map_err(Error::from)?;
         let sent = sent.map_err(|error| Error::Invalid { reasons: vec![error.to_string()] })?;
-        for (loaded, tally) in loaded.iter().zip(&sent.tallies) {
-            let before = self.content.tables.iter().find(|found| found.name == loaded.table).map(|found| found.tally);
-            if before.unwrap_or_default() != *tally {
+        for (loaded, digest) in loaded.iter().zip(&sent.digests) {
+            let before = self.content.tables.iter().find(|found| found.name == loaded.table).map(|found| found.digest);
+            if before.unwrap_or_default() != *digest {
                 return Err(Error::Invalid { reasons: vec!["the file was changed while it was read".to_owned()] });
             }
         }
-        Ok(if self.is_verbatim() { sent.tallies } else { sent.canonical })
+        Ok(if self.is_verbatim() { sent.digests } else { sent.canonical })
     }
 
     /// What is really there.
-    async fn read_back(self, staging: &Staging, loaded: &[Loaded]) -> Result<Vec<Tally>, Error> {
+    async fn read_back(self, staging: &Staging, loaded: &[Loaded]) -> Result<Vec<RowDigest>, Error> {
         let mut tallies = Vec::new();
         for loaded in loaded {
-            let counting = Counting {
+            let digest_sink = DigestSink {
                 columns: &loaded.columns,
                 canonical: (!self.is_verbatim())
                     .then_some(self.backend.pick(row::of_copy as Parse, row::of_literals as Parse)),
                 end: self.backend.pick(&b"\n"[..], &b",\n"[..]),
-                counted: Mutex::new(Ok(Tally::default())),
+                counted: Mutex::new(Ok(RowDigest::default())),
             };
-            staging.read_back(loaded, &counting).await?;
-            tallies.push(counting.counted.into_inner().unwrap_or_else(PoisonError::into_inner)?);
+            staging.read_back(loaded, &digest_sink).await?;
+            tallies.push(digest_sink.counted.into_inner().unwrap_or_else(PoisonError::into_inner)?);
         }
         Ok(tallies)
     }
 }
 
 /// Adds up the rows that are read back.
-struct Counting<'a> {
+struct DigestSink<'a> {
     columns: &'a [Column],
     /// How to read a row, where rows are compared across engines.
     canonical: Option<Parse>,
     /// What ends a row as it is printed.
     end: &'static [u8],
-    counted: Mutex<Result<Tally, crate::db::Error>>,
+    counted: Mutex<Result<RowDigest, crate::db::Error>>,
 }
 
-impl Counting<'_> {
-    fn count(&self, rows: &Rows, tally: &mut Tally) -> Result<(), crate::db::Error> {
+impl DigestSink<'_> {
+    fn count(&self, rows: &Rows, digest: &mut RowDigest) -> Result<(), crate::db::Error> {
         let mut lines = Vec::new();
         rows.print(self.columns, &mut lines)?;
         for line in lines.split_inclusive(|byte| *byte == b'\n') {
             let row = line.strip_suffix(self.end).unwrap_or(line);
             match self.canonical.map(|parse| parse(row, self.columns)) {
-                None => tally.add(row),
-                Some(Ok(values)) => tally.add(&row::canonical(&values, self.columns)),
+                None => digest.add(row),
+                Some(Ok(values)) => digest.add(&row::canonical(&values, self.columns)),
                 // what cannot be read is not what was written, and so makes another sum
-                Some(Err(_)) => tally.add(row),
+                Some(Err(_)) => digest.add(row),
             }
         }
         Ok(())
     }
 }
 
-impl Sink for Counting<'_> {
+impl Sink for DigestSink<'_> {
     async fn take(&self, rows: Rows) -> bool {
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Ok(tally) = counted.as_mut()
-            && let Err(error) = self.count(&rows, tally)
+        if let Ok(digest) = counted.as_mut()
+            && let Err(error) = self.count(&rows, digest)
         {
             *counted = Err(error);
         }
@@ -220,24 +224,24 @@ impl Sink for Counting<'_> {
 }
 
 /// The thread that reads the file a second time.
-struct Sending {
+struct FileSender {
     loaded: Vec<Loaded>,
     blocks: Sender<Block>,
     parse: Parse,
     converts: bool,
     verbatim: bool,
-    sent: Sent,
+    sent: SentDigests,
 }
 
 /// What was sent of each table: as it is written, and in the form that both engines share.
-struct Sent {
-    tallies: Vec<Tally>,
-    canonical: Vec<Tally>,
+struct SentDigests {
+    digests: Vec<RowDigest>,
+    canonical: Vec<RowDigest>,
 }
 
-impl Sending {
-    fn run(mut self, text: Text, advanced: &UnboundedSender<u64>) -> Result<Sent, Unreadable> {
-        let mut reader = Reader::open(text)?;
+impl FileSender {
+    fn run(mut self, text: Text, advanced: &UnboundedSender<u64>) -> Result<SentDigests, Unreadable> {
+        let mut reader = BackupReader::open(text)?;
         let mut current: Option<usize> = None;
         let mut lines = Vec::with_capacity(BLOCK + BLOCK / 8);
         let mut first_line = 0;
@@ -245,7 +249,7 @@ impl Sending {
         loop {
             let line = reader.line() + 1;
             let (goes_on, is_end) = match (reader.next()?, current) {
-                (Item::Row(row), Some(table)) => {
+                (FileItem::Row(row), Some(table)) => {
                     if lines.is_empty() {
                         first_line = line;
                     }
@@ -255,13 +259,15 @@ impl Sending {
                     })?;
                     (lines.len() < BLOCK || self.send(table, first_line, &mut lines), false)
                 }
-                (Item::Table(name, _), before) => {
+                (FileItem::Table(name, _), before) => {
                     current = self.loaded.iter().position(|loaded| loaded.table == name);
                     // the same table may go on here: the rows of what is sent follow each other in the file
                     (before.is_none_or(|table| self.send(table, first_line, &mut lines)), false)
                 }
-                (Item::End(_), before) => (before.is_none_or(|table| self.send(table, first_line, &mut lines)), true),
-                (Item::Row(_), None) | (Item::Sequence(_), _) => (true, false),
+                (FileItem::End(_), before) => {
+                    (before.is_none_or(|table| self.send(table, first_line, &mut lines)), true)
+                }
+                (FileItem::Row(_), None) | (FileItem::Sequence(_), _) => (true, false),
             };
             if lines.is_empty() {
                 let _ = advanced.send(reader.position() - told);
@@ -284,7 +290,7 @@ impl Sending {
     }
 
     fn row(&mut self, table: usize, row: &[u8], lines: &mut Vec<u8>) -> Result<(), String> {
-        self.sent.tallies[table].add(row);
+        self.sent.digests[table].add(row);
         if self.verbatim {
             lines.extend_from_slice(row);
             lines.push(b'\n');

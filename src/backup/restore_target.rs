@@ -2,19 +2,19 @@
 
 use super::error::Error;
 use crate::db::{self, Backend, Connection, DatabaseUrl, Kind, LiveSchema, SchemaOrigin};
-use crate::migrate::{self, Applied, Origin, State};
+use crate::migrate::{self, AppliedMigration, LedgerState, RecordKind};
 
 /// A database that may be replaced.
-pub(super) enum Live {
+pub(super) enum RestoreTarget {
     /// It has no tables of ours: there is nothing to lose.
-    Nothing,
+    Empty,
     /// It has this history; what no migration makes on its tables, such as `index users.mine`, is named.
-    Ours(Vec<Applied>, Vec<String>),
+    Managed(Vec<AppliedMigration>, Vec<String>),
     /// The SQLite file is damaged, or no database at all: why.
     Unreadable(String),
 }
 
-impl Live {
+impl RestoreTarget {
     /// Looks at it.
     ///
     /// # Errors
@@ -23,11 +23,11 @@ impl Live {
     pub(super) async fn read(url: &DatabaseUrl) -> Result<Self, Error> {
         let mut connection = match Connection::open(url).await {
             Ok(connection) => connection,
-            Err(error) if error.kind() == Kind::NoSuchFile && url.may_be_created() => return Ok(Self::Nothing),
+            Err(error) if error.kind() == Kind::NoSuchFile && url.may_be_created() => return Ok(Self::Empty),
             Err(error) if error.kind() == Kind::Corrupt => return Ok(Self::Unreadable(error.to_string())),
             Err(error) => return Err(error.into()),
         };
-        let live = Self::look(&mut connection).await;
+        let live = Self::classify(&mut connection).await;
         connection.hang_up().await;
         match live {
             Err(Error::Database(error)) if error.kind() == Kind::Corrupt => Ok(Self::Unreadable(error.to_string())),
@@ -35,25 +35,25 @@ impl Live {
         }
     }
 
-    async fn look(connection: &mut Connection) -> Result<Self, Error> {
+    async fn classify(connection: &mut Connection) -> Result<Self, Error> {
         match migrate::state(connection).await? {
-            State::Empty => Ok(Self::Nothing),
-            State::Earlier(_) => Err(Error::EarlierInPlace),
-            State::Unknown(tables) => {
+            LedgerState::Empty => Ok(Self::Empty),
+            LedgerState::Legacy(_) => Err(Error::EarlierInPlace),
+            LedgerState::Unknown(tables) => {
                 let ours: Vec<String> = tables.into_iter().filter(|table| migrate::makes_table(table)).collect();
                 if ours.is_empty() {
-                    Ok(Self::Nothing)
+                    Ok(Self::Empty)
                 } else {
                     Err(migrate::Error::UnknownTables { tables: ours }.into())
                 }
             }
-            State::Ledger(applied) => {
-                let names = migrate::unknown(&applied);
+            LedgerState::Ledger(applied) => {
+                let names = migrate::unknown_migrations(&applied);
                 if !names.is_empty() {
                     return Err(migrate::Error::Newer { names }.into());
                 }
                 let extra = migrate::extra_objects(connection, &applied).await?;
-                Ok(Self::Ours(applied, extra))
+                Ok(Self::Managed(applied, extra))
             }
         }
     }
@@ -61,8 +61,8 @@ impl Live {
     /// What is worth knowing about replacing it.
     pub(super) fn warnings(&self) -> Vec<String> {
         match self {
-            Self::Nothing => Vec::new(),
-            Self::Ours(_, others) => {
+            Self::Empty => Vec::new(),
+            Self::Managed(_, others) => {
                 others.iter().map(|object| format!("no migration makes it; it was carried over: {object}")).collect()
             }
             Self::Unreadable(why) => vec![format!("the database could not be read: {why}")],
@@ -71,13 +71,13 @@ impl Live {
 
     /// Its schema: what its own history made, and what the newest migrations make of that.
     pub(super) fn schema(&self, backend: Backend) -> LiveSchema {
-        let newest = migrate::newest_layout(backend);
+        let newest = migrate::newest_version(backend);
         let mut objects = newest.objects;
-        let Self::Ours(applied, _) = self else {
+        let Self::Managed(applied, _) = self else {
             let newer = migrate::sql_between(0, newest.number, backend);
             return LiveSchema { objects, made_by: String::new(), newer, origin: SchemaOrigin::Migrated };
         };
-        let own = migrate::layout_of_newest(applied, backend);
+        let own = migrate::version_of_newest(applied, backend);
         objects.tables.extend(own.objects.tables);
         objects.functions.extend(own.objects.functions);
         objects.sequences.extend(own.objects.sequences);
@@ -86,7 +86,7 @@ impl Live {
             names.dedup();
         }
         let is_taken_over =
-            applied.iter().any(|applied| applied.origin.is_some_and(|origin| origin != Origin::Applied));
+            applied.iter().any(|applied| applied.origin.is_some_and(|origin| origin != RecordKind::Applied));
         LiveSchema {
             objects,
             made_by: migrate::sql_between(0, own.number, backend),
@@ -105,7 +105,7 @@ impl Live {
             return Ok(());
         }
         let mut obstacles = db::losses(url, &self.schema(url.backend()), greatest_ids).await?;
-        if let (Self::Ours(_, extra), Backend::Sqlite) = (self, url.backend()) {
+        if let (Self::Managed(_, extra), Backend::Sqlite) = (self, url.backend()) {
             let columns = extra.iter().filter(|object| object.starts_with("column "));
             obstacles.extend(
                 columns.map(|column| format!("no migration makes the {column}: save what it holds, and drop it")),

@@ -8,13 +8,13 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use super::directory;
 use super::error::Error;
 use super::metadata::{self, Metadata};
-use super::progress::Progress;
-use super::source::Source;
-use super::stage::Stage;
-use super::verify::{self, Verdict};
+use super::progress::BackupProgress;
+use super::source::BackupSource;
+use super::staged_load::StagedLoad;
+use super::verify::{self, VerificationReport};
 use crate::db::{self, Backend, Connection, DatabaseUrl, OpenSessions, Staging, Target};
 use crate::disk;
-use crate::migrate::Settings;
+use crate::migrate::MigrationSettings;
 use crate::random;
 
 /// Starts the name of a scratch database.
@@ -22,9 +22,9 @@ const SCRATCH: &str = "authsvc_verify_";
 /// How the time is written in the name of a scratch database.
 const TIME: &str = "%Y%m%d%H%M%S";
 /// A scratch database that is not in use is left alone for so long: its maker has not connected to it yet.
-const BEGINNING: TimeDelta = TimeDelta::minutes(10);
+const GRACE_PERIOD: TimeDelta = TimeDelta::minutes(10);
 /// Ends the names of this process's scratch databases. Not its id: in containers every process has the id 1.
-static OWN: LazyLock<std::io::Result<String>> = LazyLock::new(random::id);
+static PROCESS_SUFFIX: LazyLock<std::io::Result<String>> = LazyLock::new(random::id);
 
 /// Checks a backup as [`verify::verify`] does, then restores it into a scratch database: on PostgreSQL one that is created
 /// and dropped on the same server, on SQLite a temporary file beside the live one. What is there then is compared with
@@ -33,22 +33,22 @@ static OWN: LazyLock<std::io::Result<String>> = LazyLock::new(random::id);
 /// # Errors
 /// The path names nothing that can be a backup, or no scratch database can be made. That the backup itself is not good
 /// is no error, but told in the verdict.
-pub async fn rehearse(
+pub async fn test_restore(
     url: &DatabaseUrl,
     path: &Path,
-    settings: &Settings,
+    settings: &MigrationSettings,
     now: DateTime<Utc>,
-    progress: &Arc<dyn Progress>,
-) -> Result<Verdict, Error> {
-    let source = Source::open(path)?;
+    progress: &Arc<dyn BackupProgress>,
+) -> Result<VerificationReport, Error> {
+    let source = BackupSource::open(path)?;
     let (verdict, content) = verify::examine(&source, path, progress);
     let (true, Some(content)) = (verdict.valid, content) else { return Ok(verdict) };
-    let scratch = Scratch::make(url, now).await?;
-    if let Err(error) = scratch.reach().await {
+    let scratch = ScratchDatabase::make(url, now).await?;
+    if let Err(error) = scratch.check_reachable().await {
         scratch.remove().await?;
         return Err(error);
     }
-    let stage = Stage { content: &content, source: &source, backend: url.backend(), settings, progress };
+    let stage = StagedLoad { content: &content, source: &source, backend: url.backend(), settings, progress };
     let restored = fill(&scratch.url, stage).await;
     scratch.remove().await?;
     match restored {
@@ -57,10 +57,10 @@ pub async fn rehearse(
             if let Some(metadata) = &metadata {
                 record(path, metadata)?;
             }
-            Ok(Verdict { metadata, verified_at: Some(now), ..verdict })
+            Ok(VerificationReport { metadata, verified_at: Some(now), ..verdict })
         }
         Err(error @ (Error::Load(_) | Error::Unequal { .. } | Error::Invalid { .. } | Error::Schema(_))) => {
-            Ok(Verdict { valid: false, reasons: vec![format!("it cannot be restored: {error}")], ..verdict })
+            Ok(VerificationReport { valid: false, reasons: vec![format!("it cannot be restored: {error}")], ..verdict })
         }
         Err(error) => Err(error),
     }
@@ -82,12 +82,12 @@ fn record(path: &Path, metadata: &Metadata) -> Result<(), Error> {
 ///
 /// # Errors
 /// The server does not answer, or refuses.
-pub async fn abandon_rehearsal(url: &DatabaseUrl) -> Result<(), Error> {
+pub async fn drop_own_scratch(url: &DatabaseUrl) -> Result<(), Error> {
     if url.backend() == Backend::Sqlite {
         return Ok(());
     }
     let mut connection = Connection::open(url).await?;
-    let Ok(own) = &*OWN else { return Ok(()) };
+    let Ok(own) = &*PROCESS_SUFFIX else { return Ok(()) };
     for left in connection.databases(SCRATCH).await?.iter().filter(|name| name.ends_with(own)) {
         connection.drop_database(left, OpenSessions::Terminate).await?;
     }
@@ -95,7 +95,7 @@ pub async fn abandon_rehearsal(url: &DatabaseUrl) -> Result<(), Error> {
     Ok(())
 }
 
-async fn fill(url: &DatabaseUrl, stage: Stage<'_>) -> Result<(), Error> {
+async fn fill(url: &DatabaseUrl, stage: StagedLoad<'_>) -> Result<(), Error> {
     let mut staging = Staging::begin(url).await?;
     let staged = stage.fill(&mut staging).await;
     staging.discard().await?;
@@ -103,22 +103,22 @@ async fn fill(url: &DatabaseUrl, stage: Stage<'_>) -> Result<(), Error> {
 }
 
 /// A database for one proof.
-struct Scratch {
+struct ScratchDatabase {
     server: DatabaseUrl,
     url: DatabaseUrl,
     name: String,
 }
 
-impl Scratch {
+impl ScratchDatabase {
     /// Makes it, and drops what killed processes left.
     async fn make(server: &DatabaseUrl, now: DateTime<Utc>) -> Result<Self, Error> {
-        let own = OWN.as_ref().map_err(|error| std::io::Error::new(error.kind(), error.to_string()))?;
+        let own = PROCESS_SUFFIX.as_ref().map_err(|error| std::io::Error::new(error.kind(), error.to_string()))?;
         let name = format!("{SCRATCH}{}_{own}", now.format(TIME));
         let url = match server.target() {
             Target::Postgres(_) => server.with_database(&name),
             Target::Sqlite(target) => {
                 let file = target.path.file_name().unwrap_or_default().to_string_lossy();
-                sweep(&target.path, &format!(".{file}.{SCRATCH}")).await;
+                remove_scratch(&target.path, &format!(".{file}.{SCRATCH}")).await;
                 let path = target.path.with_file_name(format!(".{file}.{name}"));
                 DatabaseUrl::sqlite(path, db::SqliteMode::Create)
             }
@@ -126,7 +126,7 @@ impl Scratch {
         let scratch = Self { server: server.clone(), url, name };
         if server.backend() == Backend::Postgres {
             let mut connection = Connection::open(server).await?;
-            for left in connection.databases(SCRATCH).await?.iter().filter(|name| was_left(name, now)) {
+            for left in connection.databases(SCRATCH).await?.iter().filter(|name| is_abandoned(name, now)) {
                 // one that is in use belongs to a proof that runs
                 if let Err(error) = connection.drop_database(left, OpenSessions::Keep).await {
                     tracing::debug!(%error, "{left} stays");
@@ -139,7 +139,7 @@ impl Scratch {
     }
 
     /// Looks whether a connection to it leads there. A pooler knows only the databases that it was told of, and can lead to another.
-    async fn reach(&self) -> Result<(), Error> {
+    async fn check_reachable(&self) -> Result<(), Error> {
         if self.server.backend() == Backend::Sqlite {
             return Ok(());
         }
@@ -166,14 +166,14 @@ impl Scratch {
 }
 
 /// Whether a scratch database of this name was made so long ago that its maker is connected to it or gone.
-fn was_left(name: &str, now: DateTime<Utc>) -> bool {
+fn is_abandoned(name: &str, now: DateTime<Utc>) -> bool {
     let time = name.strip_prefix(SCRATCH).and_then(|rest| rest.split('_').next());
     let made = time.and_then(|time| NaiveDateTime::parse_from_str(time, TIME).ok());
-    made.is_some_and(|made| now - made.and_utc() > BEGINNING)
+    made.is_some_and(|made| now - made.and_utc() > GRACE_PERIOD)
 }
 
 /// Removes what killed processes left beside a SQLite file: each has made a staging place of its own.
-async fn sweep(live: &Path, prefix: &str) {
+async fn remove_scratch(live: &Path, prefix: &str) {
     let directory = live.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
     for name in entries.filter_map(|entry| entry.file_name().into_string().ok()) {

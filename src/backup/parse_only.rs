@@ -4,8 +4,8 @@ use std::io::Cursor;
 use std::sync::Arc;
 
 use super::content;
-use super::progress::Progress;
-use super::reader::{Item, Reader, Unreadable};
+use super::progress::BackupProgress;
+use super::reader::{BackupReader, FileItem, Unreadable};
 use super::row;
 use super::source::Text;
 use super::verify;
@@ -17,36 +17,36 @@ use crate::migrate;
 ///
 /// # Errors
 /// Why it is refused.
-pub fn probe(bytes: &[u8]) -> Result<u64, String> {
+pub fn parse_only(bytes: &[u8]) -> Result<u64, String> {
     let text = || Text::new(Box::new(Cursor::new(bytes.to_vec()))).map_err(shown);
-    let progress: Arc<dyn Progress> = Arc::new(());
+    let progress: Arc<dyn BackupProgress> = Arc::new(());
     let content = content::read(text()?, None, &progress).map_err(shown)?;
     if let Some(reason) = verify::against_footer(&content).pop() {
         return Err(reason);
     }
-    let typed = migrate::layout_after(content.layout.number, Backend::Postgres);
+    let typed = migrate::version_after(content.schema_version.number, Backend::Postgres);
     let kind = |table: &str, name: &str| {
         let columns = typed.tables.iter().find(|known| known.name == table).map(|known| known.columns.as_slice());
         columns.unwrap_or_default().iter().find(|column| column.name == name).map(|column| column.kind)
     };
     let parse = parse_of(content.backend);
-    let mut reader = Reader::open(text()?).map_err(shown)?;
+    let mut reader = BackupReader::open(text()?).map_err(shown)?;
     let mut columns: Option<Vec<Column>> = None;
     loop {
         match (reader.next().map_err(shown)?, &columns) {
-            (Item::Table(table, names), _) => {
+            (FileItem::Table(table, names), _) => {
                 let known = content.tables.iter().any(|found| found.name == table);
                 let column = |name: String| Column { kind: kind(&table, &name).unwrap_or(ColumnType::Text), name };
                 columns = known.then(|| names.into_iter().map(column).collect());
             }
-            (Item::Row(row), Some(columns)) => {
+            (FileItem::Row(row), Some(columns)) => {
                 let values = parse(row, columns)?;
                 row::canonical(&values, columns);
                 // not every value of SQLite can be carried over
                 let _ = row::to_copy(&values, columns, &mut Vec::new());
             }
-            (Item::End(_), _) => return Ok(content.rows()),
-            (Item::Row(_), None) | (Item::Sequence(_), _) => {}
+            (FileItem::End(_), _) => return Ok(content.rows()),
+            (FileItem::Row(_), None) | (FileItem::Sequence(_), _) => {}
         }
     }
 }
@@ -55,7 +55,7 @@ pub fn probe(bytes: &[u8]) -> Result<u64, String> {
 ///
 /// # Errors
 /// Why it cannot be read or carried over.
-pub fn probe_row(row: &[u8], from: Backend, columns: &[Column]) -> Result<(Vec<u8>, Vec<u8>), String> {
+pub fn convert_row(row: &[u8], from: Backend, columns: &[Column]) -> Result<(Vec<u8>, Vec<u8>), String> {
     let values = parse_of(from)(row, columns)?;
     let mut line = Vec::new();
     row::to_copy(&values, columns, &mut line)?;

@@ -8,13 +8,13 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use entity::maintenance_run::{Kind, Outcome};
 
-use super::record::{self, End, Run};
+use super::service_runs::{self, RunEnd, ServiceRun};
 use super::stop::Stop;
-use crate::backup::retention::{Mode, Reason, Report};
-use crate::backup::{self, Metadata, Request, Retention, Target};
+use crate::backup::retention::{KeepReason, RetentionMode, RetentionReport};
+use crate::backup::{self, BackupDestination, BackupRequest, Metadata, Retention};
 use crate::clock;
 use crate::db::{DatabaseUrl, Error, ExclusiveLock, Pool};
-use crate::migrate::Settings;
+use crate::migrate::MigrationSettings;
 
 /// How long the record of an end may take, and that of a stop, which somebody waits for.
 const RECORDING: Duration = Duration::from_secs(10);
@@ -24,7 +24,7 @@ const ASKING: Duration = Duration::from_secs(30);
 
 /// Whether a scheduled backup is proven once it is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verification {
+pub enum ScheduledVerification {
     /// It is read back and compared, as every backup.
     Off,
     /// It is restored into a scratch database and compared with its metadata.
@@ -33,7 +33,7 @@ pub enum Verification {
 
 /// What became of a scheduled time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Attempt {
+pub enum BackupAttempt {
     /// The backup is there.
     Made,
     /// It failed; why was logged and recorded.
@@ -47,7 +47,7 @@ pub enum Attempt {
 }
 
 /// What it takes to make the scheduled backups of a database.
-pub struct Backups {
+pub struct BackupJob {
     /// The database.
     pub url: DatabaseUrl,
     /// Connections to it, for the records.
@@ -57,19 +57,19 @@ pub struct Backups {
     /// How long they are kept.
     pub retention: Retention,
     /// Whether they are proven.
-    pub verification: Verification,
+    pub verification: ScheduledVerification,
     /// How the migrations of a proof behave.
-    pub settings: Settings,
+    pub settings: MigrationSettings,
     /// Recorded in them.
     pub app_version: String,
     /// Recorded in them.
     pub environment: String,
 }
 
-impl Backups {
+impl BackupJob {
     /// Whether a scheduled time's backup was begun, and may have been left midway. Where nobody answers, it was not.
     pub(super) async fn is_begun(&self, scheduled: DateTime<Utc>) -> bool {
-        record::is_begun(&self.pool, scheduled).await.unwrap_or_else(|error| {
+        service_runs::is_begun(&self.pool, scheduled).await.unwrap_or_else(|error| {
             tracing::debug!("whether a backup was left midway is not known: {error}");
             false
         })
@@ -79,78 +79,78 @@ impl Backups {
     ///
     /// # Errors
     /// It could not begin: the database gives no answer, or refuses the lock or the record.
-    pub async fn attempt(&self, scheduled: DateTime<Utc>, stop: &Stop) -> Result<Attempt, Error> {
+    pub async fn attempt(&self, scheduled: DateTime<Utc>, stop: &Stop) -> Result<BackupAttempt, Error> {
         let lock = async {
             let lock = tokio::time::timeout(ASKING, ExclusiveLock::try_acquire(&self.url)).await;
             lock.unwrap_or_else(|_| Err(Error::timed_out(ASKING)))
         };
-        let Some(lock) = stop.or(lock).await else { return Ok(Attempt::Stopped) };
-        let Some(lock) = lock? else { return Ok(Attempt::Busy) };
-        let done = self.in_turn(scheduled, stop).await;
+        let Some(lock) = stop.or(lock).await else { return Ok(BackupAttempt::Stopped) };
+        let Some(lock) = lock? else { return Ok(BackupAttempt::Busy) };
+        let done = self.run_locked(scheduled, stop).await;
         lock.release().await;
         done
     }
 
-    async fn in_turn(&self, scheduled: DateTime<Utc>, stop: &Stop) -> Result<Attempt, Error> {
+    async fn run_locked(&self, scheduled: DateTime<Utc>, stop: &Stop) -> Result<BackupAttempt, Error> {
         let begin = async {
-            if record::is_served(&self.pool, scheduled).await? {
+            if service_runs::is_served(&self.pool, scheduled).await? {
                 return Ok(None);
             }
-            let counts = record::counts(Some(scheduled), None);
-            Run::begin(&self.pool, Kind::Backup, counts).await.map(Some)
+            let counts = service_runs::counts(Some(scheduled), None);
+            ServiceRun::begin(&self.pool, Kind::Backup, counts).await.map(Some)
         };
-        let Some(begun) = stop.or(begin).await else { return Ok(Attempt::Stopped) };
-        let Some(run) = begun? else { return Ok(Attempt::Served) };
+        let Some(begun) = stop.or(begin).await else { return Ok(BackupAttempt::Stopped) };
+        let Some(run) = begun? else { return Ok(BackupAttempt::Served) };
         // beside this thread, which a file system that hangs can hold
         let watch = tokio::spawn(warn_while_running(scheduled));
         let made = stop.or(self.make()).await;
         watch.abort();
         match made {
             Some(Ok(made)) => {
-                self.made(&run, scheduled, &made).await;
-                if self.verification == Verification::Restore {
+                self.record_made(&run, scheduled, &made).await;
+                if self.verification == ScheduledVerification::Restore {
                     self.verify(&made, stop).await;
                 }
-                Ok(Attempt::Made)
+                Ok(BackupAttempt::Made)
             }
             Some(Err(error)) => {
-                tell("the scheduled backup", &error);
-                let counts = record::counts(Some(scheduled), None);
+                log_failure("the scheduled backup", &error);
+                let counts = service_runs::counts(Some(scheduled), None);
                 run.end(end(Outcome::Failed, counts, Some(error.to_string())), RECORDING).await;
-                Ok(Attempt::Failed)
+                Ok(BackupAttempt::Failed)
             }
             None => {
                 tracing::info!("the scheduled backup is stopped, nothing is left of it");
-                let counts = record::counts(Some(scheduled), None);
+                let counts = service_runs::counts(Some(scheduled), None);
                 run.end(end(Outcome::Cancelled, counts, None), RECORDING_A_STOP).await;
-                Ok(Attempt::Stopped)
+                Ok(BackupAttempt::Stopped)
             }
         }
     }
 
     async fn make(&self) -> Result<Metadata, backup::Error> {
-        let request = Request {
-            target: Target::Directory(self.directory.clone()),
+        let request = BackupRequest {
+            target: BackupDestination::Directory(self.directory.clone()),
             compressed: true,
             validated: true,
             app_version: self.app_version.clone(),
             environment: self.environment.clone(),
         };
-        backup::create(&self.url, &request, clock::now(), &nobody()).await
+        backup::create(&self.url, &request, clock::now(), &no_progress()).await
     }
 
     /// Records the backup at once, and what retention removed after that: a kill between leaves a backup that is known.
-    async fn made(&self, run: &Run<'_>, scheduled: DateTime<Utc>, made: &Metadata) {
+    async fn record_made(&self, run: &ServiceRun<'_>, scheduled: DateTime<Utc>, made: &Metadata) {
         tracing::info!(filename = made.filename, bytes = made.size, "scheduled backup made");
         for name in &made.not_included {
             tracing::warn!("not in the backup, because no migration makes it: {name}");
         }
-        let mut counts = record::counts(Some(scheduled), Some(made));
-        record::add_place(&mut counts, &self.directory);
+        let mut counts = service_runs::counts(Some(scheduled), Some(made));
+        service_runs::add_place(&mut counts, &self.directory);
         run.end(end(Outcome::Succeeded, counts.clone(), None), RECORDING).await;
-        match backup::retain(&self.directory, self.retention, clock::now(), Mode::Apply) {
+        match backup::retain(&self.directory, self.retention, clock::now(), RetentionMode::Apply) {
             Ok(report) => {
-                tell_retention(&report);
+                log_retention(&report);
                 if !report.removed.is_empty() {
                     counts["removed"] = report.removed.len().into();
                     counts["removed_bytes"] = report.removed_bytes.into();
@@ -158,7 +158,7 @@ impl Backups {
                 }
             }
             Err(error) => {
-                tell("removing old backups", &error);
+                log_failure("removing old backups", &error);
                 let error = format!("removing old backups: {error}");
                 run.end(end(Outcome::Succeeded, counts, Some(error)), RECORDING).await;
             }
@@ -167,8 +167,8 @@ impl Backups {
 
     /// Proves the backup, as a run of its own.
     async fn verify(&self, made: &Metadata, stop: &Stop) {
-        let counts = record::counts(None, Some(made));
-        let begun = stop.or(Run::begin(&self.pool, Kind::Verify, counts.clone())).await;
+        let counts = service_runs::counts(None, Some(made));
+        let begun = stop.or(ServiceRun::begin(&self.pool, Kind::Verify, counts.clone())).await;
         let run = match begun {
             Some(Ok(run)) => run,
             Some(Err(error)) => {
@@ -176,14 +176,14 @@ impl Backups {
             }
             None => return,
         };
-        let (outcome, error, patience) = match stop.or(self.prove(&made.filename)).await {
+        let (outcome, error, patience) = match stop.or(self.test_restore(&made.filename)).await {
             Some(Ok(())) => (Outcome::Succeeded, None, RECORDING),
             Some(Err(error)) => {
-                tell("the verification of the scheduled backup", &error);
+                log_failure("the verification of the scheduled backup", &error);
                 (Outcome::Failed, Some(error.to_string()), RECORDING)
             }
             None => {
-                let removed = backup::abandon_rehearsal(&self.url);
+                let removed = backup::drop_own_scratch(&self.url);
                 if !matches!(tokio::time::timeout(RECORDING_A_STOP, removed).await, Ok(Ok(()))) {
                     tracing::warn!("the scratch database is left behind; the next verification drops it");
                 }
@@ -194,9 +194,9 @@ impl Backups {
     }
 
     /// Restores it into a scratch database.
-    async fn prove(&self, filename: &str) -> Result<(), backup::Error> {
+    async fn test_restore(&self, filename: &str) -> Result<(), backup::Error> {
         let file = self.directory.join(filename);
-        let verdict = backup::rehearse(&self.url, &file, &self.settings, clock::now(), &nobody()).await?;
+        let verdict = backup::test_restore(&self.url, &file, &self.settings, clock::now(), &no_progress()).await?;
         if verdict.valid { Ok(()) } else { Err(backup::Error::NotValid { reasons: verdict.reasons }) }
     }
 }
@@ -218,26 +218,26 @@ async fn warn_while_running(scheduled: DateTime<Utc>) {
 }
 
 /// Nobody watches the progress.
-fn nobody() -> Arc<dyn backup::Progress> {
+fn no_progress() -> Arc<dyn backup::BackupProgress> {
     Arc::new(())
 }
 
-fn end(outcome: Outcome, counts: serde_json::Value, error: Option<String>) -> End {
-    End { outcome, counts, error }
+fn end(outcome: Outcome, counts: serde_json::Value, error: Option<String>) -> RunEnd {
+    RunEnd { outcome, counts, error }
 }
 
-fn tell(what: &str, error: &backup::Error) {
+fn log_failure(what: &str, error: &backup::Error) {
     tracing::error!(hint = error.hint(), "{what} failed: {error}");
 }
 
-fn tell_retention(report: &Report) {
+fn log_retention(report: &RetentionReport) {
     if !report.removed.is_empty() {
         tracing::info!(files = report.removed.len(), bytes = report.removed_bytes, "old backups removed");
     }
     for kept in &report.kept {
         match &kept.reason {
-            Reason::NotValid(reasons) => tracing::warn!("{} is not valid: {}", kept.name, reasons.join("; ")),
-            Reason::FromTheFuture => tracing::warn!("{} was made in the future: a clock was wrong", kept.name),
+            KeepReason::NotValid(reasons) => tracing::warn!("{} is not valid: {}", kept.name, reasons.join("; ")),
+            KeepReason::FromTheFuture => tracing::warn!("{} was made in the future: a clock was wrong", kept.name),
             _ => {}
         }
     }

@@ -1,4 +1,4 @@
-//! Runs of commands, recorded in `maintenance_runs` once they have ended. Those of `serve` are in `record`.
+//! Runs of commands, recorded in `maintenance_runs` once they have ended. Those of `serve` are in `service_runs`.
 //!
 //! As well as can be: no command fails because of it, or waits for longer than [`PATIENCE`]. The table may not be there (a
 //! schema before 009) and the role may have no right to it, so that is looked for first, and no server logs an error. A run
@@ -13,7 +13,7 @@ use entity::maintenance_run::{Kind, Outcome};
 use sea_orm::ActiveEnum;
 use serde_json::{Value, json};
 
-use super::record;
+use super::service_runs;
 use crate::backup::{self, Metadata, Restored};
 use crate::db::{Connection, DatabaseUrl, Error, FinishedRun};
 use crate::migrate;
@@ -24,7 +24,7 @@ const PATIENCE_AFTER_A_STOP: Duration = Duration::from_secs(1);
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Ended {
+pub enum CommandOutcome {
     /// What it did, by kind.
     Succeeded(Value),
     /// Why it failed.
@@ -33,7 +33,7 @@ pub enum Ended {
     Cancelled,
 }
 
-impl Ended {
+impl CommandOutcome {
     /// From what a command has of it.
     pub fn of<E: fmt::Display>(done: Result<Value, E>) -> Self {
         match done {
@@ -44,11 +44,11 @@ impl Ended {
 }
 
 /// Records a run that took so long and ends now.
-pub async fn record_run(url: &DatabaseUrl, kind: Kind, took: Duration, ended: Ended) {
+pub async fn record_run(url: &DatabaseUrl, kind: Kind, took: Duration, ended: CommandOutcome) {
     let (outcome, counts, error) = match ended {
-        Ended::Succeeded(counts) => (Outcome::Succeeded, counts, None),
-        Ended::Failed(error) => (Outcome::Failed, json!({}), Some(error)),
-        Ended::Cancelled => (Outcome::Cancelled, json!({}), None),
+        CommandOutcome::Succeeded(counts) => (Outcome::Succeeded, counts, None),
+        CommandOutcome::Failed(error) => (Outcome::Failed, json!({}), Some(error)),
+        CommandOutcome::Cancelled => (Outcome::Cancelled, json!({}), None),
     };
     let patience = if outcome == Outcome::Cancelled { PATIENCE_AFTER_A_STOP } else { PATIENCE };
     let run =
@@ -83,13 +83,13 @@ pub async fn record_backup(
         return;
     }
     let counts = |made| {
-        let mut counts = record::counts(None, Some(made));
+        let mut counts = service_runs::counts(None, Some(made));
         if let Some(directory) = directory {
-            record::add_place(&mut counts, directory);
+            service_runs::add_place(&mut counts, directory);
         }
         counts
     };
-    record_run(url, Kind::Backup, took, Ended::of(made.map(counts))).await;
+    record_run(url, Kind::Backup, took, CommandOutcome::of(made.map(counts))).await;
 }
 
 /// Records a restore, in the content that it put in place; one that failed, in the old content.
@@ -108,7 +108,7 @@ pub async fn record_restore(url: &DatabaseUrl, took: Duration, restored: Result<
         }
         counts
     };
-    record_run(url, Kind::Restore, took, Ended::of(restored.map(counts))).await;
+    record_run(url, Kind::Restore, took, CommandOutcome::of(restored.map(counts))).await;
 }
 
 /// Records migrations that were applied, or undone, or that failed.
@@ -116,16 +116,16 @@ pub async fn record_migration(
     url: &DatabaseUrl,
     kind: Kind,
     took: Duration,
-    done: Result<&migrate::Report, &migrate::Error>,
+    done: Result<&migrate::MigrationReport, &migrate::Error>,
 ) {
     let ended = match done {
         Ok(report) if !report.has_changed_something() => return,
         Ok(report) => {
             let names: Vec<&str> = report.migrations.iter().map(|entry| entry.name.as_str()).collect();
-            Ended::Succeeded(json!({"migrations": names, "recorded": report.recorded.len()}))
+            CommandOutcome::Succeeded(json!({"migrations": names, "recorded": report.recorded.len()}))
         }
         Err(error) if error.is_refusal() || error.is_unreachable() => return,
-        Err(error) => Ended::Failed(error.to_string()),
+        Err(error) => CommandOutcome::Failed(error.to_string()),
     };
     record_run(url, kind, took, ended).await;
 }

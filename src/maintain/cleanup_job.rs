@@ -7,7 +7,7 @@ use std::io;
 use std::time::Duration;
 
 use super::cleanup::{Cleanup, CleanupError};
-use super::record;
+use super::service_runs;
 use super::stop::Stop;
 use super::worker::Worker;
 use crate::clock;
@@ -20,7 +20,7 @@ const LOOK: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 /// The system gives no thread.
-pub fn keep_clean(interval: Duration, cleanup: Cleanup) -> io::Result<Worker> {
+pub fn schedule_cleanups(interval: Duration, cleanup: Cleanup) -> io::Result<Worker> {
     Worker::start("cleanup", move |stop| async move { run(interval, &cleanup, &stop).await })
 }
 
@@ -41,7 +41,7 @@ async fn run(interval: Duration, cleanup: &Cleanup, stop: &Stop) {
 }
 
 async fn attempt(interval: Duration, cleanup: &Cleanup, stop: &Stop) -> Result<(), CleanupError> {
-    if record::is_cleaned_within(&cleanup.pool, interval).await? {
+    if service_runs::is_cleaned_within(&cleanup.pool, interval).await? {
         return Ok(());
     }
     let cleaned = cleanup.run(clock::now(), stop, &()).await?;

@@ -1,4 +1,4 @@
-//! Runs of `serve` and of cleanups in `maintenance_runs`: begun, and how they ended. Those of commands are in `ended`.
+//! Runs of `serve` and of cleanups in `maintenance_runs`: begun, and how they ended. Those of commands are in `command_runs`.
 //!
 //! The database's clock tells when, because replicas whose clocks differ read what the others wrote. No question to the
 //! database waits for longer than [`PATIENCE`].
@@ -18,12 +18,12 @@ use crate::db::{Error, Pool};
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A run that has begun.
-pub(super) struct Run<'a> {
+pub(super) struct ServiceRun<'a> {
     pool: &'a Pool,
     id: i64,
 }
 
-impl<'a> Run<'a> {
+impl<'a> ServiceRun<'a> {
     /// Records the beginning.
     pub(super) async fn begin(pool: &'a Pool, kind: Kind, counts: Value) -> Result<Self, Error> {
         let run = ActiveModel { kind: Set(kind), counts: Set(counts), ..Default::default() };
@@ -32,7 +32,7 @@ impl<'a> Run<'a> {
     }
 
     /// Records the end, in at most this time. A record that cannot be written stops nothing.
-    pub(super) async fn end(&self, end: End, patience: Duration) {
+    pub(super) async fn end(&self, end: RunEnd, patience: Duration) {
         let run = ActiveModel {
             outcome: Set(Some(end.outcome)),
             counts: Set(end.counts),
@@ -50,7 +50,7 @@ impl<'a> Run<'a> {
 }
 
 /// How a run ended.
-pub(super) struct End {
+pub(super) struct RunEnd {
     pub(super) outcome: Outcome,
     pub(super) counts: Value,
     pub(super) error: Option<String>,

@@ -6,17 +6,17 @@ use std::time::Duration;
 use super::error::Error;
 use crate::config::Notify;
 use crate::db::Pool;
-use crate::http::{Readiness, Stage};
+use crate::http::{BootStage, Readiness};
 use crate::notify::Supervisor;
 
-pub(super) struct Stages {
+pub(super) struct BootStatus {
     readiness: Arc<Readiness>,
     supervisor: Arc<Supervisor>,
     /// How often the supervisor wants to hear of a service that runs.
     watchdog: Option<Duration>,
 }
 
-impl Stages {
+impl BootStatus {
     pub(super) fn new(notify: &Notify) -> Result<Self, Error> {
         let supervisor = Arc::new(Supervisor::at(notify.socket.as_deref())?);
         Ok(Self { readiness: Arc::default(), supervisor, watchdog: notify.watchdog })
@@ -28,7 +28,7 @@ impl Stages {
     }
 
     /// Moves on during boot.
-    pub(super) fn enter(&self, stage: Stage) {
+    pub(super) fn enter(&self, stage: BootStage) {
         self.supervisor.status(&stage.to_string());
         self.readiness.enter(stage);
     }

@@ -16,12 +16,12 @@ pub struct TableDigest {
 
 /// Adds up rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Tally {
+pub(super) struct RowDigest {
     rows: u64,
     sum: u128,
 }
 
-impl Tally {
+impl RowDigest {
     pub(super) fn add(&mut self, row: &[u8]) {
         self.rows += 1;
         self.sum = self.sum.wrapping_add(xxh3_128(row));
@@ -36,7 +36,7 @@ impl Tally {
         self.sum = self.sum.wrapping_add(other.sum);
     }
 
-    pub(super) fn digest(self, name: &str) -> TableDigest {
+    pub(super) fn of_table(self, name: &str) -> TableDigest {
         TableDigest { name: name.to_owned(), rows: self.rows, digest: format!("{:032x}", self.sum) }
     }
 }
