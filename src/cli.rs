@@ -35,7 +35,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::config::{Config, TerminalSettings};
 use crate::printable::{self, Styles};
-use crate::telemetry::{self, Format};
+use crate::telemetry::{self, LogFormat};
 use error::Error;
 use output::{Output, OutputStream};
 
@@ -174,10 +174,10 @@ async fn dispatch(command: Command, config: &Config, output: Output) -> Result<u
 
 fn start_logging(config: &Config, output: Output) {
     let styles = output.styles(OutputStream::Stderr);
-    let format = if config.log_json { Format::Json } else { Format::Text { colours: styles == Styles::Kept } };
+    let format = if config.log_json { LogFormat::Json } else { LogFormat::Text { colours: styles == Styles::Kept } };
     let clean = move |line: &str| match format {
-        Format::Json => printable::json(line),
-        Format::Text { .. } => printable::log_line(line, styles),
+        LogFormat::Json => printable::json(line),
+        LogFormat::Text { .. } => printable::log_line(line, styles),
     };
     let warning = telemetry::start(config.log_filter.as_deref(), format, clean);
     for warning in config.warnings.iter().chain(&warning) {

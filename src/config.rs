@@ -30,7 +30,7 @@ pub use variables::Variables;
 
 use crate::auth::BaseUrl;
 use crate::auth::Keys;
-use crate::auth::oauth::Settings;
+use crate::auth::oauth::OauthSettings;
 use crate::auth::vault::Vault;
 use crate::backup::Retention;
 use crate::db::{DatabaseUrl, InvalidUrl, PoolUse, RetentionDays};
@@ -56,7 +56,7 @@ pub struct Config {
     /// The age at which a session ends, however often it is refreshed; from AUTHSVC_SESSION_MAX_AGE.
     pub session_max_age: TimeDelta,
     /// `AUTHSVC_GOOGLE_…`, `AUTHSVC_GITHUB_…` and `AUTHSVC_OAUTH_REDIRECT_URL`: logging in through providers.
-    pub oauth: Settings,
+    pub oauth: OauthSettings,
     /// `AUTHSVC_ENCRYPTION_KEY` or `AUTHSVC_ENCRYPTION_KEY_FILE`: encrypts the providers' tokens.
     pub vault: Option<Arc<Vault>>,
     /// `AUTHSVC_JWT_KEY` or `AUTHSVC_JWT_KEY_FILE`: signs access tokens.

@@ -28,6 +28,7 @@ mod hash_kinds;
 mod health;
 mod known_devices;
 mod links;
+mod login_throttles;
 mod maintenance_run;
 mod migration_script;
 mod pinned;
@@ -45,7 +46,6 @@ mod snapshot;
 mod staging;
 mod storable;
 mod stored;
-mod throttles;
 mod tls;
 mod tunnel;
 mod unlimited;
@@ -58,8 +58,8 @@ pub(crate) use maintenance_run::FinishedRun;
 pub(crate) use migration_script::MigrationScript;
 pub(crate) use unlimited::UnlimitedSession;
 
-pub use accounts::{Change, Entered, Failure, PasswordChange};
-pub use attempts::{AttemptCounters, ClientSubjects, Lane, Lockouts, Reservation, Reserving};
+pub use accounts::{AccountChange, FailedLogin, NewSession, PasswordChangeOutcome};
+pub use attempts::{AttemptCounters, ClientSubjects, Lane, Lockouts, Reservation, ReserveOutcome};
 pub use audit_log::Client;
 pub use canonical::canonical;
 pub use cleanup::{CleanupKind, RetentionDays};
@@ -68,23 +68,26 @@ pub use connection::{Connection, OpenSessions, Row};
 pub use counter::Lockout;
 pub use database_identity::{Epoch, FoundAccount, Principal};
 pub use dialect::Backend;
-pub use error::{Error, Kind};
+pub use error::{DbErrorKind, Error};
 pub use event_budget::EventBudget;
 pub use exclusive_lock::ExclusiveLock;
 pub use known_devices::{CookieValue, DeviceDigest, KNOWN_DAYS};
 pub use links::{LinkedAccount, NewLinkedAccount, ProviderIdentity, RefusedProviderLogin, StoredTokens};
-pub use pool::{Pool, PoolUse, Usage};
+pub use pool::{Pool, PoolUsage, PoolUse};
 pub use provisional::{Takeover, USES_UNTIL_HELD};
 pub use query_runner::{QueryRunner, Transaction};
-pub use registration::{NewAccount, Taken};
+pub use registration::{NewAccount, TakenFields};
 pub use rotation::Rotation;
 pub use session_check::SessionClaim;
-pub use sessions::{NewToken, Scope, SessionEnd};
-pub use snapshot::{BLOCK, Rows, Sink, Size, Snapshot};
-pub use staging::{Block, LiveSchema, LoadError, Loaded, Objects, Parse, SchemaOrigin, Staging, Swapped, losses};
+pub use sessions::{LogoutScope, NewRefreshToken, SessionEnd};
+pub use snapshot::{BLOCK_BYTES, RowSink, Snapshot, SnapshotRows, TableRowCount};
+pub use staging::{
+    LiveSchema, LoadBlock, LoadError, RowParser, SchemaObjects, SchemaOrigin, Staging, SwapReport, TableLoad, losses,
+};
 pub use url::{
-    DatabaseUrl, Defaults, Host, HostOrder, InvalidUrl, PARAMETERS, PostgresTarget, SESSION_SETTINGS, SessionAttrs,
-    SocketSettings, SqliteMode, SqliteTarget, SslMode, SslNegotiation, Target, TlsSettings, TlsVersion, UrlParameter,
+    DatabaseTarget, DatabaseUrl, Defaults, Host, HostOrder, InvalidUrl, PARAMETERS, PostgresTarget, SESSION_SETTINGS,
+    SessionAttrs, SocketSettings, SqliteMode, SqliteTarget, SslMode, SslNegotiation, TlsSettings, TlsVersion,
+    UrlParameter,
 };
 pub use value::Value;
 pub use verification::VerificationProof;

@@ -34,7 +34,7 @@ pub use metrics::{Build, Metrics};
 pub use readiness::{BootStage, Readiness};
 
 #[doc(hidden)]
-pub use listener::{Limits, serve};
+pub use listener::{ListenerLimits, serve};
 #[doc(hidden)]
 pub use page::{render as render_status_page, response as status_page};
 
@@ -110,7 +110,7 @@ impl Server {
             tracing::info!(address = %listener.local_addr()?, most_connections = most, "{name} listener answers");
             let (router, counters) = (metrics.measured(router, name), metrics.connections(name));
             let serving =
-                listener::serve_counted(listener, router, Limits::of(most), proxies, counters, stopped.clone());
+                listener::serve_counted(listener, router, ListenerLimits::of(most), proxies, counters, stopped.clone());
             tasks.push(tokio::spawn(serving));
         }
         Ok(Self { readiness, stop, tasks })

@@ -4,7 +4,7 @@
 //! account are stored. The keys are derived from those that sign tokens, so that a digest of any accepted key is found.
 
 use chrono::{DateTime, Utc};
-use entity::known_device::Kind;
+use entity::known_device::DeviceKind;
 use entity::user;
 use hkdf::Hkdf;
 use secrecy::{ExposeSecret, SecretString};
@@ -31,10 +31,10 @@ impl DeviceKey {
         Self(Hkdf::new(None, secret))
     }
 
-    fn digest(&self, kind: Kind, user_id: i64, value: &str) -> Option<DeviceDigest> {
+    fn digest(&self, kind: DeviceKind, user_id: i64, value: &str) -> Option<DeviceDigest> {
         let kind_name: &[u8] = match kind {
-            Kind::Cookie => b"cookie",
-            Kind::Address => b"address",
+            DeviceKind::Cookie => b"cookie",
+            DeviceKind::Address => b"address",
         };
         let mut digest = [0_u8; LENGTH / 2];
         let id = user_id.to_be_bytes();
@@ -46,11 +46,11 @@ impl DeviceKey {
     fn by_cookie(&self, user_id: i64, cookie: &SecretString) -> Option<DeviceDigest> {
         let value = cookie.expose_secret();
         let is_ours = value.len() == LENGTH && value.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if is_ours { self.digest(Kind::Cookie, user_id, value) } else { None }
+        if is_ours { self.digest(DeviceKind::Cookie, user_id, value) } else { None }
     }
 
     fn by_address(&self, user_id: i64, client: &Client) -> Option<DeviceDigest> {
-        self.digest(Kind::Address, user_id, &network(client.ip()?).to_string())
+        self.digest(DeviceKind::Address, user_id, &network(client.ip()?).to_string())
     }
 }
 

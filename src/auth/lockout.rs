@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use entity::known_device::Kind;
+use entity::known_device::DeviceKind;
 use entity::user;
 use entity::value::Email;
 
@@ -17,8 +17,8 @@ use super::fair_queue::QueuePlace;
 use super::turns::AttemptTurn;
 use crate::clients::ClientNetworks;
 use crate::clock::Stopwatch;
-use crate::db::{AttemptCounters, Client, ClientSubjects, DeviceDigest, Failure, Lane, Lockout, Lockouts, Pool};
-use crate::db::{Reservation, Reserving};
+use crate::db::{AttemptCounters, Client, ClientSubjects, DeviceDigest, FailedLogin, Lane, Lockout, Lockouts, Pool};
+use crate::db::{Reservation, ReserveOutcome};
 
 const LOCKOUTS: Lockouts =
     Lockouts { lane: lockout(5, TimeDelta::hours(1)), client: lockout(50, TimeDelta::minutes(15)) };
@@ -63,7 +63,7 @@ impl TriedAddress {
             (Some(user), None) => Lane::Account(user.id),
             (None, _) => Lane::Address(format!("email:{}", sha256_hex(self.folded.as_bytes()))),
         };
-        let has_cookie = account.is_some() && device.is_some_and(|device| device.kind == Kind::Cookie);
+        let has_cookie = account.is_some() && device.is_some_and(|device| device.kind == DeviceKind::Cookie);
         AttemptCounters { lane, client: if has_cookie { None } else { self.client_subjects() } }
     }
 
@@ -120,7 +120,7 @@ impl Auth {
         &self,
         counters: &AttemptCounters,
         account: Option<&user::Model>,
-        failure: &Failure<'_>,
+        failure: &FailedLogin<'_>,
         client: &Client,
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
@@ -149,22 +149,22 @@ impl Auth {
         &self,
         turn: &mut AttemptTurn,
         counters: &AttemptCounters,
-        failure: &Failure<'_>,
+        failure: &FailedLogin<'_>,
         client: &Client,
         now: DateTime<Utc>,
     ) -> Result<HeldAttempt, Error> {
         let watch = Stopwatch::start();
         loop {
             match self.pool.reserve_attempt(counters, LOCKOUTS, now).await? {
-                Reserving::Counted(reservation) => {
+                ReserveOutcome::Counted(reservation) => {
                     return Ok(HeldAttempt { pool: self.pool.clone(), reservation: Some(reservation), now });
                 }
-                Reserving::Locked(until) => {
+                ReserveOutcome::Locked(until) => {
                     self.pool.log_in_refused(failure, client, now).await?;
                     return Err(Error::throttled(until, now));
                 }
-                Reserving::Pending if watch.elapsed() > PATIENCE => return Err(Error::Busy),
-                Reserving::Pending => turn.pause(tokio::time::sleep(PAUSE)).await?,
+                ReserveOutcome::Pending if watch.elapsed() > PATIENCE => return Err(Error::Busy),
+                ReserveOutcome::Pending => turn.pause(tokio::time::sleep(PAUSE)).await?,
             }
         }
     }
@@ -172,7 +172,7 @@ impl Auth {
     /// Records that an attempt failed.
     pub(super) async fn record_failure(
         &self,
-        failure: &Failure<'_>,
+        failure: &FailedLogin<'_>,
         mut held: HeldAttempt,
         client: &Client,
         now: DateTime<Utc>,

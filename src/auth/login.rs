@@ -12,7 +12,7 @@ use super::error::Error;
 use super::guesses::GuessDigest;
 use super::lockout::{HeldAttempt, TriedAddress};
 use super::{Auth, Session, refresh_token};
-use crate::db::{AttemptCounters, Client, Failure, FoundAccount, Lane};
+use crate::db::{AttemptCounters, Client, FailedLogin, FoundAccount, Lane};
 
 /// How often one login checks a password whose hash is replaced meanwhile: by its owner, or by a login that stores a stronger one.
 const CHECKS: usize = 3;
@@ -141,6 +141,6 @@ impl Auth {
     }
 }
 
-fn failure<'a>(tried: &'a TriedAddress, user: Option<&user::Model>, reason: &'a str) -> Failure<'a> {
-    Failure { user_id: user.map(|user| user.id), email: tried.email.as_ref().map(Email::as_str), reason }
+fn failure<'a>(tried: &'a TriedAddress, user: Option<&user::Model>, reason: &'a str) -> FailedLogin<'a> {
+    FailedLogin { user_id: user.map(|user| user.id), email: tried.email.as_ref().map(Email::as_str), reason }
 }

@@ -5,7 +5,7 @@ use secrecy::SecretString;
 
 use super::error::Error;
 use super::{Auth, refresh_token};
-use crate::db::{Client, Scope};
+use crate::db::{Client, LogoutScope};
 
 impl Auth {
     /// Ends a session, or all of its account. A token that is unknown has no session, which is as good.
@@ -15,7 +15,7 @@ impl Auth {
     pub async fn log_out(
         &self,
         token: &SecretString,
-        scope: Scope,
+        scope: LogoutScope,
         client: &Client,
         now: DateTime<Utc>,
     ) -> Result<(), Error> {

@@ -11,7 +11,7 @@ use super::error::Error;
 use super::fields::Fields;
 use super::register::taken;
 use super::{Auth, User};
-use crate::db::{Change, Client, PasswordChange, SessionEnd};
+use crate::db::{AccountChange, Client, PasswordChangeOutcome, SessionEnd};
 
 const GONE: Error = Error::AccessToken(
     "the session has ended, or the account does not exist any more, is inactive, or the database was restored since",
@@ -75,7 +75,7 @@ impl Auth {
     /// What was chosen cannot be used, or is taken; or the database gave no answer.
     pub async fn change_profile(&self, bearer: Bearer, profile: Profile, now: DateTime<Utc>) -> Result<User, Error> {
         let mut fields = Fields::default();
-        let change = Change {
+        let change = AccountChange {
             username: profile.username.and_then(|name| fields.username(&name)),
             avatar_url: profile.avatar.map(|avatar| avatar.and_then(|address| fields.avatar(&address))),
         };
@@ -135,9 +135,9 @@ impl Auth {
         self.check_password(&user, &format!("session:{}", bearer.session), current, client, now).await?;
         let hash = self.passwords.hash(new, client).await?;
         match self.pool.change_password(&user, &hash, self.claim(bearer, now), client).await? {
-            PasswordChange::Done => Ok(()),
-            PasswordChange::PasswordReplaced => Err(Error::CurrentPassword),
-            PasswordChange::SessionEnded => Err(GONE),
+            PasswordChangeOutcome::Done => Ok(()),
+            PasswordChangeOutcome::PasswordReplaced => Err(Error::CurrentPassword),
+            PasswordChangeOutcome::SessionEnded => Err(GONE),
         }
     }
 }

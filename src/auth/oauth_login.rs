@@ -10,7 +10,7 @@ use entity::user;
 use entity::value::Provider;
 
 use super::error::Error;
-use super::oauth::{self, Answer, Begun, Kind, Profile, Return};
+use super::oauth::{self, CallbackParams, OauthErrorKind, ProviderProfile, RedirectMode, StartedLogin};
 use super::{Auth, Session, refresh_token, username};
 use crate::db::{Client, FoundAccount, LinkedAccount, NewLinkedAccount, ProviderIdentity, RefusedProviderLogin};
 
@@ -22,7 +22,12 @@ impl Auth {
     ///
     /// # Errors
     /// The provider is not set up, or cannot be asked for its endpoints.
-    pub async fn begin_oauth(&self, provider: Provider, to: Return, now: DateTime<Utc>) -> Result<Begun, Error> {
+    pub async fn begin_oauth(
+        &self,
+        provider: Provider,
+        to: RedirectMode,
+        now: DateTime<Utc>,
+    ) -> Result<StartedLogin, Error> {
         Ok(self.providers.begin(provider, to, now).await?)
     }
 
@@ -33,15 +38,15 @@ impl Auth {
     pub async fn finish_oauth(
         &self,
         provider: Provider,
-        answer: Answer,
+        answer: CallbackParams,
         client: &Client,
         now: DateTime<Utc>,
     ) -> Result<Session, Error> {
         let mut refused = RefusedProviderLogin::default();
-        let finished = match self.proven(provider, answer, now).await {
+        let finished = match self.verified_profile(provider, answer, now).await {
             Ok(profile) => {
                 refused.email = profile.email.as_ref().map(|email| email.as_str().to_owned());
-                self.enter(&profile, &mut refused, client, now).await
+                self.log_in_or_register(&profile, &mut refused, client, now).await
             }
             Err(error) => Err(error),
         };
@@ -56,7 +61,12 @@ impl Auth {
 
     /// Who somebody is at the provider. The state is used up before the provider is asked, so that of two who come back with it one
     /// gets through.
-    async fn proven(&self, provider: Provider, answer: Answer, now: DateTime<Utc>) -> Result<Profile, Error> {
+    async fn verified_profile(
+        &self,
+        provider: Provider,
+        answer: CallbackParams,
+        now: DateTime<Utc>,
+    ) -> Result<ProviderProfile, Error> {
         let checked = self.providers.check(provider, answer, now)?;
         if !self.pool.use_state(&checked.state_hash(), checked.state_expires_at()).await? {
             return Err(oauth::Error::StateUsed.into());
@@ -64,9 +74,9 @@ impl Auth {
         Ok(self.providers.exchange(checked, now).await?)
     }
 
-    async fn enter(
+    async fn log_in_or_register(
         &self,
-        profile: &Profile,
+        profile: &ProviderProfile,
         refused: &mut RefusedProviderLogin,
         client: &Client,
         now: DateTime<Utc>,
@@ -96,7 +106,7 @@ impl Auth {
     /// The account that somebody may enter; `None`: one can be made for them.
     async fn account_of(
         &self,
-        profile: &Profile,
+        profile: &ProviderProfile,
         refused: &mut RefusedProviderLogin,
     ) -> Result<Option<LinkedAccount>, Error> {
         let found = self.pool.account_at_provider(profile.provider, &profile.provider_id).await?;
@@ -116,7 +126,7 @@ fn is_usable(user: &user::Model) -> bool {
     user.active && user.deleted_at.is_none()
 }
 
-fn new_account(profile: &Profile, attempt: usize) -> Result<NewLinkedAccount, Error> {
+fn new_account(profile: &ProviderProfile, attempt: usize) -> Result<NewLinkedAccount, Error> {
     let email = profile.verified_email()?.clone();
     let name = username::of(profile.name.as_deref(), &email);
     let username = if attempt == 0 { name } else { username::distinct(&name)? };
@@ -127,7 +137,9 @@ fn new_account(profile: &Profile, attempt: usize) -> Result<NewLinkedAccount, Er
 fn is_refusal(error: &Error) -> bool {
     match error {
         Error::Inactive => true,
-        Error::Oauth(error) => matches!(error.kind(), Kind::Browser | Kind::Refused | Kind::Provider),
+        Error::Oauth(error) => {
+            matches!(error.kind(), OauthErrorKind::Browser | OauthErrorKind::Refused | OauthErrorKind::Provider)
+        }
         _ => false,
     }
 }

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use super::error::{Error, InvalidField};
 use super::fields::Fields;
 use super::{Auth, Session, refresh_token};
-use crate::db::{Client, NewAccount, Taken, Takeover, USES_UNTIL_HELD};
+use crate::db::{Client, NewAccount, TakenFields, Takeover, USES_UNTIL_HELD};
 use crate::random;
 
 impl Auth {
@@ -45,7 +45,7 @@ impl Auth {
     }
 }
 
-pub(super) fn taken(taken: Taken) -> Error {
+pub(super) fn taken(taken: TakenFields) -> Error {
     let fields = [("email", taken.email), ("username", taken.username)];
     let fields = fields.into_iter().filter(|(_, taken)| *taken);
     Error::Taken(fields.map(|(field, _)| InvalidField { field, message: "is another account's".to_owned() }).collect())

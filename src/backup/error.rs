@@ -249,7 +249,7 @@ impl Error {
             Self::Obstacles { .. } => {
                 Some("nothing was changed; do what is said of each, restore, and create them again".to_owned())
             }
-            Self::Scratch(error) if error.kind() != db::Kind::PermissionDenied => error.hint(),
+            Self::Scratch(error) if error.kind() != db::DbErrorKind::PermissionDenied => error.hint(),
             Self::Scratch(_) => Some("use a role with CREATEDB: ALTER ROLE name CREATEDB".to_owned()),
             Self::ScratchUnreachable { .. } => Some(
                 "a pooler such as PgBouncer knows no new database: set DATABASE_URL to the server itself for this command; \

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::row_digest::{RowDigest, TableDigest};
-use crate::db::{self, Backend, Rows};
+use crate::db::{self, Backend, SnapshotRows};
 use crate::migrate::{IDENTITY_TABLE, Schema, SchemaTable};
 
 /// Version of the format. A program refuses files with a higher one.
@@ -97,7 +97,7 @@ fn triggers(schema: &Schema, backend: Backend, word: &str) -> String {
 /// Appends rows as the block they make; their digest.
 pub(super) fn block(
     table: &SchemaTable,
-    rows: &Rows,
+    rows: &SnapshotRows,
     backend: Backend,
     text: &mut Vec<u8>,
 ) -> Result<RowDigest, db::Error> {

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::error::Error;
 use super::format;
 use super::row_digest::RowDigest;
-use crate::db::{Backend, Rows};
+use crate::db::{Backend, SnapshotRows};
 use crate::migrate::SchemaTable;
 
 /// What goes into one member.
@@ -19,7 +19,7 @@ pub(super) enum Chunk {
     /// As it is.
     Text(String),
     /// Rows of the table with this place among the tables.
-    Rows { table: usize, rows: Rows },
+    Rows { table: usize, rows: SnapshotRows },
 }
 
 /// A part, and who waits for it.

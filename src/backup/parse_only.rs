@@ -9,7 +9,7 @@ use super::reader::{BackupReader, FileItem, Unreadable};
 use super::row;
 use super::source::Text;
 use super::verify;
-use crate::db::{Backend, Column, ColumnType, Parse};
+use crate::db::{Backend, Column, ColumnType, RowParser};
 use crate::migrate;
 
 /// How many rows there are in a file, if it is one that a restore would begin with: read to its end, found to be what its
@@ -62,7 +62,7 @@ pub fn convert_row(row: &[u8], from: Backend, columns: &[Column]) -> Result<(Vec
     Ok((line, row::canonical(&values, columns)))
 }
 
-fn parse_of(backend: Backend) -> Parse {
+fn parse_of(backend: Backend) -> RowParser {
     backend.pick(row::of_copy, row::of_literals)
 }
 

@@ -218,7 +218,7 @@ impl PreparedRestore {
         (live, identity): (&LiveSchema, &KeptIdentity),
         lock: Option<&sea_orm::DatabaseTransaction>,
         options: &RestoreOptions<'_>,
-    ) -> Result<(staged_load::StagedTables, crate::db::Swapped), Error> {
+    ) -> Result<(staged_load::StagedTables, crate::db::SwapReport), Error> {
         let filled = async {
             let staged = stage.fill(&mut staging).await?;
             staging.execute(identity.replacement(stage.backend)?).await?;

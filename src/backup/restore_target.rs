@@ -1,7 +1,7 @@
 //! The database that a restore replaces: what it is, and whether it may be replaced.
 
 use super::error::Error;
-use crate::db::{self, Backend, Connection, DatabaseUrl, Kind, LiveSchema, SchemaOrigin};
+use crate::db::{self, Backend, Connection, DatabaseUrl, DbErrorKind, LiveSchema, SchemaOrigin};
 use crate::migrate::{self, AppliedMigration, LedgerState, RecordKind};
 
 /// A database that may be replaced.
@@ -23,14 +23,16 @@ impl RestoreTarget {
     pub(super) async fn read(url: &DatabaseUrl) -> Result<Self, Error> {
         let mut connection = match Connection::open(url).await {
             Ok(connection) => connection,
-            Err(error) if error.kind() == Kind::NoSuchFile && url.may_be_created() => return Ok(Self::Empty),
-            Err(error) if error.kind() == Kind::Corrupt => return Ok(Self::Unreadable(error.to_string())),
+            Err(error) if error.kind() == DbErrorKind::NoSuchFile && url.may_be_created() => return Ok(Self::Empty),
+            Err(error) if error.kind() == DbErrorKind::Corrupt => return Ok(Self::Unreadable(error.to_string())),
             Err(error) => return Err(error.into()),
         };
         let live = Self::classify(&mut connection).await;
         connection.hang_up().await;
         match live {
-            Err(Error::Database(error)) if error.kind() == Kind::Corrupt => Ok(Self::Unreadable(error.to_string())),
+            Err(Error::Database(error)) if error.kind() == DbErrorKind::Corrupt => {
+                Ok(Self::Unreadable(error.to_string()))
+            }
             live => live,
         }
     }

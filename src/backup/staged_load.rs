@@ -12,7 +12,9 @@ use super::reader::{BackupReader, FileItem, Unreadable};
 use super::row;
 use super::row_digest::{RowDigest, TableDigest};
 use super::source::{BackupSource, Text};
-use crate::db::{BLOCK, Backend, Block, Column, ColumnType, Loaded, Parse, Rows, Sink, Staging};
+use crate::db::{
+    BLOCK_BYTES, Backend, Column, ColumnType, LoadBlock, RowParser, RowSink, SnapshotRows, Staging, TableLoad,
+};
 use crate::migrate::{self, MigrationSettings, SchemaVersion};
 
 /// Blocks that wait to be loaded.
@@ -84,7 +86,7 @@ impl StagedLoad<'_> {
     }
 
     /// The tables to load. Another engine's ledger is not loaded but made, because its checksums are those of other SQL.
-    fn loaded(self, schema_version: &SchemaVersion) -> Vec<Loaded> {
+    fn loaded(self, schema_version: &SchemaVersion) -> Vec<TableLoad> {
         // PostgreSQL's types tell times and booleans from texts and numbers
         let typed = migrate::version_after(schema_version.number, Backend::Postgres);
         let kind = |table: &str, name: &str| {
@@ -100,7 +102,7 @@ impl StagedLoad<'_> {
                 let own = || table.columns.iter().map(|column| column.name.clone()).collect();
                 let names = found.map_or_else(own, |found| found.columns.clone());
                 let column = |name: String| Column { kind: kind(&table.name, &name).unwrap_or(ColumnType::Text), name };
-                Loaded { table: table.name.clone(), columns: names.into_iter().map(column).collect() }
+                TableLoad { table: table.name.clone(), columns: names.into_iter().map(column).collect() }
             })
             .collect()
     }
@@ -128,9 +130,9 @@ impl StagedLoad<'_> {
     }
 
     /// Sends the rows into the tables; what is expected to be there then.
-    async fn load(self, staging: &Staging, loaded: &[Loaded]) -> Result<Vec<RowDigest>, Error> {
+    async fn load(self, staging: &Staging, loaded: &[TableLoad]) -> Result<Vec<RowDigest>, Error> {
         let (blocks, received) = channel(QUEUE);
-        let parse: Parse = if self.content.backend == Backend::Postgres { row::of_copy } else { row::of_literals };
+        let parse: RowParser = if self.content.backend == Backend::Postgres { row::of_copy } else { row::of_literals };
         let text = self.source.text().map_err(|error| Error::Invalid { reasons: vec![error.to_string()] })?;
         let sender = FileSender {
             loaded: loaded.to_vec(),
@@ -167,13 +169,13 @@ impl StagedLoad<'_> {
     }
 
     /// What is really there.
-    async fn read_back(self, staging: &Staging, loaded: &[Loaded]) -> Result<Vec<RowDigest>, Error> {
+    async fn read_back(self, staging: &Staging, loaded: &[TableLoad]) -> Result<Vec<RowDigest>, Error> {
         let mut tallies = Vec::new();
         for loaded in loaded {
             let digest_sink = DigestSink {
                 columns: &loaded.columns,
                 canonical: (!self.is_verbatim())
-                    .then_some(self.backend.pick(row::of_copy as Parse, row::of_literals as Parse)),
+                    .then_some(self.backend.pick(row::of_copy as RowParser, row::of_literals as RowParser)),
                 end: self.backend.pick(&b"\n"[..], &b",\n"[..]),
                 counted: Mutex::new(Ok(RowDigest::default())),
             };
@@ -188,14 +190,14 @@ impl StagedLoad<'_> {
 struct DigestSink<'a> {
     columns: &'a [Column],
     /// How to read a row, where rows are compared across engines.
-    canonical: Option<Parse>,
+    canonical: Option<RowParser>,
     /// What ends a row as it is printed.
     end: &'static [u8],
     counted: Mutex<Result<RowDigest, crate::db::Error>>,
 }
 
 impl DigestSink<'_> {
-    fn count(&self, rows: &Rows, digest: &mut RowDigest) -> Result<(), crate::db::Error> {
+    fn count(&self, rows: &SnapshotRows, digest: &mut RowDigest) -> Result<(), crate::db::Error> {
         let mut lines = Vec::new();
         rows.print(self.columns, &mut lines)?;
         for line in lines.split_inclusive(|byte| *byte == b'\n') {
@@ -211,8 +213,8 @@ impl DigestSink<'_> {
     }
 }
 
-impl Sink for DigestSink<'_> {
-    async fn take(&self, rows: Rows) -> bool {
+impl RowSink for DigestSink<'_> {
+    async fn take(&self, rows: SnapshotRows) -> bool {
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         if let Ok(digest) = counted.as_mut()
             && let Err(error) = self.count(&rows, digest)
@@ -225,9 +227,9 @@ impl Sink for DigestSink<'_> {
 
 /// The thread that reads the file a second time.
 struct FileSender {
-    loaded: Vec<Loaded>,
-    blocks: Sender<Block>,
-    parse: Parse,
+    loaded: Vec<TableLoad>,
+    blocks: Sender<LoadBlock>,
+    parse: RowParser,
     converts: bool,
     verbatim: bool,
     sent: SentDigests,
@@ -243,7 +245,7 @@ impl FileSender {
     fn run(mut self, text: Text, advanced: &UnboundedSender<u64>) -> Result<SentDigests, Unreadable> {
         let mut reader = BackupReader::open(text)?;
         let mut current: Option<usize> = None;
-        let mut lines = Vec::with_capacity(BLOCK + BLOCK / 8);
+        let mut lines = Vec::with_capacity(BLOCK_BYTES + BLOCK_BYTES / 8);
         let mut first_line = 0;
         let mut told = 0;
         loop {
@@ -257,7 +259,7 @@ impl FileSender {
                         let name = &self.loaded[table].table;
                         Unreadable::Wrong(format!("line {line}, a row of `{name}`: {why}"))
                     })?;
-                    (lines.len() < BLOCK || self.send(table, first_line, &mut lines), false)
+                    (lines.len() < BLOCK_BYTES || self.send(table, first_line, &mut lines), false)
                 }
                 (FileItem::Table(name, _), before) => {
                     current = self.loaded.iter().position(|loaded| loaded.table == name);
@@ -285,8 +287,8 @@ impl FileSender {
         if lines.is_empty() {
             return true;
         }
-        let lines = std::mem::replace(lines, Vec::with_capacity(BLOCK + BLOCK / 8));
-        self.blocks.blocking_send(Block { table, lines, first_line }).is_ok()
+        let lines = std::mem::replace(lines, Vec::with_capacity(BLOCK_BYTES + BLOCK_BYTES / 8));
+        self.blocks.blocking_send(LoadBlock { table, lines, first_line }).is_ok()
     }
 
     fn row(&mut self, table: usize, row: &[u8], lines: &mut Vec<u8>) -> Result<(), String> {

@@ -12,7 +12,7 @@ use super::progress::BackupProgress;
 use super::source::BackupSource;
 use super::staged_load::StagedLoad;
 use super::verify::{self, VerificationReport};
-use crate::db::{self, Backend, Connection, DatabaseUrl, OpenSessions, Staging, Target};
+use crate::db::{self, Backend, Connection, DatabaseTarget, DatabaseUrl, OpenSessions, Staging};
 use crate::disk;
 use crate::migrate::MigrationSettings;
 use crate::random;
@@ -115,8 +115,8 @@ impl ScratchDatabase {
         let own = PROCESS_SUFFIX.as_ref().map_err(|error| std::io::Error::new(error.kind(), error.to_string()))?;
         let name = format!("{SCRATCH}{}_{own}", now.format(TIME));
         let url = match server.target() {
-            Target::Postgres(_) => server.with_database(&name),
-            Target::Sqlite(target) => {
+            DatabaseTarget::Postgres(_) => server.with_database(&name),
+            DatabaseTarget::Sqlite(target) => {
                 let file = target.path.file_name().unwrap_or_default().to_string_lossy();
                 remove_scratch(&target.path, &format!(".{file}.{SCRATCH}")).await;
                 let path = target.path.with_file_name(format!(".{file}.{name}"));

@@ -13,7 +13,7 @@ use super::format::{Footer, LAST};
 use super::pack::{Chunk, GzipMember, PackJob, Packer};
 use super::progress::{BackupEvent, BackupProgress};
 use super::row_digest::{RowDigest, TableDigest};
-use crate::db::{Backend, Rows, Sink};
+use crate::db::{Backend, RowSink, SnapshotRows};
 use crate::migrate::SchemaTable;
 
 /// Members that are being made or wait for their turn.
@@ -93,8 +93,8 @@ pub(super) struct TableSink<'a> {
     pub(super) table: usize,
 }
 
-impl Sink for TableSink<'_> {
-    async fn take(&self, rows: Rows) -> bool {
+impl RowSink for TableSink<'_> {
+    async fn take(&self, rows: SnapshotRows) -> bool {
         self.writer.send(Chunk::Rows { table: self.table, rows }).await
     }
 }

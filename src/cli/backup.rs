@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use entity::maintenance_run::Kind;
+use entity::maintenance_run::RunKind;
 
 use super::error::Error;
 use super::output::{Output, Piped};
@@ -93,7 +93,7 @@ async fn record(
     let directory = if let BackupDestination::Directory(directory) = target { Some(directory.as_path()) } else { None };
     match made {
         Ok(made) => maintain::record_backup(&config.database_url, took, made.as_ref(), directory).await,
-        Err(_) => maintain::record_run(&config.database_url, Kind::Backup, took, CommandOutcome::Cancelled).await,
+        Err(_) => maintain::record_run(&config.database_url, RunKind::Backup, took, CommandOutcome::Cancelled).await,
     }
 }
 

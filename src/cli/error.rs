@@ -126,7 +126,7 @@ impl Error {
 
     /// The same failure; where the server refused a write, with the reason for that.
     pub(super) async fn explained(self, config: &config::Config) -> Self {
-        let refused = self.database().filter(|error| error.kind() == db::Kind::ReadOnly).cloned();
+        let refused = self.database().filter(|error| error.kind() == db::DbErrorKind::ReadOnly).cloned();
         match (self, refused) {
             (Self::Migrate { subject, source }, Some(_)) => {
                 Self::Migrate { subject, source: Box::new(source.explained(&config.database_url).await) }
@@ -140,7 +140,7 @@ impl Error {
     }
 
     pub(super) fn exit_code(&self) -> u8 {
-        if self.database().is_some_and(|error| error.kind() == db::Kind::Locked) {
+        if self.database().is_some_and(|error| error.kind() == db::DbErrorKind::Locked) {
             return 6;
         }
         match self {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use entity::maintenance_run::Kind;
+use entity::maintenance_run::RunKind;
 
 use super::error::Error;
 use super::output::{Output, Piped};
@@ -51,7 +51,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
     let done = migrate::migrate(&config.database_url, action, &super::settings(config), &progress).await;
     drop(progress);
     if !arguments.dry_run {
-        maintain::record_migration(&config.database_url, Kind::Migrate, watch.elapsed(), done.as_ref()).await;
+        maintain::record_migration(&config.database_url, RunKind::Migrate, watch.elapsed(), done.as_ref()).await;
     }
     let report = done.map_err(Error::migrating(config))?;
     warn(&report);

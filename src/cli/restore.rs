@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use entity::maintenance_run::Kind;
+use entity::maintenance_run::RunKind;
 
 use super::error::Error;
 use super::output::{Output, Piped};
@@ -67,7 +67,8 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
             if !matches!(tokio::time::timeout(GRACE, removed).await, Ok(Ok(()))) {
                 tracing::warn!("what was staged is left behind; the next restore removes it");
             }
-            maintain::record_run(&config.database_url, Kind::Restore, watch.elapsed(), CommandOutcome::Cancelled).await;
+            maintain::record_run(&config.database_url, RunKind::Restore, watch.elapsed(), CommandOutcome::Cancelled)
+                .await;
             return Err(Error::Interrupted { signal, left: "nothing was left" });
         }
     };

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use entity::maintenance_run::Kind;
+use entity::maintenance_run::RunKind;
 
 use super::error::Error;
 use super::output::{Output, Piped};
@@ -64,7 +64,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
     let (watch, progress) = (Stopwatch::start(), MigrationProgressDisplay::new(output));
     let done = migrate::rollback(&config.database_url, target, false, &settings, &progress).await;
     drop(progress);
-    maintain::record_migration(&config.database_url, Kind::Rollback, watch.elapsed(), done.as_ref()).await;
+    maintain::record_migration(&config.database_url, RunKind::Rollback, watch.elapsed(), done.as_ref()).await;
     let report = done.map_err(Error::migrating(config))?;
     output.answer(&report, Piped::Text, || text(&report))?;
     Ok(0)

@@ -1,6 +1,6 @@
 //! `authsvc seed`
 
-use entity::maintenance_run::Kind;
+use entity::maintenance_run::RunKind;
 
 use super::error::{Error, Subject};
 use super::output::{Output, Piped};
@@ -62,7 +62,7 @@ pub(super) async fn fill_at_boot(config: &Config) -> Result<(), Error> {
 }
 
 /// Puts the development data in; whether it may is the caller's decision.
-async fn fill(config: &Config) -> Result<seed::Report, Error> {
+async fn fill(config: &Config) -> Result<seed::SeedReport, Error> {
     let subject = Subject::of(config);
     let pool = Pool::open(&config.database_url, PoolUse::Migrate)
         .await
@@ -71,15 +71,15 @@ async fn fill(config: &Config) -> Result<seed::Report, Error> {
     let seeded = seed::seed(&pool, clock::now(), config.lock_wait).await;
     pool.close().await;
     let is_refused = matches!(seeded, Err(seed::Error::OtherAccounts { .. }));
-    if !is_refused && seeded.as_ref().ok() != Some(&seed::Report::default()) {
+    if !is_refused && seeded.as_ref().ok() != Some(&seed::SeedReport::default()) {
         let ended = CommandOutcome::of(seeded.as_ref().map(|report| serde_json::json!(report)));
-        maintain::record_run(&config.database_url, Kind::Seed, watch.elapsed(), ended).await;
+        maintain::record_run(&config.database_url, RunKind::Seed, watch.elapsed(), ended).await;
     }
     seeded.map_err(|source| Error::Seed { subject, source: Box::new(source) })
 }
 
-fn text(report: &seed::Report) -> String {
-    if *report == seed::Report::default() {
+fn text(report: &seed::SeedReport) -> String {
+    if *report == seed::SeedReport::default() {
         return "nothing to add: the development data is there\n".to_owned();
     }
     format!(

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use entity::maintenance_run::Kind;
+use entity::maintenance_run::RunKind;
 use tokio::task::JoinHandle;
 
 use super::boot_rights;
@@ -18,7 +18,7 @@ use super::error::{Error, Subject};
 use super::output::Output;
 use super::progress::MigrationProgressLog;
 use crate::auth::oauth::Providers;
-use crate::auth::{Auth, Keys, LogMailer, Mailer, NoMailer, Parts, Passwords, ProviderTokens};
+use crate::auth::{Auth, AuthParts, Keys, LogMailer, Mailer, NoMailer, Passwords, ProviderTokens};
 use crate::clock::Stopwatch;
 use crate::config::{Config, Environment};
 use crate::db::Pool;
@@ -154,9 +154,13 @@ async fn read_hash_kinds(auth: &Auth) {
 
 /// Encrypts the providers' tokens with the current key, once.
 async fn reencrypt_tokens(auth: &Auth) {
-    match auth.reseal_tokens(crate::clock::now()).await {
-        Ok(done) if done.links + done.left == 0 => {}
-        Ok(done) => tracing::info!(sealed = done.links, left = done.left, "tokens of providers were under other keys"),
+    match auth.reencrypt_tokens(crate::clock::now()).await {
+        Ok(done) if done.links + done.undecryptable == 0 => {}
+        Ok(done) => tracing::info!(
+            reencrypted = done.links,
+            undecryptable = done.undecryptable,
+            "tokens of providers were under other keys"
+        ),
         Err(error) => {
             tracing::warn!("tokens of providers were not all encrypted anew, the next start goes on: {error}")
         }
@@ -219,7 +223,7 @@ fn application(config: &Config, pool: &Pool) -> Result<Option<Auth>, Error> {
     };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let providers = Providers::new(config.oauth.clone(), keys.flow_key())?;
-    let parts = Parts {
+    let parts = AuthParts {
         keys,
         passwords: Passwords::new(threads)?.with_patience(config.api.timeout),
         mailer,
@@ -262,7 +266,8 @@ async fn migrate_when_reachable(config: &Config, boot_status: &BootStatus) -> Re
         let error = match done {
             Err(error) if error.is_transient() && watch.elapsed() + pause <= config.database_wait => error,
             done => {
-                maintain::record_migration(&config.database_url, Kind::Migrate, attempt.elapsed(), done.as_ref()).await;
+                maintain::record_migration(&config.database_url, RunKind::Migrate, attempt.elapsed(), done.as_ref())
+                    .await;
                 log_migration(&done.map_err(Error::migrating(config))?);
                 return Ok(());
             }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use entity::maintenance_run::Kind;
+use entity::maintenance_run::RunKind;
 
 use super::error::Error;
 use super::output::{Output, Piped};
@@ -51,7 +51,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
                 if !matches!(tokio::time::timeout(GRACE, removed).await, Ok(Ok(()))) {
                     tracing::warn!("the scratch database is left behind; the next `verify-backup --restore` drops it");
                 }
-                maintain::record_run(&config.database_url, Kind::Verify, watch.elapsed(), CommandOutcome::Cancelled).await;
+                maintain::record_run(&config.database_url, RunKind::Verify, watch.elapsed(), CommandOutcome::Cancelled).await;
                 return Err(Error::Interrupted { signal: signal?, left: "nothing was left" });
             }
         }
@@ -65,7 +65,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
             Ok(verdict) => Err(verdict.reasons.join("; ")),
             Err(error) => Err(error.to_string()),
         };
-        maintain::record_run(&config.database_url, Kind::Verify, watch.elapsed(), CommandOutcome::of(done)).await;
+        maintain::record_run(&config.database_url, RunKind::Verify, watch.elapsed(), CommandOutcome::of(done)).await;
     }
     let verdict = verdict.map_err(Error::backing_up(config))?;
     output.answer(&verdict, Piped::Text, || text(&verdict))?;

@@ -3,7 +3,7 @@
 //! A transaction locks the account's row first: see the lock order in `db/sessions.rs`.
 
 use chrono::{DateTime, Utc};
-use entity::auth_event::Kind;
+use entity::auth_event::AuthEventKind;
 use entity::user::{ActiveModel, Column, Entity, Model};
 use entity::value::{Email, PasswordHash};
 use sea_orm::sea_query::Expr;
@@ -14,19 +14,19 @@ use super::audit_log::{AuditEvent, Client};
 use super::database_identity::{Epoch, FoundAccount, is_in};
 use super::known_devices;
 use super::provisional::counting_use;
-use super::registration::{Taken, is_name_free};
+use super::registration::{TakenFields, is_name_free};
 use super::session_check::{SessionClaim, is_live};
-use super::sessions::{self, NewToken};
+use super::sessions::{self, NewRefreshToken};
 use super::{Error, Pool};
 
-const NAME_TAKEN: Taken = Taken { email: false, username: true };
+const NAME_TAKEN: TakenFields = TakenFields { email: false, username: true };
 
 /// SQLite's extended codes of a violated primary key: SQLITE_CONSTRAINT_PRIMARYKEY and SQLITE_CONSTRAINT_ROWID.
 const PRIMARY_KEY_CODES: [&str; 2] = ["1555", "2579"];
 
 /// An account, and the session that was begun for it.
 #[derive(Debug, Clone)]
-pub struct Entered {
+pub struct NewSession {
     /// The account.
     pub user: Model,
     /// The session.
@@ -39,7 +39,7 @@ pub struct Entered {
 
 /// A failed login.
 #[derive(Debug)]
-pub struct Failure<'a> {
+pub struct FailedLogin<'a> {
     /// The account; `None`: nobody has this address.
     pub user_id: Option<i64>,
     /// The address that was tried, if it is one.
@@ -50,7 +50,7 @@ pub struct Failure<'a> {
 
 /// What came of changing a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PasswordChange {
+pub enum PasswordChangeOutcome {
     /// It is changed.
     Done,
     /// The password hash is not the one that was checked any more; nothing is changed.
@@ -61,7 +61,7 @@ pub enum PasswordChange {
 
 /// What is changed of an account; `None`: nothing.
 #[derive(Debug, Clone, Default)]
-pub struct Change {
+pub struct AccountChange {
     /// Its name.
     pub username: Option<String>,
     /// Its picture; `Some(None)`: none any more.
@@ -88,10 +88,10 @@ impl Pool {
         FoundAccount { user, epoch }: FoundAccount,
         rehashed: Option<PasswordHash>,
         attempt: Option<&Reservation>,
-        token: &NewToken,
+        token: &NewRefreshToken,
         client: &Client,
         now: DateTime<Utc>,
-    ) -> Result<Option<Entered>, Error> {
+    ) -> Result<Option<NewSession>, Error> {
         let transaction = self.runner().begin().await?;
         let mut update = with_password(&user, epoch)
             .col_expr(Column::LastLogin, Expr::value(now))
@@ -108,7 +108,7 @@ impl Pool {
         if let Some(attempt) = attempt {
             attempts::succeeded(&transaction, attempt, now).await?;
         }
-        AuditEvent::of(Kind::LoginSucceeded, entered.user.id)
+        AuditEvent::of(AuthEventKind::LoginSucceeded, entered.user.id)
             .with_email(Some(entered.user.email.as_str()))
             .record(&transaction, client, now)
             .await?;
@@ -122,11 +122,14 @@ impl Pool {
     /// What the database said.
     pub async fn log_in_refused(
         &self,
-        failure: &Failure<'_>,
+        failure: &FailedLogin<'_>,
         client: &Client,
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
-        Ok(failed(failure, Kind::LoginFailed).with_detail(failure.reason).record(self.runner(), client, now).await?)
+        Ok(failed(failure, AuthEventKind::LoginFailed)
+            .with_detail(failure.reason)
+            .record(self.runner(), client, now)
+            .await?)
     }
 
     /// Changes the password and ends every other session.
@@ -139,7 +142,7 @@ impl Pool {
         new: &PasswordHash,
         claim: SessionClaim,
         client: &Client,
-    ) -> Result<PasswordChange, Error> {
+    ) -> Result<PasswordChangeOutcome, Error> {
         let now = claim.now;
         let transaction = self.runner().begin().await?;
         let change = with_password(checked, claim.principal.epoch)
@@ -149,13 +152,17 @@ impl Pool {
         let is_live = is_live(&transaction, claim).await?;
         if !is_changed || !is_live {
             transaction.rollback().await?;
-            return Ok(if is_live { PasswordChange::PasswordReplaced } else { PasswordChange::SessionEnded });
+            return Ok(if is_live {
+                PasswordChangeOutcome::PasswordReplaced
+            } else {
+                PasswordChangeOutcome::SessionEnded
+            });
         }
         sessions::end_others(&transaction, checked.id, Some(claim.session), now).await?;
         known_devices::forget(&transaction, checked.id).await?;
-        AuditEvent::of(Kind::PasswordChanged, checked.id).record(&transaction, client, now).await?;
+        AuditEvent::of(AuthEventKind::PasswordChanged, checked.id).record(&transaction, client, now).await?;
         transaction.commit().await?;
-        Ok(PasswordChange::Done)
+        Ok(PasswordChangeOutcome::Done)
     }
 
     /// Changes what its owner may change of an account; `None`: the account may not be used or the session has ended.
@@ -165,8 +172,8 @@ impl Pool {
     pub async fn change_account(
         &self,
         claim: SessionClaim,
-        change: Change,
-    ) -> Result<Result<Option<Model>, Taken>, Error> {
+        change: AccountChange,
+    ) -> Result<Result<Option<Model>, TakenFields>, Error> {
         let Some(account) = self.session_account(claim).await? else { return Ok(Ok(None)) };
         if change.username.is_none() && change.avatar_url.is_none() {
             return Ok(Ok(Some(account)));
@@ -178,7 +185,11 @@ impl Pool {
         }
     }
 
-    async fn change_row(&self, claim: SessionClaim, change: Change) -> Result<Result<Option<Model>, Taken>, DbErr> {
+    async fn change_row(
+        &self,
+        claim: SessionClaim,
+        change: AccountChange,
+    ) -> Result<Result<Option<Model>, TakenFields>, DbErr> {
         let mut row = ActiveModel { updated_at: Set(claim.now), ..Default::default() };
         let transaction = self.runner().begin().await?;
         let account = sessions::lock_account(&transaction, claim.principal.user_id).await?;
@@ -214,7 +225,7 @@ fn with_password(user: &Model, epoch: Epoch) -> UpdateMany<Entity> {
         .filter(is_in(epoch))
 }
 
-pub(super) fn failed<'a>(failure: &Failure<'a>, kind: Kind) -> AuditEvent<'a> {
+pub(super) fn failed<'a>(failure: &FailedLogin<'a>, kind: AuthEventKind) -> AuditEvent<'a> {
     AuditEvent { kind, user_id: failure.user_id, email: failure.email, detail: None }
 }
 

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
-use entity::auth_event::{ActiveModel, Entity, Kind};
+use entity::auth_event::{ActiveModel, AuthEventKind, Entity};
 use sea_orm::{ConnectionTrait, DbErr, EntityTrait, Set};
 use secrecy::SecretString;
 
@@ -70,7 +70,7 @@ impl Client {
 
 /// Something that happened.
 pub(super) struct AuditEvent<'a> {
-    pub(super) kind: Kind,
+    pub(super) kind: AuthEventKind,
     pub(super) user_id: Option<i64>,
     pub(super) email: Option<&'a str>,
     pub(super) detail: Option<&'a str>,
@@ -78,7 +78,7 @@ pub(super) struct AuditEvent<'a> {
 
 impl<'a> AuditEvent<'a> {
     /// To an account.
-    pub(super) fn of(kind: Kind, user_id: i64) -> Self {
+    pub(super) fn of(kind: AuthEventKind, user_id: i64) -> Self {
         Self { kind, user_id: Some(user_id), email: None, detail: None }
     }
 
@@ -99,7 +99,7 @@ impl<'a> AuditEvent<'a> {
         client: &Client,
         now: DateTime<Utc>,
     ) -> Result<(), DbErr> {
-        let is_refusal = matches!(self.kind, Kind::LoginFailed | Kind::OauthLoginFailed);
+        let is_refusal = matches!(self.kind, AuthEventKind::LoginFailed | AuthEventKind::OauthLoginFailed);
         if is_refusal && !client.records_refusal() {
             return Ok(());
         }

@@ -8,7 +8,7 @@
 //! Everything here runs in the transaction of the login, after its first statement locked the account's row.
 
 use chrono::{DateTime, Utc};
-use entity::auth_event::Kind;
+use entity::auth_event::AuthEventKind;
 use entity::oauth_provider;
 use entity::user::{Column, Entity, Model};
 use sea_orm::sea_query::Expr;
@@ -52,7 +52,7 @@ pub(super) async fn join(
         let unproven = oauth_provider::Entity::delete_many().filter(oauth_provider::Column::UserId.eq(user.id));
         unproven.exec(transaction).await?;
         update = update.col_expr(Column::AvatarUrl, Expr::value(identity.picture.as_deref()));
-        let event = AuditEvent::of(Kind::EmailVerified, user.id).with_email(Some(user.email.as_str()));
+        let event = AuditEvent::of(AuthEventKind::EmailVerified, user.id).with_email(Some(user.email.as_str()));
         event.with_detail(identity.provider.name()).record(transaction, client, now).await?;
     }
     let detail = if user.email_verified {

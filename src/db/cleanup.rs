@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::known_devices::KNOWN_DAYS;
-use super::{Backend, Connection, Error, Kind};
+use super::{Backend, Connection, DbErrorKind, Error};
 
 /// A kind of rows that have had their time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -181,7 +181,7 @@ impl Connection {
         let (table, change) = (kind.table(), kind.change(self.backend()));
         let rows = format!("ctid >= '({},0)' AND ctid < '({},0)' AND {condition}", pages.start, pages.end);
         match self.change(format!("{LIMITS}{change} {rows}")).await {
-            Err(error) if error.kind() == Kind::Locked => {
+            Err(error) if error.kind() == DbErrorKind::Locked => {
                 let free = format!("SELECT ctid FROM {table} WHERE {rows} FOR UPDATE SKIP LOCKED");
                 self.change(format!("{LIMITS}{change} ctid = ANY (ARRAY({free}))")).await
             }

@@ -12,10 +12,10 @@ use sqlx::{ConnectOptions, Connection as _, Database, Decode, Row as SqlRow};
 
 use super::Backend;
 use super::dialect::quoted_name;
-use super::error::{Error, Kind};
+use super::error::{DbErrorKind, Error};
 use super::find_server;
 use super::pinned::{self, Home};
-use super::url::{DatabaseUrl, Host, PostgresTarget, SessionAttrs, SqliteMode, SqliteTarget, Target};
+use super::url::{DatabaseTarget, DatabaseUrl, Host, PostgresTarget, SessionAttrs, SqliteMode, SqliteTarget};
 use crate::disk;
 
 /// A row as text, column by column.
@@ -45,8 +45,8 @@ impl Connection {
     /// What the server or the file system said; nothing is retried.
     pub async fn open(url: &DatabaseUrl) -> Result<Self, Error> {
         match url.target() {
-            Target::Postgres(target) => Ok(Self::Postgres(find_server::connect(target).await?.1)),
-            Target::Sqlite(target) => {
+            DatabaseTarget::Postgres(target) => Ok(Self::Postgres(find_server::connect(target).await?.1)),
+            DatabaseTarget::Sqlite(target) => {
                 check_file(target)?;
                 let options = sqlite_options(target).create_if_missing(false);
                 Ok(Self::Sqlite(SqliteConnection::connect_with(&options).await?))
@@ -57,12 +57,12 @@ impl Connection {
     /// The same, to whichever server answers, even where the URL wants one that accepts writes.
     pub(super) async fn open_any(url: &DatabaseUrl) -> Result<Self, Error> {
         match url.target() {
-            Target::Postgres(target) => {
+            DatabaseTarget::Postgres(target) => {
                 let mut target = target.clone();
                 target.session_attrs = SessionAttrs::Any;
                 Ok(Self::Postgres(find_server::connect(&target).await?.1))
             }
-            Target::Sqlite(_) => Self::open(url).await,
+            DatabaseTarget::Sqlite(_) => Self::open(url).await,
         }
     }
 
@@ -71,7 +71,7 @@ impl Connection {
     /// # Errors
     /// Those of [`Self::open`].
     pub async fn open_pinned(url: &DatabaseUrl) -> Result<(Self, DatabaseUrl), Error> {
-        let Target::Postgres(target) = url.target() else { return Ok((Self::open(url).await?, url.clone())) };
+        let DatabaseTarget::Postgres(target) = url.target() else { return Ok((Self::open(url).await?, url.clone())) };
         let (at, connection) = find_server::connect(target).await?;
         Ok((Self::Postgres(connection), url.on(at)))
     }
@@ -225,9 +225,10 @@ where
 pub(super) fn check_file(target: &SqliteTarget) -> Result<(), Error> {
     let path = target.path.display();
     match std::fs::metadata(&target.path) {
-        Ok(found) if found.is_dir() => Err(Error::new(Kind::CannotOpen, format!("`{path}` is a directory"))),
+        Ok(found) if found.is_dir() => Err(Error::new(DbErrorKind::CannotOpen, format!("`{path}` is a directory"))),
         Ok(found) => {
-            let refuse = |path: &Path, error| Error::new(Kind::CannotOpen, format!("`{}` {error}", path.display()));
+            let refuse =
+                |path: &Path, error| Error::new(DbErrorKind::CannotOpen, format!("`{}` {error}", path.display()));
             disk::require_regular(&found).map_err(|error| refuse(&target.path, error))?;
             // SQLite opens these by itself, and would wait for a pipe
             for beside in ["-journal", "-wal", "-shm"].map(|ending| target.beside(ending)) {
@@ -238,9 +239,9 @@ pub(super) fn check_file(target: &SqliteTarget) -> Result<(), Error> {
             Ok(())
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            Err(Error::new(Kind::NoSuchFile, format!("the SQLite file `{path}` does not exist")))
+            Err(Error::new(DbErrorKind::NoSuchFile, format!("the SQLite file `{path}` does not exist")))
         }
-        Err(error) => Err(Error::new(Kind::PermissionDenied, format!("`{path}` cannot be opened: {error}"))),
+        Err(error) => Err(Error::new(DbErrorKind::PermissionDenied, format!("`{path}` cannot be opened: {error}"))),
     }
 }
 

@@ -11,8 +11,8 @@ use std::io;
 use std::path::Path;
 
 use super::connection::Connection;
-use super::error::{Error, Kind};
-use super::url::{DatabaseUrl, Target};
+use super::error::{DbErrorKind, Error};
+use super::url::{DatabaseTarget, DatabaseUrl};
 use crate::disk::{self, Locking};
 
 /// The right to be the only one at work, until it is released or dropped.
@@ -29,10 +29,10 @@ impl ExclusiveLock {
     /// # Errors
     /// The database gives no answer, or the file beside it cannot be opened.
     pub async fn try_acquire(url: &DatabaseUrl) -> Result<Option<Self>, Error> {
-        if let Target::Sqlite(target) = url.target() {
+        if let DatabaseTarget::Sqlite(target) = url.target() {
             let path = target.beside("-maintenance");
             let refused =
-                |error| Error::new(Kind::CannotOpen, format!("`{}` cannot be locked: {error}", path.display()));
+                |error| Error::new(DbErrorKind::CannotOpen, format!("`{}` cannot be locked: {error}", path.display()));
             return Ok(lock(&path).map_err(refused)?.map(|file| Self(Holder::File(file))));
         }
         let mut connection = Connection::open(url).await?;

@@ -16,7 +16,7 @@ use sqlx::{AssertSqlSafe, Connection as _, PgPool, Postgres, SqlSafeStr as _, Tr
 use tokio::sync::watch;
 
 use super::connection::texts;
-use super::error::{Error, Kind, NO_CONNECTION};
+use super::error::{DbErrorKind, Error, NO_CONNECTION};
 use super::find_server;
 use super::pinned::{self, CommitWait, Home};
 use super::routes::Routes;
@@ -272,7 +272,8 @@ const WAIT: Duration = Duration::from_secs(60);
 /// A pool of one server, whose connections are made when they are first needed.
 fn active_server(target: &PostgresTarget, at: usize, size: u32, path: &SearchPath) -> Result<ActiveServer, Error> {
     let attrs = target.session_attrs;
-    let host = target.hosts.get(at).ok_or_else(|| Error::new(Kind::Refused, "the database URL names no host"))?;
+    let host =
+        target.hosts.get(at).ok_or_else(|| Error::new(DbErrorKind::Refused, "the database URL names no host"))?;
     let (routes, path) = (Arc::new(Routes::new(target, host)), Arc::clone(path));
     let timeout = if target.connect_timeout == NO_LIMIT { WAIT } else { target.connect_timeout };
     let options = PgPoolOptions::new()

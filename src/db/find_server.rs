@@ -8,7 +8,7 @@ use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
 
 use super::Backend;
-use super::error::{Error, Kind};
+use super::error::{DbErrorKind, Error};
 use super::routes::Routes;
 use super::url::{Host, HostOrder, PostgresTarget, SessionAttrs};
 
@@ -50,7 +50,7 @@ async fn connect_to_first(target: &PostgresTarget, attrs: SessionAttrs) -> Resul
 
 /// Whether another host would say the same.
 fn is_final(error: &Error) -> bool {
-    error.kind() == Kind::Authentication
+    error.kind() == DbErrorKind::Authentication
 }
 
 async fn try_one(target: &PostgresTarget, host: &Host, attrs: SessionAttrs) -> Result<PgConnection, Error> {
@@ -81,7 +81,10 @@ fn check_version(version: Option<u32>) -> Result<(), Error> {
     let Some(version) = version.filter(|version| *version < OLDEST) else { return Ok(()) };
     let (major, minor) = (version / 10_000, version % 10_000);
     let found = if major < 10 { format!("{major}.{}", minor / 100) } else { format!("{major}.{minor}") };
-    Err(Error::new(Kind::Refused, format!("the server is PostgreSQL {found}; authsvc needs PostgreSQL 13 or newer")))
+    Err(Error::new(
+        DbErrorKind::Refused,
+        format!("the server is PostgreSQL {found}; authsvc needs PostgreSQL 13 or newer"),
+    ))
 }
 
 /// Why this server is not of the wanted kind.
@@ -100,9 +103,9 @@ pub(super) async fn server_mismatch(
         return read_only(connection).await.map(Some);
     }
     let refusal = match attrs {
-        SessionAttrs::Primary if is_replica => Some((Kind::ReadOnly, "the server is a standby")),
-        SessionAttrs::ReadOnly if !is_replica => Some((Kind::NotReady, "the server is not read-only")),
-        SessionAttrs::Standby if !is_replica => Some((Kind::NotReady, "the server is not a standby")),
+        SessionAttrs::Primary if is_replica => Some((DbErrorKind::ReadOnly, "the server is a standby")),
+        SessionAttrs::ReadOnly if !is_replica => Some((DbErrorKind::NotReady, "the server is not read-only")),
+        SessionAttrs::Standby if !is_replica => Some((DbErrorKind::NotReady, "the server is not a standby")),
         _ => None,
     };
     Ok(refusal.map(|(kind, message)| Error::new(kind, message)))
@@ -111,10 +114,10 @@ pub(super) async fn server_mismatch(
 /// Why a server accepts no writes: it is a standby, or a setting says so.
 async fn read_only(connection: &mut PgConnection) -> Result<Error, sqlx::Error> {
     let found = sqlx::raw_sql(Backend::Postgres.read_only_source()).fetch_optional(connection).await?;
-    let Some(row) = found else { return Ok(Error::new(Kind::ReadOnly, "the server is read-only")) };
+    let Some(row) = found else { return Ok(Error::new(DbErrorKind::ReadOnly, "the server is read-only")) };
     let source: String = row.try_get_unchecked(0)?;
     let message = format!("the server is read-only: default_transaction_read_only is on (set by: {source})");
-    Ok(Error::new(Kind::ReadOnly, message).by_setting(&source))
+    Ok(Error::new(DbErrorKind::ReadOnly, message).by_setting(&source))
 }
 
 /// The only host's error as it is; else each host and why, as one error of the kind that waiting heals first.
@@ -127,6 +130,6 @@ fn summary(refusals: Vec<(&Host, Error)>, hosts: usize) -> Error {
     match worst {
         Some(error) if hosts == 1 => error,
         Some(error) => error.with_message(told),
-        None => Error::new(Kind::Refused, "the database URL names no host"),
+        None => Error::new(DbErrorKind::Refused, "the database URL names no host"),
     }
 }

@@ -3,7 +3,7 @@
 //! The ten newest of each kind are kept for an account, each for 90 days after its last login. A new password forgets all of them.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use entity::known_device::{ActiveModel, Column, Entity, Kind};
+use entity::known_device::{ActiveModel, Column, DeviceKind, Entity};
 use entity::user;
 use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict};
 use sea_orm::{
@@ -27,7 +27,7 @@ const FRESH: TimeDelta = TimeDelta::hours(12);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceDigest {
     /// By a cookie, or by its address.
-    pub kind: Kind,
+    pub kind: DeviceKind,
     /// 64 characters: a keyed digest of the account with the cookie or the address.
     pub digest: String,
 }
@@ -116,11 +116,11 @@ async fn record(
 
 /// Forgets all but the newest devices of each kind.
 async fn forget_oldest(connection: &impl ConnectionTrait, user_id: i64) -> Result<(), DbErr> {
-    let newest = |kind: Kind| {
+    let newest = |kind: DeviceKind| {
         let of_kind = Entity::find().filter(Column::UserId.eq(user_id)).filter(Column::Kind.eq(kind));
         of_kind.select_only().column(Column::Digest).order_by_desc(Column::LastLoginAt).limit(MOST).into_query()
     };
-    Kind::iter()
+    DeviceKind::iter()
         .fold(Entity::delete_many().filter(Column::UserId.eq(user_id)), |delete, kind| {
             delete.filter(Expr::col(Column::Digest).not_in_subquery(newest(kind)))
         })

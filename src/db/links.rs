@@ -4,19 +4,19 @@
 //! no link; one of them makes it, the other is told to look again.
 
 use chrono::{DateTime, Utc};
-use entity::auth_event::Kind;
+use entity::auth_event::AuthEventKind;
 use entity::oauth_provider::{ActiveModel, Column, Entity};
 use entity::value::{Email, PasswordHash, Provider, ProviderToken};
 use entity::{oauth_state, user};
 use sea_orm::sea_query::{Expr, NullOrdering};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Order, QueryFilter, QueryOrder, Set, TryInsertResult};
 
-use super::accounts::{Entered, is_duplicate};
+use super::accounts::{NewSession, is_duplicate};
 use super::audit_log::{AuditEvent, Client};
 use super::claims::{Joined, join};
 use super::database_identity::{Epoch, FoundAccount, is_in};
-use super::registration::{Taken, is_name_free};
-use super::sessions::{self, NewToken};
+use super::registration::{TakenFields, is_name_free};
+use super::sessions::{self, NewRefreshToken};
 use super::{Error, Pool};
 
 /// What is stored of a provider's tokens; by default nothing.
@@ -128,10 +128,10 @@ impl Pool {
         &self,
         account: LinkedAccount,
         identity: &ProviderIdentity,
-        token: &NewToken,
+        token: &NewRefreshToken,
         client: &Client,
         now: DateTime<Utc>,
-    ) -> Result<Option<Entered>, Error> {
+    ) -> Result<Option<NewSession>, Error> {
         let LinkedAccount { user, link, epoch } = account;
         let begun = async {
             let transaction = self.runner().begin().await?;
@@ -155,7 +155,7 @@ impl Pool {
                 linked(user).with_detail(&detail).record(&transaction, client, now).await?;
             }
             let detail = format!("through {}", identity.provider.name());
-            let event = AuditEvent::of(Kind::LoginSucceeded, user.id)
+            let event = AuditEvent::of(AuthEventKind::LoginSucceeded, user.id)
                 .with_email(Some(user.email.as_str()))
                 .with_detail(&detail);
             event.record(&transaction, client, now).await?;
@@ -177,10 +177,10 @@ impl Pool {
         &self,
         account: NewLinkedAccount,
         identity: &ProviderIdentity,
-        token: &NewToken,
+        token: &NewRefreshToken,
         client: &Client,
         now: DateTime<Utc>,
-    ) -> Result<Result<Entered, Taken>, Error> {
+    ) -> Result<Result<NewSession, TakenFields>, Error> {
         let (email, username) = (account.email.clone(), account.username.clone());
         let made = async {
             let transaction = self.runner().begin().await?;
@@ -193,7 +193,7 @@ impl Pool {
             upsert_link(&transaction, user.id, None, identity, now).await?;
             let entered = sessions::begin_session(&transaction, user, token, client, now).await?;
             let user = &entered.user;
-            let event = AuditEvent::of(Kind::Registered, user.id).with_email(Some(user.email.as_str()));
+            let event = AuditEvent::of(AuthEventKind::Registered, user.id).with_email(Some(user.email.as_str()));
             event.record(&transaction, client, now).await?;
             linked(user).with_detail(identity.provider.name()).record(&transaction, client, now).await?;
             transaction.commit().await?;
@@ -218,7 +218,7 @@ impl Pool {
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
         let event = AuditEvent {
-            kind: Kind::OauthLoginFailed,
+            kind: AuthEventKind::OauthLoginFailed,
             user_id: refused.user_id,
             email: refused.email.as_deref(),
             detail: Some(&refused.reason),
@@ -305,5 +305,5 @@ pub(super) fn of(tokens: &StoredTokens) -> ActiveModel {
 }
 
 fn linked(user: &user::Model) -> AuditEvent<'_> {
-    AuditEvent::of(Kind::OauthLinked, user.id).with_email(Some(user.email.as_str()))
+    AuditEvent::of(AuthEventKind::OauthLinked, user.id).with_email(Some(user.email.as_str()))
 }

@@ -19,7 +19,7 @@ use super::error::Error;
 use super::failover_pool::FailoverPool;
 use super::pinned;
 use super::query_runner::QueryRunner;
-use super::url::{DatabaseUrl, SqliteMode, Target};
+use super::url::{DatabaseTarget, DatabaseUrl, SqliteMode};
 
 /// Creates the file where there is none, so that only its owner can read the accounts in it; also where a symbolic link
 /// leads to no file yet. SQLite gives its log the same permissions, and reports what is wrong if this fails.
@@ -64,7 +64,7 @@ pub struct Pool {
 
 /// Connections of a pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Usage {
+pub struct PoolUsage {
     /// Lent out.
     pub in_use: u32,
     /// Lent out or waiting.
@@ -84,12 +84,12 @@ impl Pool {
     /// Files that the URL names and that cannot be opened.
     pub async fn open(url: &DatabaseUrl, purpose: PoolUse) -> Result<Self, Error> {
         match url.target() {
-            Target::Postgres(target) => {
+            DatabaseTarget::Postgres(target) => {
                 let failover = FailoverPool::open(target, purpose.connections()).await?;
                 let orm = SqlxPostgresConnector::from_sqlx_postgres_pool(failover.pool());
                 Ok(Self { orm, runner: QueryRunner::postgres(failover), backend: Backend::Postgres })
             }
-            Target::Sqlite(target) => {
+            DatabaseTarget::Sqlite(target) => {
                 match target.mode {
                     SqliteMode::Create => create_private(&target.path),
                     SqliteMode::ReadOnly | SqliteMode::ReadWrite => check_file(target)?,
@@ -153,12 +153,12 @@ impl Pool {
     }
 
     /// Its connections: in use, open, and how many it may have.
-    pub fn usage(&self) -> Usage {
+    pub fn usage(&self) -> PoolUsage {
         let (idle, open, most) = match self.runner.failover_pool() {
             Some(failover) => counts(&failover.pool()),
             None => counts(self.orm.get_sqlite_connection_pool()),
         };
-        Usage { in_use: open.saturating_sub(idle), open, most }
+        PoolUsage { in_use: open.saturating_sub(idle), open, most }
     }
 
     /// Which engine it is.

@@ -2,14 +2,14 @@
 //! only an operator changes.
 
 use super::connection::Connection;
-use super::error::{Error, Kind};
+use super::error::{DbErrorKind, Error};
 use super::url::DatabaseUrl;
 
 impl Error {
     /// The same failure; where it is a refused write, the server is asked for the reason.
     #[must_use]
     pub async fn explained(&self, url: &DatabaseUrl) -> Self {
-        if self.kind() != Kind::ReadOnly {
+        if self.kind() != DbErrorKind::ReadOnly {
             return self.clone();
         }
         match source(url).await {

@@ -4,15 +4,15 @@
 //! registered at once. Accounts from before may share a name, which no other account gets then.
 
 use chrono::{DateTime, Utc};
-use entity::auth_event::Kind;
+use entity::auth_event::AuthEventKind;
 use entity::user::{ActiveModel, Entity};
 use entity::value::{Email, PasswordHash};
 use sea_orm::{ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, Set};
 
-use super::accounts::{Entered, is_duplicate};
+use super::accounts::{NewSession, is_duplicate};
 use super::audit_log::{AuditEvent, Client};
 use super::provisional::{self, Released, Takeover};
-use super::sessions::{self, NewToken};
+use super::sessions::{self, NewRefreshToken};
 use super::{Error, Pool, Transaction};
 
 /// An account that is about to be made.
@@ -30,7 +30,7 @@ pub struct NewAccount {
 
 /// What is unique, and another account's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Taken {
+pub struct TakenFields {
     /// The address.
     pub email: bool,
     /// The name.
@@ -45,10 +45,10 @@ impl Pool {
     pub async fn register(
         &self,
         account: NewAccount,
-        token: &NewToken,
+        token: &NewRefreshToken,
         client: &Client,
         now: DateTime<Utc>,
-    ) -> Result<Result<Entered, Taken>, Error> {
+    ) -> Result<Result<NewSession, TakenFields>, Error> {
         match self.insert(&account, token, client, now).await {
             Ok(Some(entered)) => Ok(Ok(entered)),
             Ok(None) => Ok(Err(self.taken(&account.email, &account.username).await?)),
@@ -60,10 +60,10 @@ impl Pool {
     async fn insert(
         &self,
         account: &NewAccount,
-        token: &NewToken,
+        token: &NewRefreshToken,
         client: &Client,
         now: DateTime<Utc>,
-    ) -> Result<Option<Entered>, DbErr> {
+    ) -> Result<Option<NewSession>, DbErr> {
         let transaction = self.runner().begin().await?;
         let released = provisional::release(&transaction, &account.email, &account.takeover, now).await?;
         if !is_name_free(&transaction, &account.username).await? {
@@ -73,7 +73,7 @@ impl Pool {
         let user = Entity::insert(row_of(account, now)).exec_with_returning(&transaction).await?;
         let entered = sessions::begin_session(&transaction, user, token, client, now).await?;
         let detail = released.as_ref().map(|old| format!("takes the address over from account {}", old.id));
-        let event = AuditEvent::of(Kind::Registered, entered.user.id).with_email(Some(account.email.as_str()));
+        let event = AuditEvent::of(AuthEventKind::Registered, entered.user.id).with_email(Some(account.email.as_str()));
         AuditEvent { detail: detail.as_deref(), ..event }.record(&transaction, client, now).await?;
         if let Some(old) = released {
             record_release(&transaction, &old, entered.user.id, client, now).await?;
@@ -82,12 +82,12 @@ impl Pool {
         Ok(Some(entered))
     }
 
-    pub(super) async fn taken(&self, email: &Email, username: &str) -> Result<Taken, Error> {
+    pub(super) async fn taken(&self, email: &Email, username: &str) -> Result<TakenFields, Error> {
         // soft-deleted accounts keep theirs
         let backend = self.runner().get_database_backend();
         let email = Entity::by_email_with_deleted(email, backend).count(self.runner()).await? > 0;
         let username = !is_name_free(self.runner(), username).await?;
-        Ok(Taken { email, username })
+        Ok(TakenFields { email, username })
     }
 }
 
@@ -122,7 +122,7 @@ async fn record_release(
         "all sessions: account {new} took the address over, which was not verified within a day; the name was {}",
         old.username
     );
-    AuditEvent::of(Kind::Logout, old.id)
+    AuditEvent::of(AuthEventKind::Logout, old.id)
         .with_email(Some(old.email.as_str()))
         .with_detail(&detail)
         .record(transaction, client, now)

@@ -5,24 +5,26 @@
 //! that was used or replaced ends the session, with one event. A token of an ended session is refused without an event.
 
 use chrono::{DateTime, Utc};
-use entity::auth_event::Kind;
+use entity::auth_event::AuthEventKind;
 use entity::refresh_token::{Column, Entity};
 use entity::value::TokenHash;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter};
 
-use super::accounts::Entered;
+use super::accounts::NewSession;
 use super::audit_log::{AuditEvent, Client};
 use super::provisional;
 use super::query_runner::unique_row;
-use super::sessions::{Continued, NewToken, TokenOwner, has_live_token, issue, lock_owner, of_session, revoking};
+use super::sessions::{
+    ContinuedSession, NewRefreshToken, TokenOwner, has_live_token, issue, lock_owner, of_session, revoking,
+};
 use super::{Error, Pool, Transaction};
 
 /// What came of a refresh.
 #[derive(Debug)]
 pub enum Rotation {
     /// The token was exchanged for the new one.
-    Done(Box<Entered>),
+    Done(Box<NewSession>),
     /// There is no such token, or it is past its time, or its account is gone.
     Refused,
     /// It was used before: the session is ended.
@@ -37,7 +39,7 @@ pub enum Rotation {
 /// A refresh that is being decided.
 struct Refresh<'a> {
     transaction: &'a Transaction,
-    new: &'a NewToken,
+    new: &'a NewRefreshToken,
     client: &'a Client,
     now: DateTime<Utc>,
 }
@@ -50,7 +52,7 @@ impl Pool {
     pub async fn rotate(
         &self,
         hash: &TokenHash,
-        new: &NewToken,
+        new: &NewRefreshToken,
         client: &Client,
         now: DateTime<Utc>,
     ) -> Result<Rotation, Error> {
@@ -117,14 +119,14 @@ impl Refresh<'_> {
         self.done(entered, Some("again: the answer to its first use was lost")).await
     }
 
-    async fn issue(&self, owner: &TokenOwner, only_after: Option<i64>) -> Result<Option<Entered>, DbErr> {
-        let continued = Continued { session: owner.session(), started_at: owner.session_start, only_after };
+    async fn issue(&self, owner: &TokenOwner, only_after: Option<i64>) -> Result<Option<NewSession>, DbErr> {
+        let continued = ContinuedSession { session: owner.session(), started_at: owner.session_start, only_after };
         issue(self.transaction, owner.user.clone(), Some(continued), self.new, self.client, self.now).await
     }
 
-    async fn done(&self, entered: Entered, detail: Option<&str>) -> Result<Rotation, DbErr> {
+    async fn done(&self, entered: NewSession, detail: Option<&str>) -> Result<Rotation, DbErr> {
         provisional::count_refresh(self.transaction, &entered.user, self.now).await?;
-        let event = AuditEvent { detail, ..AuditEvent::of(Kind::TokenRefreshed, entered.user.id) };
+        let event = AuditEvent { detail, ..AuditEvent::of(AuthEventKind::TokenRefreshed, entered.user.id) };
         event.record(self.transaction, self.client, self.now).await?;
         Ok(Rotation::Done(Box::new(entered)))
     }
@@ -132,7 +134,7 @@ impl Refresh<'_> {
     async fn end(&self, owner: &TokenOwner) -> Result<Rotation, DbErr> {
         let (user_id, session) = (owner.user.id, owner.session());
         of_session(revoking(self.now), session).exec(self.transaction).await?;
-        let event = AuditEvent::of(Kind::RefreshTokenReused, user_id).with_detail("the session is ended");
+        let event = AuditEvent::of(AuthEventKind::RefreshTokenReused, user_id).with_detail("the session is ended");
         event.record(self.transaction, self.client, self.now).await?;
         Ok(Rotation::Reused { user_id, session })
     }

@@ -7,7 +7,7 @@ use sqlx::Connection as _;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 
 use super::connection::postgres_options;
-use super::error::{Error, Kind};
+use super::error::{DbErrorKind, Error};
 use super::tls::client_config;
 use super::tunnel::{Dial, Encryption, Tunnel};
 use super::url::{Host, PostgresTarget, SocketSettings, SslMode, SslNegotiation, TlsVersion};
@@ -104,9 +104,9 @@ impl Routes {
         let (Some(now), rest) = (self.ways.get(tried), self.ways.iter().enumerate().cycle()) else { return false };
         let others = rest.skip(tried + 1).take(self.ways.len().saturating_sub(1));
         let next = match error.kind() {
-            Kind::Tls => others.map(|(at, _)| at).next(),
+            DbErrorKind::Tls => others.map(|(at, _)| at).next(),
             // the server's rules are for the other kind of connection
-            Kind::Authentication if error.code() == Some("28000") => {
+            DbErrorKind::Authentication if error.code() == Some("28000") => {
                 others.filter(|(_, way)| way.is_encrypted() != now.is_encrypted()).map(|(at, _)| at).next()
             }
             _ => None,
@@ -147,7 +147,7 @@ impl Routes {
                 break;
             }
         }
-        Err(first.unwrap_or_else(|| Error::new(Kind::Refused, "there is no way to connect")))
+        Err(first.unwrap_or_else(|| Error::new(DbErrorKind::Refused, "there is no way to connect")))
     }
 }
 

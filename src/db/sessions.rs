@@ -14,7 +14,7 @@
 //! moment escapes the UPDATE that ends the session. The reasons are in `docs/adr/0011-one-lock-order-for-sessions.md`.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use entity::auth_event::Kind;
+use entity::auth_event::AuthEventKind;
 use entity::refresh_token::{Column, Entity, Model};
 use entity::user;
 use entity::value::TokenHash;
@@ -24,7 +24,7 @@ use sea_orm::{
     QueryOrder, QuerySelect, QueryTrait, Select, UpdateMany,
 };
 
-use super::accounts::Entered;
+use super::accounts::NewSession;
 use super::audit_log::{AuditEvent, Client};
 use super::database_identity::{Epoch, current_epoch, is_in};
 use super::query_runner::unique_row;
@@ -36,7 +36,7 @@ const MOST_LISTED: u64 = 200;
 
 /// A refresh token that is about to be issued.
 #[derive(Debug, Clone)]
-pub struct NewToken {
+pub struct NewRefreshToken {
     /// What is stored of it.
     pub hash: TokenHash,
     /// No use after this time.
@@ -58,7 +58,7 @@ pub enum SessionEnd {
 
 /// Which sessions are ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
+pub enum LogoutScope {
     /// The one of the token.
     This,
     /// All of its account.
@@ -74,7 +74,7 @@ impl Pool {
     pub async fn log_out(
         &self,
         hash: &TokenHash,
-        scope: Scope,
+        scope: LogoutScope,
         client: &Client,
         now: DateTime<Utc>,
     ) -> Result<Option<i64>, Error> {
@@ -85,14 +85,17 @@ impl Pool {
         };
         let user_id = owner.user.id;
         let of_owner = revoking(now).filter(Column::UserId.eq(user_id));
-        let is_over = scope == Scope::All && !has_live_token(&transaction, owner.session(), now).await?;
-        let scope = if is_over { Scope::This } else { scope };
+        let is_over = scope == LogoutScope::All && !has_live_token(&transaction, owner.session(), now).await?;
+        let scope = if is_over { LogoutScope::This } else { scope };
         let (ending, detail) = match scope {
-            Scope::This => (of_session(of_owner, owner.session()), "this session"),
-            Scope::All => (of_owner, "all sessions"),
+            LogoutScope::This => (of_session(of_owner, owner.session()), "this session"),
+            LogoutScope::All => (of_owner, "all sessions"),
         };
         if ending.exec(&transaction).await?.rows_affected > 0 {
-            AuditEvent::of(Kind::Logout, user_id).with_detail(detail).record(&transaction, client, now).await?;
+            AuditEvent::of(AuthEventKind::Logout, user_id)
+                .with_detail(detail)
+                .record(&transaction, client, now)
+                .await?;
         }
         transaction.commit().await?;
         Ok(Some(user_id))
@@ -126,7 +129,10 @@ impl Pool {
             transaction.rollback().await?;
             return Ok(SessionEnd::NoSuchSession);
         }
-        AuditEvent::of(Kind::Logout, user_id).with_detail("another session").record(&transaction, client, now).await?;
+        AuditEvent::of(AuthEventKind::Logout, user_id)
+            .with_detail("another session")
+            .record(&transaction, client, now)
+            .await?;
         transaction.commit().await?;
         Ok(SessionEnd::Ended)
     }
@@ -178,7 +184,7 @@ pub(super) fn locked(mut accounts: Select<user::Entity>) -> Select<user::Entity>
 
 /// The session that a token continues.
 #[derive(Clone, Copy)]
-pub(super) struct Continued {
+pub(super) struct ContinuedSession {
     pub(super) session: i64,
     pub(super) started_at: DateTime<Utc>,
     /// No token is issued unless this one can be used.
@@ -189,10 +195,10 @@ pub(super) struct Continued {
 pub(super) async fn begin_session(
     connection: &impl ConnectionTrait,
     user: user::Model,
-    new: &NewToken,
+    new: &NewRefreshToken,
     client: &Client,
     now: DateTime<Utc>,
-) -> Result<Entered, DbErr> {
+) -> Result<NewSession, DbErr> {
     issue(connection, user, None, new, client, now).await?.ok_or(DbErr::RecordNotInserted)
 }
 
@@ -200,11 +206,11 @@ pub(super) async fn begin_session(
 pub(super) async fn issue(
     connection: &impl ConnectionTrait,
     user: user::Model,
-    continued: Option<Continued>,
-    new: &NewToken,
+    continued: Option<ContinuedSession>,
+    new: &NewRefreshToken,
     client: &Client,
     now: DateTime<Utc>,
-) -> Result<Option<Entered>, DbErr> {
+) -> Result<Option<NewSession>, DbErr> {
     let (session, started_at) = (continued.map(|of| of.session), continued.map_or(now, |of| of.started_at));
     let row = [
         (Column::UserId, Expr::val(user.id)),
@@ -229,7 +235,7 @@ pub(super) async fn issue(
     let Some(row) = connection.query_one(insert).await? else { return Ok(None) };
     let (id, epoch): (i64, Option<String>) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
     let epoch = Epoch::from_column(epoch.as_deref())?;
-    Ok(Some(Entered { user, session: session.unwrap_or(id), token: id, epoch }))
+    Ok(Some(NewSession { user, session: session.unwrap_or(id), token: id, epoch }))
 }
 
 /// Whether a token of the session is neither revoked nor expired. Right under the lock of the account.

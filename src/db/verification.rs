@@ -6,7 +6,7 @@
 //! A transaction locks the account's row first: see the lock order in `db/sessions.rs`.
 
 use chrono::{DateTime, Utc};
-use entity::auth_event::Kind;
+use entity::auth_event::AuthEventKind;
 use entity::user::{Column, Entity, Model};
 use entity::value::Email;
 use sea_orm::sea_query::Expr;
@@ -64,7 +64,7 @@ impl Pool {
         if !account.email_verified {
             let id = account.id;
             verifying(Entity::update_many(), now).filter(Column::Id.eq(id)).exec(&transaction).await?;
-            let event = AuditEvent::of(Kind::EmailVerified, id).with_email(Some(email.as_str()));
+            let event = AuditEvent::of(AuthEventKind::EmailVerified, id).with_email(Some(email.as_str()));
             event.record(&transaction, client, now).await?;
         }
         transaction.commit().await?;

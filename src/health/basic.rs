@@ -19,7 +19,7 @@ use super::size::size_text;
 use super::tagged_rows::TaggedRows;
 use super::{performance, verdict};
 use crate::clock::{self, Stopwatch};
-use crate::db::{Backend, Connection, Error, Kind, Usage};
+use crate::db::{Backend, Connection, DbErrorKind, Error, PoolUsage};
 use crate::migrate::{self, HistorySummary, LedgerState};
 
 /// For both round trips, and the connection if there is none yet.
@@ -30,7 +30,7 @@ pub(super) struct BasicReading {
     pub(super) report: HealthReport,
     pub(super) checks: Vec<HealthCheck>,
     /// Connections of the pool; of a command: its own.
-    pub(super) usage: Usage,
+    pub(super) usage: PoolUsage,
     pub(super) clock_skew: Option<f64>,
     /// The database's clock.
     pub(super) database_time: Option<DateTime<Utc>>,
@@ -62,12 +62,12 @@ pub(super) async fn fetch(settings: &HealthSettings, connection: &mut ReportConn
 pub(super) fn build(
     settings: &HealthSettings,
     asked: &Result<BasicFigures, Error>,
-    usage: Option<Usage>,
+    usage: Option<PoolUsage>,
     extended: Option<&ExtendedFigures>,
 ) -> BasicReading {
     // without a pool there is the report's own connection, if the database took it
     let own = u32::from(asked.is_ok());
-    let usage = usage.unwrap_or(Usage { in_use: own, open: own, most: 1 });
+    let usage = usage.unwrap_or(PoolUsage { in_use: own, open: own, most: 1 });
     match asked {
         Ok(answer) => build_reachable(settings, answer, usage, extended),
         Err(error) => build_unreachable(settings, usage, error),
@@ -128,13 +128,13 @@ async fn fetch_counters(
         answer.warnings.push("tables: the schema is not that of this program, see migrations".to_owned());
     }
     let Ok((rows, failures)) =
-        tokio::time::timeout(patience, query_batch(connection, sql, &[Kind::PermissionDenied])).await
+        tokio::time::timeout(patience, query_batch(connection, sql, &[DbErrorKind::PermissionDenied])).await
     else {
         // the connection is in the middle of an answer, and cannot be kept
         return Err(Error::timed_out(patience));
     };
     for error in failures {
-        if error.is_damage() || matches!(error.kind(), Kind::Unreachable | Kind::NotReady) {
+        if error.is_damage() || matches!(error.kind(), DbErrorKind::Unreachable | DbErrorKind::NotReady) {
             return Err(error);
         }
         answer.warnings.push(format!("every figure that is missing: {error}"));
@@ -147,7 +147,7 @@ async fn fetch_counters(
 fn build_reachable(
     settings: &HealthSettings,
     answer: &BasicFigures,
-    usage: Usage,
+    usage: PoolUsage,
     extended: Option<&ExtendedFigures>,
 ) -> BasicReading {
     let backend = settings.url.backend();
@@ -206,7 +206,7 @@ const NO_ANSWER: &str = "every figure of the database: it gave no answer";
 const REFUSED: &str = "every figure of the database: it refused the first question, see errors";
 
 /// The report of a database that gave no answer.
-fn build_unreachable(settings: &HealthSettings, usage: Usage, error: &Error) -> BasicReading {
+fn build_unreachable(settings: &HealthSettings, usage: PoolUsage, error: &Error) -> BasicReading {
     let check = verdict::unreachable(error, &settings.url);
     let database = DatabaseHealth {
         connected: false,

@@ -19,7 +19,7 @@ use super::report_connection::ReportConnection;
 use super::settings::HealthSettings;
 use super::single_flight::SingleFlight;
 use crate::clock::Stopwatch;
-use crate::db::{Pool, Usage};
+use crate::db::{Pool, PoolUsage};
 
 /// How old a basic report may be.
 const FRESH: Duration = Duration::from_secs(1);
@@ -52,7 +52,7 @@ pub struct HealthReading {
     /// What only grows.
     pub counters: Counters,
     /// The program's connections.
-    pub usage: Usage,
+    pub usage: PoolUsage,
 }
 
 impl HealthCollector {

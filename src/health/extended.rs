@@ -13,7 +13,7 @@ use super::settings::HealthSettings;
 use super::tagged_rows::TaggedRows;
 use super::{accounts, backup_dir, maintenance, statements};
 use crate::clock::Stopwatch;
-use crate::db::{Connection, Error, Kind};
+use crate::db::{Connection, DbErrorKind, Error};
 use crate::migrate::{self, Difference};
 
 /// For all of it.
@@ -192,7 +192,7 @@ impl ExtendedFigures {
 
     /// Notes why a figure is missing. What will pass is an error of the whole; damage is a finding, asked for or not.
     fn record_failure(&mut self, figure: &str, error: Error) -> Result<(), Error> {
-        if error.is_transient() && error.kind() != Kind::Locked {
+        if error.is_transient() && error.kind() != DbErrorKind::Locked {
             return Err(error);
         }
         if error.is_damage() {
@@ -249,7 +249,7 @@ impl ExtendedQuery<'_> {
         let sql = [&backend.read_accounts(), "\n", &backend.read_seed_accounts(&crate::seed::addresses())].concat();
         let rows = query_batch(connection, sql, extended).await?;
         accounts::read(&rows, extended);
-        let of_one_table = [Kind::PermissionDenied, Kind::Locked, Kind::UndefinedTable];
+        let of_one_table = [DbErrorKind::PermissionDenied, DbErrorKind::Locked, DbErrorKind::UndefinedTable];
         let (rows, failures) =
             super::query_batch::query_batch(connection, backend.read_sequences_behind().to_owned(), &of_one_table)
                 .await;
@@ -272,7 +272,7 @@ async fn query_batch(
     extended: &mut ExtendedFigures,
 ) -> Result<TaggedRows, Error> {
     let (rows, failures) =
-        super::query_batch::query_batch(connection, sql, &[Kind::PermissionDenied, Kind::Locked]).await;
+        super::query_batch::query_batch(connection, sql, &[DbErrorKind::PermissionDenied, DbErrorKind::Locked]).await;
     for error in failures {
         extended.record_failure("every figure that is missing", error)?;
     }

@@ -5,13 +5,13 @@ use super::extended::{self, ExtendedFigures};
 use super::report::{PerformanceHealth, SqliteFile};
 use super::settings::HealthSettings;
 use super::tagged_rows::TaggedRows;
-use crate::db::{Backend, DatabaseUrl, Target, Usage};
+use crate::db::{Backend, DatabaseTarget, DatabaseUrl, PoolUsage};
 
 /// The figures, and why some are missing.
 pub(super) fn read(
     answer: &BasicFigures,
     backend: Backend,
-    usage: Usage,
+    usage: PoolUsage,
     settings: &HealthSettings,
     extended: Option<&ExtendedFigures>,
 ) -> (PerformanceHealth, Vec<String>) {
@@ -24,7 +24,7 @@ pub(super) fn read(
 const SQLITE: &str = "slow_queries, avg_query_time_ms, cache_hit_ratio, deadlocks, long_running_queries, index_usage_ratio: \
      SQLite keeps no such statistics; active and idle connections are those of this program";
 
-fn of_pool(usage: Usage) -> PerformanceHealth {
+fn of_pool(usage: PoolUsage) -> PerformanceHealth {
     PerformanceHealth {
         active_connections: Some(usage.in_use.into()),
         idle_connections: Some(usage.open.saturating_sub(usage.in_use).into()),
@@ -111,7 +111,7 @@ pub(super) fn ratio(part: Option<f64>, rest: Option<f64>) -> Option<f64> {
 
 /// SQLite's file.
 pub(super) fn file(rows: &TaggedRows, url: &DatabaseUrl) -> Option<SqliteFile> {
-    let Target::Sqlite(target) = url.target() else { return None };
+    let DatabaseTarget::Sqlite(target) = url.target() else { return None };
     let file = rows.first("file");
     let page_size = file.number(1)?;
     let cache: i64 = file.number(3)?;

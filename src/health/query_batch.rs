@@ -2,13 +2,13 @@
 //! that it hides no other figure. In the SQL an empty line ends each statement, and the settings before the first.
 
 use super::tagged_rows::TaggedRows;
-use crate::db::{Backend, Connection, Error, Kind};
+use crate::db::{Backend, Connection, DbErrorKind, Error};
 
 /// The rows that came, and why others did not. `of_one_table`: failures that are not those of the next statement, too.
 pub(super) async fn query_batch(
     connection: &mut Connection,
     sql: String,
-    of_one_table: &[Kind],
+    of_one_table: &[DbErrorKind],
 ) -> (TaggedRows, Vec<Error>) {
     let (rows, failure) = connection.query_partial(sql.clone()).await;
     match failure {

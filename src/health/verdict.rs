@@ -15,19 +15,19 @@ use super::extended::ExtendedFigures;
 use super::hashing::HashingState;
 use super::rights;
 use super::settings::HealthSettings;
-use crate::db::{Backend, DatabaseUrl, Error, Kind};
+use crate::db::{Backend, DatabaseUrl, DbErrorKind, Error};
 use crate::migrate::Difference;
 
 /// The check of a database that gave no answer.
 pub(super) fn unreachable(error: &Error, url: &DatabaseUrl) -> HealthCheck {
     let hint = match error.kind() {
-        Kind::NoSuchFile if url.may_be_created() => {
+        DbErrorKind::NoSuchFile if url.may_be_created() => {
             "run `authsvc serve` or `authsvc migrate`, which make it".to_owned()
         }
-        Kind::Unreachable if url.backend() == Backend::Sqlite => {
+        DbErrorKind::Unreachable if url.backend() == Backend::Sqlite => {
             "another program holds the file locked, or its disk hangs: find it (fuser FILE) and let it end".to_owned()
         }
-        Kind::Corrupt => {
+        DbErrorKind::Corrupt => {
             "restore the newest verified backup; keep a copy of the damaged data for inspection".to_owned()
         }
         _ => match error.hint() {
@@ -37,7 +37,7 @@ pub(super) fn unreachable(error: &Error, url: &DatabaseUrl) -> HealthCheck {
     };
     let message = match error.kind() {
         // it has the path
-        Kind::NoSuchFile => error.to_string(),
+        DbErrorKind::NoSuchFile => error.to_string(),
         _ => format!("{error} ({url})"),
     };
     HealthCheck::new("database", HealthStatus::Unhealthy, message, hint)

@@ -30,7 +30,7 @@ use sha2::{Digest, Sha256};
 
 use self::figure::{Figure, Reasons};
 use self::findings::{Finding, Piece, Since, Strip};
-use self::tiles::{History, Tile};
+use self::tiles::{Tile, TileHistory};
 use super::readiness::BootStage;
 use crate::health::{DetailedHealthReport, HealthCheck, HealthSample, HealthStatus};
 
@@ -100,13 +100,13 @@ struct Page<'a> {
     tiles: Vec<Tile>,
     tables: Vec<tables::TableRow<'a>>,
     no_tables: Figure<()>,
-    groups: [tables::Group; 3],
-    backups: backups::Backups<'a>,
+    groups: [tables::StateGroup; 3],
+    backups: backups::BackupSection<'a>,
     no_backups: Figure<()>,
     slowest: Figure<Vec<tables::StatementRow<'a>>>,
     longest: Figure<Vec<tables::SessionRow<'a>>>,
-    indexes: [facts::Indexes<'a>; 3],
-    facts: Vec<facts::Facts>,
+    indexes: [facts::IndexRow<'a>; 3],
+    facts: Vec<facts::FactGroup>,
     runs: Vec<tables::RunRow<'a>>,
     no_runs: Figure<()>,
     checks: &'a [HealthCheck],
@@ -138,7 +138,7 @@ impl<'a> Page<'a> {
             tables: tables::by_size(detailed, &reasons),
             no_tables: reasons.nothing("tables"),
             groups: tables::accounts(detailed, &reasons),
-            backups: backups::Backups::new(detailed),
+            backups: backups::BackupSection::new(detailed),
             no_backups: reasons.figure("last_backup", detailed.backups.count.map(|_| ())),
             slowest: tables::slowest(detailed, &reasons),
             longest: tables::longest(detailed, &reasons),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use entity::maintenance_run::{Kind, Outcome};
+use entity::maintenance_run::{RunKind, RunOutcome};
 
 use super::service_runs::{self, RunEnd, ServiceRun};
 use super::stop::Stop;
@@ -97,7 +97,7 @@ impl BackupJob {
                 return Ok(None);
             }
             let counts = service_runs::counts(Some(scheduled), None);
-            ServiceRun::begin(&self.pool, Kind::Backup, counts).await.map(Some)
+            ServiceRun::begin(&self.pool, RunKind::Backup, counts).await.map(Some)
         };
         let Some(begun) = stop.or(begin).await else { return Ok(BackupAttempt::Stopped) };
         let Some(run) = begun? else { return Ok(BackupAttempt::Served) };
@@ -116,13 +116,13 @@ impl BackupJob {
             Some(Err(error)) => {
                 log_failure("the scheduled backup", &error);
                 let counts = service_runs::counts(Some(scheduled), None);
-                run.end(end(Outcome::Failed, counts, Some(error.to_string())), RECORDING).await;
+                run.end(end(RunOutcome::Failed, counts, Some(error.to_string())), RECORDING).await;
                 Ok(BackupAttempt::Failed)
             }
             None => {
                 tracing::info!("the scheduled backup is stopped, nothing is left of it");
                 let counts = service_runs::counts(Some(scheduled), None);
-                run.end(end(Outcome::Cancelled, counts, None), RECORDING_A_STOP).await;
+                run.end(end(RunOutcome::Cancelled, counts, None), RECORDING_A_STOP).await;
                 Ok(BackupAttempt::Stopped)
             }
         }
@@ -147,20 +147,20 @@ impl BackupJob {
         }
         let mut counts = service_runs::counts(Some(scheduled), Some(made));
         service_runs::add_place(&mut counts, &self.directory);
-        run.end(end(Outcome::Succeeded, counts.clone(), None), RECORDING).await;
+        run.end(end(RunOutcome::Succeeded, counts.clone(), None), RECORDING).await;
         match backup::retain(&self.directory, self.retention, clock::now(), RetentionMode::Apply) {
             Ok(report) => {
                 log_retention(&report);
                 if !report.removed.is_empty() {
                     counts["removed"] = report.removed.len().into();
                     counts["removed_bytes"] = report.removed_bytes.into();
-                    run.end(end(Outcome::Succeeded, counts, None), RECORDING).await;
+                    run.end(end(RunOutcome::Succeeded, counts, None), RECORDING).await;
                 }
             }
             Err(error) => {
                 log_failure("removing old backups", &error);
                 let error = format!("removing old backups: {error}");
-                run.end(end(Outcome::Succeeded, counts, Some(error)), RECORDING).await;
+                run.end(end(RunOutcome::Succeeded, counts, Some(error)), RECORDING).await;
             }
         }
     }
@@ -168,7 +168,7 @@ impl BackupJob {
     /// Proves the backup, as a run of its own.
     async fn verify(&self, made: &Metadata, stop: &Stop) {
         let counts = service_runs::counts(None, Some(made));
-        let begun = stop.or(ServiceRun::begin(&self.pool, Kind::Verify, counts.clone())).await;
+        let begun = stop.or(ServiceRun::begin(&self.pool, RunKind::Verify, counts.clone())).await;
         let run = match begun {
             Some(Ok(run)) => run,
             Some(Err(error)) => {
@@ -177,17 +177,17 @@ impl BackupJob {
             None => return,
         };
         let (outcome, error, patience) = match stop.or(self.test_restore(&made.filename)).await {
-            Some(Ok(())) => (Outcome::Succeeded, None, RECORDING),
+            Some(Ok(())) => (RunOutcome::Succeeded, None, RECORDING),
             Some(Err(error)) => {
                 log_failure("the verification of the scheduled backup", &error);
-                (Outcome::Failed, Some(error.to_string()), RECORDING)
+                (RunOutcome::Failed, Some(error.to_string()), RECORDING)
             }
             None => {
                 let removed = backup::drop_own_scratch(&self.url);
                 if !matches!(tokio::time::timeout(RECORDING_A_STOP, removed).await, Ok(Ok(()))) {
                     tracing::warn!("the scratch database is left behind; the next verification drops it");
                 }
-                (Outcome::Cancelled, None, RECORDING_A_STOP)
+                (RunOutcome::Cancelled, None, RECORDING_A_STOP)
             }
         };
         run.end(end(outcome, counts, error), patience).await;
@@ -222,7 +222,7 @@ fn no_progress() -> Arc<dyn backup::BackupProgress> {
     Arc::new(())
 }
 
-fn end(outcome: Outcome, counts: serde_json::Value, error: Option<String>) -> RunEnd {
+fn end(outcome: RunOutcome, counts: serde_json::Value, error: Option<String>) -> RunEnd {
     RunEnd { outcome, counts, error }
 }
 

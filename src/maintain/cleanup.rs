@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use entity::maintenance_run::{Kind, Outcome};
+use entity::maintenance_run::{RunKind, RunOutcome};
 use serde::Serialize;
 use serde_json::json;
 
@@ -212,7 +212,7 @@ impl Cleanup {
         progress: &dyn CleanupProgress,
     ) -> Result<CleanupReport, CleanupError> {
         let watch = Stopwatch::start();
-        let run = ServiceRun::begin(&self.pool, Kind::Cleanup, json!({})).await?;
+        let run = ServiceRun::begin(&self.pool, RunKind::Cleanup, json!({})).await?;
         let mut cleaned = CleanupReport::default();
         let done = self.rows(connection, stop, progress, &mut cleaned).await;
         let done = match done {
@@ -224,9 +224,9 @@ impl Cleanup {
         };
         cleaned.duration_ms = watch.milliseconds();
         let outcome = match &done {
-            Err(_) => Outcome::Failed,
-            Ok(()) if cleaned.cancelled => Outcome::Cancelled,
-            Ok(()) => Outcome::Succeeded,
+            Err(_) => RunOutcome::Failed,
+            Ok(()) if cleaned.cancelled => RunOutcome::Cancelled,
+            Ok(()) => RunOutcome::Succeeded,
         };
         let error = done.as_ref().err().map(ToString::to_string);
         run.end(RunEnd { outcome, counts: cleaned.counts(), error }, RECORDING).await;
@@ -324,7 +324,7 @@ impl KindCleanup<'_> {
         loop {
             let watch = Stopwatch::start();
             match self.connection.remove_batch(self.kind, self.retention, limit).await {
-                Err(error) if error.kind() == db::Kind::Locked && attempt < ATTEMPTS => attempt += 1,
+                Err(error) if error.kind() == db::DbErrorKind::Locked && attempt < ATTEMPTS => attempt += 1,
                 removed => return Ok((removed?, watch.elapsed())),
             }
             if self.is_stopped(watch.elapsed().min(self.target * 4)).await {

@@ -9,7 +9,7 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
-use entity::maintenance_run::{Kind, Outcome};
+use entity::maintenance_run::{RunKind, RunOutcome};
 use sea_orm::ActiveEnum;
 use serde_json::{Value, json};
 
@@ -44,13 +44,13 @@ impl CommandOutcome {
 }
 
 /// Records a run that took so long and ends now.
-pub async fn record_run(url: &DatabaseUrl, kind: Kind, took: Duration, ended: CommandOutcome) {
+pub async fn record_run(url: &DatabaseUrl, kind: RunKind, took: Duration, ended: CommandOutcome) {
     let (outcome, counts, error) = match ended {
-        CommandOutcome::Succeeded(counts) => (Outcome::Succeeded, counts, None),
-        CommandOutcome::Failed(error) => (Outcome::Failed, json!({}), Some(error)),
-        CommandOutcome::Cancelled => (Outcome::Cancelled, json!({}), None),
+        CommandOutcome::Succeeded(counts) => (RunOutcome::Succeeded, counts, None),
+        CommandOutcome::Failed(error) => (RunOutcome::Failed, json!({}), Some(error)),
+        CommandOutcome::Cancelled => (RunOutcome::Cancelled, json!({}), None),
     };
-    let patience = if outcome == Outcome::Cancelled { PATIENCE_AFTER_A_STOP } else { PATIENCE };
+    let patience = if outcome == RunOutcome::Cancelled { PATIENCE_AFTER_A_STOP } else { PATIENCE };
     let run =
         FinishedRun { kind: kind.to_value(), took, outcome: outcome.to_value(), counts: counts.to_string(), error };
     match tokio::time::timeout(patience, insert(url, &run)).await {
@@ -89,7 +89,7 @@ pub async fn record_backup(
         }
         counts
     };
-    record_run(url, Kind::Backup, took, CommandOutcome::of(made.map(counts))).await;
+    record_run(url, RunKind::Backup, took, CommandOutcome::of(made.map(counts))).await;
 }
 
 /// Records a restore, in the content that it put in place; one that failed, in the old content.
@@ -108,13 +108,13 @@ pub async fn record_restore(url: &DatabaseUrl, took: Duration, restored: Result<
         }
         counts
     };
-    record_run(url, Kind::Restore, took, CommandOutcome::of(restored.map(counts))).await;
+    record_run(url, RunKind::Restore, took, CommandOutcome::of(restored.map(counts))).await;
 }
 
 /// Records migrations that were applied, or undone, or that failed.
 pub async fn record_migration(
     url: &DatabaseUrl,
-    kind: Kind,
+    kind: RunKind,
     took: Duration,
     done: Result<&migrate::MigrationReport, &migrate::Error>,
 ) {

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use entity::maintenance_run::{ActiveModel, Column, Entity, Kind, Outcome};
+use entity::maintenance_run::{ActiveModel, Column, Entity, RunKind, RunOutcome};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, Select, Set};
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ pub(super) struct ServiceRun<'a> {
 
 impl<'a> ServiceRun<'a> {
     /// Records the beginning.
-    pub(super) async fn begin(pool: &'a Pool, kind: Kind, counts: Value) -> Result<Self, Error> {
+    pub(super) async fn begin(pool: &'a Pool, kind: RunKind, counts: Value) -> Result<Self, Error> {
         let run = ActiveModel { kind: Set(kind), counts: Set(counts), ..Default::default() };
         let inserted = in_time(pool, PATIENCE, run.insert(pool.runner())).await?;
         Ok(Self { pool, id: inserted.id })
@@ -51,25 +51,25 @@ impl<'a> ServiceRun<'a> {
 
 /// How a run ended.
 pub(super) struct RunEnd {
-    pub(super) outcome: Outcome,
+    pub(super) outcome: RunOutcome,
     pub(super) counts: Value,
     pub(super) error: Option<String>,
 }
 
 /// Whether the backup of a scheduled time was made, or failed. One that was begun only, or was cancelled, was not.
 pub(super) async fn is_served(pool: &Pool, scheduled: DateTime<Utc>) -> Result<bool, Error> {
-    let ended = runs_for(pool, scheduled).filter(Column::Outcome.is_in([Outcome::Succeeded, Outcome::Failed]));
+    let ended = runs_for(pool, scheduled).filter(Column::Outcome.is_in([RunOutcome::Succeeded, RunOutcome::Failed]));
     Ok(in_time(pool, PATIENCE, ended.count(pool.runner())).await? > 0)
 }
 
 /// Whether a cleanup has succeeded that began within this time.
 pub(super) async fn is_cleaned_within(pool: &Pool, time: Duration) -> Result<bool, Error> {
     let done = Entity::find()
-        .filter(Column::Kind.eq(Kind::Cleanup))
+        .filter(Column::Kind.eq(RunKind::Cleanup))
         .filter(Expr::col(Column::StartedAt).gt(ago(pool, time)))
         // the server's clock, too, may have been set back
         .filter(Expr::col(Column::StartedAt).lte(ago(pool, Duration::ZERO)))
-        .filter(Column::Outcome.eq(Outcome::Succeeded))
+        .filter(Column::Outcome.eq(RunOutcome::Succeeded))
         .filter(is_of_this_database(pool));
     Ok(in_time(pool, PATIENCE, done.count(pool.runner())).await? > 0)
 }
@@ -81,7 +81,7 @@ pub(super) async fn is_begun(pool: &Pool, scheduled: DateTime<Utc>) -> Result<bo
 
 fn runs_for(pool: &Pool, scheduled: DateTime<Utc>) -> Select<Entity> {
     Entity::find()
-        .filter(Column::Kind.eq(Kind::Backup))
+        .filter(Column::Kind.eq(RunKind::Backup))
         // by the index: no time is served for as long as a day, whatever the clocks of the replicas are
         .filter(Expr::col(Column::StartedAt).gt(ago(pool, Duration::from_hours(24))))
         // both engines read JSON so

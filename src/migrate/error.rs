@@ -181,7 +181,9 @@ impl Error {
             Self::Newer { .. } => MigrationErrorKind::Newer,
             Self::Changed { .. } => MigrationErrorKind::Changed,
             Self::LockTimeout { .. } => MigrationErrorKind::Lock,
-            _ if self.database().is_some_and(|error| error.kind() == db::Kind::Locked) => MigrationErrorKind::Lock,
+            _ if self.database().is_some_and(|error| error.kind() == db::DbErrorKind::Locked) => {
+                MigrationErrorKind::Lock
+            }
             Self::NoSuchMigration { .. } | Self::WrongDirection { .. } | Self::TooManySteps { .. } => {
                 MigrationErrorKind::Usage
             }
@@ -193,11 +195,13 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Database(error) => return error.hint(),
-            Self::Sql { source, .. } if source.kind() == db::Kind::PermissionDenied => {
+            Self::Sql { source, .. } if source.kind() == db::DbErrorKind::PermissionDenied => {
                 let grant = source.hint().unwrap_or_default();
                 return Some(format!("run `authsvc migrate` once with a role that may change the schema; {grant}"));
             }
-            Self::Sql { source, .. } if !matches!(source.kind(), db::Kind::Refused | db::Kind::UndefinedTable) => {
+            Self::Sql { source, .. }
+                if !matches!(source.kind(), db::DbErrorKind::Refused | db::DbErrorKind::UndefinedTable) =>
+            {
                 return source.hint();
             }
             Self::Sql { scope: FailureScope::Statement, .. } => {

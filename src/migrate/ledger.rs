@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::db::{Backend, Connection, Error, Kind, Row, first_column};
+use crate::db::{Backend, Connection, DbErrorKind, Error, Row, first_column};
 
 /// The tables of the ledger itself.
 const OWN: [&str; 2] = ["seaql_migrations", LEDGER];
@@ -84,7 +84,8 @@ pub async fn read(connection: &mut Connection) -> Result<LedgerState, Error> {
 }
 
 pub(crate) fn is_missing_table(error: &Error, backend: Backend) -> bool {
-    error.kind() == Kind::UndefinedTable || (backend == Backend::Sqlite && error.to_string().contains("no such table"))
+    error.kind() == DbErrorKind::UndefinedTable
+        || (backend == Backend::Sqlite && error.to_string().contains("no such table"))
 }
 
 /// Tells the states without a ledger apart. If there is one by now, another migrator has just made it.
@@ -93,7 +94,7 @@ pub(crate) async fn without_ledger(connection: &mut Connection) -> Result<Ledger
     let rows = connection.query(backend.read_tables()).await?;
     if rows.iter().flatten().any(Option::is_none) {
         let message = "this role may use no schema of its search_path, if there is one (GRANT USAGE ON SCHEMA)";
-        return Err(Error::new(Kind::PermissionDenied, message));
+        return Err(Error::new(DbErrorKind::PermissionDenied, message));
     }
     let tables = first_column(rows);
     if OWN.iter().all(|own| tables.iter().any(|table| table == own)) {

@@ -74,7 +74,11 @@ async fn attempt(pool: &Pool) -> Result<Option<DatabaseTransaction>, Error> {
         Ok(lock) => Ok(lock),
         Err(error) => {
             let error = db::Error::from(error);
-            if backend == Backend::Sqlite && error.kind() == db::Kind::Locked { Ok(None) } else { Err(error.into()) }
+            if backend == Backend::Sqlite && error.kind() == db::DbErrorKind::Locked {
+                Ok(None)
+            } else {
+                Err(error.into())
+            }
         }
     }
 }

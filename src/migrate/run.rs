@@ -175,7 +175,7 @@ async fn drop_if_invalid(session: &mut UnlimitedSession, index: &str) -> Result<
 /// Finds the statement that failed: by the position the server gave, else by running them one by one.
 async fn locate(script: &'static Script, error: DbErr, transaction: &DatabaseTransaction) -> Error {
     let error = db::Error::from(error);
-    if error.kind() == db::Kind::Locked || error.kind() == db::Kind::Unreachable {
+    if error.kind() == db::DbErrorKind::Locked || error.kind() == db::DbErrorKind::Unreachable {
         return Error::Database(error);
     }
     if let Some(position) = error.position()
@@ -218,7 +218,7 @@ fn failure(script: &Script, at: usize, lines_down: usize, source: db::Error) -> 
 }
 
 fn is_lock_timeout(error: &Error) -> bool {
-    error.database().is_some_and(|source| source.kind() == db::Kind::Locked)
+    error.database().is_some_and(|source| source.kind() == db::DbErrorKind::Locked)
 }
 
 /// The ledger rows of a migration.

@@ -8,7 +8,7 @@ use super::error::Error;
 use super::ledger::AppliedMigration;
 use super::plan;
 use super::schema::{self, SchemaTable};
-use crate::db::{Backend, Objects};
+use crate::db::{Backend, SchemaObjects};
 
 /// The newest migration that the earlier manager's databases have.
 const EARLIER: u32 = 4;
@@ -23,7 +23,7 @@ pub struct SchemaVersion {
     /// Every table, the ledger first, then parents before children.
     pub tables: Vec<SchemaTable>,
     /// The same tables, and functions and sequences.
-    pub objects: Objects,
+    pub objects: SchemaObjects,
 }
 
 /// The state that a ledger tells of.
@@ -59,7 +59,7 @@ pub fn version_after(number: u32, backend: Backend) -> SchemaVersion {
     let catalogue = newest.map(|newest| Catalogue::after(newest, backend)).unwrap_or_default();
     let tables = schema::tables(&catalogue);
     let names = |kind: &str| catalogue.names_of(kind).into_iter().map(str::to_owned).collect();
-    let objects = Objects {
+    let objects = SchemaObjects {
         tables: tables.iter().map(|table| table.name.clone()).collect(),
         functions: names("function"),
         sequences: names("sequence"),

@@ -15,7 +15,7 @@ use super::progress::{MigrationEvent, MigrationProgress};
 use super::report::{MigrationEntry, MigrationOutcome, MigrationReport};
 use super::run::{self, Direction, Step};
 use super::verify;
-use crate::db::{Backend, Connection, DatabaseUrl, Kind, Pool, PoolUse, first_column};
+use crate::db::{Backend, Connection, DatabaseUrl, DbErrorKind, Pool, PoolUse, first_column};
 
 /// How a run behaves.
 #[derive(Debug, Clone)]
@@ -127,7 +127,7 @@ async fn read_state(url: &DatabaseUrl, reader: Option<Connection>) -> Result<(Le
         Some(reader) => reader,
         None => match Connection::open(url).await {
             Ok(reader) => reader,
-            Err(error) if error.kind() == Kind::NoSuchFile && url.may_be_created() => {
+            Err(error) if error.kind() == DbErrorKind::NoSuchFile && url.may_be_created() => {
                 return Ok((LedgerState::Empty, None));
             }
             Err(error) => return Err(error.into()),
@@ -143,7 +143,7 @@ async fn read_state_and_schema(
 ) -> Result<(LedgerState, Option<Catalogue>, Option<Connection>), Error> {
     let mut reader = match Connection::open(url).await {
         Ok(reader) => reader,
-        Err(error) if error.kind() == Kind::NoSuchFile && url.may_be_created() => {
+        Err(error) if error.kind() == DbErrorKind::NoSuchFile && url.may_be_created() => {
             return Ok((LedgerState::Empty, None, None));
         }
         Err(error) => return Err(error.into()),
@@ -151,7 +151,7 @@ async fn read_state_and_schema(
     let (rows, failure) = reader.query_partial(reader.backend().read_ledger_and_catalogue()).await;
     match failure {
         None => Ok((LedgerState::from_rows(&rows), Some(Catalogue::from_rows(&rows)), Some(reader))),
-        Some(error) if error.kind() == Kind::Locked => {
+        Some(error) if error.kind() == DbErrorKind::Locked => {
             tracing::warn!("drift was not looked for: {error}");
             let (state, reader) = read_state(url, Some(reader)).await?;
             Ok((state, None, reader))

@@ -9,7 +9,7 @@ use super::error::Error;
 use super::ledger::{self, AppliedMigration, LedgerState, RecordKind};
 use super::plan;
 use super::verify;
-use crate::db::{Backend, Connection, DatabaseUrl, Kind, Row};
+use crate::db::{Backend, Connection, DatabaseUrl, DbErrorKind, Row};
 
 /// The state of a database's history.
 #[derive(Debug, Serialize)]
@@ -105,7 +105,7 @@ pub async fn status(url: &DatabaseUrl) -> Result<MigrationStatus, Error> {
             connection.hang_up().await;
             Ok(build_status(url, &found.0, &found.1))
         }
-        Err(error) if error.kind() == Kind::NoSuchFile && url.may_be_created() => {
+        Err(error) if error.kind() == DbErrorKind::NoSuchFile && url.may_be_created() => {
             Ok(build_status(url, &LedgerState::Empty, &[]))
         }
         Err(error) => Err(error.into()),

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use authsvc::auth::oauth::{Answer, Return};
-use authsvc::auth::{Auth, Keys, NoMailer, Parts, Passwords, Profile, ProviderTokens};
+use authsvc::auth::oauth::{CallbackParams, RedirectMode};
+use authsvc::auth::{Auth, AuthParts, Keys, NoMailer, Passwords, Profile, ProviderTokens};
 use authsvc::clock;
-use authsvc::db::{Client, DatabaseUrl, Defaults, Pool, PoolUse, Scope};
+use authsvc::db::{Client, DatabaseUrl, Defaults, LogoutScope, Pool, PoolUse};
 use entity::value::Provider;
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -73,8 +73,8 @@ async fn use_everything(auth: &Auth) {
     auth.end_session(bearer, other, &client, now).await.unwrap();
     auth.change_password(bearer, &password, &wrong, &client, now).await.unwrap();
     assert!(auth.refresh(&session.refresh_token, &client, now).await.is_err(), "a reuse");
-    auth.log_out(&next.refresh_token, Scope::This, &client, now).await.unwrap();
-    auth.log_out(&next.refresh_token, Scope::All, &client, now).await.unwrap();
+    auth.log_out(&next.refresh_token, LogoutScope::This, &client, now).await.unwrap();
+    auth.log_out(&next.refresh_token, LogoutScope::All, &client, now).await.unwrap();
     assert!(!next.access_token.expose_secret().is_empty());
 }
 
@@ -86,9 +86,9 @@ async fn log_in_through_google(auth: &Auth, double: &Double) {
     let unverified = Person { id: 3, email: "user7@example.com", ..ADA };
     let unproven = Person { id: 4, email: "user9@example.com", is_verified: false, ..ADA };
     for (person, is_entered) in [(new, true), (new, true), (verified, true), (unverified, true), (unproven, false)] {
-        let begun = auth.begin_oauth(Provider::Google, Return::Callback, now).await.unwrap();
+        let begun = auth.begin_oauth(Provider::Google, RedirectMode::Callback, now).await.unwrap();
         let consented = consents(double, &begun.url, person).await;
-        let answer = Answer {
+        let answer = CallbackParams {
             state: Some(begun.state),
             code: Some(consented.code.into()),
             error: None,
@@ -115,7 +115,7 @@ fn every_query_of_the_api_uses_an_index() {
             let keys = Keys::parse(&SecretString::from(signing_key())).unwrap();
             let passwords = Passwords::new(1).unwrap();
             let double = Double::google().await;
-            let parts = Parts {
+            let parts = AuthParts {
                 keys: Arc::new(keys),
                 passwords,
                 mailer: Arc::new(NoMailer),

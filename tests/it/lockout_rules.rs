@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use authsvc::auth::{Auth, Error, Keys, NoMailer, Parts, Passwords, ProviderTokens, Session};
+use authsvc::auth::{Auth, AuthParts, Error, Keys, NoMailer, Passwords, ProviderTokens, Session};
 use authsvc::db::{Client, DatabaseUrl, Defaults, Pool, PoolUse};
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
@@ -26,7 +26,7 @@ pub(crate) struct Application {
 impl Application {
     async fn on(database: Database) -> Self {
         let url = DatabaseUrl::parse(&database.url, &Defaults::default()).unwrap();
-        let parts = Parts {
+        let parts = AuthParts {
             keys: Arc::new(Keys::parse(&SecretString::from(signing_key())).unwrap()),
             passwords: Passwords::new(2).unwrap(),
             mailer: Arc::new(NoMailer),

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use authsvc::db::Usage;
+use authsvc::db::PoolUsage;
 use authsvc::health::{Counters, DetailedHealthReport, HealthReading, HealthStatus, SqliteFile};
 use authsvc::http::{Build, Metrics};
 use axum::Router;
@@ -52,7 +52,7 @@ pub(crate) fn encode(metrics: &Metrics, detailed: DetailedHealthReport) -> Strin
     let mut counters = Counters::default();
     counters.failed_logins = 33;
     counters.cleanup_deleted = [("refresh_tokens".to_owned(), 31), ("auth_events".to_owned(), 32)].into();
-    let reading = HealthReading { detailed, counters, usage: Usage { in_use: 2, open: 3, most: 10 } };
+    let reading = HealthReading { detailed, counters, usage: PoolUsage { in_use: 2, open: 3, most: 10 } };
     let text = metrics.encode(Some(&reading)).unwrap();
     assert_no_secret(&text);
     text

@@ -5,7 +5,7 @@ use std::time::Duration;
 use authsvc::db::{DatabaseUrl, Defaults};
 use authsvc::maintain::record_migration;
 use authsvc::migrate::{self, MigrateAction, MigrationSettings, migrations, newest};
-use entity::maintenance_run::Kind;
+use entity::maintenance_run::RunKind;
 
 use crate::support::database::{ENGINES, block_on};
 use crate::support::program::{Outcome, get};
@@ -127,11 +127,11 @@ fn refusals_and_silence_are_not_recorded_but_failures_are() {
         let took = Duration::from_secs(90);
         block_on(async {
             let current = migrate::migrate(&url, MigrateAction::latest(), &settings, &()).await.unwrap();
-            record_migration(&url, Kind::Migrate, took, Ok(&current)).await;
+            record_migration(&url, RunKind::Migrate, took, Ok(&current)).await;
             let refusal = migrate::Error::Newer { names: vec!["042_x".to_owned()] };
-            record_migration(&url, Kind::Migrate, took, Err(&refusal)).await;
+            record_migration(&url, RunKind::Migrate, took, Err(&refusal)).await;
             let failure = migrate::Error::LockTimeout { what: "it's locked \\ \u{0}here", waited: took };
-            record_migration(&url, Kind::Migrate, took, Err(&failure)).await;
+            record_migration(&url, RunKind::Migrate, took, Err(&failure)).await;
         });
         let found = database.query("SELECT kind, outcome, error FROM maintenance_runs");
         assert_eq!(found, ["migrate|failed|it's locked \\ here for 1m 30s"], "{engine:?}");

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use authsvc::auth::{Auth, Error, Keys, Mailer, Parts, Passwords, ProviderTokens, Session};
+use authsvc::auth::{Auth, AuthParts, Error, Keys, Mailer, Passwords, ProviderTokens, Session};
 use authsvc::clock;
 use authsvc::db::{Client, DatabaseUrl, Defaults, Pool, PoolUse};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -52,7 +52,7 @@ impl Desk {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         let url = DatabaseUrl::parse(&database.url, &Defaults::default()).unwrap();
         let sent = Arc::default();
-        let parts = Parts {
+        let parts = AuthParts {
             keys: Arc::new(Keys::parse(&SecretString::from(signing_key())).unwrap()),
             passwords: Passwords::new(1).unwrap(),
             mailer: Arc::new(Post { delivers, sent: Arc::clone(&sent) }),
@@ -242,7 +242,7 @@ fn a_mailed_token_needs_a_session_or_the_password_of_the_account() {
         assert!(matches!(verify(Some(&eve), Some(OLD)), Err(Error::VerificationProof)));
         assert!(matches!(verify(None, Some(NEW)), Err(Error::CurrentPassword)));
         assert_eq!(events(&database, "login_failed"), "1");
-        desk.run(desk.auth.log_out(&first.refresh_token, authsvc::db::Scope::All, &client, now)).unwrap();
+        desk.run(desk.auth.log_out(&first.refresh_token, authsvc::db::LogoutScope::All, &client, now)).unwrap();
         assert!(matches!(verify(Some(&first), None), Err(Error::AccessToken(_))));
         assert_eq!(events(&database, "email_verified"), "0");
         assert!(matches!(

@@ -14,11 +14,11 @@ use tokio::sync::mpsc::Receiver;
 
 use super::refused_row::{RefusedRow, sqlite_columns};
 use super::sqlite_swap::{SqliteSwap, beside};
-use super::{Block, LiveSchema, LoadError, Loaded, Parse, Swapped, kept};
+use super::{LiveSchema, LoadBlock, LoadError, RowParser, SwapReport, TableLoad, kept};
 use crate::db::connection::plain_name;
 use crate::db::dialect::Export;
 use crate::db::snapshot::sqlite::read_all;
-use crate::db::{Backend, DatabaseUrl, Error, Kind, Pool, PoolUse, Sink, SqliteMode};
+use crate::db::{Backend, DatabaseUrl, DbErrorKind, Error, Pool, PoolUse, RowSink, SqliteMode};
 use crate::disk::{self, Locking};
 
 /// What SQLite keeps beside a file: with it the file is read, whosever it is.
@@ -96,20 +96,20 @@ impl SqliteStaging {
     /// Inserts rows in a thread of its own.
     pub(super) async fn load(
         &self,
-        loaded: Vec<Loaded>,
-        blocks: Receiver<Block>,
-        parse: Parse,
+        loaded: Vec<TableLoad>,
+        blocks: Receiver<LoadBlock>,
+        parse: RowParser,
     ) -> Result<(), LoadError> {
         let connection = self.open().map_err(LoadError::anywhere)?;
         let inserted = tokio::task::spawn_blocking(move || insert(&connection, &loaded, blocks, parse)).await;
-        inserted.map_err(|error| LoadError::anywhere(Error::new(Kind::Refused, error.to_string())))?
+        inserted.map_err(|error| LoadError::anywhere(Error::new(DbErrorKind::Refused, error.to_string())))?
     }
 
     pub(super) async fn execute(&self, sql: String) -> Result<(), Error> {
         Ok(self.open()?.execute_batch(&sql)?)
     }
 
-    pub(super) async fn read_back(&self, loaded: &Loaded, sink: &impl Sink) -> Result<(), Error> {
+    pub(super) async fn read_back(&self, loaded: &TableLoad, sink: &impl RowSink) -> Result<(), Error> {
         let connection = Arc::new(Mutex::new(self.open()?));
         read_all(&connection, Export::of(&loaded.table, &loaded.columns), sink).await.map(|_| ())
     }
@@ -121,7 +121,7 @@ impl SqliteStaging {
             connection.execute_batch(&sql).map_err(|error| LoadError::anywhere(error.into()))?;
             check_foreign_keys(&connection)
         });
-        built.await.map_err(|error| LoadError::anywhere(Error::new(Kind::Refused, error.to_string())))?
+        built.await.map_err(|error| LoadError::anywhere(Error::new(DbErrorKind::Refused, error.to_string())))?
     }
 
     /// Raises the sequences that stand below the ids of their tables; what each was, and where it goes on.
@@ -144,10 +144,10 @@ impl SqliteStaging {
         Ok(notes)
     }
 
-    pub(super) async fn swap(&self, live: &LiveSchema, patience: Duration) -> Result<Swapped, Error> {
+    pub(super) async fn swap(&self, live: &LiveSchema, patience: Duration) -> Result<SwapReport, Error> {
         let swap = SqliteSwap { live: self.live.clone(), staged: self.path.clone(), schema: live.clone(), patience };
         let swapped = tokio::task::spawn_blocking(move || swap.run());
-        swapped.await.map_err(|error| Error::new(Kind::Refused, error.to_string()))?
+        swapped.await.map_err(|error| Error::new(DbErrorKind::Refused, error.to_string()))?
     }
 
     pub(super) fn discard(self) -> Result<(), Error> {
@@ -175,14 +175,14 @@ impl Drop for SqliteStaging {
 
 fn insert(
     connection: &Connection,
-    loaded: &[Loaded],
-    mut blocks: Receiver<Block>,
-    parse: Parse,
+    loaded: &[TableLoad],
+    mut blocks: Receiver<LoadBlock>,
+    parse: RowParser,
 ) -> Result<(), LoadError> {
     connection.execute_batch("BEGIN").map_err(|error| LoadError::anywhere(error.into()))?;
     let mut next = blocks.blocking_recv();
     while let Some(first) = next.take() {
-        let target @ Loaded { table, columns } = &loaded[first.table];
+        let target @ TableLoad { table, columns } = &loaded[first.table];
         let failed = |error: rusqlite::Error| LoadError::in_table(table, error.into());
         let marks = vec!["?"; columns.len()].join(",");
         let sql = format!("INSERT INTO \"{table}\" ({}) VALUES ({marks})", target.column_list());
@@ -191,7 +191,7 @@ fn insert(
         while let Some(current) = block.take() {
             for (line, row) in (current.first_line..).zip(current.lines.split_inclusive(|byte| *byte == b'\n')) {
                 let place = || RefusedRow::at_line(table, line);
-                let refused = |why| LoadError::at(place(), Error::new(Kind::Refused, why));
+                let refused = |why| LoadError::at(place(), Error::new(DbErrorKind::Refused, why));
                 let values = parse(&row[..row.len() - 1], columns).map_err(refused)?;
                 let inserted = statement.execute(params_from_iter(&values));
                 inserted.map_err(|error| refused_row(connection, target, place(), error))?;
@@ -206,7 +206,7 @@ fn insert(
 }
 
 /// What SQLite refused of a row: its message names a constraint, or columns.
-fn refused_row(connection: &Connection, target: &Loaded, place: RefusedRow, error: rusqlite::Error) -> LoadError {
+fn refused_row(connection: &Connection, target: &TableLoad, place: RefusedRow, error: rusqlite::Error) -> LoadError {
     let message = match &error {
         rusqlite::Error::SqliteFailure(_, Some(message)) => message.as_str(),
         _ => "",
@@ -236,7 +236,7 @@ fn check_foreign_keys(connection: &Connection) -> Result<(), LoadError> {
         table: Some(child.clone()),
     };
     let message = format!("rows of `{child}` point to rows of `{parent}` that are not there");
-    Err(LoadError::at(place, Error::new(Kind::Refused, message)))
+    Err(LoadError::at(place, Error::new(DbErrorKind::Refused, message)))
 }
 
 /// A connection to the staged file, which needs no journal.
@@ -256,7 +256,7 @@ pub(super) fn open(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
 
 pub(super) fn cannot(path: &Path) -> impl Fn(std::io::Error) -> Error {
     let path = path.display().to_string();
-    move |error| Error::new(Kind::CannotOpen, format!("`{path}`: {error}"))
+    move |error| Error::new(DbErrorKind::CannotOpen, format!("`{path}`: {error}"))
 }
 
 /// One restore at a time: a locked file beside the database, which goes with the process.

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::sqlite::open;
 use super::{LiveSchema, SchemaOrigin};
-use crate::db::{Error, Kind};
+use crate::db::{DbErrorKind, Error};
 
 /// The tables, indexes and triggers on some tables: type and name, and the statement that makes it.
 pub(super) type SqliteObjects = BTreeMap<(String, String), String>;
@@ -52,7 +52,7 @@ pub(super) fn carry(staged: &Connection, extras: &[(String, String)], live: &Liv
     for (what, sql) in extras.iter().filter(|(_, sql)| !there.values().any(|other| other == sql)) {
         staged
             .execute_batch(sql)
-            .map_err(|error| Error::new(Kind::Refused, format!("carrying over the {what}: {error}")))?;
+            .map_err(|error| Error::new(DbErrorKind::Refused, format!("carrying over the {what}: {error}")))?;
     }
     Ok(())
 }

@@ -16,10 +16,10 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
 use super::sqlite::{LOGS, cannot, open, open_staged};
-use super::{LiveSchema, Swapped, kept, sqlite_objects};
+use super::{LiveSchema, SwapReport, kept, sqlite_objects};
 use crate::clock::Stopwatch;
 use crate::db::connection::plain_name;
-use crate::db::{Backend, Error, Kind};
+use crate::db::{Backend, DbErrorKind, Error};
 use crate::disk::{self, Links};
 
 /// Where the header of a SQLite file says how many bytes of each page an extension uses; a copy would reset it.
@@ -35,13 +35,13 @@ pub(super) struct SqliteSwap {
 
 impl SqliteSwap {
     /// Puts the staged file's content into the live one.
-    pub(super) fn run(&self) -> Result<Swapped, Error> {
+    pub(super) fn run(&self) -> Result<SwapReport, Error> {
         let mut warnings = Vec::new();
         let damaged = self.set_damaged_aside(&mut warnings)?;
         if !self.live.exists() {
             let watch = Stopwatch::start();
             self.move_into_place(damaged.as_ref(), &mut warnings)?;
-            return Ok(Swapped { duration: watch.elapsed(), warnings });
+            return Ok(SwapReport { duration: watch.elapsed(), warnings });
         }
         let mut connection = open(&self.live, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_URI)?;
         connection.busy_timeout(self.patience)?;
@@ -54,7 +54,7 @@ impl SqliteSwap {
         }
         // without this a log of the size of the database would be left; a reader may be in the way
         let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-        Ok(Swapped { duration: watch.elapsed(), warnings })
+        Ok(SwapReport { duration: watch.elapsed(), warnings })
     }
 
     /// Puts a live file that is no database aside, with its logs; what it was.
@@ -62,7 +62,7 @@ impl SqliteSwap {
         let Ok(metadata) = fs::metadata(&self.live) else { return Ok(None) };
         match try_read(&self.live) {
             Ok(()) => Ok(None),
-            Err(error) if error.kind() == Kind::Corrupt => {
+            Err(error) if error.kind() == DbErrorKind::Corrupt => {
                 let aside = set_aside(&self.live)?;
                 warnings.push(format!("the live file was no database and is kept as {}", aside.display()));
                 Ok(Some(metadata))
@@ -178,7 +178,7 @@ impl SqliteSwap {
             let is_staged = "SELECT count(*) FROM staged.sqlite_schema WHERE sql = ?1";
             if live.query_row(is_staged, [&sql], |row| row.get::<_, i64>(0))? == 0 {
                 return Err(Error::new(
-                    Kind::Refused,
+                    DbErrorKind::Refused,
                     format!("the {what} was made while the restore ran; run it again"),
                 ));
             }

@@ -8,7 +8,7 @@ use sqlx::postgres::PgConnection;
 
 use super::facts::{CarryOver, ObjectFacts};
 use super::postgres::{MARK, REPLACED, STAGING, execute, foreign_schema, query, settings};
-use super::{LiveSchema, Objects};
+use super::{LiveSchema, SchemaObjects};
 use crate::db::connection::first_column;
 use crate::db::dialect::quoted_name;
 use crate::db::pinned::{self, Home};
@@ -113,13 +113,13 @@ pub(super) async fn home(connection: &mut PgConnection) -> Result<String, Error>
 }
 
 /// What depends on the objects of the current schema, each with what to do.
-pub(super) async fn dependents(connection: &mut PgConnection, objects: &Objects) -> Result<Vec<String>, Error> {
+pub(super) async fn dependents(connection: &mut PgConnection, objects: &SchemaObjects) -> Result<Vec<String>, Error> {
     let sql = with_names(include_str!("../postgres/dependents.sql"), objects);
     Ok(first_column(query(connection, sql).await?))
 }
 
 /// The state of the objects of the current schema, which has to be the whole `search_path`.
-pub(super) async fn facts(connection: &mut PgConnection, objects: &Objects) -> Result<ObjectFacts, Error> {
+pub(super) async fn facts(connection: &mut PgConnection, objects: &SchemaObjects) -> Result<ObjectFacts, Error> {
     let sql = concat!(
         include_str!("../postgres/restore/relation_facts.sql"),
         include_str!("../postgres/restore/column_facts.sql"),
@@ -129,7 +129,7 @@ pub(super) async fn facts(connection: &mut PgConnection, objects: &Objects) -> R
 }
 
 /// Puts names that this program knows into a query.
-pub(super) fn with_names(sql: &str, objects: &Objects) -> String {
+pub(super) fn with_names(sql: &str, objects: &SchemaObjects) -> String {
     let list = |names: &[String]| {
         let quoted: Vec<String> = names.iter().map(|name| format!("'{}'", name.replace('\'', "''"))).collect();
         format!("ARRAY[{}]::text[]", quoted.join(", "))

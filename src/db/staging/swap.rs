@@ -13,10 +13,10 @@ use super::facts::{CarryOver, ObjectFacts, PRIVILEGES};
 use super::kept::KeptSequences;
 use super::postgres::{MARK, PostgresStaging, REPLACED, STAGING, drop_schema, execute, query, settings};
 use super::survey::{self, LiveSurvey, with_names};
-use super::{LiveSchema, Swapped};
+use super::{LiveSchema, SwapReport};
 use crate::clock::Stopwatch;
 use crate::db::connection::{Row, first_column};
-use crate::db::{Error, Kind};
+use crate::db::{DbErrorKind, Error};
 
 /// Longest wait for one lock. A statement that waits for a lock while it holds others can be part of a deadlock, of which
 /// the server would cancel any. It gives up before the server looks (`deadlock_timeout`, a second), so that no reader
@@ -30,19 +30,19 @@ impl PostgresStaging {
         live: &LiveSchema,
         lock_timeout: Duration,
         patience: Duration,
-    ) -> Result<Swapped, Error> {
+    ) -> Result<SwapReport, Error> {
         let (base, mut warnings) = self.carry_ahead(live).await?;
         let watch = Stopwatch::start();
         loop {
             match self.try_swap(live, &base, lock_timeout.min(LONGEST_WAIT)).await {
-                Err(error) if error.kind() == Kind::Locked && watch.elapsed() < patience => {
+                Err(error) if error.kind() == DbErrorKind::Locked && watch.elapsed() < patience => {
                     tracing::info!("a table is in use, trying again: {error}");
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
                 Err(error) => return Err(error),
                 Ok((duration, keys)) => {
                     warnings.extend(self.validate(&keys).await);
-                    return Ok(Swapped { duration, warnings });
+                    return Ok(SwapReport { duration, warnings });
                 }
             }
         }
@@ -102,7 +102,7 @@ impl PostgresStaging {
         let differences = carried.differences(&survey::facts(&mut transaction, objects).await?);
         if !differences.is_empty() {
             let told = differences.iter().map(|difference| format!("the {difference}")).collect::<Vec<_>>().join("; ");
-            return Err(Error::new(Kind::Refused, format!("the swap would change what it has to keep: {told}")));
+            return Err(Error::new(DbErrorKind::Refused, format!("the swap would change what it has to keep: {told}")));
         }
         transaction.commit().await?;
         Ok((watch.elapsed(), keys.clone()))
@@ -152,7 +152,7 @@ fn refuse(mut dependents: Vec<String>, refused: &[String]) -> Result<(), Error> 
         return Ok(());
     }
     Err(Error::new(
-        Kind::Refused,
+        DbErrorKind::Refused,
         format!("a restore would lose what depends on its tables: {}", dependents.join("; ")),
     ))
 }

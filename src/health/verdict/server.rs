@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustix::fs::Access;
 
 use super::counted;
-use crate::db::{DatabaseUrl, SqliteTarget, Target, Usage};
+use crate::db::{DatabaseTarget, DatabaseUrl, PoolUsage, SqliteTarget};
 use crate::health::check::{HealthCheck, HealthStatus};
 use crate::health::performance::unseen;
 use crate::health::report::PerformanceHealth;
@@ -17,7 +17,7 @@ use crate::health::thresholds::Thresholds;
 const ENOUGH_BLOCKS: f64 = 100_000.0;
 
 /// The program's own connections. One that is in use by this report is always there.
-pub(super) fn pool(usage: Usage) -> HealthCheck {
+pub(super) fn pool(usage: PoolUsage) -> HealthCheck {
     let message = format!("{} of {} connections of this program are in use", usage.in_use, usage.most);
     if usage.in_use < usage.most || usage.most <= 1 {
         return HealthCheck::healthy("pool", message);
@@ -32,7 +32,7 @@ pub(super) fn pool(usage: Usage) -> HealthCheck {
 
 /// Without them nobody can log in.
 pub(super) fn writes(rows: &TaggedRows, url: &DatabaseUrl) -> Option<HealthCheck> {
-    if let Target::Sqlite(target) = url.target() {
+    if let DatabaseTarget::Sqlite(target) = url.target() {
         return Some(writes_to_file(target));
     }
     let database = rows.first("database");

@@ -17,7 +17,7 @@ use super::document::{Refused, Unauthorized, Unavailable};
 use super::problem::Problem;
 use crate::auth::Session;
 use crate::clock;
-use crate::db::Scope;
+use crate::db::LogoutScope;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -122,7 +122,7 @@ pub(super) async fn logout(
     Caller(client): Caller,
     Body(body): Body<Logout>,
 ) -> Result<StatusCode, Problem> {
-    let scope = if body.all { Scope::All } else { Scope::This };
+    let scope = if body.all { LogoutScope::All } else { LogoutScope::This };
     api.auth()?.log_out(&body.refresh_token, scope, &client, clock::now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -23,7 +23,7 @@ use super::document::{AtProvider, NotEntered, Refused, Unavailable};
 use super::flow_cookie::FlowCookie;
 use super::problem::Problem;
 use crate::auth::Session;
-use crate::auth::oauth::{Answer, LIFETIME, Return};
+use crate::auth::oauth::{CallbackParams, LIFETIME, RedirectMode};
 use crate::clock;
 use crate::db::Client;
 
@@ -50,7 +50,7 @@ impl FromRequestParts<Api> for Named {
         headers(("Location" = String, description = "Where the provider asks for consent"), ("Set-Cookie" = String))),
         AtProvider, Unavailable))]
 pub(super) async fn redirect(State(api): State<Api>, Named(provider): Named) -> Result<Response, Problem> {
-    let begun = api.auth()?.begin_oauth(provider, Return::Callback, clock::now()).await?;
+    let begun = api.auth()?.begin_oauth(provider, RedirectMode::Callback, clock::now()).await?;
     let cookie = FlowCookie::of(provider, &api.settings).set(&begun.cookie);
     Ok((StatusCode::SEE_OTHER, [(LOCATION, begun.url), (SET_COOKIE, cookie)]).into_response())
 }
@@ -87,7 +87,7 @@ pub(super) async fn callback(
     let unreadable = |_| Problem::new(StatusCode::BAD_REQUEST, "invalid", "the query cannot be read");
     let Query(CameBack { code, state, error }) = query.map_err(unreadable)?;
     let cookie = FlowCookie::of(provider, &api.settings);
-    let answer = Answer { state, code, error, cookie: cookie.read(&headers) };
+    let answer = CallbackParams { state, code, error, cookie: cookie.read(&headers) };
     finish(&api, provider, answer, &client, &cookie).await
 }
 
@@ -111,7 +111,7 @@ pub(super) struct Beginning {
     responses((status = 200, description = "The login has begun; a cookie holds it for ten minutes", body = Beginning, headers(("Set-Cookie" = String))),
         AtProvider, Unavailable))]
 pub(super) async fn begin(State(api): State<Api>, Named(provider): Named) -> Result<Response, Problem> {
-    let begun = api.auth()?.begin_oauth(provider, Return::Page, clock::now()).await?;
+    let begun = api.auth()?.begin_oauth(provider, RedirectMode::Page, clock::now()).await?;
     let cookie = FlowCookie::of(provider, &api.settings).set(&begun.cookie);
     let beginning = Beginning { state: begun.state, authorization_url: begun.url, expires_in: LIFETIME.num_seconds() };
     Ok(([(SET_COOKIE, cookie)], Json(beginning)).into_response())
@@ -143,7 +143,8 @@ pub(super) async fn exchange(
     Body(body): Body<Given>,
 ) -> Result<Response, Problem> {
     let cookie = FlowCookie::of(provider, &api.settings);
-    let answer = Answer { state: Some(body.state), code: Some(body.code), error: None, cookie: cookie.read(&headers) };
+    let answer =
+        CallbackParams { state: Some(body.state), code: Some(body.code), error: None, cookie: cookie.read(&headers) };
     finish(&api, provider, answer, &client, &cookie).await
 }
 
@@ -151,7 +152,7 @@ pub(super) async fn exchange(
 async fn finish(
     api: &Api,
     provider: Provider,
-    answer: Answer,
+    answer: CallbackParams,
     client: &Client,
     cookie: &FlowCookie,
 ) -> Result<Response, Problem> {

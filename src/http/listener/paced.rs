@@ -13,7 +13,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
-use super::places::ConnectionPhase;
+use super::connection_slots::ConnectionPhase;
 
 /// How long a client may take.
 #[derive(Debug, Clone, Copy)]

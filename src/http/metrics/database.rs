@@ -3,7 +3,7 @@
 use prometheus::Result;
 
 use super::families::{Families, ratio, seconds};
-use crate::db::Usage;
+use crate::db::PoolUsage;
 use crate::health::{
     DatabaseHealth, HealthReading, IndexHealth, PerformanceHealth, SqliteFile, StorageHealth, TableSize,
 };
@@ -40,7 +40,7 @@ fn answer(families: &Families, database: &DatabaseHealth) -> Result<()> {
     )
 }
 
-fn pool(families: &Families, usage: Usage) -> Result<()> {
+fn pool(families: &Families, usage: PoolUsage) -> Result<()> {
     families.gauges(
         "authsvc_pool_connections",
         "Connections of this process's pool: in_use (part of open), open, and max, how many it may have.",

@@ -51,24 +51,24 @@ pub(super) struct StateRow {
 }
 
 /// Such numbers.
-pub(super) struct Group {
+pub(super) struct StateGroup {
     pub(super) id: &'static str,
     pub(super) caption: &'static str,
     pub(super) rows: Vec<StateRow>,
 }
 
-impl Group {
+impl StateGroup {
     pub(super) fn has_shares(&self) -> bool {
         self.rows.iter().any(|row| row.share.is_some())
     }
 }
 
 /// Why there is none of these numbers.
-pub(super) fn blank(groups: &[Group]) -> Option<&str> {
+pub(super) fn blank(groups: &[StateGroup]) -> Option<&str> {
     figure::common(groups.iter().flat_map(|group| &group.rows).map(|row| &row.number))
 }
 
-pub(super) fn accounts(detailed: &DetailedHealthReport, reasons: &Reasons) -> [Group; 3] {
+pub(super) fn accounts(detailed: &DetailedHealthReport, reasons: &Reasons) -> [StateGroup; 3] {
     let (users, security) = (&detailed.authentication_health, &detailed.security_health);
     let row = |state, name: &str, number: Option<u64>, all: Option<u64>| {
         let share = number.zip(all).map(|(number, all)| percentage(number, all));
@@ -81,7 +81,7 @@ pub(super) fn accounts(detailed: &DetailedHealthReport, reasons: &Reasons) -> [G
     let of_tokens = |state, name: &str, number| row(state, name, number, all_tokens);
     let alone = |state, name: &str, number| row(state, name, number, None);
     [
-        Group {
+        StateGroup {
             id: "users",
             caption: "Users",
             rows: vec![
@@ -95,7 +95,7 @@ pub(super) fn accounts(detailed: &DetailedHealthReport, reasons: &Reasons) -> [G
                 of_users("no login for 90 days, or ever", "inactive_accounts", security.inactive_accounts),
             ],
         },
-        Group {
+        StateGroup {
             id: "tokens",
             caption: "Tokens",
             rows: vec![
@@ -105,7 +105,7 @@ pub(super) fn accounts(detailed: &DetailedHealthReport, reasons: &Reasons) -> [G
                 alone("of providers, expired", "expired_oauth_tokens", users.expired_oauth_tokens),
             ],
         },
-        Group {
+        StateGroup {
             id: "watched",
             caption: "What should not be",
             rows: vec![

@@ -31,7 +31,7 @@ pub(in crate::http) struct ConnectionCounters {
 
 /// How many connections there may be.
 #[derive(Debug, Clone)]
-pub(super) struct PlaceLimits {
+pub(super) struct SlotLimits {
     /// Of all clients.
     pub(super) most: usize,
     /// Of an IPv4 address, or the first 64 bits of an IPv6 address.
@@ -43,23 +43,23 @@ pub(super) struct PlaceLimits {
 }
 
 /// The places of a listener.
-pub(super) struct Places {
-    limits: PlaceLimits,
+pub(super) struct ConnectionSlots {
+    limits: SlotLimits,
     counters: Arc<ConnectionCounters>,
-    table: Mutex<Table>,
+    table: Mutex<SlotTable>,
     freed: Notify,
 }
 
 /// One connection's place. It is free again when this is dropped.
-pub(super) struct Place {
-    places: Arc<Places>,
+pub(super) struct ConnectionSlot {
+    places: Arc<ConnectionSlots>,
     id: u64,
     phase: Arc<ConnectionPhase>,
 }
 
 /// Connections by their age, and those of each network.
 #[derive(Default)]
-struct Table {
+struct SlotTable {
     next: u64,
     connections: HashMap<u64, ([Network; 2], Arc<ConnectionPhase>)>,
     networks: HashMap<Network, BTreeSet<u64>>,
@@ -121,26 +121,26 @@ impl ConnectionPhase {
     }
 }
 
-impl Place {
+impl ConnectionSlot {
     pub(super) fn phase(&self) -> Arc<ConnectionPhase> {
         self.phase.clone()
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         self.places.remove(self.id);
         self.places.freed.notify_waiters();
     }
 }
 
-impl Places {
-    pub(super) fn new(limits: PlaceLimits, counters: Arc<ConnectionCounters>) -> Arc<Self> {
+impl ConnectionSlots {
+    pub(super) fn new(limits: SlotLimits, counters: Arc<ConnectionCounters>) -> Arc<Self> {
         Arc::new(Self { limits, counters, table: Mutex::default(), freed: Notify::new() })
     }
 
     /// A place for a connection from this address, once there is one; `None`: its client answers for all of its places.
-    pub(super) async fn take(self: &Arc<Self>, peer: IpAddr) -> Option<Place> {
+    pub(super) async fn take(self: &Arc<Self>, peer: IpAddr) -> Option<ConnectionSlot> {
         let peer = peer.to_canonical();
         while !self.make_room() {
             let _ = tokio::time::timeout(LOOK_AGAIN, self.freed.notified()).await;
@@ -192,7 +192,7 @@ impl Places {
     }
 
     /// Closes the oldest connection of a network that waits for a request.
-    fn displace(&self, table: &mut Table, network: Network) -> bool {
+    fn displace(&self, table: &mut SlotTable, network: Network) -> bool {
         let members = table.networks.get(&network).into_iter().flatten();
         let waiting = members.copied().find(|id| table.connections.get(id).is_some_and(|(_, phase)| phase.close()));
         let Some(id) = waiting else { return false };
@@ -202,7 +202,7 @@ impl Places {
         true
     }
 
-    fn add(self: &Arc<Self>, keys: [Network; 2]) -> Place {
+    fn add(self: &Arc<Self>, keys: [Network; 2]) -> ConnectionSlot {
         let mut table = self.table();
         let (id, phase) = (table.next, Arc::<ConnectionPhase>::default());
         table.next += 1;
@@ -211,7 +211,7 @@ impl Places {
             table.networks.entry(key).or_default().insert(id);
         }
         self.counters.open.store(table.connections.len() as u64, Ordering::Relaxed);
-        Place { places: self.clone(), id, phase }
+        ConnectionSlot { places: self.clone(), id, phase }
     }
 
     fn remove(&self, id: u64) {
@@ -220,12 +220,12 @@ impl Places {
         self.counters.open.store(table.connections.len() as u64, Ordering::Relaxed);
     }
 
-    fn table(&self) -> std::sync::MutexGuard<'_, Table> {
+    fn table(&self) -> std::sync::MutexGuard<'_, SlotTable> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Table {
+impl SlotTable {
     fn remove(&mut self, id: u64) {
         let Some((keys, _)) = self.connections.remove(&id) else { return };
         for key in keys {

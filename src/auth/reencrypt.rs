@@ -14,7 +14,7 @@ use secrecy::SecretString;
 use super::Auth;
 use super::error::Error;
 use super::provider_tokens::sealed;
-use super::vault::{self, Column, Place, Vault};
+use super::vault::{self, TokenColumn, TokenLocation, Vault};
 use crate::db::StoredTokens;
 
 /// Links that are read at once.
@@ -22,13 +22,13 @@ const PAGE: u64 = 100;
 
 /// What a pass came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Resealed {
+pub struct ReencryptionReport {
     /// Links whose tokens are under the current key now.
     pub links: u64,
     /// Links whose tokens were replaced meanwhile.
-    pub overtaken: u64,
+    pub superseded: u64,
     /// Links whose tokens do not open.
-    pub left: u64,
+    pub undecryptable: u64,
     /// Why not; each reason is in the log, once.
     pub reasons: BTreeSet<String>,
 }
@@ -38,8 +38,8 @@ impl Auth {
     ///
     /// # Errors
     /// The database gave no answer, or there is no randomness. What was done until then stays.
-    pub async fn reseal_tokens(&self, now: DateTime<Utc>) -> Result<Resealed, Error> {
-        let mut done = Resealed::default();
+    pub async fn reencrypt_tokens(&self, now: DateTime<Utc>) -> Result<ReencryptionReport, Error> {
+        let mut done = ReencryptionReport::default();
         let Some(vault) = self.provider_tokens.vault() else { return Ok(done) };
         let mut last = 0;
         loop {
@@ -47,18 +47,24 @@ impl Auth {
             let Some(end) = page.last() else { return Ok(done) };
             last = end.id;
             for link in &page {
-                self.reseal(vault, link, now, &mut done).await?;
+                self.reencrypt(vault, link, now, &mut done).await?;
             }
         }
     }
 
-    async fn reseal(&self, vault: &Vault, link: &Model, now: DateTime<Utc>, done: &mut Resealed) -> Result<(), Error> {
+    async fn reencrypt(
+        &self,
+        vault: &Vault,
+        link: &Model,
+        now: DateTime<Utc>,
+        done: &mut ReencryptionReport,
+    ) -> Result<(), Error> {
         match again(vault, link) {
             Ok(tokens) if self.pool.replace_tokens(link, &tokens, now).await? => done.links += 1,
-            Ok(_) => done.overtaken += 1,
+            Ok(_) => done.superseded += 1,
             Err(error @ vault::Error::Seal(_)) => return Err(error.into()),
             Err(error) => {
-                done.left += 1;
+                done.undecryptable += 1;
                 if done.reasons.insert(error.to_string()) {
                     tracing::warn!(hint = error.hint(), "tokens of providers are left as they are: {error}");
                 }
@@ -71,15 +77,15 @@ impl Auth {
 /// The tokens of a link under the current key.
 fn again(vault: &Vault, link: &Model) -> Result<StoredTokens, vault::Error> {
     let open = |token: &Option<ProviderToken>, column| {
-        let place = Place { provider: link.provider, provider_id: &link.provider_id, column };
+        let place = TokenLocation { provider: link.provider, provider_id: &link.provider_id, column };
         let open = |token: &ProviderToken| match &link.key_id {
             Some(key_id) => vault.open(token, key_id, place),
             None => Ok(SecretString::from(token.expose())),
         };
         token.as_ref().map(open).transpose()
     };
-    let access = open(&link.access_token, Column::AccessToken)?;
-    let refresh = open(&link.refresh_token, Column::RefreshToken)?;
+    let access = open(&link.access_token, TokenColumn::AccessToken)?;
+    let refresh = open(&link.refresh_token, TokenColumn::RefreshToken)?;
     let tokens = sealed(vault, (link.provider, &link.provider_id), access.as_ref(), refresh.as_ref())?;
     Ok(StoredTokens { expires_at: link.expires_at, ..tokens })
 }
