@@ -23,8 +23,6 @@ mod rollback;
 mod seed;
 mod serve;
 mod status;
-mod sweep;
-mod transfer;
 mod verify_backup;
 
 use std::process::ExitCode;

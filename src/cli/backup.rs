@@ -10,7 +10,7 @@ use entity::maintenance_run::RunKind;
 
 use super::error::Error;
 use super::output::{Output, Piped};
-use super::transfer::BackupProgressBar;
+use super::progress::BackupProgressBar;
 use crate::backup::{self, BackupDestination, BackupRequest, Metadata};
 use crate::clock::{self, Stopwatch};
 use crate::config::Config;

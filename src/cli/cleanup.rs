@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::error::{Error, Subject};
 use super::output::{Output, Piped};
-use super::sweep::{self, CleanupProgressBar};
+use super::progress::{CleanupProgressBar, kind_name};
 use crate::backup::Retention;
 use crate::clock::{self, Stopwatch};
 use crate::config::Config;
@@ -86,14 +86,14 @@ async fn until_stopped(cleanup: &Cleanup, config: &Config, output: Output) -> Re
 
 fn text(cleaned: &CleanupReport) -> String {
     let rows = [
-        (sweep::kind_name(CleanupKind::ExpiredTokens), cleaned.expired_tokens),
-        (sweep::kind_name(CleanupKind::RevokedTokens), cleaned.revoked_tokens),
-        (sweep::kind_name(CleanupKind::OauthTokens), cleaned.oauth_tokens),
-        (sweep::kind_name(CleanupKind::AuthEvents), cleaned.auth_events),
-        (sweep::kind_name(CleanupKind::MaintenanceRuns), cleaned.maintenance_runs),
-        (sweep::kind_name(CleanupKind::LoginThrottles), cleaned.login_throttles),
-        (sweep::kind_name(CleanupKind::OauthStates), cleaned.oauth_states),
-        (sweep::kind_name(CleanupKind::KnownDevices), cleaned.known_devices),
+        (kind_name(CleanupKind::ExpiredTokens), cleaned.expired_tokens),
+        (kind_name(CleanupKind::RevokedTokens), cleaned.revoked_tokens),
+        (kind_name(CleanupKind::OauthTokens), cleaned.oauth_tokens),
+        (kind_name(CleanupKind::AuthEvents), cleaned.auth_events),
+        (kind_name(CleanupKind::MaintenanceRuns), cleaned.maintenance_runs),
+        (kind_name(CleanupKind::LoginThrottles), cleaned.login_throttles),
+        (kind_name(CleanupKind::OauthStates), cleaned.oauth_states),
+        (kind_name(CleanupKind::KnownDevices), cleaned.known_devices),
         ("backups", cleaned.backups),
     ];
     let mut text: String = rows.iter().map(|(name, count)| format!("{name:<24} {count:>10}\n")).collect();

@@ -7,8 +7,7 @@ use entity::maintenance_run::RunKind;
 
 use super::error::Error;
 use super::output::{Output, Piped};
-use super::progress::MigrationProgressDisplay;
-use super::transfer::BackupProgressBar;
+use super::progress::{BackupProgressBar, MigrationProgressDisplay};
 use crate::clock::Stopwatch;
 use crate::config::Config;
 use crate::migrate::{self, MigrationOutcome, MigrationReport, MigrationTarget};

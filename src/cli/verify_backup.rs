@@ -8,7 +8,7 @@ use entity::maintenance_run::RunKind;
 
 use super::error::Error;
 use super::output::{Output, Piped};
-use super::transfer::BackupProgressBar;
+use super::progress::BackupProgressBar;
 use crate::backup::{self, Evidence, VerificationReport};
 use crate::clock::{self, Stopwatch};
 use crate::config::Config;

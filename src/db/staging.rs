@@ -3,15 +3,10 @@
 //! PostgreSQL: a schema in the same database. SQLite: a file beside the live one. Until the swap nothing of the live
 //! database changes; what an interrupted run leaves here is removed by the next.
 
-mod facts;
-mod kept;
 mod postgres;
 mod refused_row;
+mod sequences;
 mod sqlite;
-mod sqlite_objects;
-mod sqlite_swap;
-mod survey;
-mod swap;
 
 use std::time::Duration;
 
@@ -75,8 +70,8 @@ pub async fn losses(
     greatest_ids: &[(String, i64)],
 ) -> Result<Vec<String>, Error> {
     match url.target() {
-        DatabaseTarget::Postgres(_) => survey::losses(url, live, greatest_ids).await,
-        DatabaseTarget::Sqlite(target) => sqlite_objects::losses(&target.path, live),
+        DatabaseTarget::Postgres(_) => postgres::live_survey::losses(url, live, greatest_ids).await,
+        DatabaseTarget::Sqlite(target) => sqlite::objects::losses(&target.path, live),
     }
 }
 

@@ -3,6 +3,10 @@
 //! Every statement runs in a transaction that sets its own `search_path`, so that all of this works through a
 //! transaction-pooling PgBouncer. Indexes and keys are taken down before the rows come and built after them.
 
+pub(super) mod live_survey;
+pub(super) mod object_facts;
+mod swap;
+
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::time::Duration;

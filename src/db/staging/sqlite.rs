@@ -3,6 +3,9 @@
 //! The swap copies its pages into the live file in one transaction, so that programs that have it open see the old
 //! content until then and the new one after. Where the live file has tables of somebody else's, only ours are replaced.
 
+pub(super) mod objects;
+mod swap;
+
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -12,9 +15,9 @@ use rusqlite::{Connection, OpenFlags, params_from_iter};
 use sea_orm::{DatabaseTransaction, TransactionTrait};
 use tokio::sync::mpsc::Receiver;
 
+use self::swap::{SqliteSwap, beside};
 use super::refused_row::{RefusedRow, sqlite_columns};
-use super::sqlite_swap::{SqliteSwap, beside};
-use super::{LiveSchema, LoadBlock, LoadError, RowParser, SwapReport, TableLoad, kept};
+use super::{LiveSchema, LoadBlock, LoadError, RowParser, SwapReport, TableLoad, sequences};
 use crate::db::connection::plain_name;
 use crate::db::dialect::Export;
 use crate::db::snapshot::sqlite::read_all;
@@ -137,8 +140,8 @@ impl SqliteStaging {
             );
             let (id, value): (i64, i64) = staged.query_row(&sql, [&table], |row| Ok((row.get(0)?, row.get(1)?)))?;
             if id > value {
-                staged.execute_batch(&kept::sqlite_statements("main", "main", std::slice::from_ref(&table)))?;
-                notes.push(kept::raised(&table, id));
+                staged.execute_batch(&sequences::sqlite_statements("main", "main", std::slice::from_ref(&table)))?;
+                notes.push(sequences::raised(&table, id));
             }
         }
         Ok(notes)

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use indicatif::{HumanCount, ProgressBar};
 
-use super::output::Output;
+use crate::cli::output::Output;
 use crate::db::CleanupKind;
 use crate::maintain::{CleanupEvent, CleanupProgress};
 
 /// The line.
-pub(super) struct CleanupProgressBar {
+pub(in crate::cli) struct CleanupProgressBar {
     bar: ProgressBar,
     done: Mutex<KindDone>,
 }
@@ -29,7 +29,7 @@ impl KindDone {
 }
 
 /// What people call a kind of rows.
-pub(super) fn kind_name(kind: CleanupKind) -> &'static str {
+pub(in crate::cli) fn kind_name(kind: CleanupKind) -> &'static str {
     match kind {
         CleanupKind::ExpiredTokens => "refresh tokens, expired",
         CleanupKind::RevokedTokens => "refresh tokens, revoked",
@@ -43,7 +43,7 @@ pub(super) fn kind_name(kind: CleanupKind) -> &'static str {
 }
 
 impl CleanupProgressBar {
-    pub(super) fn new(output: Output) -> Self {
+    pub(in crate::cli) fn new(output: Output) -> Self {
         let bar = if output.draws() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
         Self { bar, done: Mutex::new(KindDone::of("")) }
     }

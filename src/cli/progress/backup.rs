@@ -6,12 +6,12 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressStyle};
 
-use super::output::Output;
 use crate::backup::{BackupEvent, BackupPhase, BackupProgress};
+use crate::cli::output::Output;
 use crate::clock::Stopwatch;
 
 /// The bar.
-pub(super) struct BackupProgressBar {
+pub(in crate::cli) struct BackupProgressBar {
     bar: ProgressBar,
     done: Mutex<RowsDone>,
 }
@@ -25,13 +25,13 @@ struct RowsDone {
 }
 
 impl BackupProgressBar {
-    pub(super) fn new(output: Output) -> Self {
+    pub(in crate::cli) fn new(output: Output) -> Self {
         let bar = if output.draws() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
         Self { bar, done: Mutex::new(RowsDone::new(0)) }
     }
 
     /// Takes the bar away, for a question or an answer.
-    pub(super) fn clear(&self) {
+    pub(in crate::cli) fn clear(&self) {
         self.bar.finish_and_clear();
     }
 

@@ -7,7 +7,7 @@
 
 use sqlx::postgres::PgConnection;
 
-use super::facts::ObjectFacts;
+use super::postgres::object_facts::ObjectFacts;
 use super::postgres::{PostgresStaging, REPLACED, STAGING, execute, query};
 use crate::db::Error;
 use crate::db::connection::{Row, first_column};

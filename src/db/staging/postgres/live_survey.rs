@@ -6,30 +6,30 @@
 
 use sqlx::postgres::PgConnection;
 
-use super::facts::{CarryOver, ObjectFacts};
-use super::postgres::{MARK, REPLACED, STAGING, execute, foreign_schema, query, settings};
-use super::{LiveSchema, SchemaObjects};
+use super::object_facts::{CarryOver, ObjectFacts};
+use super::{MARK, REPLACED, STAGING, execute, foreign_schema, query, settings};
 use crate::db::connection::first_column;
 use crate::db::dialect::quoted_name;
 use crate::db::pinned::{self, Home};
+use crate::db::staging::{LiveSchema, SchemaObjects};
 use crate::db::{Backend, DatabaseUrl, Error, Pool, PoolUse};
 
 /// The schema in which the migrations make their tables for comparison; it is never committed.
 const EXPECTED: &str = "authsvc_expected";
 
 /// The state of a live database, and what the migrations make.
-pub(super) struct LiveSurvey {
+pub(in crate::db::staging) struct LiveSurvey {
     /// What depends on our objects and would be lost, each with what to do.
-    pub(super) dependents: Vec<String>,
-    pub(super) live: ObjectFacts,
+    pub(in crate::db::staging) dependents: Vec<String>,
+    pub(in crate::db::staging) live: ObjectFacts,
     /// As the migrations made the live version.
-    pub(super) base: ObjectFacts,
+    pub(in crate::db::staging) base: ObjectFacts,
     /// As the newest migrations make it.
-    pub(super) newest: ObjectFacts,
+    pub(in crate::db::staging) newest: ObjectFacts,
 }
 
 /// What a restore would lose of a PostgreSQL database, each with what to do.
-pub(super) async fn losses(
+pub(in crate::db::staging) async fn losses(
     url: &DatabaseUrl,
     live: &LiveSchema,
     greatest_ids: &[(String, i64)],
@@ -54,7 +54,7 @@ async fn beyond_sequences(pool: &Pool, greatest_ids: &[(String, i64)]) -> Result
     execute(&mut transaction, settings(&home)).await?;
     let value = |(table, id): &(String, i64)| format!("({}, {id}::bigint)", Backend::Postgres.literal(table));
     let values = greatest_ids.iter().map(value).collect::<Vec<_>>().join(", ");
-    let sql = include_str!("../postgres/restore/beyond_sequences.sql").replace(":ids", &values);
+    let sql = include_str!("../../postgres/restore/beyond_sequences.sql").replace(":ids", &values);
     let found = first_column(query(&mut transaction, sql).await?);
     transaction.rollback().await?;
     Ok(found)
@@ -62,7 +62,7 @@ async fn beyond_sequences(pool: &Pool, greatest_ids: &[(String, i64)]) -> Result
 
 impl LiveSurvey {
     /// Reads everything in one transaction, which is rolled back.
-    pub(super) async fn read(pool: &Pool, live: &LiveSchema) -> Result<Self, Error> {
+    pub(in crate::db::staging) async fn read(pool: &Pool, live: &LiveSchema) -> Result<Self, Error> {
         let mut transaction = pool.orm().get_postgres_connection_pool().begin().await?;
         let home = home(&mut transaction).await?;
         execute(&mut transaction, format!("{}; SET LOCAL lock_timeout = '5s'", settings(&home))).await?;
@@ -73,7 +73,7 @@ impl LiveSurvey {
             refuse_foreign_schemas(&mut transaction).await?;
             execute(&mut transaction, format!("CREATE SCHEMA {EXPECTED}; {}", settings(EXPECTED)))
                 .await
-                .map_err(super::postgres::explain)?;
+                .map_err(super::explain)?;
             if !live.made_by.is_empty() {
                 execute(&mut transaction, live.made_by.clone()).await.map_err(not_made)?;
                 base = facts(&mut transaction, &live.objects).await?;
@@ -106,30 +106,36 @@ fn not_made(error: Error) -> Error {
 }
 
 /// The schema of the live tables, quoted. From here on the transaction searches no other one.
-pub(super) async fn home(connection: &mut PgConnection) -> Result<String, Error> {
+pub(in crate::db::staging) async fn home(connection: &mut PgConnection) -> Result<String, Error> {
     let found = query(connection, pinned::find_schema()).await?.pop().unwrap_or_default();
     let home = Home::from_columns(found.into_iter()).check()?;
     Ok(home.schema.map_or_else(String::new, |schema| quoted_name(&schema)))
 }
 
 /// What depends on the objects of the current schema, each with what to do.
-pub(super) async fn dependents(connection: &mut PgConnection, objects: &SchemaObjects) -> Result<Vec<String>, Error> {
-    let sql = with_names(include_str!("../postgres/dependents.sql"), objects);
+pub(in crate::db::staging) async fn dependents(
+    connection: &mut PgConnection,
+    objects: &SchemaObjects,
+) -> Result<Vec<String>, Error> {
+    let sql = with_names(include_str!("../../postgres/dependents.sql"), objects);
     Ok(first_column(query(connection, sql).await?))
 }
 
 /// The state of the objects of the current schema, which has to be the whole `search_path`.
-pub(super) async fn facts(connection: &mut PgConnection, objects: &SchemaObjects) -> Result<ObjectFacts, Error> {
+pub(in crate::db::staging) async fn facts(
+    connection: &mut PgConnection,
+    objects: &SchemaObjects,
+) -> Result<ObjectFacts, Error> {
     let sql = concat!(
-        include_str!("../postgres/restore/relation_facts.sql"),
-        include_str!("../postgres/restore/column_facts.sql"),
-        include_str!("../postgres/restore/other_facts.sql")
+        include_str!("../../postgres/restore/relation_facts.sql"),
+        include_str!("../../postgres/restore/column_facts.sql"),
+        include_str!("../../postgres/restore/other_facts.sql")
     );
     Ok(ObjectFacts::from_rows(query(connection, with_names(sql, objects)).await?))
 }
 
 /// Puts names that this program knows into a query.
-pub(super) fn with_names(sql: &str, objects: &SchemaObjects) -> String {
+pub(in crate::db::staging) fn with_names(sql: &str, objects: &SchemaObjects) -> String {
     let list = |names: &[String]| {
         let quoted: Vec<String> = names.iter().map(|name| format!("'{}'", name.replace('\'', "''"))).collect();
         format!("ARRAY[{}]::text[]", quoted.join(", "))

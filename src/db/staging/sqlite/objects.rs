@@ -6,15 +6,15 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::sqlite::open;
-use super::{LiveSchema, SchemaOrigin};
+use super::open;
+use crate::db::staging::{LiveSchema, SchemaOrigin};
 use crate::db::{DbErrorKind, Error};
 
 /// The tables, indexes and triggers on some tables: type and name, and the statement that makes it.
-pub(super) type SqliteObjects = BTreeMap<(String, String), String>;
+pub(in crate::db::staging) type SqliteObjects = BTreeMap<(String, String), String>;
 
 /// What a restore would lose, each with what to do.
-pub(super) fn losses(path: &Path, live: &LiveSchema) -> Result<Vec<String>, Error> {
+pub(in crate::db::staging) fn losses(path: &Path, live: &LiveSchema) -> Result<Vec<String>, Error> {
     if live.made_by.is_empty() || !path.exists() {
         return Ok(Vec::new());
     }
@@ -33,7 +33,11 @@ pub(super) fn losses(path: &Path, live: &LiveSchema) -> Result<Vec<String>, Erro
 }
 
 /// The objects that no migration makes on our tables, without the tables: what they are, and how they are made.
-pub(super) fn extras(connection: &Connection, schema: &str, live: &LiveSchema) -> Result<Vec<(String, String)>, Error> {
+pub(in crate::db::staging) fn extras(
+    connection: &Connection,
+    schema: &str,
+    live: &LiveSchema,
+) -> Result<Vec<(String, String)>, Error> {
     if live.made_by.is_empty() {
         return Ok(Vec::new());
     }
@@ -47,7 +51,11 @@ pub(super) fn extras(connection: &Connection, schema: &str, live: &LiveSchema) -
 }
 
 /// Makes on the staged tables what is not there yet.
-pub(super) fn carry(staged: &Connection, extras: &[(String, String)], live: &LiveSchema) -> Result<(), Error> {
+pub(in crate::db::staging) fn carry(
+    staged: &Connection,
+    extras: &[(String, String)],
+    live: &LiveSchema,
+) -> Result<(), Error> {
     let there = objects(staged, "main", &live.objects.tables)?;
     for (what, sql) in extras.iter().filter(|(_, sql)| !there.values().any(|other| other == sql)) {
         staged

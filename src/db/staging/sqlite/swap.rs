@@ -2,7 +2,7 @@
 //! see the old content until then and the new one after.
 //!
 //! Without objects of other programs all pages are copied. The first step of SQLite's backup locks the live file for
-//! writing; then the staged file takes over what the live one keeps ([`super::kept`]), and the other pages follow. So no
+//! writing; then the staged file takes over what the live one keeps ([`crate::db::staging::sequences`]), and the other pages follow. So no
 //! row can be written between reading a sequence and replacing it. With objects of other programs, or with what a copy
 //! would change in the file's header, our tables are replaced one by one in one transaction.
 
@@ -15,10 +15,11 @@ use std::time::Duration;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
-use super::sqlite::{LOGS, cannot, open, open_staged};
-use super::{LiveSchema, SwapReport, kept, sqlite_objects};
+use super::objects;
+use super::{LOGS, cannot, open, open_staged};
 use crate::clock::Stopwatch;
 use crate::db::connection::plain_name;
+use crate::db::staging::{LiveSchema, SwapReport, sequences};
 use crate::db::{Backend, DbErrorKind, Error};
 use crate::disk::{self, Links};
 
@@ -26,16 +27,16 @@ use crate::disk::{self, Links};
 const RESERVED_BYTES: usize = 20;
 
 /// What is to be swapped.
-pub(super) struct SqliteSwap {
-    pub(super) live: PathBuf,
-    pub(super) staged: PathBuf,
-    pub(super) schema: LiveSchema,
-    pub(super) patience: Duration,
+pub(in crate::db::staging) struct SqliteSwap {
+    pub(in crate::db::staging) live: PathBuf,
+    pub(in crate::db::staging) staged: PathBuf,
+    pub(in crate::db::staging) schema: LiveSchema,
+    pub(in crate::db::staging) patience: Duration,
 }
 
 impl SqliteSwap {
     /// Puts the staged file's content into the live one.
-    pub(super) fn run(&self) -> Result<SwapReport, Error> {
+    pub(in crate::db::staging) fn run(&self) -> Result<SwapReport, Error> {
         let mut warnings = Vec::new();
         let damaged = self.set_damaged_aside(&mut warnings)?;
         if !self.live.exists() {
@@ -94,7 +95,7 @@ impl SqliteSwap {
     /// Builds on the staged tables what no migration makes, and figures for the planner if the live file has them.
     fn carry_ahead(&self, live: &Connection) -> Result<(), Error> {
         let staged = open_staged(&self.staged)?;
-        sqlite_objects::carry(&staged, &sqlite_objects::extras(live, "main", &self.schema)?, &self.schema)?;
+        objects::carry(&staged, &objects::extras(live, "main", &self.schema)?, &self.schema)?;
         if has_table(live, "main", "sqlite_stat1")? {
             staged.execute_batch("ANALYZE")?;
             if !has_table(live, "main", "sqlite_stat4")? && has_table(&staged, "main", "sqlite_stat4")? {
@@ -148,8 +149,8 @@ impl SqliteSwap {
     /// read all the same, without one only past the lock.
     fn keep(&self, staged: &Connection, is_wal: bool) -> Result<(), Error> {
         staged.execute("ATTACH ?1 AS live", [uri(&self.live, if is_wal { "mode=ro" } else { "immutable=1" })])?;
-        let extras = sqlite_objects::extras(staged, "live", &self.schema)?;
-        sqlite_objects::carry(staged, &extras, &self.schema)?;
+        let extras = objects::extras(staged, "live", &self.schema)?;
+        objects::carry(staged, &extras, &self.schema)?;
         staged.execute_batch(&self.kept_statements(staged, "live", "main")?)?;
         Ok(staged.execute_batch("DETACH live")?)
     }
@@ -166,7 +167,7 @@ impl SqliteSwap {
         let mut found = connection.prepare(&sql)?;
         let tables = found.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
         let ours: Vec<String> = tables.into_iter().filter(|name| self.schema.objects.tables.contains(name)).collect();
-        Ok(kept::sqlite_statements(live, staged, &ours))
+        Ok(sequences::sqlite_statements(live, staged, &ours))
     }
 
     /// Drops our tables and makes them again in one transaction, and leaves the others alone.
@@ -174,7 +175,7 @@ impl SqliteSwap {
         live.execute_batch("PRAGMA foreign_keys = OFF")?;
         live.execute("ATTACH ?1 AS staged", [plain_name(&self.staged).to_string_lossy()])?;
         live.execute_batch("BEGIN IMMEDIATE")?;
-        for (what, sql) in sqlite_objects::extras(live, "main", &self.schema)? {
+        for (what, sql) in objects::extras(live, "main", &self.schema)? {
             let is_staged = "SELECT count(*) FROM staged.sqlite_schema WHERE sql = ?1";
             if live.query_row(is_staged, [&sql], |row| row.get::<_, i64>(0))? == 0 {
                 return Err(Error::new(
@@ -247,7 +248,7 @@ fn try_read(live: &Path) -> Result<(), Error> {
 }
 
 /// The path of a file that SQLite keeps beside another.
-pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
+pub(in crate::db::staging) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut path = path.as_os_str().to_owned();
     path.push(ending);
     path.into()

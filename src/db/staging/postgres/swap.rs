@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use sqlx::postgres::PgConnection;
 
-use super::facts::{CarryOver, ObjectFacts, PRIVILEGES};
-use super::kept::KeptSequences;
-use super::postgres::{MARK, PostgresStaging, REPLACED, STAGING, drop_schema, execute, query, settings};
-use super::survey::{self, LiveSurvey, with_names};
-use super::{LiveSchema, SwapReport};
+use super::live_survey::{self, LiveSurvey, with_names};
+use super::object_facts::{CarryOver, ObjectFacts, PRIVILEGES};
+use super::{MARK, PostgresStaging, REPLACED, STAGING, drop_schema, execute, query, settings};
 use crate::clock::Stopwatch;
 use crate::db::connection::{Row, first_column};
+use crate::db::staging::sequences::KeptSequences;
+use crate::db::staging::{LiveSchema, SwapReport};
 use crate::db::{DbErrorKind, Error};
 
 /// Longest wait for one lock. A statement that waits for a lock while it holds others can be part of a deadlock, of which
@@ -25,7 +25,7 @@ const LONGEST_WAIT: Duration = Duration::from_millis(500);
 
 impl PostgresStaging {
     /// Puts the staging schema's objects in the place of the live ones; tries again while a reader is in the way.
-    pub(super) async fn swap(
+    pub(in crate::db::staging) async fn swap(
         &self,
         live: &LiveSchema,
         lock_timeout: Duration,
@@ -53,7 +53,7 @@ impl PostgresStaging {
     async fn carry_ahead(&self, live: &LiveSchema) -> Result<(ObjectFacts, Vec<String>), Error> {
         let LiveSurvey { dependents, live: found, base, .. } = LiveSurvey::read(self.pool(), live).await?;
         let mut transaction = self.begin_in_staging().await?;
-        let staged = survey::facts(&mut transaction, &live.objects).await?;
+        let staged = live_survey::facts(&mut transaction, &live.objects).await?;
         let carried = CarryOver::merge(&base, &found, &staged, live.origin);
         refuse(dependents, &carried.refused)?;
         for step in carried.steps.iter().filter(|step| step.order == 0) {
@@ -71,23 +71,24 @@ impl PostgresStaging {
     ) -> Result<(Duration, Vec<Row>), Error> {
         let objects = &live.objects;
         let mut transaction = self.sqlx().begin().await?;
-        let home = survey::home(&mut transaction).await?;
+        let home = live_survey::home(&mut transaction).await?;
         let limits =
             format!("SET LOCAL lock_timeout = {}; SET LOCAL synchronous_commit = DEFAULT", lock_timeout.as_millis());
         execute(&mut transaction, format!("{}; {limits}", settings(STAGING))).await?;
-        let staged = survey::facts(&mut transaction, objects).await?;
+        let staged = live_survey::facts(&mut transaction, objects).await?;
         execute(&mut transaction, format!("SET LOCAL search_path = {home}")).await?;
         let old = first_column(
-            query(&mut transaction, with_names(include_str!("../postgres/live_objects.sql"), objects)).await?,
+            query(&mut transaction, with_names(include_str!("../../postgres/live_objects.sql"), objects)).await?,
         );
         let new =
-            first_column(query(&mut transaction, include_str!("../postgres/staged_objects.sql").to_owned()).await?);
+            first_column(query(&mut transaction, include_str!("../../postgres/staged_objects.sql").to_owned()).await?);
         let watch = Stopwatch::start();
         lock(&mut transaction, &old).await?;
-        let found = survey::facts(&mut transaction, objects).await?;
+        let found = live_survey::facts(&mut transaction, objects).await?;
         let carried = CarryOver::merge(base, &found, &staged, live.origin);
-        refuse(survey::dependents(&mut transaction, objects).await?, &carried.refused)?;
-        let keys = query(&mut transaction, with_names(include_str!("../postgres/foreign_keys.sql"), objects)).await?;
+        refuse(live_survey::dependents(&mut transaction, objects).await?, &carried.refused)?;
+        let keys =
+            query(&mut transaction, with_names(include_str!("../../postgres/foreign_keys.sql"), objects)).await?;
         execute(&mut transaction, moves(&home, &keys, &old, &new)).await?;
         let kept = KeptSequences::read(&mut transaction, &home, &staged).await?;
         drop_schema(&mut transaction, REPLACED).await?;
@@ -99,7 +100,7 @@ impl PostgresStaging {
         for step in last {
             execute(&mut transaction, step.sql.clone()).await.map_err(not_carried(&step.what))?;
         }
-        let differences = carried.differences(&survey::facts(&mut transaction, objects).await?);
+        let differences = carried.differences(&live_survey::facts(&mut transaction, objects).await?);
         if !differences.is_empty() {
             let told = differences.iter().map(|difference| format!("the {difference}")).collect::<Vec<_>>().join("; ");
             return Err(Error::new(DbErrorKind::Refused, format!("the swap would change what it has to keep: {told}")));

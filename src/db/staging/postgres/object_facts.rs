@@ -9,9 +9,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::SchemaOrigin;
 use crate::db::canonical::canonical;
 use crate::db::connection::Row;
+use crate::db::staging::SchemaOrigin;
 
 /// The property that makes an object, if it can be set.
 const DEFINITION: &str = "definition";
@@ -26,11 +26,11 @@ const KEPT_AS_WRITTEN: &str = "function ";
 const SHOWN: usize = 80;
 
 /// Order of the first statement after which this role may have lost rights of its own: privileges are taken away.
-pub(super) const PRIVILEGES: u8 = 15;
+pub(in crate::db::staging) const PRIVILEGES: u8 = 15;
 
 /// Properties of objects: object, property, fact.
 #[derive(Debug, Clone, Default)]
-pub(super) struct ObjectFacts(BTreeMap<String, BTreeMap<String, Fact>>);
+pub(in crate::db::staging) struct ObjectFacts(BTreeMap<String, BTreeMap<String, Fact>>);
 
 #[derive(Debug, Clone)]
 struct Fact {
@@ -44,29 +44,29 @@ struct Fact {
 
 /// One statement that carries a property over.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct CarryStep {
+pub(in crate::db::staging) struct CarryStep {
     /// 0: before the swap. Then twice the rank of the fact, and one less for what takes something away.
-    pub(super) order: u8,
+    pub(in crate::db::staging) order: u8,
     /// `privileges of table users`
-    pub(super) what: String,
-    pub(super) sql: String,
+    pub(in crate::db::staging) what: String,
+    pub(in crate::db::staging) sql: String,
 }
 
 /// How the live state passes to the staged objects.
 #[derive(Debug, Default)]
-pub(super) struct CarryOver {
+pub(in crate::db::staging) struct CarryOver {
     /// Statements, in their order.
-    pub(super) steps: Vec<CarryStep>,
+    pub(in crate::db::staging) steps: Vec<CarryStep>,
     /// What cannot be carried over, each with what to do.
-    pub(super) refused: Vec<String>,
+    pub(in crate::db::staging) refused: Vec<String>,
     /// What is not carried over, but of a database that was taken over, whose definitions may differ.
-    pub(super) notes: Vec<String>,
+    pub(in crate::db::staging) notes: Vec<String>,
     expected: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 impl ObjectFacts {
     /// From rows of rank, object, property, value, statement that sets it, statement that takes it away.
-    pub(super) fn from_rows(rows: Vec<Row>) -> Self {
+    pub(in crate::db::staging) fn from_rows(rows: Vec<Row>) -> Self {
         let mut facts = Self::default();
         for row in rows {
             let mut columns = row.into_iter();
@@ -83,12 +83,16 @@ impl ObjectFacts {
     }
 
     /// Whether there is no object.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::db::staging) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// The value of one property of each object whose name has this prefix: the rest of the name, the value.
-    pub(super) fn values<'a>(&'a self, prefix: &'a str, property: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+    pub(in crate::db::staging) fn values<'a>(
+        &'a self,
+        prefix: &'a str,
+        property: &'a str,
+    ) -> impl Iterator<Item = (&'a str, &'a str)> {
         let named = self.0.iter().filter_map(move |(object, facts)| Some((object.strip_prefix(prefix)?, facts)));
         named.filter_map(move |(name, facts)| Some((name, facts.get(property)?.value.as_str())))
     }
@@ -104,7 +108,12 @@ impl ObjectFacts {
 
 impl CarryOver {
     /// Merges the three states.
-    pub(super) fn merge(base: &ObjectFacts, live: &ObjectFacts, staged: &ObjectFacts, origin: SchemaOrigin) -> Self {
+    pub(in crate::db::staging) fn merge(
+        base: &ObjectFacts,
+        live: &ObjectFacts,
+        staged: &ObjectFacts,
+        origin: SchemaOrigin,
+    ) -> Self {
         let mut merged = Self::default();
         let objects: BTreeSet<&String> = live.0.keys().chain(staged.0.keys()).collect();
         for object in objects {
@@ -124,7 +133,7 @@ impl CarryOver {
     }
 
     /// How a state differs from the merged one: each property in which it does.
-    pub(super) fn differences(&self, found: &ObjectFacts) -> Vec<String> {
+    pub(in crate::db::staging) fn differences(&self, found: &ObjectFacts) -> Vec<String> {
         let mut differences = Vec::new();
         let objects: BTreeSet<&String> = self.expected.keys().chain(found.0.keys()).collect();
         for object in objects {
