@@ -17,7 +17,6 @@ mod progress;
 mod schedule;
 mod scheduler;
 mod service_runs;
-mod stop;
 mod worker;
 
 pub use backup_job::{BackupAttempt, BackupJob, ScheduledVerification};
@@ -27,5 +26,4 @@ pub use command_runs::{CommandOutcome, record_backup, record_migration, record_r
 pub use progress::{CleanupEvent, CleanupProgress};
 pub use schedule::Schedule;
 pub use scheduler::schedule_backups;
-pub use stop::{Stop, Stopper};
 pub use worker::Worker;

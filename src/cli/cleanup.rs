@@ -9,8 +9,9 @@ use crate::backup::Retention;
 use crate::clock::{self, Stopwatch};
 use crate::config::Config;
 use crate::db::{CleanupKind, Pool};
-use crate::maintain::{Cleanup, CleanupError, CleanupEvent, CleanupProgress as _, CleanupReport, Stop};
+use crate::maintain::{Cleanup, CleanupError, CleanupEvent, CleanupProgress as _, CleanupReport};
 use crate::shutdown;
+use tokio_util::sync::CancellationToken;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -57,10 +58,10 @@ fn failed<E: Into<CleanupError>>(config: &Config) -> impl Fn(E) -> Error {
 
 /// Waits for the exclusive lock as a migrator does; a signal ends it after the batch that is under way.
 async fn until_stopped(cleanup: &Cleanup, config: &Config, output: Output) -> Result<CleanupReport, Error> {
-    let (stopper, stop) = Stop::pair();
-    let signal = async move {
+    let stop = CancellationToken::new();
+    let signal = async {
         let signal = shutdown::requested().await;
-        stopper.stop();
+        stop.cancel();
         signal
     };
     let progress = CleanupProgressBar::new(output);

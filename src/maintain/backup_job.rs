@@ -9,12 +9,12 @@ use chrono::{DateTime, Utc};
 use entity::maintenance_run::{RunKind, RunOutcome};
 
 use super::service_runs::{self, RunEnd, ServiceRun};
-use super::stop::Stop;
 use crate::backup::retention::{KeepReason, RetentionMode, RetentionReport};
 use crate::backup::{self, BackupDestination, BackupRequest, Metadata, Retention};
 use crate::clock;
 use crate::db::{DatabaseUrl, Error, ExclusiveLock, Pool};
 use crate::migrate::MigrationSettings;
+use tokio_util::sync::CancellationToken;
 
 /// How long the record of an end may take, and that of a stop, which somebody waits for.
 const RECORDING: Duration = Duration::from_secs(10);
@@ -79,19 +79,19 @@ impl BackupJob {
     ///
     /// # Errors
     /// It could not begin: the database gives no answer, or refuses the lock or the record.
-    pub async fn attempt(&self, scheduled: DateTime<Utc>, stop: &Stop) -> Result<BackupAttempt, Error> {
+    pub async fn attempt(&self, scheduled: DateTime<Utc>, stop: &CancellationToken) -> Result<BackupAttempt, Error> {
         let lock = async {
             let lock = tokio::time::timeout(ASKING, ExclusiveLock::try_acquire(&self.url)).await;
             lock.unwrap_or_else(|_| Err(Error::timed_out(ASKING)))
         };
-        let Some(lock) = stop.or(lock).await else { return Ok(BackupAttempt::Stopped) };
+        let Some(lock) = stop.run_until_cancelled(lock).await else { return Ok(BackupAttempt::Stopped) };
         let Some(lock) = lock? else { return Ok(BackupAttempt::Busy) };
         let done = self.run_locked(scheduled, stop).await;
         lock.release().await;
         done
     }
 
-    async fn run_locked(&self, scheduled: DateTime<Utc>, stop: &Stop) -> Result<BackupAttempt, Error> {
+    async fn run_locked(&self, scheduled: DateTime<Utc>, stop: &CancellationToken) -> Result<BackupAttempt, Error> {
         let begin = async {
             if service_runs::is_served(&self.pool, scheduled).await? {
                 return Ok(None);
@@ -99,11 +99,11 @@ impl BackupJob {
             let counts = service_runs::counts(Some(scheduled), None);
             ServiceRun::begin(&self.pool, RunKind::Backup, counts).await.map(Some)
         };
-        let Some(begun) = stop.or(begin).await else { return Ok(BackupAttempt::Stopped) };
+        let Some(begun) = stop.run_until_cancelled(begin).await else { return Ok(BackupAttempt::Stopped) };
         let Some(run) = begun? else { return Ok(BackupAttempt::Served) };
         // beside this thread, which a file system that hangs can hold
         let watch = tokio::spawn(warn_while_running(scheduled));
-        let made = stop.or(self.make()).await;
+        let made = stop.run_until_cancelled(self.make()).await;
         watch.abort();
         match made {
             Some(Ok(made)) => {
@@ -166,9 +166,9 @@ impl BackupJob {
     }
 
     /// Proves the backup, as a run of its own.
-    async fn verify(&self, made: &Metadata, stop: &Stop) {
+    async fn verify(&self, made: &Metadata, stop: &CancellationToken) {
         let counts = service_runs::counts(None, Some(made));
-        let begun = stop.or(ServiceRun::begin(&self.pool, RunKind::Verify, counts.clone())).await;
+        let begun = stop.run_until_cancelled(ServiceRun::begin(&self.pool, RunKind::Verify, counts.clone())).await;
         let run = match begun {
             Some(Ok(run)) => run,
             Some(Err(error)) => {
@@ -176,7 +176,7 @@ impl BackupJob {
             }
             None => return,
         };
-        let (outcome, error, patience) = match stop.or(self.test_restore(&made.filename)).await {
+        let (outcome, error, patience) = match stop.run_until_cancelled(self.test_restore(&made.filename)).await {
             Some(Ok(())) => (RunOutcome::Succeeded, None, RECORDING),
             Some(Err(error)) => {
                 log_failure("the verification of the scheduled backup", &error);

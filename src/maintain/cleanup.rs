@@ -14,12 +14,12 @@ use serde_json::json;
 
 use super::progress::{CleanupEvent, CleanupProgress};
 use super::service_runs::{RunEnd, ServiceRun};
-use super::stop::Stop;
 use crate::backup::retention::RetentionMode;
 use crate::backup::{self, Retention};
 use crate::clock::Stopwatch;
 use crate::db::{self, Backend, CleanupKind, Connection, DatabaseUrl, Error, ExclusiveLock, Pool, RetentionDays};
 use crate::migrate;
+use tokio_util::sync::CancellationToken;
 
 /// Rows of the first batch, and of the largest one.
 const ROWS: (u64, u64) = (2_000, 20_000);
@@ -175,7 +175,7 @@ impl Cleanup {
     pub async fn run(
         &self,
         now: DateTime<Utc>,
-        stop: &Stop,
+        stop: &CancellationToken,
         progress: &dyn CleanupProgress,
     ) -> Result<CleanupReport, CleanupError> {
         let mut connection = self.connect().await?;
@@ -208,7 +208,7 @@ impl Cleanup {
         &self,
         connection: &mut Connection,
         now: DateTime<Utc>,
-        stop: &Stop,
+        stop: &CancellationToken,
         progress: &dyn CleanupProgress,
     ) -> Result<CleanupReport, CleanupError> {
         let watch = Stopwatch::start();
@@ -237,7 +237,7 @@ impl Cleanup {
     async fn rows(
         &self,
         connection: &mut Connection,
-        stop: &Stop,
+        stop: &CancellationToken,
         progress: &dyn CleanupProgress,
         cleaned: &mut CleanupReport,
     ) -> Result<(), CleanupError> {
@@ -268,7 +268,7 @@ struct KindCleanup<'a> {
     kind: CleanupKind,
     retention: RetentionDays,
     target: Duration,
-    stop: &'a Stop,
+    stop: &'a CancellationToken,
     progress: &'a dyn CleanupProgress,
     cleaned: &'a mut CleanupReport,
 }
@@ -338,7 +338,7 @@ impl KindCleanup<'_> {
     async fn is_stopped(&mut self, took: Duration) -> bool {
         let is_alone = self.connection.backend() == Backend::Sqlite;
         let pause = if is_alone || took > self.target * 2 { took } else { Duration::ZERO };
-        self.cleaned.cancelled = self.stop.or(tokio::time::sleep(pause)).await.is_none();
+        self.cleaned.cancelled = self.stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none();
         self.cleaned.cancelled
     }
 

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use super::cleanup::{Cleanup, CleanupError};
 use super::service_runs;
-use super::stop::Stop;
 use super::worker::Worker;
 use crate::clock;
 use crate::migrate::with_jitter;
+use tokio_util::sync::CancellationToken;
 
 /// It looks at least so often whether a cleanup is due.
 const LOOK: Duration = Duration::from_secs(60);
@@ -24,9 +24,9 @@ pub fn schedule_cleanups(interval: Duration, cleanup: Cleanup) -> io::Result<Wor
     Worker::start("cleanup", move |stop| async move { run(interval, &cleanup, &stop).await })
 }
 
-async fn run(interval: Duration, cleanup: &Cleanup, stop: &Stop) {
+async fn run(interval: Duration, cleanup: &Cleanup, stop: &CancellationToken) {
     let mut told = false;
-    while stop.or(tokio::time::sleep(with_jitter(interval.min(LOOK)))).await.is_some() {
+    while stop.run_until_cancelled(tokio::time::sleep(with_jitter(interval.min(LOOK)))).await.is_some() {
         match attempt(interval, cleanup, stop).await {
             Ok(()) => told = false,
             Err(CleanupError::Busy) => {}
@@ -40,7 +40,7 @@ async fn run(interval: Duration, cleanup: &Cleanup, stop: &Stop) {
     }
 }
 
-async fn attempt(interval: Duration, cleanup: &Cleanup, stop: &Stop) -> Result<(), CleanupError> {
+async fn attempt(interval: Duration, cleanup: &Cleanup, stop: &CancellationToken) -> Result<(), CleanupError> {
     if service_runs::is_cleaned_within(&cleanup.pool, interval).await? {
         return Ok(());
     }

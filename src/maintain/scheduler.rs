@@ -7,10 +7,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::backup_job::{BackupAttempt, BackupJob};
 use super::schedule::Schedule;
-use super::stop::Stop;
 use super::worker::Worker;
 use crate::clock;
 use crate::migrate::with_jitter;
+use tokio_util::sync::CancellationToken;
 
 /// It waits in slices, because the wall clock can be set and a machine can be suspended.
 const SLICE: Duration = Duration::from_secs(30);
@@ -27,9 +27,9 @@ pub fn schedule_backups(schedule: Schedule, backups: BackupJob) -> io::Result<Wo
     Worker::start("backups", move |stop| async move { run(&schedule, &backups, &stop).await })
 }
 
-async fn run(schedule: &Schedule, backups: &BackupJob, stop: &Stop) {
+async fn run(schedule: &Schedule, backups: &BackupJob, stop: &CancellationToken) {
     tracing::info!(%schedule, retention = %backups.retention, "backups are made by a schedule, in UTC");
-    let Some(mut served) = stop.or(start(schedule, backups, clock::now())).await else { return };
+    let Some(mut served) = stop.run_until_cancelled(start(schedule, backups, clock::now())).await else { return };
     loop {
         let now = clock::now();
         // where the clock was set back, it goes on from there
@@ -37,7 +37,7 @@ async fn run(schedule: &Schedule, backups: &BackupJob, stop: &Stop) {
         let Some(next) = schedule.next_after(served) else { return };
         if let Ok(wait @ 1..) = u64::try_from((next - now).num_milliseconds()) {
             let slice = Duration::from_millis(wait).min(SLICE);
-            if stop.or(tokio::time::sleep(slice)).await.is_none() {
+            if stop.run_until_cancelled(tokio::time::sleep(slice)).await.is_none() {
                 return;
             }
             continue;
@@ -61,7 +61,12 @@ async fn start(schedule: &Schedule, backups: &BackupJob, now: DateTime<Utc>) -> 
 }
 
 /// Tries until the backup of a time is made, here or elsewhere, or it is too late for it.
-async fn serve(scheduled: DateTime<Utc>, deadline: DateTime<Utc>, backups: &BackupJob, stop: &Stop) -> BackupAttempt {
+async fn serve(
+    scheduled: DateTime<Utc>,
+    deadline: DateTime<Utc>,
+    backups: &BackupJob,
+    stop: &CancellationToken,
+) -> BackupAttempt {
     let (mut pause, longest) = PAUSES;
     let mut told = false;
     loop {
@@ -79,7 +84,7 @@ async fn serve(scheduled: DateTime<Utc>, deadline: DateTime<Utc>, backups: &Back
         if clock::now() + pause >= deadline {
             return attempt;
         }
-        if stop.or(tokio::time::sleep(with_jitter(pause))).await.is_none() {
+        if stop.run_until_cancelled(tokio::time::sleep(with_jitter(pause))).await.is_none() {
             return BackupAttempt::Stopped;
         }
         pause = (pause * 2).min(longest);

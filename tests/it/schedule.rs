@@ -6,8 +6,9 @@ use std::path::Path;
 use authsvc::backup::Retention;
 use authsvc::config::{Config, Variables};
 use authsvc::db::{DatabaseUrl, Defaults, ExclusiveLock, Pool, PoolUse};
-use authsvc::maintain::{BackupAttempt, BackupJob, Schedule, ScheduledVerification, Stop};
+use authsvc::maintain::{BackupAttempt, BackupJob, Schedule, ScheduledVerification};
 use chrono::{DateTime, Utc};
+use tokio_util::sync::CancellationToken;
 
 use crate::support::database::{ENGINES, block_on};
 use crate::support::{Cluster, Database, Engine, Program, eventually};
@@ -212,7 +213,7 @@ fn a_time_is_served_once_and_taken_over_from_who_was_stopped() {
                 app_version: "test".to_owned(),
                 environment: "test".to_owned(),
             };
-            let (stopper, stop) = Stop::pair();
+            let stop = CancellationToken::new();
             let turn = ExclusiveLock::try_acquire(&url).await.unwrap().unwrap();
             assert_eq!(backups.attempt(first, &stop).await.unwrap(), BackupAttempt::Busy, "{engine:?}");
             turn.release().await;
@@ -225,7 +226,7 @@ fn a_time_is_served_once_and_taken_over_from_who_was_stopped() {
             ] {
                 assert_eq!(backups.attempt(time, &stop).await.unwrap(), expected, "{engine:?} {time}");
             }
-            stopper.stop();
+            stop.cancel();
             assert_eq!(backups.attempt(now, &stop).await.unwrap(), BackupAttempt::Stopped);
         });
     }
