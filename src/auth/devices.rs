@@ -3,7 +3,6 @@
 //! A device is known by a random cookie that it got at a login, or by the address of its client. Keyed digests of both together with the
 //! account are stored. The keys are derived from those that sign tokens, so that a digest of any accepted key is found.
 
-use chrono::{DateTime, Utc};
 use entity::known_device::DeviceKind;
 use entity::user;
 use hkdf::Hkdf;
@@ -13,7 +12,7 @@ use sha2::Sha256;
 use super::Auth;
 use super::error::Error;
 use super::lockout::network;
-use crate::db::{Client, CookieValue, DeviceDigest, Principal};
+use crate::db::{Client, CookieValue, DeviceDigest, Principal, RequestContext};
 use crate::random;
 
 /// Days for which a cookie is sent after the last login.
@@ -60,15 +59,14 @@ impl Auth {
     pub(super) async fn known_device(
         &self,
         account: Option<&user::Model>,
-        client: &Client,
-        now: DateTime<Utc>,
+        context: &RequestContext,
     ) -> Option<DeviceDigest> {
         let id = account.map_or(0, |user| user.id);
         let keys = self.keys.device_keys();
-        let cookies = keys.iter().filter_map(|key| key.by_cookie(id, client.device()?));
-        let addresses = keys.iter().filter_map(|key| key.by_address(id, client));
+        let cookies = keys.iter().filter_map(|key| key.by_cookie(id, context.client.device()?));
+        let addresses = keys.iter().filter_map(|key| key.by_address(id, &context.client));
         let devices: Vec<DeviceDigest> = cookies.chain(addresses).collect();
-        let known = self.pool.known_device(&devices, now).await;
+        let known = self.pool.known_device(&devices, context.now).await;
         known.unwrap_or_else(|error| {
             tracing::warn!("known devices cannot be read, so this login counts as one of an unknown device: {error}");
             None
@@ -77,13 +75,8 @@ impl Auth {
 
     /// Records that an account logged in from a device. Returns the cookie that the device is to keep: the one that it has if that is known,
     /// otherwise a new one. A failure is logged, and the login goes on.
-    pub async fn remember_device(
-        &self,
-        principal: Principal,
-        client: &Client,
-        now: DateTime<Utc>,
-    ) -> Option<SecretString> {
-        match self.remember(principal, client, now).await {
+    pub async fn remember_device(&self, principal: Principal, context: &RequestContext) -> Option<SecretString> {
+        match self.remember(principal, context).await {
             Ok(cookie) => cookie,
             Err(error) => {
                 tracing::warn!(user_id = principal.user_id, "a device is not remembered: {error}");
@@ -92,27 +85,22 @@ impl Auth {
         }
     }
 
-    async fn remember(
-        &self,
-        principal: Principal,
-        client: &Client,
-        now: DateTime<Utc>,
-    ) -> Result<Option<SecretString>, Error> {
+    async fn remember(&self, principal: Principal, context: &RequestContext) -> Result<Option<SecretString>, Error> {
         let user_id = principal.user_id;
         let Some(key) = self.keys.device_keys().first() else { return Ok(None) };
-        let has: Vec<DeviceDigest> = match client.device() {
+        let has: Vec<DeviceDigest> = match context.client.device() {
             Some(cookie) => self.keys.device_keys().iter().filter_map(|key| key.by_cookie(user_id, cookie)).collect(),
             None => Vec::new(),
         };
-        let is_known = !has.is_empty() && self.pool.known_device(&has, now).await?.is_some();
+        let is_known = !has.is_empty() && self.pool.known_device(&has, context.now).await?.is_some();
         // a value that the browser was given by another site is not taken over
-        let (cookie, value) = match client.device().filter(|_| is_known) {
+        let (cookie, value) = match context.client.device().filter(|_| is_known) {
             Some(cookie) => (cookie.clone(), CookieValue::Kept),
             None => (new_cookie()?, CookieValue::New),
         };
         let devices: Vec<DeviceDigest> =
-            [key.by_cookie(user_id, &cookie), key.by_address(user_id, client)].into_iter().flatten().collect();
-        self.pool.remember_devices(principal, &devices, value, now).await?;
+            [key.by_cookie(user_id, &cookie), key.by_address(user_id, &context.client)].into_iter().flatten().collect();
+        self.pool.remember_devices(principal, &devices, value, context.now).await?;
         Ok(Some(cookie))
     }
 }

@@ -17,7 +17,9 @@ use super::fair_queue::QueuePlace;
 use super::turns::AttemptTurn;
 use crate::clients::ClientNetworks;
 use crate::clock::Stopwatch;
-use crate::db::{AttemptCounters, Client, ClientSubjects, DeviceDigest, FailedLogin, Lane, Lockout, Lockouts, Pool};
+use crate::db::{
+    AttemptCounters, Client, ClientSubjects, DeviceDigest, FailedLogin, Lane, Lockout, Lockouts, Pool, RequestContext,
+};
 use crate::db::{Reservation, ReserveOutcome};
 
 const LOCKOUTS: Lockouts =
@@ -121,12 +123,11 @@ impl Auth {
         counters: &AttemptCounters,
         account: Option<&user::Model>,
         failure: &FailedLogin<'_>,
-        client: &Client,
-        now: DateTime<Utc>,
+        context: &RequestContext,
     ) -> Result<(), Error> {
-        let Some(until) = self.pool.locked_until(counters, account, now).await? else { return Ok(()) };
-        self.pool.log_in_refused(failure, client, now).await?;
-        Err(Error::throttled(until, now))
+        let Some(until) = self.pool.locked_until(counters, account, context.now).await? else { return Ok(()) };
+        self.pool.log_in_refused(failure, context).await?;
+        Err(Error::throttled(until, context.now))
     }
 
     /// Waits for earlier attempts of the lane and of the client in this process.
@@ -150,18 +151,21 @@ impl Auth {
         turn: &mut AttemptTurn,
         counters: &AttemptCounters,
         failure: &FailedLogin<'_>,
-        client: &Client,
-        now: DateTime<Utc>,
+        context: &RequestContext,
     ) -> Result<HeldAttempt, Error> {
         let watch = Stopwatch::start();
         loop {
-            match self.pool.reserve_attempt(counters, LOCKOUTS, now).await? {
+            match self.pool.reserve_attempt(counters, LOCKOUTS, context.now).await? {
                 ReserveOutcome::Counted(reservation) => {
-                    return Ok(HeldAttempt { pool: self.pool.clone(), reservation: Some(reservation), now });
+                    return Ok(HeldAttempt {
+                        pool: self.pool.clone(),
+                        reservation: Some(reservation),
+                        now: context.now,
+                    });
                 }
                 ReserveOutcome::Locked(until) => {
-                    self.pool.log_in_refused(failure, client, now).await?;
-                    return Err(Error::throttled(until, now));
+                    self.pool.log_in_refused(failure, context).await?;
+                    return Err(Error::throttled(until, context.now));
                 }
                 ReserveOutcome::Pending if watch.elapsed() > PATIENCE => return Err(Error::Busy),
                 ReserveOutcome::Pending => turn.pause(tokio::time::sleep(PAUSE)).await?,
@@ -174,13 +178,12 @@ impl Auth {
         &self,
         failure: &FailedLogin<'_>,
         mut held: HeldAttempt,
-        client: &Client,
-        now: DateTime<Utc>,
+        context: &RequestContext,
     ) -> Result<(), Error> {
         if let Some(reservation) = held.reservation() {
-            self.pool.attempt_failed(failure, reservation, client, now).await?;
+            self.pool.attempt_failed(failure, reservation, context).await?;
             if let Some(until) = reservation.client_locked_until() {
-                let ip = client.ip().map(|ip| network(ip).to_string()).unwrap_or_default();
+                let ip = context.client.ip().map(|ip| network(ip).to_string()).unwrap_or_default();
                 tracing::warn!(
                     client = ip, until = %until.to_rfc3339(),
                     "a client failed to log in too often, and is locked: if it is a proxy, all clients behind it are locked; set AUTHSVC_TRUSTED_PROXIES"

@@ -1,11 +1,10 @@
 //! `POST /auth/logout`.
 
-use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
 use super::error::Error;
 use super::{Auth, refresh_token};
-use crate::db::{Client, LogoutScope};
+use crate::db::{LogoutScope, RequestContext};
 
 impl Auth {
     /// Ends a session, or all of its account. A token that is unknown has no session, which is as good.
@@ -16,10 +15,9 @@ impl Auth {
         &self,
         token: &SecretString,
         scope: LogoutScope,
-        client: &Client,
-        now: DateTime<Utc>,
+        context: &RequestContext,
     ) -> Result<(), Error> {
-        self.pool.log_out(&refresh_token::hash(token), scope, client, now).await?;
+        self.pool.log_out(&refresh_token::hash(token), scope, context).await?;
         Ok(())
     }
 }

@@ -11,7 +11,7 @@ use super::error::Error;
 use super::fields::Fields;
 use super::register::taken;
 use super::{Auth, User};
-use crate::db::{AccountChange, Client, PasswordChangeOutcome, SessionEnd};
+use crate::db::{AccountChange, PasswordChangeOutcome, RequestContext, SessionEnd};
 
 const GONE: Error = Error::AccessToken(
     "the session has ended, or the account does not exist any more, is inactive, or the database was restored since",
@@ -98,15 +98,9 @@ impl Auth {
     ///
     /// # Errors
     /// There is none such, or the account is gone; or the database gave no answer.
-    pub async fn end_session(
-        &self,
-        bearer: Bearer,
-        session: i64,
-        client: &Client,
-        now: DateTime<Utc>,
-    ) -> Result<(), Error> {
-        self.account(bearer, now).await?;
-        match self.pool.end_session(self.claim(bearer, now), session, client).await? {
+    pub async fn end_session(&self, bearer: Bearer, session: i64, context: &RequestContext) -> Result<(), Error> {
+        self.account(bearer, context.now).await?;
+        match self.pool.end_session(self.claim(bearer, context.now), session, context).await? {
             SessionEnd::Ended => Ok(()),
             SessionEnd::NoSuchSession => Err(Error::NoSession),
             SessionEnd::CallerEnded => Err(GONE),
@@ -122,19 +116,18 @@ impl Auth {
         bearer: Bearer,
         current: &SecretString,
         new: &SecretString,
-        client: &Client,
-        now: DateTime<Utc>,
+        context: &RequestContext,
     ) -> Result<(), Error> {
-        let user = self.account(bearer, now).await?;
+        let user = self.account(bearer, context.now).await?;
         let mut fields = Fields::default();
         fields.password("new_password", new, [user.email.as_str(), &user.username]);
         fields.check()?;
         if user.password_hash.expose().is_empty() {
             return Err(Error::NoPassword { provider: user.provider.name() });
         }
-        self.check_password(&user, &format!("session:{}", bearer.session), current, client, now).await?;
-        let hash = self.passwords.hash(new, client).await?;
-        match self.pool.change_password(&user, &hash, self.claim(bearer, now), client).await? {
+        self.check_password(&user, &format!("session:{}", bearer.session), current, context).await?;
+        let hash = self.passwords.hash(new, &context.client).await?;
+        match self.pool.change_password(&user, &hash, self.claim(bearer, context.now), context).await? {
             PasswordChangeOutcome::Done => Ok(()),
             PasswordChangeOutcome::PasswordReplaced => Err(Error::CurrentPassword),
             PasswordChangeOutcome::SessionEnded => Err(GONE),

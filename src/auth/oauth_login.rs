@@ -12,7 +12,9 @@ use entity::value::Provider;
 use super::error::Error;
 use super::oauth::{self, CallbackParams, OauthErrorKind, ProviderProfile, RedirectMode, StartedLogin};
 use super::{Auth, Session, refresh_token, username};
-use crate::db::{Client, FoundAccount, LinkedAccount, NewLinkedAccount, ProviderIdentity, RefusedProviderLogin};
+use crate::db::{
+    FoundAccount, LinkedAccount, NewLinkedAccount, ProviderIdentity, RefusedProviderLogin, RequestContext,
+};
 
 /// How often somebody else may have been faster, or have the name.
 const ATTEMPTS: usize = 8;
@@ -39,14 +41,13 @@ impl Auth {
         &self,
         provider: Provider,
         answer: CallbackParams,
-        client: &Client,
-        now: DateTime<Utc>,
+        context: &RequestContext,
     ) -> Result<Session, Error> {
         let mut refused = RefusedProviderLogin::default();
-        let finished = match self.verified_profile(provider, answer, now).await {
+        let finished = match self.verified_profile(provider, answer, context.now).await {
             Ok(profile) => {
                 refused.email = profile.email.as_ref().map(|email| email.as_str().to_owned());
-                self.log_in_or_register(&profile, &mut refused, client, now).await
+                self.log_in_or_register(&profile, &mut refused, context).await
             }
             Err(error) => Err(error),
         };
@@ -54,7 +55,7 @@ impl Auth {
             && is_refusal(error)
         {
             refused.reason = format!("{}: {error}", provider.name());
-            self.pool.linked_login_refused(&refused, client, now).await?;
+            self.pool.linked_login_refused(&refused, context).await?;
         }
         finished
     }
@@ -78,8 +79,7 @@ impl Auth {
         &self,
         profile: &ProviderProfile,
         refused: &mut RefusedProviderLogin,
-        client: &Client,
-        now: DateTime<Utc>,
+        context: &RequestContext,
     ) -> Result<Session, Error> {
         let identity = ProviderIdentity {
             provider: profile.provider,
@@ -87,17 +87,17 @@ impl Auth {
             picture: profile.avatar_url.clone(),
             tokens: self.provider_tokens.stored(profile)?,
         };
-        let (token, stored) = refresh_token::issue(now, self.session_max_age)?;
+        let (token, stored) = refresh_token::issue(context.now, self.session_max_age)?;
         for attempt in 0..ATTEMPTS {
             let entered = match self.account_of(profile, refused).await? {
-                Some(account) => self.pool.log_in_linked(account, &identity, &stored, client, now).await?,
+                Some(account) => self.pool.log_in_linked(account, &identity, &stored, context).await?,
                 None => {
                     let account = new_account(profile, attempt)?;
-                    self.pool.register_linked(account, &identity, &stored, client, now).await?.ok()
+                    self.pool.register_linked(account, &identity, &stored, context).await?.ok()
                 }
             };
             if let Some(entered) = entered {
-                return self.session(entered, token, now);
+                return self.session(entered, token, context.now);
             }
         }
         Err(Error::internal("account, link or name were changed each time while somebody logged in"))

@@ -1,12 +1,11 @@
 //! `POST /auth/register`.
 
-use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
 use super::error::{Error, InvalidField};
 use super::fields::Fields;
 use super::{Auth, Session, refresh_token};
-use crate::db::{Client, NewAccount, TakenFields, Takeover, USES_UNTIL_HELD};
+use crate::db::{NewAccount, RequestContext, TakenFields, Takeover, USES_UNTIL_HELD};
 use crate::random;
 
 impl Auth {
@@ -20,22 +19,21 @@ impl Auth {
         email: &str,
         username: &str,
         password: &SecretString,
-        client: &Client,
-        now: DateTime<Utc>,
+        context: &RequestContext,
     ) -> Result<Session, Error> {
         let mut fields = Fields::default();
         let (parsed, name) = (fields.email(email), fields.username(username));
         fields.password("password", password, [email, username]);
         fields.check()?;
         let (Some(email), Some(username)) = (parsed, name) else { return Err(Error::Invalid(Vec::new())) };
-        let _turn = self.passwords.turn(client).await?;
-        let password_hash = self.passwords.hash(password, client).await?;
-        let (token, stored) = refresh_token::issue(now, self.session_max_age)?;
+        let _turn = self.passwords.turn(&context.client).await?;
+        let password_hash = self.passwords.hash(password, &context.client).await?;
+        let (token, stored) = refresh_token::issue(context.now, self.session_max_age)?;
         let account = NewAccount { email, username, password_hash, takeover: self.takeover()? };
-        let made = self.pool.register(account, &stored, client, now).await?;
+        let made = self.pool.register(account, &stored, context).await?;
         let entered = made.map_err(taken)?;
-        self.send_verification(&entered.user, now).await;
-        self.session(entered, token, now)
+        self.send_verification(&entered.user, context.now).await;
+        self.session(entered, token, context.now)
     }
 
     /// Where no mail is sent, no account can be verified: one that was used again holds its address then.

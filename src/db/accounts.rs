@@ -2,7 +2,6 @@
 //!
 //! A transaction locks the account's row first: see the lock order in `db/sessions.rs`.
 
-use chrono::{DateTime, Utc};
 use entity::auth_event::AuthEventKind;
 use entity::user::{ActiveModel, Column, Entity, Model};
 use entity::value::{Email, PasswordHash};
@@ -10,11 +9,12 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, RuntimeErr, Set, UpdateMany};
 
 use super::attempts::{self, Reservation};
-use super::audit_log::{AuditEvent, Client};
+use super::audit_log::AuditEvent;
 use super::database_identity::{Epoch, FoundAccount, is_in};
 use super::known_devices;
 use super::provisional::counting_use;
 use super::registration::{TakenFields, is_name_free};
+use super::request_context::RequestContext;
 use super::session_check::{SessionClaim, is_live};
 use super::sessions::{self, NewRefreshToken};
 use super::{Error, Pool};
@@ -89,14 +89,13 @@ impl Pool {
         rehashed: Option<PasswordHash>,
         attempt: Option<&Reservation>,
         token: &NewRefreshToken,
-        client: &Client,
-        now: DateTime<Utc>,
+        context: &RequestContext,
     ) -> Result<Option<NewSession>, Error> {
         let transaction = self.runner().begin().await?;
         let mut update = with_password(&user, epoch)
-            .col_expr(Column::LastLogin, Expr::value(now))
-            .col_expr(Column::UpdatedAt, Expr::value(now));
-        update = counting_use(update, now);
+            .col_expr(Column::LastLogin, Expr::value(context.now))
+            .col_expr(Column::UpdatedAt, Expr::value(context.now));
+        update = counting_use(update, context.now);
         if let Some(hash) = rehashed {
             update = update.col_expr(Column::PasswordHash, Expr::value(hash.expose()));
         }
@@ -104,13 +103,13 @@ impl Pool {
             transaction.rollback().await?;
             return Ok(None);
         }
-        let entered = sessions::begin_session(&transaction, user, token, client, now).await?;
+        let entered = sessions::begin_session(&transaction, user, token, context).await?;
         if let Some(attempt) = attempt {
-            attempts::succeeded(&transaction, attempt, now).await?;
+            attempts::succeeded(&transaction, attempt, context.now).await?;
         }
         AuditEvent::of(AuthEventKind::LoginSucceeded, entered.user.id)
             .with_email(Some(entered.user.email.as_str()))
-            .record(&transaction, client, now)
+            .record(&transaction, context)
             .await?;
         transaction.commit().await?;
         Ok(Some(entered))
@@ -120,15 +119,10 @@ impl Pool {
     ///
     /// # Errors
     /// What the database said.
-    pub async fn log_in_refused(
-        &self,
-        failure: &FailedLogin<'_>,
-        client: &Client,
-        now: DateTime<Utc>,
-    ) -> Result<(), Error> {
+    pub async fn log_in_refused(&self, failure: &FailedLogin<'_>, context: &RequestContext) -> Result<(), Error> {
         Ok(failed(failure, AuthEventKind::LoginFailed)
             .with_detail(failure.reason)
-            .record(self.runner(), client, now)
+            .record(self.runner(), context)
             .await?)
     }
 
@@ -141,9 +135,9 @@ impl Pool {
         checked: &Model,
         new: &PasswordHash,
         claim: SessionClaim,
-        client: &Client,
+        context: &RequestContext,
     ) -> Result<PasswordChangeOutcome, Error> {
-        let now = claim.now;
+        let now = context.now;
         let transaction = self.runner().begin().await?;
         let change = with_password(checked, claim.principal.epoch)
             .col_expr(Column::PasswordHash, Expr::value(new.expose()))
@@ -160,7 +154,7 @@ impl Pool {
         }
         sessions::end_others(&transaction, checked.id, Some(claim.session), now).await?;
         known_devices::forget(&transaction, checked.id).await?;
-        AuditEvent::of(AuthEventKind::PasswordChanged, checked.id).record(&transaction, client, now).await?;
+        AuditEvent::of(AuthEventKind::PasswordChanged, checked.id).record(&transaction, context).await?;
         transaction.commit().await?;
         Ok(PasswordChangeOutcome::Done)
     }

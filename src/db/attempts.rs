@@ -15,11 +15,11 @@ use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
 
 use super::account_counter;
 use super::accounts::{FailedLogin, failed};
-use super::audit_log::Client;
 use super::counter::{Lockout, Reserved};
 use super::login_throttles;
 use super::pinned::CommitWait;
 use super::query_runner::unique_row;
+use super::request_context::RequestContext;
 use super::sessions::lock_account;
 use super::{Error, Pool, Transaction};
 
@@ -203,41 +203,36 @@ impl Pool {
         &self,
         failure: &FailedLogin<'_>,
         reservation: &Reservation,
-        client: &Client,
-        now: DateTime<Utc>,
+        context: &RequestContext,
     ) -> Result<(), Error> {
         let transaction = self.runner().begin().await?;
         let counters = &reservation.counters;
         let locked = match &counters.lane {
             Lane::Account(id) => {
-                account_counter::failed(&transaction, *id, now).await?;
+                account_counter::failed(&transaction, *id, context.now).await?;
                 reservation.lane_until
             }
             Lane::Address(subject) => {
-                login_throttles::failed(&transaction, subject, now).await?;
+                login_throttles::failed(&transaction, subject, context.now).await?;
                 None
             }
             Lane::Own { user_id, subject } => {
                 let locked =
-                    account_counter::add_failure(&transaction, *user_id, reservation.lockouts.lane, now).await?;
-                login_throttles::failed(&transaction, subject, now).await?;
+                    account_counter::add_failure(&transaction, *user_id, reservation.lockouts.lane, context.now)
+                        .await?;
+                login_throttles::failed(&transaction, subject, context.now).await?;
                 locked
             }
         };
         if let Some(subjects) = &counters.client {
-            login_throttles::failed(&transaction, &subjects.client, now).await?;
-            login_throttles::add_failure(&transaction, &subjects.pair, reservation.lockouts.client, now).await?;
+            login_throttles::failed(&transaction, &subjects.client, context.now).await?;
+            login_throttles::add_failure(&transaction, &subjects.pair, reservation.lockouts.client, context.now)
+                .await?;
         }
-        failed(failure, AuthEventKind::LoginFailed)
-            .with_detail(failure.reason)
-            .record(&transaction, client, now)
-            .await?;
+        failed(failure, AuthEventKind::LoginFailed).with_detail(failure.reason).record(&transaction, context).await?;
         if let (Some(until), Some(_)) = (locked, failure.user_id) {
             let detail = format!("until {}", until.to_rfc3339());
-            failed(failure, AuthEventKind::AccountLocked)
-                .with_detail(&detail)
-                .record(&transaction, client, now)
-                .await?;
+            failed(failure, AuthEventKind::AccountLocked).with_detail(&detail).record(&transaction, context).await?;
         }
         Ok(transaction.commit().await?)
     }

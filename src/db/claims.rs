@@ -7,15 +7,15 @@
 //!
 //! Everything here runs in the transaction of the login, after its first statement locked the account's row.
 
-use chrono::{DateTime, Utc};
 use entity::auth_event::AuthEventKind;
 use entity::oauth_provider;
 use entity::user::{Column, Entity, Model};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter};
 
-use super::audit_log::{AuditEvent, Client};
+use super::audit_log::AuditEvent;
 use super::links::ProviderIdentity;
+use super::request_context::RequestContext;
 use super::sessions::end_others;
 use super::verification::verifying;
 use super::{Transaction, known_devices};
@@ -33,8 +33,7 @@ pub(super) async fn join(
     transaction: &Transaction,
     user: Model,
     identity: &ProviderIdentity,
-    client: &Client,
-    now: DateTime<Utc>,
+    context: &RequestContext,
 ) -> Result<Joined, DbErr> {
     let links = oauth_provider::Entity::find().filter(oauth_provider::Column::UserId.eq(user.id));
     let has_password = !user.password_hash.expose().is_empty();
@@ -42,9 +41,9 @@ pub(super) async fn join(
     if user.email_verified && !is_first {
         return Ok(Joined { user, detail: None });
     }
-    end_others(transaction, user.id, None, now).await?;
+    end_others(transaction, user.id, None, context.now).await?;
     known_devices::forget(transaction, user.id).await?;
-    let mut update = verifying(Entity::update_many(), now)
+    let mut update = verifying(Entity::update_many(), context.now)
         .col_expr(Column::PasswordHash, Expr::value(""))
         .col_expr(Column::Provider, Expr::value(identity.provider))
         .col_expr(Column::ProviderId, Expr::value(identity.provider_id.as_str()));
@@ -53,7 +52,7 @@ pub(super) async fn join(
         unproven.exec(transaction).await?;
         update = update.col_expr(Column::AvatarUrl, Expr::value(identity.picture.as_deref()));
         let event = AuditEvent::of(AuthEventKind::EmailVerified, user.id).with_email(Some(user.email.as_str()));
-        event.with_detail(identity.provider.name()).record(transaction, client, now).await?;
+        event.with_detail(identity.provider.name()).record(transaction, context).await?;
     }
     let detail = if user.email_verified {
         "the first link: the password is erased and every session is ended"

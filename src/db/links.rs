@@ -12,10 +12,11 @@ use sea_orm::sea_query::{Expr, NullOrdering};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Order, QueryFilter, QueryOrder, Set, TryInsertResult};
 
 use super::accounts::{NewSession, is_duplicate};
-use super::audit_log::{AuditEvent, Client};
+use super::audit_log::AuditEvent;
 use super::claims::{Joined, join};
 use super::database_identity::{Epoch, FoundAccount, is_in};
 use super::registration::{TakenFields, is_name_free};
+use super::request_context::RequestContext;
 use super::sessions::{self, NewRefreshToken};
 use super::{Error, Pool};
 
@@ -129,36 +130,35 @@ impl Pool {
         account: LinkedAccount,
         identity: &ProviderIdentity,
         token: &NewRefreshToken,
-        client: &Client,
-        now: DateTime<Utc>,
+        context: &RequestContext,
     ) -> Result<Option<NewSession>, Error> {
         let LinkedAccount { user, link, epoch } = account;
         let begun = async {
             let transaction = self.runner().begin().await?;
-            let Some(user) = touch_login(&transaction, &user, epoch, now).await? else {
+            let Some(user) = touch_login(&transaction, &user, epoch, context.now).await? else {
                 transaction.rollback().await?;
                 return Ok(None);
             };
             let joined = match link {
-                None if !is_of(&user, identity) => join(&transaction, user, identity, client, now).await?,
+                None if !is_of(&user, identity) => join(&transaction, user, identity, context).await?,
                 _ => Joined { user, detail: None },
             };
-            if !upsert_link(&transaction, joined.user.id, link, identity, now).await? {
+            if !upsert_link(&transaction, joined.user.id, link, identity, context.now).await? {
                 transaction.rollback().await?;
                 return Ok(None);
             }
-            let entered = sessions::begin_session(&transaction, joined.user, token, client, now).await?;
+            let entered = sessions::begin_session(&transaction, joined.user, token, context).await?;
             let user = &entered.user;
             if link.is_none() {
                 let name = identity.provider.name();
                 let detail = joined.detail.map_or_else(|| name.to_owned(), |detail| format!("{name}; {detail}"));
-                linked(user).with_detail(&detail).record(&transaction, client, now).await?;
+                linked(user).with_detail(&detail).record(&transaction, context).await?;
             }
             let detail = format!("through {}", identity.provider.name());
             let event = AuditEvent::of(AuthEventKind::LoginSucceeded, user.id)
                 .with_email(Some(user.email.as_str()))
                 .with_detail(&detail);
-            event.record(&transaction, client, now).await?;
+            event.record(&transaction, context).await?;
             transaction.commit().await?;
             Ok(Some(entered))
         };
@@ -178,8 +178,7 @@ impl Pool {
         account: NewLinkedAccount,
         identity: &ProviderIdentity,
         token: &NewRefreshToken,
-        client: &Client,
-        now: DateTime<Utc>,
+        context: &RequestContext,
     ) -> Result<Result<NewSession, TakenFields>, Error> {
         let (email, username) = (account.email.clone(), account.username.clone());
         let made = async {
@@ -188,14 +187,14 @@ impl Pool {
                 transaction.rollback().await?;
                 return Ok(None);
             }
-            let row = row_of(account, identity, now);
+            let row = row_of(account, identity, context.now);
             let user = user::Entity::insert(row).exec_with_returning(&transaction).await?;
-            upsert_link(&transaction, user.id, None, identity, now).await?;
-            let entered = sessions::begin_session(&transaction, user, token, client, now).await?;
+            upsert_link(&transaction, user.id, None, identity, context.now).await?;
+            let entered = sessions::begin_session(&transaction, user, token, context).await?;
             let user = &entered.user;
             let event = AuditEvent::of(AuthEventKind::Registered, user.id).with_email(Some(user.email.as_str()));
-            event.record(&transaction, client, now).await?;
-            linked(user).with_detail(identity.provider.name()).record(&transaction, client, now).await?;
+            event.record(&transaction, context).await?;
+            linked(user).with_detail(identity.provider.name()).record(&transaction, context).await?;
             transaction.commit().await?;
             Ok(Some(entered))
         };
@@ -214,8 +213,7 @@ impl Pool {
     pub async fn linked_login_refused(
         &self,
         refused: &RefusedProviderLogin,
-        client: &Client,
-        now: DateTime<Utc>,
+        context: &RequestContext,
     ) -> Result<(), Error> {
         let event = AuditEvent {
             kind: AuthEventKind::OauthLoginFailed,
@@ -223,7 +221,7 @@ impl Pool {
             email: refused.email.as_deref(),
             detail: Some(&refused.reason),
         };
-        Ok(event.record(self.runner(), client, now).await?)
+        Ok(event.record(self.runner(), context).await?)
     }
 }
 

@@ -10,8 +10,9 @@ use entity::value::{Email, PasswordHash};
 use sea_orm::{ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, Set};
 
 use super::accounts::{NewSession, is_duplicate};
-use super::audit_log::{AuditEvent, Client};
+use super::audit_log::AuditEvent;
 use super::provisional::{self, Released, Takeover};
+use super::request_context::RequestContext;
 use super::sessions::{self, NewRefreshToken};
 use super::{Error, Pool, Transaction};
 
@@ -46,10 +47,9 @@ impl Pool {
         &self,
         account: NewAccount,
         token: &NewRefreshToken,
-        client: &Client,
-        now: DateTime<Utc>,
+        context: &RequestContext,
     ) -> Result<Result<NewSession, TakenFields>, Error> {
-        match self.insert(&account, token, client, now).await {
+        match self.insert(&account, token, context).await {
             Ok(Some(entered)) => Ok(Ok(entered)),
             Ok(None) => Ok(Err(self.taken(&account.email, &account.username).await?)),
             Err(error) if is_duplicate(&error) => Ok(Err(self.taken(&account.email, &account.username).await?)),
@@ -61,22 +61,21 @@ impl Pool {
         &self,
         account: &NewAccount,
         token: &NewRefreshToken,
-        client: &Client,
-        now: DateTime<Utc>,
+        context: &RequestContext,
     ) -> Result<Option<NewSession>, DbErr> {
         let transaction = self.runner().begin().await?;
-        let released = provisional::release(&transaction, &account.email, &account.takeover, now).await?;
+        let released = provisional::release(&transaction, &account.email, &account.takeover, context.now).await?;
         if !is_name_free(&transaction, &account.username).await? {
             transaction.rollback().await?;
             return Ok(None);
         }
-        let user = Entity::insert(row_of(account, now)).exec_with_returning(&transaction).await?;
-        let entered = sessions::begin_session(&transaction, user, token, client, now).await?;
+        let user = Entity::insert(row_of(account, context.now)).exec_with_returning(&transaction).await?;
+        let entered = sessions::begin_session(&transaction, user, token, context).await?;
         let detail = released.as_ref().map(|old| format!("takes the address over from account {}", old.id));
         let event = AuditEvent::of(AuthEventKind::Registered, entered.user.id).with_email(Some(account.email.as_str()));
-        AuditEvent { detail: detail.as_deref(), ..event }.record(&transaction, client, now).await?;
+        AuditEvent { detail: detail.as_deref(), ..event }.record(&transaction, context).await?;
         if let Some(old) = released {
-            record_release(&transaction, &old, entered.user.id, client, now).await?;
+            record_release(&transaction, &old, entered.user.id, context).await?;
         }
         transaction.commit().await?;
         Ok(Some(entered))
@@ -115,8 +114,7 @@ async fn record_release(
     transaction: &Transaction,
     old: &Released,
     new: i64,
-    client: &Client,
-    now: DateTime<Utc>,
+    context: &RequestContext,
 ) -> Result<(), DbErr> {
     let detail = format!(
         "all sessions: account {new} took the address over, which was not verified within a day; the name was {}",
@@ -125,6 +123,6 @@ async fn record_release(
     AuditEvent::of(AuthEventKind::Logout, old.id)
         .with_email(Some(old.email.as_str()))
         .with_detail(&detail)
-        .record(transaction, client, now)
+        .record(transaction, context)
         .await
 }

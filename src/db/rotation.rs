@@ -4,7 +4,6 @@
 //! it nor the access token issued with that one was used: then the answer was lost, and the follower is replaced. Any other use of a token
 //! that was used or replaced ends the session, with one event. A token of an ended session is refused without an event.
 
-use chrono::{DateTime, Utc};
 use entity::auth_event::AuthEventKind;
 use entity::refresh_token::{Column, Entity};
 use entity::value::TokenHash;
@@ -12,9 +11,10 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter};
 
 use super::accounts::NewSession;
-use super::audit_log::{AuditEvent, Client};
+use super::audit_log::AuditEvent;
 use super::provisional;
 use super::query_runner::unique_row;
+use super::request_context::RequestContext;
 use super::sessions::{
     ContinuedSession, NewRefreshToken, TokenOwner, has_live_token, issue, lock_owner, of_session, revoking,
 };
@@ -40,8 +40,7 @@ pub enum Rotation {
 struct Refresh<'a> {
     transaction: &'a Transaction,
     new: &'a NewRefreshToken,
-    client: &'a Client,
-    now: DateTime<Utc>,
+    context: &'a RequestContext,
 }
 
 impl Pool {
@@ -53,11 +52,10 @@ impl Pool {
         &self,
         hash: &TokenHash,
         new: &NewRefreshToken,
-        client: &Client,
-        now: DateTime<Utc>,
+        context: &RequestContext,
     ) -> Result<Rotation, Error> {
         let transaction = self.runner().begin().await?;
-        let refresh = Refresh { transaction: &transaction, new, client, now };
+        let refresh = Refresh { transaction: &transaction, new, context };
         let rotation = match lock_owner(&transaction, hash).await?.filter(|owner| refresh.may_continue(owner)) {
             Some(owner) => refresh.decide(owner).await?,
             None => Rotation::Refused,
@@ -73,15 +71,17 @@ impl Pool {
 impl Refresh<'_> {
     /// Whether the account may be used, and neither token nor session has expired.
     fn may_continue(&self, owner: &TokenOwner) -> bool {
-        owner.may_log_in() && self.now < owner.token_expires_at && self.now < owner.session_start + self.new.max_age
+        owner.may_log_in()
+            && self.context.now < owner.token_expires_at
+            && self.context.now < owner.session_start + self.new.max_age
     }
 
     /// The next token is issued only where the one that is used can be used; else there is more to ask.
     async fn decide(&self, owner: TokenOwner) -> Result<Rotation, DbErr> {
         let (token, used) = (owner.token, Some(owner.token));
         let Some(entered) = self.issue(&owner, used).await? else { return self.not_usable(owner).await };
-        let rotated = revoking(self.now)
-            .col_expr(Column::RotatedAt, Expr::value(self.now))
+        let rotated = revoking(self.context.now)
+            .col_expr(Column::RotatedAt, Expr::value(self.context.now))
             .col_expr(Column::ReplacedBy, Expr::value(entered.token))
             .filter(Column::Id.eq(token));
         if rotated.exec(self.transaction).await?.rows_affected == 0 {
@@ -93,7 +93,7 @@ impl Refresh<'_> {
 
     async fn not_usable(&self, owner: TokenOwner) -> Result<Rotation, DbErr> {
         let token = unique_row(Entity::find_by_id(owner.token).all(self.transaction).await?);
-        let is_live = has_live_token(self.transaction, owner.session(), self.now).await?;
+        let is_live = has_live_token(self.transaction, owner.session(), self.context.now).await?;
         let Some(token) = token.filter(|_| is_live) else { return Ok(Rotation::Refused) };
         match token.replaced_by.filter(|_| token.rotated_at.is_some()) {
             Some(follower) if self.withdraw(follower).await? => self.replace(owner, follower).await,
@@ -103,7 +103,7 @@ impl Refresh<'_> {
 
     /// Revokes a token that was never used, nor was the access token issued with it; whether it was so.
     async fn withdraw(&self, token: i64) -> Result<bool, DbErr> {
-        let untouched = revoking(self.now)
+        let untouched = revoking(self.context.now)
             .filter(Column::Id.eq(token))
             .filter(Column::RotatedAt.is_null())
             .filter(Column::AccessUsedAt.is_null());
@@ -121,21 +121,21 @@ impl Refresh<'_> {
 
     async fn issue(&self, owner: &TokenOwner, only_after: Option<i64>) -> Result<Option<NewSession>, DbErr> {
         let continued = ContinuedSession { session: owner.session(), started_at: owner.session_start, only_after };
-        issue(self.transaction, owner.user.clone(), Some(continued), self.new, self.client, self.now).await
+        issue(self.transaction, owner.user.clone(), Some(continued), self.new, self.context).await
     }
 
     async fn done(&self, entered: NewSession, detail: Option<&str>) -> Result<Rotation, DbErr> {
-        provisional::count_refresh(self.transaction, &entered.user, self.now).await?;
+        provisional::count_refresh(self.transaction, &entered.user, self.context.now).await?;
         let event = AuditEvent { detail, ..AuditEvent::of(AuthEventKind::TokenRefreshed, entered.user.id) };
-        event.record(self.transaction, self.client, self.now).await?;
+        event.record(self.transaction, self.context).await?;
         Ok(Rotation::Done(Box::new(entered)))
     }
 
     async fn end(&self, owner: &TokenOwner) -> Result<Rotation, DbErr> {
         let (user_id, session) = (owner.user.id, owner.session());
-        of_session(revoking(self.now), session).exec(self.transaction).await?;
+        of_session(revoking(self.context.now), session).exec(self.transaction).await?;
         let event = AuditEvent::of(AuthEventKind::RefreshTokenReused, user_id).with_detail("the session is ended");
-        event.record(self.transaction, self.client, self.now).await?;
+        event.record(self.transaction, self.context).await?;
         Ok(Rotation::Reused { user_id, session })
     }
 }

@@ -25,9 +25,10 @@ use sea_orm::{
 };
 
 use super::accounts::NewSession;
-use super::audit_log::{AuditEvent, Client};
+use super::audit_log::AuditEvent;
 use super::database_identity::{Epoch, current_epoch, is_in};
 use super::query_runner::unique_row;
+use super::request_context::RequestContext;
 use super::session_check::{SessionClaim, is_live, session_start};
 use super::{Error, Pool, Transaction};
 
@@ -75,8 +76,7 @@ impl Pool {
         &self,
         hash: &TokenHash,
         scope: LogoutScope,
-        client: &Client,
-        now: DateTime<Utc>,
+        context: &RequestContext,
     ) -> Result<Option<i64>, Error> {
         let transaction = self.runner().begin().await?;
         let Some(owner) = lock_owner(&transaction, hash).await?.filter(|owner| owner.user.deleted_at.is_none()) else {
@@ -84,18 +84,15 @@ impl Pool {
             return Ok(None);
         };
         let user_id = owner.user.id;
-        let of_owner = revoking(now).filter(Column::UserId.eq(user_id));
-        let is_over = scope == LogoutScope::All && !has_live_token(&transaction, owner.session(), now).await?;
+        let of_owner = revoking(context.now).filter(Column::UserId.eq(user_id));
+        let is_over = scope == LogoutScope::All && !has_live_token(&transaction, owner.session(), context.now).await?;
         let scope = if is_over { LogoutScope::This } else { scope };
         let (ending, detail) = match scope {
             LogoutScope::This => (of_session(of_owner, owner.session()), "this session"),
             LogoutScope::All => (of_owner, "all sessions"),
         };
         if ending.exec(&transaction).await?.rows_affected > 0 {
-            AuditEvent::of(AuthEventKind::Logout, user_id)
-                .with_detail(detail)
-                .record(&transaction, client, now)
-                .await?;
+            AuditEvent::of(AuthEventKind::Logout, user_id).with_detail(detail).record(&transaction, context).await?;
         }
         transaction.commit().await?;
         Ok(Some(user_id))
@@ -116,8 +113,13 @@ impl Pool {
     ///
     /// # Errors
     /// What the database said; nothing is ended.
-    pub async fn end_session(&self, claim: SessionClaim, session: i64, client: &Client) -> Result<SessionEnd, Error> {
-        let (now, user_id) = (claim.now, claim.principal.user_id);
+    pub async fn end_session(
+        &self,
+        claim: SessionClaim,
+        session: i64,
+        context: &RequestContext,
+    ) -> Result<SessionEnd, Error> {
+        let (now, user_id) = (context.now, claim.principal.user_id);
         let transaction = self.runner().begin().await?;
         lock_account(&transaction, user_id).await?;
         if !is_live(&transaction, claim).await? {
@@ -131,7 +133,7 @@ impl Pool {
         }
         AuditEvent::of(AuthEventKind::Logout, user_id)
             .with_detail("another session")
-            .record(&transaction, client, now)
+            .record(&transaction, context)
             .await?;
         transaction.commit().await?;
         Ok(SessionEnd::Ended)
@@ -196,10 +198,9 @@ pub(super) async fn begin_session(
     connection: &impl ConnectionTrait,
     user: user::Model,
     new: &NewRefreshToken,
-    client: &Client,
-    now: DateTime<Utc>,
+    context: &RequestContext,
 ) -> Result<NewSession, DbErr> {
-    issue(connection, user, None, new, client, now).await?.ok_or(DbErr::RecordNotInserted)
+    issue(connection, user, None, new, context).await?.ok_or(DbErr::RecordNotInserted)
 }
 
 /// Issues a token to an account: the first of a session, or the next one of it. It expires with its session at the latest.
@@ -208,18 +209,17 @@ pub(super) async fn issue(
     user: user::Model,
     continued: Option<ContinuedSession>,
     new: &NewRefreshToken,
-    client: &Client,
-    now: DateTime<Utc>,
+    context: &RequestContext,
 ) -> Result<Option<NewSession>, DbErr> {
-    let (session, started_at) = (continued.map(|of| of.session), continued.map_or(now, |of| of.started_at));
+    let (session, started_at) = (continued.map(|of| of.session), continued.map_or(context.now, |of| of.started_at));
     let row = [
         (Column::UserId, Expr::val(user.id)),
         (Column::TokenHash, Expr::val(new.hash.clone())),
         (Column::FamilyId, Expr::val(session)),
         (Column::ExpiresAt, Expr::val(Ord::min(new.expires_at, started_at + new.max_age))),
-        (Column::CreatedAt, Expr::val(now)),
-        (Column::Ip, Expr::val(client.ip_text())),
-        (Column::UserAgent, Expr::val(client.user_agent())),
+        (Column::CreatedAt, Expr::val(context.now)),
+        (Column::Ip, Expr::val(context.client.ip_text())),
+        (Column::UserAgent, Expr::val(context.client.user_agent())),
         (Column::SessionStartedAt, Expr::val(started_at)),
     ];
     let (columns, values): (Vec<_>, Vec<_>) = row.into_iter().unzip();

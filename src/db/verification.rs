@@ -12,9 +12,10 @@ use entity::value::Email;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, UpdateMany};
 
-use super::audit_log::{AuditEvent, Client};
+use super::audit_log::AuditEvent;
 use super::database_identity::FoundAccount;
 use super::provisional::confirming;
+use super::request_context::RequestContext;
 use super::session_check::{SessionClaim, is_live};
 use super::sessions::lock_account;
 use super::{Error, Pool, Transaction};
@@ -47,8 +48,7 @@ impl Pool {
         &self,
         proof: &VerificationProof,
         email: &Email,
-        client: &Client,
-        now: DateTime<Utc>,
+        context: &RequestContext,
     ) -> Result<bool, Error> {
         let transaction = self.runner().begin().await?;
         let account = lock_account(&transaction, proof.user_id()).await?;
@@ -63,9 +63,9 @@ impl Pool {
         }
         if !account.email_verified {
             let id = account.id;
-            verifying(Entity::update_many(), now).filter(Column::Id.eq(id)).exec(&transaction).await?;
+            verifying(Entity::update_many(), context.now).filter(Column::Id.eq(id)).exec(&transaction).await?;
             let event = AuditEvent::of(AuthEventKind::EmailVerified, id).with_email(Some(email.as_str()));
-            event.record(&transaction, client, now).await?;
+            event.record(&transaction, context).await?;
         }
         transaction.commit().await?;
         Ok(true)

@@ -25,7 +25,7 @@ use super::problem::Problem;
 use crate::auth::Session;
 use crate::auth::oauth::{CallbackParams, LIFETIME, RedirectMode};
 use crate::clock;
-use crate::db::Client;
+use crate::db::RequestContext;
 
 /// The provider that a path names.
 pub(super) struct Named(Provider);
@@ -84,11 +84,12 @@ pub(super) async fn callback(
     headers: HeaderMap,
     query: Result<Query<CameBack>, QueryRejection>,
 ) -> Result<Response, Problem> {
+    let context = &RequestContext::new(client, clock::now());
     let unreadable = |_| Problem::new(StatusCode::BAD_REQUEST, "invalid", "the query cannot be read");
     let Query(CameBack { code, state, error }) = query.map_err(unreadable)?;
     let cookie = FlowCookie::of(provider, &api.settings);
     let answer = CallbackParams { state, code, error, cookie: cookie.read(&headers) };
-    finish(&api, provider, answer, &client, &cookie).await
+    finish(&api, provider, answer, context, &cookie).await
 }
 
 /// A login that a page has begun.
@@ -142,10 +143,11 @@ pub(super) async fn exchange(
     headers: HeaderMap,
     Body(body): Body<Given>,
 ) -> Result<Response, Problem> {
+    let context = &RequestContext::new(client, clock::now());
     let cookie = FlowCookie::of(provider, &api.settings);
     let answer =
         CallbackParams { state: Some(body.state), code: Some(body.code), error: None, cookie: cookie.read(&headers) };
-    finish(&api, provider, answer, &client, &cookie).await
+    finish(&api, provider, answer, context, &cookie).await
 }
 
 /// The login ends here, well or not: its cookie has served.
@@ -153,14 +155,14 @@ async fn finish(
     api: &Api,
     provider: Provider,
     answer: CallbackParams,
-    client: &Client,
+    context: &RequestContext,
     cookie: &FlowCookie,
 ) -> Result<Response, Problem> {
     let auth = api.auth()?;
     let clear = AppendHeaders([(SET_COOKIE, cookie.clear())]);
-    Ok(match auth.finish_oauth(provider, answer, client, clock::now()).await {
+    Ok(match auth.finish_oauth(provider, answer, context).await {
         Ok(session) => {
-            let known = remember(auth, session.principal, client, &api.settings).await;
+            let known = remember(auth, session.principal, context, &api.settings).await;
             (clear, known, Json(session)).into_response()
         }
         Err(error) => (clear, Problem::from(error)).into_response(),
