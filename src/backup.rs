@@ -11,7 +11,7 @@
 //! and directory are readable by their owner only; memory does not grow with the database; a file of somebody else's is
 //! never touched.
 
-mod age;
+mod backup_age;
 mod content;
 mod create;
 mod database_key;
@@ -42,7 +42,7 @@ mod test_restore;
 mod verify;
 mod writer;
 
-pub use age::{age_seconds, is_in_future, newest};
+pub use backup_age::{age_seconds, is_in_future, newest};
 pub use create::{BackupDestination, BackupRequest, create};
 pub use database_key::{DatabaseKey, KnownDatabases, LiveDatabase};
 pub use directory::{DirectoryState, PlaceOfBackup, directory_state};
@@ -51,7 +51,7 @@ pub use format::{FORMAT, Header};
 pub use listing::{BackupEntry, MetadataState, list, orphaned};
 pub use metadata::Metadata;
 pub use progress::{BackupEvent, BackupPhase, BackupProgress};
-pub use restore::{PreparedRestore, RestoreOptions, Restored, abandon, prepare};
+pub use restore::{PreparedRestore, RestoreOptions, Restored, prepare, remove_staged};
 pub use retention::{Retention, retain};
 pub use row_digest::TableDigest;
 pub use test_restore::{drop_own_scratch, test_restore};

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 pub use environment::Environment;
-pub use supervisor::Notify;
+pub use supervisor::SupervisorSettings;
 pub use terminal::TerminalSettings;
 pub use variables::Variables;
 
@@ -74,7 +74,7 @@ pub struct Config {
     /// `AUTHSVC_SHUTDOWN_TIMEOUT`: how long running requests may take after SIGTERM.
     pub shutdown_timeout: Duration,
     /// `NOTIFY_SOCKET` and `WATCHDOG_USEC`: whom to tell how `serve` is doing.
-    pub notify: Notify,
+    pub notify: SupervisorSettings,
     /// `BACKUP_DIR`: where backups are.
     pub backup_dir: PathBuf,
     /// `AUTHSVC_BACKUP_SCHEDULE`: when `serve` makes backups.

@@ -5,14 +5,15 @@
 //! the ledger, locking and migrating use simple queries, which work through a transaction-pooling PgBouncer. Requests are
 //! answered through [`QueryRunner`], which follows the database from one server to another.
 
+mod account_claims;
 mod account_counter;
 mod accounts;
 mod attempts;
 mod audit_log;
 mod binary_copy;
+mod bind_values;
 mod canonical;
 mod certificate;
-mod claims;
 mod cleanup;
 mod column;
 mod connection;
@@ -31,6 +32,7 @@ mod links;
 mod login_throttles;
 mod maintenance_run;
 mod migration_script;
+mod no_timeout_session;
 mod pinned;
 mod pool;
 mod provider_tokens;
@@ -45,11 +47,9 @@ mod session_check;
 mod sessions;
 mod snapshot;
 mod staging;
-mod storable;
-mod stored;
+mod stored_values;
 mod tls;
 mod tunnel;
-mod unlimited;
 mod url;
 mod value;
 mod verification;
@@ -57,7 +57,7 @@ mod verification;
 pub(crate) use connection::first_column;
 pub(crate) use maintenance_run::FinishedRun;
 pub(crate) use migration_script::MigrationScript;
-pub(crate) use unlimited::UnlimitedSession;
+pub(crate) use no_timeout_session::NoTimeoutSession;
 
 pub use accounts::{AccountChange, FailedLogin, NewSession, PasswordChangeOutcome};
 pub use attempts::{AttemptCounters, ClientSubjects, Lane, Lockouts, Reservation, ReserveOutcome};

@@ -19,7 +19,6 @@ mod error;
 mod ledger;
 mod lock;
 mod plan;
-mod printed;
 mod progress;
 mod report;
 mod run;
@@ -27,6 +26,7 @@ mod schema;
 mod schema_version;
 mod script;
 mod session;
+mod sql_script;
 mod status;
 mod verify;
 
@@ -40,7 +40,6 @@ pub(crate) use ledger::{is_missing_table, without_ledger};
 pub(crate) use lock::with_jitter;
 pub use lock::{still_holds, with_lock};
 pub use plan::{MigrationTarget, refuse_newer};
-pub use printed::{PrintedBlock, printed};
 pub use progress::{MigrationEvent, MigrationProgress};
 pub use report::{MigrationEntry, MigrationOutcome, MigrationReport};
 pub use schema::{IDENTITY_TABLE, Schema, SchemaTable, extra_objects, is_ledger, schema_of};
@@ -50,6 +49,7 @@ pub use schema_version::{
 };
 pub use script::Migrator;
 pub use session::{MigrateAction, MigrationSettings, migrate, rollback};
+pub use sql_script::{SqlBlock, sql_script};
 pub use status::{
     ChecksumState, HistoryState, HistorySummary, MigrationLine, MigrationStatus, drift, drift_of, status,
 };

@@ -76,7 +76,7 @@ impl Auth {
     /// Records that an account logged in from a device. Returns the cookie that the device is to keep: the one that it has if that is known,
     /// otherwise a new one. A failure is logged, and the login goes on.
     pub async fn remember_device(&self, principal: Principal, context: &RequestContext) -> Option<SecretString> {
-        match self.remember(principal, context).await {
+        match self.remember_and_issue_cookie(principal, context).await {
             Ok(cookie) => cookie,
             Err(error) => {
                 tracing::warn!(user_id = principal.user_id, "a device is not remembered: {error}");
@@ -85,7 +85,11 @@ impl Auth {
         }
     }
 
-    async fn remember(&self, principal: Principal, context: &RequestContext) -> Result<Option<SecretString>, Error> {
+    async fn remember_and_issue_cookie(
+        &self,
+        principal: Principal,
+        context: &RequestContext,
+    ) -> Result<Option<SecretString>, Error> {
         let user_id = principal.user_id;
         let Some(key) = self.keys.device_keys().first() else { return Ok(None) };
         let has: Vec<DeviceDigest> = match context.client.device() {

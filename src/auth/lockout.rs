@@ -126,12 +126,12 @@ impl Auth {
         context: &RequestContext,
     ) -> Result<(), Error> {
         let Some(until) = self.pool.locked_until(counters, account, context.now).await? else { return Ok(()) };
-        self.pool.log_in_refused(failure, context).await?;
+        self.pool.record_refused_login(failure, context).await?;
         Err(Error::throttled(until, context.now))
     }
 
     /// Waits for earlier attempts of the lane and of the client in this process.
-    pub(super) async fn take_places(
+    pub(super) async fn wait_for_places(
         &self,
         counters: &AttemptCounters,
         turn: &mut AttemptTurn,
@@ -164,7 +164,7 @@ impl Auth {
                     });
                 }
                 ReserveOutcome::Locked(until) => {
-                    self.pool.log_in_refused(failure, context).await?;
+                    self.pool.record_refused_login(failure, context).await?;
                     return Err(Error::throttled(until, context.now));
                 }
                 ReserveOutcome::Pending if watch.elapsed() > PATIENCE => return Err(Error::Busy),

@@ -43,7 +43,7 @@ impl Auth {
         let mut counters = tried.counters(user, device.as_ref());
         let locked = failure(&tried, user, "locked");
         self.check_locks(&counters, user, &locked, context).await?;
-        let _places = self.take_places(&counters, &mut turn).await?;
+        let _places = self.wait_for_places(&counters, &mut turn).await?;
         let guess = self.wrong_guesses.digest(&tried.guess(user), password);
         // the client made this guess before, and learns nothing new
         counters.client = counters.client.filter(|_| !self.wrong_guesses.contains(guess.as_ref()));
@@ -121,7 +121,7 @@ impl Auth {
         let counters = AttemptCounters { lane, client: None };
         let failure = failure(&tried, Some(user), "wrong password beside another proof");
         self.check_locks(&counters, Some(user), &failure, context).await?;
-        let _places = self.take_places(&counters, &mut turn).await?;
+        let _places = self.wait_for_places(&counters, &mut turn).await?;
         let mut held = self.reserve(&mut turn, &counters, &failure, context).await?;
         let verdict = self.passwords.verify(password, Some(user), &context.client).await?;
         if !verdict.matches {

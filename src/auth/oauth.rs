@@ -32,13 +32,13 @@ pub use settings::{OauthClient, OauthSettings, RedirectMode};
 use flow::Flow;
 use github::Github;
 use google::Google;
-use http::Http;
+use http::ProviderHttp;
 
 /// The providers that are set up.
 pub struct Providers {
     settings: OauthSettings,
     key: FlowKey,
-    http: Http,
+    http: ProviderHttp,
     google: Option<Google>,
     github: Option<Github>,
 }
@@ -90,7 +90,7 @@ impl Providers {
             .github
             .clone()
             .map(|client| Github::new(client, settings.github_url.clone(), settings.github_api_url.clone()));
-        Ok(Self { http: Http::new(&settings)?, settings, key, google, github })
+        Ok(Self { http: ProviderHttp::new(&settings)?, settings, key, google, github })
     }
 
     /// Makes a state, and the address to send the browser to.

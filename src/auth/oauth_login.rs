@@ -55,7 +55,7 @@ impl Auth {
             && is_refusal(error)
         {
             refused.reason = format!("{}: {error}", provider.name());
-            self.pool.linked_login_refused(&refused, context).await?;
+            self.pool.record_refused_provider_login(&refused, context).await?;
         }
         finished
     }
@@ -69,7 +69,7 @@ impl Auth {
         now: DateTime<Utc>,
     ) -> Result<ProviderProfile, Error> {
         let checked = self.providers.check(provider, answer, now)?;
-        if !self.pool.use_state(&checked.state_hash(), checked.state_expires_at()).await? {
+        if !self.pool.mark_state_used(&checked.state_hash(), checked.state_expires_at()).await? {
             return Err(oauth::Error::StateUsed.into());
         }
         Ok(self.providers.exchange(checked, now).await?)

@@ -59,7 +59,7 @@ impl Auth {
         now: DateTime<Utc>,
         done: &mut ReencryptionReport,
     ) -> Result<(), Error> {
-        match again(vault, link) {
+        match reencrypted(vault, link) {
             Ok(tokens) if self.pool.replace_tokens(link, &tokens, now).await? => done.links += 1,
             Ok(_) => done.superseded += 1,
             Err(error @ vault::Error::Seal(_)) => return Err(error.into()),
@@ -75,7 +75,7 @@ impl Auth {
 }
 
 /// The tokens of a link under the current key.
-fn again(vault: &Vault, link: &Model) -> Result<StoredTokens, vault::Error> {
+fn reencrypted(vault: &Vault, link: &Model) -> Result<StoredTokens, vault::Error> {
     let open = |token: &Option<ProviderToken>, column| {
         let place = TokenLocation { provider: link.provider, provider_id: &link.provider_id, column };
         let open = |token: &ProviderToken| match &link.key_id {

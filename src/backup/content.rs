@@ -149,10 +149,10 @@ pub(super) fn read(
     let uncompressed_size = reader.position();
     let kind = reader.file_kind().clone();
     let (sha256, size) = Text::finish(reader.into_text())?;
-    builder.into_content(kind, footer, Raw { compressed, size, uncompressed_size, sha256 })
+    builder.into_content(kind, footer, FileSizes { compressed, size, uncompressed_size, sha256 })
 }
 
-struct Raw {
+struct FileSizes {
     compressed: bool,
     size: u64,
     uncompressed_size: u64,
@@ -262,7 +262,7 @@ impl ContentBuilder {
         Ok(())
     }
 
-    fn into_content(self, kind: FileKind, footer: Option<Footer>, raw: Raw) -> Result<Content, Unreadable> {
+    fn into_content(self, kind: FileKind, footer: Option<Footer>, raw: FileSizes) -> Result<Content, Unreadable> {
         let header = match kind {
             FileKind::Backup(header) => Some(header),
             FileKind::Dump => None,
@@ -285,7 +285,7 @@ impl ContentBuilder {
         }
         let Self { tables, sequences, skipped_tables: passed_over, costly_hashes, .. } = self;
         let sequences = sequences.into_iter().filter(|sequence| known(&sequence)).collect();
-        let Raw { compressed, size, uncompressed_size, sha256 } = raw;
+        let FileSizes { compressed, size, uncompressed_size, sha256 } = raw;
         Ok(Content {
             compressed,
             size,

@@ -6,7 +6,7 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::age::is_in_future;
+use super::backup_age::is_in_future;
 use super::directory::{DirectoryState, directory_state};
 use super::error::Error;
 use super::metadata::{self, Metadata};

@@ -83,7 +83,7 @@ pub async fn prepare(
     progress: &Arc<dyn BackupProgress>,
 ) -> Result<PreparedRestore, Error> {
     let source = BackupSource::open(path)?;
-    let (content, warnings) = verify::prove(&source, path, progress)?;
+    let (content, warnings) = verify::verify_for_restore(&source, path, progress)?;
     refuse_costly_hashes(&content)?;
     // asked again under the lock; here it only spares the question
     RestoreTarget::read(url).await?.refuse_losses(url, &content.greatest_ids()).await?;
@@ -102,7 +102,7 @@ fn refuse_costly_hashes(content: &Content) -> Result<(), Error> {
 ///
 /// # Errors
 /// The database does not answer, or another restore is at work by now.
-pub async fn abandon(url: &DatabaseUrl, settings: &MigrationSettings) -> Result<(), Error> {
+pub async fn remove_staged(url: &DatabaseUrl, settings: &MigrationSettings) -> Result<(), Error> {
     if url.backend() == Backend::Sqlite {
         // the file has gone with the future that filled it
         return Ok(());

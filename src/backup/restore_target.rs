@@ -40,7 +40,7 @@ impl RestoreTarget {
     async fn classify(connection: &mut Connection) -> Result<Self, Error> {
         match migrate::state(connection).await? {
             LedgerState::Empty => Ok(Self::Empty),
-            LedgerState::Legacy(_) => Err(Error::EarlierInPlace),
+            LedgerState::Legacy(_) => Err(Error::LegacyInPlace),
             LedgerState::Unknown(tables) => {
                 let ours: Vec<String> = tables.into_iter().filter(|table| migrate::makes_table(table)).collect();
                 if ours.is_empty() {

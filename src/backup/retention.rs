@@ -20,7 +20,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
-use super::age::is_in_future;
+use super::backup_age::is_in_future;
 use super::database_key::{DatabaseKey, KnownDatabases};
 use super::directory;
 use super::error::Error;

@@ -103,7 +103,7 @@ fn evidence_of(content: &Content) -> Evidence {
 ///
 /// # Errors
 /// It is damaged, foreign, newer, or not what its metadata says.
-pub(super) fn prove(
+pub(super) fn verify_for_restore(
     source: &BackupSource,
     path: &Path,
     progress: &Arc<dyn BackupProgress>,

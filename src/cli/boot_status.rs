@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::Error;
-use crate::config::Notify;
+use crate::config::SupervisorSettings;
 use crate::db::Pool;
 use crate::http::{BootStage, Readiness};
 use crate::notify::Supervisor;
@@ -17,7 +17,7 @@ pub(super) struct BootStatus {
 }
 
 impl BootStatus {
-    pub(super) fn new(notify: &Notify) -> Result<Self, Error> {
+    pub(super) fn new(notify: &SupervisorSettings) -> Result<Self, Error> {
         let supervisor = Arc::new(Supervisor::at(notify.socket.as_deref())?);
         Ok(Self { readiness: Arc::default(), supervisor, watchdog: notify.watchdog })
     }

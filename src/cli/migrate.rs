@@ -10,9 +10,7 @@ use super::progress::MigrationProgressDisplay;
 use crate::clock::Stopwatch;
 use crate::config::Config;
 use crate::maintain;
-use crate::migrate::{
-    self, MigrateAction, MigrationOutcome, MigrationReport, MigrationTarget, PrintedBlock, RecordKind,
-};
+use crate::migrate::{self, MigrateAction, MigrationOutcome, MigrationReport, MigrationTarget, RecordKind, SqlBlock};
 use crate::printable::line;
 
 #[derive(clap::Args)]
@@ -119,15 +117,15 @@ fn text(report: &MigrationReport) -> String {
     text
 }
 
-fn sql(blocks: &[PrintedBlock]) -> String {
+fn sql(blocks: &[SqlBlock]) -> String {
     blocks.iter().map(|block| format!("-- {}\n{}\n", block.name, block.sql)).collect()
 }
 
-fn with_sql(report: &MigrationReport, blocks: &[PrintedBlock]) -> serde_json::Value {
+fn with_sql(report: &MigrationReport, blocks: &[SqlBlock]) -> serde_json::Value {
     serde_json::json!({"outcome": report.outcome, "database": report.database, "migrations": blocks})
 }
 
-fn blocks(report: &MigrationReport, arguments: &Arguments, config: &Config) -> Vec<PrintedBlock> {
+fn blocks(report: &MigrationReport, arguments: &Arguments, config: &Config) -> Vec<SqlBlock> {
     let origin = if arguments.baseline.is_some() { RecordKind::Baseline } else { RecordKind::Adopted };
-    migrate::printed(report, config.database_url.backend(), origin, &super::settings(config))
+    migrate::sql_script(report, config.database_url.backend(), origin, &super::settings(config))
 }

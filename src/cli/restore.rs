@@ -63,7 +63,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
     let restored = match restored {
         Ok(restored) => restored,
         Err(signal) => {
-            let removed = backup::abandon(&config.database_url, &settings);
+            let removed = backup::remove_staged(&config.database_url, &settings);
             if !matches!(tokio::time::timeout(GRACE, removed).await, Ok(Ok(()))) {
                 tracing::warn!("what was staged is left behind; the next restore removes it");
             }

@@ -130,11 +130,14 @@ impl BackgroundJobs {
     async fn stop(self, patience: Duration) {
         // a link is replaced in one statement: nothing is left half done
         [&self.reencryption, &self.hash_kinds].into_iter().flatten().for_each(JoinHandle::abort);
-        tokio::join!(end(self.backups, "scheduled backup", patience), end(self.cleanup, "cleanup", patience));
+        tokio::join!(
+            stop_worker(self.backups, "scheduled backup", patience),
+            stop_worker(self.cleanup, "cleanup", patience)
+        );
     }
 }
 
-async fn end(worker: Option<Worker>, what: &str, patience: Duration) {
+async fn stop_worker(worker: Option<Worker>, what: &str, patience: Duration) {
     if let Some(worker) = worker
         && !worker.stop(patience).await
     {

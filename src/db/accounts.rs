@@ -119,7 +119,7 @@ impl Pool {
     ///
     /// # Errors
     /// What the database said.
-    pub async fn log_in_refused(&self, failure: &FailedLogin<'_>, context: &RequestContext) -> Result<(), Error> {
+    pub async fn record_refused_login(&self, failure: &FailedLogin<'_>, context: &RequestContext) -> Result<(), Error> {
         Ok(failed(failure, AuthEventKind::LoginFailed)
             .with_detail(failure.reason)
             .record(self.runner(), context)

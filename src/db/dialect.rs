@@ -64,7 +64,7 @@ impl Backend {
     }
 
     /// Which files the earlier manager recorded as applied.
-    pub(crate) fn read_earlier_records(self) -> &'static str {
+    pub(crate) fn read_legacy_records(self) -> &'static str {
         "SELECT filename FROM migration_records ORDER BY filename;"
     }
 

@@ -13,7 +13,7 @@ use std::path::Path;
 use super::connection::Connection;
 use super::error::{DbErrorKind, Error};
 use super::url::{DatabaseTarget, DatabaseUrl};
-use crate::disk::{self, Locking};
+use crate::disk::{self, LockState};
 
 /// The right to be the only one at work, until it is released or dropped.
 pub struct ExclusiveLock(Holder);
@@ -64,7 +64,7 @@ fn lock(path: &Path) -> io::Result<Option<File>> {
     let file = disk::open_lock(path)?;
     match disk::try_lock(&file, path)? {
         // without locks two processes can be at work: rows are removed once all the same, and no backup replaces another
-        Locking::Held | Locking::Unsupported => Ok(Some(file)),
-        Locking::Busy => Ok(None),
+        LockState::Held | LockState::Unsupported => Ok(Some(file)),
+        LockState::Busy => Ok(None),
     }
 }

@@ -11,9 +11,9 @@ use entity::{oauth_state, user};
 use sea_orm::sea_query::{Expr, NullOrdering};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Order, QueryFilter, QueryOrder, Set, TryInsertResult};
 
+use super::account_claims::{ClaimedAccount, claim_account};
 use super::accounts::{NewSession, is_duplicate};
 use super::audit_log::AuditEvent;
-use super::claims::{Joined, join};
 use super::database_identity::{Epoch, FoundAccount, is_in};
 use super::registration::{TakenFields, is_name_free};
 use super::request_context::RequestContext;
@@ -84,7 +84,7 @@ impl Pool {
     ///
     /// # Errors
     /// What the database said; nothing is noted.
-    pub async fn use_state(&self, hash: &str, expires_at: DateTime<Utc>) -> Result<bool, Error> {
+    pub async fn mark_state_used(&self, hash: &str, expires_at: DateTime<Utc>) -> Result<bool, Error> {
         let state = oauth_state::ActiveModel { state_hash: Set(hash.to_owned()), expires_at: Set(expires_at) };
         let used = oauth_state::Entity::insert(state).on_conflict_do_nothing();
         let used = used.exec_without_returning(self.runner()).await?;
@@ -140,8 +140,8 @@ impl Pool {
                 return Ok(None);
             };
             let joined = match link {
-                None if !is_of(&user, identity) => join(&transaction, user, identity, context).await?,
-                _ => Joined { user, detail: None },
+                None if !is_of(&user, identity) => claim_account(&transaction, user, identity, context).await?,
+                _ => ClaimedAccount { user, detail: None },
             };
             if !upsert_link(&transaction, joined.user.id, link, identity, context.now).await? {
                 transaction.rollback().await?;
@@ -210,7 +210,7 @@ impl Pool {
     ///
     /// # Errors
     /// What the database said.
-    pub async fn linked_login_refused(
+    pub async fn record_refused_provider_login(
         &self,
         refused: &RefusedProviderLogin,
         context: &RequestContext,

@@ -19,10 +19,10 @@ use sqlx::{AssertSqlSafe, Either, Executor as _, Postgres};
 use tokio::sync::Mutex;
 
 use super::Error;
+use super::bind_values::replace_nul;
 use super::failover_pool::{FailoverPool, Lease, ReplacementSignal};
 use super::pinned::CommitWait;
-use super::storable::storable;
-use super::stored;
+use super::stored_values;
 use crate::clock::Stopwatch;
 
 type Observer = Arc<dyn Fn(&Statement, Duration) + Send + Sync>;
@@ -201,7 +201,7 @@ async fn fetch(
         }
     }
     drop(answers);
-    stored::check_postgres(connection, &rows).await?;
+    stored_values::check_postgres(connection, &rows).await?;
     Ok((result, rows))
 }
 
@@ -236,7 +236,7 @@ fn readable<R>(rows: R) -> Result<R, DbErr>
 where
     for<'a> &'a R: IntoIterator<Item = &'a QueryResult>,
 {
-    let checked = stored::check_sqlite(&rows);
+    let checked = stored_values::check_sqlite(&rows);
     checked.map(|()| rows).map_err(|error| DbErr::Query(RuntimeErr::SqlxError(error.into())))
 }
 
@@ -250,7 +250,7 @@ impl ConnectionTrait for QueryRunner {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        let statement = storable(statement);
+        let statement = replace_nul(statement);
         match &self.0 {
             Inner::Postgres(executor) => Ok(executor.send(&statement).await?.0.into()),
             Inner::Sqlite(orm) => orm.execute_raw(statement).await,
@@ -265,7 +265,7 @@ impl ConnectionTrait for QueryRunner {
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        let statement = storable(statement);
+        let statement = replace_nul(statement);
         match &self.0 {
             Inner::Postgres(executor) => Ok(first_row(executor.send(&statement).await?.1)),
             Inner::Sqlite(orm) => readable(orm.query_one_raw(statement).await?),
@@ -273,7 +273,7 @@ impl ConnectionTrait for QueryRunner {
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let statement = storable(statement);
+        let statement = replace_nul(statement);
         match &self.0 {
             Inner::Postgres(executor) => Ok(all_rows(executor.send(&statement).await?.1)),
             Inner::Sqlite(orm) => readable(orm.query_all_raw(statement).await?),
@@ -303,7 +303,7 @@ impl ConnectionTrait for Transaction {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        let statement = storable(statement);
+        let statement = replace_nul(statement);
         match &self.0 {
             InnerTransaction::Postgres(executor, lease) => {
                 Ok(InnerTransaction::send(executor, lease, &statement).await?.0.into())
@@ -324,7 +324,7 @@ impl ConnectionTrait for Transaction {
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        let statement = storable(statement);
+        let statement = replace_nul(statement);
         match &self.0 {
             InnerTransaction::Postgres(executor, lease) => {
                 Ok(first_row(InnerTransaction::send(executor, lease, &statement).await?.1))
@@ -334,7 +334,7 @@ impl ConnectionTrait for Transaction {
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let statement = storable(statement);
+        let statement = replace_nul(statement);
         match &self.0 {
             InnerTransaction::Postgres(executor, lease) => {
                 Ok(all_rows(InnerTransaction::send(executor, lease, &statement).await?.1))

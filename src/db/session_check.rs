@@ -32,7 +32,7 @@ pub struct SessionClaim {
 }
 
 #[derive(FromQueryResult)]
-struct Found {
+struct CheckedAccount {
     #[sea_orm(nested)]
     user: user::Model,
     access_used_at: Option<DateTime<Utc>>,
@@ -57,7 +57,7 @@ impl Pool {
     /// Most requests: the refresh token that was issued with the access token can still be used. Three look-ups by primary key, which
     /// PostgreSQL plans once for a connection. It plans the statement with every case anew for each request, which takes longer than the
     /// rest of the request.
-    async fn account_of_live_token(&self, claim: SessionClaim) -> Result<Option<Found>, Error> {
+    async fn account_of_live_token(&self, claim: SessionClaim) -> Result<Option<CheckedAccount>, Error> {
         let Some(token) = claim.token else { return Ok(None) };
         let select = usable_account(claim)
             .inner_join(Entity)
@@ -69,7 +69,7 @@ impl Pool {
         Ok(unique_row(select.into_model().all(self.runner()).await?))
     }
 
-    async fn account_of_live_session(&self, claim: SessionClaim) -> Result<Option<Found>, Error> {
+    async fn account_of_live_session(&self, claim: SessionClaim) -> Result<Option<CheckedAccount>, Error> {
         let select = usable_account(claim).filter(lives(claim)).expr_as(access_used_at(claim), "access_used_at");
         Ok(unique_row(select.into_model().all(self.runner()).await?))
     }

@@ -19,7 +19,7 @@ use crate::migrate::{self, Difference};
 /// For all of it.
 const DEADLINE: Duration = Duration::from_secs(10);
 /// Fresh for so many times what it took: it costs the database a twentieth of one core at most.
-const COST: u32 = 20;
+const FRESH_MULTIPLE: u32 = 20;
 /// Fresh for so long at least.
 const SHORTEST: Duration = Duration::from_secs(1);
 
@@ -146,7 +146,7 @@ pub(super) fn not_fetched(figure: &str) -> String {
 impl ExtendedFigures {
     /// Whether another one need not be made yet.
     pub(super) fn is_fresh(&self) -> bool {
-        self.fetched.is_some_and(|(since, took)| since.elapsed() < (took * COST).max(SHORTEST))
+        self.fetched.is_some_and(|(since, took)| since.elapsed() < (took * FRESH_MULTIPLE).max(SHORTEST))
     }
 
     /// Looks at everything, for ten seconds at most.

@@ -38,7 +38,7 @@ fn of_server(
     extended: Option<&ExtendedFigures>,
 ) -> (PerformanceHealth, Vec<String>) {
     let (mut performance, mut missing) = counted(rows);
-    match unseen(rows) {
+    match why_sessions_hidden(rows) {
         None => {
             let sessions = rows.first("sessions");
             performance.active_connections = sessions.number(0);
@@ -84,7 +84,7 @@ fn counted(rows: &TaggedRows) -> (PerformanceHealth, Vec<String>) {
 }
 
 /// Why some sessions do not show what they do.
-pub(super) fn unseen(rows: &TaggedRows) -> Option<String> {
+pub(super) fn why_sessions_hidden(rows: &TaggedRows) -> Option<String> {
     let sessions = rows.first("sessions");
     match (sessions.number::<u64>(3)?, sessions.number::<u64>(6)?) {
         (0, 0) => None,

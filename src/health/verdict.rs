@@ -104,6 +104,6 @@ pub(super) fn hashing(state: HashingState) -> [HealthCheck; 2] {
 }
 
 /// A number of things, in its own grammar.
-pub(super) fn counted(count: u64, one: &str, many: &str) -> String {
+pub(super) fn pluralized(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }

@@ -44,12 +44,12 @@ async fn short(State(collector): State<Arc<HealthCollector>>, headers: HeaderMap
 }
 
 async fn basic(State(collector): State<Arc<HealthCollector>>, headers: HeaderMap) -> Response {
-    let Some(report) = collector.report().await else { return late() };
+    let Some(report) = collector.report().await else { return timed_out() };
     if wants_health_json(&headers) { draft(report.status, &draft_of(&report)) } else { answer(report.status, &report) }
 }
 
 async fn detailed(State(collector): State<Arc<HealthCollector>>, headers: HeaderMap) -> Response {
-    let Some(reading) = collector.reading().await else { return late() };
+    let Some(reading) = collector.reading().await else { return timed_out() };
     let report = &reading.detailed;
     if wants_health_json(&headers) {
         return draft(report.overall_status, &draft_of_checks(report));
@@ -73,7 +73,7 @@ fn unknown() -> Value {
 }
 
 /// The same for operators.
-fn late() -> Response {
+fn timed_out() -> Response {
     let mut body = unknown();
     body["errors"] = json!(["no report within the time that a probe has: this process gets no processor time"]);
     answer(HealthStatus::Unhealthy, &body)

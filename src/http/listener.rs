@@ -4,7 +4,7 @@
 
 mod connection_slots;
 mod open_files;
-mod paced;
+mod stream_timeouts;
 
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -25,7 +25,7 @@ use tokio::sync::watch;
 pub(super) use connection_slots::ConnectionCounters;
 use connection_slots::{ConnectionPhase, ConnectionSlot, ConnectionSlots, SlotLimits};
 pub(super) use open_files::raise_limit;
-use paced::{PaceLimits, PacedStream};
+use stream_timeouts::{StreamTimeouts, TimeoutStream};
 
 /// Before another connection is taken after one that could not be.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -67,8 +67,8 @@ impl ListenerLimits {
         }
     }
 
-    fn pace(self) -> PaceLimits {
-        PaceLimits { head: self.head, idle: IDLE, write: WRITE }
+    fn pace(self) -> StreamTimeouts {
+        StreamTimeouts { head: self.head, idle: IDLE, write: WRITE }
     }
 }
 
@@ -134,7 +134,7 @@ async fn answer(
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
-    pace: PaceLimits,
+    pace: StreamTimeouts,
     phase: Arc<ConnectionPhase>,
     mut stopped: watch::Receiver<bool>,
 ) {
@@ -154,7 +154,7 @@ async fn answer(
     });
     let mut server = http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(LARGEST_HEAD).max_header_size(LARGEST_HEAD);
-    let stream = PacedStream::new(stream, phase.clone(), pace);
+    let stream = TimeoutStream::new(stream, phase.clone(), pace);
     let mut connection = pin!(server.serve_connection(stream, service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -29,7 +29,7 @@ use chrono::SecondsFormat;
 use sha2::{Digest, Sha256};
 
 use self::figure::{Figure, Reasons};
-use self::findings::{Finding, Piece, Since, Strip};
+use self::findings::{Finding, Since, Strip, TextPiece};
 use self::tiles::{Tile, TileHistory};
 use super::readiness::BootStage;
 use crate::health::{DetailedHealthReport, HealthCheck, HealthSample, HealthStatus};

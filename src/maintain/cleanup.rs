@@ -180,7 +180,7 @@ impl Cleanup {
     ) -> Result<CleanupReport, CleanupError> {
         let mut connection = self.connect().await?;
         let Some(lock) = ExclusiveLock::try_acquire(&self.url).await? else { return Err(CleanupError::Busy) };
-        let done = self.in_turn(&mut connection, now, stop, progress).await;
+        let done = self.run_locked(&mut connection, now, stop, progress).await;
         connection.hang_up().await;
         lock.release().await;
         done
@@ -204,7 +204,7 @@ impl Cleanup {
         }
     }
 
-    async fn in_turn(
+    async fn run_locked(
         &self,
         connection: &mut Connection,
         now: DateTime<Utc>,

@@ -59,7 +59,7 @@ pub enum Error {
     },
     /// The database of the earlier manager.
     #[error("the database belongs to the earlier manager (it has the table migration_records)")]
-    Earlier,
+    Legacy,
     /// A new database whose encoding is not UTF8.
     #[error("the database has the encoding {encoding}; authsvc needs UTF8")]
     Encoding {
@@ -216,7 +216,7 @@ impl Error {
                 "put the files back as they were when they were applied, and make the change a new migration"
             }
             Self::OutOfOrder { .. } => "give the pending migration a number above every applied one",
-            Self::Earlier => "take it over, keeping every row: take a backup, then run `authsvc migrate --adopt`",
+            Self::Legacy => "take it over, keeping every row: take a backup, then run `authsvc migrate --adopt`",
             Self::OtherOwners { .. } => {
                 "nothing was changed; where owners differ, give all of them to one role first (ALTER TABLE ... OWNER TO); then run it as that role"
             }

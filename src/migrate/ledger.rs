@@ -6,11 +6,11 @@ use serde::Serialize;
 use crate::db::{Backend, Connection, DbErrorKind, Error, Row, first_column};
 
 /// The tables of the ledger itself.
-const OWN: [&str; 2] = ["seaql_migrations", LEDGER];
+const LEDGER_TABLES: [&str; 2] = ["seaql_migrations", LEDGER];
 /// The ledger that is read.
 pub const LEDGER: &str = "authsvc_migrations";
 /// The ledger of the earlier manager.
-const EARLIER: &str = "migration_records";
+const LEGACY_LEDGER: &str = "migration_records";
 
 /// What a database is, seen from this program.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,13 +97,13 @@ pub(crate) async fn without_ledger(connection: &mut Connection) -> Result<Ledger
         return Err(Error::new(DbErrorKind::PermissionDenied, message));
     }
     let tables = first_column(rows);
-    if OWN.iter().all(|own| tables.iter().any(|table| table == own)) {
+    if LEDGER_TABLES.iter().all(|own| tables.iter().any(|table| table == own)) {
         return Ok(LedgerState::from_rows(&connection.query(backend.read_ledger()).await?));
     }
-    if tables.iter().any(|table| table == EARLIER) {
-        return Ok(LedgerState::Legacy(first_column(connection.query(backend.read_earlier_records()).await?)));
+    if tables.iter().any(|table| table == LEGACY_LEDGER) {
+        return Ok(LedgerState::Legacy(first_column(connection.query(backend.read_legacy_records()).await?)));
     }
-    let tables: Vec<String> = tables.into_iter().filter(|table| !OWN.contains(&table.as_str())).collect();
+    let tables: Vec<String> = tables.into_iter().filter(|table| !LEDGER_TABLES.contains(&table.as_str())).collect();
     Ok(if tables.is_empty() { LedgerState::Empty } else { LedgerState::Unknown(tables) })
 }
 

@@ -74,7 +74,7 @@ pub(crate) fn up(
         (LedgerState::Legacy(_) | LedgerState::Unknown(_), Adoption::Baseline(number)) => {
             return plan_adoption(find_number(number)?, target, adoption);
         }
-        (LedgerState::Legacy(_), Adoption::No) => return Err(Error::Earlier),
+        (LedgerState::Legacy(_), Adoption::No) => return Err(Error::Legacy),
         (LedgerState::Unknown(_), Adoption::Adopt) => {
             return Err(Error::NothingToAdopt { found: "the database has tables, but no table migration_records" });
         }
@@ -104,7 +104,7 @@ pub(crate) fn down(
     let applied: &[AppliedMigration] = match state {
         LedgerState::Ledger(applied) => applied,
         LedgerState::Empty => &[],
-        LedgerState::Legacy(_) => return Err(Error::Earlier),
+        LedgerState::Legacy(_) => return Err(Error::Legacy),
         LedgerState::Unknown(tables) => return Err(Error::UnknownTables { tables: tables.clone() }),
     };
     let known = embedded::migrations();

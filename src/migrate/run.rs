@@ -14,7 +14,7 @@ use super::progress::{MigrationEvent, MigrationProgress};
 use super::script::SqlMigration;
 use super::session::MigrationSettings;
 use crate::clock::Stopwatch;
-use crate::db::{self, Backend, Pool, UnlimitedSession};
+use crate::db::{self, Backend, NoTimeoutSession, Pool};
 
 /// Up or down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,7 +127,7 @@ pub(crate) async fn without_transaction(
     let backend = pool.backend();
     let script = step.script(backend)?;
     let watch = Stopwatch::start();
-    let mut session = UnlimitedSession::begin(pool).await?;
+    let mut session = NoTimeoutSession::begin(pool).await?;
     let done = run_each(script, &mut session).await;
     session.release().await;
     done?;
@@ -138,7 +138,7 @@ pub(crate) async fn without_transaction(
     Ok(watch.elapsed())
 }
 
-async fn run_each(script: &'static Script, session: &mut UnlimitedSession) -> Result<(), Error> {
+async fn run_each(script: &'static Script, session: &mut NoTimeoutSession) -> Result<(), Error> {
     for (at, statement) in script.statements.iter().enumerate() {
         if let Some(index) = index_built_concurrently(statement.sql) {
             drop_if_invalid(session, index).await?;
@@ -162,7 +162,7 @@ fn index_built_concurrently(sql: &str) -> Option<&str> {
 }
 
 /// An index whose concurrent building was interrupted is there, but not used; `IF NOT EXISTS` would leave it so.
-async fn drop_if_invalid(session: &mut UnlimitedSession, index: &str) -> Result<(), Error> {
+async fn drop_if_invalid(session: &mut NoTimeoutSession, index: &str) -> Result<(), Error> {
     let name = Backend::Postgres.literal(index);
     let invalid = format!("SELECT 1 FROM pg_index WHERE indexrelid = to_regclass({name}) AND NOT indisvalid");
     if session.execute(&invalid).await? > 0 {

@@ -60,7 +60,7 @@ pub async fn schema_of(connection: &mut Connection) -> Result<Schema, Error> {
     let applied = match &state {
         LedgerState::Ledger(applied) => applied,
         LedgerState::Empty => return Err(Error::Empty),
-        LedgerState::Legacy(_) => return Err(Error::Earlier),
+        LedgerState::Legacy(_) => return Err(Error::Legacy),
         LedgerState::Unknown(tables) => return Err(Error::UnknownTables { tables: tables.clone() }),
     };
     let unknown = plan::check(applied, embedded::migrations(), backend)?;

@@ -11,7 +11,7 @@ use super::schema::{self, SchemaTable};
 use crate::db::{Backend, SchemaObjects};
 
 /// The newest migration that the earlier manager's databases have.
-const EARLIER: u32 = 4;
+const LEGACY_NUMBER: u32 = 4;
 
 /// One state of the schema.
 #[derive(Debug, Clone)]
@@ -50,7 +50,7 @@ pub fn version_of_ledger(applied: &[AppliedMigration], backend: Backend) -> Resu
 
 /// The state of the earlier manager's databases.
 pub fn legacy_version(backend: Backend) -> SchemaVersion {
-    version_after(EARLIER, backend)
+    version_after(LEGACY_NUMBER, backend)
 }
 
 /// The state after a migration.

@@ -14,7 +14,7 @@ use url::Url;
 
 use super::error::at;
 use super::flow::Flow;
-use super::http::{Http, ProviderFailure};
+use super::http::{ProviderFailure, ProviderHttp};
 use super::profile::{self, ProviderProfile, ProviderTokenSet};
 use super::settings::OauthClient;
 use super::{Error, token_error};
@@ -68,7 +68,7 @@ impl Github {
     /// Exchanges the code and asks who it is.
     pub(super) async fn profile(
         &self,
-        http: &Http,
+        http: &ProviderHttp,
         flow: &Flow,
         code: &SecretString,
         now: DateTime<Utc>,

@@ -20,7 +20,7 @@ use url::Url;
 
 use super::error::at;
 use super::flow::Flow;
-use super::http::{Http, ProviderFailure};
+use super::http::{ProviderFailure, ProviderHttp};
 use super::profile::{self, ProviderProfile, ProviderTokenSet};
 use super::settings::OauthClient;
 use super::{Error, token_error};
@@ -54,7 +54,12 @@ impl Google {
     }
 
     /// Where to send the browser.
-    pub(super) async fn authorize_url(&self, http: &Http, flow: &Flow, now: DateTime<Utc>) -> Result<Url, Error> {
+    pub(super) async fn authorize_url(
+        &self,
+        http: &ProviderHttp,
+        flow: &Flow,
+        now: DateTime<Utc>,
+    ) -> Result<Url, Error> {
         let discovered = self.discovered(http, now - METADATA_LIFETIME, now).await?;
         let client = self.client(&discovered.metadata, flow)?;
         if !base_url::is_private(client.auth_uri().url()) {
@@ -72,7 +77,7 @@ impl Google {
     /// Exchanges the code and checks the ID token.
     pub(super) async fn profile(
         &self,
-        http: &Http,
+        http: &ProviderHttp,
         flow: &Flow,
         code: &SecretString,
         now: DateTime<Utc>,
@@ -100,7 +105,7 @@ impl Google {
     /// The provider's endpoints and keys as they were after `since`.
     async fn discovered(
         &self,
-        http: &Http,
+        http: &ProviderHttp,
         since: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<Arc<Discovered>, Error> {

@@ -46,9 +46,9 @@ pub enum ProviderFailure {
 
 /// A client for all providers.
 #[derive(Clone, Debug)]
-pub(super) struct Http(reqwest::Client);
+pub(super) struct ProviderHttp(reqwest::Client);
 
-impl Http {
+impl ProviderHttp {
     /// Reads the system's CA certificates, if a provider is to be asked over TLS.
     pub(super) fn new(settings: &OauthSettings) -> Result<Self, Error> {
         let roots = if settings.uses_tls() { roots()? } else { RootCertStore::empty() };
@@ -105,7 +105,7 @@ impl Http {
     }
 }
 
-impl<'c> AsyncHttpClient<'c> for Http {
+impl<'c> AsyncHttpClient<'c> for ProviderHttp {
     type Error = ProviderFailure;
     type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, ProviderFailure>> + Send + 'c>>;
 

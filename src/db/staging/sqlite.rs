@@ -22,7 +22,7 @@ use crate::db::connection::plain_name;
 use crate::db::dialect::Export;
 use crate::db::snapshot::sqlite::read_all;
 use crate::db::{Backend, DatabaseUrl, DbErrorKind, Error, Pool, PoolUse, RowSink, SqliteMode};
-use crate::disk::{self, Locking};
+use crate::disk::{self, LockState};
 
 /// What SQLite keeps beside a file: with it the file is read, whosever it is.
 pub(super) const LOGS: [&str; 3] = ["-journal", "-wal", "-shm"];
@@ -272,7 +272,7 @@ impl Lock {
     fn take(path: PathBuf) -> Result<Self, Error> {
         loop {
             let file = disk::open_lock(&path).map_err(cannot(&path))?;
-            if disk::try_lock(&file, &path).map_err(cannot(&path))? == Locking::Busy {
+            if disk::try_lock(&file, &path).map_err(cannot(&path))? == LockState::Busy {
                 return Err(Error::locked_file("another restore of this database is at work"));
             }
             // the one before may have removed it between opening and locking

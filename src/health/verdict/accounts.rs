@@ -1,6 +1,6 @@
 //! Accounts and logins.
 
-use super::counted;
+use super::pluralized;
 use crate::health::check::{HealthCheck, HealthStatus};
 use crate::health::hashing::{HashingState, PATIENCE};
 use crate::health::report::SecurityHealth;
@@ -42,7 +42,7 @@ pub(in crate::health) fn password_hashes(state: HashingState) -> HealthCheck {
         return HealthCheck::healthy("password_hashes", "every stored hash that a login needed was checked");
     }
     let message =
-        counted(state.refused_hashes, "login", "logins") + " to accounts whose stored password hash is not checked";
+        pluralized(state.refused_hashes, "login", "logins") + " to accounts whose stored password hash is not checked";
     let hint = "the log names the accounts and the reason; give each of them a new password";
     HealthCheck::new("password_hashes", HealthStatus::Degraded, message, hint)
 }
@@ -55,19 +55,19 @@ pub(super) fn seed_accounts(security: &SecurityHealth, environment: &str) -> Opt
         "production" => HealthStatus::Unhealthy,
         "staging" => HealthStatus::Degraded,
         _ => {
-            let accounts = counted(found, "development account", "development accounts");
+            let accounts = pluralized(found, "development account", "development accounts");
             return Some(HealthCheck::healthy("seed_accounts", format!("{accounts}, in {environment}")));
         }
     };
     let message =
-        counted(found, "known development account", "known development accounts") + ", whose password is published";
+        pluralized(found, "known development account", "known development accounts") + ", whose password is published";
     let hint = "delete them: the addresses of seed/users.json, and those that `authsvc migrate --adopt` named";
     Some(HealthCheck::new("seed_accounts", status, message, hint))
 }
 
 pub(super) fn failed_logins(security: &SecurityHealth, thresholds: &Thresholds) -> Option<HealthCheck> {
     let failed = security.failed_login_attempts?;
-    let message = counted(failed, "failed login", "failed logins") + " in 24 hours";
+    let message = pluralized(failed, "failed login", "failed logins") + " in 24 hours";
     if failed <= thresholds.failed_logins {
         return Some(HealthCheck::healthy("failed_logins", message));
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::counted;
+use super::pluralized;
 use crate::health::check::{HealthCheck, HealthStatus};
 use crate::health::extended::{BackupDirFindings, ExtendedFigures};
 use crate::health::thresholds::Thresholds;
@@ -50,7 +50,7 @@ pub(super) fn backup_files(found: &BackupDirFindings) -> Option<HealthCheck> {
     let named = |names: &[String], one: &str, many: &str| {
         let first = names.first()?;
         let more = if names.len() > 1 { ", …" } else { "" };
-        Some(format!("{}: {first}{more}", counted(names.len() as u64, one, many)))
+        Some(format!("{}: {first}{more}", pluralized(names.len() as u64, one, many)))
     };
     let open = found.open_to_others.map(|mode| format!("BACKUP_DIR has mode {mode:04o}: other users can write there"));
     let all: Vec<String> = [

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::counted;
+use super::pluralized;
 use crate::health::basic::milliseconds;
 use crate::health::check::{HealthCheck, HealthStatus};
 use crate::health::report::{MigrationHealth, SqliteFile};
@@ -61,7 +61,7 @@ pub(super) fn schema(summary: HistoryState, migrations: &MigrationHealth, drift:
             HealthStatus::Degraded,
             format!(
                 "the schema differs in {} from what the migrations make: {}",
-                counted(drift.len() as u64, "place", "places"),
+                pluralized(drift.len() as u64, "place", "places"),
                 first(drift)
             ),
             "see `authsvc status`; undo what was changed by hand, or make it a migration",

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::counted;
+use super::pluralized;
 use crate::backup;
 use crate::health::check::{HealthCheck, HealthStatus};
 use crate::health::extended::{ExtendedFigures, SequenceBehind};
@@ -167,7 +167,7 @@ pub(super) fn slow_queries(extended: &ExtendedFigures, thresholds: &Thresholds) 
     // a slow report of an analyst is no reason to wake somebody
     let mut check = HealthCheck::healthy(
         "slow_queries",
-        counted(slow, "statement takes", "statements take") + &format!(" longer than {limit} on average"),
+        pluralized(slow, "statement takes", "statements take") + &format!(" longer than {limit} on average"),
     );
     check.hint = "the slowest are in `queries`; look for one that needs an index".to_owned();
     Some(check)

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use rustix::fs::Access;
 
-use super::counted;
+use super::pluralized;
 use crate::db::{DatabaseTarget, DatabaseUrl, PoolUsage, SqliteTarget};
 use crate::health::check::{HealthCheck, HealthStatus};
-use crate::health::performance::unseen;
+use crate::health::performance::why_sessions_hidden;
 use crate::health::report::PerformanceHealth;
 use crate::health::tagged_rows::TaggedRows;
 use crate::health::thresholds::Thresholds;
@@ -106,7 +106,7 @@ pub(super) fn long_queries(performance: &PerformanceHealth, thresholds: &Thresho
     if long == 0 {
         return Some(HealthCheck::healthy("long_queries", format!("no statement runs for longer than {limit}")));
     }
-    let message = counted(long, "statement runs", "statements run") + &format!(" for longer than {limit}");
+    let message = pluralized(long, "statement runs", "statements run") + &format!(" for longer than {limit}");
     let hint = "`authsvc detailed-health` names them; end one with SELECT pg_cancel_backend(pid)";
     Some(HealthCheck::new("long_queries", HealthStatus::Degraded, message, hint))
 }
@@ -120,7 +120,7 @@ pub(super) fn long_transactions(rows: &TaggedRows, thresholds: &Thresholds) -> O
     let message = format!("the oldest transaction is {age} old, {idle} are idle, {waiting} are prepared");
     if oldest <= thresholds.long_transaction {
         // those that cannot be seen may be older
-        return unseen(rows).is_none().then(|| HealthCheck::healthy("long_transactions", message));
+        return why_sessions_hidden(rows).is_none().then(|| HealthCheck::healthy("long_transactions", message));
     }
     let hint = "it keeps dead rows from being removed; find it with `authsvc detailed-health` and end it with \
                 pg_terminate_backend(pid), or in pg_prepared_xacts and end it with ROLLBACK PREPARED";

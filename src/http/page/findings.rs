@@ -18,9 +18,9 @@ pub(super) fn word(status: HealthStatus) -> &'static str {
 pub(super) struct Finding<'a> {
     pub(super) status: HealthStatus,
     pub(super) name: &'a str,
-    pub(super) message: Vec<Piece<'a>>,
+    pub(super) message: Vec<TextPiece<'a>>,
     /// Empty where the report has no advice.
-    pub(super) hint: Vec<Piece<'a>>,
+    pub(super) hint: Vec<TextPiece<'a>>,
 }
 
 impl<'a> Finding<'a> {
@@ -32,19 +32,19 @@ impl<'a> Finding<'a> {
 
 /// Messages and hints put commands in backticks.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Piece<'a> {
+pub(super) enum TextPiece<'a> {
     Text(&'a str),
     Code(&'a str),
 }
 
-pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
+pub(super) fn pieces(text: &str) -> Vec<TextPiece<'_>> {
     // a backtick without its twin is a character like any other
     let even = text.matches('`').count().is_multiple_of(2);
     if !even {
-        return vec![Piece::Text(text)];
+        return vec![TextPiece::Text(text)];
     }
     let parts = text.split('`').enumerate().filter(|(_, part)| !part.is_empty());
-    parts.map(|(at, part)| if at % 2 == 0 { Piece::Text(part) } else { Piece::Code(part) }).collect()
+    parts.map(|(at, part)| if at % 2 == 0 { TextPiece::Text(part) } else { TextPiece::Code(part) }).collect()
 }
 
 /// What is not as it should be, the worst first.

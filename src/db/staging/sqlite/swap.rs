@@ -21,7 +21,7 @@ use crate::clock::Stopwatch;
 use crate::db::connection::plain_name;
 use crate::db::staging::{LiveSchema, SwapReport, sequences};
 use crate::db::{Backend, DbErrorKind, Error};
-use crate::disk::{self, Links};
+use crate::disk::{self, LinkPolicy};
 
 /// Where the header of a SQLite file says how many bytes of each page an extension uses; a copy would reset it.
 const RESERVED_BYTES: usize = 20;
@@ -255,7 +255,7 @@ pub(in crate::db::staging) fn beside(path: &Path, ending: &str) -> PathBuf {
 }
 
 fn flush(path: &Path) -> Result<(), Error> {
-    disk::open(path, Links::Refused).and_then(|file| disk::flush(&file, path)).map_err(cannot(path))
+    disk::open(path, LinkPolicy::Refused).and_then(|file| disk::flush(&file, path)).map_err(cannot(path))
 }
 
 /// A path as SQLite takes it with a parameter.

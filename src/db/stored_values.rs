@@ -18,7 +18,7 @@ const TIMES: std::ops::Range<i64> = -63_082_281_600_000_000..252_455_616_000_000
 
 /// Refuses rows of PostgreSQL that hold a time outside the years 1 to 9999.
 pub(super) async fn check_postgres(connection: &mut PgConnection, rows: &[PgRow]) -> Result<(), sqlx::Error> {
-    let Some((row, at)) = rows.iter().find_map(|row| Some((row, odd_time(row)?))) else { return Ok(()) };
+    let Some((row, at)) = rows.iter().find_map(|row| Some((row, unreadable_time(row)?))) else { return Ok(()) };
     let column = row.column(at);
     let table = match column.relation_id() {
         Some(relation) => {
@@ -33,7 +33,7 @@ pub(super) async fn check_postgres(connection: &mut PgConnection, rows: &[PgRow]
 }
 
 /// The first column of a row that holds such a time.
-fn odd_time(row: &PgRow) -> Option<usize> {
+fn unreadable_time(row: &PgRow) -> Option<usize> {
     row.columns().iter().map(sqlx::Column::ordinal).find(|at| {
         let Ok(value) = row.try_get_raw(*at) else { return false };
         if !matches!(value.type_info().name(), "TIMESTAMPTZ" | "TIMESTAMP") || value.format() != PgValueFormat::Binary {

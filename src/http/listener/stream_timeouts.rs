@@ -17,7 +17,7 @@ use super::connection_slots::ConnectionPhase;
 
 /// How long a client may take.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct PaceLimits {
+pub(super) struct StreamTimeouts {
     /// From a head's first byte, or from the connection, to the head's end.
     pub(super) head: Duration,
     /// From the end of an answer to the first byte of the next request. Longer than load balancers keep a connection, so that they end it.
@@ -27,17 +27,17 @@ pub(super) struct PaceLimits {
 }
 
 /// A connection that fails with [`io::ErrorKind::TimedOut`] where its client is too slow.
-pub(super) struct PacedStream {
+pub(super) struct TimeoutStream {
     stream: TokioIo<TcpStream>,
     phase: Arc<ConnectionPhase>,
-    limits: PaceLimits,
+    limits: StreamTimeouts,
     is_in_head: bool,
     reading: Option<Pin<Box<Sleep>>>,
     writing: Option<Pin<Box<Sleep>>>,
 }
 
-impl PacedStream {
-    pub(super) fn new(stream: TcpStream, phase: Arc<ConnectionPhase>, limits: PaceLimits) -> Self {
+impl TimeoutStream {
+    pub(super) fn new(stream: TcpStream, phase: Arc<ConnectionPhase>, limits: StreamTimeouts) -> Self {
         Self { stream: TokioIo::new(stream), phase, limits, is_in_head: false, reading: None, writing: None }
     }
 
@@ -80,7 +80,7 @@ fn late(what: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, what)
 }
 
-impl Read for PacedStream {
+impl Read for TimeoutStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
         if self.poll_late_read(cx).is_ready() {
             return Poll::Ready(Err(late("a request did not come in time")));
@@ -91,7 +91,7 @@ impl Read for PacedStream {
     }
 }
 
-impl Write for PacedStream {
+impl Write for TimeoutStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.limit_write(cx, written)

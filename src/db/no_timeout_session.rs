@@ -12,9 +12,9 @@ use super::pinned;
 use super::pool::Pool;
 
 /// The session. Its settings are reset when it is released.
-pub(crate) struct UnlimitedSession(PoolConnection<Postgres>);
+pub(crate) struct NoTimeoutSession(PoolConnection<Postgres>);
 
-impl UnlimitedSession {
+impl NoTimeoutSession {
     /// Takes a connection of a PostgreSQL pool, lifts every limit of time, and acts as the owner of our tables.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use sea_orm::{Statement, Value};
 const REPLACEMENT: &str = "\u{fffd}";
 
 /// The statement with values that both engines store.
-pub(super) fn storable(mut statement: Statement) -> Statement {
+pub(super) fn replace_nul(mut statement: Statement) -> Statement {
     for value in statement.values.iter_mut().flat_map(|values| &mut values.0) {
         match value {
             Value::String(Some(text)) if text.contains('\0') => *text = text.replace('\0', REPLACEMENT),
@@ -34,14 +34,14 @@ fn clean(document: &mut serde_json::Value) {
 mod tests {
     use sea_orm::{DbBackend, Statement, Value};
 
-    use super::storable;
+    use super::replace_nul;
 
     #[test]
     fn a_nul_is_replaced_wherever_it_is() {
         for backend in [DbBackend::Postgres, DbBackend::Sqlite] {
             let document = serde_json::json!({"a": ["b\0c"], "d": 1});
             let values = [Value::from("a\0b"), Value::from("ab"), Value::from(document), Value::from(7)];
-            let cleaned = storable(Statement::from_sql_and_values(backend, "SELECT", values));
+            let cleaned = replace_nul(Statement::from_sql_and_values(backend, "SELECT", values));
             let values = cleaned.values.unwrap().0;
             assert_eq!(values[..2], [Value::from("a\u{fffd}b"), Value::from("ab")]);
             assert_eq!(values[2], Value::from(serde_json::json!({"a": ["b\u{fffd}c"], "d": 1})));

@@ -21,7 +21,7 @@ use super::verification::verifying;
 use super::{Transaction, known_devices};
 
 /// What became of an account that was joined.
-pub(super) struct Joined {
+pub(super) struct ClaimedAccount {
     /// As it is now.
     pub(super) user: Model,
     /// For the audit log, besides the provider; `None`: nothing but the link is new.
@@ -29,17 +29,17 @@ pub(super) struct Joined {
 }
 
 /// Makes an account that is locked, and has the address that the provider vouches for, ready for the link.
-pub(super) async fn join(
+pub(super) async fn claim_account(
     transaction: &Transaction,
     user: Model,
     identity: &ProviderIdentity,
     context: &RequestContext,
-) -> Result<Joined, DbErr> {
+) -> Result<ClaimedAccount, DbErr> {
     let links = oauth_provider::Entity::find().filter(oauth_provider::Column::UserId.eq(user.id));
     let has_password = !user.password_hash.expose().is_empty();
     let is_first = has_password && links.count(transaction).await? == 0;
     if user.email_verified && !is_first {
-        return Ok(Joined { user, detail: None });
+        return Ok(ClaimedAccount { user, detail: None });
     }
     end_others(transaction, user.id, None, context.now).await?;
     known_devices::forget(transaction, user.id).await?;
@@ -61,5 +61,5 @@ pub(super) async fn join(
     };
     let changed = update.filter(Column::Id.eq(user.id)).exec_with_returning(transaction).await?;
     let user = changed.into_iter().next().ok_or(DbErr::RecordNotUpdated)?;
-    Ok(Joined { user, detail: Some(detail) })
+    Ok(ClaimedAccount { user, detail: Some(detail) })
 }

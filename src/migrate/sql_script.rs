@@ -15,7 +15,7 @@ use crate::db::{Backend, MigrationScript};
 
 /// A part of the script: what it is for, and its statements.
 #[derive(Debug, Clone, serde::Serialize)]
-pub struct PrintedBlock {
+pub struct SqlBlock {
     /// The name of its migration, or `ledger`.
     pub name: &'static str,
     /// SQL with a line feed at its end.
@@ -23,12 +23,12 @@ pub struct PrintedBlock {
 }
 
 /// The script of a planned run; empty if nothing is pending. `origin`: how migrations are recorded that are taken over.
-pub fn printed(
+pub fn sql_script(
     report: &MigrationReport,
     backend: Backend,
     origin: RecordKind,
     settings: &MigrationSettings,
-) -> Vec<PrintedBlock> {
+) -> Vec<SqlBlock> {
     let find = |name: &str| embedded::find(name);
     let steps: Vec<&'static Migration> = report.migrations.iter().filter_map(|entry| find(&entry.name)).collect();
     let recorded: Vec<&'static Migration> = report.recorded.iter().filter_map(|name| find(name)).collect();
@@ -40,7 +40,7 @@ pub fn printed(
     let mut blocks = vec![printer.first(&recorded, origin)];
     if is_fresh || backend == Backend::Sqlite {
         blocks.extend(steps.iter().map(|step| printer.in_first_transaction(step)));
-        blocks.push(PrintedBlock { name: "ledger", sql: "COMMIT;\n".to_owned() });
+        blocks.push(SqlBlock { name: "ledger", sql: "COMMIT;\n".to_owned() });
         return blocks;
     }
     blocks[0].sql.push_str("COMMIT;\n");
@@ -60,23 +60,23 @@ struct Printer<'a> {
 
 impl Printer<'_> {
     /// Begins the first transaction: the ledger, and what is recorded in it without running.
-    fn first(&self, recorded: &[&'static Migration], origin: RecordKind) -> PrintedBlock {
+    fn first(&self, recorded: &[&'static Migration], origin: RecordKind) -> SqlBlock {
         let mut sql = MigrationScript::begin_script(self.backend) + &MigrationScript::begin(self.backend);
         sql.push_str(self.backend.create_ledger());
         for migration in recorded {
             sql.push_str(&self.insert(migration, origin));
         }
-        PrintedBlock { name: "ledger", sql }
+        SqlBlock { name: "ledger", sql }
     }
 
     /// A migration in the transaction of all of them.
-    fn in_first_transaction(&self, migration: &'static Migration) -> PrintedBlock {
+    fn in_first_transaction(&self, migration: &'static Migration) -> SqlBlock {
         let sql = migration.pair(self.backend).up.batch.to_owned() + &self.insert(migration, RecordKind::Applied);
-        PrintedBlock { name: migration.name, sql }
+        SqlBlock { name: migration.name, sql }
     }
 
     /// A migration of PostgreSQL by itself.
-    fn alone(&self, migration: &'static Migration, before: Option<&str>) -> PrintedBlock {
+    fn alone(&self, migration: &'static Migration, before: Option<&str>) -> SqlBlock {
         let script = &migration.pair(self.backend).up;
         let statements: String = script.statements.iter().map(|statement| format!("{};\n", statement.sql)).collect();
         let (begin, guard) = (MigrationScript::begin(self.backend), MigrationScript::guard(before));
@@ -88,7 +88,7 @@ impl Printer<'_> {
             let (session, reset) = (MigrationScript::begin_session(), MigrationScript::end_session());
             format!("{session}{guard}{statements}{reset}{begin}{guard}{insert}COMMIT;\n")
         };
-        PrintedBlock { name: migration.name, sql }
+        SqlBlock { name: migration.name, sql }
     }
 
     fn lock_timeout(&self, script: &Script) -> String {
