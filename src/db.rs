@@ -59,7 +59,7 @@ pub(crate) use maintenance_run::FinishedRun;
 pub(crate) use migration_script::MigrationScript;
 pub(crate) use no_timeout_session::NoTimeoutSession;
 
-pub use accounts::{AccountChange, FailedLogin, NewSession, PasswordChangeOutcome};
+pub use accounts::{AccountChange, AccountChangeOutcome, FailedLogin, NewSession, PasswordChangeOutcome};
 pub use attempts::{AttemptCounters, ClientSubjects, Lane, Lockouts, Reservation, ReserveOutcome};
 pub use canonical::canonical;
 pub use cleanup::{CleanupKind, RetentionDays};
@@ -76,7 +76,7 @@ pub use links::{LinkedAccount, NewLinkedAccount, ProviderIdentity, RefusedProvid
 pub use pool::{Pool, PoolUsage, PoolUse};
 pub use provisional::{Takeover, USES_UNTIL_HELD};
 pub use query_runner::{QueryRunner, Transaction};
-pub use registration::{NewAccount, TakenFields};
+pub use registration::{NewAccount, RegistrationOutcome, TakenFields};
 pub use request_context::{Client, RequestContext};
 pub use rotation::Rotation;
 pub use session_check::SessionClaim;

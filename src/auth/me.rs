@@ -11,7 +11,7 @@ use super::error::Error;
 use super::fields::Fields;
 use super::register::taken;
 use super::{Auth, User};
-use crate::db::{AccountChange, PasswordChangeOutcome, RequestContext, SessionEnd};
+use crate::db::{AccountChange, AccountChangeOutcome, PasswordChangeOutcome, RequestContext, SessionEnd};
 
 const GONE: Error = Error::AccessToken(
     "the session has ended, or the account does not exist any more, is inactive, or the database was restored since",
@@ -80,8 +80,11 @@ impl Auth {
             avatar_url: profile.avatar.map(|avatar| avatar.and_then(|address| fields.avatar(&address))),
         };
         fields.check()?;
-        let changed = self.pool.change_account(self.claim(bearer, now), change).await?.map_err(taken)?;
-        changed.map(User::from).ok_or(GONE)
+        match self.pool.change_account(self.claim(bearer, now), change).await? {
+            AccountChangeOutcome::Changed(account) => Ok(account.into()),
+            AccountChangeOutcome::Taken(fields) => Err(taken(fields)),
+            AccountChangeOutcome::SessionEnded => Err(GONE),
+        }
     }
 
     /// The live sessions of an account, newest first.

@@ -13,7 +13,8 @@ use super::error::Error;
 use super::oauth::{self, CallbackParams, OauthErrorKind, ProviderProfile, RedirectMode, StartedLogin};
 use super::{Auth, Session, refresh_token, username};
 use crate::db::{
-    FoundAccount, LinkedAccount, NewLinkedAccount, ProviderIdentity, RefusedProviderLogin, RequestContext,
+    FoundAccount, LinkedAccount, NewLinkedAccount, ProviderIdentity, RefusedProviderLogin, RegistrationOutcome,
+    RequestContext,
 };
 
 /// How often somebody else may have been faster, or have the name.
@@ -93,7 +94,10 @@ impl Auth {
                 Some(account) => self.pool.log_in_linked(account, &identity, &stored, context).await?,
                 None => {
                     let account = new_account(profile, attempt)?;
-                    self.pool.register_linked(account, &identity, &stored, context).await?.ok()
+                    match self.pool.register_linked(account, &identity, &stored, context).await? {
+                        RegistrationOutcome::Registered(session) => Some(session),
+                        RegistrationOutcome::Taken(_) => None,
+                    }
                 }
             };
             if let Some(entered) = entered {

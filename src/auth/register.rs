@@ -5,7 +5,7 @@ use secrecy::SecretString;
 use super::error::{Error, InvalidField};
 use super::fields::Fields;
 use super::{Auth, Session, refresh_token};
-use crate::db::{NewAccount, RequestContext, TakenFields, Takeover, USES_UNTIL_HELD};
+use crate::db::{NewAccount, RegistrationOutcome, RequestContext, TakenFields, Takeover, USES_UNTIL_HELD};
 use crate::random;
 
 impl Auth {
@@ -30,10 +30,13 @@ impl Auth {
         let password_hash = self.passwords.hash(password, &context.client).await?;
         let (token, stored) = refresh_token::issue(context.now, self.session_max_age)?;
         let account = NewAccount { email, username, password_hash, takeover: self.takeover()? };
-        let made = self.pool.register(account, &stored, context).await?;
-        let entered = made.map_err(taken)?;
-        self.send_verification(&entered.user, context.now).await;
-        self.session(entered, token, context.now)
+        match self.pool.register(account, &stored, context).await? {
+            RegistrationOutcome::Registered(session) => {
+                self.send_verification(&session.user, context.now).await;
+                self.session(session, token, context.now)
+            }
+            RegistrationOutcome::Taken(fields) => Err(taken(fields)),
+        }
     }
 
     /// Where no mail is sent, no account can be verified: one that was used again holds its address then.

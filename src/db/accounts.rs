@@ -59,6 +59,17 @@ pub enum PasswordChangeOutcome {
     SessionEnded,
 }
 
+/// What came of changing an account.
+#[derive(Debug)]
+pub enum AccountChangeOutcome {
+    /// It is changed, or there was nothing to change.
+    Changed(Model),
+    /// The name is another account's; nothing is changed.
+    Taken(TakenFields),
+    /// The account may not be used, or the session has ended; nothing is changed.
+    SessionEnded,
+}
+
 /// What is changed of an account; `None`: nothing.
 #[derive(Debug, Clone, Default)]
 pub struct AccountChange {
@@ -159,7 +170,7 @@ impl Pool {
         Ok(PasswordChangeOutcome::Done)
     }
 
-    /// Changes what its owner may change of an account; `None`: the account may not be used or the session has ended.
+    /// Changes what its owner may change of an account.
     ///
     /// # Errors
     /// What the database said; nothing is changed.
@@ -167,36 +178,34 @@ impl Pool {
         &self,
         claim: SessionClaim,
         change: AccountChange,
-    ) -> Result<Result<Option<Model>, TakenFields>, Error> {
-        let Some(account) = self.session_account(claim).await? else { return Ok(Ok(None)) };
+    ) -> Result<AccountChangeOutcome, Error> {
+        let Some(account) = self.session_account(claim).await? else {
+            return Ok(AccountChangeOutcome::SessionEnded);
+        };
         if change.username.is_none() && change.avatar_url.is_none() {
-            return Ok(Ok(Some(account)));
+            return Ok(AccountChangeOutcome::Changed(account));
         }
         match self.change_row(claim, change).await {
-            Ok(changed) => Ok(changed),
-            Err(error) if is_duplicate(&error) => Ok(Err(NAME_TAKEN)),
+            Ok(outcome) => Ok(outcome),
+            Err(error) if is_duplicate(&error) => Ok(AccountChangeOutcome::Taken(NAME_TAKEN)),
             Err(error) => Err(error.into()),
         }
     }
 
-    async fn change_row(
-        &self,
-        claim: SessionClaim,
-        change: AccountChange,
-    ) -> Result<Result<Option<Model>, TakenFields>, DbErr> {
+    async fn change_row(&self, claim: SessionClaim, change: AccountChange) -> Result<AccountChangeOutcome, DbErr> {
         let mut row = ActiveModel { updated_at: Set(claim.now), ..Default::default() };
         let transaction = self.runner().begin().await?;
         let account = sessions::lock_account(&transaction, claim.principal.user_id).await?;
         let is_live = is_live(&transaction, claim).await?;
         let Some(account) = account.filter(|_| is_live) else {
             transaction.rollback().await?;
-            return Ok(Ok(None));
+            return Ok(AccountChangeOutcome::SessionEnded);
         };
         if let Some(name) = change.username {
             let is_kept = name.eq_ignore_ascii_case(&account.username);
             if !is_kept && !is_name_free(&transaction, &name).await? {
                 transaction.rollback().await?;
-                return Ok(Err(NAME_TAKEN));
+                return Ok(AccountChangeOutcome::Taken(NAME_TAKEN));
             }
             row.username_shared = Set(account.username_shared && is_kept);
             row.username = Set(name);
@@ -205,7 +214,8 @@ impl Pool {
         let update = Entity::update_many().set(row).filter(Column::Id.eq(account.id));
         let changed = update.exec_with_returning(&transaction).await?;
         transaction.commit().await?;
-        Ok(Ok(changed.into_iter().next()))
+        let changed = changed.into_iter().next();
+        Ok(changed.map_or(AccountChangeOutcome::SessionEnded, AccountChangeOutcome::Changed))
     }
 }
 

@@ -15,7 +15,7 @@ use super::account_claims::{ClaimedAccount, claim_account};
 use super::accounts::{NewSession, is_duplicate};
 use super::audit_log::AuditEvent;
 use super::database_identity::{Epoch, FoundAccount, is_in};
-use super::registration::{TakenFields, is_name_free};
+use super::registration::{RegistrationOutcome, is_name_free};
 use super::request_context::RequestContext;
 use super::sessions::{self, NewRefreshToken};
 use super::{Error, Pool};
@@ -179,7 +179,7 @@ impl Pool {
         identity: &ProviderIdentity,
         token: &NewRefreshToken,
         context: &RequestContext,
-    ) -> Result<Result<NewSession, TakenFields>, Error> {
+    ) -> Result<RegistrationOutcome, Error> {
         let (email, username) = (account.email.clone(), account.username.clone());
         let made = async {
             let transaction = self.runner().begin().await?;
@@ -199,9 +199,9 @@ impl Pool {
             Ok(Some(entered))
         };
         match made.await {
-            Ok(Some(entered)) => Ok(Ok(entered)),
-            Ok(None) => Ok(Err(self.taken(&email, &username).await?)),
-            Err(error) if is_duplicate(&error) => Ok(Err(self.taken(&email, &username).await?)),
+            Ok(Some(session)) => Ok(RegistrationOutcome::Registered(session)),
+            Ok(None) => self.taken(&email, &username).await,
+            Err(error) if is_duplicate(&error) => self.taken(&email, &username).await,
             Err(error) => Err(error.into()),
         }
     }

@@ -29,6 +29,15 @@ pub struct NewAccount {
     pub takeover: Takeover,
 }
 
+/// What came of a registration.
+#[derive(Debug)]
+pub enum RegistrationOutcome {
+    /// The account is made, and its first session has begun.
+    Registered(NewSession),
+    /// The address or the name is another account's; nothing is made.
+    Taken(TakenFields),
+}
+
 /// What is unique, and another account's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TakenFields {
@@ -48,11 +57,11 @@ impl Pool {
         account: NewAccount,
         token: &NewRefreshToken,
         context: &RequestContext,
-    ) -> Result<Result<NewSession, TakenFields>, Error> {
+    ) -> Result<RegistrationOutcome, Error> {
         match self.insert(&account, token, context).await {
-            Ok(Some(entered)) => Ok(Ok(entered)),
-            Ok(None) => Ok(Err(self.taken(&account.email, &account.username).await?)),
-            Err(error) if is_duplicate(&error) => Ok(Err(self.taken(&account.email, &account.username).await?)),
+            Ok(Some(session)) => Ok(RegistrationOutcome::Registered(session)),
+            Ok(None) => self.taken(&account.email, &account.username).await,
+            Err(error) if is_duplicate(&error) => self.taken(&account.email, &account.username).await,
             Err(error) => Err(error.into()),
         }
     }
@@ -81,12 +90,12 @@ impl Pool {
         Ok(Some(entered))
     }
 
-    pub(super) async fn taken(&self, email: &Email, username: &str) -> Result<TakenFields, Error> {
+    pub(super) async fn taken(&self, email: &Email, username: &str) -> Result<RegistrationOutcome, Error> {
         // soft-deleted accounts keep theirs
         let backend = self.runner().get_database_backend();
         let email = Entity::by_email_with_deleted(email, backend).count(self.runner()).await? > 0;
         let username = !is_name_free(self.runner(), username).await?;
-        Ok(TakenFields { email, username })
+        Ok(RegistrationOutcome::Taken(TakenFields { email, username }))
     }
 }
 
