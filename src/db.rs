@@ -54,7 +54,7 @@ mod url;
 mod value;
 mod verification;
 
-pub(crate) use connection::first_column;
+pub(crate) use connection::{PartialRows, first_column};
 pub(crate) use maintenance_run::FinishedRun;
 pub(crate) use migration_script::MigrationScript;
 pub(crate) use no_timeout_session::NoTimeoutSession;

@@ -61,12 +61,12 @@ pub async fn create(
     let watch = Stopwatch::start();
     let begun = begin(request, now).await?;
     let sink: Box<dyn Write + Send> = match &begun {
-        Some((unfinished, _)) => Box::new(unfinished.handle()?),
+        Some(begun) => Box::new(begun.unfinished.handle()?),
         None => Box::new(io::stdout()),
     };
     let streamed = stream(url, request, now, sink, progress).await;
-    let path = begun.as_ref().map(|(_, path)| path.as_path());
-    let (written, header, not_included) = streamed.map_err(|error| error.of_target(path))?;
+    let path = begun.as_ref().map(|begun| begun.path.as_path());
+    let StreamedBackup { written, header, not_included } = streamed.map_err(|error| error.of_target(path))?;
     let mut metadata = Metadata {
         format: FORMAT,
         filename: String::new(),
@@ -88,7 +88,7 @@ pub async fn create(
         app_version: header.app_version,
         environment: request.environment.clone(),
     };
-    if let Some((unfinished, path)) = begun {
+    if let Some(BegunFile { unfinished, path }) = begun {
         unfinished.flush_to_disk().map_err(Error::file(&path))?;
         if request.validated {
             let source = BackupSource::open(unfinished.path())?;
@@ -104,8 +104,14 @@ pub async fn create(
 /// How long the file system may take to open a new file. One that takes longer hangs.
 const BEGINNING: Duration = Duration::from_secs(30);
 
+/// A file that is being written, and the path that it will have.
+struct BegunFile {
+    unfinished: Unfinished,
+    path: PathBuf,
+}
+
 /// Begins the file, and gives the path that it will have; nothing for stdout. A file system that hangs is an error.
-async fn begin(request: &BackupRequest, now: DateTime<Utc>) -> Result<Option<(Unfinished, PathBuf)>, Error> {
+async fn begin(request: &BackupRequest, now: DateTime<Utc>) -> Result<Option<BegunFile>, Error> {
     let (target, compressed) = (request.target.clone(), request.compressed);
     let path = match &target {
         BackupDestination::Stdout => return Ok(None),
@@ -125,7 +131,7 @@ async fn begin(request: &BackupRequest, now: DateTime<Utc>) -> Result<Option<(Un
             BackupDestination::Stdout => return Ok(None),
         };
         let unfinished = Unfinished::begin(&path).map_err(Error::file(&path))?;
-        Ok(Some((unfinished, path)))
+        Ok(Some(BegunFile { unfinished, path }))
     });
     match tokio::time::timeout(BEGINNING, begun).await {
         Ok(Ok(begun)) => begun,
@@ -160,6 +166,14 @@ fn place(
     })
 }
 
+/// What was written from one snapshot.
+struct StreamedBackup {
+    written: Written,
+    header: Header,
+    /// Tables and columns that no migration makes.
+    not_included: Vec<String>,
+}
+
 /// Reads everything from one snapshot into the sink.
 async fn stream(
     url: &DatabaseUrl,
@@ -167,7 +181,7 @@ async fn stream(
     now: DateTime<Utc>,
     sink: Box<dyn Write + Send>,
     progress: &Arc<dyn BackupProgress>,
-) -> Result<(Written, Header, Vec<String>), Error> {
+) -> Result<StreamedBackup, Error> {
     let backend = url.backend();
     let (mut connection, url) = Connection::open_pinned(url).await?;
     let schema = migrate::schema_of(&mut connection).await?;
@@ -199,7 +213,7 @@ async fn stream(
     sent?;
     snapshot.end().await;
     let written = written?.ok_or_else(|| io::Error::other("the writer stopped before the end"))?;
-    Ok((written, header, schema.not_included))
+    Ok(StreamedBackup { written, header, not_included: schema.not_included })
 }
 
 /// Sends everything. Where the writer has failed nothing more is read; it says why when it is asked to finish.

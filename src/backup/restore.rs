@@ -19,7 +19,7 @@ use super::restore_target::RestoreTarget;
 use super::row_digest::TableDigest;
 use super::source::BackupSource;
 use super::staged_load::{self, StagedLoad};
-use super::verify;
+use super::verify::{self, VerifiedFile};
 use crate::clock::Stopwatch;
 use crate::db::{Backend, Connection, DatabaseUrl, LiveSchema, Pool, PoolUse, Staging};
 use crate::migrate::{self, MigrationSettings};
@@ -83,7 +83,7 @@ pub async fn prepare(
     progress: &Arc<dyn BackupProgress>,
 ) -> Result<PreparedRestore, Error> {
     let source = BackupSource::open(path)?;
-    let (content, warnings) = verify::verify_for_restore(&source, path, progress)?;
+    let VerifiedFile { content, warnings } = verify::verify_for_restore(&source, path, progress)?;
     refuse_costly_hashes(&content)?;
     // asked again under the lock; here it only spares the question
     RestoreTarget::read(url).await?.refuse_losses(url, &content.greatest_ids()).await?;

@@ -52,7 +52,7 @@ impl StagedLoad<'_> {
         let tables: Vec<String> = schema_version.objects.tables.clone();
         progress.event(BackupEvent::Phase(BackupPhase::Building));
         let migration = staging.begin_migration().await?;
-        migrate::build(&migration.1, 0, schema_version.number, backend, settings).await?;
+        migrate::build(&migration.transaction, 0, schema_version.number, backend, settings).await?;
         staging.end_migration(migration).await?;
         staging.strip(&tables).await?;
 
@@ -73,7 +73,7 @@ impl StagedLoad<'_> {
         progress.event(BackupEvent::Phase(BackupPhase::Migrating));
         let migration = staging.begin_migration().await?;
         let newest = migrate::newest_version(backend).number;
-        let migrated = migrate::build(&migration.1, schema_version.number, newest, backend, settings).await?;
+        let migrated = migrate::build(&migration.transaction, schema_version.number, newest, backend, settings).await?;
         staging.end_migration(migration).await?;
         let tables = loaded.iter().zip(found).map(|(loaded, digest)| digest.of_table(&loaded.table)).collect();
         let notes = staging.raise_sequences().await?;

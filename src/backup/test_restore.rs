@@ -11,7 +11,7 @@ use super::metadata::{self, Metadata};
 use super::progress::BackupProgress;
 use super::source::BackupSource;
 use super::staged_load::StagedLoad;
-use super::verify::{self, VerificationReport};
+use super::verify::{self, Examination, VerificationReport};
 use crate::db::{self, Backend, Connection, DatabaseTarget, DatabaseUrl, OpenSessions, Staging};
 use crate::disk;
 use crate::migrate::MigrationSettings;
@@ -41,7 +41,7 @@ pub async fn test_restore(
     progress: &Arc<dyn BackupProgress>,
 ) -> Result<VerificationReport, Error> {
     let source = BackupSource::open(path)?;
-    let (verdict, content) = verify::examine(&source, path, progress);
+    let Examination { report: verdict, content } = verify::examine(&source, path, progress);
     let (true, Some(content)) = (verdict.valid, content) else { return Ok(verdict) };
     let scratch = ScratchDatabase::make(url, now).await?;
     if let Err(error) = scratch.check_reachable().await {

@@ -46,20 +46,30 @@ pub enum Evidence {
     None,
 }
 
+/// A report on a file, and what is in it.
+pub(super) struct Examination {
+    pub(super) report: VerificationReport,
+    /// `None`: it could not be read to its end.
+    pub(super) content: Option<Content>,
+}
+
+/// A file that may be restored.
+pub(super) struct VerifiedFile {
+    pub(super) content: Content,
+    /// What is worth knowing.
+    pub(super) warnings: Vec<String>,
+}
+
 /// Checks a backup against the metadata beside it; one without metadata against its own last line, or a dump's end.
 ///
 /// # Errors
 /// The path names nothing that can be a backup.
 pub fn verify(path: &Path, progress: &Arc<dyn BackupProgress>) -> Result<VerificationReport, Error> {
-    Ok(examine(&BackupSource::open(path)?, path, progress).0)
+    Ok(examine(&BackupSource::open(path)?, path, progress).report)
 }
 
 /// The same of an opened file, with what is in it.
-pub(super) fn examine(
-    source: &BackupSource,
-    path: &Path,
-    progress: &Arc<dyn BackupProgress>,
-) -> (VerificationReport, Option<Content>) {
+pub(super) fn examine(source: &BackupSource, path: &Path, progress: &Arc<dyn BackupProgress>) -> Examination {
     let (metadata, content, reasons) = match metadata::find(path) {
         Ok(Some(metadata)) => {
             let (content, mut reasons) = match differences(source, &metadata, progress) {
@@ -74,15 +84,11 @@ pub(super) fn examine(
     };
     let verified_at = metadata.as_ref().and_then(|metadata| metadata.verified_at);
     let (file, valid, evidence) = (shown(path), reasons.is_empty(), Evidence::Metadata);
-    (VerificationReport { file, valid, reasons, evidence, metadata, verified_at }, content)
+    Examination { report: VerificationReport { file, valid, reasons, evidence, metadata, verified_at }, content }
 }
 
 /// The same of a file without metadata: a stream of `backup --output -`, or a dump.
-fn examine_alone(
-    source: &BackupSource,
-    path: &Path,
-    progress: &Arc<dyn BackupProgress>,
-) -> (VerificationReport, Option<Content>) {
+fn examine_alone(source: &BackupSource, path: &Path, progress: &Arc<dyn BackupProgress>) -> Examination {
     let (content, reasons, evidence) = match read(source, None, progress) {
         Ok(content) => {
             let (reasons, evidence) = (against_footer(&content), evidence_of(&content));
@@ -91,7 +97,8 @@ fn examine_alone(
         Err(error) => (None, vec![error.to_string()], Evidence::None),
     };
     let (file, valid) = (shown(path), reasons.is_empty());
-    (VerificationReport { file, valid, reasons, evidence, metadata: None, verified_at: None }, content)
+    let report = VerificationReport { file, valid, reasons, evidence, metadata: None, verified_at: None };
+    Examination { report, content }
 }
 
 fn evidence_of(content: &Content) -> Evidence {
@@ -107,14 +114,15 @@ pub(super) fn verify_for_restore(
     source: &BackupSource,
     path: &Path,
     progress: &Arc<dyn BackupProgress>,
-) -> Result<(Content, Vec<String>), Error> {
+) -> Result<VerifiedFile, Error> {
     let invalid = |reason: String| Error::Invalid { reasons: vec![reason] };
     let Some(metadata) = metadata::find(path).map_err(invalid)? else {
         let content = read(source, None, progress).map_err(Error::from)?;
         let reasons = against_footer(&content);
         let what = if content.header.is_some() { "only its own last line" } else { "only the end of the dump" };
         let warning = format!("no metadata lies beside the file: {what} says that it is whole");
-        return if reasons.is_empty() { Ok((content, vec![warning])) } else { Err(Error::Invalid { reasons }) };
+        let file = VerifiedFile { content, warnings: vec![warning] };
+        return if reasons.is_empty() { Ok(file) } else { Err(Error::Invalid { reasons }) };
     };
     let content = match read(source, Some(metadata.uncompressed_size), progress) {
         Err(Unreadable::Newer(message)) => return Err(Error::Newer { message }),
@@ -122,7 +130,11 @@ pub(super) fn verify_for_restore(
     };
     let mut reasons = against_metadata(&content, &metadata);
     reasons.extend(is_of_another(path, &metadata));
-    if reasons.is_empty() { Ok((content, Vec::new())) } else { Err(Error::Invalid { reasons }) }
+    if reasons.is_empty() {
+        Ok(VerifiedFile { content, warnings: Vec::new() })
+    } else {
+        Err(Error::Invalid { reasons })
+    }
 }
 
 impl From<Unreadable> for Error {

@@ -77,7 +77,7 @@ pub(super) async fn run(_: &Arguments, config: &Config, _: Output) -> Result<u8,
         }
         booted = boot(config, &boot_status, &api) => booted,
     };
-    let (pool, auth) = match booted {
+    let BootedService { pool, auth } = match booted {
         Ok(booted) => booted,
         Err(error) => {
             boot_status.stopping();
@@ -184,8 +184,15 @@ fn backups(config: &Config, pool: &Pool) -> BackupJob {
     }
 }
 
+/// What requests are served with.
+struct BootedService {
+    pool: Pool,
+    /// `None`: there is no key to sign tokens with.
+    auth: Option<Arc<Auth>>,
+}
+
 /// From no connection to ready.
-async fn boot(config: &Config, boot_status: &BootStatus, api: &Api) -> Result<(Pool, Option<Arc<Auth>>), Error> {
+async fn boot(config: &Config, boot_status: &BootStatus, api: &Api) -> Result<BootedService, Error> {
     migrate_when_reachable(config, boot_status).await?;
     boot_rights::wait(config, boot_status).await?;
     let database = |source| Error::Database { subject: Subject::of(config), source };
@@ -198,7 +205,7 @@ async fn boot(config: &Config, boot_status: &BootStatus, api: &Api) -> Result<(P
     api.open(auth.clone());
     boot_status.ready(pool.clone()).await;
     tracing::info!("ready");
-    Ok((pool, auth))
+    Ok(BootedService { pool, auth })
 }
 
 /// Whether there are keys to sign tokens with, or will be.

@@ -31,6 +31,14 @@ pub enum CleanupKind {
     KnownDevices,
 }
 
+/// The size of a table of PostgreSQL.
+pub(crate) struct TableSizeEstimate {
+    /// Rows, as the planner estimates them; negative where the table was never analysed.
+    pub(crate) rows: f64,
+    /// Pages of the file.
+    pub(crate) pages: u64,
+}
+
 /// How long what only tells of the past is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetentionDays {
@@ -132,16 +140,14 @@ impl Connection {
             condition = format!("({condition}) AND NOT ({expired})");
         }
         let patience = self.backend().pick(PATIENCE, "");
-        let (rows, failure) = self
+        let rows = self
             .query_partial(format!(
                 "{patience}SELECT CAST(count(*) AS VARCHAR) FROM {} WHERE {condition}",
                 kind.table()
             ))
             .await;
-        match failure {
-            Some(error) => Err(error),
-            None => Ok(super::first_column(rows).first().and_then(|count| count.parse().ok()).unwrap_or_default()),
-        }
+        let counts = super::first_column(rows.complete()?);
+        Ok(counts.first().and_then(|count| count.parse().ok()).unwrap_or_default())
     }
 
     /// Removes so many at most, in a transaction of its own; how many.
@@ -193,7 +199,7 @@ impl Connection {
     ///
     /// # Errors
     /// What the database said.
-    pub(crate) async fn size_of(&mut self, kind: CleanupKind) -> Result<Option<(f64, u64)>, Error> {
+    pub(crate) async fn size_of(&mut self, kind: CleanupKind) -> Result<Option<TableSizeEstimate>, Error> {
         if self.backend() == Backend::Sqlite {
             return Ok(None);
         }
@@ -202,11 +208,10 @@ impl Connection {
              FROM pg_class WHERE oid = '{}'::regclass",
             kind.table()
         );
-        let (rows, failure) = self.query_partial(sql).await;
-        if let Some(error) = failure {
-            return Err(error);
-        }
+        let rows = self.query_partial(sql).await.complete()?;
         let number = |at: usize| rows.first().and_then(|row| row.get(at)?.clone());
-        Ok(number(0).and_then(|rows| rows.parse().ok()).zip(number(1).and_then(|pages| pages.parse().ok())))
+        let (rows, pages) =
+            (number(0).and_then(|rows| rows.parse().ok()), number(1).and_then(|pages| pages.parse().ok()));
+        Ok(rows.zip(pages).map(|(rows, pages)| TableSizeEstimate { rows, pages }))
     }
 }

@@ -13,13 +13,29 @@ use sqlx::{ConnectOptions, Connection as _, Database, Decode, Row as SqlRow};
 use super::Backend;
 use super::dialect::quoted_name;
 use super::error::{DbErrorKind, Error};
-use super::find_server;
+use super::find_server::{self, FoundServer};
 use super::pinned::{self, Home};
 use super::url::{DatabaseTarget, DatabaseUrl, Host, PostgresTarget, SessionAttrs, SqliteMode, SqliteTarget};
 use crate::disk;
 
 /// A row as text, column by column.
 pub type Row = Vec<Option<String>>;
+
+/// Rows of several statements, up to the first that failed.
+#[derive(Debug)]
+pub(crate) struct PartialRows {
+    /// The rows of the statements before it.
+    pub(crate) rows: Vec<Row>,
+    /// Why it failed; `None`: every statement succeeded.
+    pub(crate) failure: Option<Error>,
+}
+
+impl PartialRows {
+    /// The rows, if every statement succeeded.
+    pub(crate) fn complete(self) -> Result<Vec<Row>, Error> {
+        self.failure.map_or(Ok(self.rows), Err)
+    }
+}
 
 /// What becomes of sessions in a database that is dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +61,7 @@ impl Connection {
     /// What the server or the file system said; nothing is retried.
     pub async fn open(url: &DatabaseUrl) -> Result<Self, Error> {
         match url.target() {
-            DatabaseTarget::Postgres(target) => Ok(Self::Postgres(find_server::connect(target).await?.1)),
+            DatabaseTarget::Postgres(target) => Ok(Self::Postgres(find_server::connect(target).await?.connection)),
             DatabaseTarget::Sqlite(target) => {
                 check_file(target)?;
                 let options = sqlite_options(target).create_if_missing(false);
@@ -60,7 +76,7 @@ impl Connection {
             DatabaseTarget::Postgres(target) => {
                 let mut target = target.clone();
                 target.session_attrs = SessionAttrs::Any;
-                Ok(Self::Postgres(find_server::connect(&target).await?.1))
+                Ok(Self::Postgres(find_server::connect(&target).await?.connection))
             }
             DatabaseTarget::Sqlite(_) => Self::open(url).await,
         }
@@ -72,8 +88,8 @@ impl Connection {
     /// Those of [`Self::open`].
     pub async fn open_pinned(url: &DatabaseUrl) -> Result<(Self, DatabaseUrl), Error> {
         let DatabaseTarget::Postgres(target) = url.target() else { return Ok((Self::open(url).await?, url.clone())) };
-        let (at, connection) = find_server::connect(target).await?;
-        Ok((Self::Postgres(connection), url.on(at)))
+        let FoundServer { host, connection } = find_server::connect(target).await?;
+        Ok((Self::Postgres(connection), url.on(host)))
     }
 
     /// Which engine it is.
@@ -90,25 +106,22 @@ impl Connection {
     /// # Errors
     /// What the database said, or that our tables are not in the schema that the search_path names first.
     pub async fn query(&mut self, sql: &'static str) -> Result<Vec<Row>, Error> {
-        match self.query_partial(sql.to_owned()).await {
-            (rows, None) => Ok(rows),
-            (_, Some(error)) => Err(error),
-        }
+        self.query_partial(sql.to_owned()).await.complete()
     }
 
     /// Runs statements made of names and numbers that the program knows, in one round trip and as [`Self::query`] does:
     /// the rows that came, and what ended them early. The rows before a failing statement are not lost.
-    pub(crate) async fn query_partial(&mut self, sql: String) -> (Vec<Row>, Option<Error>) {
+    pub(crate) async fn query_partial(&mut self, sql: String) -> PartialRows {
         match self {
             Self::Postgres(connection) => {
                 let sql = sqlx::raw_sql(sqlx::AssertSqlSafe(pinned::prologue() + &sql));
-                let (mut rows, error) = until_failure(sql.fetch(connection).map_ok(|row| texts(&row))).await;
-                if rows.is_empty() {
-                    return (rows, error);
+                let mut found = until_failure(sql.fetch(connection).map_ok(|row| texts(&row))).await;
+                if found.rows.is_empty() {
+                    return found;
                 }
-                match Home::from_columns(rows.remove(0).into_iter()).check() {
-                    Ok(_) => (rows, error),
-                    Err(refusal) => (Vec::new(), Some(refusal)),
+                match Home::from_columns(found.rows.remove(0).into_iter()).check() {
+                    Ok(_) => found,
+                    Err(refusal) => PartialRows { rows: Vec::new(), failure: Some(refusal) },
                 }
             }
             Self::Sqlite(connection) => {
@@ -192,17 +205,15 @@ impl Connection {
     }
 }
 
-async fn until_failure(
-    mut rows: impl Stream<Item = Result<Result<Row, Error>, sqlx::Error>> + Unpin,
-) -> (Vec<Row>, Option<Error>) {
+async fn until_failure(mut rows: impl Stream<Item = Result<Result<Row, Error>, sqlx::Error>> + Unpin) -> PartialRows {
     let mut found = Vec::new();
     while let Some(row) = rows.next().await {
         match row.map_err(Error::from).flatten() {
             Ok(row) => found.push(row),
-            Err(error) => return (found, Some(error)),
+            Err(error) => return PartialRows { rows: found, failure: Some(error) },
         }
     }
-    (found, None)
+    PartialRows { rows: found, failure: None }
 }
 
 /// The first column of each row; NULL is left out.

@@ -89,7 +89,7 @@ impl FailoverPool {
     pub(super) async fn open(target: &PostgresTarget, size: u32) -> Result<Arc<Self>, Error> {
         let found = match target.hosts.len() {
             1 if !Routes::is_open_question(target) => Ok(0),
-            _ => find_server::connect(target).await.map(|(at, _)| at),
+            _ => find_server::connect(target).await.map(|found| found.host),
         };
         let (at, trouble) = match found {
             Ok(at) => (at, None),
@@ -254,8 +254,8 @@ impl FailoverPool {
 async fn search(failover: Weak<FailoverPool>, suspicion: Suspicion) {
     while let Some(failover) = failover.upgrade() {
         match find_server::connect(&failover.target).await {
-            Ok((at, _)) => {
-                failover.switch_to(at, suspicion);
+            Ok(found) => {
+                failover.switch_to(found.host, suspicion);
                 failover.searching.store(false, Ordering::Release);
                 return;
             }

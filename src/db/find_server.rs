@@ -12,11 +12,18 @@ use super::error::{DbErrorKind, Error};
 use super::routes::Routes;
 use super::url::{Host, HostOrder, PostgresTarget, SessionAttrs};
 
+/// A connection to the first server that answers and is of the wanted kind.
+pub(super) struct FoundServer {
+    /// Its place among the hosts of the URL, from 0.
+    pub(super) host: usize,
+    pub(super) connection: PgConnection,
+}
+
 /// Connects; which host it is.
 ///
 /// # Errors
 /// What the only host said, or each of them, by name.
-pub(super) async fn connect(target: &PostgresTarget) -> Result<(usize, PgConnection), Error> {
+pub(super) async fn connect(target: &PostgresTarget) -> Result<FoundServer, Error> {
     let attrs = target.session_attrs;
     if attrs != SessionAttrs::PreferStandby {
         return connect_to_first(target, attrs).await;
@@ -27,7 +34,7 @@ pub(super) async fn connect(target: &PostgresTarget) -> Result<(usize, PgConnect
     }
 }
 
-async fn connect_to_first(target: &PostgresTarget, attrs: SessionAttrs) -> Result<(usize, PgConnection), Error> {
+async fn connect_to_first(target: &PostgresTarget, attrs: SessionAttrs) -> Result<FoundServer, Error> {
     let mut refusals = Vec::new();
     let mut hosts: Vec<(usize, &Host)> = target.hosts.iter().enumerate().collect();
     if target.order == HostOrder::Random {
@@ -35,7 +42,7 @@ async fn connect_to_first(target: &PostgresTarget, attrs: SessionAttrs) -> Resul
     }
     for (at, host) in hosts {
         match try_one(target, host, attrs).await {
-            Ok(connection) => return Ok((at, connection)),
+            Ok(connection) => return Ok(FoundServer { host: at, connection }),
             Err(error) => {
                 let is_final = is_final(&error);
                 refusals.push((host, error));

@@ -18,6 +18,13 @@ use postgres::PostgresStaging;
 use refused_row::RefusedRow;
 use sqlite::SqliteStaging;
 
+/// A transaction for migrations that make their tables in a staging place.
+pub struct StagedMigration {
+    pool: Pool,
+    /// The transaction.
+    pub transaction: DatabaseTransaction,
+}
+
 /// The place.
 pub enum Staging {
     /// A schema.
@@ -156,7 +163,7 @@ impl Staging {
     ///
     /// # Errors
     /// What the database said.
-    pub async fn begin_migration(&self) -> Result<(Pool, DatabaseTransaction), Error> {
+    pub async fn begin_migration(&self) -> Result<StagedMigration, Error> {
         match self {
             Self::Postgres(staging) => staging.begin_migration().await,
             Self::Sqlite(staging) => staging.begin_migration().await,
@@ -167,7 +174,8 @@ impl Staging {
     ///
     /// # Errors
     /// What the database said.
-    pub async fn end_migration(&self, (pool, transaction): (Pool, DatabaseTransaction)) -> Result<(), Error> {
+    pub async fn end_migration(&self, migration: StagedMigration) -> Result<(), Error> {
+        let StagedMigration { pool, transaction } = migration;
         transaction.commit().await?;
         if matches!(self, Self::Sqlite(_)) {
             pool.close().await;

@@ -26,6 +26,12 @@ struct BackupDirContents {
     findings: BackupDirFindings,
 }
 
+/// What a scan found, each part or why it is missing.
+struct BackupDirReading {
+    contents: Result<BackupDirContents, String>,
+    free_bytes: Result<u64, String>,
+}
+
 /// What to look at, and what is known already.
 struct BackupDirScan {
     directory: PathBuf,
@@ -38,19 +44,19 @@ struct BackupDirScan {
 /// may still be looking at.
 pub(super) async fn read(settings: &HealthSettings, extended: &mut ExtendedFigures, before: Option<&Weak<()>>) {
     let now = clock::now();
-    let (archive, free) = match before {
+    let found = match before {
         Some(before) if before.strong_count() > 0 => {
             extended.scan_in_progress = before.clone();
             no_answer()
         }
         _ => scan(settings, extended, now).await,
     };
-    match free {
+    match found.free_bytes {
         Ok(bytes) => extended.backup_free_bytes = Some(bytes),
         Err(why) => extended.warnings.push(format!("backup_free_bytes: {why}")),
     }
     let backups = &mut extended.backups;
-    match archive {
+    match found.contents {
         Ok(BackupDirContents { files, newest, findings }) => {
             backups.count = Some(files.len() as u64);
             if let Some(newest) = newest
@@ -70,11 +76,7 @@ pub(super) async fn read(settings: &HealthSettings, extended: &mut ExtendedFigur
     backups.age_seconds = backups.last_backup.map(|taken| backup::age_seconds(taken, now));
 }
 
-async fn scan(
-    settings: &HealthSettings,
-    extended: &mut ExtendedFigures,
-    now: DateTime<Utc>,
-) -> (Result<BackupDirContents, String>, Result<u64, String>) {
+async fn scan(settings: &HealthSettings, extended: &mut ExtendedFigures, now: DateTime<Utc>) -> BackupDirReading {
     let look = BackupDirScan {
         directory: settings.backup_dir.clone(),
         database: LiveDatabase { id: extended.database_id.clone(), url: settings.url.to_string() },
@@ -84,15 +86,18 @@ async fn scan(
     let looking = Arc::new(());
     extended.scan_in_progress = Arc::downgrade(&looking);
     let looked = tokio::task::spawn_blocking(move || {
-        let found = (look.contents(), free_bytes(&look.directory));
+        let found = BackupDirReading { contents: look.contents(), free_bytes: free_bytes(&look.directory) };
         drop(looking);
         found
     });
     tokio::time::timeout(PATIENCE, looked).await.ok().and_then(Result::ok).unwrap_or_else(no_answer)
 }
 
-fn no_answer() -> (Result<BackupDirContents, String>, Result<u64, String>) {
-    (Err("BACKUP_DIR gave no answer within a second".to_owned()), Err("BACKUP_DIR gave no answer".to_owned()))
+fn no_answer() -> BackupDirReading {
+    BackupDirReading {
+        contents: Err("BACKUP_DIR gave no answer within a second".to_owned()),
+        free_bytes: Err("BACKUP_DIR gave no answer".to_owned()),
+    }
 }
 
 impl BackupDirScan {

@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 
 use super::check::HealthCheck;
 use super::extended::{self, ExtendedFigures};
-use super::query_batch::query_batch;
+use super::query_batch::{BatchRows, query_batch};
 use super::report::{DatabaseHealth, HealthReport, MigrationHealth, SqliteFile, TableSize};
 use super::report_connection::{ReportConnection, ReportQuery};
 use super::settings::HealthSettings;
@@ -88,14 +88,12 @@ impl ReportQuery for BasicQuery {
 async fn fetch_both(connection: &mut Connection) -> Result<BasicFigures, Error> {
     let backend = connection.backend();
     let (watch, before) = (Stopwatch::start(), clock::now());
-    let (mut rows, mut failure) = connection.query_partial(backend.read_basic_report().to_owned()).await;
-    let is_new = failure.as_ref().is_some_and(|error| migrate::is_missing_table(error, backend));
+    let mut found = connection.query_partial(backend.read_basic_report().to_owned()).await;
+    let is_new = found.failure.as_ref().is_some_and(|error| migrate::is_missing_table(error, backend));
     if is_new {
-        (rows, failure) = connection.query_partial(backend.read_basic_report_without_ledger().to_owned()).await;
+        found = connection.query_partial(backend.read_basic_report_without_ledger().to_owned()).await;
     }
-    if let Some(error) = failure {
-        return Err(error);
-    }
+    let rows = found.complete()?;
     let response = watch.elapsed();
     let state = if is_new { migrate::without_ledger(connection).await? } else { LedgerState::from_rows(&rows) };
     let rows = TaggedRows::new(rows);
@@ -127,7 +125,7 @@ async fn fetch_counters(
     } else {
         answer.warnings.push("tables: the schema is not that of this program, see migrations".to_owned());
     }
-    let Ok((rows, failures)) =
+    let Ok(BatchRows { rows, failures }) =
         tokio::time::timeout(patience, query_batch(connection, sql, &[DbErrorKind::PermissionDenied])).await
     else {
         // the connection is in the middle of an answer, and cannot be kept

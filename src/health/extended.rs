@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::counters::{Counters, Window};
+use super::query_batch::BatchRows;
 use super::report::{AuthenticationHealth, BackupHealth, IndexHealth, QueryHealth, RecordedRun, SecurityHealth};
 use super::report_connection::{ReportConnection, ReportQuery};
 use super::settings::HealthSettings;
@@ -250,7 +251,7 @@ impl ExtendedQuery<'_> {
         let rows = query_batch(connection, sql, extended).await?;
         accounts::read(&rows, extended);
         let of_one_table = [DbErrorKind::PermissionDenied, DbErrorKind::Locked, DbErrorKind::UndefinedTable];
-        let (rows, failures) =
+        let BatchRows { rows, failures } =
             super::query_batch::query_batch(connection, backend.read_sequences_behind().to_owned(), &of_one_table)
                 .await;
         extended.sequences_behind = maintenance::sequences_behind(&rows);
@@ -271,7 +272,7 @@ async fn query_batch(
     sql: String,
     extended: &mut ExtendedFigures,
 ) -> Result<TaggedRows, Error> {
-    let (rows, failures) =
+    let BatchRows { rows, failures } =
         super::query_batch::query_batch(connection, sql, &[DbErrorKind::PermissionDenied, DbErrorKind::Locked]).await;
     for error in failures {
         extended.record_failure("every figure that is missing", error)?;

@@ -4,7 +4,7 @@ use super::extended::ExtendedFigures;
 use super::report::StatementStatistics;
 use super::tagged_rows::{TaggedRow, TaggedRows};
 use super::thresholds::Thresholds;
-use crate::db::{Backend, Connection, Error};
+use crate::db::{Backend, Connection, Error, PartialRows};
 
 /// Fills in what the statements took; `rows` tell where the statistics are.
 pub(super) async fn read(
@@ -26,7 +26,7 @@ pub(super) async fn read(
         return Ok(());
     };
     let slow_ms = thresholds.slow_query.as_secs_f64() * 1000.0;
-    let (rows, failure) = connection.query_partial(backend.read_statements(schema, time, slow_ms)).await;
+    let PartialRows { rows, failure } = connection.query_partial(backend.read_statements(schema, time, slow_ms)).await;
     match failure {
         Some(error) if error.is_transient() => return Err(error),
         Some(error) => {

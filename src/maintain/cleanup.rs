@@ -277,7 +277,7 @@ impl KindCleanup<'_> {
     async fn by_index(mut self) -> Result<(), Error> {
         let (mut limit, most) = ROWS;
         let size = self.connection.size_of(self.kind).await?;
-        let many = size.map(|(rows, pages)| ((rows.max(0.0) * MANY) as u64, pages));
+        let many = size.map(|size| ((size.rows.max(0.0) * MANY) as u64, size.pages));
         loop {
             let (removed, took) = self.batch(limit).await?;
             if removed > 0 {

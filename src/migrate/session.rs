@@ -15,7 +15,7 @@ use super::progress::{MigrationEvent, MigrationProgress};
 use super::report::{MigrationEntry, MigrationOutcome, MigrationReport};
 use super::run::{self, Direction, Step};
 use super::verify;
-use crate::db::{Backend, Connection, DatabaseUrl, DbErrorKind, Pool, PoolUse, first_column};
+use crate::db::{Backend, Connection, DatabaseUrl, DbErrorKind, PartialRows, Pool, PoolUse, first_column};
 
 /// How a run behaves.
 #[derive(Debug, Clone)]
@@ -66,7 +66,7 @@ pub async fn migrate(
     settings: &MigrationSettings,
     progress: &dyn MigrationProgress,
 ) -> Result<MigrationReport, Error> {
-    let (state, live, mut reader) = read_state_and_schema(url).await?;
+    let HistoryReading { state, live, mut reader } = read_state_and_schema(url).await?;
     let plan = plan::up(&state, action.target, action.adoption(), url.backend())?;
     if plan.is_empty() || action.dry_run {
         preflight(reader.as_mut(), live, &plan, &state).await?;
@@ -90,7 +90,7 @@ pub async fn rollback(
     settings: &MigrationSettings,
     progress: &dyn MigrationProgress,
 ) -> Result<MigrationReport, Error> {
-    let (state, reader) = read_state(url, None).await?;
+    let HistoryReading { state, reader, .. } = read_state(url, None).await?;
     let steps = plan::down(&state, target, url.backend())?;
     if steps.is_empty() || dry_run {
         hang_up(reader).await;
@@ -120,44 +120,62 @@ async fn hang_up(reader: Option<Connection>) {
     }
 }
 
+/// The history of a database, and the connection that read it.
+struct HistoryReading {
+    state: LedgerState,
+    /// The live schema; `None`: it was not read.
+    live: Option<Catalogue>,
+    /// `None`: there is no database yet.
+    reader: Option<Connection>,
+}
+
+impl HistoryReading {
+    /// That of a SQLite file that is not there yet.
+    fn of_no_file() -> Self {
+        Self { state: LedgerState::Empty, live: None, reader: None }
+    }
+}
+
 /// Reads the state, on a connection that is there already or a new one. A SQLite file that may be created and is not
 /// there yet is an empty database.
-async fn read_state(url: &DatabaseUrl, reader: Option<Connection>) -> Result<(LedgerState, Option<Connection>), Error> {
+async fn read_state(url: &DatabaseUrl, reader: Option<Connection>) -> Result<HistoryReading, Error> {
     let mut reader = match reader {
         Some(reader) => reader,
         None => match Connection::open(url).await {
             Ok(reader) => reader,
             Err(error) if error.kind() == DbErrorKind::NoSuchFile && url.may_be_created() => {
-                return Ok((LedgerState::Empty, None));
+                return Ok(HistoryReading::of_no_file());
             }
             Err(error) => return Err(error.into()),
         },
     };
-    Ok((ledger::read(&mut reader).await?, Some(reader)))
+    Ok(HistoryReading { state: ledger::read(&mut reader).await?, live: None, reader: Some(reader) })
 }
 
 /// The same, with the live schema, in one round trip where there is a ledger. The schema may be unreadable for a moment,
 /// because another replica changes it: then it is not known.
-async fn read_state_and_schema(
-    url: &DatabaseUrl,
-) -> Result<(LedgerState, Option<Catalogue>, Option<Connection>), Error> {
+async fn read_state_and_schema(url: &DatabaseUrl) -> Result<HistoryReading, Error> {
     let mut reader = match Connection::open(url).await {
         Ok(reader) => reader,
         Err(error) if error.kind() == DbErrorKind::NoSuchFile && url.may_be_created() => {
-            return Ok((LedgerState::Empty, None, None));
+            return Ok(HistoryReading::of_no_file());
         }
         Err(error) => return Err(error.into()),
     };
-    let (rows, failure) = reader.query_partial(reader.backend().read_ledger_and_catalogue()).await;
+    let PartialRows { rows, failure } = reader.query_partial(reader.backend().read_ledger_and_catalogue()).await;
     match failure {
-        None => Ok((LedgerState::from_rows(&rows), Some(Catalogue::from_rows(&rows)), Some(reader))),
+        None => Ok(HistoryReading {
+            state: LedgerState::from_rows(&rows),
+            live: Some(Catalogue::from_rows(&rows)),
+            reader: Some(reader),
+        }),
         Some(error) if error.kind() == DbErrorKind::Locked => {
             tracing::warn!("drift was not looked for: {error}");
-            let (state, reader) = read_state(url, Some(reader)).await?;
-            Ok((state, None, reader))
+            read_state(url, Some(reader)).await
         }
         Some(error) if ledger::is_missing_table(&error, reader.backend()) => {
-            Ok((ledger::without_ledger(&mut reader).await?, None, Some(reader)))
+            let state = ledger::without_ledger(&mut reader).await?;
+            Ok(HistoryReading { state, live: None, reader: Some(reader) })
         }
         Some(error) => Err(error.into()),
     }
@@ -226,7 +244,7 @@ impl MigrationRun<'_> {
     /// Locks, reads and plans again (another migrator may have been here), and does it.
     async fn up(self, action: MigrateAction, reader: Option<Connection>) -> Result<MigrationReport, Error> {
         let lock = lock::acquire(self.pool, self.settings.patience, self.progress).await?;
-        let (state, mut reader) = read_state(self.url, reader).await?;
+        let HistoryReading { state, mut reader, .. } = read_state(self.url, reader).await?;
         let plan = plan::up(&state, action.target, action.adoption(), self.pool.backend())?;
         let mut report = MigrationReport::planned(self.url, &plan);
         if plan.is_empty() {
@@ -262,7 +280,7 @@ impl MigrationRun<'_> {
     /// The same, downwards.
     async fn down(self, target: MigrationTarget, reader: Option<Connection>) -> Result<MigrationReport, Error> {
         let lock = lock::acquire(self.pool, self.settings.patience, self.progress).await?;
-        let (state, reader) = read_state(self.url, reader).await?;
+        let HistoryReading { state, reader, .. } = read_state(self.url, reader).await?;
         let steps = steps(&plan::down(&state, target, self.pool.backend())?, Direction::Down);
         let mut report =
             MigrationReport::new(self.url, MigrationOutcome::RolledBack, state.newest().map(str::to_owned));

@@ -9,7 +9,7 @@ use super::error::Error;
 use super::ledger::{self, AppliedMigration, LedgerState, RecordKind};
 use super::plan;
 use super::verify;
-use crate::db::{Backend, Connection, DatabaseUrl, DbErrorKind, Row};
+use crate::db::{Backend, Connection, DatabaseUrl, DbErrorKind, PartialRows, Row};
 
 /// The state of a database's history.
 #[derive(Debug, Serialize)]
@@ -103,7 +103,7 @@ pub async fn status(url: &DatabaseUrl) -> Result<MigrationStatus, Error> {
         Ok(mut connection) => {
             let found = read(&mut connection).await?;
             connection.hang_up().await;
-            Ok(build_status(url, &found.0, &found.1))
+            Ok(build_status(url, &found.state, &found.rows))
         }
         Err(error) if error.kind() == DbErrorKind::NoSuchFile && url.may_be_created() => {
             Ok(build_status(url, &LedgerState::Empty, &[]))
@@ -117,7 +117,7 @@ pub async fn status(url: &DatabaseUrl) -> Result<MigrationStatus, Error> {
 /// # Errors
 /// The database could not be read.
 pub async fn drift(connection: &mut Connection) -> Result<Vec<Difference>, crate::db::Error> {
-    let (state, rows) = read(connection).await?;
+    let LedgerAndCatalogue { state, rows } = read(connection).await?;
     Ok(drift_of(&Catalogue::from_rows(&rows), &state, connection.backend()))
 }
 
@@ -169,14 +169,21 @@ fn build_status(url: &DatabaseUrl, state: &LedgerState, rows: &[Row]) -> Migrati
     }
 }
 
-async fn read(connection: &mut Connection) -> Result<(LedgerState, Vec<Row>), crate::db::Error> {
+/// What one round trip reads.
+struct LedgerAndCatalogue {
+    state: LedgerState,
+    /// Those of the catalogue, among others.
+    rows: Vec<Row>,
+}
+
+async fn read(connection: &mut Connection) -> Result<LedgerAndCatalogue, crate::db::Error> {
     let backend = connection.backend();
     match connection.query_partial(backend.read_ledger_and_catalogue()).await {
-        (rows, None) => Ok((LedgerState::from_rows(&rows), rows)),
-        (_, Some(error)) if ledger::is_missing_table(&error, backend) => {
-            Ok((ledger::without_ledger(connection).await?, Vec::new()))
+        PartialRows { rows, failure: None } => Ok(LedgerAndCatalogue { state: LedgerState::from_rows(&rows), rows }),
+        PartialRows { failure: Some(error), .. } if ledger::is_missing_table(&error, backend) => {
+            Ok(LedgerAndCatalogue { state: ledger::without_ledger(connection).await?, rows: Vec::new() })
         }
-        (_, Some(error)) => Err(error),
+        PartialRows { failure: Some(error), .. } => Err(error),
     }
 }
 

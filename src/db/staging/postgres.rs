@@ -11,13 +11,13 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, TransactionTrait};
+use sea_orm::{ConnectionTrait, TransactionTrait};
 use sqlx::postgres::{PgConnection, PgPool};
 use sqlx::{AssertSqlSafe, Postgres, Transaction};
 use tokio::sync::mpsc::Receiver;
 
 use super::refused_row::SentBlocks;
-use super::{LoadBlock, LoadError, TableLoad};
+use super::{LoadBlock, LoadError, StagedMigration, TableLoad};
 use crate::db::connection::{Row, first_column, texts};
 use crate::db::dialect::Export;
 use crate::db::pinned;
@@ -113,10 +113,10 @@ impl PostgresStaging {
     }
 
     /// A transaction for migrations, whose tables come into the staging schema.
-    pub(super) async fn begin_migration(&self) -> Result<(Pool, DatabaseTransaction), Error> {
+    pub(super) async fn begin_migration(&self) -> Result<StagedMigration, Error> {
         let transaction = self.pool.orm().begin().await?;
         transaction.execute_unprepared(&settings(STAGING)).await?;
-        Ok((self.pool.clone(), transaction))
+        Ok(StagedMigration { pool: self.pool.clone(), transaction })
     }
 
     /// Runs statements in the staging schema.

@@ -12,12 +12,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, params_from_iter};
-use sea_orm::{DatabaseTransaction, TransactionTrait};
+use sea_orm::TransactionTrait;
 use tokio::sync::mpsc::Receiver;
 
 use self::swap::{SqliteSwap, beside};
 use super::refused_row::{RefusedRow, sqlite_columns};
-use super::{LiveSchema, LoadBlock, LoadError, RowParser, SwapReport, TableLoad, sequences};
+use super::{LiveSchema, LoadBlock, LoadError, RowParser, StagedMigration, SwapReport, TableLoad, sequences};
 use crate::db::connection::plain_name;
 use crate::db::dialect::Export;
 use crate::db::snapshot::sqlite::read_all;
@@ -71,11 +71,11 @@ impl SqliteStaging {
         Ok(self.open()?.execute_batch(&sql)?)
     }
 
-    pub(super) async fn begin_migration(&self) -> Result<(Pool, DatabaseTransaction), Error> {
+    pub(super) async fn begin_migration(&self) -> Result<StagedMigration, Error> {
         let url = DatabaseUrl::sqlite(&self.path, SqliteMode::ReadWrite);
         let pool = Pool::open(&url, PoolUse::Migrate).await?;
         let transaction = pool.orm().begin().await?;
-        Ok((pool, transaction))
+        Ok(StagedMigration { pool, transaction })
     }
 
     pub(super) async fn strip(&mut self, tables: Vec<String>) -> Result<(), Error> {
