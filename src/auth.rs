@@ -104,6 +104,15 @@ pub struct AuthParts {
     pub session_max_age: TimeDelta,
 }
 
+/// What is counted of passwords.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PasswordFigures {
+    /// Logins to accounts whose stored hash is not checked, since the process began.
+    pub refused_hashes: u64,
+    /// Passwords that wait to be hashed or checked.
+    pub waiting: u64,
+}
+
 /// An account, as its owner sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct User {
@@ -190,9 +199,12 @@ impl Auth {
         &self.passwords
     }
 
-    /// Logins to accounts whose stored hash is not checked, since the process began, and passwords that wait.
-    pub fn password_figures(&self) -> (u64, u64) {
-        (HashingProbe::refused_hashes(&self.passwords), self.passwords.waiting() as u64)
+    /// What is counted of passwords.
+    pub fn password_figures(&self) -> PasswordFigures {
+        PasswordFigures {
+            refused_hashes: HashingProbe::refused_hashes(&self.passwords),
+            waiting: self.passwords.waiting() as u64,
+        }
     }
 
     /// The keys that access tokens are checked with.

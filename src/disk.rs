@@ -289,7 +289,7 @@ pub fn create_beside(path: &Path) -> io::Result<(PathBuf, File)> {
     loop {
         let beside = path.with_file_name(format!(".{name}.{}{UNFINISHED}", random::id()?));
         let file = create(&beside)?;
-        // a sweep of another process can have locked or removed it
+        // the cleanup of another process can have locked or removed it
         let locked = try_lock(&file, &beside);
         if locked.as_ref().is_ok_and(|locked| *locked != LockState::Busy) && is_at(&file, &beside) {
             return Ok((beside, file));

@@ -1,4 +1,4 @@
-//! `auth_events`: the trail of what happened to accounts. Rows are added, and removed after their retention.
+//! `auth_events`: the audit log of what happened to accounts. Rows are added, and removed after their retention.
 
 use sea_orm::entity::prelude::*;
 

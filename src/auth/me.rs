@@ -81,7 +81,7 @@ impl Auth {
         };
         fields.check()?;
         match self.pool.change_account(self.claim(bearer, now), change).await? {
-            AccountChangeOutcome::Changed(account) => Ok(account.into()),
+            AccountChangeOutcome::Changed(account) => Ok(User::from(*account)),
             AccountChangeOutcome::Taken(fields) => Err(taken(fields)),
             AccountChangeOutcome::SessionEnded => Err(GONE),
         }

@@ -2,7 +2,7 @@
 //!
 //! Who comes back from a provider enters the account that is linked to theirs. If there is none, only an address counts that the provider
 //! vouches for: the account that has it is linked. Another person may have registered that address first, so the first link ends every
-//! session and erases the password, and whatever else opens an account whose address is unverified (`db/claims.rs`). If no account has the
+//! session and erases the password, and whatever else opens an account whose address is unverified (`db/account_claims.rs`). If no account has the
 //! address, one is made.
 
 use chrono::{DateTime, Utc};
@@ -95,7 +95,7 @@ impl Auth {
                 None => {
                     let account = new_account(profile, attempt)?;
                     match self.pool.register_linked(account, &identity, &stored, context).await? {
-                        RegistrationOutcome::Registered(session) => Some(session),
+                        RegistrationOutcome::Registered(session) => Some(*session),
                         RegistrationOutcome::Taken(_) => None,
                     }
                 }

@@ -33,7 +33,7 @@ impl Auth {
         match self.pool.register(account, &stored, context).await? {
             RegistrationOutcome::Registered(session) => {
                 self.send_verification(&session.user, context.now).await;
-                self.session(session, token, context.now)
+                self.session(*session, token, context.now)
             }
             RegistrationOutcome::Taken(fields) => Err(taken(fields)),
         }

@@ -170,7 +170,7 @@ impl StagedLoad<'_> {
 
     /// What is really there.
     async fn read_back(self, staging: &Staging, loaded: &[TableLoad]) -> Result<Vec<RowDigest>, Error> {
-        let mut tallies = Vec::new();
+        let mut digests = Vec::new();
         for loaded in loaded {
             let digest_sink = DigestSink {
                 columns: &loaded.columns,
@@ -180,9 +180,9 @@ impl StagedLoad<'_> {
                 counted: Mutex::new(Ok(RowDigest::default())),
             };
             staging.read_back(loaded, &digest_sink).await?;
-            tallies.push(digest_sink.counted.into_inner().unwrap_or_else(PoisonError::into_inner)?);
+            digests.push(digest_sink.counted.into_inner().unwrap_or_else(PoisonError::into_inner)?);
         }
-        Ok(tallies)
+        Ok(digests)
     }
 }
 

@@ -105,11 +105,11 @@ fn run(
     settings: &WriterSettings,
 ) -> Result<Option<Written>, Error> {
     let WriterSettings { tables, progress, .. } = settings;
-    let mut tallies = vec![RowDigest::default(); tables.len()];
+    let mut digests = vec![RowDigest::default(); tables.len()];
     while let Some(next) = order.blocking_recv() {
         let Queued::Member(member) = next else {
             let tables: Vec<_> =
-                tallies.iter().zip(&**tables).map(|(digest, table)| digest.of_table(&table.name)).collect();
+                digests.iter().zip(&**tables).map(|(digest, table)| digest.of_table(&table.name)).collect();
             let footer = serde_json::to_string(&Footer { tables: tables.clone() }).map_err(io::Error::from)?;
             let mut packer = Packer::new(settings.backend, settings.compressed);
             stream.put(&packer.compress(format!("{LAST}{footer}\n").as_bytes())?)?;
@@ -120,7 +120,7 @@ fn run(
         let member = member?;
         stream.put(&member)?;
         if let Some((table, digest)) = member.digest {
-            tallies[table].merge(digest);
+            digests[table].merge(digest);
             let (rows, bytes) = (digest.rows(), member.uncompressed_size as u64);
             progress.event(BackupEvent::Wrote { table: &tables[table].name, rows, bytes });
         }

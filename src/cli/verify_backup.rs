@@ -43,9 +43,9 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
     let watch = Stopwatch::start();
     let verdict = if arguments.restore {
         let settings = super::settings(config);
-        let rehearsed = backup::test_restore(&config.database_url, &arguments.file, &settings, clock::now(), &progress);
+        let tested = backup::test_restore(&config.database_url, &arguments.file, &settings, clock::now(), &progress);
         tokio::select! {
-            verdict = rehearsed => verdict,
+            verdict = tested => verdict,
             signal = shutdown::requested() => {
                 let removed = backup::drop_own_scratch(&config.database_url);
                 if !matches!(tokio::time::timeout(GRACE, removed).await, Ok(Ok(()))) {

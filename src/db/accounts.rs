@@ -63,7 +63,7 @@ pub enum PasswordChangeOutcome {
 #[derive(Debug)]
 pub enum AccountChangeOutcome {
     /// It is changed, or there was nothing to change.
-    Changed(Model),
+    Changed(Box<Model>),
     /// The name is another account's; nothing is changed.
     Taken(TakenFields),
     /// The account may not be used, or the session has ended; nothing is changed.
@@ -183,7 +183,7 @@ impl Pool {
             return Ok(AccountChangeOutcome::SessionEnded);
         };
         if change.username.is_none() && change.avatar_url.is_none() {
-            return Ok(AccountChangeOutcome::Changed(account));
+            return Ok(AccountChangeOutcome::Changed(Box::new(account)));
         }
         match self.change_row(claim, change).await {
             Ok(outcome) => Ok(outcome),
@@ -215,7 +215,8 @@ impl Pool {
         let changed = update.exec_with_returning(&transaction).await?;
         transaction.commit().await?;
         let changed = changed.into_iter().next();
-        Ok(changed.map_or(AccountChangeOutcome::SessionEnded, AccountChangeOutcome::Changed))
+        Ok(changed
+            .map_or(AccountChangeOutcome::SessionEnded, |account| AccountChangeOutcome::Changed(Box::new(account))))
     }
 }
 

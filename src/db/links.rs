@@ -199,7 +199,7 @@ impl Pool {
             Ok(Some(entered))
         };
         match made.await {
-            Ok(Some(session)) => Ok(RegistrationOutcome::Registered(session)),
+            Ok(Some(session)) => Ok(RegistrationOutcome::Registered(Box::new(session))),
             Ok(None) => self.taken(&email, &username).await,
             Err(error) if is_duplicate(&error) => self.taken(&email, &username).await,
             Err(error) => Err(error.into()),

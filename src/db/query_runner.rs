@@ -48,7 +48,7 @@ enum InnerTransaction {
 
 impl QueryRunner {
     pub(super) fn postgres(pool: Arc<FailoverPool>) -> Self {
-        Self(Inner::Postgres(PgExecutor { pool: pool, observer: None }))
+        Self(Inner::Postgres(PgExecutor { pool, observer: None }))
     }
 
     pub(super) fn sqlite(orm: DatabaseConnection) -> Self {

@@ -33,7 +33,7 @@ pub struct NewAccount {
 #[derive(Debug)]
 pub enum RegistrationOutcome {
     /// The account is made, and its first session has begun.
-    Registered(NewSession),
+    Registered(Box<NewSession>),
     /// The address or the name is another account's; nothing is made.
     Taken(TakenFields),
 }
@@ -59,7 +59,7 @@ impl Pool {
         context: &RequestContext,
     ) -> Result<RegistrationOutcome, Error> {
         match self.insert(&account, token, context).await {
-            Ok(Some(session)) => Ok(RegistrationOutcome::Registered(session)),
+            Ok(Some(session)) => Ok(RegistrationOutcome::Registered(Box::new(session))),
             Ok(None) => self.taken(&account.email, &account.username).await,
             Err(error) if is_duplicate(&error) => self.taken(&account.email, &account.username).await,
             Err(error) => Err(error.into()),
