@@ -62,5 +62,5 @@ fn batch(statements: &[Statement]) -> String {
 }
 
 fn statement(statement: &Statement) -> String {
-    format!("Statement {{ line: {}, sql: {:?} }}", statement.line, statement.text)
+    format!("MigrationStatement {{ line: {}, sql: {:?} }}", statement.line, statement.text)
 }

@@ -30,10 +30,10 @@ pub mod oauth;
 mod oauth_login;
 mod passwords;
 mod provider_tokens;
+mod reencrypt;
 mod refresh;
 mod refresh_token;
 mod register;
-mod reseal;
 mod sealed;
 mod turns;
 mod username;
@@ -48,9 +48,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
-use crate::db::{AccountView, Entered, Pool, Principal};
+use crate::db::{AccountView, NewSession, Pool, Principal};
 use crate::health::HashingProbe;
-use access_token::ProvenTokens;
+use access_token::VerifiedTokens;
 use attempts::Attempts;
 use guesses::WrongGuesses;
 use oauth::Providers;
@@ -64,10 +64,10 @@ pub use keys::{InvalidKey, Keys};
 pub use me::{Profile, SessionView};
 pub use passwords::Passwords;
 pub use provider_tokens::ProviderTokens;
-pub use reseal::Resealed;
+pub use reencrypt::ReencryptionReport;
 
 /// So many access tokens are remembered as proven; of 50 bytes each.
-const PROVEN_TOKENS: usize = 20_000;
+const MOST_VERIFIED_TOKENS: usize = 20_000;
 /// How long an access token is valid, in seconds.
 const ACCESS_SECONDS: i64 = 15 * 60;
 
@@ -80,14 +80,14 @@ pub struct Auth {
     issuer: String,
     providers: Providers,
     provider_tokens: ProviderTokens,
-    proven: ProvenTokens,
+    verified_tokens: VerifiedTokens,
     attempts: Attempts,
     wrong_guesses: WrongGuesses,
     session_max_age: TimeDelta,
 }
 
 /// What the application works with, besides a database.
-pub struct Parts {
+pub struct AuthParts {
     /// Sign and check tokens.
     pub keys: Arc<Keys>,
     /// Hashes and checks passwords.
@@ -102,6 +102,15 @@ pub struct Parts {
     pub provider_tokens: ProviderTokens,
     /// The age at which a session ends, however often it is refreshed; from AUTHSVC_SESSION_MAX_AGE.
     pub session_max_age: TimeDelta,
+}
+
+/// What is counted of passwords.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PasswordFigures {
+    /// Logins to accounts whose stored hash is not checked, since the process began.
+    pub refused_hashes: u64,
+    /// Passwords that wait to be hashed or checked.
+    pub waiting: u64,
 }
 
 /// An account, as its owner sees it.
@@ -180,9 +189,9 @@ fn exposed<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok,
 
 impl Auth {
     /// On this database.
-    pub fn new(pool: Pool, parts: Parts) -> Self {
-        let Parts { keys, passwords, mailer, issuer, providers, provider_tokens, session_max_age } = parts;
-        let proven = ProvenTokens::new(PROVEN_TOKENS);
+    pub fn new(pool: Pool, parts: AuthParts) -> Self {
+        let AuthParts { keys, passwords, mailer, issuer, providers, provider_tokens, session_max_age } = parts;
+        let proven = VerifiedTokens::new(MOST_VERIFIED_TOKENS);
         Self {
             pool,
             keys,
@@ -191,7 +200,7 @@ impl Auth {
             issuer,
             providers,
             provider_tokens,
-            proven,
+            verified_tokens: proven,
             attempts: Attempts::default(),
             wrong_guesses: WrongGuesses::new(),
             session_max_age,
@@ -203,9 +212,12 @@ impl Auth {
         &self.passwords
     }
 
-    /// Logins to accounts whose stored hash is not checked, since the process began, and passwords that wait.
-    pub fn password_figures(&self) -> (u64, u64) {
-        (HashingProbe::refused_hashes(&self.passwords), self.passwords.waiting() as u64)
+    /// What is counted of passwords.
+    pub fn password_figures(&self) -> PasswordFigures {
+        PasswordFigures {
+            refused_hashes: HashingProbe::refused_hashes(&self.passwords),
+            waiting: self.passwords.waiting() as u64,
+        }
     }
 
     /// The keys that access tokens are checked with.
@@ -214,7 +226,7 @@ impl Auth {
     }
 
     /// What a client gets once its session has begun.
-    fn session(&self, entered: Entered, refresh_token: SecretString, now: DateTime<Utc>) -> Result<Session, Error> {
+    fn session(&self, entered: NewSession, refresh_token: SecretString, now: DateTime<Utc>) -> Result<Session, Error> {
         let access_token = self.access_token(&entered, now)?;
         let principal = Principal { user_id: entered.user.id, epoch: entered.epoch };
         let (user, token_type) = (entered.user.into(), "Bearer");

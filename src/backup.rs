@@ -11,11 +11,10 @@
 //! and directory are readable by their owner only; memory does not grow with the database; a file of somebody else's is
 //! never touched.
 
-mod age;
+mod backup_age;
 mod content;
 mod create;
 mod database_key;
-mod digest;
 mod directory;
 mod error;
 mod file;
@@ -26,36 +25,37 @@ mod kept_identity;
 mod lexer;
 mod lines;
 mod listing;
-mod live;
 mod metadata;
 mod pack;
-mod probe;
+mod parse_only;
 mod progress;
 mod reader;
 mod recognise;
-mod rehearse;
 mod restore;
+mod restore_target;
 pub mod retention;
 mod row;
+mod row_digest;
 mod source;
-mod stage;
+mod staged_load;
+mod test_restore;
 mod verify;
 mod writer;
 
-pub use age::{age_seconds, is_in_future, newest};
-pub use create::{Request, Target, create};
+pub use backup_age::{age_seconds, is_in_future, newest};
+pub use create::{BackupDestination, BackupRequest, create};
 pub use database_key::{DatabaseKey, KnownDatabases, LiveDatabase};
-pub use digest::TableDigest;
 pub use directory::{DirectoryState, PlaceOfBackup, directory_state};
 pub use error::Error;
 pub use format::{FORMAT, Header};
-pub use listing::{Entry, State, list, orphaned};
+pub use listing::{BackupEntry, MetadataState, list, orphaned};
 pub use metadata::Metadata;
-pub use progress::{Event, Phase, Progress};
-pub use rehearse::{abandon_rehearsal, rehearse};
-pub use restore::{Options, Prepared, Restored, abandon, prepare};
+pub use progress::{BackupEvent, BackupPhase, BackupProgress};
+pub use restore::{PreparedRestore, RestoreOptions, Restored, prepare, remove_staged};
 pub use retention::{Retention, retain};
-pub use verify::{Evidence, Verdict, verify};
+pub use row_digest::TableDigest;
+pub use test_restore::{drop_own_scratch, test_restore};
+pub use verify::{Evidence, VerificationReport, verify};
 
 #[doc(hidden)]
-pub use probe::{probe, probe_row};
+pub use parse_only::{convert_row, parse_only};

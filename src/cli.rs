@@ -3,15 +3,16 @@
 //! Commands call the domain and hand its report to `output`, the only writer of stdout; `error` maps what went wrong
 //! to an exit code. To add a command: a file with `Arguments` and `run`, and one line each in `Command` and `dispatch`.
 
-mod ask;
 mod backup;
 mod boot_rights;
+mod boot_status;
 mod cleanup;
 mod completions;
 mod detailed_health;
 mod error;
 mod health;
 mod health_text;
+mod http_probe;
 mod list_backups;
 mod man;
 mod migrate;
@@ -21,10 +22,7 @@ mod restore;
 mod rollback;
 mod seed;
 mod serve;
-mod stages;
 mod status;
-mod sweep;
-mod transfer;
 mod verify_backup;
 
 use std::process::ExitCode;
@@ -35,9 +33,9 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::config::{Config, TerminalSettings};
 use crate::printable::{self, Styles};
-use crate::telemetry::{self, Format};
+use crate::telemetry::{self, LogFormat};
 use error::Error;
-use output::{Output, Stream};
+use output::{Output, OutputStream};
 
 const VERSION: &str = concat!(
     env!("CARGO_PKG_VERSION"),
@@ -173,11 +171,11 @@ async fn dispatch(command: Command, config: &Config, output: Output) -> Result<u
 }
 
 fn start_logging(config: &Config, output: Output) {
-    let styles = output.styles(Stream::Stderr);
-    let format = if config.log_json { Format::Json } else { Format::Text { colours: styles == Styles::Kept } };
+    let styles = output.styles(OutputStream::Stderr);
+    let format = if config.log_json { LogFormat::Json } else { LogFormat::Text { colours: styles == Styles::Kept } };
     let clean = move |line: &str| match format {
-        Format::Json => printable::json(line),
-        Format::Text { .. } => printable::log_line(line, styles),
+        LogFormat::Json => printable::json(line),
+        LogFormat::Text { .. } => printable::log_line(line, styles),
     };
     let warning = telemetry::start(config.log_filter.as_deref(), format, clean);
     for warning in config.warnings.iter().chain(&warning) {
@@ -200,9 +198,9 @@ fn app_version() -> String {
 }
 
 /// The backup that is taken before something is lost.
-fn safety_backup(config: &Config) -> crate::backup::Request {
-    crate::backup::Request {
-        target: crate::backup::Target::Directory(config.backup_dir.clone()),
+fn safety_backup(config: &Config) -> crate::backup::BackupRequest {
+    crate::backup::BackupRequest {
+        target: crate::backup::BackupDestination::Directory(config.backup_dir.clone()),
         compressed: true,
         validated: true,
         app_version: app_version(),
@@ -221,14 +219,14 @@ fn cleanup_of(
         pool: pool.clone(),
         backup_dir: config.backup_dir.clone(),
         backup_retention: retention,
-        kept: config.kept,
+        retention_days: config.kept,
         batch: config.cleanup_batch,
     }
 }
 
 /// What a health report needs, from the configuration.
-fn health_settings(config: &Config) -> crate::health::Settings {
-    crate::health::Settings {
+fn health_settings(config: &Config) -> crate::health::HealthSettings {
+    crate::health::HealthSettings {
         url: config.database_url.clone(),
         environment: config.environment.to_string(),
         backup_dir: config.backup_dir.clone(),
@@ -238,8 +236,8 @@ fn health_settings(config: &Config) -> crate::health::Settings {
 }
 
 /// How migrations behave, from the configuration.
-fn settings(config: &Config) -> crate::migrate::Settings {
-    crate::migrate::Settings {
+fn settings(config: &Config) -> crate::migrate::MigrationSettings {
+    crate::migrate::MigrationSettings {
         patience: config.lock_wait,
         lock_timeout: config.lock_timeout,
         app_version: app_version(),

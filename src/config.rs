@@ -24,19 +24,19 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 pub use environment::Environment;
-pub use supervisor::Notify;
+pub use supervisor::SupervisorSettings;
 pub use terminal::TerminalSettings;
 pub use variables::Variables;
 
 use crate::auth::BaseUrl;
 use crate::auth::Keys;
-use crate::auth::oauth::Settings;
+use crate::auth::oauth::OauthSettings;
 use crate::auth::vault::Vault;
 use crate::backup::Retention;
-use crate::db::{DatabaseUrl, InvalidUrl, Kept, PoolUse};
+use crate::db::{DatabaseUrl, InvalidUrl, PoolUse, RetentionDays};
 use crate::health::Thresholds;
 use crate::http::ApiSettings;
-use crate::maintain::{Schedule, Verification};
+use crate::maintain::{Schedule, ScheduledVerification};
 
 /// What the environment says, parsed.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ pub struct Config {
     /// The age at which a session ends, however often it is refreshed; from AUTHSVC_SESSION_MAX_AGE.
     pub session_max_age: TimeDelta,
     /// `AUTHSVC_GOOGLE_…`, `AUTHSVC_GITHUB_…` and `AUTHSVC_OAUTH_REDIRECT_URL`: logging in through providers.
-    pub oauth: Settings,
+    pub oauth: OauthSettings,
     /// `AUTHSVC_ENCRYPTION_KEY` or `AUTHSVC_ENCRYPTION_KEY_FILE`: encrypts the providers' tokens.
     pub vault: Option<Arc<Vault>>,
     /// `AUTHSVC_JWT_KEY` or `AUTHSVC_JWT_KEY_FILE`: signs access tokens.
@@ -74,7 +74,7 @@ pub struct Config {
     /// `AUTHSVC_SHUTDOWN_TIMEOUT`: how long running requests may take after SIGTERM.
     pub shutdown_timeout: Duration,
     /// `NOTIFY_SOCKET` and `WATCHDOG_USEC`: whom to tell how `serve` is doing.
-    pub notify: Notify,
+    pub notify: SupervisorSettings,
     /// `BACKUP_DIR`: where backups are.
     pub backup_dir: PathBuf,
     /// `AUTHSVC_BACKUP_SCHEDULE`: when `serve` makes backups.
@@ -82,13 +82,13 @@ pub struct Config {
     /// `AUTHSVC_BACKUP_RETENTION`: how long backups are kept.
     pub backup_retention: Retention,
     /// `AUTHSVC_BACKUP_VERIFY`: whether a scheduled backup is proven.
-    pub backup_verification: Verification,
+    pub backup_verification: ScheduledVerification,
     /// `AUTHSVC_CLEANUP_INTERVAL`: how often `serve` cleans up.
     pub cleanup_interval: Option<Duration>,
     /// `AUTHSVC_CLEANUP_BATCH`: how long a batch of a cleanup is to take.
     pub cleanup_batch: Duration,
     /// `AUTHSVC_AUTH_EVENTS_RETENTION` and `AUTHSVC_MAINTENANCE_RUNS_RETENTION`.
-    pub kept: Kept,
+    pub kept: RetentionDays,
     /// From where on a figure of the health reports is a finding.
     pub thresholds: Thresholds,
     /// `AUTHSVC_LOG`: a filter as `RUST_LOG` takes it.

@@ -3,15 +3,17 @@
 //!
 //! Nothing above this module sends SQL in the extended protocol before the schema is known to be current: reading
 //! the ledger, locking and migrating use simple queries, which work through a transaction-pooling PgBouncer. Requests are
-//! answered through [`Queries`], which follow the database from one server to another.
+//! answered through [`QueryRunner`], which follows the database from one server to another.
 
+mod account_claims;
 mod account_counter;
 mod accounts;
 mod attempts;
+mod audit_log;
 mod binary_copy;
+mod bind_values;
 mod canonical;
 mod certificate;
-mod claims;
 mod cleanup;
 mod column;
 mod connection;
@@ -20,71 +22,73 @@ mod database_identity;
 mod dialect;
 mod error;
 mod event_budget;
+mod exclusive_lock;
+mod failover_pool;
+mod find_server;
 mod hash_kinds;
 mod health;
-mod hosts;
 mod known_devices;
 mod links;
+mod login_throttles;
+mod maintenance_run;
 mod migration_script;
+mod no_timeout_session;
 mod pinned;
 mod pool;
 mod provider_tokens;
 mod provisional;
-mod queries;
+mod query_runner;
 mod read_only;
 mod registration;
+mod request_context;
 mod rotation;
 mod routes;
-mod run;
-mod servers;
 mod session_check;
 mod sessions;
 mod snapshot;
 mod staging;
-mod storable;
-mod stored;
-mod throttles;
+mod stored_values;
 mod tls;
-mod trail;
 mod tunnel;
-mod turn;
-mod unlimited;
 mod url;
 mod value;
 mod verification;
 
-pub(crate) use connection::first_column;
+pub(crate) use connection::{PartialRows, first_column};
+pub(crate) use maintenance_run::FinishedRun;
 pub(crate) use migration_script::MigrationScript;
-pub(crate) use run::EndedRun;
-pub(crate) use unlimited::UnlimitedSession;
+pub(crate) use no_timeout_session::NoTimeoutSession;
 
-pub use accounts::{Change, Entered, Failure, PasswordChange};
-pub use attempts::{AttemptCounters, ClientSubjects, Lane, Lockouts, Reservation, Reserving};
+pub use accounts::{AccountChange, AccountChangeOutcome, FailedLogin, NewSession, PasswordChangeOutcome};
+pub use attempts::{AttemptCounters, ClientSubjects, Lane, Lockouts, Reservation, ReserveOutcome};
 pub use canonical::canonical;
-pub use cleanup::{Doomed, Kept};
+pub use cleanup::{CleanupKind, RetentionDays};
 pub use column::{Column, ColumnType};
-pub use connection::{Connection, Row, Use};
+pub use connection::{Connection, OpenSessions, Row};
 pub use counter::Lockout;
 pub use database_identity::{Epoch, FoundAccount, Principal};
 pub use dialect::Backend;
-pub use error::{Error, Kind};
+pub use error::{DbErrorKind, Error};
 pub use event_budget::EventBudget;
+pub use exclusive_lock::ExclusiveLock;
 pub use known_devices::{CookieValue, DeviceDigest, KNOWN_DAYS};
-pub use links::{Identity, Linked, NewLinkedAccount, RefusedLogin, StoredTokens};
-pub use pool::{Pool, PoolUse, Usage};
+pub use links::{LinkedAccount, NewLinkedAccount, ProviderIdentity, RefusedProviderLogin, StoredTokens};
+pub use pool::{Pool, PoolUsage, PoolUse};
 pub use provisional::{Takeover, USES_UNTIL_HELD};
-pub use queries::{Queries, Transaction};
-pub use registration::{NewAccount, Taken};
+pub use query_runner::{QueryRunner, Transaction};
+pub use registration::{NewAccount, RegistrationOutcome, TakenFields};
+pub use request_context::{Client, RequestContext};
 pub use rotation::Rotation;
 pub use session_check::{AccountView, SessionClaim};
-pub use sessions::{NewToken, Scope, SessionEnd};
-pub use snapshot::{BLOCK, Rows, Sink, Size, Snapshot};
-pub use staging::{Block, LiveSchema, LoadError, Loaded, Objects, Parse, SchemaOrigin, Staging, Swapped, losses};
-pub use trail::Client;
-pub use turn::Turn;
+pub use sessions::{LogoutScope, NewRefreshToken, SessionEnd};
+pub use snapshot::{BLOCK_BYTES, RowSink, Snapshot, SnapshotRows, TableRowCount};
+pub use staging::{
+    LiveSchema, LoadBlock, LoadError, RowParser, SchemaObjects, SchemaOrigin, Staging, SwapReport, TableLoad, losses,
+};
 pub use url::{
-    DatabaseUrl, Defaults, Host, HostOrder, InvalidUrl, PARAMETERS, PostgresTarget, SESSION_SETTINGS, SessionAttrs,
-    SocketSettings, SqliteMode, SqliteTarget, SslMode, SslNegotiation, Target, TlsSettings, TlsVersion, UrlParameter,
+    DatabaseTarget, DatabaseUrl, Defaults, Host, HostOrder, InvalidUrl, PARAMETERS, PostgresTarget, SESSION_SETTINGS,
+    SessionAttrs, SocketSettings, SqliteMode, SqliteTarget, SslMode, SslNegotiation, TlsSettings, TlsVersion,
+    UrlParameter,
 };
 pub use value::Value;
 pub use verification::VerificationProof;

@@ -19,7 +19,7 @@ use crate::random;
 
 /// Whether the last component of a path may be a symbolic link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Links {
+pub enum LinkPolicy {
     /// It is followed. What it leads to must be a regular file.
     Followed,
     /// It is refused.
@@ -28,7 +28,7 @@ pub enum Links {
 
 /// State of a lock that was tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Locking {
+pub enum LockState {
     /// This process holds it, until the file is closed.
     Held,
     /// Another process holds it.
@@ -92,15 +92,15 @@ impl Operation {
 ///
 /// # Errors
 /// `InvalidInput`, with what the path names, where that is not a regular file. What the system said.
-pub fn open(path: &Path, links: Links) -> io::Result<File> {
+pub fn open(path: &Path, links: LinkPolicy) -> io::Result<File> {
     let found = match links {
-        Links::Followed => fs::metadata(path)?,
-        Links::Refused => fs::symlink_metadata(path)?,
+        LinkPolicy::Followed => fs::metadata(path)?,
+        LinkPolicy::Refused => fs::symlink_metadata(path)?,
     };
     require_regular(&found)?;
     let flags = match links {
-        Links::Followed => OFlags::NONBLOCK,
-        Links::Refused => OFlags::NONBLOCK | OFlags::NOFOLLOW,
+        LinkPolicy::Followed => OFlags::NONBLOCK,
+        LinkPolicy::Refused => OFlags::NONBLOCK | OFlags::NOFOLLOW,
     };
     let file = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
     // another process may have replaced it in between
@@ -112,7 +112,7 @@ pub fn open(path: &Path, links: Links) -> io::Result<File> {
 ///
 /// # Errors
 /// As [`open`]; `InvalidData` where it is longer, or not UTF-8, with the line.
-pub fn read_text(path: &Path, longest: u64, links: Links) -> io::Result<String> {
+pub fn read_text(path: &Path, longest: u64, links: LinkPolicy) -> io::Result<String> {
     let file = open(path, links)?;
     let refuse = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
     let mut bytes = Vec::new();
@@ -189,13 +189,13 @@ pub fn open_lock(path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 /// What the system said, but for a file system without locks.
-pub fn try_lock(file: &File, path: &Path) -> io::Result<Locking> {
+pub fn try_lock(file: &File, path: &Path) -> io::Result<LockState> {
     match file.try_lock() {
-        Ok(()) => Ok(Locking::Held),
-        Err(TryLockError::WouldBlock) => Ok(Locking::Busy),
+        Ok(()) => Ok(LockState::Held),
+        Err(TryLockError::WouldBlock) => Ok(LockState::Busy),
         Err(TryLockError::Error(error)) => {
             Operation::Lock.tolerate(path, Err(error))?;
-            Ok(Locking::Unsupported)
+            Ok(LockState::Unsupported)
         }
     }
 }
@@ -289,9 +289,9 @@ pub fn create_beside(path: &Path) -> io::Result<(PathBuf, File)> {
     loop {
         let beside = path.with_file_name(format!(".{name}.{}{UNFINISHED}", random::id()?));
         let file = create(&beside)?;
-        // a sweep of another process can have locked or removed it
+        // the cleanup of another process can have locked or removed it
         let locked = try_lock(&file, &beside);
-        if locked.as_ref().is_ok_and(|locked| *locked != Locking::Busy) && is_at(&file, &beside) {
+        if locked.as_ref().is_ok_and(|locked| *locked != LockState::Busy) && is_at(&file, &beside) {
             return Ok((beside, file));
         }
         let _ = fs::remove_file(&beside);
@@ -308,12 +308,12 @@ pub fn remove_unfinished(path: &Path) -> bool {
     if !name.starts_with('.') || !name.ends_with(UNFINISHED) {
         return false;
     }
-    let Ok(file) = open(path, Links::Refused) else { return false };
+    let Ok(file) = open(path, LinkPolicy::Refused) else { return false };
     let idle = || file.metadata().and_then(|found| found.modified()).ok().and_then(|at| at.elapsed().ok());
     let abandoned = match try_lock(&file, path) {
-        Ok(Locking::Held) => true,
-        Ok(Locking::Unsupported) => idle().is_some_and(|idle| idle > ABANDONED),
-        Ok(Locking::Busy) | Err(_) => false,
+        Ok(LockState::Held) => true,
+        Ok(LockState::Unsupported) => idle().is_some_and(|idle| idle > ABANDONED),
+        Ok(LockState::Busy) | Err(_) => false,
     };
     // the lock is held until it is removed
     abandoned && fs::remove_file(path).is_ok()

@@ -31,14 +31,14 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 pub use api::{Api, ApiSettings, Rate};
 pub use metrics::{Build, Metrics};
-pub use readiness::{Readiness, Stage};
+pub use readiness::{BootStage, Readiness};
 
 #[doc(hidden)]
-pub use listener::{Limits, serve};
+pub use listener::{ListenerLimits, serve};
 #[doc(hidden)]
 pub use page::{render as render_status_page, response as status_page};
 
-use crate::health::Collector;
+use crate::health::HealthCollector;
 
 /// Both listeners, bound and answering.
 pub struct Server {
@@ -77,7 +77,7 @@ impl Server {
     pub async fn start(
         settings: ListenSettings,
         readiness: Arc<Readiness>,
-        collector: &Arc<Collector>,
+        collector: &Arc<HealthCollector>,
         metrics: &Metrics,
         api: &Api,
     ) -> io::Result<Self> {
@@ -110,7 +110,7 @@ impl Server {
             tracing::info!(address = %listener.local_addr()?, most_connections = most, "{name} listener answers");
             let (router, counters) = (metrics.measured(router, name), metrics.connections(name));
             let serving =
-                listener::serve_counted(listener, router, Limits::of(most), proxies, counters, stopped.clone());
+                listener::serve_counted(listener, router, ListenerLimits::of(most), proxies, counters, stopped.clone());
             tasks.push(tokio::spawn(serving));
         }
         Ok(Self { readiness, stop, tasks })
@@ -119,7 +119,7 @@ impl Server {
     /// Says that it is no longer ready, answers what is running, and stops; after `patience` whatever is left is cut
     /// off. Whether everything was answered.
     pub async fn stop(self, patience: Duration) -> bool {
-        self.readiness.enter(Stage::ShuttingDown);
+        self.readiness.enter(BootStage::ShuttingDown);
         let _ = self.stop.send(true);
         let drained = async {
             for task in self.tasks {
@@ -136,7 +136,7 @@ async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
         .map_err(|error| io::Error::new(error.kind(), format!("{address} cannot be bound: {error}")))
 }
 
-fn public_router(collector: &Arc<Collector>, api: &Api) -> Router {
+fn public_router(collector: &Arc<HealthCollector>, api: &Api) -> Router {
     let health = health::public(collector.clone()).method_not_allowed_fallback(not_allowed);
     health.merge(api.router()).fallback(not_found).layer(CatchPanicLayer::custom(panicked))
 }
@@ -145,19 +145,19 @@ fn probes(readiness: &Arc<Readiness>) -> Router {
     probes::router(readiness.clone()).method_not_allowed_fallback(not_allowed)
 }
 
-fn admin_router(collector: &Arc<Collector>, metrics: &Metrics, readiness: &Arc<Readiness>) -> Router {
+fn admin_router(collector: &Arc<HealthCollector>, metrics: &Metrics, readiness: &Arc<Readiness>) -> Router {
     let page = Router::new().route("/", get(show_page)).with_state((collector.clone(), readiness.clone()));
     let scrape = Router::new().route("/metrics", get(scrape)).with_state((collector.clone(), metrics.clone()));
     let router = health::admin(collector.clone()).merge(page).merge(scrape).fallback(not_found);
     router.method_not_allowed_fallback(not_allowed).layer(CatchPanicLayer::custom(panicked))
 }
 
-async fn scrape(State((collector, metrics)): State<(Arc<Collector>, Metrics)>) -> Response {
+async fn scrape(State((collector, metrics)): State<(Arc<HealthCollector>, Metrics)>) -> Response {
     metrics.answer(collector.reading().await.as_ref())
 }
 
 /// The status page. It is there in any state; where not even the deadline was kept, it says so by its status.
-async fn show_page(State((collector, readiness)): State<(Arc<Collector>, Arc<Readiness>)>) -> Response {
+async fn show_page(State((collector, readiness)): State<(Arc<HealthCollector>, Arc<Readiness>)>) -> Response {
     match tokio::join!(collector.reading(), readiness.check()) {
         (Some(reading), stage) => page::response(&reading.detailed, &collector.samples(), &stage),
         (None, _) => problem(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),

@@ -4,8 +4,8 @@
 //! its ledger table `seaql_migrations` are used as they are; around them this module adds what an operated service
 //! needs: one migrator at a time, atomicity on both engines, checksums, drift, adoption, and refusals with a reason.
 //!
-//! Data flows one way: `ledger` reads a [`State`], `plan` (pure) makes a plan or a refusal of it,
-//! `session` locks, reads again and runs the plan, [`Status`] and [`Report`] tell. Invariants: nothing is written
+//! Data flows one way: `ledger` reads a [`LedgerState`], `plan` (pure) makes a plan or a refusal of it,
+//! `session` locks, reads again and runs the plan, [`MigrationStatus`] and [`MigrationReport`] tell. Invariants: nothing is written
 //! before the plan stands; a migration and its ledger row commit together (those marked `no-transaction` first run
 //! and are then recorded, and can be run again); when nothing is pending nothing is written and no right is needed.
 //!
@@ -16,38 +16,40 @@ mod build;
 mod catalogue;
 mod embedded;
 mod error;
-mod layout;
 mod ledger;
 mod lock;
 mod plan;
-mod printed;
 mod progress;
 mod report;
 mod run;
 mod schema;
+mod schema_version;
 mod script;
 mod session;
+mod sql_script;
 mod status;
 mod verify;
 
 pub use adopt::seed_accounts;
 pub use build::{build, ledger_of, sql_between};
-pub use catalogue::{Catalogue, Change, Difference, read as read_catalogue};
+pub use catalogue::{Catalogue, CatalogueChange, Difference, read as read_catalogue};
 pub use embedded::{Migration, migrations, newest};
-pub use error::{Error, FailureScope, Kind};
-pub use layout::{
-    Layout, all_tables, layout_after, layout_of, layout_of_earlier, layout_of_newest, makes_table, newest_layout,
-    settled_layout, unknown,
-};
-pub use ledger::{Applied, LEDGER, Origin, State, read as state};
+pub use error::{Error, FailureScope, MigrationErrorKind};
+pub use ledger::{AppliedMigration, LEDGER, LedgerState, RecordKind, read as state};
 pub(crate) use ledger::{is_missing_table, without_ledger};
 pub(crate) use lock::with_jitter;
 pub use lock::{still_holds, with_lock};
-pub use plan::{Target, refuse_newer};
-pub use printed::{PrintedBlock, printed};
-pub use progress::{Event, Progress};
-pub use report::{Entry, Outcome, Report};
-pub use schema::{IDENTITY_TABLE, Schema, Table, extra_objects, is_ledger, schema_of};
+pub use plan::{MigrationTarget, refuse_newer};
+pub use progress::{MigrationEvent, MigrationProgress};
+pub use report::{MigrationEntry, MigrationOutcome, MigrationReport};
+pub use schema::{IDENTITY_TABLE, Schema, SchemaTable, extra_objects, is_ledger, schema_of};
+pub use schema_version::{
+    SchemaVersion, all_tables, legacy_version, makes_table, newest_version, settled_version, unknown_migrations,
+    version_after, version_of_ledger, version_of_newest,
+};
 pub use script::Migrator;
-pub use session::{Action, Settings, migrate, rollback};
-pub use status::{Checksum, Line, Standing, Status, Summary, drift, drift_of, status};
+pub use session::{MigrateAction, MigrationSettings, migrate, rollback};
+pub use sql_script::{SqlBlock, sql_script};
+pub use status::{
+    ChecksumState, HistoryState, HistorySummary, MigrationLine, MigrationStatus, drift, drift_of, status,
+};

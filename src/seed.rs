@@ -25,7 +25,7 @@ static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/seed");
 
 /// What was inserted; what was there already is not counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Report {
+pub struct SeedReport {
     /// Accounts.
     pub users: u64,
     /// Links to providers.
@@ -145,14 +145,14 @@ impl Relative {
 ///
 /// # Errors
 /// The lock was not got within `patience`, the database holds other accounts, or it refused.
-pub async fn seed(pool: &Pool, now: DateTime<Utc>, patience: Duration) -> Result<Report, Error> {
+pub async fn seed(pool: &Pool, now: DateTime<Utc>, patience: Duration) -> Result<SeedReport, Error> {
     let (users, links, tokens) = (read(USERS)?, read(LINKS)?, read(TOKENS)?);
     let lock_accounts = pool.backend().lock_accounts();
     migrate::with_lock(pool, patience, async |transaction| {
         transaction.execute_unprepared(lock_accounts).await?;
         let inserted = insert_users(transaction, users, now).await?;
         let ids = user_ids(transaction).await?;
-        Ok(Report {
+        Ok(SeedReport {
             users: inserted,
             oauth_providers: insert_links(transaction, links, &ids, now).await?,
             refresh_tokens: insert_tokens(transaction, tokens, &ids, now).await?,

@@ -12,7 +12,7 @@ pub const DEFAULT_FILTER: &str = "warn,authsvc=info";
 
 /// The form of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub enum LogFormat {
     /// For people.
     Text {
         /// With colours.
@@ -30,9 +30,9 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
 }
 
 /// Stderr, for lines that are made harmless first.
-struct Lines<F>(F);
+struct LogLines<F>(F);
 
-impl<F: Fn(&str) -> String> Write for Lines<F> {
+impl<F: Fn(&str) -> String> Write for LogLines<F> {
     /// Takes a whole line, as the subscriber writes it.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         io::stderr().write_all((self.0)(&String::from_utf8_lossy(line)).as_bytes()).map(|()| line.len())
@@ -46,7 +46,7 @@ impl<F: Fn(&str) -> String> Write for Lines<F> {
 /// Starts logging; `clean` makes a line harmless. A filter that cannot be read is replaced by the default and returned as a warning.
 pub fn start(
     filter: Option<&str>,
-    format: Format,
+    format: LogFormat,
     clean: impl Fn(&str) -> String + Copy + Send + Sync + 'static,
 ) -> Option<String> {
     let (parsed, warning) = match filter.map(EnvFilter::try_new) {
@@ -54,11 +54,11 @@ pub fn start(
         Some(Err(error)) => (EnvFilter::new(DEFAULT_FILTER), Some(format!("AUTHSVC_LOG cannot be read: {error}"))),
         None => (EnvFilter::new(DEFAULT_FILTER), None),
     };
-    let layer = tracing_subscriber::fmt::layer().with_writer(move || Lines(clean));
+    let layer = tracing_subscriber::fmt::layer().with_writer(move || LogLines(clean));
     let registry = tracing_subscriber::registry().with(parsed);
     let started = match format {
-        Format::Text { colours } => registry.with(layer.with_ansi(colours).with_target(false)).try_init(),
-        Format::Json => registry.with(layer.json()).try_init(),
+        LogFormat::Text { colours } => registry.with(layer.with_ansi(colours).with_target(false)).try_init(),
+        LogFormat::Json => registry.with(layer.json()).try_init(),
     };
     std::panic::set_hook(Box::new(log_panic));
     if started.is_err() {

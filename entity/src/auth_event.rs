@@ -1,11 +1,11 @@
-//! `auth_events`: the trail of what happened to accounts. Rows are added, and removed after their retention.
+//! `auth_events`: the audit log of what happened to accounts. Rows are added, and removed after their retention.
 
 use sea_orm::entity::prelude::*;
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::N(50))", rename_all = "snake_case")]
-pub enum Kind {
+pub enum AuthEventKind {
     /// An account was made.
     Registered,
     /// Right password.
@@ -41,7 +41,7 @@ pub struct Model {
     /// When.
     pub occurred_at: DateTimeUtc,
     /// What.
-    pub kind: Kind,
+    pub kind: AuthEventKind,
     /// To whom; `None`: no such account, or deleted since.
     pub user_id: Option<i64>,
     /// The address that was tried.

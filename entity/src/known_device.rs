@@ -5,7 +5,7 @@ use sea_orm::entity::prelude::*;
 /// How a device is recognised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::N(10))", rename_all = "snake_case")]
-pub enum Kind {
+pub enum DeviceKind {
     /// By the cookie that it got when it logged in.
     Cookie,
     /// By the address of the client.
@@ -23,7 +23,7 @@ pub struct Model {
     /// The account.
     pub user_id: i64,
     /// How it is recognised.
-    pub kind: Kind,
+    pub kind: DeviceKind,
     /// Its last login.
     pub last_login_at: DateTimeUtc,
     /// The account.

@@ -5,7 +5,7 @@ use sea_orm::entity::prelude::*;
 /// What ran.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::N(20))", rename_all = "snake_case")]
-pub enum Kind {
+pub enum RunKind {
     /// `authsvc cleanup`.
     Cleanup,
     /// `authsvc backup`.
@@ -25,7 +25,7 @@ pub enum Kind {
 /// How it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::N(20))", rename_all = "snake_case")]
-pub enum Outcome {
+pub enum RunOutcome {
     /// It did what it was to do.
     Succeeded,
     /// It did not.
@@ -43,13 +43,13 @@ pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i64,
     /// What.
-    pub kind: Kind,
+    pub kind: RunKind,
     /// From.
     pub started_at: DateTimeUtc,
     /// To; `None` while it runs, and for ever if its process was killed.
     pub finished_at: Option<DateTimeUtc>,
     /// How it ended.
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<RunOutcome>,
     /// What it did, by kind.
     #[sea_orm(column_type = "JsonBinary")]
     pub counts: Json,

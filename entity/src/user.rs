@@ -67,7 +67,7 @@ pub struct Model {
     /// Sessions.
     #[sea_orm(has_many)]
     pub refresh_tokens: HasMany<super::refresh_token::Entity>,
-    /// Trail.
+    /// The audit log.
     #[sea_orm(has_many)]
     pub auth_events: HasMany<super::auth_event::Entity>,
     /// Devices that it logged in from.

@@ -5,5 +5,5 @@
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    let _ = authsvc::backup::probe(bytes);
+    let _ = authsvc::backup::parse_only(bytes);
 });

@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::Error;
 use super::{ACCESS_SECONDS, Auth};
-use crate::db::{Entered, Epoch, Principal, SessionClaim};
+use crate::db::{Epoch, NewSession, Principal, SessionClaim};
 use crate::random;
 
 /// How far the clocks of two replicas may be apart.
@@ -41,18 +41,18 @@ pub struct Bearer {
 }
 
 /// Tokens whose signature was found right, by their SHA-256.
-pub(super) type ProvenTokens = Cache<[u8; 32], Proven>;
+pub(super) type VerifiedTokens = Cache<[u8; 32], VerifiedToken>;
 
 /// What a right signature says.
 #[derive(Clone, Copy)]
-pub(super) struct Proven {
+pub(super) struct VerifiedToken {
     bearer: Bearer,
     /// In seconds since 1970.
     expires_at: i64,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
-struct Access {
+struct AccessClaims {
     iss: String,
     aud: String,
     sub: String,
@@ -70,8 +70,8 @@ struct Access {
 
 impl Auth {
     /// Signs that whoever has this acts for an account.
-    pub(super) fn access_token(&self, entered: &Entered, now: DateTime<Utc>) -> Result<SecretString, Error> {
-        let claims = Access {
+    pub(super) fn access_token(&self, entered: &NewSession, now: DateTime<Utc>) -> Result<SecretString, Error> {
+        let claims = AccessClaims {
             iss: self.issuer.clone(),
             aud: self.issuer.clone(),
             sub: entered.user.id.to_string(),
@@ -91,11 +91,11 @@ impl Auth {
     /// # Errors
     /// It is not one of ours, or has expired.
     pub fn bearer(&self, token: &SecretString, now: DateTime<Utc>) -> Result<Bearer, Error> {
-        let proven = self.look_through(token).ok_or(Error::AccessToken("the access token is not valid"))?;
-        if now.timestamp() >= proven.expires_at.saturating_add(LEEWAY) {
+        let verified = self.verify_cached(token).ok_or(Error::AccessToken("the access token is not valid"))?;
+        if now.timestamp() >= verified.expires_at.saturating_add(LEEWAY) {
             return Err(Error::AccessToken("the access token has expired"));
         }
-        Ok(proven.bearer)
+        Ok(verified.bearer)
     }
 
     /// What the database is asked about the session of a bearer.
@@ -105,17 +105,17 @@ impl Auth {
     }
 
     /// A signature is checked once, not at each of the requests that a client makes with its token.
-    fn look_through(&self, token: &SecretString) -> Option<Proven> {
+    fn verify_cached(&self, token: &SecretString) -> Option<VerifiedToken> {
         let digest = Sha256::digest(token.expose_secret()).into();
-        if let Some(proven) = self.proven.get(&digest) {
-            return Some(proven);
+        if let Some(verified) = self.verified_tokens.get(&digest) {
+            return Some(verified);
         }
-        let claims: Access = self.verified(ACCESS, token)?;
+        let claims: AccessClaims = self.verified(ACCESS, token)?;
         let principal = Principal { user_id: claims.sub.parse().ok()?, epoch: Epoch::parse(&claims.epoch)? };
         let bearer = Bearer { principal, session: claims.sid, token: claims.rid };
-        let proven = Proven { bearer, expires_at: claims.exp };
-        self.proven.insert(digest, proven);
-        Some(proven)
+        let verified = VerifiedToken { bearer, expires_at: claims.exp };
+        self.verified_tokens.insert(digest, verified);
+        Some(verified)
     }
 
     /// Signs claims for one purpose.

@@ -3,8 +3,7 @@
 //! A device is known by a random cookie that it got at a login, or by the address of its client. Keyed digests of both together with the
 //! account are stored. The keys are derived from those that sign tokens, so that a digest of any accepted key is found.
 
-use chrono::{DateTime, Utc};
-use entity::known_device::Kind;
+use entity::known_device::DeviceKind;
 use entity::user;
 use hkdf::Hkdf;
 use secrecy::{ExposeSecret, SecretString};
@@ -13,7 +12,7 @@ use sha2::Sha256;
 use super::Auth;
 use super::error::Error;
 use super::lockout::network;
-use crate::db::{Client, CookieValue, DeviceDigest, Principal};
+use crate::db::{Client, CookieValue, DeviceDigest, Principal, RequestContext};
 use crate::random;
 
 /// Days for which a cookie is sent after the last login.
@@ -31,10 +30,10 @@ impl DeviceKey {
         Self(Hkdf::new(None, secret))
     }
 
-    fn digest(&self, kind: Kind, user_id: i64, value: &str) -> Option<DeviceDigest> {
+    fn digest(&self, kind: DeviceKind, user_id: i64, value: &str) -> Option<DeviceDigest> {
         let kind_name: &[u8] = match kind {
-            Kind::Cookie => b"cookie",
-            Kind::Address => b"address",
+            DeviceKind::Cookie => b"cookie",
+            DeviceKind::Address => b"address",
         };
         let mut digest = [0_u8; LENGTH / 2];
         let id = user_id.to_be_bytes();
@@ -46,11 +45,11 @@ impl DeviceKey {
     fn by_cookie(&self, user_id: i64, cookie: &SecretString) -> Option<DeviceDigest> {
         let value = cookie.expose_secret();
         let is_ours = value.len() == LENGTH && value.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if is_ours { self.digest(Kind::Cookie, user_id, value) } else { None }
+        if is_ours { self.digest(DeviceKind::Cookie, user_id, value) } else { None }
     }
 
     fn by_address(&self, user_id: i64, client: &Client) -> Option<DeviceDigest> {
-        self.digest(Kind::Address, user_id, &network(client.ip()?).to_string())
+        self.digest(DeviceKind::Address, user_id, &network(client.ip()?).to_string())
     }
 }
 
@@ -60,15 +59,14 @@ impl Auth {
     pub(super) async fn known_device(
         &self,
         account: Option<&user::Model>,
-        client: &Client,
-        now: DateTime<Utc>,
+        context: &RequestContext,
     ) -> Option<DeviceDigest> {
         let id = account.map_or(0, |user| user.id);
         let keys = self.keys.device_keys();
-        let cookies = keys.iter().filter_map(|key| key.by_cookie(id, client.device()?));
-        let addresses = keys.iter().filter_map(|key| key.by_address(id, client));
+        let cookies = keys.iter().filter_map(|key| key.by_cookie(id, context.client.device()?));
+        let addresses = keys.iter().filter_map(|key| key.by_address(id, &context.client));
         let devices: Vec<DeviceDigest> = cookies.chain(addresses).collect();
-        let known = self.pool.known_device(&devices, now).await;
+        let known = self.pool.known_device(&devices, context.now).await;
         known.unwrap_or_else(|error| {
             tracing::warn!("known devices cannot be read, so this login counts as one of an unknown device: {error}");
             None
@@ -77,13 +75,8 @@ impl Auth {
 
     /// Records that an account logged in from a device. Returns the cookie that the device is to keep: the one that it has if that is known,
     /// otherwise a new one. A failure is logged, and the login goes on.
-    pub async fn remember_device(
-        &self,
-        principal: Principal,
-        client: &Client,
-        now: DateTime<Utc>,
-    ) -> Option<SecretString> {
-        match self.remember(principal, client, now).await {
+    pub async fn remember_device(&self, principal: Principal, context: &RequestContext) -> Option<SecretString> {
+        match self.remember_and_issue_cookie(principal, context).await {
             Ok(cookie) => cookie,
             Err(error) => {
                 tracing::warn!(user_id = principal.user_id, "a device is not remembered: {error}");
@@ -92,27 +85,26 @@ impl Auth {
         }
     }
 
-    async fn remember(
+    async fn remember_and_issue_cookie(
         &self,
         principal: Principal,
-        client: &Client,
-        now: DateTime<Utc>,
+        context: &RequestContext,
     ) -> Result<Option<SecretString>, Error> {
         let user_id = principal.user_id;
         let Some(key) = self.keys.device_keys().first() else { return Ok(None) };
-        let has: Vec<DeviceDigest> = match client.device() {
+        let has: Vec<DeviceDigest> = match context.client.device() {
             Some(cookie) => self.keys.device_keys().iter().filter_map(|key| key.by_cookie(user_id, cookie)).collect(),
             None => Vec::new(),
         };
-        let is_known = !has.is_empty() && self.pool.known_device(&has, now).await?.is_some();
+        let is_known = !has.is_empty() && self.pool.known_device(&has, context.now).await?.is_some();
         // a value that the browser was given by another site is not taken over
-        let (cookie, value) = match client.device().filter(|_| is_known) {
+        let (cookie, value) = match context.client.device().filter(|_| is_known) {
             Some(cookie) => (cookie.clone(), CookieValue::Kept),
             None => (new_cookie()?, CookieValue::New),
         };
         let devices: Vec<DeviceDigest> =
-            [key.by_cookie(user_id, &cookie), key.by_address(user_id, client)].into_iter().flatten().collect();
-        self.pool.remember_devices(principal, &devices, value, now).await?;
+            [key.by_cookie(user_id, &cookie), key.by_address(user_id, &context.client)].into_iter().flatten().collect();
+        self.pool.remember_devices(principal, &devices, value, context.now).await?;
         Ok(Some(cookie))
     }
 }

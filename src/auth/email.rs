@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::Error;
 use super::{Auth, Bearer};
-use crate::db::{Client, VerificationProof};
+use crate::db::{RequestContext, VerificationProof};
 
 const PURPOSE: &str = "email+jwt";
 const LIFETIME: TimeDelta = TimeDelta::days(1);
@@ -104,21 +104,20 @@ impl Auth {
         token: &SecretString,
         bearer: Option<Bearer>,
         password: Option<&SecretString>,
-        client: &Client,
-        now: DateTime<Utc>,
+        context: &RequestContext,
     ) -> Result<(), Error> {
         let claims: Claims = self.verified(PURPOSE, token).ok_or(Error::VerificationToken)?;
-        if now.timestamp() >= claims.exp {
+        if context.now.timestamp() >= claims.exp {
             return Err(Error::VerificationToken);
         }
         let user_id = claims.sub.parse().map_err(|_| Error::VerificationToken)?;
         let email = Email::parse_stored(&claims.email).map_err(|_| Error::VerificationToken)?;
         let proof = match (bearer, password) {
-            (Some(bearer), _) => self.proof_of_session(bearer, user_id, now).await?,
-            (None, Some(password)) => self.proof_of_password(&email, user_id, password, client, now).await?,
+            (Some(bearer), _) => self.proof_of_session(bearer, user_id, context.now).await?,
+            (None, Some(password)) => self.proof_of_password(&email, user_id, password, context).await?,
             (None, None) => return Err(Error::VerificationProof),
         };
-        let verified = self.pool.verify_email(&proof, &email, client, now).await?;
+        let verified = self.pool.verify_email(&proof, &email, context).await?;
         if verified { Ok(()) } else { Err(Error::VerificationToken) }
     }
 
@@ -140,12 +139,11 @@ impl Auth {
         email: &Email,
         user_id: i64,
         password: &SecretString,
-        client: &Client,
-        now: DateTime<Utc>,
+        context: &RequestContext,
     ) -> Result<VerificationProof, Error> {
         let found = self.pool.account_by_email(email).await?.filter(|found| found.user.id == user_id);
         let found = found.filter(|found| found.user.active).ok_or(Error::VerificationToken)?;
-        self.check_password(&found.user, &format!("verification:{user_id}"), password, client, now).await?;
+        self.check_password(&found.user, &format!("verification:{user_id}"), password, context).await?;
         Ok(VerificationProof::Password(Box::new(found)))
     }
 }

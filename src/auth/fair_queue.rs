@@ -57,6 +57,14 @@ struct Ticket<T> {
     give: oneshot::Sender<T>,
 }
 
+/// What came of asking for a place.
+enum Admission<T> {
+    /// A place was free.
+    Now(QueuePlace<T>),
+    /// None was; a ticket waits for one.
+    Later(Waiting<T>),
+}
+
 /// A ticket that is taken back when the client goes away, and a place that was given meanwhile.
 struct Waiting<T> {
     queue: Arc<FairQueue<T>>,
@@ -83,8 +91,8 @@ impl<T> FairQueue<T> {
         patience: Duration,
     ) -> Result<QueuePlace<T>, QueueTooLong> {
         let mut waiting = match self.ticket(client, patience)? {
-            Ok(place) => return Ok(place),
-            Err(waiting) => waiting,
+            Admission::Now(place) => return Ok(place),
+            Admission::Later(waiting) => waiting,
         };
         let tool = (&mut waiting.given).await;
         // the sender lives in the queue for as long as the ticket
@@ -102,14 +110,10 @@ impl<T> FairQueue<T> {
         self.state().turns.len()
     }
 
-    fn ticket(
-        self: &Arc<Self>,
-        client: ClientNetworks,
-        patience: Duration,
-    ) -> Result<Result<QueuePlace<T>, Waiting<T>>, QueueTooLong> {
+    fn ticket(self: &Arc<Self>, client: ClientNetworks, patience: Duration) -> Result<Admission<T>, QueueTooLong> {
         let mut state = self.state();
         if let Some(tool) = state.free.pop() {
-            return Ok(Ok(self.place(tool)));
+            return Ok(Admission::Now(self.place(tool)));
         }
         let ahead = u32::try_from(state.turns.ahead_of(client)).unwrap_or(u32::MAX);
         let wait = state.mean.saturating_mul(ahead.saturating_add(1)) / self.places;
@@ -121,7 +125,7 @@ impl<T> FairQueue<T> {
         state.next_ticket += 1;
         let (give, given) = oneshot::channel();
         state.turns.push(client, Ticket { number, give });
-        Ok(Err(Waiting { queue: self.clone(), client, number, given }))
+        Ok(Admission::Later(Waiting { queue: self.clone(), client, number, given }))
     }
 
     fn place(self: &Arc<Self>, tool: T) -> QueuePlace<T> {

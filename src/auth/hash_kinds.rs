@@ -16,11 +16,11 @@ use crate::password_hashes;
 const MOST: usize = 4;
 
 /// A kind: `$2b$12$`, or `$argon2id$v=19$m=19456,t=2,p=1`.
-type Kind = String;
+type HashKind = String;
 
 /// The kinds in use, with a dummy of each. A clone shares them.
 #[derive(Clone)]
-pub(super) struct HashKinds(Arc<RwLock<BTreeMap<Kind, (u64, PasswordHash)>>>);
+pub(super) struct HashKinds(Arc<RwLock<BTreeMap<HashKind, (u64, PasswordHash)>>>);
 
 impl HashKinds {
     /// Knows the kind of new hashes by a dummy of it.
@@ -72,7 +72,7 @@ fn kind(hash: &str) -> Option<(&str, u64)> {
 }
 
 /// A hash of the same kind that no password has; `None`: the kind is not known, or is not checked because of its cost.
-fn dummy(hash: &str, current: &PasswordHash) -> Option<(Kind, (u64, PasswordHash))> {
+fn dummy(hash: &str, current: &PasswordHash) -> Option<(HashKind, (u64, PasswordHash))> {
     let (kind, cost) = kind(hash).filter(|_| password_hashes::excess(hash).is_none())?;
     let dummy = if kind.starts_with("$2") {
         // salt and checksum of bcrypt: 53 characters of its alphabet

@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret, SecretSlice, SecretString};
 
 use super::devices::DeviceKey;
 use super::oauth::FlowKey;
-use crate::disk::{self, Links};
+use crate::disk::{self, LinkPolicy};
 use crate::random;
 
 /// What precedes the 32 bytes of an Ed25519 key in PKCS #8.
@@ -71,7 +71,7 @@ impl Keys {
         if path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
             create(path).map_err(about)?;
         }
-        let pem = SecretString::from(disk::read_text(path, LONGEST, Links::Followed).map_err(about)?);
+        let pem = SecretString::from(disk::read_text(path, LONGEST, LinkPolicy::Followed).map_err(about)?);
         Self::parse(&pem).map_err(|error| about(io::Error::other(error.to_string())))
     }
 

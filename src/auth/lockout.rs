@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use entity::known_device::Kind;
+use entity::known_device::DeviceKind;
 use entity::user;
 use entity::value::Email;
 
@@ -17,8 +17,10 @@ use super::fair_queue::QueuePlace;
 use super::turns::AttemptTurn;
 use crate::clients::ClientNetworks;
 use crate::clock::Stopwatch;
-use crate::db::{AttemptCounters, Client, ClientSubjects, DeviceDigest, Failure, Lane, Lockout, Lockouts, Pool};
-use crate::db::{Reservation, Reserving};
+use crate::db::{
+    AttemptCounters, Client, ClientSubjects, DeviceDigest, FailedLogin, Lane, Lockout, Lockouts, Pool, RequestContext,
+};
+use crate::db::{Reservation, ReserveOutcome};
 
 const LOCKOUTS: Lockouts =
     Lockouts { lane: lockout(5, TimeDelta::hours(1)), client: lockout(50, TimeDelta::minutes(15)) };
@@ -63,7 +65,7 @@ impl TriedAddress {
             (Some(user), None) => Lane::Account(user.id),
             (None, _) => Lane::Address(format!("email:{}", sha256_hex(self.folded.as_bytes()))),
         };
-        let has_cookie = account.is_some() && device.is_some_and(|device| device.kind == Kind::Cookie);
+        let has_cookie = account.is_some() && device.is_some_and(|device| device.kind == DeviceKind::Cookie);
         AttemptCounters { lane, client: if has_cookie { None } else { self.client_subjects() } }
     }
 
@@ -120,17 +122,16 @@ impl Auth {
         &self,
         counters: &AttemptCounters,
         account: Option<&user::Model>,
-        failure: &Failure<'_>,
-        client: &Client,
-        now: DateTime<Utc>,
+        failure: &FailedLogin<'_>,
+        context: &RequestContext,
     ) -> Result<(), Error> {
-        let Some(until) = self.pool.locked_until(counters, account, now).await? else { return Ok(()) };
-        self.pool.log_in_refused(failure, client, now).await?;
-        Err(Error::throttled(until, now))
+        let Some(until) = self.pool.locked_until(counters, account, context.now).await? else { return Ok(()) };
+        self.pool.record_refused_login(failure, context).await?;
+        Err(Error::throttled(until, context.now))
     }
 
     /// Waits for earlier attempts of the lane and of the client in this process.
-    pub(super) async fn take_places(
+    pub(super) async fn wait_for_places(
         &self,
         counters: &AttemptCounters,
         turn: &mut AttemptTurn,
@@ -149,22 +150,25 @@ impl Auth {
         &self,
         turn: &mut AttemptTurn,
         counters: &AttemptCounters,
-        failure: &Failure<'_>,
-        client: &Client,
-        now: DateTime<Utc>,
+        failure: &FailedLogin<'_>,
+        context: &RequestContext,
     ) -> Result<HeldAttempt, Error> {
         let watch = Stopwatch::start();
         loop {
-            match self.pool.reserve_attempt(counters, LOCKOUTS, now).await? {
-                Reserving::Counted(reservation) => {
-                    return Ok(HeldAttempt { pool: self.pool.clone(), reservation: Some(reservation), now });
+            match self.pool.reserve_attempt(counters, LOCKOUTS, context.now).await? {
+                ReserveOutcome::Counted(reservation) => {
+                    return Ok(HeldAttempt {
+                        pool: self.pool.clone(),
+                        reservation: Some(reservation),
+                        now: context.now,
+                    });
                 }
-                Reserving::Locked(until) => {
-                    self.pool.log_in_refused(failure, client, now).await?;
-                    return Err(Error::throttled(until, now));
+                ReserveOutcome::Locked(until) => {
+                    self.pool.record_refused_login(failure, context).await?;
+                    return Err(Error::throttled(until, context.now));
                 }
-                Reserving::Pending if watch.elapsed() > PATIENCE => return Err(Error::Busy),
-                Reserving::Pending => turn.pause(tokio::time::sleep(PAUSE)).await?,
+                ReserveOutcome::Pending if watch.elapsed() > PATIENCE => return Err(Error::Busy),
+                ReserveOutcome::Pending => turn.pause(tokio::time::sleep(PAUSE)).await?,
             }
         }
     }
@@ -172,15 +176,14 @@ impl Auth {
     /// Records that an attempt failed.
     pub(super) async fn record_failure(
         &self,
-        failure: &Failure<'_>,
+        failure: &FailedLogin<'_>,
         mut held: HeldAttempt,
-        client: &Client,
-        now: DateTime<Utc>,
+        context: &RequestContext,
     ) -> Result<(), Error> {
         if let Some(reservation) = held.reservation() {
-            self.pool.attempt_failed(failure, reservation, client, now).await?;
+            self.pool.attempt_failed(failure, reservation, context).await?;
             if let Some(until) = reservation.client_locked_until() {
-                let ip = client.ip().map(|ip| network(ip).to_string()).unwrap_or_default();
+                let ip = context.client.ip().map(|ip| network(ip).to_string()).unwrap_or_default();
                 tracing::warn!(
                     client = ip, until = %until.to_rfc3339(),
                     "a client failed to log in too often, and is locked: if it is a proxy, all clients behind it are locked; set AUTHSVC_TRUSTED_PROXIES"

@@ -3,7 +3,6 @@
 //! An attempt is counted before its password is checked, and given back if it was right, so that many at once get no more checks
 //! (`auth/lockout.rs`). An address without an account is locked alike, and takes the same time: no answer shows which accounts exist.
 
-use chrono::{DateTime, Utc};
 use entity::user;
 use entity::value::Email;
 use secrecy::SecretString;
@@ -12,7 +11,7 @@ use super::error::Error;
 use super::guesses::GuessDigest;
 use super::lockout::{HeldAttempt, TriedAddress};
 use super::{Auth, Session, refresh_token};
-use crate::db::{AttemptCounters, Client, Failure, FoundAccount, Lane};
+use crate::db::{AttemptCounters, FailedLogin, FoundAccount, Lane, RequestContext};
 
 /// How often one login checks a password whose hash is replaced meanwhile: by its owner, or by a login that stores a stronger one.
 const CHECKS: usize = 3;
@@ -34,24 +33,23 @@ impl Auth {
         &self,
         email: &str,
         password: &SecretString,
-        client: &Client,
-        now: DateTime<Utc>,
+        context: &RequestContext,
     ) -> Result<Session, Error> {
-        let mut turn = self.passwords.turn(client).await?;
-        let tried = TriedAddress::new(email, client);
+        let mut turn = self.passwords.turn(&context.client).await?;
+        let tried = TriedAddress::new(email, &context.client);
         let found = self.find(&tried).await?;
         let user = found.as_ref().map(|found| &found.user);
-        let device = self.known_device(user, client, now).await;
+        let device = self.known_device(user, context).await;
         let mut counters = tried.counters(user, device.as_ref());
         let locked = failure(&tried, user, "locked");
-        self.check_locks(&counters, user, &locked, client, now).await?;
-        let _places = self.take_places(&counters, &mut turn).await?;
+        self.check_locks(&counters, user, &locked, context).await?;
+        let _places = self.wait_for_places(&counters, &mut turn).await?;
         let guess = self.wrong_guesses.digest(&tried.guess(user), password);
         // the client made this guess before, and learns nothing new
         counters.client = counters.client.filter(|_| !self.wrong_guesses.contains(guess.as_ref()));
-        let held = self.reserve(&mut turn, &counters, &locked, client, now).await?;
+        let held = self.reserve(&mut turn, &counters, &locked, context).await?;
         let login = CountedLogin { tried: &tried, password, guess, held };
-        self.log_in_with(login, found, client, now).await
+        self.log_in_with(login, found, context).await
     }
 
     /// Checks the password and begins a session. An account whose hash was replaced during the check is looked up and checked again.
@@ -59,13 +57,12 @@ impl Auth {
         &self,
         mut login: CountedLogin<'_>,
         mut found: Option<FoundAccount>,
-        client: &Client,
-        now: DateTime<Utc>,
+        context: &RequestContext,
     ) -> Result<Session, Error> {
         let mut reason = "the account changed during each check";
         for _ in 0..CHECKS {
             let user = found.as_ref().map(|found| &found.user);
-            let verdict = self.passwords.verify(login.password, user, client).await?;
+            let verdict = self.passwords.verify(login.password, user, &context.client).await?;
             let Some(account) = found.clone().filter(|found| verdict.matches && found.user.active) else {
                 reason = match user {
                     None => "no such account",
@@ -74,16 +71,16 @@ impl Auth {
                 };
                 break;
             };
-            let (token, stored) = refresh_token::issue(now, self.session_max_age)?;
+            let (token, stored) = refresh_token::issue(context.now, self.session_max_age)?;
             let attempt = login.held.reservation();
-            let begun = self.pool.log_in(account, verdict.rehashed, attempt.as_deref(), &stored, client, now).await?;
+            let begun = self.pool.log_in(account, verdict.rehashed, attempt.as_deref(), &stored, context).await?;
             if let Some(entered) = begun {
                 login.held.decided();
-                return self.session(entered, token, now);
+                return self.session(entered, token, context.now);
             }
             found = self.find(login.tried).await?;
         }
-        self.refuse(login, found.as_ref().map(|found| &found.user), reason, client, now).await?;
+        self.refuse(login, found.as_ref().map(|found| &found.user), reason, context).await?;
         Err(Error::Credentials)
     }
 
@@ -93,14 +90,13 @@ impl Auth {
         mut login: CountedLogin<'_>,
         user: Option<&user::Model>,
         reason: &str,
-        client: &Client,
-        now: DateTime<Utc>,
+        context: &RequestContext,
     ) -> Result<(), Error> {
-        let is_new = self.wrong_guesses.insert(login.guess, now);
+        let is_new = self.wrong_guesses.insert(login.guess, context.now);
         if let Some(reservation) = login.held.reservation().filter(|_| !is_new) {
-            self.pool.give_client_back(reservation, now).await?;
+            self.pool.give_client_back(reservation, context.now).await?;
         }
-        self.record_failure(&failure(login.tried, user, reason), login.held, client, now).await
+        self.record_failure(&failure(login.tried, user, reason), login.held, context).await
     }
 
     async fn find(&self, tried: &TriedAddress) -> Result<Option<FoundAccount>, Error> {
@@ -117,30 +113,29 @@ impl Auth {
         user: &user::Model,
         proof: &str,
         password: &SecretString,
-        client: &Client,
-        now: DateTime<Utc>,
+        context: &RequestContext,
     ) -> Result<(), Error> {
-        let mut turn = self.passwords.turn(client).await?;
-        let tried = TriedAddress::new(user.email.as_str(), client);
+        let mut turn = self.passwords.turn(&context.client).await?;
+        let tried = TriedAddress::new(user.email.as_str(), &context.client);
         let lane = Lane::Own { user_id: user.id, subject: proof.to_owned() };
         let counters = AttemptCounters { lane, client: None };
         let failure = failure(&tried, Some(user), "wrong password beside another proof");
-        self.check_locks(&counters, Some(user), &failure, client, now).await?;
-        let _places = self.take_places(&counters, &mut turn).await?;
-        let mut held = self.reserve(&mut turn, &counters, &failure, client, now).await?;
-        let verdict = self.passwords.verify(password, Some(user), client).await?;
+        self.check_locks(&counters, Some(user), &failure, context).await?;
+        let _places = self.wait_for_places(&counters, &mut turn).await?;
+        let mut held = self.reserve(&mut turn, &counters, &failure, context).await?;
+        let verdict = self.passwords.verify(password, Some(user), &context.client).await?;
         if !verdict.matches {
-            self.record_failure(&failure, held, client, now).await?;
+            self.record_failure(&failure, held, context).await?;
             return Err(Error::CurrentPassword);
         }
         if let Some(reservation) = held.reservation() {
-            self.pool.attempt_succeeded(reservation, now).await?;
+            self.pool.attempt_succeeded(reservation, context.now).await?;
         }
         held.decided();
         Ok(())
     }
 }
 
-fn failure<'a>(tried: &'a TriedAddress, user: Option<&user::Model>, reason: &'a str) -> Failure<'a> {
-    Failure { user_id: user.map(|user| user.id), email: tried.email.as_ref().map(Email::as_str), reason }
+fn failure<'a>(tried: &'a TriedAddress, user: Option<&user::Model>, reason: &'a str) -> FailedLogin<'a> {
+    FailedLogin { user_id: user.map(|user| user.id), email: tried.email.as_ref().map(Email::as_str), reason }
 }

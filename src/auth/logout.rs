@@ -1,11 +1,10 @@
 //! `POST /auth/logout`.
 
-use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
 use super::error::Error;
 use super::{Auth, refresh_token};
-use crate::db::{Client, Scope};
+use crate::db::{LogoutScope, RequestContext};
 
 impl Auth {
     /// Ends a session, or all of its account. A token that is unknown has no session, which is as good.
@@ -15,11 +14,10 @@ impl Auth {
     pub async fn log_out(
         &self,
         token: &SecretString,
-        scope: Scope,
-        client: &Client,
-        now: DateTime<Utc>,
+        scope: LogoutScope,
+        context: &RequestContext,
     ) -> Result<(), Error> {
-        self.pool.log_out(&refresh_token::hash(token), scope, client, now).await?;
+        self.pool.log_out(&refresh_token::hash(token), scope, context).await?;
         Ok(())
     }
 }

@@ -11,7 +11,7 @@ use super::error::Error;
 use super::fields::Fields;
 use super::register::taken;
 use super::{Auth, User};
-use crate::db::{AccountView, Change, Client, PasswordChange, SessionEnd};
+use crate::db::{AccountChange, AccountChangeOutcome, AccountView, PasswordChangeOutcome, RequestContext, SessionEnd};
 
 const GONE: Error = Error::AccessToken(
     "the session has ended, or the account does not exist any more, is inactive, or the database was restored since",
@@ -80,13 +80,16 @@ impl Auth {
     /// What was chosen cannot be used, or is taken; or the database gave no answer.
     pub async fn change_profile(&self, bearer: Bearer, profile: Profile, now: DateTime<Utc>) -> Result<User, Error> {
         let mut fields = Fields::default();
-        let change = Change {
+        let change = AccountChange {
             username: profile.username.and_then(|name| fields.username(&name)),
             avatar_url: profile.avatar.map(|avatar| avatar.and_then(|address| fields.avatar(&address))),
         };
         fields.check()?;
-        let changed = self.pool.change_account(self.claim(bearer, now), change).await?.map_err(taken)?;
-        changed.map(User::from).ok_or(GONE)
+        match self.pool.change_account(self.claim(bearer, now), change).await? {
+            AccountChangeOutcome::Changed(account) => Ok(User::from(*account)),
+            AccountChangeOutcome::Taken(fields) => Err(taken(fields)),
+            AccountChangeOutcome::SessionEnded => Err(GONE),
+        }
     }
 
     /// The live sessions of an account, newest first.
@@ -103,15 +106,9 @@ impl Auth {
     ///
     /// # Errors
     /// There is none such, or the account is gone; or the database gave no answer.
-    pub async fn end_session(
-        &self,
-        bearer: Bearer,
-        session: i64,
-        client: &Client,
-        now: DateTime<Utc>,
-    ) -> Result<(), Error> {
-        self.account_view(bearer, now).await?;
-        match self.pool.end_session(self.claim(bearer, now), session, client).await? {
+    pub async fn end_session(&self, bearer: Bearer, session: i64, context: &RequestContext) -> Result<(), Error> {
+        self.account_view(bearer, context.now).await?;
+        match self.pool.end_session(self.claim(bearer, context.now), session, context).await? {
             SessionEnd::Ended => Ok(()),
             SessionEnd::NoSuchSession => Err(Error::NoSession),
             SessionEnd::CallerEnded => Err(GONE),
@@ -127,22 +124,21 @@ impl Auth {
         bearer: Bearer,
         current: &SecretString,
         new: &SecretString,
-        client: &Client,
-        now: DateTime<Utc>,
+        context: &RequestContext,
     ) -> Result<(), Error> {
-        let user = self.account(bearer, now).await?;
+        let user = self.account(bearer, context.now).await?;
         let mut fields = Fields::default();
         fields.password("new_password", new, [user.email.as_str(), &user.username]);
         fields.check()?;
         if user.password_hash.expose().is_empty() {
             return Err(Error::NoPassword { provider: user.provider.name() });
         }
-        self.check_password(&user, &format!("session:{}", bearer.session), current, client, now).await?;
-        let hash = self.passwords.hash(new, client).await?;
-        match self.pool.change_password(&user, &hash, self.claim(bearer, now), client).await? {
-            PasswordChange::Done => Ok(()),
-            PasswordChange::PasswordReplaced => Err(Error::CurrentPassword),
-            PasswordChange::SessionEnded => Err(GONE),
+        self.check_password(&user, &format!("session:{}", bearer.session), current, context).await?;
+        let hash = self.passwords.hash(new, &context.client).await?;
+        match self.pool.change_password(&user, &hash, self.claim(bearer, context.now), context).await? {
+            PasswordChangeOutcome::Done => Ok(()),
+            PasswordChangeOutcome::PasswordReplaced => Err(Error::CurrentPassword),
+            PasswordChangeOutcome::SessionEnded => Err(GONE),
         }
     }
 }

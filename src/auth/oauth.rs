@@ -2,9 +2,9 @@
 //!
 //! Three steps. [`Providers::begin`] makes a state and the address to send the browser to. [`Providers::check`] takes what the
 //! browser comes back with, and proves without asking anybody that this browser began this login. The caller then records
-//! [`Checked::state_hash`] as used, and only if it was not used before does [`Providers::exchange`] talk to the provider.
+//! [`VerifiedCallback::state_hash`] as used, and only if it was not used before does [`Providers::exchange`] talk to the provider.
 //!
-//! One more provider: a variant of `entity::value::Provider`, a file beside `github.rs`, a field of [`Settings`],
+//! One more provider: a variant of `entity::value::Provider`, a file beside `github.rs`, a field of [`OauthSettings`],
 //! an arm wherever `Service` is matched.
 
 mod error;
@@ -23,22 +23,22 @@ use chrono::{DateTime, Utc};
 use entity::value::Provider;
 use secrecy::SecretString;
 
-pub use error::{Error, Kind};
+pub use error::{Error, OauthErrorKind};
 pub use flow::{FlowKey, LIFETIME};
-pub use http::Failure;
-pub use profile::{Profile, Tokens};
-pub use settings::{Client, Return, Settings};
+pub use http::ProviderFailure;
+pub use profile::{ProviderProfile, ProviderTokenSet};
+pub use settings::{OauthClient, OauthSettings, RedirectMode};
 
 use flow::Flow;
 use github::Github;
 use google::Google;
-use http::Http;
+use http::ProviderHttp;
 
 /// The providers that are set up.
 pub struct Providers {
-    settings: Settings,
+    settings: OauthSettings,
     key: FlowKey,
-    http: Http,
+    http: ProviderHttp,
     google: Option<Google>,
     github: Option<Github>,
 }
@@ -51,7 +51,7 @@ enum Service<'a> {
 
 /// A login that has begun.
 #[derive(Clone)]
-pub struct Begun {
+pub struct StartedLogin {
     /// Where to send the browser.
     pub url: String,
     /// What the provider will send back with it.
@@ -62,19 +62,19 @@ pub struct Begun {
 
 /// What the browser comes back with.
 #[derive(Clone, Default)]
-pub struct Answer {
+pub struct CallbackParams {
     /// `state` of the query or the body.
     pub state: Option<String>,
     /// `code` likewise.
     pub code: Option<SecretString>,
     /// `error` likewise: the provider's, if there is no code.
     pub error: Option<String>,
-    /// The value of [`Begun::cookie`].
+    /// The value of [`StartedLogin::cookie`].
     pub cookie: Option<SecretString>,
 }
 
 /// A login whose state is proven. It can be exchanged once.
-pub struct Checked {
+pub struct VerifiedCallback {
     flow: Flow,
     code: SecretString,
 }
@@ -84,20 +84,20 @@ impl Providers {
     ///
     /// # Errors
     /// [`Error::Setup`]
-    pub fn new(settings: Settings, key: FlowKey) -> Result<Self, Error> {
+    pub fn new(settings: OauthSettings, key: FlowKey) -> Result<Self, Error> {
         let google = settings.google.clone().map(|client| Google::new(client, settings.google_issuer.clone()));
         let github = settings
             .github
             .clone()
             .map(|client| Github::new(client, settings.github_url.clone(), settings.github_api_url.clone()));
-        Ok(Self { http: Http::new(&settings)?, settings, key, google, github })
+        Ok(Self { http: ProviderHttp::new(&settings)?, settings, key, google, github })
     }
 
     /// Makes a state, and the address to send the browser to.
     ///
     /// # Errors
     /// A provider that is not set up, or whose endpoints cannot be discovered.
-    pub async fn begin(&self, provider: Provider, to: Return, now: DateTime<Utc>) -> Result<Begun, Error> {
+    pub async fn begin(&self, provider: Provider, to: RedirectMode, now: DateTime<Utc>) -> Result<StartedLogin, Error> {
         let flow = Flow::begin(provider, self.settings.redirect_uri(provider, to), now)?;
         let url = match self.service(provider)? {
             Service::Google(google) => {
@@ -106,20 +106,25 @@ impl Providers {
             }
             Service::Github(github) => github.authorize_url(&flow)?,
         };
-        Ok(Begun { url: url.into(), cookie: flow.seal(&self.key)?.into(), state: flow.state })
+        Ok(StartedLogin { url: url.into(), cookie: flow.seal(&self.key)?.into(), state: flow.state })
     }
 
     /// Proves that the browser that comes back is the one that began this login, not long ago, at this provider.
     ///
     /// # Errors
     /// A state that does not belong here; what the provider says instead of giving a code.
-    pub fn check(&self, provider: Provider, answer: Answer, now: DateTime<Utc>) -> Result<Checked, Error> {
+    pub fn check(
+        &self,
+        provider: Provider,
+        answer: CallbackParams,
+        now: DateTime<Utc>,
+    ) -> Result<VerifiedCallback, Error> {
         self.service(provider)?;
         let flow = Flow::resume(&self.key, provider, &answer, now)?;
         match (answer.code, answer.error.as_deref()) {
             (_, Some("access_denied")) => Err(Error::Denied(provider)),
             (_, Some(error)) => Err(token_error::at_authorization(provider, error)),
-            (Some(code), None) => Ok(Checked { flow, code }),
+            (Some(code), None) => Ok(VerifiedCallback { flow, code }),
             (None, None) => Err(Error::CodeMissing),
         }
     }
@@ -128,8 +133,8 @@ impl Providers {
     ///
     /// # Errors
     /// A code that is refused, a provider that fails, an ID token that proves nothing.
-    pub async fn exchange(&self, checked: Checked, now: DateTime<Utc>) -> Result<Profile, Error> {
-        let Checked { flow, code } = checked;
+    pub async fn exchange(&self, checked: VerifiedCallback, now: DateTime<Utc>) -> Result<ProviderProfile, Error> {
+        let VerifiedCallback { flow, code } = checked;
         let profile = async {
             match self.service(flow.provider)? {
                 Service::Google(google) => google.profile(&self.http, &flow, &code, now).await,
@@ -149,7 +154,7 @@ impl Providers {
     }
 }
 
-impl Checked {
+impl VerifiedCallback {
     /// SHA-256 of the state in hex, to be recorded as used.
     pub fn state_hash(&self) -> String {
         self.flow.state_hash()
@@ -167,19 +172,19 @@ impl fmt::Debug for Providers {
     }
 }
 
-impl fmt::Debug for Begun {
+impl fmt::Debug for StartedLogin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Begun").finish_non_exhaustive()
     }
 }
 
-impl fmt::Debug for Answer {
+impl fmt::Debug for CallbackParams {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Answer").finish_non_exhaustive()
     }
 }
 
-impl fmt::Debug for Checked {
+impl fmt::Debug for VerifiedCallback {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Checked").field("provider", &self.flow.provider).finish_non_exhaustive()
     }
@@ -193,6 +198,6 @@ async fn within<T>(
 ) -> Result<T, Error> {
     match tokio::time::timeout(timeout, step).await {
         Ok(result) => result,
-        Err(_) => Err(error::at(provider, "logging in")(Failure::Late)),
+        Err(_) => Err(error::at(provider, "logging in")(ProviderFailure::Late)),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Who comes back from a provider enters the account that is linked to theirs. If there is none, only an address counts that the provider
 //! vouches for: the account that has it is linked. Another person may have registered that address first, so the first link ends every
-//! session and erases the password, and whatever else opens an account whose address is unverified (`db/claims.rs`). If no account has the
+//! session and erases the password, and whatever else opens an account whose address is unverified (`db/account_claims.rs`). If no account has the
 //! address, one is made.
 
 use chrono::{DateTime, Utc};
@@ -10,9 +10,12 @@ use entity::user;
 use entity::value::Provider;
 
 use super::error::Error;
-use super::oauth::{self, Answer, Begun, Kind, Profile, Return};
+use super::oauth::{self, CallbackParams, OauthErrorKind, ProviderProfile, RedirectMode, StartedLogin};
 use super::{Auth, Session, refresh_token, username};
-use crate::db::{Client, FoundAccount, Identity, Linked, NewLinkedAccount, RefusedLogin};
+use crate::db::{
+    FoundAccount, LinkedAccount, NewLinkedAccount, ProviderIdentity, RefusedProviderLogin, RegistrationOutcome,
+    RequestContext,
+};
 
 /// How often somebody else may have been faster, or have the name.
 const ATTEMPTS: usize = 8;
@@ -22,7 +25,12 @@ impl Auth {
     ///
     /// # Errors
     /// The provider is not set up, or cannot be asked for its endpoints.
-    pub async fn begin_oauth(&self, provider: Provider, to: Return, now: DateTime<Utc>) -> Result<Begun, Error> {
+    pub async fn begin_oauth(
+        &self,
+        provider: Provider,
+        to: RedirectMode,
+        now: DateTime<Utc>,
+    ) -> Result<StartedLogin, Error> {
         Ok(self.providers.begin(provider, to, now).await?)
     }
 
@@ -33,15 +41,14 @@ impl Auth {
     pub async fn finish_oauth(
         &self,
         provider: Provider,
-        answer: Answer,
-        client: &Client,
-        now: DateTime<Utc>,
+        answer: CallbackParams,
+        context: &RequestContext,
     ) -> Result<Session, Error> {
-        let mut refused = RefusedLogin::default();
-        let finished = match self.proven(provider, answer, now).await {
+        let mut refused = RefusedProviderLogin::default();
+        let finished = match self.verified_profile(provider, answer, context.now).await {
             Ok(profile) => {
                 refused.email = profile.email.as_ref().map(|email| email.as_str().to_owned());
-                self.enter(&profile, &mut refused, client, now).await
+                self.log_in_or_register(&profile, &mut refused, context).await
             }
             Err(error) => Err(error),
         };
@@ -49,57 +56,68 @@ impl Auth {
             && is_refusal(error)
         {
             refused.reason = format!("{}: {error}", provider.name());
-            self.pool.linked_login_refused(&refused, client, now).await?;
+            self.pool.record_refused_provider_login(&refused, context).await?;
         }
         finished
     }
 
     /// Who somebody is at the provider. The state is used up before the provider is asked, so that of two who come back with it one
     /// gets through.
-    async fn proven(&self, provider: Provider, answer: Answer, now: DateTime<Utc>) -> Result<Profile, Error> {
+    async fn verified_profile(
+        &self,
+        provider: Provider,
+        answer: CallbackParams,
+        now: DateTime<Utc>,
+    ) -> Result<ProviderProfile, Error> {
         let checked = self.providers.check(provider, answer, now)?;
-        if !self.pool.use_state(&checked.state_hash(), checked.state_expires_at()).await? {
+        if !self.pool.mark_state_used(&checked.state_hash(), checked.state_expires_at()).await? {
             return Err(oauth::Error::StateUsed.into());
         }
         Ok(self.providers.exchange(checked, now).await?)
     }
 
-    async fn enter(
+    async fn log_in_or_register(
         &self,
-        profile: &Profile,
-        refused: &mut RefusedLogin,
-        client: &Client,
-        now: DateTime<Utc>,
+        profile: &ProviderProfile,
+        refused: &mut RefusedProviderLogin,
+        context: &RequestContext,
     ) -> Result<Session, Error> {
-        let identity = Identity {
+        let identity = ProviderIdentity {
             provider: profile.provider,
             provider_id: profile.provider_id.clone(),
             picture: profile.avatar_url.clone(),
             tokens: self.provider_tokens.stored(profile)?,
         };
-        let (token, stored) = refresh_token::issue(now, self.session_max_age)?;
+        let (token, stored) = refresh_token::issue(context.now, self.session_max_age)?;
         for attempt in 0..ATTEMPTS {
             let entered = match self.account_of(profile, refused).await? {
-                Some(account) => self.pool.log_in_linked(account, &identity, &stored, client, now).await?,
+                Some(account) => self.pool.log_in_linked(account, &identity, &stored, context).await?,
                 None => {
                     let account = new_account(profile, attempt)?;
-                    self.pool.register_linked(account, &identity, &stored, client, now).await?.ok()
+                    match self.pool.register_linked(account, &identity, &stored, context).await? {
+                        RegistrationOutcome::Registered(session) => Some(*session),
+                        RegistrationOutcome::Taken(_) => None,
+                    }
                 }
             };
             if let Some(entered) = entered {
-                return self.session(entered, token, now);
+                return self.session(entered, token, context.now);
             }
         }
         Err(Error::internal("account, link or name were changed each time while somebody logged in"))
     }
 
     /// The account that somebody may enter; `None`: one can be made for them.
-    async fn account_of(&self, profile: &Profile, refused: &mut RefusedLogin) -> Result<Option<Linked>, Error> {
+    async fn account_of(
+        &self,
+        profile: &ProviderProfile,
+        refused: &mut RefusedProviderLogin,
+    ) -> Result<Option<LinkedAccount>, Error> {
         let found = self.pool.account_at_provider(profile.provider, &profile.provider_id).await?;
         let account = match found {
             Some(account) => account,
             None => match self.pool.owner_of_email(profile.verified_email()?).await? {
-                Some(FoundAccount { user, epoch }) => Linked { user, link: None, epoch },
+                Some(FoundAccount { user, epoch }) => LinkedAccount { user, link: None, epoch },
                 None => return Ok(None),
             },
         };
@@ -112,7 +130,7 @@ fn is_usable(user: &user::Model) -> bool {
     user.active && user.deleted_at.is_none()
 }
 
-fn new_account(profile: &Profile, attempt: usize) -> Result<NewLinkedAccount, Error> {
+fn new_account(profile: &ProviderProfile, attempt: usize) -> Result<NewLinkedAccount, Error> {
     let email = profile.verified_email()?.clone();
     let name = username::of(profile.name.as_deref(), &email);
     let username = if attempt == 0 { name } else { username::distinct(&name)? };
@@ -123,7 +141,9 @@ fn new_account(profile: &Profile, attempt: usize) -> Result<NewLinkedAccount, Er
 fn is_refusal(error: &Error) -> bool {
     match error {
         Error::Inactive => true,
-        Error::Oauth(error) => matches!(error.kind(), Kind::Browser | Kind::Refused | Kind::Provider),
+        Error::Oauth(error) => {
+            matches!(error.kind(), OauthErrorKind::Browser | OauthErrorKind::Refused | OauthErrorKind::Provider)
+        }
         _ => false,
     }
 }

@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const MOST_NAMED: usize = 1000;
 
 /// What came of a check.
-pub(super) struct Verdict {
+pub(super) struct PasswordCheck {
     /// Whether the password is the one.
     pub(super) matches: bool,
     /// The hash that should be stored instead.
@@ -43,7 +43,7 @@ pub(super) struct Verdict {
 pub struct Passwords {
     queue: Arc<FairQueue<HashMemory>>,
     turns: AttemptTurns,
-    nobodys: PasswordHash,
+    dummy_hash: PasswordHash,
     kinds: HashKinds,
     refused: Arc<RefusedHashes>,
 }
@@ -63,13 +63,13 @@ impl Passwords {
     pub fn new(threads: usize) -> std::io::Result<Self> {
         let (password, watch) = (random::bytes::<32>()?, Stopwatch::start());
         let mut memory = HashMemory::default();
-        let nobodys = hash(&password, &mut memory).map_err(|error| std::io::Error::other(error.to_string()))?;
+        let dummy_hash = hash(&password, &mut memory).map_err(|error| std::io::Error::other(error.to_string()))?;
         let (mut memories, mean) = (vec![memory], watch.elapsed());
         memories.resize_with(threads.max(1), HashMemory::default);
         let turns = AttemptTurns::new(memories.len(), mean, PATIENCE);
         let queue = FairQueue::new(memories, mean);
-        let kinds = HashKinds::new(&nobodys);
-        Ok(Self { kinds, queue, turns, nobodys, refused: Arc::default() })
+        let kinds = HashKinds::new(&dummy_hash);
+        Ok(Self { kinds, queue, turns, dummy_hash, refused: Arc::default() })
     }
 
     /// Refuses at once what would wait for longer than this.
@@ -98,7 +98,7 @@ impl Passwords {
 
     /// Sets the kinds of hashes that are in use, by how such hashes begin.
     pub(super) fn set_kinds<'a>(&self, found: impl Iterator<Item = &'a str>) {
-        self.kinds.replace(found, &self.nobodys);
+        self.kinds.replace(found, &self.dummy_hash);
     }
 
     /// Whether a password is the one that was stored; against `None` it is not. A refusal takes one check of each kind of hash in use.
@@ -107,17 +107,18 @@ impl Passwords {
         password: &SecretString,
         account: Option<&user::Model>,
         client: &Client,
-    ) -> Result<Verdict, Error> {
+    ) -> Result<PasswordCheck, Error> {
         let stored = account.filter(|account| self.is_checked(account)).map(|account| &account.password_hash);
-        let (password, hash, dummies) = (password.clone(), stored.cloned(), self.kinds.dummies(stored, &self.nobodys));
+        let (password, hash, dummies) =
+            (password.clone(), stored.cloned(), self.kinds.dummies(stored, &self.dummy_hash));
         let work = move |memory: &mut HashMemory| {
             let password = password.expose_secret().as_bytes();
-            let none = Verdict { matches: false, rehashed: None };
-            let verdict = hash.map_or(none, |hash| verify(password, &hash, memory));
-            if !verdict.matches {
+            let none = PasswordCheck { matches: false, rehashed: None };
+            let check = hash.map_or(none, |hash| verify(password, &hash, memory));
+            if !check.matches {
                 dummies.iter().for_each(|dummy| drop(verify(password, dummy, memory)));
             }
-            verdict
+            check
         };
         self.run(networks(client), work).await
     }
@@ -194,9 +195,11 @@ fn hash(password: &[u8], memory: &mut HashMemory) -> Result<PasswordHash, String
     password_hashes::hash(password, salt, memory).map(PasswordHash::new).map_err(|error| error.to_string())
 }
 
-fn verify(password: &[u8], stored: &PasswordHash, memory: &mut HashMemory) -> Verdict {
-    let Ok(checked) = password_hashes::read(stored.expose()) else { return Verdict { matches: false, rehashed: None } };
+fn verify(password: &[u8], stored: &PasswordHash, memory: &mut HashMemory) -> PasswordCheck {
+    let Ok(checked) = password_hashes::read(stored.expose()) else {
+        return PasswordCheck { matches: false, rehashed: None };
+    };
     let matches = checked.matches(password, memory);
     let rehashed = (matches && !checked.is_current()).then(|| hash(password, memory).ok()).flatten();
-    Verdict { matches, rehashed }
+    PasswordCheck { matches, rehashed }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use entity::value::{Provider, ProviderToken};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::oauth::Profile;
-use super::vault::{Column, Error, Place, Vault};
+use super::oauth::ProviderProfile;
+use super::vault::{Error, TokenColumn, TokenLocation, Vault};
 use crate::db::StoredTokens;
 
 /// How they are stored.
@@ -25,7 +25,7 @@ impl ProviderTokens {
     ///
     /// # Errors
     /// [`Error::Seal`]
-    pub(super) fn stored(&self, profile: &Profile) -> Result<StoredTokens, Error> {
+    pub(super) fn stored(&self, profile: &ProviderProfile) -> Result<StoredTokens, Error> {
         let (access, refresh) = (&profile.tokens.access, profile.tokens.refresh.as_ref());
         let clear = |token: &SecretString| ProviderToken::new(token.expose_secret());
         let expires_at = profile.tokens.expires_at;
@@ -58,11 +58,11 @@ pub(super) fn sealed(
     refresh: Option<&SecretString>,
 ) -> Result<StoredTokens, Error> {
     let seal = |token: Option<&SecretString>, column| {
-        token.map(|token| vault.seal(token, Place { provider, provider_id, column })).transpose()
+        token.map(|token| vault.seal(token, TokenLocation { provider, provider_id, column })).transpose()
     };
     Ok(StoredTokens {
-        access: seal(access, Column::AccessToken)?.map(|sealed| sealed.token),
-        refresh: seal(refresh, Column::RefreshToken)?.map(|sealed| sealed.token),
+        access: seal(access, TokenColumn::AccessToken)?.map(|sealed| sealed.token),
+        refresh: seal(refresh, TokenColumn::RefreshToken)?.map(|sealed| sealed.token),
         expires_at: None,
         key_id: Some(vault.current_key_id().to_owned()),
     })

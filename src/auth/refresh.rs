@@ -1,21 +1,20 @@
 //! `POST /auth/refresh`.
 
-use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
 use super::error::Error;
 use super::{Auth, Session, refresh_token};
-use crate::db::{Client, Rotation};
+use crate::db::{RequestContext, Rotation};
 
 impl Auth {
     /// Exchanges a refresh token for a new session's worth of tokens.
     ///
     /// # Errors
     /// The token is unknown, expired, or was used before, which ends its session; or the database gave no answer.
-    pub async fn refresh(&self, token: &SecretString, client: &Client, now: DateTime<Utc>) -> Result<Session, Error> {
-        let (next, stored) = refresh_token::issue(now, self.session_max_age)?;
-        match self.pool.rotate(&refresh_token::hash(token), &stored, client, now).await? {
-            Rotation::Done(entered) => self.session(*entered, next, now),
+    pub async fn refresh(&self, token: &SecretString, context: &RequestContext) -> Result<Session, Error> {
+        let (next, stored) = refresh_token::issue(context.now, self.session_max_age)?;
+        match self.pool.rotate(&refresh_token::hash(token), &stored, context).await? {
+            Rotation::Done(entered) => self.session(*entered, next, context.now),
             Rotation::Refused => Err(Error::RefreshToken),
             Rotation::Reused { user_id, session } => {
                 tracing::warn!(user_id, session, "a refresh token was used twice: its session is ended");

@@ -8,17 +8,17 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::digest::sha256_hex;
 use super::error::Error;
-use crate::db::NewToken;
+use crate::db::NewRefreshToken;
 use crate::random;
 
 /// How long one can be used.
 const LIFETIME: TimeDelta = TimeDelta::days(7);
 
 /// A new one of a session that ends at a maximum age, and what is stored of it.
-pub(super) fn issue(now: DateTime<Utc>, max_age: TimeDelta) -> Result<(SecretString, NewToken), Error> {
+pub(super) fn issue(now: DateTime<Utc>, max_age: TimeDelta) -> Result<(SecretString, NewRefreshToken), Error> {
     let bytes = random::bytes::<32>().map_err(Error::internal)?;
     let token = SecretString::from(URL_SAFE_NO_PAD.encode(bytes));
-    let stored = NewToken { hash: hash(&token), expires_at: now + LIFETIME, max_age };
+    let stored = NewRefreshToken { hash: hash(&token), expires_at: now + LIFETIME, max_age };
     Ok((token, stored))
 }
 

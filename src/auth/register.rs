@@ -1,12 +1,11 @@
 //! `POST /auth/register`.
 
-use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
 use super::error::{Error, InvalidField};
 use super::fields::Fields;
 use super::{Auth, Session, refresh_token};
-use crate::db::{Client, NewAccount, Taken, Takeover, USES_UNTIL_HELD};
+use crate::db::{NewAccount, RegistrationOutcome, RequestContext, TakenFields, Takeover, USES_UNTIL_HELD};
 use crate::random;
 
 impl Auth {
@@ -20,22 +19,24 @@ impl Auth {
         email: &str,
         username: &str,
         password: &SecretString,
-        client: &Client,
-        now: DateTime<Utc>,
+        context: &RequestContext,
     ) -> Result<Session, Error> {
         let mut fields = Fields::default();
         let (parsed, name) = (fields.email(email), fields.username(username));
         fields.password("password", password, [email, username]);
         fields.check()?;
         let (Some(email), Some(username)) = (parsed, name) else { return Err(Error::Invalid(Vec::new())) };
-        let _turn = self.passwords.turn(client).await?;
-        let password_hash = self.passwords.hash(password, client).await?;
-        let (token, stored) = refresh_token::issue(now, self.session_max_age)?;
+        let _turn = self.passwords.turn(&context.client).await?;
+        let password_hash = self.passwords.hash(password, &context.client).await?;
+        let (token, stored) = refresh_token::issue(context.now, self.session_max_age)?;
         let account = NewAccount { email, username, password_hash, takeover: self.takeover()? };
-        let made = self.pool.register(account, &stored, client, now).await?;
-        let entered = made.map_err(taken)?;
-        self.send_verification(&entered.user, now).await;
-        self.session(entered, token, now)
+        match self.pool.register(account, &stored, context).await? {
+            RegistrationOutcome::Registered(session) => {
+                self.send_verification(&session.user, context.now).await;
+                self.session(*session, token, context.now)
+            }
+            RegistrationOutcome::Taken(fields) => Err(taken(fields)),
+        }
     }
 
     /// Where no mail is sent, no account can be verified: one that was used again holds its address then.
@@ -45,7 +46,7 @@ impl Auth {
     }
 }
 
-pub(super) fn taken(taken: Taken) -> Error {
+pub(super) fn taken(taken: TakenFields) -> Error {
     let fields = [("email", taken.email), ("username", taken.username)];
     let fields = fields.into_iter().filter(|(_, taken)| *taken);
     Error::Taken(fields.map(|(field, _)| InvalidField { field, message: "is another account's".to_owned() }).collect())

@@ -36,7 +36,7 @@ struct Key {
 
 /// A token as it is stored: `access_token` or `refresh_token`, and `key_id`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sealed {
+pub struct SealedToken {
     /// Nonce and ciphertext in base64.
     pub token: ProviderToken,
     /// Which key encrypted it.
@@ -45,18 +45,18 @@ pub struct Sealed {
 
 /// Where a token is stored. A ciphertext opens nowhere else.
 #[derive(Clone, Copy, Debug)]
-pub struct Place<'a> {
+pub struct TokenLocation<'a> {
     /// `oauth_providers.provider`
     pub provider: Provider,
     /// `oauth_providers.provider_id`
     pub provider_id: &'a str,
     /// The column.
-    pub column: Column,
+    pub column: TokenColumn,
 }
 
 /// The column of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Column {
+pub enum TokenColumn {
     /// `oauth_providers.access_token`
     AccessToken,
     /// `oauth_providers.refresh_token`
@@ -146,16 +146,16 @@ impl Vault {
     ///
     /// # Errors
     /// No randomness.
-    pub fn seal(&self, plain: &SecretString, place: Place<'_>) -> Result<Sealed, Error> {
+    pub fn seal(&self, plain: &SecretString, place: TokenLocation<'_>) -> Result<SealedToken, Error> {
         let sealed = sealed::seal(&self.current.secret, plain.expose_secret().as_bytes(), &place.associated())?;
-        Ok(Sealed { token: ProviderToken::new(STANDARD.encode(sealed)), key_id: self.current.id.clone() })
+        Ok(SealedToken { token: ProviderToken::new(STANDARD.encode(sealed)), key_id: self.current.id.clone() })
     }
 
     /// Decrypts a token that was sealed for this place.
     ///
     /// # Errors
     /// A key that is missing; a token that was changed or moved.
-    pub fn open(&self, token: &ProviderToken, key_id: &str, place: Place<'_>) -> Result<SecretString, Error> {
+    pub fn open(&self, token: &ProviderToken, key_id: &str, place: TokenLocation<'_>) -> Result<SecretString, Error> {
         let key = self.keys().find(|key| key.id == key_id).ok_or_else(|| Error::UnknownKey(shown(key_id)))?;
         let text = STANDARD
             .decode(token.expose())
@@ -188,12 +188,12 @@ impl Key {
     }
 }
 
-impl Place<'_> {
+impl TokenLocation<'_> {
     /// The parts are apart: only the last one can hold a NUL.
     fn associated(&self) -> Vec<u8> {
         let column = match self.column {
-            Column::AccessToken => "access_token",
-            Column::RefreshToken => "refresh_token",
+            TokenColumn::AccessToken => "access_token",
+            TokenColumn::RefreshToken => "refresh_token",
         };
         format!("oauth_providers\0{column}\0{}\0{}", self.provider.to_value(), self.provider_id).into_bytes()
     }

@@ -1,13 +1,13 @@
 //! What is in a file: read to its end once, before anything is believed or written.
 
-use super::digest::{TableDigest, Tally};
 use super::format::{Footer, Header, Sequence};
-use super::progress::{Event, Progress};
-use super::reader::{Item, Kind, Reader, Unreadable, wrong};
+use super::progress::{BackupEvent, BackupProgress};
+use super::reader::{BackupReader, FileItem, FileKind, Unreadable, wrong};
 use super::row;
+use super::row_digest::{RowDigest, TableDigest};
 use super::source::Text;
 use crate::db::Backend;
-use crate::migrate::{self, Applied, Layout};
+use crate::migrate::{self, AppliedMigration, SchemaVersion};
 use crate::password_hashes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ const LARGEST_LEDGER: u64 = 4 << 20;
 /// More tables, or sequences, than any program of this kind makes: what is kept of a file stays small.
 const MOST_TABLES: usize = 200;
 /// More tables of somebody else's than their names are kept of.
-const MOST_PASSED_OVER: usize = 100_000;
+const MOST_SKIPPED: usize = 100_000;
 
 /// The table of accounts.
 const ACCOUNTS: &str = "users";
@@ -40,13 +40,13 @@ pub(super) struct Content {
     pub(super) footer: Option<Footer>,
     pub(super) backend: Backend,
     /// The schema that its tables are of.
-    pub(super) layout: Layout,
+    pub(super) schema_version: SchemaVersion,
     /// Its history; empty in a dump of a database of the earlier manager.
-    pub(super) ledger: Vec<Applied>,
-    pub(super) tables: Vec<Found>,
+    pub(super) ledger: Vec<AppliedMigration>,
+    pub(super) tables: Vec<FileTable>,
     pub(super) sequences: Vec<Sequence>,
     /// Tables of a dump that no migration makes.
-    pub(super) passed_over: Vec<String>,
+    pub(super) skipped_tables: Vec<String>,
     /// Accounts whose stored password hash costs more than a login may take.
     pub(super) costly_hashes: CostlyHashes,
 }
@@ -62,11 +62,11 @@ pub(super) struct CostlyHashes {
 
 /// A table of a file.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct FileTable {
     pub(super) name: String,
     /// In the order of the rows.
     pub(super) columns: Vec<String>,
-    pub(super) tally: Tally,
+    pub(super) digest: RowDigest,
     pub(super) bytes: u64,
     /// The greatest value of its column `id`; 0 without one.
     greatest_id: i64,
@@ -77,7 +77,7 @@ impl Content {
     pub(super) fn digests(&self) -> Vec<TableDigest> {
         let found = |name: &str| {
             let found = self.tables.iter().find(|table| table.name == name);
-            found.map(|table| table.tally).unwrap_or_default().digest(name)
+            found.map(|table| table.digest).unwrap_or_default().of_table(name)
         };
         let told = self.footer.iter().flat_map(|footer| &footer.tables).map(|table| &table.name);
         let untold = self.tables.iter().map(|table| &table.name).filter(|name| told.clone().all(|told| told != *name));
@@ -100,7 +100,7 @@ impl Content {
 
     /// How many rows there are in all tables but the ledger.
     pub(super) fn rows(&self) -> u64 {
-        self.tables.iter().map(|table| table.tally.rows()).sum()
+        self.tables.iter().map(|table| table.digest.rows()).sum()
     }
 }
 
@@ -108,47 +108,51 @@ impl Content {
 ///
 /// # Errors
 /// It is none that this program can read, or not whole.
-pub(super) fn read(text: Text, longest: Option<u64>, progress: &Arc<dyn Progress>) -> Result<Content, Unreadable> {
+pub(super) fn read(
+    text: Text,
+    longest: Option<u64>,
+    progress: &Arc<dyn BackupProgress>,
+) -> Result<Content, Unreadable> {
     let compressed = text.is_gzip();
-    let mut reader = Reader::open(text)?;
-    let mut gathered = Gathered::new(engine(reader.kind())?);
+    let mut reader = BackupReader::open(text)?;
+    let mut builder = ContentBuilder::new(engine(reader.file_kind())?);
     let mut told = 0;
-    let is_dump = *reader.kind() == Kind::Dump;
+    let is_dump = *reader.file_kind() == FileKind::Dump;
     let known = migrate::all_tables();
     let footer = loop {
         let line = reader.line();
         if reader.position() - told > STEP {
-            progress.event(Event::Advanced(reader.position() - told));
+            progress.event(BackupEvent::Advanced(reader.position() - told));
             told = reader.position();
         }
         if longest.is_some_and(|longest| reader.position() > longest) {
             return Err(wrong("it is longer than its metadata says"));
         }
         match reader.next()? {
-            Item::Table(name, ..) if is_dump && !known.contains(&name) => {
-                gathered.passed_over.push(name);
-                if gathered.passed_over.len() > MOST_PASSED_OVER {
+            FileItem::Table(name, ..) if is_dump && !known.contains(&name) => {
+                builder.skipped_tables.push(name);
+                if builder.skipped_tables.len() > MOST_SKIPPED {
                     return Err(wrong("it has more tables than any database of authsvc"));
                 }
                 reader.skip_table();
             }
-            Item::Table(name, columns) => gathered.table(name, columns)?,
-            Item::Row(row) => gathered.row(row, line + 1)?,
-            Item::Sequence(sequence) if is_dump && !known.contains(sequence.table()) => {}
-            Item::Sequence(sequence) => gathered.sequence(sequence)?,
-            Item::End(Some(footer)) if footer.tables.len() > MOST_TABLES => {
+            FileItem::Table(name, columns) => builder.table(name, columns)?,
+            FileItem::Row(row) => builder.row(row, line + 1)?,
+            FileItem::Sequence(sequence) if is_dump && !known.contains(sequence.table()) => {}
+            FileItem::Sequence(sequence) => builder.sequence(sequence)?,
+            FileItem::End(Some(footer)) if footer.tables.len() > MOST_TABLES => {
                 return Err(wrong("its last line tells of more tables than any migration makes"));
             }
-            Item::End(footer) => break footer,
+            FileItem::End(footer) => break footer,
         }
     };
     let uncompressed_size = reader.position();
-    let kind = reader.kind().clone();
+    let kind = reader.file_kind().clone();
     let (sha256, size) = Text::finish(reader.into_text())?;
-    gathered.into_content(kind, footer, Raw { compressed, size, uncompressed_size, sha256 })
+    builder.into_content(kind, footer, FileSizes { compressed, size, uncompressed_size, sha256 })
 }
 
-struct Raw {
+struct FileSizes {
     compressed: bool,
     size: u64,
     uncompressed_size: u64,
@@ -156,10 +160,10 @@ struct Raw {
 }
 
 /// The engine that a file is of; dumps are PostgreSQL's.
-fn engine(kind: &Kind) -> Result<Backend, Unreadable> {
+fn engine(kind: &FileKind) -> Result<Backend, Unreadable> {
     match kind {
-        Kind::Dump => Ok(Backend::Postgres),
-        Kind::Backup(header) => match header.backend.as_str() {
+        FileKind::Dump => Ok(Backend::Postgres),
+        FileKind::Backup(header) => match header.backend.as_str() {
             "postgres" => Ok(Backend::Postgres),
             "sqlite" => Ok(Backend::Sqlite),
             other => Err(wrong(&format!("its engine is `{}`", other.escape_debug()))),
@@ -167,19 +171,19 @@ fn engine(kind: &Kind) -> Result<Backend, Unreadable> {
     }
 }
 
-struct Gathered {
+struct ContentBuilder {
     backend: Backend,
-    tables: Vec<Found>,
+    tables: Vec<FileTable>,
     current: usize,
     /// Of the current table, where it is that of the accounts: the places of the id and of the password hash.
     hashes: Option<(usize, usize)>,
     costly_hashes: CostlyHashes,
     ledger: Vec<Vec<u8>>,
     sequences: Vec<Sequence>,
-    passed_over: Vec<String>,
+    skipped_tables: Vec<String>,
 }
 
-impl Gathered {
+impl ContentBuilder {
     fn new(backend: Backend) -> Self {
         Self {
             backend,
@@ -189,7 +193,7 @@ impl Gathered {
             costly_hashes: CostlyHashes::default(),
             ledger: Vec::new(),
             sequences: Vec::new(),
-            passed_over: Vec::new(),
+            skipped_tables: Vec::new(),
         }
     }
 
@@ -205,7 +209,7 @@ impl Gathered {
                 return Err(wrong("it has more tables than any migration makes"));
             }
             None => {
-                self.tables.push(Found { name, columns, tally: Tally::default(), bytes: 0, greatest_id: 0 });
+                self.tables.push(FileTable { name, columns, digest: RowDigest::default(), bytes: 0, greatest_id: 0 });
                 self.tables.len() - 1
             }
         };
@@ -220,13 +224,13 @@ impl Gathered {
             return Err(Unreadable::Wrong(format!("line {line} is not UTF-8")));
         }
         let table = &mut self.tables[self.current];
-        table.tally.add(row);
+        table.digest.add(row);
         table.bytes += row.len() as u64;
         if let Some(at) = table.columns.iter().position(|column| column == "id") {
             table.greatest_id = table.greatest_id.max(row::integer_at(row, at, self.backend).unwrap_or(0));
         }
         if table.name == migrate::LEDGER {
-            if table.tally.rows() > LONGEST_LEDGER || table.bytes > LARGEST_LEDGER {
+            if table.digest.rows() > LONGEST_LEDGER || table.bytes > LARGEST_LEDGER {
                 return Err(wrong("its ledger is longer than any that authsvc makes"));
             }
             self.ledger.push(row.to_vec());
@@ -258,19 +262,19 @@ impl Gathered {
         Ok(())
     }
 
-    fn into_content(self, kind: Kind, footer: Option<Footer>, raw: Raw) -> Result<Content, Unreadable> {
+    fn into_content(self, kind: FileKind, footer: Option<Footer>, raw: FileSizes) -> Result<Content, Unreadable> {
         let header = match kind {
-            Kind::Backup(header) => Some(header),
-            Kind::Dump => None,
+            FileKind::Backup(header) => Some(header),
+            FileKind::Dump => None,
         };
         let backend = self.backend;
         let ledger = self.applied(backend)?;
-        let layout = layout(&ledger, header.as_ref(), backend)?;
-        check_tables(&self.tables, &layout)?;
+        let schema_version = version_of_file(&ledger, header.as_ref(), backend)?;
+        check_tables(&self.tables, &schema_version)?;
         if header.is_none() {
-            check_whole(&self.tables, &layout)?;
+            check_whole(&self.tables, &schema_version)?;
         }
-        let known = |sequence: &&Sequence| layout.tables.iter().any(|table| sequence.table() == table.name);
+        let known = |sequence: &&Sequence| schema_version.tables.iter().any(|table| sequence.table() == table.name);
         if header.is_some()
             && let Some(unknown) = self.sequences.iter().find(|sequence| !known(sequence))
         {
@@ -279,9 +283,9 @@ impl Gathered {
                 unknown.name
             )));
         }
-        let Self { tables, sequences, passed_over, costly_hashes, .. } = self;
+        let Self { tables, sequences, skipped_tables: passed_over, costly_hashes, .. } = self;
         let sequences = sequences.into_iter().filter(|sequence| known(&sequence)).collect();
-        let Raw { compressed, size, uncompressed_size, sha256 } = raw;
+        let FileSizes { compressed, size, uncompressed_size, sha256 } = raw;
         Ok(Content {
             compressed,
             size,
@@ -290,17 +294,17 @@ impl Gathered {
             header,
             footer,
             backend,
-            layout,
+            schema_version,
             ledger,
             tables,
             sequences,
-            passed_over,
+            skipped_tables: passed_over,
             costly_hashes,
         })
     }
 
     /// The rows of the ledger.
-    fn applied(&self, backend: Backend) -> Result<Vec<Applied>, Unreadable> {
+    fn applied(&self, backend: Backend) -> Result<Vec<AppliedMigration>, Unreadable> {
         let Some(table) = self.tables.iter().find(|table| table.name == migrate::LEDGER) else { return Ok(Vec::new()) };
         let parse = |row: &Vec<u8>| {
             let texts = row::texts(row, backend).ok()?;
@@ -308,37 +312,41 @@ impl Gathered {
                 let at = table.columns.iter().position(|column| column == name)?;
                 texts.get(at).cloned().flatten()
             };
-            Applied::from_columns(column)
+            AppliedMigration::from_columns(column)
         };
-        let parsed: Option<Vec<Applied>> = self.ledger.iter().map(parse).collect();
+        let parsed: Option<Vec<AppliedMigration>> = self.ledger.iter().map(parse).collect();
         parsed.ok_or_else(|| wrong("its ledger cannot be read"))
     }
 }
 
 /// The schema that the ledger tells of, or that of the earlier manager where there is none.
-fn layout(ledger: &[Applied], header: Option<&Header>, backend: Backend) -> Result<Layout, Unreadable> {
-    let layout = if ledger.is_empty() && header.is_none() {
-        migrate::layout_of_earlier(backend)
+fn version_of_file(
+    ledger: &[AppliedMigration],
+    header: Option<&Header>,
+    backend: Backend,
+) -> Result<SchemaVersion, Unreadable> {
+    let schema_version = if ledger.is_empty() && header.is_none() {
+        migrate::legacy_version(backend)
     } else {
-        migrate::layout_of(ledger, backend).map_err(|error| match error.kind() {
-            migrate::Kind::Newer => Unreadable::Newer(format!("it was made by a newer program: {error}")),
+        migrate::version_of_ledger(ledger, backend).map_err(|error| match error.kind() {
+            migrate::MigrationErrorKind::Newer => Unreadable::Newer(format!("it was made by a newer program: {error}")),
             _ => Unreadable::Wrong(format!("its history is not that of this program: {error}")),
         })?
     };
     match header {
-        Some(header) if header.migration != layout.migration => Err(Unreadable::Wrong(format!(
+        Some(header) if header.migration != schema_version.migration => Err(Unreadable::Wrong(format!(
             "its first line tells of migration `{}`, its ledger of `{}`",
             header.migration.escape_debug(),
-            layout.migration
+            schema_version.migration
         ))),
-        _ => Ok(layout),
+        _ => Ok(schema_version),
     }
 }
 
 /// Only tables and columns that the migrations make, and all of them.
-fn check_tables(tables: &[Found], layout: &Layout) -> Result<(), Unreadable> {
+fn check_tables(tables: &[FileTable], schema_version: &SchemaVersion) -> Result<(), Unreadable> {
     for found in tables {
-        let known = layout.tables.iter().find(|known| known.name == found.name);
+        let known = schema_version.tables.iter().find(|known| known.name == found.name);
         let Some(known) = known else {
             let name = &found.name;
             return Err(Unreadable::Wrong(format!("it has a table `{name}`, which no migration up to its own makes")));
@@ -360,11 +368,11 @@ fn check_tables(tables: &[Found], layout: &Layout) -> Result<(), Unreadable> {
 }
 
 /// A dump has a block of every table, also of an empty one. What is not in it would be emptied.
-fn check_whole(tables: &[Found], layout: &Layout) -> Result<(), Unreadable> {
+fn check_whole(tables: &[FileTable], schema_version: &SchemaVersion) -> Result<(), Unreadable> {
     if tables.is_empty() {
         return Err(wrong("it has no rows of tables that are known"));
     }
-    let expected = layout.tables.iter().filter(|table| !migrate::is_ledger(&table.name));
+    let expected = schema_version.tables.iter().filter(|table| !migrate::is_ledger(&table.name));
     match expected.into_iter().find(|table| tables.iter().all(|found| found.name != table.name)) {
         Some(missing) => {
             Err(Unreadable::Wrong(format!("it is a part of a dump only: `{}` is not in it", missing.name)))

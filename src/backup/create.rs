@@ -12,11 +12,11 @@ use super::error::Error;
 use super::file::{self, Unfinished};
 use super::format::{self, FORMAT, Header, Sequence};
 use super::metadata::{self, Metadata};
-use super::pack::Part;
-use super::progress::{Event, Progress};
-use super::source::Source;
+use super::pack::Chunk;
+use super::progress::{BackupEvent, BackupProgress};
+use super::source::BackupSource;
 use super::verify;
-use super::writer::{Into, Settings, Writer, Written};
+use super::writer::{TableSink, Writer, WriterSettings, Written};
 use crate::clock::Stopwatch;
 use crate::db::{Backend, Connection, DatabaseUrl, Snapshot};
 use crate::disk;
@@ -24,7 +24,7 @@ use crate::migrate::{self, Schema};
 
 /// Where the backup goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
+pub enum BackupDestination {
     /// A new file, named by its time, in this directory.
     Directory(PathBuf),
     /// This file, which must not be there yet.
@@ -35,9 +35,9 @@ pub enum Target {
 
 /// What kind of backup.
 #[derive(Debug, Clone)]
-pub struct Request {
+pub struct BackupRequest {
     /// Where to.
-    pub target: Target,
+    pub target: BackupDestination,
     /// Whether it is gzip.
     pub compressed: bool,
     /// Whether it is read back from disk and compared.
@@ -54,19 +54,19 @@ pub struct Request {
 /// Every reason of [`Error`]; no file is left then.
 pub async fn create(
     url: &DatabaseUrl,
-    request: &Request,
+    request: &BackupRequest,
     now: DateTime<Utc>,
-    progress: &Arc<dyn Progress>,
+    progress: &Arc<dyn BackupProgress>,
 ) -> Result<Metadata, Error> {
     let watch = Stopwatch::start();
     let begun = begin(request, now).await?;
     let sink: Box<dyn Write + Send> = match &begun {
-        Some((unfinished, _)) => Box::new(unfinished.handle()?),
+        Some(begun) => Box::new(begun.unfinished.handle()?),
         None => Box::new(io::stdout()),
     };
     let streamed = stream(url, request, now, sink, progress).await;
-    let path = begun.as_ref().map(|(_, path)| path.as_path());
-    let (written, header, not_included) = streamed.map_err(|error| error.of_target(path))?;
+    let path = begun.as_ref().map(|begun| begun.path.as_path());
+    let StreamedBackup { written, header, not_included } = streamed.map_err(|error| error.of_target(path))?;
     let mut metadata = Metadata {
         format: FORMAT,
         filename: String::new(),
@@ -88,10 +88,10 @@ pub async fn create(
         app_version: header.app_version,
         environment: request.environment.clone(),
     };
-    if let Some((unfinished, path)) = begun {
+    if let Some(BegunFile { unfinished, path }) = begun {
         unfinished.flush_to_disk().map_err(Error::file(&path))?;
         if request.validated {
-            let source = Source::open(unfinished.path())?;
+            let source = BackupSource::open(unfinished.path())?;
             verify::differences(&source, &metadata, progress).map_err(|reasons| Error::NotValid { reasons })?;
             metadata.validated = true;
         }
@@ -104,28 +104,34 @@ pub async fn create(
 /// How long the file system may take to open a new file. One that takes longer hangs.
 const BEGINNING: Duration = Duration::from_secs(30);
 
+/// A file that is being written, and the path that it will have.
+struct BegunFile {
+    unfinished: Unfinished,
+    path: PathBuf,
+}
+
 /// Begins the file, and gives the path that it will have; nothing for stdout. A file system that hangs is an error.
-async fn begin(request: &Request, now: DateTime<Utc>) -> Result<Option<(Unfinished, PathBuf)>, Error> {
+async fn begin(request: &BackupRequest, now: DateTime<Utc>) -> Result<Option<BegunFile>, Error> {
     let (target, compressed) = (request.target.clone(), request.compressed);
     let path = match &target {
-        Target::Stdout => return Ok(None),
-        Target::File(path) | Target::Directory(path) => path.clone(),
+        BackupDestination::Stdout => return Ok(None),
+        BackupDestination::File(path) | BackupDestination::Directory(path) => path.clone(),
     };
     let begun = tokio::task::spawn_blocking(move || {
         let path = match target {
-            Target::Directory(directory) => {
+            BackupDestination::Directory(directory) => {
                 directory::prepare(&directory)?;
                 file::remove_unfinished(&directory);
                 directory.join(file::name(now, compressed))
             }
-            Target::File(path) => {
+            BackupDestination::File(path) => {
                 directory::require_private(disk::directory_of(&path))?;
                 path
             }
-            Target::Stdout => return Ok(None),
+            BackupDestination::Stdout => return Ok(None),
         };
         let unfinished = Unfinished::begin(&path).map_err(Error::file(&path))?;
-        Ok(Some((unfinished, path)))
+        Ok(Some(BegunFile { unfinished, path }))
     });
     match tokio::time::timeout(BEGINNING, begun).await {
         Ok(Ok(begun)) => begun,
@@ -135,12 +141,17 @@ async fn begin(request: &Request, now: DateTime<Utc>) -> Result<Option<(Unfinish
 }
 
 /// Gives the file its name, the next free one if another backup of the same second has it, and writes the metadata.
-fn place(unfinished: &Unfinished, path: &Path, target: &Target, metadata: &mut Metadata) -> Result<(), Error> {
+fn place(
+    unfinished: &Unfinished,
+    path: &Path,
+    target: &BackupDestination,
+    metadata: &mut Metadata,
+) -> Result<(), Error> {
     let (mut path, mut second) = (path.to_owned(), metadata.created_at);
     loop {
         match (unfinished.place(&path), target) {
             (Ok(()), _) => break,
-            (Err(error), Target::Directory(directory)) if error.kind() == io::ErrorKind::AlreadyExists => {
+            (Err(error), BackupDestination::Directory(directory)) if error.kind() == io::ErrorKind::AlreadyExists => {
                 second += chrono::Duration::seconds(1);
                 path = directory.join(file::name(second, metadata.compressed));
             }
@@ -155,16 +166,24 @@ fn place(unfinished: &Unfinished, path: &Path, target: &Target, metadata: &mut M
     })
 }
 
+/// What was written from one snapshot.
+struct StreamedBackup {
+    written: Written,
+    header: Header,
+    /// Tables and columns that no migration makes.
+    not_included: Vec<String>,
+}
+
 /// Reads everything from one snapshot into the sink.
 async fn stream(
     url: &DatabaseUrl,
-    request: &Request,
+    request: &BackupRequest,
     now: DateTime<Utc>,
     sink: Box<dyn Write + Send>,
-    progress: &Arc<dyn Progress>,
-) -> Result<(Written, Header, Vec<String>), Error> {
+    progress: &Arc<dyn BackupProgress>,
+) -> Result<StreamedBackup, Error> {
     let backend = url.backend();
-    let (mut connection, url) = Connection::settle(url).await?;
+    let (mut connection, url) = Connection::open_pinned(url).await?;
     let schema = migrate::schema_of(&mut connection).await?;
     let names: Vec<&str> = schema.tables.iter().map(|table| table.name.as_str()).collect();
     let mut snapshot = Snapshot::begin(connection, &url, &names).await?;
@@ -180,8 +199,9 @@ async fn stream(
     if !schema.is_that_of(&snapshot.query(backend.read_ledger()).await?) {
         return Err(Error::SchemaChanged);
     }
-    progress.event(Event::Began { rows: snapshot.sizes().iter().fold(0, |sum, size| sum.saturating_add(size.rows)) });
-    let settings = Settings {
+    progress
+        .event(BackupEvent::Began { rows: snapshot.sizes().iter().fold(0, |sum, size| sum.saturating_add(size.rows)) });
+    let settings = WriterSettings {
         compressed: request.compressed,
         backend,
         tables: schema.tables.clone().into(),
@@ -193,7 +213,7 @@ async fn stream(
     sent?;
     snapshot.end().await;
     let written = written?.ok_or_else(|| io::Error::other("the writer stopped before the end"))?;
-    Ok((written, header, schema.not_included))
+    Ok(StreamedBackup { written, header, not_included: schema.not_included })
 }
 
 /// Sends everything. Where the writer has failed nothing more is read; it says why when it is asked to finish.
@@ -205,15 +225,15 @@ async fn send_all(
     backend: Backend,
 ) -> Result<(), Error> {
     let header = serde_json::to_string(header).map_err(io::Error::from)?;
-    let _ = writer.send(Part::Text(format::prelude(&header, schema, backend))).await;
+    let _ = writer.send(Chunk::Text(format::prelude(&header, schema, backend))).await;
     for (at, table) in schema.tables.iter().enumerate() {
-        let read = snapshot.read(at, &table.name, &table.columns, &Into { writer, table: at }).await;
+        let read = snapshot.read(at, &table.name, &table.columns, &TableSink { writer, table: at }).await;
         if !read.map_err(|source| Error::Table { table: table.name.clone(), source })? {
             return Ok(());
         }
     }
     let sequences = sequences(snapshot, schema, backend).await?;
-    let _ = writer.send(Part::Text(format::epilogue(schema, &sequences, backend))).await;
+    let _ = writer.send(Chunk::Text(format::epilogue(schema, &sequences, backend))).await;
     writer.end().await;
     Ok(())
 }

@@ -104,7 +104,7 @@ pub enum Error {
     Safety(Box<Error>),
     /// The database is one of the earlier manager's, which was not taken over yet.
     #[error("the database is one of the earlier manager's, which this program does not replace")]
-    EarlierInPlace,
+    LegacyInPlace,
     /// Something of other programs depends on the tables that would be replaced, or was altered on them.
     #[error("a restore would lose what depends on its tables: {}", obstacles.join("; "))]
     Obstacles {
@@ -243,13 +243,13 @@ impl Error {
                 let first = error.hint().unwrap_or_else(|| "correct this".to_owned());
                 Some(format!("{first}; or go on without one: --no-safety-backup"))
             }
-            Self::EarlierInPlace => {
+            Self::LegacyInPlace => {
                 Some("take it over with `authsvc migrate --adopt`, or restore into an empty database".to_owned())
             }
             Self::Obstacles { .. } => {
                 Some("nothing was changed; do what is said of each, restore, and create them again".to_owned())
             }
-            Self::Scratch(error) if error.kind() != db::Kind::PermissionDenied => error.hint(),
+            Self::Scratch(error) if error.kind() != db::DbErrorKind::PermissionDenied => error.hint(),
             Self::Scratch(_) => Some("use a role with CREATEDB: ALTER ROLE name CREATEDB".to_owned()),
             Self::ScratchUnreachable { .. } => Some(
                 "a pooler such as PgBouncer knows no new database: set DATABASE_URL to the server itself for this command; \
@@ -261,7 +261,7 @@ impl Error {
                 Some("nothing was changed; suspect a trigger or rule of the server, and report this".to_owned())
             }
             Self::Database(error) => error.hint(),
-            Self::Schema(migrate::Error::Earlier) => {
+            Self::Schema(migrate::Error::Legacy) => {
                 Some("take it with pg_dump, then adopt the database: `authsvc migrate --adopt`".to_owned())
             }
             Self::Schema(error) => error.hint(),

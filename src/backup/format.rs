@@ -3,9 +3,9 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::digest::{TableDigest, Tally};
-use crate::db::{self, Backend, Rows};
-use crate::migrate::{IDENTITY_TABLE, Schema, Table};
+use super::row_digest::{RowDigest, TableDigest};
+use crate::db::{self, Backend, SnapshotRows};
+use crate::migrate::{IDENTITY_TABLE, Schema, SchemaTable};
 
 /// Version of the format. A program refuses files with a higher one.
 pub const FORMAT: u32 = 1;
@@ -90,28 +90,33 @@ pub(super) fn epilogue(schema: &Schema, sequences: &[Sequence], backend: Backend
 
 /// Rows go in as they are: a trigger that changes or copies them has done so before they were backed up.
 fn triggers(schema: &Schema, backend: Backend, word: &str) -> String {
-    let statement = |table: &Table| format!("ALTER TABLE {} {word} TRIGGER USER;\n", table.name);
+    let statement = |table: &SchemaTable| format!("ALTER TABLE {} {word} TRIGGER USER;\n", table.name);
     backend.pick(schema.tables.iter().map(statement).collect(), String::new())
 }
 
 /// Appends rows as the block they make; their digest.
-pub(super) fn block(table: &Table, rows: &Rows, backend: Backend, text: &mut Vec<u8>) -> Result<Tally, db::Error> {
+pub(super) fn block(
+    table: &SchemaTable,
+    rows: &SnapshotRows,
+    backend: Backend,
+    text: &mut Vec<u8>,
+) -> Result<RowDigest, db::Error> {
     let (name, columns) = (&table.name, table.column_list());
     let open = backend
         .pick(format!("COPY {name} ({columns}) FROM stdin;\n"), format!("INSERT INTO {name} ({columns}) VALUES\n"));
     text.extend_from_slice(open.as_bytes());
     rows.print(&table.columns, text)?;
     let row_end = backend.pick("\n", ",\n").len();
-    let mut tally = Tally::default();
+    let mut digest = RowDigest::default();
     let mut begin = open.len();
     for feed in memchr::memchr_iter(b'\n', &text[open.len()..]) {
         let end = open.len() + feed + 1;
-        tally.add(&text[begin..end - row_end]);
+        digest.add(&text[begin..end - row_end]);
         begin = end;
     }
     if backend == Backend::Sqlite {
         text.truncate(text.len() - row_end);
     }
     text.extend_from_slice(backend.pick(b"\\.\n", b";\n"));
-    Ok(tally)
+    Ok(digest)
 }

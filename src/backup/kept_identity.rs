@@ -6,7 +6,7 @@
 use chrono::{DateTime, Utc};
 
 use super::error::Error;
-use super::live::Live;
+use super::restore_target::RestoreTarget;
 use crate::db::{Backend, Connection, DatabaseUrl, first_column};
 use crate::migrate::{self, IDENTITY_TABLE};
 use crate::random;
@@ -22,9 +22,9 @@ impl KeptIdentity {
     ///
     /// # Errors
     /// What the database said, or no randomness.
-    pub(super) async fn of(live: &Live, url: &DatabaseUrl, now: DateTime<Utc>) -> Result<Self, Error> {
-        if let Live::Ours(applied, _) = live
-            && migrate::layout_of_newest(applied, url.backend())
+    pub(super) async fn of(live: &RestoreTarget, url: &DatabaseUrl, now: DateTime<Utc>) -> Result<Self, Error> {
+        if let RestoreTarget::Managed(applied, _) = live
+            && migrate::version_of_newest(applied, url.backend())
                 .objects
                 .tables
                 .iter()
@@ -32,7 +32,7 @@ impl KeptIdentity {
         {
             let mut connection = Connection::open(url).await?;
             let columns = first_column(connection.query(url.backend().read_kept_identity()).await?);
-            connection.leave().await;
+            connection.hang_up().await;
             let mut columns = columns.into_iter();
             if let (Some(database_id), Some(created_at)) = (columns.next(), columns.next()) {
                 let created_at = created_at.parse().unwrap_or(now);

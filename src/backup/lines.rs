@@ -11,7 +11,7 @@ const LONGEST_LINE: u64 = 64 << 20;
 
 /// The lines of a text.
 #[derive(Default)]
-pub(super) struct Lines {
+pub(super) struct LineReader {
     /// Bytes that were read.
     pub(super) read: u64,
     /// Of the line that was read last, from 1.
@@ -33,7 +33,7 @@ enum Ends {
     CrLf,
 }
 
-impl Lines {
+impl LineReader {
     /// The next line, without its end.
     pub(super) fn next(&mut self, text: &mut Text) -> Result<Option<&[u8]>, Unreadable> {
         self.buffer.clear();

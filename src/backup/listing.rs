@@ -6,18 +6,18 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::age::is_in_future;
+use super::backup_age::is_in_future;
 use super::directory::{DirectoryState, directory_state};
 use super::error::Error;
 use super::metadata::{self, Metadata};
 
 /// A backup in the directory.
 #[derive(Debug, Serialize)]
-pub struct Entry {
+pub struct BackupEntry {
     /// Name of the file.
     pub name: String,
     /// What its metadata is worth; the file itself is not read (`verify-backup` does).
-    pub state: State,
+    pub state: MetadataState,
     /// When the snapshot was taken, as the metadata says.
     pub created_at: Option<DateTime<Utc>>,
     /// Whether that is in the future: a clock was or is wrong, and the backup does not count as the newest.
@@ -45,7 +45,7 @@ pub struct Entry {
 /// What is known of a backup without reading it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum State {
+pub enum MetadataState {
     /// The metadata is there and fits name and size.
     Ok,
     /// There is none.
@@ -58,7 +58,7 @@ pub enum State {
 ///
 /// # Errors
 /// The path names something else than a directory, or it cannot be read.
-pub fn list(directory: &Path, now: DateTime<Utc>) -> Result<Vec<Entry>, Error> {
+pub fn list(directory: &Path, now: DateTime<Utc>) -> Result<Vec<BackupEntry>, Error> {
     if directory_state(directory)? == DirectoryState::Missing {
         return Ok(Vec::new());
     }
@@ -72,7 +72,8 @@ pub fn list(directory: &Path, now: DateTime<Utc>) -> Result<Vec<Entry>, Error> {
             entries.push(entry(&found.path(), name, size, now));
         }
     }
-    let order = |entry: &Entry| (entry.created_at.filter(|_| !entry.in_future), entry.created_at, entry.name.clone());
+    let order =
+        |entry: &BackupEntry| (entry.created_at.filter(|_| !entry.in_future), entry.created_at, entry.name.clone());
     entries.sort_by_cached_key(|entry| std::cmp::Reverse(order(entry)));
     Ok(entries)
 }
@@ -105,15 +106,15 @@ pub(super) fn is_backup(name: &str) -> bool {
     time.is_some_and(|time| chrono::NaiveDateTime::parse_from_str(time, "%Y%m%d_%H%M%S").is_ok())
 }
 
-fn entry(path: &Path, name: String, size: u64, now: DateTime<Utc>) -> Entry {
+fn entry(path: &Path, name: String, size: u64, now: DateTime<Utc>) -> BackupEntry {
     let compressed = name.ends_with(".gz");
     let (state, metadata) = match metadata::find(path) {
-        Ok(None) => (State::NoMetadata, None),
-        Err(reason) => (State::WrongMetadata(reason), None),
+        Ok(None) => (MetadataState::NoMetadata, None),
+        Err(reason) => (MetadataState::WrongMetadata(reason), None),
         Ok(Some(metadata)) => (check(&metadata, &name, size), Some(metadata)),
     };
-    let known = metadata.filter(|_| state == State::Ok);
-    Entry {
+    let known = metadata.filter(|_| state == MetadataState::Ok);
+    BackupEntry {
         name,
         size,
         compressed,
@@ -130,12 +131,12 @@ fn entry(path: &Path, name: String, size: u64, now: DateTime<Utc>) -> Entry {
     }
 }
 
-fn check(metadata: &Metadata, name: &str, size: u64) -> State {
+fn check(metadata: &Metadata, name: &str, size: u64) -> MetadataState {
     if metadata.filename != name {
-        State::WrongMetadata(format!("it is that of `{}`", metadata.filename.escape_default()))
+        MetadataState::WrongMetadata(format!("it is that of `{}`", metadata.filename.escape_default()))
     } else if metadata.size != size {
-        State::WrongMetadata(format!("it tells of {} bytes", metadata.size))
+        MetadataState::WrongMetadata(format!("it tells of {} bytes", metadata.size))
     } else {
-        State::Ok
+        MetadataState::Ok
     }
 }

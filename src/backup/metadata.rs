@@ -6,9 +6,9 @@ use std::{fs, io};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::digest::TableDigest;
 use super::error::Error;
-use crate::disk::{self, Links};
+use super::row_digest::TableDigest;
+use crate::disk::{self, LinkPolicy};
 
 /// Ends the name of the metadata.
 pub(super) const SUFFIX: &str = ".meta";
@@ -71,7 +71,7 @@ pub(super) fn path_for(file: &Path) -> PathBuf {
 /// # Errors
 /// Why it cannot be used, for people.
 pub(super) fn read(file: &Path) -> Result<Metadata, String> {
-    let text = disk::read_text(&path_for(file), LARGEST, Links::Refused).map_err(|error| match error.kind() {
+    let text = disk::read_text(&path_for(file), LARGEST, LinkPolicy::Refused).map_err(|error| match error.kind() {
         io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => format!("its metadata {error}"),
         _ => format!("its metadata cannot be read: {error}"),
     })?;

@@ -8,32 +8,32 @@ use std::sync::{Mutex, PoisonError};
 use libdeflater::{CompressionLvl, Compressor};
 use tokio::sync::oneshot;
 
-use super::digest::Tally;
 use super::error::Error;
 use super::format;
-use crate::db::{Backend, Rows};
-use crate::migrate::Table;
+use super::row_digest::RowDigest;
+use crate::db::{Backend, SnapshotRows};
+use crate::migrate::SchemaTable;
 
 /// What goes into one member.
-pub(super) enum Part {
+pub(super) enum Chunk {
     /// As it is.
     Text(String),
     /// Rows of the table with this place among the tables.
-    Rows { table: usize, rows: Rows },
+    Rows { table: usize, rows: SnapshotRows },
 }
 
 /// A part, and who waits for it.
-pub(super) struct Job {
-    pub(super) part: Part,
-    pub(super) done: oneshot::Sender<Result<Packed, Error>>,
+pub(super) struct PackJob {
+    pub(super) chunk: Chunk,
+    pub(super) done: oneshot::Sender<Result<GzipMember, Error>>,
 }
 
 /// A member.
-pub(super) struct Packed {
+pub(super) struct GzipMember {
     pub(super) bytes: Vec<u8>,
     pub(super) uncompressed_size: usize,
     /// The table with this place, and what is added to it.
-    pub(super) tally: Option<(usize, Tally)>,
+    pub(super) digest: Option<(usize, RowDigest)>,
 }
 
 /// One thread's tools.
@@ -53,32 +53,32 @@ impl Packer {
     }
 
     /// Works until there are no more jobs.
-    pub(super) fn run(mut self, jobs: &Mutex<Receiver<Job>>, tables: &[Table]) {
+    pub(super) fn run(mut self, jobs: &Mutex<Receiver<PackJob>>, tables: &[SchemaTable]) {
         loop {
             let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-            let Ok(Job { part, done }) = job else { return };
+            let Ok(PackJob { chunk: part, done }) = job else { return };
             // who does not wait any more has failed and says so
             let _ = done.send(self.pack(part, tables));
         }
     }
 
-    fn pack(&mut self, part: Part, tables: &[Table]) -> Result<Packed, Error> {
+    fn pack(&mut self, part: Chunk, tables: &[SchemaTable]) -> Result<GzipMember, Error> {
         match part {
-            Part::Text(text) => Ok(self.compress(text.as_bytes())?),
-            Part::Rows { table: at, rows } => {
+            Chunk::Text(text) => Ok(self.compress(text.as_bytes())?),
+            Chunk::Rows { table: at, rows } => {
                 let table = &tables[at];
                 let mut text = std::mem::take(&mut self.text);
                 text.clear();
-                let tally = format::block(table, &rows, self.backend, &mut text)
+                let digest = format::block(table, &rows, self.backend, &mut text)
                     .map_err(|source| Error::Table { table: table.name.clone(), source })?;
                 let packed = self.compress(&text)?;
                 self.text = text;
-                Ok(Packed { tally: Some((at, tally)), ..packed })
+                Ok(GzipMember { digest: Some((at, digest)), ..packed })
             }
         }
     }
 
-    pub(super) fn compress(&mut self, text: &[u8]) -> io::Result<Packed> {
+    pub(super) fn compress(&mut self, text: &[u8]) -> io::Result<GzipMember> {
         let bytes = match &mut self.compressor {
             None => text.to_vec(),
             Some(compressor) => {
@@ -90,6 +90,6 @@ impl Packer {
                 self.member[..length].to_vec()
             }
         };
-        Ok(Packed { bytes, uncompressed_size: text.len(), tally: None })
+        Ok(GzipMember { bytes, uncompressed_size: text.len(), digest: None })
     }
 }

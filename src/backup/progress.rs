@@ -2,7 +2,7 @@
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event<'a> {
+pub enum BackupEvent<'a> {
     /// Reading a database begins.
     Began {
         /// How many rows there are, an estimate.
@@ -18,14 +18,14 @@ pub enum Event<'a> {
         bytes: u64,
     },
     /// The next part of a longer work begins.
-    Phase(Phase),
+    Phase(BackupPhase),
     /// So many more bytes of text of this phase are done.
     Advanced(u64),
 }
 
 /// A part of a longer work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
+pub enum BackupPhase {
     /// The file is read and compared with its metadata: bytes of text in all, where they are known.
     Verifying(Option<u64>),
     /// What is there is backed up.
@@ -43,12 +43,12 @@ pub enum Phase {
 }
 
 /// Somebody who listens, from more than one thread.
-pub trait Progress: Send + Sync {
+pub trait BackupProgress: Send + Sync {
     /// Called for each event.
-    fn event(&self, event: Event<'_>);
+    fn event(&self, event: BackupEvent<'_>);
 }
 
 /// Nobody.
-impl Progress for () {
-    fn event(&self, _event: Event<'_>) {}
+impl BackupProgress for () {
+    fn event(&self, _event: BackupEvent<'_>) {}
 }

@@ -12,7 +12,7 @@ use super::grammar::{
     copy_block, dump_block, dump_setval, insert_block, is_insert, is_passed_over, setval, sqlite_sequence,
 };
 use super::lexer::Lexer;
-use super::lines::Lines;
+use super::lines::LineReader;
 use super::recognise;
 use super::source::Text;
 
@@ -26,7 +26,7 @@ const DUMP_END: &str = "-- PostgreSQL database dump complete";
 
 /// What a file is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum FileKind {
     /// A backup of this program.
     Backup(Header),
     /// A plain dump of `pg_dump`.
@@ -44,7 +44,7 @@ enum Form {
 
 /// A piece of a file.
 #[derive(Debug)]
-pub(super) enum Item<'a> {
+pub(super) enum FileItem<'a> {
     /// Rows of this table follow, with these columns in this order.
     Table(String, Vec<String>),
     /// A row of the table that was named last.
@@ -70,10 +70,10 @@ pub(super) enum Unreadable {
 }
 
 /// The reader.
-pub(super) struct Reader {
+pub(super) struct BackupReader {
     text: Text,
-    lines: Lines,
-    kind: Kind,
+    lines: LineReader,
+    kind: FileKind,
     block: Option<Form>,
     /// A block of a dump that is of no interest.
     skipping: bool,
@@ -81,13 +81,13 @@ pub(super) struct Reader {
     lexer: Lexer,
 }
 
-impl Reader {
+impl BackupReader {
     /// Reads up to the rows.
     ///
     /// # Errors
     /// The file begins as none that is known.
     pub(super) fn open(mut text: Text) -> Result<Self, Unreadable> {
-        let mut lines = Lines::default();
+        let mut lines = LineReader::default();
         if text.fill_buf()?.starts_with(BYTE_ORDER_MARK) {
             text.consume(BYTE_ORDER_MARK.len());
             lines.read = BYTE_ORDER_MARK.len() as u64;
@@ -97,13 +97,13 @@ impl Reader {
         }
         let first = lines.next(&mut text)?.ok_or_else(|| wrong("it is empty"))?;
         let kind = if let Some(header) = first.strip_prefix(FIRST.as_bytes()) {
-            Kind::Backup(header_of(header)?)
+            FileKind::Backup(header_of(header)?)
         } else if first == b"--" && lines.next(&mut text)? == Some(DUMP.as_bytes()) {
-            Kind::Dump
+            FileKind::Dump
         } else {
             return Err(lines.refuse("begins neither a backup of authsvc nor a plain dump of pg_dump"));
         };
-        if matches!(kind, Kind::Backup(_)) {
+        if matches!(kind, FileKind::Backup(_)) {
             while lines.next(&mut text)?.ok_or_else(|| wrong("it ends before its rows"))? != DATA.as_bytes() {
                 if lines.read > LONGEST_SCHEMA {
                     return Err(wrong("its schema is longer than any that authsvc makes"));
@@ -113,7 +113,7 @@ impl Reader {
         Ok(Self { text, lines, kind, block: None, skipping: false, lexer: Lexer::default() })
     }
 
-    pub(super) fn kind(&self) -> &Kind {
+    pub(super) fn file_kind(&self) -> &FileKind {
         &self.kind
     }
 
@@ -136,13 +136,13 @@ impl Reader {
     ///
     /// # Errors
     /// A line that is not of the grammar, or the end where none may be.
-    pub(super) fn next(&mut self) -> Result<Item<'_>, Unreadable> {
+    pub(super) fn next(&mut self) -> Result<FileItem<'_>, Unreadable> {
         let block = self.block;
         match block {
-            Some(Form::Copy) if self.next_row()? => Ok(Item::Row(&self.lines.buffer)),
+            Some(Form::Copy) if self.next_row()? => Ok(FileItem::Row(&self.lines.buffer)),
             Some(Form::Literals) => self.literals(),
             // between blocks
-            _ if self.kind == Kind::Dump => self.dump_item(),
+            _ if self.kind == FileKind::Dump => self.dump_item(),
             _ => self.backup_item(),
         }
     }
@@ -157,7 +157,7 @@ impl Reader {
                 return Ok(false);
             }
             if !self.skipping {
-                if self.kind == Kind::Dump {
+                if self.kind == FileKind::Dump {
                     self.lines.refuse_carriage_return()?;
                 }
                 return Ok(true);
@@ -165,20 +165,20 @@ impl Reader {
         }
     }
 
-    fn literals(&mut self) -> Result<Item<'_>, Unreadable> {
+    fn literals(&mut self) -> Result<FileItem<'_>, Unreadable> {
         self.lines.next(&mut self.text)?.ok_or_else(|| wrong("it ends inside a block of rows"))?;
         match self.lines.buffer.split_last() {
-            Some((b',', row)) => Ok(Item::Row(row)),
+            Some((b',', row)) => Ok(FileItem::Row(row)),
             Some((b';', row)) => {
                 self.block = None;
-                Ok(Item::Row(row))
+                Ok(FileItem::Row(row))
             }
             _ => Err(self.lines.refuse("is a row without an end")),
         }
     }
 
-    fn backup_item(&mut self) -> Result<Item<'_>, Unreadable> {
-        let postgres = matches!(&self.kind, Kind::Backup(header) if header.backend == "postgres");
+    fn backup_item(&mut self) -> Result<FileItem<'_>, Unreadable> {
+        let postgres = matches!(&self.kind, FileKind::Backup(header) if header.backend == "postgres");
         loop {
             let line = self.lines.next_text(&mut self.text)?.ok_or_else(|| wrong("it ends before its last line"))?;
             if let Some(footer) = line.strip_prefix(LAST) {
@@ -186,16 +186,16 @@ impl Reader {
                 if self.lines.next(&mut self.text)?.is_some() {
                     return Err(wrong("it goes on after its last line"));
                 }
-                return Ok(Item::End(Some(footer)));
+                return Ok(FileItem::End(Some(footer)));
             }
             let block = if postgres { copy_block(line) } else { insert_block(line) };
             if let Some((table, columns)) = block {
                 let form = if postgres { Form::Copy } else { Form::Literals };
                 self.block = Some(form);
-                return Ok(Item::Table(table, columns));
+                return Ok(FileItem::Table(table, columns));
             }
             if let Some(sequence) = if postgres { setval(line) } else { sqlite_sequence(line) } {
-                return Ok(Item::Sequence(sequence));
+                return Ok(FileItem::Sequence(sequence));
             }
             if !is_passed_over(line, postgres) {
                 return Err(self.lines.refuse("is none that authsvc writes"));
@@ -203,7 +203,7 @@ impl Reader {
         }
     }
 
-    fn dump_item(&mut self) -> Result<Item<'_>, Unreadable> {
+    fn dump_item(&mut self) -> Result<FileItem<'_>, Unreadable> {
         loop {
             let Some(line) = self.lines.next(&mut self.text)? else {
                 return Err(self.lines.without_end());
@@ -228,10 +228,10 @@ impl Reader {
                 }
                 if let Some((table, columns)) = dump_block(line) {
                     self.block = Some(Form::Copy);
-                    return Ok(Item::Table(table, columns));
+                    return Ok(FileItem::Table(table, columns));
                 }
                 if let Some(sequence) = dump_setval(line) {
-                    return Ok(Item::Sequence(sequence));
+                    return Ok(FileItem::Sequence(sequence));
                 }
             }
             // of another schema, or with a column whose name takes lines
@@ -243,14 +243,14 @@ impl Reader {
         }
     }
 
-    fn dump_end(&mut self) -> Result<Item<'_>, Unreadable> {
+    fn dump_end(&mut self) -> Result<FileItem<'_>, Unreadable> {
         while let Some(line) = self.lines.next(&mut self.text)? {
             let nothing = line.is_empty() || line == b"--" || line.starts_with(b"\\unrestrict ");
             if !nothing {
                 return Err(self.lines.refuse("follows after the end of the dump"));
             }
         }
-        Ok(Item::End(None))
+        Ok(FileItem::End(None))
     }
 
     /// Passes over the rows of the table that was named last.

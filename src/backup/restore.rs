@@ -11,22 +11,22 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::content::Content;
-use super::create::{self, Request};
-use super::digest::TableDigest;
+use super::create::{self, BackupRequest};
 use super::error::{Error, shown};
 use super::kept_identity::KeptIdentity;
-use super::live::Live;
-use super::progress::{Event, Phase, Progress};
-use super::source::Source;
-use super::stage::{self, Stage};
-use super::verify;
+use super::progress::{BackupEvent, BackupPhase, BackupProgress};
+use super::restore_target::RestoreTarget;
+use super::row_digest::TableDigest;
+use super::source::BackupSource;
+use super::staged_load::{self, StagedLoad};
+use super::verify::{self, VerifiedFile};
 use crate::clock::Stopwatch;
 use crate::db::{Backend, Connection, DatabaseUrl, LiveSchema, Pool, PoolUse, Staging};
-use crate::migrate::{self, Settings};
+use crate::migrate::{self, MigrationSettings};
 
 /// A file that was proven, and a database that can take its content.
-pub struct Prepared {
-    source: Source,
+pub struct PreparedRestore {
+    source: BackupSource,
     path: PathBuf,
     content: Content,
     url: DatabaseUrl,
@@ -34,11 +34,11 @@ pub struct Prepared {
 }
 
 /// How to restore.
-pub struct Options<'a> {
+pub struct RestoreOptions<'a> {
     /// The backup that is taken first, unless there is nothing to lose.
-    pub safety_backup: Option<&'a Request>,
+    pub safety_backup: Option<&'a BackupRequest>,
     /// How migrations behave; their lock timeout and patience are those of the swap, too.
-    pub settings: &'a Settings,
+    pub settings: &'a MigrationSettings,
 }
 
 /// What a restore did.
@@ -77,13 +77,17 @@ pub struct Restored {
 ///
 /// # Errors
 /// A file that is damaged, foreign or newer, or a database that must not be replaced.
-pub async fn prepare(url: &DatabaseUrl, path: &Path, progress: &Arc<dyn Progress>) -> Result<Prepared, Error> {
-    let source = Source::open(path)?;
-    let (content, warnings) = verify::prove(&source, path, progress)?;
+pub async fn prepare(
+    url: &DatabaseUrl,
+    path: &Path,
+    progress: &Arc<dyn BackupProgress>,
+) -> Result<PreparedRestore, Error> {
+    let source = BackupSource::open(path)?;
+    let VerifiedFile { content, warnings } = verify::verify_for_restore(&source, path, progress)?;
     refuse_costly_hashes(&content)?;
     // asked again under the lock; here it only spares the question
-    Live::read(url).await?.refuse_losses(url, &content.greatest_ids()).await?;
-    Ok(Prepared { source, path: path.to_owned(), content, url: url.clone(), warnings })
+    RestoreTarget::read(url).await?.refuse_losses(url, &content.greatest_ids()).await?;
+    Ok(PreparedRestore { source, path: path.to_owned(), content, url: url.clone(), warnings })
 }
 
 /// Refuses a file with a password hash that would cost more than a login may take.
@@ -98,7 +102,7 @@ fn refuse_costly_hashes(content: &Content) -> Result<(), Error> {
 ///
 /// # Errors
 /// The database does not answer, or another restore is at work by now.
-pub async fn abandon(url: &DatabaseUrl, settings: &Settings) -> Result<(), Error> {
+pub async fn remove_staged(url: &DatabaseUrl, settings: &MigrationSettings) -> Result<(), Error> {
     if url.backend() == Backend::Sqlite {
         // the file has gone with the future that filled it
         return Ok(());
@@ -112,7 +116,7 @@ pub async fn abandon(url: &DatabaseUrl, settings: &Settings) -> Result<(), Error
     removed
 }
 
-impl Prepared {
+impl PreparedRestore {
     /// What would be done, for the question to people.
     pub fn question(&self) -> String {
         let from = match &self.content.header {
@@ -128,9 +132,9 @@ impl Prepared {
     /// Every reason of [`Error`]; the database is as it was.
     pub async fn restore(
         self,
-        options: &Options<'_>,
+        options: &RestoreOptions<'_>,
         now: DateTime<Utc>,
-        progress: &Arc<dyn Progress>,
+        progress: &Arc<dyn BackupProgress>,
     ) -> Result<Restored, Error> {
         let watch = Stopwatch::start();
         let mut restored = match self.url.backend() {
@@ -151,17 +155,17 @@ impl Prepared {
     async fn under_lock(
         &self,
         lock: Option<&sea_orm::DatabaseTransaction>,
-        options: &Options<'_>,
+        options: &RestoreOptions<'_>,
         now: DateTime<Utc>,
-        progress: &Arc<dyn Progress>,
+        progress: &Arc<dyn BackupProgress>,
     ) -> Result<Restored, Error> {
-        let live = Live::read(&self.url).await?;
+        let live = RestoreTarget::read(&self.url).await?;
         live.refuse_losses(&self.url, &self.content.greatest_ids()).await?;
         let mut warnings = self.warnings.clone();
         warnings.extend(live.warnings());
-        let safety_backup = match options.safety_backup.filter(|_| !matches!(live, Live::Nothing)) {
+        let safety_backup = match options.safety_backup.filter(|_| !matches!(live, RestoreTarget::Empty)) {
             Some(request) => {
-                progress.event(Event::Phase(Phase::SafetyBackup));
+                progress.event(BackupEvent::Phase(BackupPhase::SafetyBackup));
                 Some(
                     create::create(&self.url, request, now, progress)
                         .await
@@ -173,7 +177,7 @@ impl Prepared {
         let identity = KeptIdentity::of(&live, &self.url, now).await?;
         let live = live.schema(self.url.backend());
         let staging = Staging::begin(&self.url).await?;
-        let stage = Stage {
+        let stage = StagedLoad {
             content: &self.content,
             source: &self.source,
             backend: self.url.backend(),
@@ -188,10 +192,10 @@ impl Prepared {
             file: shown(&self.path),
             created_at: self.content.header.as_ref().map(|header| header.created_at),
             database: self.url.to_string(),
-            migration: self.content.layout.migration.clone(),
+            migration: self.content.schema_version.migration.clone(),
             migrated: staged.migrated.iter().map(|name| (*name).to_owned()).collect(),
             tables: staged.tables,
-            passed_over: self.content.passed_over.clone(),
+            passed_over: self.content.skipped_tables.clone(),
             foreign_runs_to: self.foreign_runs_to(&identity),
             seed_accounts: self.seed_accounts().await,
             safety_backup: safety_backup.map(|metadata| metadata.filename),
@@ -210,11 +214,11 @@ impl Prepared {
     async fn fill_and_swap(
         &self,
         mut staging: Staging,
-        stage: Stage<'_>,
+        stage: StagedLoad<'_>,
         (live, identity): (&LiveSchema, &KeptIdentity),
         lock: Option<&sea_orm::DatabaseTransaction>,
-        options: &Options<'_>,
-    ) -> Result<(stage::Staged, crate::db::Swapped), Error> {
+        options: &RestoreOptions<'_>,
+    ) -> Result<(staged_load::StagedTables, crate::db::SwapReport), Error> {
         let filled = async {
             let staged = stage.fill(&mut staging).await?;
             staging.execute(identity.replacement(stage.backend)?).await?;
@@ -222,8 +226,8 @@ impl Prepared {
                 // without it another migrator may be at work by now
                 migrate::still_holds(lock).await?;
             }
-            stage.progress.event(Event::Phase(Phase::Swapping));
-            let Settings { lock_timeout, patience, .. } = options.settings;
+            stage.progress.event(BackupEvent::Phase(BackupPhase::Swapping));
+            let MigrationSettings { lock_timeout, patience, .. } = options.settings;
             Ok((staged, staging.swap(live, *lock_timeout, *patience).await?))
         };
         let filled = filled.await;
@@ -243,7 +247,7 @@ impl Prepared {
         let found = async {
             let mut connection = Connection::open(&self.url).await?;
             let found = migrate::seed_accounts(&mut connection).await?;
-            connection.leave().await;
+            connection.hang_up().await;
             Ok::<_, Error>(found)
         };
         found.await.unwrap_or_default()

@@ -20,13 +20,13 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
-use super::age::is_in_future;
+use super::backup_age::is_in_future;
 use super::database_key::{DatabaseKey, KnownDatabases};
 use super::directory;
 use super::error::Error;
-use super::listing::{self, Entry, State};
+use super::listing::{self, BackupEntry, MetadataState};
 use super::metadata::{self, Metadata};
-use super::progress::Progress;
+use super::progress::BackupProgress;
 use super::verify;
 use crate::disk;
 
@@ -74,7 +74,7 @@ impl Retention {
 
 /// Whether to do it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
+pub enum RetentionMode {
     /// Only say what would be removed.
     Plan,
     /// Remove it.
@@ -83,18 +83,18 @@ pub enum Mode {
 
 /// What was removed, or would be, and what stays and why; each newest first.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Report {
+pub struct RetentionReport {
     /// Backups that went, each with its metadata.
-    pub removed: Vec<Removed>,
+    pub removed: Vec<RemovedFile>,
     /// Bytes of all of these.
     pub removed_bytes: u64,
     /// Backups that stay.
-    pub kept: Vec<Kept>,
+    pub kept: Vec<KeptBackup>,
 }
 
 /// A file that went.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-pub struct Removed {
+pub struct RemovedFile {
     /// Its name.
     pub name: String,
     /// Its size, without its metadata.
@@ -103,19 +103,19 @@ pub struct Removed {
 
 /// A file that stays.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-pub struct Kept {
+pub struct KeptBackup {
     /// Its name.
     pub name: String,
     /// Its size.
     pub bytes: u64,
     /// Why.
-    pub reason: Reason,
+    pub reason: KeepReason,
 }
 
 /// Why a file stays.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Reason {
+pub enum KeepReason {
     /// It is younger than the retention.
     Recent,
     /// It is the newest valid one of its database.
@@ -134,14 +134,19 @@ pub enum Reason {
 ///
 /// # Errors
 /// The directory cannot be read, or a file cannot be removed; what went before that is gone.
-pub fn retain(directory: &Path, retention: Retention, now: DateTime<Utc>, mode: Mode) -> Result<Report, Error> {
+pub fn retain(
+    directory: &Path,
+    retention: Retention,
+    now: DateTime<Utc>,
+    mode: RetentionMode,
+) -> Result<RetentionReport, Error> {
     let cutoff = retention.cutoff(now);
-    if mode == Mode::Apply {
+    if mode == RetentionMode::Apply {
         directory::require_private(directory)?;
     }
     let mut report = decide(backups(directory, now)?, directory, cutoff, now);
     let orphans = orphans(directory, cutoff)?;
-    if mode == Mode::Apply {
+    if mode == RetentionMode::Apply {
         let files: Vec<_> = report.removed.iter().map(|removed| directory.join(&removed.name)).collect();
         remove(directory, files.clone())?;
         remove(directory, files.iter().map(|file| metadata::path_for(file)))?;
@@ -153,14 +158,14 @@ pub fn retain(directory: &Path, retention: Retention, now: DateTime<Utc>, mode: 
 }
 
 /// A backup and, if it is one to judge, its metadata.
-type Backup = (Entry, Result<Metadata, Reason>);
+type Backup = (BackupEntry, Result<Metadata, KeepReason>);
 
 fn backups(directory: &Path, now: DateTime<Utc>) -> Result<Vec<Backup>, Error> {
-    let judged = |entry: Entry| {
+    let judged = |entry: BackupEntry| {
         let metadata = match &entry.state {
-            State::Ok => metadata::read(&directory.join(&entry.name)).map_err(Reason::WrongMetadata),
-            State::NoMetadata => Err(Reason::NoMetadata),
-            State::WrongMetadata(reason) => Err(Reason::WrongMetadata(reason.clone())),
+            MetadataState::Ok => metadata::read(&directory.join(&entry.name)).map_err(KeepReason::WrongMetadata),
+            MetadataState::NoMetadata => Err(KeepReason::NoMetadata),
+            MetadataState::WrongMetadata(reason) => Err(KeepReason::WrongMetadata(reason.clone())),
         };
         (entry, metadata)
     };
@@ -168,7 +173,7 @@ fn backups(directory: &Path, now: DateTime<Utc>) -> Result<Vec<Backup>, Error> {
 }
 
 /// Goes from the newest to the oldest. Files are read only where something older could go.
-fn decide(backups: Vec<Backup>, directory: &Path, cutoff: DateTime<Utc>, now: DateTime<Utc>) -> Report {
+fn decide(backups: Vec<Backup>, directory: &Path, cutoff: DateTime<Utc>, now: DateTime<Utc>) -> RetentionReport {
     let known = || backups.iter().filter_map(|(_, metadata)| metadata.as_ref().ok());
     let databases =
         KnownDatabases::of(known().map(|metadata| (metadata.database_id.as_deref(), metadata.database_url.as_str())));
@@ -176,35 +181,35 @@ fn decide(backups: Vec<Backup>, directory: &Path, cutoff: DateTime<Utc>, now: Da
     let expired = known().filter(|metadata| metadata.created_at < cutoff);
     let in_question: BTreeSet<DatabaseKey> = expired.map(database).collect();
     let mut proven = BTreeSet::new();
-    let mut report = Report::default();
-    for (Entry { name, size: bytes, .. }, metadata) in backups {
+    let mut report = RetentionReport::default();
+    for (BackupEntry { name, size: bytes, .. }, metadata) in backups {
         let reason = match metadata {
             Err(reason) => reason,
-            Ok(metadata) if is_in_future(metadata.created_at, now) => Reason::FromTheFuture,
+            Ok(metadata) if is_in_future(metadata.created_at, now) => KeepReason::FromTheFuture,
             Ok(metadata) if proven.contains(&database(&metadata)) => {
                 if metadata.created_at < cutoff {
-                    report.removed.push(Removed { name, bytes });
+                    report.removed.push(RemovedFile { name, bytes });
                     continue;
                 }
-                Reason::Recent
+                KeepReason::Recent
             }
-            Ok(metadata) if !in_question.contains(&database(&metadata)) => Reason::Recent,
+            Ok(metadata) if !in_question.contains(&database(&metadata)) => KeepReason::Recent,
             Ok(metadata) => match whole(&directory.join(&name)) {
                 Ok(()) => {
                     proven.insert(database(&metadata));
-                    Reason::NewestValid
+                    KeepReason::NewestValid
                 }
-                Err(reasons) => Reason::NotValid(reasons),
+                Err(reasons) => KeepReason::NotValid(reasons),
             },
         };
-        report.kept.push(Kept { name, bytes, reason });
+        report.kept.push(KeptBackup { name, bytes, reason });
     }
     report
 }
 
 /// Reads a backup back.
 fn whole(path: &Path) -> Result<(), Vec<String>> {
-    let nobody: Arc<dyn Progress> = Arc::new(());
+    let nobody: Arc<dyn BackupProgress> = Arc::new(());
     match verify::verify(path, &nobody) {
         Ok(verdict) if verdict.valid => Ok(()),
         Ok(verdict) => Err(verdict.reasons),
@@ -213,7 +218,7 @@ fn whole(path: &Path) -> Result<(), Vec<String>> {
 }
 
 /// Metadata whose file was removed by a run that did not come to its end.
-fn orphans(directory: &Path, cutoff: DateTime<Utc>) -> Result<Vec<Removed>, Error> {
+fn orphans(directory: &Path, cutoff: DateTime<Utc>) -> Result<Vec<RemovedFile>, Error> {
     let mut orphans = Vec::new();
     for found in fs::read_dir(directory).into_iter().flatten() {
         let found = found.map_err(Error::file(directory))?;
@@ -223,7 +228,7 @@ fn orphans(directory: &Path, cutoff: DateTime<Utc>) -> Result<Vec<Removed>, Erro
         let gone = fs::symlink_metadata(&path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
         let ours = |metadata: &Metadata| metadata.filename == name && metadata.created_at < cutoff;
         if gone && metadata::read(&path).is_ok_and(|metadata| ours(&metadata)) {
-            orphans.push(Removed { name: meta, bytes: 0 });
+            orphans.push(RemovedFile { name: meta, bytes: 0 });
         }
     }
     Ok(orphans)

@@ -13,10 +13,10 @@ use super::json;
 use crate::db::{Backend, Column, ColumnType, Value};
 
 /// Why a row cannot be read or carried over.
-pub(super) type Refusal = String;
+pub(super) type RowError = String;
 
 /// The columns of a row as text, whatever their type.
-pub(super) fn texts(row: &[u8], backend: Backend) -> Result<Vec<Option<String>>, Refusal> {
+pub(super) fn texts(row: &[u8], backend: Backend) -> Result<Vec<Option<String>>, RowError> {
     if backend == Backend::Postgres {
         return fields(row).map(|field| Ok(field?.map(Cow::into_owned))).collect();
     }
@@ -53,7 +53,7 @@ pub(super) fn integer_at(row: &[u8], at: usize, backend: Backend) -> Option<i64>
 }
 
 /// The values of a line of COPY's text format, in the forms that SQLite stores.
-pub(super) fn of_copy<'a>(row: &'a [u8], columns: &[Column]) -> Result<Vec<Value<'a>>, Refusal> {
+pub(super) fn of_copy<'a>(row: &'a [u8], columns: &[Column]) -> Result<Vec<Value<'a>>, RowError> {
     let values: Vec<Option<Cow<'_, str>>> = fields(row).take(columns.len() + 1).collect::<Result<_, _>>()?;
     check_count(values.len(), columns)?;
     values
@@ -64,13 +64,13 @@ pub(super) fn of_copy<'a>(row: &'a [u8], columns: &[Column]) -> Result<Vec<Value
 }
 
 /// The values of SQLite's literals.
-pub(super) fn of_literals<'a>(row: &'a [u8], columns: &[Column]) -> Result<Vec<Value<'a>>, Refusal> {
+pub(super) fn of_literals<'a>(row: &'a [u8], columns: &[Column]) -> Result<Vec<Value<'a>>, RowError> {
     let values = literals(row, columns.len() + 1, columns)?;
     check_count(values.len(), columns)?;
     Ok(values)
 }
 
-fn check_count(found: usize, columns: &[Column]) -> Result<(), Refusal> {
+fn check_count(found: usize, columns: &[Column]) -> Result<(), RowError> {
     match found.cmp(&columns.len()) {
         Ordering::Equal => Ok(()),
         Ordering::Less => Err(format!("{found} values for {} columns", columns.len())),
@@ -79,12 +79,12 @@ fn check_count(found: usize, columns: &[Column]) -> Result<(), Refusal> {
 }
 
 /// For `map_err`: the column of the value.
-fn in_column(column: &Column) -> impl Fn(Refusal) -> Refusal {
+fn in_column(column: &Column) -> impl Fn(RowError) -> RowError {
     move |why| format!("column `{}`: {why}", column.name)
 }
 
 /// Values as a line of COPY's text format, with a line feed.
-pub(super) fn to_copy(values: &[Value<'_>], columns: &[Column], line: &mut Vec<u8>) -> Result<(), Refusal> {
+pub(super) fn to_copy(values: &[Value<'_>], columns: &[Column], line: &mut Vec<u8>) -> Result<(), RowError> {
     for (at, (value, column)) in values.iter().zip(columns).enumerate() {
         if at > 0 {
             line.push(b'\t');
@@ -134,7 +134,7 @@ pub(super) fn canonical(values: &[Value<'_>], columns: &[Column]) -> Vec<u8> {
 }
 
 /// The fields of a line of COPY's text format; `None` is NULL.
-fn fields(row: &[u8]) -> impl Iterator<Item = Result<Option<Cow<'_, str>>, Refusal>> {
+fn fields(row: &[u8]) -> impl Iterator<Item = Result<Option<Cow<'_, str>>, RowError>> {
     row.split(|byte| *byte == b'\t').map(|field| {
         if field == b"\\N" {
             return Ok(None);
@@ -211,7 +211,7 @@ fn escape(text: &str, line: &mut Vec<u8>) {
     }
 }
 
-fn of_field(field: Option<Cow<'_, str>>, kind: ColumnType) -> Result<Value<'_>, Refusal> {
+fn of_field(field: Option<Cow<'_, str>>, kind: ColumnType) -> Result<Value<'_>, RowError> {
     let Some(text) = field else { return Ok(Value::Null) };
     match kind {
         ColumnType::Bigint | ColumnType::Integer => {
@@ -254,7 +254,7 @@ fn sqlite_time(time: DateTime<Utc>) -> String {
 }
 
 /// SQLite's literals: `(1,'text',NULL)`. No more than so many are read. A refusal names the column, if columns are given.
-fn literals<'a>(row: &'a [u8], most: usize, columns: &[Column]) -> Result<Vec<Value<'a>>, Refusal> {
+fn literals<'a>(row: &'a [u8], most: usize, columns: &[Column]) -> Result<Vec<Value<'a>>, RowError> {
     let text = std::str::from_utf8(row).map_err(|_| "a text that is not UTF-8".to_owned())?;
     let mut rest = text.strip_prefix('(').and_then(|text| text.strip_suffix(')')).ok_or("a row without parentheses")?;
     let mut values = Vec::new();
@@ -273,7 +273,7 @@ fn literals<'a>(row: &'a [u8], most: usize, columns: &[Column]) -> Result<Vec<Va
     }
 }
 
-fn literal(text: &str) -> Result<(Value<'_>, &str), Refusal> {
+fn literal(text: &str) -> Result<(Value<'_>, &str), RowError> {
     if let Some(rest) = text.strip_prefix('\'') {
         return quoted(rest);
     }
@@ -304,7 +304,7 @@ fn literal(text: &str) -> Result<(Value<'_>, &str), Refusal> {
 }
 
 /// A text behind its first quote: `it''s'`, in which a line feed is written as `'||char(10)||'`, a NUL as `'||char(0)||'`.
-fn quoted(text: &str) -> Result<(Value<'_>, &str), Refusal> {
+fn quoted(text: &str) -> Result<(Value<'_>, &str), RowError> {
     const LINE_FEED: &str = "||char(10)||'";
     const NUL: &str = "||char(0)||'";
     let mut owned = String::new();

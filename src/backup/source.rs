@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::Error;
 use super::reader::{Unreadable, wrong};
-use crate::disk::{self, Links};
+use crate::disk::{self, LinkPolicy};
 
 /// Bytes that are handed over at once.
 const CHUNK: usize = 1 << 18;
@@ -19,17 +19,17 @@ const CHUNK: usize = 1 << 18;
 const QUEUE: usize = 4;
 
 /// An opened file: a regular one, and no link to one.
-pub(super) struct Source {
+pub(super) struct BackupSource {
     file: File,
 }
 
-impl Source {
+impl BackupSource {
     /// Opens it.
     ///
     /// # Errors
     /// The path names nothing that can be a backup.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
-        let file = disk::open(path, Links::Refused).map_err(|error| match error.kind() {
+        let file = disk::open(path, LinkPolicy::Refused).map_err(|error| match error.kind() {
             io::ErrorKind::InvalidInput => {
                 let kind = error.to_string().trim_start_matches(disk::NOT_REGULAR).to_owned();
                 Error::NotAFile { path: path.to_owned(), kind }

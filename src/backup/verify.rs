@@ -7,17 +7,17 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::content::{self, Content};
-use super::digest::TableDigest;
 use super::error::{Error, shown};
 use super::format::FORMAT;
 use super::metadata::{self, Metadata};
-use super::progress::{Event, Phase, Progress};
+use super::progress::{BackupEvent, BackupPhase, BackupProgress};
 use super::reader::Unreadable;
-use super::source::Source;
+use super::row_digest::TableDigest;
+use super::source::BackupSource;
 
 /// What a verification found.
 #[derive(Debug, Serialize)]
-pub struct Verdict {
+pub struct VerificationReport {
     /// The file.
     pub file: String,
     /// Whether it is whole, as the evidence shows.
@@ -46,16 +46,30 @@ pub enum Evidence {
     None,
 }
 
+/// A report on a file, and what is in it.
+pub(super) struct Examination {
+    pub(super) report: VerificationReport,
+    /// `None`: it could not be read to its end.
+    pub(super) content: Option<Content>,
+}
+
+/// A file that may be restored.
+pub(super) struct VerifiedFile {
+    pub(super) content: Content,
+    /// What is worth knowing.
+    pub(super) warnings: Vec<String>,
+}
+
 /// Checks a backup against the metadata beside it; one without metadata against its own last line, or a dump's end.
 ///
 /// # Errors
 /// The path names nothing that can be a backup.
-pub fn verify(path: &Path, progress: &Arc<dyn Progress>) -> Result<Verdict, Error> {
-    Ok(examine(&Source::open(path)?, path, progress).0)
+pub fn verify(path: &Path, progress: &Arc<dyn BackupProgress>) -> Result<VerificationReport, Error> {
+    Ok(examine(&BackupSource::open(path)?, path, progress).report)
 }
 
 /// The same of an opened file, with what is in it.
-pub(super) fn examine(source: &Source, path: &Path, progress: &Arc<dyn Progress>) -> (Verdict, Option<Content>) {
+pub(super) fn examine(source: &BackupSource, path: &Path, progress: &Arc<dyn BackupProgress>) -> Examination {
     let (metadata, content, reasons) = match metadata::find(path) {
         Ok(Some(metadata)) => {
             let (content, mut reasons) = match differences(source, &metadata, progress) {
@@ -70,11 +84,11 @@ pub(super) fn examine(source: &Source, path: &Path, progress: &Arc<dyn Progress>
     };
     let verified_at = metadata.as_ref().and_then(|metadata| metadata.verified_at);
     let (file, valid, evidence) = (shown(path), reasons.is_empty(), Evidence::Metadata);
-    (Verdict { file, valid, reasons, evidence, metadata, verified_at }, content)
+    Examination { report: VerificationReport { file, valid, reasons, evidence, metadata, verified_at }, content }
 }
 
 /// The same of a file without metadata: a stream of `backup --output -`, or a dump.
-fn examine_alone(source: &Source, path: &Path, progress: &Arc<dyn Progress>) -> (Verdict, Option<Content>) {
+fn examine_alone(source: &BackupSource, path: &Path, progress: &Arc<dyn BackupProgress>) -> Examination {
     let (content, reasons, evidence) = match read(source, None, progress) {
         Ok(content) => {
             let (reasons, evidence) = (against_footer(&content), evidence_of(&content));
@@ -83,7 +97,8 @@ fn examine_alone(source: &Source, path: &Path, progress: &Arc<dyn Progress>) -> 
         Err(error) => (None, vec![error.to_string()], Evidence::None),
     };
     let (file, valid) = (shown(path), reasons.is_empty());
-    (Verdict { file, valid, reasons, evidence, metadata: None, verified_at: None }, content)
+    let report = VerificationReport { file, valid, reasons, evidence, metadata: None, verified_at: None };
+    Examination { report, content }
 }
 
 fn evidence_of(content: &Content) -> Evidence {
@@ -95,18 +110,19 @@ fn evidence_of(content: &Content) -> Evidence {
 ///
 /// # Errors
 /// It is damaged, foreign, newer, or not what its metadata says.
-pub(super) fn prove(
-    source: &Source,
+pub(super) fn verify_for_restore(
+    source: &BackupSource,
     path: &Path,
-    progress: &Arc<dyn Progress>,
-) -> Result<(Content, Vec<String>), Error> {
+    progress: &Arc<dyn BackupProgress>,
+) -> Result<VerifiedFile, Error> {
     let invalid = |reason: String| Error::Invalid { reasons: vec![reason] };
     let Some(metadata) = metadata::find(path).map_err(invalid)? else {
         let content = read(source, None, progress).map_err(Error::from)?;
         let reasons = against_footer(&content);
         let what = if content.header.is_some() { "only its own last line" } else { "only the end of the dump" };
         let warning = format!("no metadata lies beside the file: {what} says that it is whole");
-        return if reasons.is_empty() { Ok((content, vec![warning])) } else { Err(Error::Invalid { reasons }) };
+        let file = VerifiedFile { content, warnings: vec![warning] };
+        return if reasons.is_empty() { Ok(file) } else { Err(Error::Invalid { reasons }) };
     };
     let content = match read(source, Some(metadata.uncompressed_size), progress) {
         Err(Unreadable::Newer(message)) => return Err(Error::Newer { message }),
@@ -114,7 +130,11 @@ pub(super) fn prove(
     };
     let mut reasons = against_metadata(&content, &metadata);
     reasons.extend(is_of_another(path, &metadata));
-    if reasons.is_empty() { Ok((content, Vec::new())) } else { Err(Error::Invalid { reasons }) }
+    if reasons.is_empty() {
+        Ok(VerifiedFile { content, warnings: Vec::new() })
+    } else {
+        Err(Error::Invalid { reasons })
+    }
 }
 
 impl From<Unreadable> for Error {
@@ -128,9 +148,9 @@ impl From<Unreadable> for Error {
 
 /// What is in a file, or every way in which it is not what its metadata says.
 pub(super) fn differences(
-    source: &Source,
+    source: &BackupSource,
     metadata: &Metadata,
-    progress: &Arc<dyn Progress>,
+    progress: &Arc<dyn BackupProgress>,
 ) -> Result<Content, Vec<String>> {
     if metadata.format > FORMAT {
         return Err(vec![format!("it has format {}, this program knows up to {FORMAT}", metadata.format)]);
@@ -140,8 +160,12 @@ pub(super) fn differences(
     if reasons.is_empty() { Ok(content) } else { Err(reasons) }
 }
 
-fn read(source: &Source, longest: Option<u64>, progress: &Arc<dyn Progress>) -> Result<Content, Unreadable> {
-    progress.event(Event::Phase(Phase::Verifying(longest)));
+fn read(
+    source: &BackupSource,
+    longest: Option<u64>,
+    progress: &Arc<dyn BackupProgress>,
+) -> Result<Content, Unreadable> {
+    progress.event(BackupEvent::Phase(BackupPhase::Verifying(longest)));
     content::read(source.text()?, longest, progress)
 }
 
@@ -164,7 +188,7 @@ fn against_metadata(content: &Content, metadata: &Metadata) -> Vec<String> {
     compare("its uncompressed size", &content.uncompressed_size, &metadata.uncompressed_size);
     compare("its sha256", &content.sha256, &metadata.sha256);
     compare("its engine", &content.backend, &metadata.backend);
-    compare("its migration", &content.layout.migration, &metadata.migration);
+    compare("its migration", &content.schema_version.migration, &metadata.migration);
     let or_none = |id: Option<&String>| id.cloned().unwrap_or_else(|| "none".to_owned());
     let database_id = content.header.as_ref().and_then(|header| header.database_id.as_ref());
     compare("its database id", &or_none(database_id), &or_none(metadata.database_id.as_ref()));

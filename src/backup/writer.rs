@@ -8,23 +8,23 @@ use std::thread::JoinHandle;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{mpsc, oneshot};
 
-use super::digest::{TableDigest, Tally};
 use super::error::Error;
 use super::format::{Footer, LAST};
-use super::pack::{Job, Packed, Packer, Part};
-use super::progress::{Event, Progress};
-use crate::db::{Backend, Rows, Sink};
-use crate::migrate::Table;
+use super::pack::{Chunk, GzipMember, PackJob, Packer};
+use super::progress::{BackupEvent, BackupProgress};
+use super::row_digest::{RowDigest, TableDigest};
+use crate::db::{Backend, RowSink, SnapshotRows};
+use crate::migrate::SchemaTable;
 
 /// Members that are being made or wait for their turn.
 const QUEUE: usize = 8;
 
 /// How the file is made.
-pub(super) struct Settings {
+pub(super) struct WriterSettings {
     pub(super) compressed: bool,
     pub(super) backend: Backend,
-    pub(super) tables: Arc<[Table]>,
-    pub(super) progress: Arc<dyn Progress>,
+    pub(super) tables: Arc<[SchemaTable]>,
+    pub(super) progress: Arc<dyn BackupProgress>,
 }
 
 /// What the writer has done.
@@ -37,20 +37,20 @@ pub(super) struct Written {
 }
 
 /// A member in its place, or the end: the last line is written, and all is done.
-enum Next {
-    Member(oneshot::Receiver<Result<Packed, Error>>),
+enum Queued {
+    Member(oneshot::Receiver<Result<GzipMember, Error>>),
     End,
 }
 
 /// The threads.
 pub(super) struct Writer {
-    jobs: jobs::Sender<Job>,
-    order: mpsc::Sender<Next>,
+    jobs: jobs::Sender<PackJob>,
+    order: mpsc::Sender<Queued>,
     thread: JoinHandle<Result<Option<Written>, Error>>,
 }
 
 impl Writer {
-    pub(super) fn start(sink: Box<dyn Write + Send>, settings: Settings) -> Self {
+    pub(super) fn start(sink: Box<dyn Write + Send>, settings: WriterSettings) -> Self {
         let (jobs, received) = jobs::channel();
         let received = Arc::new(Mutex::new(received));
         for _ in 0..packers() {
@@ -59,19 +59,19 @@ impl Writer {
             std::thread::spawn(move || packer.run(&received, &tables));
         }
         let (order, ordered) = mpsc::channel(QUEUE);
-        let stream = Stream { sink, sha: Sha256::new(), size: 0, uncompressed_size: 0 };
+        let stream = FileStream { sink, sha: Sha256::new(), size: 0, uncompressed_size: 0 };
         Self { jobs, order, thread: std::thread::spawn(move || run(ordered, stream, &settings)) }
     }
 
     /// Hands over a part; waits while the queue is full. Whether somebody is there to take it.
-    pub(super) async fn send(&self, part: Part) -> bool {
+    pub(super) async fn send(&self, part: Chunk) -> bool {
         let (done, member) = oneshot::channel();
-        self.order.send(Next::Member(member)).await.is_ok() && self.jobs.send(Job { part, done }).is_ok()
+        self.order.send(Queued::Member(member)).await.is_ok() && self.jobs.send(PackJob { chunk: part, done }).is_ok()
     }
 
     /// Says that all is sent.
     pub(super) async fn end(&self) {
-        let _ = self.order.send(Next::End).await;
+        let _ = self.order.send(Queued::End).await;
     }
 
     /// Waits for the end. `None`: the end was never sent.
@@ -88,24 +88,28 @@ fn packers() -> usize {
 }
 
 /// Rows of one table, on their way to the writer.
-pub(super) struct Into<'a> {
+pub(super) struct TableSink<'a> {
     pub(super) writer: &'a Writer,
     pub(super) table: usize,
 }
 
-impl Sink for Into<'_> {
-    async fn take(&self, rows: Rows) -> bool {
-        self.writer.send(Part::Rows { table: self.table, rows }).await
+impl RowSink for TableSink<'_> {
+    async fn take(&self, rows: SnapshotRows) -> bool {
+        self.writer.send(Chunk::Rows { table: self.table, rows }).await
     }
 }
 
-fn run(mut order: mpsc::Receiver<Next>, mut stream: Stream, settings: &Settings) -> Result<Option<Written>, Error> {
-    let Settings { tables, progress, .. } = settings;
-    let mut tallies = vec![Tally::default(); tables.len()];
+fn run(
+    mut order: mpsc::Receiver<Queued>,
+    mut stream: FileStream,
+    settings: &WriterSettings,
+) -> Result<Option<Written>, Error> {
+    let WriterSettings { tables, progress, .. } = settings;
+    let mut digests = vec![RowDigest::default(); tables.len()];
     while let Some(next) = order.blocking_recv() {
-        let Next::Member(member) = next else {
+        let Queued::Member(member) = next else {
             let tables: Vec<_> =
-                tallies.iter().zip(&**tables).map(|(tally, table)| tally.digest(&table.name)).collect();
+                digests.iter().zip(&**tables).map(|(digest, table)| digest.of_table(&table.name)).collect();
             let footer = serde_json::to_string(&Footer { tables: tables.clone() }).map_err(io::Error::from)?;
             let mut packer = Packer::new(settings.backend, settings.compressed);
             stream.put(&packer.compress(format!("{LAST}{footer}\n").as_bytes())?)?;
@@ -115,25 +119,25 @@ fn run(mut order: mpsc::Receiver<Next>, mut stream: Stream, settings: &Settings)
         let Ok(member) = member.blocking_recv() else { return Ok(None) };
         let member = member?;
         stream.put(&member)?;
-        if let Some((table, tally)) = member.tally {
-            tallies[table].merge(tally);
-            let (rows, bytes) = (tally.rows(), member.uncompressed_size as u64);
-            progress.event(Event::Wrote { table: &tables[table].name, rows, bytes });
+        if let Some((table, digest)) = member.digest {
+            digests[table].merge(digest);
+            let (rows, bytes) = (digest.rows(), member.uncompressed_size as u64);
+            progress.event(BackupEvent::Wrote { table: &tables[table].name, rows, bytes });
         }
     }
     Ok(None)
 }
 
 /// The bytes on their way to the disk.
-struct Stream {
+struct FileStream {
     sink: Box<dyn Write + Send>,
     sha: Sha256,
     size: u64,
     uncompressed_size: u64,
 }
 
-impl Stream {
-    fn put(&mut self, member: &Packed) -> io::Result<()> {
+impl FileStream {
+    fn put(&mut self, member: &GzipMember) -> io::Result<()> {
         self.uncompressed_size += member.uncompressed_size as u64;
         self.size += member.bytes.len() as u64;
         self.sha.update(&member.bytes);

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use entity::maintenance_run::Kind;
+use entity::maintenance_run::RunKind;
 
 use super::error::Error;
 use super::output::{Output, Piped};
-use super::transfer::Transfer;
-use crate::backup::{self, Metadata, Request, Target};
+use super::progress::BackupProgressBar;
+use crate::backup::{self, BackupDestination, BackupRequest, Metadata};
 use crate::clock::{self, Stopwatch};
 use crate::config::Config;
-use crate::maintain::{self, Ended};
+use crate::maintain::{self, CommandOutcome};
 use crate::printable::line;
 use crate::shutdown;
 
@@ -42,26 +42,26 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) -> Result<u8, Error> {
     let target = match &arguments.output {
-        None => Target::Directory(config.backup_dir.clone()),
-        Some(path) if path.as_os_str() == "-" => Target::Stdout,
+        None => BackupDestination::Directory(config.backup_dir.clone()),
+        Some(path) if path.as_os_str() == "-" => BackupDestination::Stdout,
         // a link that leads nowhere is something, too
         Some(path) if path.symlink_metadata().is_ok() => {
             return Err(Error::usage(format!("{} exists already", path.display()), "name a file that does not exist"));
         }
-        Some(path) => Target::File(path.clone()),
+        Some(path) => BackupDestination::File(path.clone()),
     };
-    if target == Target::Stdout && output.is_json() {
+    if target == BackupDestination::Stdout && output.is_json() {
         return Err(Error::usage("stdout cannot be both the backup and a JSON document", "leave --json away"));
     }
-    let request = Request {
+    let request = BackupRequest {
         target: target.clone(),
         compressed: !arguments.no_compress,
         validated: !arguments.no_validate,
         app_version: super::app_version(),
         environment: config.environment.to_string(),
     };
-    let shown = Arc::new(Transfer::new(output));
-    let progress: Arc<dyn backup::Progress> = shown.clone();
+    let shown = Arc::new(BackupProgressBar::new(output));
+    let progress: Arc<dyn backup::BackupProgress> = shown.clone();
     let watch = Stopwatch::start();
     let making = backup::create(&config.database_url, &request, clock::now(), &progress);
     let made = tokio::select! {
@@ -70,7 +70,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
     };
     shown.clear();
     // what becomes of a stream is not known
-    if target != Target::Stdout {
+    if target != BackupDestination::Stdout {
         record(config, &target, watch.elapsed(), made.as_ref()).await;
     }
     let made = made.map_err(|signal| Error::Interrupted { signal, left: "nothing was left" })?;
@@ -78,7 +78,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
     for name in &metadata.not_included {
         tracing::warn!("not in the backup, because no migration makes it: {name}");
     }
-    if target != Target::Stdout {
+    if target != BackupDestination::Stdout {
         output.answer(&metadata, Piped::Text, || text(&metadata))?;
     }
     Ok(0)
@@ -86,14 +86,14 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
 
 async fn record(
     config: &Config,
-    target: &Target,
+    target: &BackupDestination,
     took: Duration,
     made: Result<&Result<Metadata, backup::Error>, &&'static str>,
 ) {
-    let directory = if let Target::Directory(directory) = target { Some(directory.as_path()) } else { None };
+    let directory = if let BackupDestination::Directory(directory) = target { Some(directory.as_path()) } else { None };
     match made {
         Ok(made) => maintain::record_backup(&config.database_url, took, made.as_ref(), directory).await,
-        Err(_) => maintain::record_run(&config.database_url, Kind::Backup, took, Ended::Cancelled).await,
+        Err(_) => maintain::record_run(&config.database_url, RunKind::Backup, took, CommandOutcome::Cancelled).await,
     }
 }
 

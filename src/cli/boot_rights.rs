@@ -5,13 +5,13 @@
 
 use std::time::Duration;
 
+use super::boot_status::BootStatus;
 use super::error::{Error, Subject};
-use super::stages::Stages;
 use crate::clock::Stopwatch;
 use crate::config::Config;
 use crate::db::{self, DatabaseUrl};
 use crate::health::{self, MissingRights};
-use crate::http::Stage;
+use crate::http::BootStage;
 
 /// Between two questions.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// It could not until then.
-pub(super) async fn wait(config: &Config, stages: &Stages) -> Result<(), Error> {
+pub(super) async fn wait(config: &Config, boot_status: &BootStatus) -> Result<(), Error> {
     let watch = Stopwatch::start();
     loop {
         let Some((missing, message)) = missing(&config.database_url).await else { return Ok(()) };
@@ -34,7 +34,7 @@ pub(super) async fn wait(config: &Config, stages: &Stages) -> Result<(), Error> 
             return Err(Error::Database { subject: Subject::of(config), source });
         }
         tracing::warn!(hint, "waiting for rights: {message}");
-        stages.enter(Stage::WaitingForDatabase { reason: message });
+        boot_status.enter(BootStage::WaitingForDatabase { reason: message });
         tokio::time::sleep(PAUSE).await;
     }
 }

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use super::error::{Error, Subject};
 use super::output::{Output, Piped};
-use super::sweep::{self, Sweep};
+use super::progress::{CleanupProgressBar, kind_name};
 use crate::backup::Retention;
 use crate::clock::{self, Stopwatch};
 use crate::config::Config;
-use crate::db::{Doomed, Pool};
-use crate::maintain::{Cleaned, Cleanup, CleanupError, CleanupEvent, CleanupProgress as _, Stop};
+use crate::db::{CleanupKind, Pool};
+use crate::maintain::{Cleanup, CleanupError, CleanupEvent, CleanupProgress as _, CleanupReport};
 use crate::shutdown;
+use tokio_util::sync::CancellationToken;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -41,7 +42,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
         until_stopped(&cleanup, config, output).await?
     };
     drop(cleanup);
-    pool.leave().await;
+    pool.hang_up().await;
     output.answer(&cleaned, Piped::Text, || text(&cleaned))?;
     if cleaned.cancelled {
         Err(Error::Interrupted { signal: "a signal", left: "what was removed is removed" })
@@ -55,15 +56,15 @@ fn failed<E: Into<CleanupError>>(config: &Config) -> impl Fn(E) -> Error {
     move |error| Error::Cleanup { subject: subject.clone(), source: Box::new(error.into()) }
 }
 
-/// Waits for its turn as a migrator does; a signal ends it after the batch that is under way.
-async fn until_stopped(cleanup: &Cleanup, config: &Config, output: Output) -> Result<Cleaned, Error> {
-    let (stopper, stop) = Stop::pair();
-    let signal = async move {
+/// Waits for the exclusive lock as a migrator does; a signal ends it after the batch that is under way.
+async fn until_stopped(cleanup: &Cleanup, config: &Config, output: Output) -> Result<CleanupReport, Error> {
+    let stop = CancellationToken::new();
+    let signal = async {
         let signal = shutdown::requested().await;
-        stopper.stop();
+        stop.cancel();
         signal
     };
-    let progress = Sweep::new(output);
+    let progress = CleanupProgressBar::new(output);
     let work = async {
         let watch = Stopwatch::start();
         loop {
@@ -84,23 +85,23 @@ async fn until_stopped(cleanup: &Cleanup, config: &Config, output: Output) -> Re
     work.await.map_err(failed(config))
 }
 
-fn text(cleaned: &Cleaned) -> String {
+fn text(cleaned: &CleanupReport) -> String {
     let rows = [
-        (sweep::name(Doomed::ExpiredTokens), cleaned.expired_tokens),
-        (sweep::name(Doomed::RevokedTokens), cleaned.revoked_tokens),
-        (sweep::name(Doomed::OauthTokens), cleaned.oauth_tokens),
-        (sweep::name(Doomed::AuthEvents), cleaned.auth_events),
-        (sweep::name(Doomed::MaintenanceRuns), cleaned.maintenance_runs),
-        (sweep::name(Doomed::LoginThrottles), cleaned.login_throttles),
-        (sweep::name(Doomed::OauthStates), cleaned.oauth_states),
-        (sweep::name(Doomed::KnownDevices), cleaned.known_devices),
+        (kind_name(CleanupKind::ExpiredTokens), cleaned.expired_tokens),
+        (kind_name(CleanupKind::RevokedTokens), cleaned.revoked_tokens),
+        (kind_name(CleanupKind::OauthTokens), cleaned.oauth_tokens),
+        (kind_name(CleanupKind::AuthEvents), cleaned.auth_events),
+        (kind_name(CleanupKind::MaintenanceRuns), cleaned.maintenance_runs),
+        (kind_name(CleanupKind::LoginThrottles), cleaned.login_throttles),
+        (kind_name(CleanupKind::OauthStates), cleaned.oauth_states),
+        (kind_name(CleanupKind::KnownDevices), cleaned.known_devices),
         ("backups", cleaned.backups),
     ];
     let mut text: String = rows.iter().map(|(name, count)| format!("{name:<24} {count:>10}\n")).collect();
     text.push_str(&if cleaned.dry_run {
         "would be removed; nothing was\n".to_owned()
     } else {
-        let Cleaned { batches, longest_batch_ms, duration_ms, .. } = cleaned;
+        let CleanupReport { batches, longest_batch_ms, duration_ms, .. } = cleaned;
         format!("removed in {duration_ms} ms: {batches} batches, the longest {longest_batch_ms} ms\n")
     });
     text

@@ -48,7 +48,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
     let settings = super::health_settings(config);
     let name = config.database_url.to_string();
     let Some(pause) = arguments.watch else {
-        let report = health::once::detailed(&settings, quick_check).await;
+        let report = health::one_shot::detailed(&settings, quick_check).await;
         output.answer(&report, Piped::Json, || text::detailed(&report, &name, output.stdout_colours()))?;
         return Ok(exit_code(report.overall_status));
     };
@@ -57,7 +57,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
     loop {
         let report = tokio::select! {
             signal = &mut stop => return signal.map(|_| 0).map_err(Error::from),
-            report = health::once::detailed(&settings, quick_check) => report,
+            report = health::one_shot::detailed(&settings, quick_check) => report,
         };
         if !output.redraw(&report, || text::detailed(&report, &name, output.stdout_colours()))? {
             return Ok(0);

@@ -4,7 +4,7 @@ use std::{fmt, io};
 
 use crate::auth::oauth;
 use crate::maintain::CleanupError;
-use crate::migrate::Kind;
+use crate::migrate::MigrationErrorKind;
 use crate::{backup, config, db, migrate, seed};
 
 /// A command's failure.
@@ -126,7 +126,7 @@ impl Error {
 
     /// The same failure; where the server refused a write, with the reason for that.
     pub(super) async fn explained(self, config: &config::Config) -> Self {
-        let refused = self.database().filter(|error| error.kind() == db::Kind::ReadOnly).cloned();
+        let refused = self.database().filter(|error| error.kind() == db::DbErrorKind::ReadOnly).cloned();
         match (self, refused) {
             (Self::Migrate { subject, source }, Some(_)) => {
                 Self::Migrate { subject, source: Box::new(source.explained(&config.database_url).await) }
@@ -140,7 +140,7 @@ impl Error {
     }
 
     pub(super) fn exit_code(&self) -> u8 {
-        if self.database().is_some_and(|error| error.kind() == db::Kind::Locked) {
+        if self.database().is_some_and(|error| error.kind() == db::DbErrorKind::Locked) {
             return 6;
         }
         match self {
@@ -205,12 +205,12 @@ fn backup_exit_code(error: &backup::Error) -> u8 {
     }
 }
 
-fn exit_code(kind: Kind) -> u8 {
+fn exit_code(kind: MigrationErrorKind) -> u8 {
     match kind {
-        Kind::Failed => 1,
-        Kind::Usage => 2,
-        Kind::Newer => 4,
-        Kind::Changed => 5,
-        Kind::Lock => 6,
+        MigrationErrorKind::Failed => 1,
+        MigrationErrorKind::Usage => 2,
+        MigrationErrorKind::Newer => 4,
+        MigrationErrorKind::Changed => 5,
+        MigrationErrorKind::Lock => 6,
     }
 }

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::ask::{self, ServiceUrl};
 use super::error::Error;
 use super::health_text as text;
+use super::http_probe::{self, ServiceUrl};
 use super::output::{Output, Piped};
 use crate::config::Config;
-use crate::health::{self, Report, Status};
+use crate::health::{self, HealthReport, HealthStatus};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -32,18 +32,18 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) -> Result<u8, Error> {
     let Some(url) = &arguments.url else {
-        let report = health::once::report(&super::health_settings(config)).await;
+        let report = health::one_shot::report(&super::health_settings(config)).await;
         output.answer(&report, Piped::Json, || {
             text::basic(&report, &config.database_url.to_string(), output.stdout_colours())
         })?;
         return Ok(exit_code(report.status));
     };
-    let answer = ask::ask(url, "/health", arguments.timeout).await?;
+    let answer = http_probe::probe(url, "/health", arguments.timeout).await?;
     let failed = |message: String| Error::Service { url: answer.url.clone(), message };
     let document: serde_json::Value = serde_json::from_slice(&answer.body)
         .map_err(|_| failed(format!("it does not answer in JSON (status {})", answer.status)))?;
     let code = answered(answer.status, &document).ok_or_else(|| failed("the answer is none of authsvc".to_owned()))?;
-    output.answer(&document, Piped::Json, || match serde_json::from_value::<Report>(document.clone()) {
+    output.answer(&document, Piped::Json, || match serde_json::from_value::<HealthReport>(document.clone()) {
         Ok(report) => text::basic(&report, "a running service", output.stdout_colours()),
         Err(_) => format!("{document:#}\n"),
     })?;
@@ -53,15 +53,15 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
 /// The exit code of an answer; none for one that says nothing of itself, so that a stranger at the address is not healthy.
 fn answered(status: u16, document: &serde_json::Value) -> Option<u8> {
     let told = ["overall_status", "status", "state"].iter().find_map(|key| document.get(key));
-    let verdict = told.and_then(|told| Status::deserialize(told).ok());
+    let verdict = told.and_then(|told| HealthStatus::deserialize(told).ok());
     match (status, verdict) {
         (_, Some(verdict)) => Some(exit_code(verdict)),
         // `/livez` and `/readyz` have words of their own
         (200, None) => told.and_then(serde_json::Value::as_str).map(|_| 0),
-        (_, None) => Some(exit_code(Status::Unhealthy)),
+        (_, None) => Some(exit_code(HealthStatus::Unhealthy)),
     }
 }
 
-pub(super) fn exit_code(status: Status) -> u8 {
-    if status == Status::Unhealthy { 3 } else { 0 }
+pub(super) fn exit_code(status: HealthStatus) -> u8 {
+    if status == HealthStatus::Unhealthy { 3 } else { 0 }
 }

@@ -8,11 +8,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::health::{Check, Detailed, Performance, Report, Status};
+use crate::health::{DetailedHealthReport, HealthCheck, HealthReport, HealthStatus, PerformanceHealth};
 use crate::printable::line as line_of;
 
 /// The basic report.
-pub(super) fn basic(report: &Report, database: &str, colours: bool) -> String {
+pub(super) fn basic(report: &HealthReport, database: &str, colours: bool) -> String {
     let (report, database) = (&harmless(report), &line_of(database));
     let mut text = head(report.status, report.timestamp, database, &report.environment, colours);
     for error in &report.errors {
@@ -24,7 +24,7 @@ pub(super) fn basic(report: &Report, database: &str, colours: bool) -> String {
 }
 
 /// The detailed report.
-pub(super) fn detailed(report: &Detailed, database: &str, colours: bool) -> String {
+pub(super) fn detailed(report: &DetailedHealthReport, database: &str, colours: bool) -> String {
     let (report, database) = (&harmless(report), &line_of(database));
     let basic = &report.basic_health;
     let mut text = head(report.overall_status, report.timestamp, database, &basic.environment, colours);
@@ -54,12 +54,12 @@ fn each_text(value: Value) -> Value {
     }
 }
 
-fn head(status: Status, at: DateTime<Utc>, database: &str, environment: &str, colours: bool) -> String {
+fn head(status: HealthStatus, at: DateTime<Utc>, database: &str, environment: &str, colours: bool) -> String {
     let word = paint(status, &status.to_string(), colours);
     format!("{word}  {database} ({environment}), {} UTC\n", at.format("%F %T"))
 }
 
-fn line(text: &mut String, check: &Check, colours: bool) {
+fn line(text: &mut String, check: &HealthCheck, colours: bool) {
     let _ = writeln!(text, "  {} {:<19} {}", mark(check.status, colours), check.name, check.message);
     if !check.hint.is_empty() {
         let _ = writeln!(text, "    {:<19} → {}", "", check.hint);
@@ -67,25 +67,25 @@ fn line(text: &mut String, check: &Check, colours: bool) {
 }
 
 /// A sign and not only a colour.
-fn mark(status: Status, colours: bool) -> String {
+fn mark(status: HealthStatus, colours: bool) -> String {
     let sign = match status {
-        Status::Healthy => "✓",
-        Status::Degraded => "!",
-        Status::Unhealthy => "✗",
+        HealthStatus::Healthy => "✓",
+        HealthStatus::Degraded => "!",
+        HealthStatus::Unhealthy => "✗",
     };
     paint(status, sign, colours)
 }
 
-fn paint(status: Status, text: &str, colours: bool) -> String {
+fn paint(status: HealthStatus, text: &str, colours: bool) -> String {
     let code = match status {
-        Status::Healthy => 32,
-        Status::Degraded => 33,
-        Status::Unhealthy => 31,
+        HealthStatus::Healthy => 32,
+        HealthStatus::Degraded => 33,
+        HealthStatus::Unhealthy => 31,
     };
     if colours { format!("\u{1b}[1;{code}m{text}\u{1b}[0m") } else { text.to_owned() }
 }
 
-fn figures(text: &mut String, report: &Report) {
+fn figures(text: &mut String, report: &HealthReport) {
     let database = &report.database;
     if !database.connected {
         return;
@@ -112,7 +112,7 @@ fn figures(text: &mut String, report: &Report) {
     }
 }
 
-fn performance(figures: &Performance) -> Table {
+fn performance(figures: &PerformanceHealth) -> Table {
     let percent = |ratio: Option<f64>| ratio.map_or("-".to_owned(), |ratio| format!("{ratio:.1} %"));
     let milliseconds = |time: Option<f64>| time.map_or("-".to_owned(), |time| format!("{time:.2} ms"));
     let rows = [
@@ -130,7 +130,7 @@ fn performance(figures: &Performance) -> Table {
     plain(&["figure", "value"], rows.map(|(name, value)| vec![name.to_owned(), value]))
 }
 
-fn tables(report: &Report) -> Table {
+fn tables(report: &HealthReport) -> Table {
     let rows = report.tables.iter().map(|table| {
         let about = if table.row_count_estimated { "about " } else { "" };
         vec![
@@ -143,7 +143,7 @@ fn tables(report: &Report) -> Table {
     plain(&["table", "rows", "size", "last update (UTC)"], rows)
 }
 
-fn sections(text: &mut String, report: &Detailed) {
+fn sections(text: &mut String, report: &DetailedHealthReport) {
     let (accounts, security) = (&report.authentication_health, &report.security_health);
     let rows = [
         ("accounts", accounts.total_users),

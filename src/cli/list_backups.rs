@@ -5,7 +5,7 @@ use comfy_table::{Cell, CellAlignment, Table, presets};
 
 use super::error::Error;
 use super::output::{Output, Piped};
-use crate::backup::{self, DirectoryState, Entry, State};
+use crate::backup::{self, BackupEntry, DirectoryState, MetadataState};
 use crate::clock;
 use crate::config::Config;
 use crate::printable::line;
@@ -32,7 +32,7 @@ pub(super) fn run(_: &Arguments, config: &Config, output: Output) -> Result<u8, 
     Ok(0)
 }
 
-fn text(entries: &[Entry], config: &Config) -> String {
+fn text(entries: &[BackupEntry], config: &Config) -> String {
     if entries.is_empty() {
         return format!("no backups in {}\n", line(&config.backup_dir.to_string_lossy()));
     }
@@ -52,15 +52,15 @@ fn text(entries: &[Entry], config: &Config) -> String {
     format!("{table}\n")
 }
 
-fn row(entry: &Entry) -> Vec<Cell> {
+fn row(entry: &BackupEntry) -> Vec<Cell> {
     let or_dash = |text: Option<String>| Cell::new(text.map_or_else(|| "-".to_owned(), |text| line(&text)));
     let validated = match &entry.state {
-        State::Ok if entry.in_future => "FROM THE FUTURE: a clock was wrong".to_owned(),
-        State::Ok if entry.verified_at.is_some() => "yes, and restored".to_owned(),
-        State::Ok if entry.validated => "yes".to_owned(),
-        State::Ok => "no".to_owned(),
-        State::NoMetadata => "NO METADATA".to_owned(),
-        State::WrongMetadata(reason) => format!("WRONG METADATA: {}", line(reason)),
+        MetadataState::Ok if entry.in_future => "FROM THE FUTURE: a clock was wrong".to_owned(),
+        MetadataState::Ok if entry.verified_at.is_some() => "yes, and restored".to_owned(),
+        MetadataState::Ok if entry.validated => "yes".to_owned(),
+        MetadataState::Ok => "no".to_owned(),
+        MetadataState::NoMetadata => "NO METADATA".to_owned(),
+        MetadataState::WrongMetadata(reason) => format!("WRONG METADATA: {}", line(reason)),
     };
     let version = entry.version.as_deref().map(|version| version.split(" (").next().unwrap_or_default().to_owned());
     vec![

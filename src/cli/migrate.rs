@@ -2,15 +2,15 @@
 
 use std::fmt::Write as _;
 
-use entity::maintenance_run::Kind;
+use entity::maintenance_run::RunKind;
 
 use super::error::Error;
 use super::output::{Output, Piped};
-use super::progress::Shown;
+use super::progress::MigrationProgressDisplay;
 use crate::clock::Stopwatch;
 use crate::config::Config;
 use crate::maintain;
-use crate::migrate::{self, Action, Origin, Outcome, PrintedBlock, Report, Target};
+use crate::migrate::{self, MigrateAction, MigrationOutcome, MigrationReport, MigrationTarget, RecordKind, SqlBlock};
 use crate::printable::line;
 
 #[derive(clap::Args)]
@@ -39,17 +39,17 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) -> Result<u8, Error> {
-    let action = Action {
-        target: arguments.to.map_or(Target::Default, Target::Number),
+    let action = MigrateAction {
+        target: arguments.to.map_or(MigrationTarget::Default, MigrationTarget::Number),
         adopt: arguments.adopt,
         baseline: arguments.baseline,
         dry_run: arguments.dry_run,
     };
-    let (watch, progress) = (Stopwatch::start(), Shown::new(output));
+    let (watch, progress) = (Stopwatch::start(), MigrationProgressDisplay::new(output));
     let done = migrate::migrate(&config.database_url, action, &super::settings(config), &progress).await;
     drop(progress);
     if !arguments.dry_run {
-        maintain::record_migration(&config.database_url, Kind::Migrate, watch.elapsed(), done.as_ref()).await;
+        maintain::record_migration(&config.database_url, RunKind::Migrate, watch.elapsed(), done.as_ref()).await;
     }
     let report = done.map_err(Error::migrating(config))?;
     warn(&report);
@@ -62,7 +62,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
     Ok(0)
 }
 
-fn warn(report: &Report) {
+fn warn(report: &MigrationReport) {
     if !report.unknown.is_empty() {
         tracing::warn!(
             "the database has newer migrations, compatible with this program: {}",
@@ -97,7 +97,7 @@ fn warn(report: &Report) {
     }
 }
 
-fn text(report: &Report) -> String {
+fn text(report: &MigrationReport) -> String {
     let mut text = String::new();
     for name in &report.recorded {
         let _ = writeln!(text, "{}  recorded as applied", line(name));
@@ -110,22 +110,22 @@ fn text(report: &Report) -> String {
     }
     let newest = line(report.to.as_deref().unwrap_or("nothing"));
     let _ = match report.outcome {
-        Outcome::Current => writeln!(text, "up to date: {newest} is applied"),
-        Outcome::Planned => writeln!(text, "nothing was changed: these would be applied, in this order"),
-        Outcome::Applied | Outcome::RolledBack => writeln!(text, "done: {newest} is applied"),
+        MigrationOutcome::Current => writeln!(text, "up to date: {newest} is applied"),
+        MigrationOutcome::Planned => writeln!(text, "nothing was changed: these would be applied, in this order"),
+        MigrationOutcome::Applied | MigrationOutcome::RolledBack => writeln!(text, "done: {newest} is applied"),
     };
     text
 }
 
-fn sql(blocks: &[PrintedBlock]) -> String {
+fn sql(blocks: &[SqlBlock]) -> String {
     blocks.iter().map(|block| format!("-- {}\n{}\n", block.name, block.sql)).collect()
 }
 
-fn with_sql(report: &Report, blocks: &[PrintedBlock]) -> serde_json::Value {
+fn with_sql(report: &MigrationReport, blocks: &[SqlBlock]) -> serde_json::Value {
     serde_json::json!({"outcome": report.outcome, "database": report.database, "migrations": blocks})
 }
 
-fn blocks(report: &Report, arguments: &Arguments, config: &Config) -> Vec<PrintedBlock> {
-    let origin = if arguments.baseline.is_some() { Origin::Baseline } else { Origin::Adopted };
-    migrate::printed(report, config.database_url.backend(), origin, &super::settings(config))
+fn blocks(report: &MigrationReport, arguments: &Arguments, config: &Config) -> Vec<SqlBlock> {
+    let origin = if arguments.baseline.is_some() { RecordKind::Baseline } else { RecordKind::Adopted };
+    migrate::sql_script(report, config.database_url.backend(), origin, &super::settings(config))
 }

@@ -20,12 +20,12 @@ pub(super) struct Output {
 
 /// A stream of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stream {
+pub(super) enum OutputStream {
     Stdout,
     Stderr,
 }
 
-impl Stream {
+impl OutputStream {
     fn is_terminal(self) -> bool {
         match self {
             Self::Stdout => io::stdout().is_terminal(),
@@ -51,11 +51,11 @@ impl Output {
     }
 
     pub(super) fn stdout_colours(self) -> bool {
-        self.styles(Stream::Stdout) == Styles::Kept
+        self.styles(OutputStream::Stdout) == Styles::Kept
     }
 
     /// Whether colours are written to a stream: at a terminal that knows them, unless they are unwanted.
-    pub(super) fn styles(self, stream: Stream) -> Styles {
+    pub(super) fn styles(self, stream: OutputStream) -> Styles {
         let has_colours = self.terminal.colours && stream.is_terminal();
         if has_colours { Styles::Kept } else { Styles::Escaped }
     }
@@ -96,7 +96,7 @@ impl Output {
             let document = serde_json::to_string_pretty(report).map_err(io::Error::from)?;
             return Ok(printable::json(&document) + "\n");
         }
-        Ok(printable::block(&text(), self.styles(Stream::Stdout)))
+        Ok(printable::block(&text(), self.styles(OutputStream::Stdout)))
     }
 
     /// Writes a text as it is. A reader that has gone away is no failure.
@@ -116,7 +116,7 @@ impl Output {
     /// Writes an error to stderr, and to stdout as a document where one was asked for.
     pub(super) fn error(self, error: &Error) {
         let hint = error.hint();
-        let label = match self.styles(Stream::Stderr) {
+        let label = match self.styles(OutputStream::Stderr) {
             Styles::Kept => "\u{1b}[1;31merror:\u{1b}[0m",
             Styles::Escaped => "error:",
         };
@@ -139,7 +139,7 @@ impl Output {
     /// Writes what the parser of the command line has to say: help to stdout, a refusal to stderr; the exit code.
     pub(super) fn usage(self, said: clap::Error) -> u8 {
         let said = in_lines_of_its_own(said);
-        let stream = if said.use_stderr() { Stream::Stderr } else { Stream::Stdout };
+        let stream = if said.use_stderr() { OutputStream::Stderr } else { OutputStream::Stdout };
         let styles = self.styles(stream);
         let text = match styles {
             Styles::Kept => said.render().ansi().to_string(),
@@ -147,7 +147,7 @@ impl Output {
         };
         let text = printable::block(&text, styles);
         let code = u8::try_from(said.exit_code()).unwrap_or(2);
-        if stream == Stream::Stderr {
+        if stream == OutputStream::Stderr {
             let _ = io::stderr().write_all(text.as_bytes());
             return code;
         }

@@ -1,71 +1,9 @@
-//! Shows a migration's progress: a bar at a terminal, log lines elsewhere.
+//! Progress of commands: a bar or a line at a terminal, log lines or nothing elsewhere.
 
-use std::time::Duration;
+mod backup;
+mod cleanup;
+mod migrate;
 
-use indicatif::{ProgressBar, ProgressStyle};
-
-use super::output::Output;
-use crate::migrate::{Event, Progress};
-
-/// The bar or the log.
-pub(super) enum Shown {
-    Bar(ProgressBar),
-    Log(Logged),
-}
-
-impl Shown {
-    pub(super) fn new(output: Output) -> Self {
-        if !output.draws() {
-            return Self::Log(Logged);
-        }
-        let style = ProgressStyle::with_template("{spinner} {pos}/{len} {msg}");
-        Self::Bar(ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner())))
-    }
-}
-
-impl Drop for Shown {
-    fn drop(&mut self) {
-        if let Self::Bar(bar) = self {
-            bar.finish_and_clear();
-        }
-    }
-}
-
-impl Progress for Shown {
-    fn event(&self, event: Event<'_>) {
-        match self {
-            // the answer on stdout lists what was done
-            Self::Log(_) if matches!(event, Event::Finished { .. }) => {}
-            Self::Log(log) => log.event(event),
-            Self::Bar(bar) => show(bar, &event),
-        }
-    }
-}
-
-fn show(bar: &ProgressBar, event: &Event<'_>) {
-    bar.enable_steady_tick(Duration::from_millis(100));
-    match event {
-        Event::WaitingForLock => bar.set_message("waiting for another migrator"),
-        Event::Started { name, position, total } => {
-            bar.set_length(*total as u64);
-            bar.set_position(*position as u64);
-            bar.set_message((*name).to_owned());
-        }
-        Event::Retrying { name, .. } => bar.set_message(format!("{name}: a table is locked, trying again")),
-        Event::Finished { .. } => {}
-    }
-}
-
-/// Progress as log lines.
-pub(super) struct Logged;
-
-impl Progress for Logged {
-    fn event(&self, event: Event<'_>) {
-        match event {
-            Event::WaitingForLock => tracing::info!("waiting for another migrator"),
-            Event::Started { name, position, total } => tracing::debug!("{position}/{total} {name} starts"),
-            Event::Retrying { name, pause } => tracing::warn!(?pause, "{name}: a table is locked, trying again"),
-            Event::Finished { name, duration } => tracing::info!(duration_ms = duration.as_millis(), "{name}"),
-        }
-    }
-}
+pub(super) use backup::BackupProgressBar;
+pub(super) use cleanup::{CleanupProgressBar, kind_name};
+pub(super) use migrate::{MigrationProgressDisplay, MigrationProgressLog};

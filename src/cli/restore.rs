@@ -5,15 +5,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use entity::maintenance_run::Kind;
+use entity::maintenance_run::RunKind;
 
 use super::error::Error;
 use super::output::{Output, Piped};
-use super::transfer::Transfer;
-use crate::backup::{self, Options, Restored};
+use super::progress::BackupProgressBar;
+use crate::backup::{self, RestoreOptions, Restored};
 use crate::clock::{self, Stopwatch};
 use crate::config::Config;
-use crate::maintain::{self, Ended};
+use crate::maintain::{self, CommandOutcome};
 use crate::printable::line;
 use crate::shutdown;
 
@@ -44,8 +44,8 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) -> Result<u8, Error> {
-    let shown = Arc::new(Transfer::new(output));
-    let progress: Arc<dyn backup::Progress> = shown.clone();
+    let shown = Arc::new(BackupProgressBar::new(output));
+    let progress: Arc<dyn backup::BackupProgress> = shown.clone();
     let prepared = backup::prepare(&config.database_url, &arguments.file, &progress).await;
     shown.clear();
     let prepared = prepared.map_err(Error::backing_up(config))?;
@@ -53,7 +53,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
     let request = super::safety_backup(config);
     let settings = super::settings(config);
     let options =
-        Options { safety_backup: Some(&request).filter(|_| !arguments.no_safety_backup), settings: &settings };
+        RestoreOptions { safety_backup: Some(&request).filter(|_| !arguments.no_safety_backup), settings: &settings };
     let watch = Stopwatch::start();
     let restored = tokio::select! {
         restored = prepared.restore(&options, clock::now(), &progress) => Ok(restored),
@@ -63,11 +63,12 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
     let restored = match restored {
         Ok(restored) => restored,
         Err(signal) => {
-            let removed = backup::abandon(&config.database_url, &settings);
+            let removed = backup::remove_staged(&config.database_url, &settings);
             if !matches!(tokio::time::timeout(GRACE, removed).await, Ok(Ok(()))) {
                 tracing::warn!("what was staged is left behind; the next restore removes it");
             }
-            maintain::record_run(&config.database_url, Kind::Restore, watch.elapsed(), Ended::Cancelled).await;
+            maintain::record_run(&config.database_url, RunKind::Restore, watch.elapsed(), CommandOutcome::Cancelled)
+                .await;
             return Err(Error::Interrupted { signal, left: "nothing was left" });
         }
     };

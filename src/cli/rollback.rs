@@ -3,15 +3,14 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use entity::maintenance_run::Kind;
+use entity::maintenance_run::RunKind;
 
 use super::error::Error;
 use super::output::{Output, Piped};
-use super::progress::Shown;
-use super::transfer::Transfer;
+use super::progress::{BackupProgressBar, MigrationProgressDisplay};
 use crate::clock::Stopwatch;
 use crate::config::Config;
-use crate::migrate::{self, Outcome, Report, Target};
+use crate::migrate::{self, MigrationOutcome, MigrationReport, MigrationTarget};
 use crate::printable::line;
 use crate::{backup, clock, maintain};
 
@@ -45,14 +44,14 @@ pub(super) struct Arguments {
 pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) -> Result<u8, Error> {
     let target = match (arguments.steps, arguments.to) {
         (Some(0), _) => return Err(Error::usage("0 steps undo nothing", "give the number of migrations to undo")),
-        (Some(steps), _) => Target::Steps(steps),
-        (None, Some(number)) => Target::Number(number),
-        (None, None) => Target::Default,
+        (Some(steps), _) => MigrationTarget::Steps(steps),
+        (None, Some(number)) => MigrationTarget::Number(number),
+        (None, None) => MigrationTarget::Default,
     };
     let settings = super::settings(config);
     let plan = migrate::rollback(&config.database_url, target, true, &settings, &()).await;
     let plan = plan.map_err(Error::migrating(config))?;
-    if arguments.dry_run || plan.outcome == Outcome::Current {
+    if arguments.dry_run || plan.outcome == MigrationOutcome::Current {
         output.answer(&plan, Piped::Text, || text(&plan))?;
         return Ok(0);
     }
@@ -61,10 +60,10 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
     if !arguments.no_safety_backup {
         back_up(config, output).await?;
     }
-    let (watch, progress) = (Stopwatch::start(), Shown::new(output));
+    let (watch, progress) = (Stopwatch::start(), MigrationProgressDisplay::new(output));
     let done = migrate::rollback(&config.database_url, target, false, &settings, &progress).await;
     drop(progress);
-    maintain::record_migration(&config.database_url, Kind::Rollback, watch.elapsed(), done.as_ref()).await;
+    maintain::record_migration(&config.database_url, RunKind::Rollback, watch.elapsed(), done.as_ref()).await;
     let report = done.map_err(Error::migrating(config))?;
     output.answer(&report, Piped::Text, || text(&report))?;
     Ok(0)
@@ -73,7 +72,8 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
 /// Backs up what is there. The record of it goes with the table where that is undone; the file stays.
 async fn back_up(config: &Config, output: Output) -> Result<(), Error> {
     let request = super::safety_backup(config);
-    let (watch, progress): (_, Arc<dyn backup::Progress>) = (Stopwatch::start(), Arc::new(Transfer::new(output)));
+    let (watch, progress): (_, Arc<dyn backup::BackupProgress>) =
+        (Stopwatch::start(), Arc::new(BackupProgressBar::new(output)));
     let made = backup::create(&config.database_url, &request, clock::now(), &progress).await;
     drop(progress);
     maintain::record_backup(&config.database_url, watch.elapsed(), made.as_ref(), Some(&config.backup_dir)).await;
@@ -82,7 +82,7 @@ async fn back_up(config: &Config, output: Output) -> Result<(), Error> {
     Ok(())
 }
 
-fn text(report: &Report) -> String {
+fn text(report: &MigrationReport) -> String {
     let mut text = String::new();
     for entry in &report.migrations {
         let _ = match entry.duration_ms {
@@ -92,9 +92,9 @@ fn text(report: &Report) -> String {
     }
     let newest = line(report.to.as_deref().unwrap_or("nothing"));
     let _ = match report.outcome {
-        Outcome::Current => writeln!(text, "nothing to undo: {newest} is applied"),
-        Outcome::Planned => writeln!(text, "nothing was changed"),
-        Outcome::Applied | Outcome::RolledBack => writeln!(text, "done: {newest} is applied"),
+        MigrationOutcome::Current => writeln!(text, "nothing to undo: {newest} is applied"),
+        MigrationOutcome::Planned => writeln!(text, "nothing was changed"),
+        MigrationOutcome::Applied | MigrationOutcome::RolledBack => writeln!(text, "done: {newest} is applied"),
     };
     text
 }

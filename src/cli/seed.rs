@@ -1,13 +1,13 @@
 //! `authsvc seed`
 
-use entity::maintenance_run::Kind;
+use entity::maintenance_run::RunKind;
 
 use super::error::{Error, Subject};
 use super::output::{Output, Piped};
 use crate::clock::{self, Stopwatch};
 use crate::config::Config;
 use crate::db::{Connection, Pool, PoolUse};
-use crate::maintain::{self, Ended};
+use crate::maintain::{self, CommandOutcome};
 use crate::migrate;
 use crate::seed;
 
@@ -45,7 +45,7 @@ pub(super) async fn run(_: &Arguments, config: &Config, output: Output) -> Resul
 async fn refuse_newer(config: &Config) -> Result<(), migrate::Error> {
     let mut connection = Connection::open(&config.database_url).await?;
     let state = migrate::state(&mut connection).await;
-    connection.leave().await;
+    connection.hang_up().await;
     migrate::refuse_newer(&state?, config.database_url.backend())
 }
 
@@ -62,7 +62,7 @@ pub(super) async fn fill_at_boot(config: &Config) -> Result<(), Error> {
 }
 
 /// Puts the development data in; whether it may is the caller's decision.
-async fn fill(config: &Config) -> Result<seed::Report, Error> {
+async fn fill(config: &Config) -> Result<seed::SeedReport, Error> {
     let subject = Subject::of(config);
     let pool = Pool::open(&config.database_url, PoolUse::Migrate)
         .await
@@ -71,15 +71,15 @@ async fn fill(config: &Config) -> Result<seed::Report, Error> {
     let seeded = seed::seed(&pool, clock::now(), config.lock_wait).await;
     pool.close().await;
     let is_refused = matches!(seeded, Err(seed::Error::OtherAccounts { .. }));
-    if !is_refused && seeded.as_ref().ok() != Some(&seed::Report::default()) {
-        let ended = Ended::of(seeded.as_ref().map(|report| serde_json::json!(report)));
-        maintain::record_run(&config.database_url, Kind::Seed, watch.elapsed(), ended).await;
+    if !is_refused && seeded.as_ref().ok() != Some(&seed::SeedReport::default()) {
+        let ended = CommandOutcome::of(seeded.as_ref().map(|report| serde_json::json!(report)));
+        maintain::record_run(&config.database_url, RunKind::Seed, watch.elapsed(), ended).await;
     }
     seeded.map_err(|source| Error::Seed { subject, source: Box::new(source) })
 }
 
-fn text(report: &seed::Report) -> String {
-    if *report == seed::Report::default() {
+fn text(report: &seed::SeedReport) -> String {
+    if *report == seed::SeedReport::default() {
         return "nothing to add: the development data is there\n".to_owned();
     }
     format!(

@@ -9,23 +9,23 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use entity::maintenance_run::Kind;
+use entity::maintenance_run::RunKind;
 use tokio::task::JoinHandle;
 
 use super::boot_rights;
+use super::boot_status::BootStatus;
 use super::error::{Error, Subject};
 use super::output::Output;
-use super::progress::Logged;
-use super::stages::Stages;
+use super::progress::MigrationProgressLog;
 use crate::auth::oauth::Providers;
-use crate::auth::{Auth, Keys, LogMailer, Mailer, NoMailer, Parts, Passwords, ProviderTokens};
+use crate::auth::{Auth, AuthParts, Keys, LogMailer, Mailer, NoMailer, Passwords, ProviderTokens};
 use crate::clock::Stopwatch;
 use crate::config::{Config, Environment};
 use crate::db::Pool;
-use crate::health::{self, Collector, SignIn};
-use crate::http::{Api, Build, ListenSettings, Metrics, Server, Stage};
-use crate::maintain::{self, Backups, Worker};
-use crate::migrate::{self, Action, Event, Progress, Report};
+use crate::health::{self, HealthCollector, SignIn};
+use crate::http::{Api, BootStage, Build, ListenSettings, Metrics, Server};
+use crate::maintain::{self, BackupJob, Worker};
+use crate::migrate::{self, MigrateAction, MigrationEvent, MigrationProgress, MigrationReport};
 use crate::shutdown;
 
 #[derive(clap::Args)]
@@ -52,9 +52,9 @@ const BUILD: Build = Build {
 
 pub(super) async fn run(_: &Arguments, config: &Config, _: Output) -> Result<u8, Error> {
     tracing::info!(version = super::VERSION, database = %config.database_url, environment = %config.environment, "starting");
-    let stages = Stages::new(&config.notify)?;
+    let boot_status = BootStatus::new(&config.notify)?;
     let sign_in = if can_sign(config) { SignIn::Possible } else { SignIn::NoKey };
-    let collector = Collector::new(health::Settings { sign_in, ..super::health_settings(config) });
+    let collector = HealthCollector::new(health::HealthSettings { sign_in, ..super::health_settings(config) });
     let metrics = Metrics::new(BUILD).map_err(io::Error::other)?;
     let api = Api::new(config.api.clone());
     collector.watch_forwarding(api.forwarding());
@@ -66,21 +66,21 @@ pub(super) async fn run(_: &Arguments, config: &Config, _: Output) -> Result<u8,
     };
     // before the first answer: a supervisor may send the signal right after it
     let stop = shutdown::requested();
-    let server = Server::start(listen, stages.readiness(), &collector, &metrics, &api).await?;
+    let server = Server::start(listen, boot_status.readiness(), &collector, &metrics, &api).await?;
     tokio::pin!(stop);
     let booted = tokio::select! {
         signal = &mut stop => {
             tracing::info!("{} during boot: stopping", signal?);
-            stages.stopping();
+            boot_status.stopping();
             server.stop(config.shutdown_timeout).await;
             return Ok(0);
         }
-        booted = boot(config, &stages, &api) => booted,
+        booted = boot(config, &boot_status, &api) => booted,
     };
-    let (pool, auth) = match booted {
+    let BootedService { pool, auth } = match booted {
         Ok(booted) => booted,
         Err(error) => {
-            stages.stopping();
+            boot_status.stopping();
             server.stop(Duration::from_secs(1)).await;
             return Err(error);
         }
@@ -90,10 +90,10 @@ pub(super) async fn run(_: &Arguments, config: &Config, _: Output) -> Result<u8,
         collector.watch_hashing(Arc::new(auth.passwords().clone()));
     }
     let samples = tokio::spawn(collector.clone().sample());
-    let background = Background::start(config, &pool, auth)?;
+    let background = BackgroundJobs::start(config, &pool, auth)?;
     let signal = stop.await?;
     tracing::info!("{signal}: stopping");
-    stages.stopping();
+    boot_status.stopping();
     samples.abort();
     let (drained, ()) = tokio::join!(server.stop(config.shutdown_timeout), background.stop(config.shutdown_timeout));
     if !drained {
@@ -106,35 +106,38 @@ pub(super) async fn run(_: &Arguments, config: &Config, _: Output) -> Result<u8,
 }
 
 /// What is done beside answering.
-struct Background {
+struct BackgroundJobs {
     backups: Option<Worker>,
     cleanup: Option<Worker>,
-    resealing: Option<JoinHandle<()>>,
+    reencryption: Option<JoinHandle<()>>,
     hash_kinds: Option<JoinHandle<()>>,
 }
 
-impl Background {
+impl BackgroundJobs {
     fn start(config: &Config, pool: &Pool, auth: Option<Arc<Auth>>) -> Result<Self, Error> {
         let schedule = |schedule| maintain::schedule_backups(schedule, backups(config, pool));
         // files of backups go after a scheduled one only: nobody is to miss one that was made by hand
-        let clean = |interval| maintain::keep_clean(interval, super::cleanup_of(config, pool, None));
+        let clean = |interval| maintain::schedule_cleanups(interval, super::cleanup_of(config, pool, None));
         Ok(Self {
             backups: config.backup_schedule.clone().map(schedule).transpose()?,
             cleanup: config.cleanup_interval.map(clean).transpose()?,
             hash_kinds: auth.clone().map(|auth| tokio::spawn(async move { read_hash_kinds(&auth).await })),
-            resealing: auth.map(|auth| tokio::spawn(async move { reseal(&auth).await })),
+            reencryption: auth.map(|auth| tokio::spawn(async move { reencrypt_tokens(&auth).await })),
         })
     }
 
     /// Ends all of it, in at most this time.
     async fn stop(self, patience: Duration) {
         // a link is replaced in one statement: nothing is left half done
-        [&self.resealing, &self.hash_kinds].into_iter().flatten().for_each(JoinHandle::abort);
-        tokio::join!(end(self.backups, "scheduled backup", patience), end(self.cleanup, "cleanup", patience));
+        [&self.reencryption, &self.hash_kinds].into_iter().flatten().for_each(JoinHandle::abort);
+        tokio::join!(
+            stop_worker(self.backups, "scheduled backup", patience),
+            stop_worker(self.cleanup, "cleanup", patience)
+        );
     }
 }
 
-async fn end(worker: Option<Worker>, what: &str, patience: Duration) {
+async fn stop_worker(worker: Option<Worker>, what: &str, patience: Duration) {
     if let Some(worker) = worker
         && !worker.stop(patience).await
     {
@@ -153,10 +156,14 @@ async fn read_hash_kinds(auth: &Auth) {
 }
 
 /// Encrypts the providers' tokens with the current key, once.
-async fn reseal(auth: &Auth) {
-    match auth.reseal_tokens(crate::clock::now()).await {
-        Ok(done) if done.links + done.left == 0 => {}
-        Ok(done) => tracing::info!(sealed = done.links, left = done.left, "tokens of providers were under other keys"),
+async fn reencrypt_tokens(auth: &Auth) {
+    match auth.reencrypt_tokens(crate::clock::now()).await {
+        Ok(done) if done.links + done.undecryptable == 0 => {}
+        Ok(done) => tracing::info!(
+            reencrypted = done.links,
+            undecryptable = done.undecryptable,
+            "tokens of providers were under other keys"
+        ),
         Err(error) => {
             tracing::warn!("tokens of providers were not all encrypted anew, the next start goes on: {error}")
         }
@@ -164,8 +171,8 @@ async fn reseal(auth: &Auth) {
 }
 
 /// What makes the scheduled backups.
-fn backups(config: &Config, pool: &Pool) -> Backups {
-    Backups {
+fn backups(config: &Config, pool: &Pool) -> BackupJob {
+    BackupJob {
         url: config.database_url.clone(),
         pool: pool.clone(),
         directory: config.backup_dir.clone(),
@@ -177,21 +184,28 @@ fn backups(config: &Config, pool: &Pool) -> Backups {
     }
 }
 
+/// What requests are served with.
+struct BootedService {
+    pool: Pool,
+    /// `None`: there is no key to sign tokens with.
+    auth: Option<Arc<Auth>>,
+}
+
 /// From no connection to ready.
-async fn boot(config: &Config, stages: &Stages, api: &Api) -> Result<(Pool, Option<Arc<Auth>>), Error> {
-    migrate_when_reachable(config, stages).await?;
-    boot_rights::wait(config, stages).await?;
+async fn boot(config: &Config, boot_status: &BootStatus, api: &Api) -> Result<BootedService, Error> {
+    migrate_when_reachable(config, boot_status).await?;
+    boot_rights::wait(config, boot_status).await?;
     let database = |source| Error::Database { subject: Subject::of(config), source };
     if config.environment == Environment::Development {
-        stages.enter(Stage::Seeding);
+        boot_status.enter(BootStage::Seeding);
         super::seed::fill_at_boot(config).await?;
     }
     let pool = Pool::open(&config.database_url, config.pool).await.map_err(database)?;
     let auth = application(config, &pool)?.map(Arc::new);
     api.open(auth.clone());
-    stages.ready(pool.clone()).await;
+    boot_status.ready(pool.clone()).await;
     tracing::info!("ready");
-    Ok((pool, auth))
+    Ok(BootedService { pool, auth })
 }
 
 /// Whether there are keys to sign tokens with, or will be.
@@ -219,7 +233,7 @@ fn application(config: &Config, pool: &Pool) -> Result<Option<Auth>, Error> {
     };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let providers = Providers::new(config.oauth.clone(), keys.flow_key())?;
-    let parts = Parts {
+    let parts = AuthParts {
         keys,
         passwords: Passwords::new(threads)?.with_patience(config.api.timeout),
         mailer,
@@ -248,13 +262,13 @@ fn provider_tokens(config: &Config) -> ProviderTokens {
 }
 
 /// Migrates, trying again while the database does not answer. Whatever waiting cannot heal fails at once.
-async fn migrate_when_reachable(config: &Config, stages: &Stages) -> Result<(), Error> {
+async fn migrate_when_reachable(config: &Config, boot_status: &BootStatus) -> Result<(), Error> {
     let watch = Stopwatch::start();
     let mut pause = Duration::from_millis(100);
     loop {
-        let (attempt, progress) = (Stopwatch::start(), Boot { stages });
+        let (attempt, progress) = (Stopwatch::start(), BootProgress { boot_status });
         let settings = super::settings(config);
-        let done = migrate::migrate(&config.database_url, Action::latest(), &settings, &progress).await;
+        let done = migrate::migrate(&config.database_url, MigrateAction::latest(), &settings, &progress).await;
         let done = match done {
             Err(error) => Err(error.explained(&config.database_url).await),
             done => done,
@@ -262,19 +276,20 @@ async fn migrate_when_reachable(config: &Config, stages: &Stages) -> Result<(), 
         let error = match done {
             Err(error) if error.is_transient() && watch.elapsed() + pause <= config.database_wait => error,
             done => {
-                maintain::record_migration(&config.database_url, Kind::Migrate, attempt.elapsed(), done.as_ref()).await;
-                tell(&done.map_err(Error::migrating(config))?);
+                maintain::record_migration(&config.database_url, RunKind::Migrate, attempt.elapsed(), done.as_ref())
+                    .await;
+                log_migration(&done.map_err(Error::migrating(config))?);
                 return Ok(());
             }
         };
         tracing::warn!("waiting for the database: {error}");
-        stages.enter(Stage::WaitingForDatabase { reason: error.to_string() });
+        boot_status.enter(BootStage::WaitingForDatabase { reason: error.to_string() });
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(5));
     }
 }
 
-fn tell(report: &Report) {
+fn log_migration(report: &MigrationReport) {
     if !report.unknown.is_empty() {
         tracing::warn!("the database has newer, compatible migrations: {}", report.unknown.join(", "));
     }
@@ -282,19 +297,19 @@ fn tell(report: &Report) {
 }
 
 /// Progress into the log and the readiness answer.
-struct Boot<'a> {
-    stages: &'a Stages,
+struct BootProgress<'a> {
+    boot_status: &'a BootStatus,
 }
 
-impl Progress for Boot<'_> {
-    fn event(&self, event: Event<'_>) {
+impl MigrationProgress for BootProgress<'_> {
+    fn event(&self, event: MigrationEvent<'_>) {
         let current = match &event {
-            Event::Started { name, .. } | Event::Retrying { name, .. } | Event::Finished { name, .. } => {
-                Some((*name).to_owned())
-            }
-            Event::WaitingForLock => None,
+            MigrationEvent::Started { name, .. }
+            | MigrationEvent::Retrying { name, .. }
+            | MigrationEvent::Finished { name, .. } => Some((*name).to_owned()),
+            MigrationEvent::WaitingForLock => None,
         };
-        self.stages.enter(Stage::Migrating { current, target: migrate::newest().to_owned() });
-        Logged.event(event);
+        self.boot_status.enter(BootStage::Migrating { current, target: migrate::newest().to_owned() });
+        MigrationProgressLog.event(event);
     }
 }

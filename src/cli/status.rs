@@ -7,7 +7,7 @@ use comfy_table::{Cell, Color, Table, presets};
 use super::error::Error;
 use super::output::{Output, Piped};
 use crate::config::Config;
-use crate::migrate::{self, Checksum, Line, Status};
+use crate::migrate::{self, ChecksumState, MigrationLine, MigrationStatus};
 use crate::printable::{self, line};
 
 #[derive(clap::Args)]
@@ -29,7 +29,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
     Ok(if arguments.check && !status.is_clean() { 3 } else { 0 })
 }
 
-fn text(status: &Status, colours: bool) -> String {
+fn text(status: &MigrationStatus, colours: bool) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(["migration", "state", "applied at (UTC)", "took", "checksum"]);
     if !colours {
@@ -46,42 +46,42 @@ fn text(status: &Status, colours: bool) -> String {
     text
 }
 
-fn row(line: &Line) -> Vec<Cell> {
+fn row(line: &MigrationLine) -> Vec<Cell> {
     let state = match line.state {
         "applied" => Cell::new(line.origin.map_or("applied", migrate_origin)).fg(Color::Green),
         other => Cell::new(other).fg(Color::Yellow),
     };
     let checksum = match line.checksum {
-        Checksum::Ok => Cell::new("ok").fg(Color::Green),
-        Checksum::Changed => Cell::new("CHANGED").fg(Color::Red),
-        Checksum::Unknown => Cell::new("unknown to this program").fg(Color::Red),
-        Checksum::None => Cell::new("-"),
+        ChecksumState::Ok => Cell::new("ok").fg(Color::Green),
+        ChecksumState::Changed => Cell::new("CHANGED").fg(Color::Red),
+        ChecksumState::Unknown => Cell::new("unknown to this program").fg(Color::Red),
+        ChecksumState::None => Cell::new("-"),
     };
     let applied_at = line.applied_at.map_or("-".to_owned(), |time| time.format("%Y-%m-%d %H:%M:%S").to_string());
     let took = line.duration_ms.map_or("-".to_owned(), |duration| format!("{duration} ms"));
     vec![Cell::new(printable::line(&line.name)), state, Cell::new(applied_at), Cell::new(took), checksum]
 }
 
-fn migrate_origin(origin: migrate::Origin) -> &'static str {
+fn migrate_origin(origin: migrate::RecordKind) -> &'static str {
     match origin {
-        migrate::Origin::Applied => "applied",
-        migrate::Origin::Adopted => "adopted",
-        migrate::Origin::Baseline => "baseline",
+        migrate::RecordKind::Applied => "applied",
+        migrate::RecordKind::Adopted => "adopted",
+        migrate::RecordKind::Baseline => "baseline",
     }
 }
 
 /// What it means, and what to do.
-fn conclusion(status: &Status) -> String {
-    use migrate::Summary;
+fn conclusion(status: &MigrationStatus) -> String {
+    use migrate::HistoryState;
     match status.state {
-        Summary::UpToDate => format!("up to date: {} applied, none pending, no drift", status.applied),
-        Summary::Pending => format!("{} pending: run `authsvc migrate`", status.pending),
-        Summary::Empty => "the database is empty: run `authsvc migrate`".to_owned(),
-        Summary::EarlierManager => "a database of the earlier manager: run `authsvc migrate --adopt`".to_owned(),
-        Summary::NoHistory => "tables without history: see `authsvc migrate --baseline`".to_owned(),
-        Summary::Newer => "the database is newer than this program: deploy the newer one".to_owned(),
-        Summary::Changed => "applied migrations were changed: put their files back".to_owned(),
-        Summary::Drifted => format!(
+        HistoryState::UpToDate => format!("up to date: {} applied, none pending, no drift", status.applied),
+        HistoryState::Pending => format!("{} pending: run `authsvc migrate`", status.pending),
+        HistoryState::Empty => "the database is empty: run `authsvc migrate`".to_owned(),
+        HistoryState::EarlierManager => "a database of the earlier manager: run `authsvc migrate --adopt`".to_owned(),
+        HistoryState::NoHistory => "tables without history: see `authsvc migrate --baseline`".to_owned(),
+        HistoryState::Newer => "the database is newer than this program: deploy the newer one".to_owned(),
+        HistoryState::Changed => "applied migrations were changed: put their files back".to_owned(),
+        HistoryState::Drifted => format!(
             "{} pending, and the schema differs in {} places from what the migrations make",
             status.pending,
             status.drift.len()

@@ -4,15 +4,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use entity::maintenance_run::Kind;
+use entity::maintenance_run::RunKind;
 
 use super::error::Error;
 use super::output::{Output, Piped};
-use super::transfer::Transfer;
-use crate::backup::{self, Evidence, Verdict};
+use super::progress::BackupProgressBar;
+use crate::backup::{self, Evidence, VerificationReport};
 use crate::clock::{self, Stopwatch};
 use crate::config::Config;
-use crate::maintain::{self, Ended};
+use crate::maintain::{self, CommandOutcome};
 use crate::printable::line;
 use crate::shutdown;
 
@@ -38,20 +38,20 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) -> Result<u8, Error> {
-    let shown = Arc::new(Transfer::new(output));
-    let progress: Arc<dyn backup::Progress> = shown.clone();
+    let shown = Arc::new(BackupProgressBar::new(output));
+    let progress: Arc<dyn backup::BackupProgress> = shown.clone();
     let watch = Stopwatch::start();
     let verdict = if arguments.restore {
         let settings = super::settings(config);
-        let rehearsed = backup::rehearse(&config.database_url, &arguments.file, &settings, clock::now(), &progress);
+        let tested = backup::test_restore(&config.database_url, &arguments.file, &settings, clock::now(), &progress);
         tokio::select! {
-            verdict = rehearsed => verdict,
+            verdict = tested => verdict,
             signal = shutdown::requested() => {
-                let removed = backup::abandon_rehearsal(&config.database_url);
+                let removed = backup::drop_own_scratch(&config.database_url);
                 if !matches!(tokio::time::timeout(GRACE, removed).await, Ok(Ok(()))) {
                     tracing::warn!("the scratch database is left behind; the next `verify-backup --restore` drops it");
                 }
-                maintain::record_run(&config.database_url, Kind::Verify, watch.elapsed(), Ended::Cancelled).await;
+                maintain::record_run(&config.database_url, RunKind::Verify, watch.elapsed(), CommandOutcome::Cancelled).await;
                 return Err(Error::Interrupted { signal: signal?, left: "nothing was left" });
             }
         }
@@ -65,14 +65,14 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
             Ok(verdict) => Err(verdict.reasons.join("; ")),
             Err(error) => Err(error.to_string()),
         };
-        maintain::record_run(&config.database_url, Kind::Verify, watch.elapsed(), Ended::of(done)).await;
+        maintain::record_run(&config.database_url, RunKind::Verify, watch.elapsed(), CommandOutcome::of(done)).await;
     }
     let verdict = verdict.map_err(Error::backing_up(config))?;
     output.answer(&verdict, Piped::Text, || text(&verdict))?;
     Ok(if verdict.valid { 0 } else { 3 })
 }
 
-fn text(verdict: &Verdict) -> String {
+fn text(verdict: &VerificationReport) -> String {
     if verdict.valid {
         let proven = verdict
             .verified_at

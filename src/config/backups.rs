@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use super::{Error, Variables};
 use crate::backup::Retention;
-use crate::maintain::{Schedule, Verification};
+use crate::maintain::{Schedule, ScheduledVerification};
 
 /// `AUTHSVC_BACKUP_SCHEDULE`: cron's five fields, or six with seconds, in UTC; `off`, the default, is none.
 pub(super) fn schedule(variables: &Variables) -> Result<Option<Schedule>, Error> {
@@ -28,11 +28,11 @@ pub(super) fn retention(variables: &Variables) -> Result<Retention, Error> {
 }
 
 /// `AUTHSVC_BACKUP_VERIFY`: `off`, the default, or `restore`.
-pub(super) fn verification(variables: &Variables) -> Result<Verification, Error> {
+pub(super) fn verification(variables: &Variables) -> Result<ScheduledVerification, Error> {
     const NAME: &str = "AUTHSVC_BACKUP_VERIFY";
     match variables.get(NAME) {
-        None | Some("off") => Ok(Verification::Off),
-        Some("restore") => Ok(Verification::Restore),
+        None | Some("off") => Ok(ScheduledVerification::Off),
+        Some("restore") => Ok(ScheduledVerification::Restore),
         Some(other) => Err(Error::invalid(NAME, format!("`{other}` is no way to verify"), "use off or restore")),
     }
 }

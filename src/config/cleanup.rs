@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Error, Variables};
-use crate::db::Kept;
+use crate::db::RetentionDays;
 
 const DAY: u64 = 24 * 60 * 60;
 
@@ -17,8 +17,8 @@ pub(super) fn interval(variables: &Variables) -> Result<Option<Duration>, Error>
 }
 
 /// `AUTHSVC_AUTH_EVENTS_RETENTION` (90 days) and `AUTHSVC_MAINTENANCE_RUNS_RETENTION` (365 days).
-pub(super) fn kept(variables: &Variables) -> Result<Kept, Error> {
-    Ok(Kept {
+pub(super) fn kept(variables: &Variables) -> Result<RetentionDays, Error> {
+    Ok(RetentionDays {
         auth_events: days(variables, "AUTHSVC_AUTH_EVENTS_RETENTION", "90d")?,
         maintenance_runs: days(variables, "AUTHSVC_MAINTENANCE_RUNS_RETENTION", "365d")?,
     })

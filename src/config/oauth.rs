@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Error, Variables};
 use crate::auth::BaseUrl;
-use crate::auth::oauth::{Client, Settings};
+use crate::auth::oauth::{OauthClient, OauthSettings};
 use crate::auth::vault::Vault;
 
 const URL_HINT: &str = "write an address like https://auth.example.com, without `?` and `#`";
@@ -22,8 +22,12 @@ pub(super) fn public_url(variables: &Variables, listen: SocketAddr) -> Result<Ba
 }
 
 /// `AUTHSVC_GOOGLE_CLIENT_ID`, `AUTHSVC_GITHUB_CLIENT_ID` and their secrets; the rest has defaults.
-pub(super) fn settings(variables: &Variables, public_url: &BaseUrl, patience: Duration) -> Result<Settings, Error> {
-    Ok(Settings {
+pub(super) fn settings(
+    variables: &Variables,
+    public_url: &BaseUrl,
+    patience: Duration,
+) -> Result<OauthSettings, Error> {
+    Ok(OauthSettings {
         google: client(variables, "AUTHSVC_GOOGLE_CLIENT_ID", "AUTHSVC_GOOGLE_CLIENT_SECRET")?,
         github: client(variables, "AUTHSVC_GITHUB_CLIENT_ID", "AUTHSVC_GITHUB_CLIENT_SECRET")?,
         public_url: public_url.clone(),
@@ -46,9 +50,9 @@ pub(super) fn vault(variables: &Variables) -> Result<Option<Vault>, Error> {
     Vault::from_keys(&text).map(Some).map_err(|error| Error::invalid(NAME, error.to_string(), error.hint()))
 }
 
-fn client(variables: &Variables, id: &'static str, secret: &'static str) -> Result<Option<Client>, Error> {
+fn client(variables: &Variables, id: &'static str, secret: &'static str) -> Result<Option<OauthClient>, Error> {
     match (variables.get(id), variables.secret(secret)?) {
-        (Some(id), Some(secret)) => Ok(Some(Client { id: id.to_owned(), secret })),
+        (Some(id), Some(secret)) => Ok(Some(OauthClient { id: id.to_owned(), secret })),
         (None, None) => Ok(None),
         (Some(_), None) => {
             Err(Error::invalid(secret, format!("is not set, but {id} is"), format!("set it, or unset {id}")))

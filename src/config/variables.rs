@@ -12,7 +12,7 @@ use std::path::Path;
 use secrecy::SecretString;
 
 use super::{Error, dotenv};
-use crate::disk::{self, Links};
+use crate::disk::{self, LinkPolicy};
 
 /// Every variable of ours, to tell a typing error from one.
 const KNOWN: [&str; 42] = [
@@ -189,7 +189,7 @@ fn without_line_end(text: &str) -> &str {
 
 /// The text of a file that holds a secret, or why there is none.
 fn read_secret(path: &Path) -> Result<String, String> {
-    let text = disk::read_text(path, LONGEST, Links::Followed).map_err(|error| unreadable(&error))?;
+    let text = disk::read_text(path, LONGEST, LinkPolicy::Followed).map_err(|error| unreadable(&error))?;
     if text.trim().is_empty() {
         return Err("is empty".to_owned());
     }
@@ -200,7 +200,7 @@ fn read_secret(path: &Path) -> Result<String, String> {
 fn of_file(path: &Path) -> Result<BTreeMap<String, String>, Error> {
     let refuse = |place: String, why: String| Error::invalid(place, why, "correct the file: one NAME=value a line");
     let name = path.display().to_string();
-    let text = match disk::read_text(path, LONGEST, Links::Followed) {
+    let text = match disk::read_text(path, LONGEST, LinkPolicy::Followed) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let is_link = path.symlink_metadata().is_ok();

@@ -6,7 +6,7 @@ use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, UpdateMany};
 
 use super::counter::{CounterColumns, Lockout, Reserved, StoredLock, lease_end};
-use super::queries::only;
+use super::query_runner::unique_row;
 
 /// The lock of an account.
 pub(super) fn lock(account: &Model) -> StoredLock {
@@ -51,7 +51,7 @@ pub(super) async fn reserve(
         return Ok(Reserved::counted(account.locked_until, now));
     }
     // an account that was deleted since it was looked up has no counter
-    let account = only(Entity::find_by_id(id).all(connection).await?);
+    let account = unique_row(Entity::find_by_id(id).all(connection).await?);
     Ok(account.map_or(Reserved::Counted(None), |account| lock(&account).refusal(now)))
 }
 

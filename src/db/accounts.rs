@@ -2,31 +2,31 @@
 //!
 //! A transaction locks the account's row first: see the lock order in `db/sessions.rs`.
 
-use chrono::{DateTime, Utc};
-use entity::auth_event::Kind;
+use entity::auth_event::AuthEventKind;
 use entity::user::{ActiveModel, Column, Entity, Model};
 use entity::value::{Email, PasswordHash};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, RuntimeErr, Set, UpdateMany};
 
 use super::attempts::{self, Reservation};
+use super::audit_log::AuditEvent;
 use super::database_identity::{Epoch, FoundAccount, is_in};
 use super::known_devices;
 use super::provisional::counting_use;
-use super::registration::{Taken, is_name_free};
+use super::registration::{TakenFields, is_name_free};
+use super::request_context::RequestContext;
 use super::session_check::{SessionClaim, is_live};
-use super::sessions::{self, NewToken};
-use super::trail::{Client, Event};
+use super::sessions::{self, NewRefreshToken};
 use super::{Error, Pool};
 
-const NAME_TAKEN: Taken = Taken { email: false, username: true };
+const NAME_TAKEN: TakenFields = TakenFields { email: false, username: true };
 
 /// SQLite's extended codes of a violated primary key: SQLITE_CONSTRAINT_PRIMARYKEY and SQLITE_CONSTRAINT_ROWID.
 const PRIMARY_KEY_CODES: [&str; 2] = ["1555", "2579"];
 
 /// An account, and the session that was begun for it.
 #[derive(Debug, Clone)]
-pub struct Entered {
+pub struct NewSession {
     /// The account.
     pub user: Model,
     /// The session.
@@ -39,18 +39,18 @@ pub struct Entered {
 
 /// A failed login.
 #[derive(Debug)]
-pub struct Failure<'a> {
+pub struct FailedLogin<'a> {
     /// The account; `None`: nobody has this address.
     pub user_id: Option<i64>,
     /// The address that was tried, if it is one.
     pub email: Option<&'a str>,
-    /// For the trail.
+    /// For the audit log.
     pub reason: &'a str,
 }
 
 /// What came of changing a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PasswordChange {
+pub enum PasswordChangeOutcome {
     /// It is changed.
     Done,
     /// The password hash is not the one that was checked any more; nothing is changed.
@@ -59,9 +59,20 @@ pub enum PasswordChange {
     SessionEnded,
 }
 
+/// What came of changing an account.
+#[derive(Debug)]
+pub enum AccountChangeOutcome {
+    /// It is changed, or there was nothing to change.
+    Changed(Box<Model>),
+    /// The name is another account's; nothing is changed.
+    Taken(TakenFields),
+    /// The account may not be used, or the session has ended; nothing is changed.
+    SessionEnded,
+}
+
 /// What is changed of an account; `None`: nothing.
 #[derive(Debug, Clone, Default)]
-pub struct Change {
+pub struct AccountChange {
     /// Its name.
     pub username: Option<String>,
     /// Its picture; `Some(None)`: none any more.
@@ -74,7 +85,7 @@ impl Pool {
     /// # Errors
     /// What the database said.
     pub async fn account_by_email(&self, email: &Email) -> Result<Option<FoundAccount>, Error> {
-        self.found(Entity::by_email(email, self.queries().get_database_backend())).await
+        self.found(Entity::by_email(email, self.runner().get_database_backend())).await
     }
 
     /// Begins a session for an account whose password was checked; `rehashed` is stored in the place of the old hash. `None`: the
@@ -88,15 +99,14 @@ impl Pool {
         FoundAccount { user, epoch }: FoundAccount,
         rehashed: Option<PasswordHash>,
         attempt: Option<&Reservation>,
-        token: &NewToken,
-        client: &Client,
-        now: DateTime<Utc>,
-    ) -> Result<Option<Entered>, Error> {
-        let transaction = self.queries().begin().await?;
+        token: &NewRefreshToken,
+        context: &RequestContext,
+    ) -> Result<Option<NewSession>, Error> {
+        let transaction = self.runner().begin().await?;
         let mut update = with_password(&user, epoch)
-            .col_expr(Column::LastLogin, Expr::value(now))
-            .col_expr(Column::UpdatedAt, Expr::value(now));
-        update = counting_use(update, now);
+            .col_expr(Column::LastLogin, Expr::value(context.now))
+            .col_expr(Column::UpdatedAt, Expr::value(context.now));
+        update = counting_use(update, context.now);
         if let Some(hash) = rehashed {
             update = update.col_expr(Column::PasswordHash, Expr::value(hash.expose()));
         }
@@ -104,13 +114,13 @@ impl Pool {
             transaction.rollback().await?;
             return Ok(None);
         }
-        let entered = sessions::begin_session(&transaction, user, token, client, now).await?;
+        let entered = sessions::begin_session(&transaction, user, token, context).await?;
         if let Some(attempt) = attempt {
-            attempts::succeeded(&transaction, attempt, now).await?;
+            attempts::succeeded(&transaction, attempt, context.now).await?;
         }
-        Event::of(Kind::LoginSucceeded, entered.user.id)
-            .at(Some(entered.user.email.as_str()))
-            .record(&transaction, client, now)
+        AuditEvent::of(AuthEventKind::LoginSucceeded, entered.user.id)
+            .with_email(Some(entered.user.email.as_str()))
+            .record(&transaction, context)
             .await?;
         transaction.commit().await?;
         Ok(Some(entered))
@@ -120,13 +130,11 @@ impl Pool {
     ///
     /// # Errors
     /// What the database said.
-    pub async fn log_in_refused(
-        &self,
-        failure: &Failure<'_>,
-        client: &Client,
-        now: DateTime<Utc>,
-    ) -> Result<(), Error> {
-        Ok(failed(failure, Kind::LoginFailed).because(failure.reason).record(self.queries(), client, now).await?)
+    pub async fn record_refused_login(&self, failure: &FailedLogin<'_>, context: &RequestContext) -> Result<(), Error> {
+        Ok(failed(failure, AuthEventKind::LoginFailed)
+            .with_detail(failure.reason)
+            .record(self.runner(), context)
+            .await?)
     }
 
     /// Changes the password and ends every other session.
@@ -138,10 +146,10 @@ impl Pool {
         checked: &Model,
         new: &PasswordHash,
         claim: SessionClaim,
-        client: &Client,
-    ) -> Result<PasswordChange, Error> {
-        let now = claim.now;
-        let transaction = self.queries().begin().await?;
+        context: &RequestContext,
+    ) -> Result<PasswordChangeOutcome, Error> {
+        let now = context.now;
+        let transaction = self.runner().begin().await?;
         let change = with_password(checked, claim.principal.epoch)
             .col_expr(Column::PasswordHash, Expr::value(new.expose()))
             .col_expr(Column::UpdatedAt, Expr::value(now));
@@ -149,49 +157,55 @@ impl Pool {
         let is_live = is_live(&transaction, claim).await?;
         if !is_changed || !is_live {
             transaction.rollback().await?;
-            return Ok(if is_live { PasswordChange::PasswordReplaced } else { PasswordChange::SessionEnded });
+            return Ok(if is_live {
+                PasswordChangeOutcome::PasswordReplaced
+            } else {
+                PasswordChangeOutcome::SessionEnded
+            });
         }
         sessions::end_others(&transaction, checked.id, Some(claim.session), now).await?;
         known_devices::forget(&transaction, checked.id).await?;
-        Event::of(Kind::PasswordChanged, checked.id).record(&transaction, client, now).await?;
+        AuditEvent::of(AuthEventKind::PasswordChanged, checked.id).record(&transaction, context).await?;
         transaction.commit().await?;
-        Ok(PasswordChange::Done)
+        Ok(PasswordChangeOutcome::Done)
     }
 
-    /// Changes what its owner may change of an account; `None`: the account may not be used or the session has ended.
+    /// Changes what its owner may change of an account.
     ///
     /// # Errors
     /// What the database said; nothing is changed.
     pub async fn change_account(
         &self,
         claim: SessionClaim,
-        change: Change,
-    ) -> Result<Result<Option<Model>, Taken>, Error> {
-        let Some(account) = self.session_account(claim).await? else { return Ok(Ok(None)) };
+        change: AccountChange,
+    ) -> Result<AccountChangeOutcome, Error> {
+        let Some(account) = self.session_account(claim).await? else {
+            return Ok(AccountChangeOutcome::SessionEnded);
+        };
         if change.username.is_none() && change.avatar_url.is_none() {
-            return Ok(Ok(Some(account)));
+            return Ok(AccountChangeOutcome::Changed(Box::new(account)));
         }
         match self.change_row(claim, change).await {
-            Ok(changed) => Ok(changed),
-            Err(error) if is_duplicate(&error) => Ok(Err(NAME_TAKEN)),
+            Ok(outcome) => Ok(outcome),
+            Err(error) if is_duplicate(&error) => Ok(AccountChangeOutcome::Taken(NAME_TAKEN)),
             Err(error) => Err(error.into()),
         }
     }
 
-    async fn change_row(&self, claim: SessionClaim, change: Change) -> Result<Result<Option<Model>, Taken>, DbErr> {
+    async fn change_row(&self, claim: SessionClaim, change: AccountChange) -> Result<AccountChangeOutcome, DbErr> {
         let mut row = ActiveModel { updated_at: Set(claim.now), ..Default::default() };
-        let transaction = self.queries().begin().await?;
+        let transaction = self.runner().begin().await?;
         let account = sessions::lock_account(&transaction, claim.principal.user_id).await?;
         let is_live = is_live(&transaction, claim).await?;
         let Some(account) = account.filter(|_| is_live) else {
             transaction.rollback().await?;
-            return Ok(Ok(None));
+            return Ok(AccountChangeOutcome::SessionEnded);
         };
         if let Some(name) = change.username {
             let is_kept = name.eq_ignore_ascii_case(&account.username);
             if !is_kept && !is_name_free(&transaction, &name).await? {
                 transaction.rollback().await?;
-                return Ok(Err(NAME_TAKEN));
+                return Ok(AccountChangeOutcome::Taken(NAME_TAKEN));
             }
             row.username_shared = Set(account.username_shared && is_kept);
             row.username = Set(name);
@@ -200,7 +214,9 @@ impl Pool {
         let update = Entity::update_many().set(row).filter(Column::Id.eq(account.id));
         let changed = update.exec_with_returning(&transaction).await?;
         transaction.commit().await?;
-        Ok(Ok(changed.into_iter().next()))
+        let changed = changed.into_iter().next();
+        Ok(changed
+            .map_or(AccountChangeOutcome::SessionEnded, |account| AccountChangeOutcome::Changed(Box::new(account))))
     }
 }
 
@@ -214,8 +230,8 @@ fn with_password(user: &Model, epoch: Epoch) -> UpdateMany<Entity> {
         .filter(is_in(epoch))
 }
 
-pub(super) fn failed<'a>(failure: &Failure<'a>, kind: Kind) -> Event<'a> {
-    Event { kind, user_id: failure.user_id, email: failure.email, detail: None }
+pub(super) fn failed<'a>(failure: &FailedLogin<'a>, kind: AuthEventKind) -> AuditEvent<'a> {
+    AuditEvent { kind, user_id: failure.user_id, email: failure.email, detail: None }
 }
 
 /// Whether an account or link has what must be unique. A primary key is no such thing: what it refuses is an id that the

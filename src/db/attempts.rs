@@ -9,18 +9,18 @@
 //! The lock order is that of `db/sessions.rs`: the account, then throttles in the order of their subjects.
 
 use chrono::{DateTime, Utc};
-use entity::auth_event::Kind;
+use entity::auth_event::AuthEventKind;
 use entity::{login_throttle, user};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
 
 use super::account_counter;
-use super::accounts::{Failure, failed};
+use super::accounts::{FailedLogin, failed};
 use super::counter::{Lockout, Reserved};
+use super::login_throttles;
 use super::pinned::CommitWait;
-use super::queries::only;
+use super::query_runner::unique_row;
+use super::request_context::RequestContext;
 use super::sessions::lock_account;
-use super::throttles;
-use super::trail::Client;
 use super::{Error, Pool, Transaction};
 
 /// The limits of attempts.
@@ -88,7 +88,7 @@ pub struct Reservation {
 
 /// What came of counting an attempt.
 #[derive(Debug, Clone)]
-pub enum Reserving {
+pub enum ReserveOutcome {
     /// It is counted.
     Counted(Box<Reservation>),
     /// A counter is locked until this time.
@@ -117,9 +117,9 @@ impl Pool {
         let subjects: Vec<String> = subjects.into_iter().flatten().map(str::to_owned).collect();
         let rows = match subjects.is_empty() {
             true => Vec::new(),
-            false => login_throttle::Entity::of(&subjects).all(self.queries()).await?,
+            false => login_throttle::Entity::of(&subjects).all(self.runner()).await?,
         };
-        let locked = rows.iter().filter_map(|row| throttles::lock(row).decided(now)).max();
+        let locked = rows.iter().filter_map(|row| login_throttles::lock(row).decided(now)).max();
         let of_account = account.filter(|_| matches!(counters.lane, Lane::Account(_)));
         Ok(locked.max(of_account.and_then(|account| account_counter::lock(account).decided(now))))
     }
@@ -133,26 +133,26 @@ impl Pool {
         counters: &AttemptCounters,
         lockouts: Lockouts,
         now: DateTime<Utc>,
-    ) -> Result<Reserving, Error> {
+    ) -> Result<ReserveOutcome, Error> {
         // what is answered to the client is committed later, and waits for the disk: then this is on it, too
-        let transaction = self.queries().begin_with(CommitWait::Nothing).await?;
+        let transaction = self.runner().begin_with(CommitWait::Nothing).await?;
         let lane = reserve_lane(&transaction, &counters.lane, lockouts.lane, now).await?;
         let client = match (lane, &counters.client) {
             (Reserved::Counted(_), Some(subjects)) => {
-                throttles::reserve(&transaction, &subjects.client, lockouts.client, now).await?
+                login_throttles::reserve(&transaction, &subjects.client, lockouts.client, now).await?
             }
             _ => Reserved::Counted(None),
         };
         let (Reserved::Counted(lane_until), Reserved::Counted(client_until)) = (lane, client) else {
             transaction.rollback().await?;
             return Ok(match (lane, client) {
-                (Reserved::Locked(until), _) | (_, Reserved::Locked(until)) => Reserving::Locked(until),
-                _ => Reserving::Pending,
+                (Reserved::Locked(until), _) | (_, Reserved::Locked(until)) => ReserveOutcome::Locked(until),
+                _ => ReserveOutcome::Pending,
             });
         };
         transaction.commit().await?;
         let reservation = Reservation { counters: counters.clone(), lockouts, lane_until, client_until };
-        Ok(Reserving::Counted(Box::new(reservation)))
+        Ok(ReserveOutcome::Counted(Box::new(reservation)))
     }
 
     /// Gives an attempt back that was not checked.
@@ -160,12 +160,12 @@ impl Pool {
     /// # Errors
     /// What the database said; the attempt stays counted.
     pub async fn give_attempt_back(&self, reservation: &Reservation, now: DateTime<Utc>) -> Result<(), Error> {
-        let transaction = self.queries().begin().await?;
+        let transaction = self.runner().begin().await?;
         let lock = (reservation.lockouts.lane, reservation.lane_until);
         match &reservation.counters.lane {
             Lane::Account(id) => account_counter::forgive(&transaction, *id, 1, lock, now).await?,
             Lane::Address(subject) | Lane::Own { subject, .. } => {
-                throttles::forgive(&transaction, subject, 1, lock, now).await?;
+                login_throttles::forgive(&transaction, subject, 1, lock, now).await?;
             }
         }
         forgive_client(&transaction, reservation, 1, now).await?;
@@ -177,7 +177,7 @@ impl Pool {
     /// # Errors
     /// What the database said; the attempt stays counted.
     pub async fn give_client_back(&self, reservation: &mut Reservation, now: DateTime<Utc>) -> Result<(), Error> {
-        forgive_client(self.queries(), reservation, 1, now).await?;
+        forgive_client(self.runner(), reservation, 1, now).await?;
         reservation.counters.client = None;
         Ok(())
     }
@@ -187,7 +187,7 @@ impl Pool {
     /// # Errors
     /// What the database said; the attempt stays counted.
     pub async fn attempt_succeeded(&self, reservation: &Reservation, now: DateTime<Utc>) -> Result<(), Error> {
-        let transaction = self.queries().begin().await?;
+        let transaction = self.runner().begin().await?;
         if let Lane::Own { user_id, .. } = &reservation.counters.lane {
             lock_account(&transaction, *user_id).await?;
         }
@@ -201,37 +201,38 @@ impl Pool {
     /// What the database said; nothing is recorded.
     pub async fn attempt_failed(
         &self,
-        failure: &Failure<'_>,
+        failure: &FailedLogin<'_>,
         reservation: &Reservation,
-        client: &Client,
-        now: DateTime<Utc>,
+        context: &RequestContext,
     ) -> Result<(), Error> {
-        let transaction = self.queries().begin().await?;
+        let transaction = self.runner().begin().await?;
         let counters = &reservation.counters;
         let locked = match &counters.lane {
             Lane::Account(id) => {
-                account_counter::failed(&transaction, *id, now).await?;
+                account_counter::failed(&transaction, *id, context.now).await?;
                 reservation.lane_until
             }
             Lane::Address(subject) => {
-                throttles::failed(&transaction, subject, now).await?;
+                login_throttles::failed(&transaction, subject, context.now).await?;
                 None
             }
             Lane::Own { user_id, subject } => {
                 let locked =
-                    account_counter::add_failure(&transaction, *user_id, reservation.lockouts.lane, now).await?;
-                throttles::failed(&transaction, subject, now).await?;
+                    account_counter::add_failure(&transaction, *user_id, reservation.lockouts.lane, context.now)
+                        .await?;
+                login_throttles::failed(&transaction, subject, context.now).await?;
                 locked
             }
         };
         if let Some(subjects) = &counters.client {
-            throttles::failed(&transaction, &subjects.client, now).await?;
-            throttles::add_failure(&transaction, &subjects.pair, reservation.lockouts.client, now).await?;
+            login_throttles::failed(&transaction, &subjects.client, context.now).await?;
+            login_throttles::add_failure(&transaction, &subjects.pair, reservation.lockouts.client, context.now)
+                .await?;
         }
-        failed(failure, Kind::LoginFailed).because(failure.reason).record(&transaction, client, now).await?;
+        failed(failure, AuthEventKind::LoginFailed).with_detail(failure.reason).record(&transaction, context).await?;
         if let (Some(until), Some(_)) = (locked, failure.user_id) {
             let detail = format!("until {}", until.to_rfc3339());
-            failed(failure, Kind::AccountLocked).because(&detail).record(&transaction, client, now).await?;
+            failed(failure, AuthEventKind::AccountLocked).with_detail(&detail).record(&transaction, context).await?;
         }
         Ok(transaction.commit().await?)
     }
@@ -254,15 +255,15 @@ pub(super) async fn succeeded(
     let lock = (lockouts.lane, *lane_until);
     let own = counters.lane.subject().map(|subject| (subject, lockouts.lane));
     let pair = counters.client.as_ref().map(|subjects| (subjects.pair.as_str(), lockouts.client));
-    let [failures, of_pair] = throttles::failures(transaction, [own, pair], now).await?;
+    let [failures, of_pair] = login_throttles::failures(transaction, [own, pair], now).await?;
     match &counters.lane {
         Lane::Account(id) => account_counter::reset(transaction, *id, now).await?,
-        Lane::Address(subject) => throttles::forgive(transaction, subject, 1, lock, now).await?,
+        Lane::Address(subject) => login_throttles::forgive(transaction, subject, 1, lock, now).await?,
         Lane::Own { user_id, subject } => {
             if failures > 0 {
                 account_counter::take_off(transaction, *user_id, failures, lockouts.lane, now).await?;
             }
-            throttles::forgive(transaction, subject, failures + 1, lock, now).await?;
+            login_throttles::forgive(transaction, subject, failures + 1, lock, now).await?;
         }
     }
     let Some(subjects) = &counters.client else { return Ok(()) };
@@ -283,7 +284,7 @@ async fn forgive_client(
 ) -> Result<(), DbErr> {
     let Some(subjects) = &reservation.counters.client else { return Ok(()) };
     let lock = (reservation.lockouts.client, reservation.client_until);
-    throttles::forgive(connection, &subjects.client, amount, lock, now).await
+    login_throttles::forgive(connection, &subjects.client, amount, lock, now).await
 }
 
 async fn reserve_lane(
@@ -294,16 +295,16 @@ async fn reserve_lane(
 ) -> Result<Reserved, DbErr> {
     match lane {
         Lane::Account(id) => account_counter::reserve(transaction, *id, lockout, now).await,
-        Lane::Address(subject) => throttles::reserve(transaction, subject, lockout, now).await,
+        Lane::Address(subject) => login_throttles::reserve(transaction, subject, lockout, now).await,
         Lane::Own { user_id, subject } => {
-            let reserved = throttles::reserve(transaction, subject, lockout, now).await?;
+            let reserved = login_throttles::reserve(transaction, subject, lockout, now).await?;
             let Reserved::Locked(until) = reserved else { return Ok(reserved) };
-            let account = only(user::Entity::find_by_id(*user_id).all(transaction).await?);
+            let account = unique_row(user::Entity::find_by_id(*user_id).all(transaction).await?);
             if account.is_none_or(|account| account.locked_until.is_some()) {
                 return Ok(reserved);
             }
-            throttles::unlock(transaction, subject, until).await?;
-            throttles::reserve(transaction, subject, lockout, now).await
+            login_throttles::unlock(transaction, subject, until).await?;
+            login_throttles::reserve(transaction, subject, lockout, now).await
         }
     }
 }

@@ -7,11 +7,11 @@
 use std::time::Duration;
 
 use super::known_devices::KNOWN_DAYS;
-use super::{Backend, Connection, Error, Kind};
+use super::{Backend, Connection, DbErrorKind, Error};
 
 /// A kind of rows that have had their time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Doomed {
+pub enum CleanupKind {
     /// Refresh tokens past their time.
     ExpiredTokens,
     /// Refresh tokens revoked more than a day ago, or at an unknown time. Until then they tell of a theft. A used token is kept as long as
@@ -31,16 +31,24 @@ pub enum Doomed {
     KnownDevices,
 }
 
+/// The size of a table of PostgreSQL.
+pub(crate) struct TableSizeEstimate {
+    /// Rows, as the planner estimates them; negative where the table was never analysed.
+    pub(crate) rows: f64,
+    /// Pages of the file.
+    pub(crate) pages: u64,
+}
+
 /// How long what only tells of the past is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Kept {
+pub struct RetentionDays {
     /// Days of `auth_events`.
     pub auth_events: u32,
     /// Days of `maintenance_runs`.
     pub maintenance_runs: u32,
 }
 
-impl Doomed {
+impl CleanupKind {
     /// In the order in which they are removed.
     pub const ALL: [Self; 8] = [
         Self::ExpiredTokens,
@@ -66,7 +74,7 @@ impl Doomed {
     }
 
     /// Which rows, and the column of the index that leads to them.
-    fn condition(self, backend: Backend, kept: Kept) -> (String, &'static str) {
+    fn condition(self, backend: Backend, retention: RetentionDays) -> (String, &'static str) {
         let ago = |hours: u32| backend.ago(Duration::from_secs(u64::from(hours) * 3600));
         match self {
             Self::ExpiredTokens => (format!("expires_at < {}", ago(0)), "expires_at"),
@@ -80,13 +88,13 @@ impl Doomed {
                 (condition, "revoked_at")
             }
             Self::OauthTokens => (format!("access_token IS NOT NULL AND expires_at < {}", ago(0)), "expires_at"),
-            Self::AuthEvents => (format!("occurred_at < {}", ago(kept.auth_events * 24)), "occurred_at"),
+            Self::AuthEvents => (format!("occurred_at < {}", ago(retention.auth_events * 24)), "occurred_at"),
             // the newest of each kind and outcome is kept, of this database: alerts and checks end with a success, never with a retention
             Self::MaintenanceRuns => (
                 format!(
                     "started_at < {} AND (kind, coalesce(outcome, ''), started_at) NOT IN (SELECT kind, coalesce(outcome, ''), \
                      max(started_at) FROM maintenance_runs WHERE {} GROUP BY 1, 2)",
-                    ago(kept.maintenance_runs * 24),
+                    ago(retention.maintenance_runs * 24),
                     backend.is_own_run()
                 ),
                 "started_at",
@@ -125,29 +133,35 @@ impl Connection {
     ///
     /// # Errors
     /// What the database said.
-    pub(crate) async fn count_doomed(&mut self, doomed: Doomed, kept: Kept) -> Result<u64, Error> {
-        let (mut condition, _) = doomed.condition(self.backend(), kept);
-        if doomed == Doomed::RevokedTokens {
-            let (expired, _) = Doomed::ExpiredTokens.condition(self.backend(), kept);
+    pub(crate) async fn count_removable(&mut self, kind: CleanupKind, retention: RetentionDays) -> Result<u64, Error> {
+        let (mut condition, _) = kind.condition(self.backend(), retention);
+        if kind == CleanupKind::RevokedTokens {
+            let (expired, _) = CleanupKind::ExpiredTokens.condition(self.backend(), retention);
             condition = format!("({condition}) AND NOT ({expired})");
         }
         let patience = self.backend().pick(PATIENCE, "");
-        let (rows, failure) = self
-            .gather(format!("{patience}SELECT CAST(count(*) AS VARCHAR) FROM {} WHERE {condition}", doomed.table()))
+        let rows = self
+            .query_partial(format!(
+                "{patience}SELECT CAST(count(*) AS VARCHAR) FROM {} WHERE {condition}",
+                kind.table()
+            ))
             .await;
-        match failure {
-            Some(error) => Err(error),
-            None => Ok(super::first_column(rows).first().and_then(|count| count.parse().ok()).unwrap_or_default()),
-        }
+        let counts = super::first_column(rows.complete()?);
+        Ok(counts.first().and_then(|count| count.parse().ok()).unwrap_or_default())
     }
 
     /// Removes so many at most, in a transaction of its own; how many.
     ///
     /// # Errors
     /// What the database said; nothing of this batch is removed then.
-    pub(crate) async fn remove_doomed(&mut self, doomed: Doomed, kept: Kept, limit: u64) -> Result<u64, Error> {
-        let (condition, order) = doomed.condition(self.backend(), kept);
-        let (table, change) = (doomed.table(), doomed.change(self.backend()));
+    pub(crate) async fn remove_batch(
+        &mut self,
+        kind: CleanupKind,
+        retention: RetentionDays,
+        limit: u64,
+    ) -> Result<u64, Error> {
+        let (condition, order) = kind.condition(self.backend(), retention);
+        let (table, change) = (kind.table(), kind.change(self.backend()));
         let sql = self.backend().pick(
             format!(
                 "{LIMITS}{change} ctid = ANY (ARRAY(SELECT ctid FROM {table} WHERE {condition} ORDER BY {order} \
@@ -163,17 +177,17 @@ impl Connection {
     ///
     /// # Errors
     /// What the database said; nothing of these pages is removed then.
-    pub(crate) async fn remove_doomed_in_pages(
+    pub(crate) async fn remove_in_pages(
         &mut self,
-        doomed: Doomed,
-        kept: Kept,
+        kind: CleanupKind,
+        retention: RetentionDays,
         pages: std::ops::Range<u64>,
     ) -> Result<u64, Error> {
-        let (condition, _) = doomed.condition(self.backend(), kept);
-        let (table, change) = (doomed.table(), doomed.change(self.backend()));
+        let (condition, _) = kind.condition(self.backend(), retention);
+        let (table, change) = (kind.table(), kind.change(self.backend()));
         let rows = format!("ctid >= '({},0)' AND ctid < '({},0)' AND {condition}", pages.start, pages.end);
         match self.change(format!("{LIMITS}{change} {rows}")).await {
-            Err(error) if error.kind() == Kind::Locked => {
+            Err(error) if error.kind() == DbErrorKind::Locked => {
                 let free = format!("SELECT ctid FROM {table} WHERE {rows} FOR UPDATE SKIP LOCKED");
                 self.change(format!("{LIMITS}{change} ctid = ANY (ARRAY({free}))")).await
             }
@@ -186,20 +200,19 @@ impl Connection {
     ///
     /// # Errors
     /// What the database said.
-    pub(crate) async fn size_of(&mut self, doomed: Doomed) -> Result<Option<(f64, u64)>, Error> {
+    pub(crate) async fn size_of(&mut self, kind: CleanupKind) -> Result<Option<TableSizeEstimate>, Error> {
         if self.backend() == Backend::Sqlite {
             return Ok(None);
         }
         let sql = format!(
             "{PATIENCE}SELECT reltuples::text, (pg_relation_size(oid) / current_setting('block_size')::bigint)::text \
              FROM pg_class WHERE oid = '{}'::regclass AND current_setting('server_version_num')::int >= 140000",
-            doomed.table()
+            kind.table()
         );
-        let (rows, failure) = self.gather(sql).await;
-        if let Some(error) = failure {
-            return Err(error);
-        }
+        let rows = self.query_partial(sql).await.complete()?;
         let number = |at: usize| rows.first().and_then(|row| row.get(at)?.clone());
-        Ok(number(0).and_then(|rows| rows.parse().ok()).zip(number(1).and_then(|pages| pages.parse().ok())))
+        let (rows, pages) =
+            (number(0).and_then(|rows| rows.parse().ok()), number(1).and_then(|pages| pages.parse().ok()));
+        Ok(rows.zip(pages).map(|(rows, pages)| TableSizeEstimate { rows, pages }))
     }
 }

@@ -12,22 +12,38 @@ use sqlx::{ConnectOptions, Connection as _, Database, Decode, Row as SqlRow};
 
 use super::Backend;
 use super::dialect::quoted_name;
-use super::error::{Error, Kind};
-use super::hosts;
+use super::error::{DbErrorKind, Error};
+use super::find_server::{self, FoundServer};
 use super::pinned::{self, Home};
-use super::url::{DatabaseUrl, Host, PostgresTarget, SessionAttrs, SqliteMode, SqliteTarget, Target};
+use super::url::{DatabaseTarget, DatabaseUrl, Host, PostgresTarget, SessionAttrs, SqliteMode, SqliteTarget};
 use crate::disk;
 
 /// A row as text, column by column.
 pub type Row = Vec<Option<String>>;
 
+/// Rows of several statements, up to the first that failed.
+#[derive(Debug)]
+pub(crate) struct PartialRows {
+    /// The rows of the statements before it.
+    pub(crate) rows: Vec<Row>,
+    /// Why it failed; `None`: every statement succeeded.
+    pub(crate) failure: Option<Error>,
+}
+
+impl PartialRows {
+    /// The rows, if every statement succeeded.
+    pub(crate) fn complete(self) -> Result<Vec<Row>, Error> {
+        self.failure.map_or(Ok(self.rows), Err)
+    }
+}
+
 /// What becomes of sessions in a database that is dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Use {
+pub enum OpenSessions {
     /// They stay, and so does the database.
-    Respected,
+    Keep,
     /// They are ended.
-    Ended,
+    Terminate,
 }
 
 /// A connection that reads, and makes and drops scratch databases.
@@ -45,8 +61,8 @@ impl Connection {
     /// What the server or the file system said; nothing is retried.
     pub async fn open(url: &DatabaseUrl) -> Result<Self, Error> {
         match url.target() {
-            Target::Postgres(target) => Ok(Self::Postgres(hosts::connect(target).await?.1)),
-            Target::Sqlite(target) => {
+            DatabaseTarget::Postgres(target) => Ok(Self::Postgres(find_server::connect(target).await?.connection)),
+            DatabaseTarget::Sqlite(target) => {
                 check_file(target)?;
                 let options = sqlite_options(target).create_if_missing(false);
                 Ok(Self::Sqlite(SqliteConnection::connect_with(&options).await?))
@@ -57,12 +73,12 @@ impl Connection {
     /// The same, to whichever server answers, even where the URL wants one that accepts writes.
     pub(super) async fn open_any(url: &DatabaseUrl) -> Result<Self, Error> {
         match url.target() {
-            Target::Postgres(target) => {
+            DatabaseTarget::Postgres(target) => {
                 let mut target = target.clone();
                 target.session_attrs = SessionAttrs::Any;
-                Ok(Self::Postgres(hosts::connect(&target).await?.1))
+                Ok(Self::Postgres(find_server::connect(&target).await?.connection))
             }
-            Target::Sqlite(_) => Self::open(url).await,
+            DatabaseTarget::Sqlite(_) => Self::open(url).await,
         }
     }
 
@@ -70,10 +86,10 @@ impl Connection {
     ///
     /// # Errors
     /// Those of [`Self::open`].
-    pub async fn settle(url: &DatabaseUrl) -> Result<(Self, DatabaseUrl), Error> {
-        let Target::Postgres(target) = url.target() else { return Ok((Self::open(url).await?, url.clone())) };
-        let (at, connection) = hosts::connect(target).await?;
-        Ok((Self::Postgres(connection), url.on(at)))
+    pub async fn open_pinned(url: &DatabaseUrl) -> Result<(Self, DatabaseUrl), Error> {
+        let DatabaseTarget::Postgres(target) = url.target() else { return Ok((Self::open(url).await?, url.clone())) };
+        let FoundServer { host, connection } = find_server::connect(target).await?;
+        Ok((Self::Postgres(connection), url.on(host)))
     }
 
     /// Which engine it is.
@@ -90,25 +106,22 @@ impl Connection {
     /// # Errors
     /// What the database said, or that our tables are not in the schema that the search_path names first.
     pub async fn query(&mut self, sql: &'static str) -> Result<Vec<Row>, Error> {
-        match self.gather(sql.to_owned()).await {
-            (rows, None) => Ok(rows),
-            (_, Some(error)) => Err(error),
-        }
+        self.query_partial(sql.to_owned()).await.complete()
     }
 
     /// Runs statements made of names and numbers that the program knows, in one round trip and as [`Self::query`] does:
     /// the rows that came, and what ended them early. The rows before a failing statement are not lost.
-    pub(crate) async fn gather(&mut self, sql: String) -> (Vec<Row>, Option<Error>) {
+    pub(crate) async fn query_partial(&mut self, sql: String) -> PartialRows {
         match self {
             Self::Postgres(connection) => {
                 let sql = sqlx::raw_sql(sqlx::AssertSqlSafe(pinned::prologue() + &sql));
-                let (mut rows, error) = until_failure(sql.fetch(connection).map_ok(|row| texts(&row))).await;
-                if rows.is_empty() {
-                    return (rows, error);
+                let mut found = until_failure(sql.fetch(connection).map_ok(|row| texts(&row))).await;
+                if found.rows.is_empty() {
+                    return found;
                 }
-                match Home::from_columns(rows.remove(0).into_iter()).check() {
-                    Ok(_) => (rows, error),
-                    Err(refusal) => (Vec::new(), Some(refusal)),
+                match Home::from_columns(found.rows.remove(0).into_iter()).check() {
+                    Ok(_) => found,
+                    Err(refusal) => PartialRows { rows: Vec::new(), failure: Some(refusal) },
                 }
             }
             Self::Sqlite(connection) => {
@@ -172,10 +185,10 @@ impl Connection {
     ///
     /// # Errors
     /// It is in use and that is respected, or what else the server said.
-    pub async fn drop_database(&mut self, name: &str, in_use: Use) -> Result<(), Error> {
+    pub async fn drop_database(&mut self, name: &str, in_use: OpenSessions) -> Result<(), Error> {
         let force = match in_use {
-            Use::Respected => "",
-            Use::Ended => " WITH (FORCE)",
+            OpenSessions::Keep => "",
+            OpenSessions::Terminate => " WITH (FORCE)",
         };
         let name = quoted_name(name);
         self.execute(format!("DROP DATABASE IF EXISTS {name}{force}")).await.map(|_| ())
@@ -183,7 +196,7 @@ impl Connection {
 
     /// Hangs up on PostgreSQL, whose farewell would only take time; closes SQLite, so that the last one to leave writes the
     /// log back.
-    pub async fn leave(self) {
+    pub async fn hang_up(self) {
         if let Self::Sqlite(connection) = self
             && let Err(error) = connection.close().await
         {
@@ -192,17 +205,15 @@ impl Connection {
     }
 }
 
-async fn until_failure(
-    mut rows: impl Stream<Item = Result<Result<Row, Error>, sqlx::Error>> + Unpin,
-) -> (Vec<Row>, Option<Error>) {
+async fn until_failure(mut rows: impl Stream<Item = Result<Result<Row, Error>, sqlx::Error>> + Unpin) -> PartialRows {
     let mut found = Vec::new();
     while let Some(row) = rows.next().await {
         match row.map_err(Error::from).flatten() {
             Ok(row) => found.push(row),
-            Err(error) => return (found, Some(error)),
+            Err(error) => return PartialRows { rows: found, failure: Some(error) },
         }
     }
-    (found, None)
+    PartialRows { rows: found, failure: None }
 }
 
 /// The first column of each row; NULL is left out.
@@ -225,9 +236,10 @@ where
 pub(super) fn check_file(target: &SqliteTarget) -> Result<(), Error> {
     let path = target.path.display();
     match std::fs::metadata(&target.path) {
-        Ok(found) if found.is_dir() => Err(Error::new(Kind::CannotOpen, format!("`{path}` is a directory"))),
+        Ok(found) if found.is_dir() => Err(Error::new(DbErrorKind::CannotOpen, format!("`{path}` is a directory"))),
         Ok(found) => {
-            let refuse = |path: &Path, error| Error::new(Kind::CannotOpen, format!("`{}` {error}", path.display()));
+            let refuse =
+                |path: &Path, error| Error::new(DbErrorKind::CannotOpen, format!("`{}` {error}", path.display()));
             disk::require_regular(&found).map_err(|error| refuse(&target.path, error))?;
             // SQLite opens these by itself, and would wait for a pipe
             for beside in ["-journal", "-wal", "-shm"].map(|ending| target.beside(ending)) {
@@ -238,9 +250,9 @@ pub(super) fn check_file(target: &SqliteTarget) -> Result<(), Error> {
             Ok(())
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            Err(Error::new(Kind::NoSuchFile, format!("the SQLite file `{path}` does not exist")))
+            Err(Error::new(DbErrorKind::NoSuchFile, format!("the SQLite file `{path}` does not exist")))
         }
-        Err(error) => Err(Error::new(Kind::PermissionDenied, format!("`{path}` cannot be opened: {error}"))),
+        Err(error) => Err(Error::new(DbErrorKind::PermissionDenied, format!("`{path}` cannot be opened: {error}"))),
     }
 }
 

@@ -11,7 +11,7 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, QuerySelect,
 };
 
-use super::queries::only;
+use super::query_runner::unique_row;
 use super::{Error, Pool};
 
 /// Length of a UUID as text.
@@ -69,14 +69,14 @@ impl Pool {
     /// # Errors
     /// What the database said, or that the row is missing.
     pub async fn epoch(&self) -> Result<Epoch, Error> {
-        let row = only(Entity::find_by_id(ONLY_ROW).all(self.queries()).await?);
+        let row = unique_row(Entity::find_by_id(ONLY_ROW).all(self.runner()).await?);
         Ok(Epoch::from_column(row.as_ref().map(|row| row.epoch.as_str()))?)
     }
 
     /// The account that a query finds, with the epoch, in one statement.
     pub(super) async fn found(&self, select: sea_orm::Select<user::Entity>) -> Result<Option<FoundAccount>, Error> {
         let select = select.expr_as(current_epoch(), "epoch").into_model::<AccountRow>();
-        let Some(AccountRow { user, epoch }) = only(select.all(self.queries()).await?) else { return Ok(None) };
+        let Some(AccountRow { user, epoch }) = unique_row(select.all(self.runner()).await?) else { return Ok(None) };
         Ok(Some(FoundAccount { user, epoch: Epoch::from_column(epoch.as_deref())? }))
     }
 }

@@ -64,7 +64,7 @@ impl Backend {
     }
 
     /// Which files the earlier manager recorded as applied.
-    pub(crate) fn read_earlier_records(self) -> &'static str {
+    pub(crate) fn read_legacy_records(self) -> &'static str {
         "SELECT filename FROM migration_records ORDER BY filename;"
     }
 
@@ -208,9 +208,9 @@ impl Backend {
         )
     }
 
-    /// Begins a transaction that has the turn of one process at a time (`true`), or has it not (`false`). SQLite has a file
+    /// Begins a transaction that holds the exclusive lock (`true`), or does not (`false`). SQLite has a file
     /// for that.
-    pub(crate) fn try_turn(self) -> &'static str {
+    pub(crate) fn try_exclusive_lock(self) -> &'static str {
         self.pick("BEGIN; SELECT CAST(pg_try_advisory_xact_lock(4711203350195) AS TEXT)", "SELECT 'false'")
     }
 

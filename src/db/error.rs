@@ -18,7 +18,7 @@ pub(crate) use server::ErrorSubject;
 /// the redacted URL.
 #[derive(Debug, Clone)]
 pub struct Error {
-    kind: Kind,
+    kind: DbErrorKind,
     message: String,
     code: Option<Box<str>>,
     position: Option<usize>,
@@ -30,7 +30,7 @@ pub struct Error {
 
 /// What kind of failure, by what can be done about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum DbErrorKind {
     /// No answer: not started, not resolved, reset, timed out.
     Unreachable,
     /// The server is starting, stopping or in recovery.
@@ -79,29 +79,29 @@ pub(super) const TLS_FAILED: &str = "08T01";
 pub(super) const NO_CONNECTION: &str = "08001";
 
 impl Error {
-    pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: DbErrorKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), code: None, position: None, hint: None, subject: None }
     }
 
     /// The same kind of failure, told otherwise.
-    pub(crate) fn retold(self, message: String) -> Self {
+    pub(crate) fn with_message(self, message: String) -> Self {
         Self { message, code: None, position: None, ..self }
     }
 
     /// There was no answer in time.
-    pub(crate) fn late(patience: Duration) -> Self {
-        Self::new(Kind::Unreachable, format!("no answer within {}", humantime::format_duration(patience)))
+    pub(crate) fn timed_out(patience: Duration) -> Self {
+        Self::new(DbErrorKind::Unreachable, format!("no answer within {}", humantime::format_duration(patience)))
     }
 
     /// The role may not do what the program needs.
     pub(crate) fn missing_rights(message: String) -> Self {
-        Self { hint: Some(MISSING_RIGHTS), ..Self::new(Kind::PermissionDenied, message) }
+        Self { hint: Some(MISSING_RIGHTS), ..Self::new(DbErrorKind::PermissionDenied, message) }
     }
 
     /// A change was not made in time. SQLite is a file on this machine: another process holds it locked.
-    pub(crate) fn late_write(backend: Backend, patience: Duration) -> Self {
+    pub(crate) fn write_timed_out(backend: Backend, patience: Duration) -> Self {
         match backend {
-            Backend::Postgres => Self::late(patience),
+            Backend::Postgres => Self::timed_out(patience),
             Backend::Sqlite => {
                 Self::locked_file(format!("the SQLite file stayed locked for {}", humantime::format_duration(patience)))
             }
@@ -110,18 +110,18 @@ impl Error {
 
     /// Another process holds a SQLite file, or a file beside it, locked.
     pub(super) fn locked_file(message: impl Into<String>) -> Self {
-        Self { hint: Some(rules::SQLITE_LOCKED), ..Self::new(Kind::Locked, message) }
+        Self { hint: Some(rules::SQLITE_LOCKED), ..Self::new(DbErrorKind::Locked, message) }
     }
 
     /// The same failure, for a setting as the reason why the server accepts no writes.
     pub(super) fn by_setting(self, source: &str) -> Self {
         let of_source = SETTINGS.iter().find(|(name, _)| *name == source);
         let hint = of_source.map_or(READ_ONLY_SETTING, |(_, hint)| hint);
-        Self { kind: Kind::ReadOnlySetting, hint: Some(hint), ..self }
+        Self { kind: DbErrorKind::ReadOnlySetting, hint: Some(hint), ..self }
     }
 
     /// The kind of failure.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> DbErrorKind {
         self.kind
     }
 
@@ -144,29 +144,33 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         matches!(
             self.kind,
-            Kind::Unreachable | Kind::NotReady | Kind::TooManyConnections | Kind::Locked | Kind::ReadOnly
+            DbErrorKind::Unreachable
+                | DbErrorKind::NotReady
+                | DbErrorKind::TooManyConnections
+                | DbErrorKind::Locked
+                | DbErrorKind::ReadOnly
         )
     }
 
     /// Whether what is stored is damaged.
     pub fn is_damage(&self) -> bool {
-        self.kind == Kind::Corrupt || matches!(self.code(), Some("XX001" | "XX002"))
+        self.kind == DbErrorKind::Corrupt || matches!(self.code(), Some("XX001" | "XX002"))
     }
 
     /// Whether no server answered, so that nothing can be recorded in the database either.
     pub fn is_unreachable(&self) -> bool {
         !matches!(
             self.kind,
-            Kind::Locked
-                | Kind::PermissionDenied
-                | Kind::UndefinedTable
-                | Kind::Conflict
-                | Kind::PreparedStatementLost
-                | Kind::ReadOnlySetting
-                | Kind::DiskFull
-                | Kind::Storage
-                | Kind::Interrupted
-                | Kind::Refused
+            DbErrorKind::Locked
+                | DbErrorKind::PermissionDenied
+                | DbErrorKind::UndefinedTable
+                | DbErrorKind::Conflict
+                | DbErrorKind::PreparedStatementLost
+                | DbErrorKind::ReadOnlySetting
+                | DbErrorKind::DiskFull
+                | DbErrorKind::Storage
+                | DbErrorKind::Interrupted
+                | DbErrorKind::Refused
         )
     }
 
@@ -220,57 +224,61 @@ const SETTINGS: [(&str, &str); 3] = [
 ];
 
 /// What to do about a kind of failure that has no code, or whose code has no hint of its own.
-fn of_kind(kind: Kind) -> Option<&'static str> {
+fn of_kind(kind: DbErrorKind) -> Option<&'static str> {
     match kind {
-        Kind::Unreachable => Some("check that the server runs and that host and port are right"),
-        Kind::NotReady => Some("wait until the server has started, then run the command again"),
-        Kind::TooManyConnections => Some("raise max_connections, or put a pooler in front of the server"),
-        Kind::Authentication => Some("check user and password of DATABASE_URL, and pg_hba.conf on the server"),
-        Kind::NoSuchDatabase => Some("create the database (createdb NAME), or correct its name in DATABASE_URL"),
-        Kind::NoSuchFile => Some("correct the path in DATABASE_URL, or add ?mode=rwc to create the file"),
-        Kind::CannotOpen => Some("check the path in DATABASE_URL, and the permissions of the file and its directory"),
-        Kind::Corrupt => Some("restore a backup; keep the damaged file for inspection"),
-        Kind::PermissionDenied => Some("use a role or file permissions that allow this"),
-        Kind::ReadOnly => {
+        DbErrorKind::Unreachable => Some("check that the server runs and that host and port are right"),
+        DbErrorKind::NotReady => Some("wait until the server has started, then run the command again"),
+        DbErrorKind::TooManyConnections => Some("raise max_connections, or put a pooler in front of the server"),
+        DbErrorKind::Authentication => Some("check user and password of DATABASE_URL, and pg_hba.conf on the server"),
+        DbErrorKind::NoSuchDatabase => Some("create the database (createdb NAME), or correct its name in DATABASE_URL"),
+        DbErrorKind::NoSuchFile => Some("correct the path in DATABASE_URL, or add ?mode=rwc to create the file"),
+        DbErrorKind::CannotOpen => {
+            Some("check the path in DATABASE_URL, and the permissions of the file and its directory")
+        }
+        DbErrorKind::Corrupt => Some("restore a backup; keep the damaged file for inspection"),
+        DbErrorKind::PermissionDenied => Some("use a role or file permissions that allow this"),
+        DbErrorKind::ReadOnly => {
             Some("name every server in DATABASE_URL, with target_session_attrs=read-write, or wait for the failover")
         }
-        Kind::ReadOnlySetting => Some(READ_ONLY_SETTING),
-        Kind::DiskFull => Some("free space on the disk of the database, then run the command again"),
-        Kind::Storage => Some("the disk of the database fails: see the server's log and the kernel's log"),
-        Kind::Interrupted => Some("raise or reset the timeout that the message names, then run the command again"),
-        Kind::Conflict => Some(
+        DbErrorKind::ReadOnlySetting => Some(READ_ONLY_SETTING),
+        DbErrorKind::DiskFull => Some("free space on the disk of the database, then run the command again"),
+        DbErrorKind::Storage => Some("the disk of the database fails: see the server's log and the kernel's log"),
+        DbErrorKind::Interrupted => {
+            Some("raise or reset the timeout that the message names, then run the command again")
+        }
+        DbErrorKind::Conflict => Some(
             "run it again; on the standby set hot_standby_feedback = on or raise max_standby_streaming_delay, or use the primary",
         ),
-        Kind::PreparedStatementLost => Some(
+        DbErrorKind::PreparedStatementLost => Some(
             "add prepared_statements=false to DATABASE_URL, or use PgBouncer 1.21 with max_prepared_statements, or its session mode",
         ),
-        Kind::Locked => Some("find who holds the lock, then run the command again"),
-        Kind::Tls => Some("check sslmode and sslrootcert of DATABASE_URL"),
-        Kind::UndefinedTable | Kind::Refused => None,
+        DbErrorKind::Locked => Some("find who holds the lock, then run the command again"),
+        DbErrorKind::Tls => Some("check sslmode and sslrootcert of DATABASE_URL"),
+        DbErrorKind::UndefinedTable | DbErrorKind::Refused => None,
     }
 }
 
-const KINDS: [Kind; 20] = [
-    Kind::Unreachable,
-    Kind::NotReady,
-    Kind::TooManyConnections,
-    Kind::Authentication,
-    Kind::NoSuchDatabase,
-    Kind::NoSuchFile,
-    Kind::CannotOpen,
-    Kind::Corrupt,
-    Kind::PermissionDenied,
-    Kind::ReadOnly,
-    Kind::ReadOnlySetting,
-    Kind::DiskFull,
-    Kind::Storage,
-    Kind::Interrupted,
-    Kind::Conflict,
-    Kind::PreparedStatementLost,
-    Kind::Locked,
-    Kind::Tls,
-    Kind::UndefinedTable,
-    Kind::Refused,
+const KINDS: [DbErrorKind; 20] = [
+    DbErrorKind::Unreachable,
+    DbErrorKind::NotReady,
+    DbErrorKind::TooManyConnections,
+    DbErrorKind::Authentication,
+    DbErrorKind::NoSuchDatabase,
+    DbErrorKind::NoSuchFile,
+    DbErrorKind::CannotOpen,
+    DbErrorKind::Corrupt,
+    DbErrorKind::PermissionDenied,
+    DbErrorKind::ReadOnly,
+    DbErrorKind::ReadOnlySetting,
+    DbErrorKind::DiskFull,
+    DbErrorKind::Storage,
+    DbErrorKind::Interrupted,
+    DbErrorKind::Conflict,
+    DbErrorKind::PreparedStatementLost,
+    DbErrorKind::Locked,
+    DbErrorKind::Tls,
+    DbErrorKind::UndefinedTable,
+    DbErrorKind::Refused,
 ];
 
 /// An identifier as SQL writes it.
@@ -303,14 +311,14 @@ impl From<&sqlx::Error> for Error {
         match error {
             sqlx::Error::Database(error) => server::from_server(error.as_ref()),
             sqlx::Error::Io(error) => from_io(error),
-            sqlx::Error::Tls(error) => Self::new(Kind::Tls, format!("TLS failed: {error}")),
+            sqlx::Error::Tls(error) => Self::new(DbErrorKind::Tls, format!("TLS failed: {error}")),
             sqlx::Error::ColumnDecode { index, source } => Self {
                 hint: Some(STORED_VALUE),
-                ..Self::new(Kind::Refused, format!("a stored value of {index} cannot be read: {source}"))
+                ..Self::new(DbErrorKind::Refused, format!("a stored value of {index} cannot be read: {source}"))
             },
-            sqlx::Error::PoolTimedOut => Self::new(Kind::Unreachable, "no connection was free in time"),
-            sqlx::Error::PoolClosed => Self::new(Kind::Unreachable, "the connections were closed"),
-            other => Self::new(Kind::Refused, other.to_string()),
+            sqlx::Error::PoolTimedOut => Self::new(DbErrorKind::Unreachable, "no connection was free in time"),
+            sqlx::Error::PoolClosed => Self::new(DbErrorKind::Unreachable, "the connections were closed"),
+            other => Self::new(DbErrorKind::Refused, other.to_string()),
         }
     }
 }
@@ -318,7 +326,7 @@ impl From<&sqlx::Error> for Error {
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         let rusqlite::Error::SqliteFailure(failure, message) = &error else {
-            return Self::new(Kind::Refused, error.to_string());
+            return Self::new(DbErrorKind::Refused, error.to_string());
         };
         let code = failure.extended_code.to_string();
         let message = message.clone().unwrap_or_else(|| error.to_string());
@@ -333,8 +341,8 @@ impl From<DbErr> for Error {
             DbErr::Conn(RuntimeErr::SqlxError(error))
             | DbErr::Exec(RuntimeErr::SqlxError(error))
             | DbErr::Query(RuntimeErr::SqlxError(error)) => Self::from(error.as_ref()),
-            DbErr::ConnectionAcquire(_) => Self::new(Kind::Unreachable, "no connection was free in time"),
-            other => Self::new(Kind::Refused, other.to_string()),
+            DbErr::ConnectionAcquire(_) => Self::new(DbErrorKind::Unreachable, "no connection was free in time"),
+            other => Self::new(DbErrorKind::Refused, other.to_string()),
         }
     }
 }
@@ -347,16 +355,16 @@ const OLD_CERTIFICATE: &str = "TLS failed: the server's certificate is of X.509 
 
 fn from_io(error: &io::Error) -> Error {
     let (kind, hint) = match error.kind() {
-        io::ErrorKind::PermissionDenied => (Kind::PermissionDenied, Some(SOCKET)),
+        io::ErrorKind::PermissionDenied => (DbErrorKind::PermissionDenied, Some(SOCKET)),
         // what rustls says of certificates comes as this
-        io::ErrorKind::InvalidData => (Kind::Tls, None),
-        io::ErrorKind::ConnectionRefused => (Kind::Unreachable, Some(REFUSED)),
-        io::ErrorKind::NotFound => (Kind::Unreachable, Some(NO_SOCKET)),
+        io::ErrorKind::InvalidData => (DbErrorKind::Tls, None),
+        io::ErrorKind::ConnectionRefused => (DbErrorKind::Unreachable, Some(REFUSED)),
+        io::ErrorKind::NotFound => (DbErrorKind::Unreachable, Some(NO_SOCKET)),
         io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe => {
-            (Kind::Unreachable, Some(BROKEN))
+            (DbErrorKind::Unreachable, Some(BROKEN))
         }
-        _ if error.to_string().contains("failed to lookup address") => (Kind::Unreachable, Some(UNKNOWN_HOST)),
-        _ => (Kind::Unreachable, None),
+        _ if error.to_string().contains("failed to lookup address") => (DbErrorKind::Unreachable, Some(UNKNOWN_HOST)),
+        _ => (DbErrorKind::Unreachable, None),
     };
     let text = error.to_string();
     if text.contains("UnsupportedCertVersion") {

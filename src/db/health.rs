@@ -3,17 +3,17 @@
 use super::Backend;
 
 impl Backend {
-    /// `pulse`, version, clock (Unix seconds); then the rows of [`Self::read_ledger`].
-    pub(crate) fn read_pulse(self) -> &'static str {
+    /// `version`, version, clock (Unix seconds); then the rows of [`Self::read_ledger`].
+    pub(crate) fn read_basic_report(self) -> &'static str {
         self.pick(
-            concat!(include_str!("postgres/health/pulse.sql"), include_str!("postgres/ledger.sql")),
-            concat!(include_str!("sqlite/health/pulse.sql"), include_str!("sqlite/ledger.sql")),
+            concat!(include_str!("postgres/health/basic_report.sql"), include_str!("postgres/ledger.sql")),
+            concat!(include_str!("sqlite/health/basic_report.sql"), include_str!("sqlite/ledger.sql")),
         )
     }
 
-    /// The pulse of a database without a ledger.
-    pub(crate) fn read_pulse_alone(self) -> &'static str {
-        self.pick(include_str!("postgres/health/pulse.sql"), include_str!("sqlite/health/pulse.sql"))
+    /// The first rows of the basic report, of a database without a ledger.
+    pub(crate) fn read_basic_report_without_ledger(self) -> &'static str {
+        self.pick(include_str!("postgres/health/basic_report.sql"), include_str!("sqlite/health/basic_report.sql"))
     }
 
     /// What the server counts: `database`, `sessions` and `scans`, or the `file` of SQLite.
@@ -49,8 +49,8 @@ impl Backend {
     }
 
     /// Indexes, sequences, sessions, and where `pg_stat_statements` is.
-    pub(crate) fn read_upkeep(self) -> &'static str {
-        self.pick(include_str!("postgres/health/upkeep.sql"), include_str!("sqlite/health/upkeep.sql"))
+    pub(crate) fn read_maintenance(self) -> &'static str {
+        self.pick(include_str!("postgres/health/maintenance.sql"), include_str!("sqlite/health/maintenance.sql"))
     }
 
     /// `statistics`, how many are slower than this, mean in ms, how many are hidden; `statement`, text, calls, mean, total. `schema` is quoted, `time` is

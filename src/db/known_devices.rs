@@ -3,7 +3,7 @@
 //! The ten newest of each kind are kept for an account, each for 90 days after its last login. A new password forgets all of them.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use entity::known_device::{ActiveModel, Column, Entity, Kind};
+use entity::known_device::{ActiveModel, Column, DeviceKind, Entity};
 use entity::user;
 use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict};
 use sea_orm::{
@@ -27,7 +27,7 @@ const FRESH: TimeDelta = TimeDelta::hours(12);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceDigest {
     /// By a cookie, or by its address.
-    pub kind: Kind,
+    pub kind: DeviceKind,
     /// 64 characters: a keyed digest of the account with the cookie or the address.
     pub digest: String,
 }
@@ -46,7 +46,7 @@ impl Pool {
         let select = Entity::find()
             .filter(Column::Digest.is_in(digests))
             .filter(Column::LastLoginAt.gt(now - TimeDelta::days(KNOWN_DAYS.into())));
-        let rows = select.all(self.queries()).await?;
+        let rows = select.all(self.runner()).await?;
         let is_known = |device: &&DeviceDigest| rows.iter().any(|row| row.digest == device.digest);
         Ok(devices.iter().find(is_known).cloned())
     }
@@ -66,7 +66,7 @@ impl Pool {
         if cookie == CookieValue::Kept && self.are_fresh(devices, now).await? {
             return Ok(());
         }
-        let transaction = self.queries().begin_with(CommitWait::Nothing).await?;
+        let transaction = self.runner().begin_with(CommitWait::Nothing).await?;
         let account = user::Entity::find_by_id(principal.user_id).filter(is_in(principal.epoch));
         if locked(account).all(&transaction).await?.is_empty() {
             return Ok(transaction.rollback().await?);
@@ -81,7 +81,7 @@ impl Pool {
     async fn are_fresh(&self, devices: &[DeviceDigest], now: DateTime<Utc>) -> Result<bool, Error> {
         let digests = devices.iter().map(|device| device.digest.as_str());
         let fresh = Entity::find().filter(Column::Digest.is_in(digests)).filter(Column::LastLoginAt.gt(now - FRESH));
-        let fresh = fresh.all(self.queries()).await?;
+        let fresh = fresh.all(self.runner()).await?;
         Ok(devices.iter().all(|device| fresh.iter().any(|row| row.digest == device.digest)))
     }
 }
@@ -116,11 +116,11 @@ async fn record(
 
 /// Forgets all but the newest devices of each kind.
 async fn forget_oldest(connection: &impl ConnectionTrait, user_id: i64) -> Result<(), DbErr> {
-    let newest = |kind: Kind| {
+    let newest = |kind: DeviceKind| {
         let of_kind = Entity::find().filter(Column::UserId.eq(user_id)).filter(Column::Kind.eq(kind));
         of_kind.select_only().column(Column::Digest).order_by_desc(Column::LastLoginAt).limit(MOST).into_query()
     };
-    Kind::iter()
+    DeviceKind::iter()
         .fold(Entity::delete_many().filter(Column::UserId.eq(user_id)), |delete, kind| {
             delete.filter(Expr::col(Column::Digest).not_in_subquery(newest(kind)))
         })

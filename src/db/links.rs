@@ -4,19 +4,20 @@
 //! no link; one of them makes it, the other is told to look again.
 
 use chrono::{DateTime, Utc};
-use entity::auth_event::Kind;
+use entity::auth_event::AuthEventKind;
 use entity::oauth_provider::{ActiveModel, Column, Entity};
 use entity::value::{Email, PasswordHash, Provider, ProviderToken};
 use entity::{oauth_state, user};
 use sea_orm::sea_query::{Expr, NullOrdering};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Order, QueryFilter, QueryOrder, Set, TryInsertResult};
 
-use super::accounts::{Entered, is_duplicate};
-use super::claims::{Joined, join};
+use super::account_claims::{ClaimedAccount, claim_account};
+use super::accounts::{NewSession, is_duplicate};
+use super::audit_log::AuditEvent;
 use super::database_identity::{Epoch, FoundAccount, is_in};
-use super::registration::{Taken, is_name_free};
-use super::sessions::{self, NewToken};
-use super::trail::{Client, Event};
+use super::registration::{RegistrationOutcome, is_name_free};
+use super::request_context::RequestContext;
+use super::sessions::{self, NewRefreshToken};
 use super::{Error, Pool};
 
 /// What is stored of a provider's tokens; by default nothing.
@@ -34,7 +35,7 @@ pub struct StoredTokens {
 
 /// An account at a provider, as it was just proven.
 #[derive(Debug, Clone)]
-pub struct Identity {
+pub struct ProviderIdentity {
     /// The provider.
     pub provider: Provider,
     /// The account there.
@@ -47,7 +48,7 @@ pub struct Identity {
 
 /// An account here that somebody with an [`Identity`] may enter.
 #[derive(Debug, Clone)]
-pub struct Linked {
+pub struct LinkedAccount {
     /// The account; it may be soft-deleted or inactive.
     pub user: user::Model,
     /// The link, if there is one already.
@@ -69,12 +70,12 @@ pub struct NewLinkedAccount {
 
 /// A login through a provider that was refused.
 #[derive(Debug, Clone, Default)]
-pub struct RefusedLogin {
+pub struct RefusedProviderLogin {
     /// The account here, if it is known.
     pub user_id: Option<i64>,
     /// The address that the provider told, if it did.
     pub email: Option<String>,
-    /// For the trail.
+    /// For the audit log.
     pub reason: String,
 }
 
@@ -83,10 +84,10 @@ impl Pool {
     ///
     /// # Errors
     /// What the database said; nothing is noted.
-    pub async fn use_state(&self, hash: &str, expires_at: DateTime<Utc>) -> Result<bool, Error> {
+    pub async fn mark_state_used(&self, hash: &str, expires_at: DateTime<Utc>) -> Result<bool, Error> {
         let state = oauth_state::ActiveModel { state_hash: Set(hash.to_owned()), expires_at: Set(expires_at) };
         let used = oauth_state::Entity::insert(state).on_conflict_do_nothing();
-        let used = used.exec_without_returning(self.queries()).await?;
+        let used = used.exec_without_returning(self.runner()).await?;
         Ok(matches!(used, TryInsertResult::Inserted(1)))
     }
 
@@ -94,17 +95,21 @@ impl Pool {
     ///
     /// # Errors
     /// What the database said.
-    pub async fn account_at_provider(&self, provider: Provider, provider_id: &str) -> Result<Option<Linked>, Error> {
+    pub async fn account_at_provider(
+        &self,
+        provider: Provider,
+        provider_id: &str,
+    ) -> Result<Option<LinkedAccount>, Error> {
         let epoch = self.epoch().await?;
         let linked = Entity::of_with_deleted(provider, provider_id).find_also_related(user::Entity);
-        if let Some((link, Some(user))) = linked.one(self.queries()).await? {
-            return Ok(Some(Linked { user, link: Some(link.id), epoch }));
+        if let Some((link, Some(user))) = linked.one(self.runner()).await? {
+            return Ok(Some(LinkedAccount { user, link: Some(link.id), epoch }));
         }
         // nothing made these unique: one that is still there goes before a deleted one, the oldest before the others
         let own = user::Entity::by_provider_account_with_deleted(provider, provider_id)
             .order_by_with_nulls(user::Column::DeletedAt, Order::Asc, NullOrdering::First)
             .order_by_asc(user::Column::Id);
-        Ok(own.one(self.queries()).await?.map(|user| Linked { user, link: None, epoch }))
+        Ok(own.one(self.runner()).await?.map(|user| LinkedAccount { user, link: None, epoch }))
     }
 
     /// The account with this address, soft-deleted or not: nobody else can have it.
@@ -112,7 +117,7 @@ impl Pool {
     /// # Errors
     /// What the database said.
     pub async fn owner_of_email(&self, email: &Email) -> Result<Option<FoundAccount>, Error> {
-        self.found(user::Entity::by_email_with_deleted(email, self.queries().get_database_backend())).await
+        self.found(user::Entity::by_email_with_deleted(email, self.runner().get_database_backend())).await
     }
 
     /// Begins a session for whoever has this identity, and makes the link if there is none yet. `None`: account, link or epoch are not
@@ -122,37 +127,38 @@ impl Pool {
     /// What the database said; nothing is begun.
     pub async fn log_in_linked(
         &self,
-        account: Linked,
-        identity: &Identity,
-        token: &NewToken,
-        client: &Client,
-        now: DateTime<Utc>,
-    ) -> Result<Option<Entered>, Error> {
-        let Linked { user, link, epoch } = account;
+        account: LinkedAccount,
+        identity: &ProviderIdentity,
+        token: &NewRefreshToken,
+        context: &RequestContext,
+    ) -> Result<Option<NewSession>, Error> {
+        let LinkedAccount { user, link, epoch } = account;
         let begun = async {
-            let transaction = self.queries().begin().await?;
-            let Some(user) = enter(&transaction, &user, epoch, now).await? else {
+            let transaction = self.runner().begin().await?;
+            let Some(user) = touch_login(&transaction, &user, epoch, context.now).await? else {
                 transaction.rollback().await?;
                 return Ok(None);
             };
             let joined = match link {
-                None if !is_of(&user, identity) => join(&transaction, user, identity, client, now).await?,
-                _ => Joined { user, detail: None },
+                None if !is_of(&user, identity) => claim_account(&transaction, user, identity, context).await?,
+                _ => ClaimedAccount { user, detail: None },
             };
-            if !keep(&transaction, joined.user.id, link, identity, now).await? {
+            if !upsert_link(&transaction, joined.user.id, link, identity, context.now).await? {
                 transaction.rollback().await?;
                 return Ok(None);
             }
-            let entered = sessions::begin_session(&transaction, joined.user, token, client, now).await?;
+            let entered = sessions::begin_session(&transaction, joined.user, token, context).await?;
             let user = &entered.user;
             if link.is_none() {
                 let name = identity.provider.name();
                 let detail = joined.detail.map_or_else(|| name.to_owned(), |detail| format!("{name}; {detail}"));
-                linked(user).because(&detail).record(&transaction, client, now).await?;
+                linked(user).with_detail(&detail).record(&transaction, context).await?;
             }
             let detail = format!("through {}", identity.provider.name());
-            let event = Event::of(Kind::LoginSucceeded, user.id).at(Some(user.email.as_str())).because(&detail);
-            event.record(&transaction, client, now).await?;
+            let event = AuditEvent::of(AuthEventKind::LoginSucceeded, user.id)
+                .with_email(Some(user.email.as_str()))
+                .with_detail(&detail);
+            event.record(&transaction, context).await?;
             transaction.commit().await?;
             Ok(Some(entered))
         };
@@ -170,33 +176,32 @@ impl Pool {
     pub async fn register_linked(
         &self,
         account: NewLinkedAccount,
-        identity: &Identity,
-        token: &NewToken,
-        client: &Client,
-        now: DateTime<Utc>,
-    ) -> Result<Result<Entered, Taken>, Error> {
+        identity: &ProviderIdentity,
+        token: &NewRefreshToken,
+        context: &RequestContext,
+    ) -> Result<RegistrationOutcome, Error> {
         let (email, username) = (account.email.clone(), account.username.clone());
         let made = async {
-            let transaction = self.queries().begin().await?;
+            let transaction = self.runner().begin().await?;
             if !is_name_free(&transaction, &account.username).await? {
                 transaction.rollback().await?;
                 return Ok(None);
             }
-            let row = row_of(account, identity, now);
+            let row = row_of(account, identity, context.now);
             let user = user::Entity::insert(row).exec_with_returning(&transaction).await?;
-            keep(&transaction, user.id, None, identity, now).await?;
-            let entered = sessions::begin_session(&transaction, user, token, client, now).await?;
+            upsert_link(&transaction, user.id, None, identity, context.now).await?;
+            let entered = sessions::begin_session(&transaction, user, token, context).await?;
             let user = &entered.user;
-            let event = Event::of(Kind::Registered, user.id).at(Some(user.email.as_str()));
-            event.record(&transaction, client, now).await?;
-            linked(user).because(identity.provider.name()).record(&transaction, client, now).await?;
+            let event = AuditEvent::of(AuthEventKind::Registered, user.id).with_email(Some(user.email.as_str()));
+            event.record(&transaction, context).await?;
+            linked(user).with_detail(identity.provider.name()).record(&transaction, context).await?;
             transaction.commit().await?;
             Ok(Some(entered))
         };
         match made.await {
-            Ok(Some(entered)) => Ok(Ok(entered)),
-            Ok(None) => Ok(Err(self.taken(&email, &username).await?)),
-            Err(error) if is_duplicate(&error) => Ok(Err(self.taken(&email, &username).await?)),
+            Ok(Some(session)) => Ok(RegistrationOutcome::Registered(Box::new(session))),
+            Ok(None) => self.taken(&email, &username).await,
+            Err(error) if is_duplicate(&error) => self.taken(&email, &username).await,
             Err(error) => Err(error.into()),
         }
     }
@@ -205,23 +210,22 @@ impl Pool {
     ///
     /// # Errors
     /// What the database said.
-    pub async fn linked_login_refused(
+    pub async fn record_refused_provider_login(
         &self,
-        refused: &RefusedLogin,
-        client: &Client,
-        now: DateTime<Utc>,
+        refused: &RefusedProviderLogin,
+        context: &RequestContext,
     ) -> Result<(), Error> {
-        let event = Event {
-            kind: Kind::OauthLoginFailed,
+        let event = AuditEvent {
+            kind: AuthEventKind::OauthLoginFailed,
             user_id: refused.user_id,
             email: refused.email.as_deref(),
             detail: Some(&refused.reason),
         };
-        Ok(event.record(self.queries(), client, now).await?)
+        Ok(event.record(self.runner(), context).await?)
     }
 }
 
-fn row_of(account: NewLinkedAccount, identity: &Identity, now: DateTime<Utc>) -> user::ActiveModel {
+fn row_of(account: NewLinkedAccount, identity: &ProviderIdentity, now: DateTime<Utc>) -> user::ActiveModel {
     user::ActiveModel {
         email: Set(account.email),
         username: Set(account.username),
@@ -240,7 +244,7 @@ fn row_of(account: NewLinkedAccount, identity: &Identity, now: DateTime<Utc>) ->
 /// Records the login, if the account may still log in and its address is as it was looked up: where there is no link yet, the address
 /// decided. Returns the row, which is locked now. Failures with the password are left alone: an account at a provider says nothing
 /// about the client that guesses.
-async fn enter(
+async fn touch_login(
     connection: &impl ConnectionTrait,
     user: &user::Model,
     epoch: Epoch,
@@ -259,16 +263,16 @@ async fn enter(
 }
 
 /// Whether an account of the legacy manager is the one of this identity by its own columns.
-fn is_of(user: &user::Model, identity: &Identity) -> bool {
+fn is_of(user: &user::Model, identity: &ProviderIdentity) -> bool {
     user.provider == identity.provider && user.provider_id.as_deref() == Some(identity.provider_id.as_str())
 }
 
 /// Stores the tokens in the link, or in a new one; whether the link is still this account's.
-async fn keep(
+async fn upsert_link(
     connection: &impl ConnectionTrait,
     user_id: i64,
     link: Option<i64>,
-    identity: &Identity,
+    identity: &ProviderIdentity,
     now: DateTime<Utc>,
 ) -> Result<bool, DbErr> {
     let Some(id) = link else {
@@ -298,6 +302,6 @@ pub(super) fn of(tokens: &StoredTokens) -> ActiveModel {
     }
 }
 
-fn linked(user: &user::Model) -> Event<'_> {
-    Event::of(Kind::OauthLinked, user.id).at(Some(user.email.as_str()))
+fn linked(user: &user::Model) -> AuditEvent<'_> {
+    AuditEvent::of(AuthEventKind::OauthLinked, user.id).with_email(Some(user.email.as_str()))
 }

@@ -20,7 +20,7 @@
 //! superuser may set, but for `session_replication_role`: with another value foreign keys and triggers do nothing, so a
 //! role that may not set it back is refused. To pin one more setting: a line in one of the two lists, and one in `tests/it/settings_matrix.rs`.
 
-use super::error::{Error, Kind};
+use super::error::{DbErrorKind, Error};
 
 /// What our SQL, and what the server prints, mean.
 const MEANING: [(&str, &str); 15] = [
@@ -199,6 +199,6 @@ impl Home {
             "the migration history is in the schema `{schema}`, but search_path names the schema `{first}` first: \
              put `{schema}` first, or leave it out to use `{first}`"
         );
-        Err(Error::new(Kind::Refused, message))
+        Err(Error::new(DbErrorKind::Refused, message))
     }
 }

@@ -16,10 +16,10 @@ use sqlx::sqlite::SqlitePoolOptions;
 use super::Backend;
 use super::connection::{check_file, sqlite_options};
 use super::error::Error;
+use super::failover_pool::FailoverPool;
 use super::pinned;
-use super::queries::Queries;
-use super::servers::Servers;
-use super::url::{DatabaseUrl, SqliteMode, Target};
+use super::query_runner::QueryRunner;
+use super::url::{DatabaseTarget, DatabaseUrl, SqliteMode};
 
 /// Creates the file where there is none, so that only its owner can read the accounts in it; also where a symbolic link
 /// leads to no file yet. SQLite gives its log the same permissions, and reports what is wrong if this fails.
@@ -58,13 +58,13 @@ impl PoolUse {
 #[derive(Clone)]
 pub struct Pool {
     orm: DatabaseConnection,
-    queries: Queries,
+    runner: QueryRunner,
     backend: Backend,
 }
 
 /// Connections of a pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Usage {
+pub struct PoolUsage {
     /// Lent out.
     pub in_use: u32,
     /// Lent out or waiting.
@@ -84,12 +84,12 @@ impl Pool {
     /// Files that the URL names and that cannot be opened.
     pub async fn open(url: &DatabaseUrl, purpose: PoolUse) -> Result<Self, Error> {
         match url.target() {
-            Target::Postgres(target) => {
-                let servers = Servers::open(target, purpose.connections()).await?;
-                let orm = SqlxPostgresConnector::from_sqlx_postgres_pool(servers.pool());
-                Ok(Self { orm, queries: Queries::postgres(servers), backend: Backend::Postgres })
+            DatabaseTarget::Postgres(target) => {
+                let failover = FailoverPool::open(target, purpose.connections()).await?;
+                let orm = SqlxPostgresConnector::from_sqlx_postgres_pool(failover.pool());
+                Ok(Self { orm, runner: QueryRunner::postgres(failover), backend: Backend::Postgres })
             }
-            Target::Sqlite(target) => {
+            DatabaseTarget::Sqlite(target) => {
                 match target.mode {
                     SqliteMode::Create => create_private(&target.path),
                     SqliteMode::ReadOnly | SqliteMode::ReadWrite => check_file(target)?,
@@ -104,7 +104,7 @@ impl Pool {
                     .test_before_acquire(false)
                     .connect_lazy_with(options);
                 let orm = SqlxSqliteConnector::from_sqlx_sqlite_pool(pool);
-                Ok(Self { queries: Queries::sqlite(orm.clone()), orm, backend: Backend::Sqlite })
+                Ok(Self { runner: QueryRunner::sqlite(orm.clone()), orm, backend: Backend::Sqlite })
             }
         }
     }
@@ -112,24 +112,24 @@ impl Pool {
     /// The same pool, whose every query and the time it took an observer is told.
     #[must_use]
     pub fn observed(mut self, observer: impl Fn(&Statement, Duration) + Send + Sync + 'static) -> Self {
-        self.queries.observe(Arc::new(observer));
+        self.runner.observe(Arc::new(observer));
         self
     }
 
     /// What requests are answered with. It follows the database from one server to another.
-    pub fn queries(&self) -> &Queries {
-        &self.queries
+    pub fn runner(&self) -> &QueryRunner {
+        &self.runner
     }
 
     /// Whether the database takes writes, by a deadline.
     ///
     /// # Errors
     /// That it does not, or what it said instead of an answer; where its server is looked for, what came of that.
-    pub async fn check_within(&self, patience: Duration) -> Result<(), Error> {
-        let checked = tokio::time::timeout(patience, self.queries.check()).await;
-        let checked = checked.unwrap_or_else(|_| Err(Error::late(patience)));
-        checked.map_err(|error| match self.queries.servers() {
-            Some(servers) => servers.explain(error),
+    pub async fn check_writable_within(&self, patience: Duration) -> Result<(), Error> {
+        let checked = tokio::time::timeout(patience, self.runner.check_writable()).await;
+        let checked = checked.unwrap_or_else(|_| Err(Error::timed_out(patience)));
+        checked.map_err(|error| match self.runner.failover_pool() {
+            Some(failover) => failover.explain(error),
             None => error,
         })
     }
@@ -153,12 +153,12 @@ impl Pool {
     }
 
     /// Its connections: in use, open, and how many it may have.
-    pub fn usage(&self) -> Usage {
-        let (idle, open, most) = match self.queries.servers() {
-            Some(servers) => counts(&servers.pool()),
+    pub fn usage(&self) -> PoolUsage {
+        let (idle, open, most) = match self.runner.failover_pool() {
+            Some(failover) => counts(&failover.pool()),
             None => counts(self.orm.get_sqlite_connection_pool()),
         };
-        Usage { in_use: open.saturating_sub(idle), open, most }
+        PoolUsage { in_use: open.saturating_sub(idle), open, most }
     }
 
     /// Which engine it is.
@@ -168,7 +168,7 @@ impl Pool {
 
     /// Hangs up on PostgreSQL without waiting for the server's farewell, which takes as long as a small migration; closes
     /// SQLite, which writes its log back. Only for a pool with no transaction open.
-    pub async fn leave(self) {
+    pub async fn hang_up(self) {
         match self.backend {
             Backend::Postgres => drop(self),
             Backend::Sqlite => self.close().await,
@@ -177,8 +177,8 @@ impl Pool {
 
     /// Waits for running queries and closes every connection.
     pub async fn close(self) {
-        if let Some(servers) = self.queries.servers() {
-            servers.close().await;
+        if let Some(failover) = self.runner.failover_pool() {
+            failover.close().await;
         }
         if let Err(error) = self.orm.close().await {
             tracing::debug!(%error, "closing the pool failed");

@@ -17,7 +17,7 @@ impl Pool {
             Condition::any().add(Column::AccessToken.is_not_null()).add(Column::RefreshToken.is_not_null());
         let other_key = Condition::any().add(Column::KeyId.is_null()).add(Column::KeyId.ne(key_id));
         let links = Entity::find().filter(Column::Id.gt(after)).filter(has_tokens).filter(other_key);
-        Ok(links.order_by_asc(Column::Id).limit(limit).all(self.queries()).await?)
+        Ok(links.order_by_asc(Column::Id).limit(limit).all(self.runner()).await?)
     }
 
     /// Replaces the tokens of a link, if they are still those; whether they were.
@@ -32,7 +32,7 @@ impl Pool {
             .add(is(Column::KeyId, link.key_id.clone()));
         let row = ActiveModel { updated_at: Set(now), ..links::of(tokens) };
         let update = Entity::update_many().set(row).filter(same);
-        Ok(update.exec(self.queries()).await?.rows_affected > 0)
+        Ok(update.exec(self.runner()).await?.rows_affected > 0)
     }
 }
 

@@ -18,7 +18,7 @@ use entity::value::{Email, Provider};
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait as _, Query};
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait as _, DbErr, EntityTrait, QueryFilter, UpdateMany};
 
-use super::queries::only;
+use super::query_runner::unique_row;
 use super::sessions::{self, locked};
 use super::{Transaction, known_devices};
 
@@ -55,7 +55,7 @@ pub(super) async fn release(
     now: DateTime<Utc>,
 ) -> Result<Option<Released>, DbErr> {
     let holder = Entity::by_email(email, transaction.get_database_backend()).filter(is_over(*uses, now));
-    let Some(old) = only(locked(holder).all(transaction).await?) else { return Ok(None) };
+    let Some(old) = unique_row(locked(holder).all(transaction).await?) else { return Ok(None) };
     let name = format!("released-{}-{suffix}", old.id);
     let released = Entity::update_many()
         .col_expr(Column::Email, Expr::value(format!("{name}@email.invalid")))

@@ -2,14 +2,14 @@
 //! only an operator changes.
 
 use super::connection::Connection;
-use super::error::{Error, Kind};
+use super::error::{DbErrorKind, Error};
 use super::url::DatabaseUrl;
 
 impl Error {
     /// The same failure; where it is a refused write, the server is asked for the reason.
     #[must_use]
     pub async fn explained(&self, url: &DatabaseUrl) -> Self {
-        if self.kind() != Kind::ReadOnly {
+        if self.kind() != DbErrorKind::ReadOnly {
             return self.clone();
         }
         match source(url).await {
@@ -24,6 +24,6 @@ impl Error {
 async fn source(url: &DatabaseUrl) -> Result<Option<String>, Error> {
     let mut connection = Connection::open_any(url).await?;
     let rows = connection.query(connection.backend().read_only_source()).await;
-    connection.leave().await;
+    connection.hang_up().await;
     Ok(super::first_column(rows?).into_iter().next())
 }

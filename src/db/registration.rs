@@ -4,15 +4,16 @@
 //! registered at once. Accounts from before may share a name, which no other account gets then.
 
 use chrono::{DateTime, Utc};
-use entity::auth_event::Kind;
+use entity::auth_event::AuthEventKind;
 use entity::user::{ActiveModel, Entity};
 use entity::value::{Email, PasswordHash};
 use sea_orm::{ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, Set};
 
-use super::accounts::{Entered, is_duplicate};
+use super::accounts::{NewSession, is_duplicate};
+use super::audit_log::AuditEvent;
 use super::provisional::{self, Released, Takeover};
-use super::sessions::{self, NewToken};
-use super::trail::{Client, Event};
+use super::request_context::RequestContext;
+use super::sessions::{self, NewRefreshToken};
 use super::{Error, Pool, Transaction};
 
 /// An account that is about to be made.
@@ -28,9 +29,18 @@ pub struct NewAccount {
     pub takeover: Takeover,
 }
 
+/// What came of a registration.
+#[derive(Debug)]
+pub enum RegistrationOutcome {
+    /// The account is made, and its first session has begun.
+    Registered(Box<NewSession>),
+    /// The address or the name is another account's; nothing is made.
+    Taken(TakenFields),
+}
+
 /// What is unique, and another account's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Taken {
+pub struct TakenFields {
     /// The address.
     pub email: bool,
     /// The name.
@@ -45,14 +55,13 @@ impl Pool {
     pub async fn register(
         &self,
         account: NewAccount,
-        token: &NewToken,
-        client: &Client,
-        now: DateTime<Utc>,
-    ) -> Result<Result<Entered, Taken>, Error> {
-        match self.insert(&account, token, client, now).await {
-            Ok(Some(entered)) => Ok(Ok(entered)),
-            Ok(None) => Ok(Err(self.taken(&account.email, &account.username).await?)),
-            Err(error) if is_duplicate(&error) => Ok(Err(self.taken(&account.email, &account.username).await?)),
+        token: &NewRefreshToken,
+        context: &RequestContext,
+    ) -> Result<RegistrationOutcome, Error> {
+        match self.insert(&account, token, context).await {
+            Ok(Some(session)) => Ok(RegistrationOutcome::Registered(Box::new(session))),
+            Ok(None) => self.taken(&account.email, &account.username).await,
+            Err(error) if is_duplicate(&error) => self.taken(&account.email, &account.username).await,
             Err(error) => Err(error.into()),
         }
     }
@@ -60,34 +69,33 @@ impl Pool {
     async fn insert(
         &self,
         account: &NewAccount,
-        token: &NewToken,
-        client: &Client,
-        now: DateTime<Utc>,
-    ) -> Result<Option<Entered>, DbErr> {
-        let transaction = self.queries().begin().await?;
-        let released = provisional::release(&transaction, &account.email, &account.takeover, now).await?;
+        token: &NewRefreshToken,
+        context: &RequestContext,
+    ) -> Result<Option<NewSession>, DbErr> {
+        let transaction = self.runner().begin().await?;
+        let released = provisional::release(&transaction, &account.email, &account.takeover, context.now).await?;
         if !is_name_free(&transaction, &account.username).await? {
             transaction.rollback().await?;
             return Ok(None);
         }
-        let user = Entity::insert(row_of(account, now)).exec_with_returning(&transaction).await?;
-        let entered = sessions::begin_session(&transaction, user, token, client, now).await?;
+        let user = Entity::insert(row_of(account, context.now)).exec_with_returning(&transaction).await?;
+        let entered = sessions::begin_session(&transaction, user, token, context).await?;
         let detail = released.as_ref().map(|old| format!("takes the address over from account {}", old.id));
-        let event = Event::of(Kind::Registered, entered.user.id).at(Some(account.email.as_str()));
-        Event { detail: detail.as_deref(), ..event }.record(&transaction, client, now).await?;
+        let event = AuditEvent::of(AuthEventKind::Registered, entered.user.id).with_email(Some(account.email.as_str()));
+        AuditEvent { detail: detail.as_deref(), ..event }.record(&transaction, context).await?;
         if let Some(old) = released {
-            record_release(&transaction, &old, entered.user.id, client, now).await?;
+            record_release(&transaction, &old, entered.user.id, context).await?;
         }
         transaction.commit().await?;
         Ok(Some(entered))
     }
 
-    pub(super) async fn taken(&self, email: &Email, username: &str) -> Result<Taken, Error> {
+    pub(super) async fn taken(&self, email: &Email, username: &str) -> Result<RegistrationOutcome, Error> {
         // soft-deleted accounts keep theirs
-        let backend = self.queries().get_database_backend();
-        let email = Entity::by_email_with_deleted(email, backend).count(self.queries()).await? > 0;
-        let username = !is_name_free(self.queries(), username).await?;
-        Ok(Taken { email, username })
+        let backend = self.runner().get_database_backend();
+        let email = Entity::by_email_with_deleted(email, backend).count(self.runner()).await? > 0;
+        let username = !is_name_free(self.runner(), username).await?;
+        Ok(RegistrationOutcome::Taken(TakenFields { email, username }))
     }
 }
 
@@ -115,12 +123,15 @@ async fn record_release(
     transaction: &Transaction,
     old: &Released,
     new: i64,
-    client: &Client,
-    now: DateTime<Utc>,
+    context: &RequestContext,
 ) -> Result<(), DbErr> {
     let detail = format!(
         "all sessions: account {new} took the address over, which was not verified within a day; the name was {}",
         old.username
     );
-    Event::of(Kind::Logout, old.id).at(Some(old.email.as_str())).because(&detail).record(transaction, client, now).await
+    AuditEvent::of(AuthEventKind::Logout, old.id)
+        .with_email(Some(old.email.as_str()))
+        .with_detail(&detail)
+        .record(transaction, context)
+        .await
 }

@@ -4,25 +4,27 @@
 //! it nor the access token issued with that one was used: then the answer was lost, and the follower is replaced. Any other use of a token
 //! that was used or replaced ends the session, with one event. A token of an ended session is refused without an event.
 
-use chrono::{DateTime, Utc};
-use entity::auth_event::Kind;
+use entity::auth_event::AuthEventKind;
 use entity::refresh_token::{Column, Entity};
 use entity::value::TokenHash;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter};
 
-use super::accounts::Entered;
+use super::accounts::NewSession;
+use super::audit_log::AuditEvent;
 use super::provisional;
-use super::queries::only;
-use super::sessions::{Continued, NewToken, TokenOwner, has_live_token, issue, lock_owner, of_session, revoking};
-use super::trail::{Client, Event};
+use super::query_runner::unique_row;
+use super::request_context::RequestContext;
+use super::sessions::{
+    ContinuedSession, NewRefreshToken, TokenOwner, has_live_token, issue, lock_owner, of_session, revoking,
+};
 use super::{Error, Pool, Transaction};
 
 /// What came of a refresh.
 #[derive(Debug)]
 pub enum Rotation {
     /// The token was exchanged for the new one.
-    Done(Box<Entered>),
+    Done(Box<NewSession>),
     /// There is no such token, or it is past its time, or its account is gone.
     Refused,
     /// It was used before: the session is ended.
@@ -37,9 +39,8 @@ pub enum Rotation {
 /// A refresh that is being decided.
 struct Refresh<'a> {
     transaction: &'a Transaction,
-    new: &'a NewToken,
-    client: &'a Client,
-    now: DateTime<Utc>,
+    new: &'a NewRefreshToken,
+    context: &'a RequestContext,
 }
 
 impl Pool {
@@ -50,12 +51,11 @@ impl Pool {
     pub async fn rotate(
         &self,
         hash: &TokenHash,
-        new: &NewToken,
-        client: &Client,
-        now: DateTime<Utc>,
+        new: &NewRefreshToken,
+        context: &RequestContext,
     ) -> Result<Rotation, Error> {
-        let transaction = self.queries().begin().await?;
-        let refresh = Refresh { transaction: &transaction, new, client, now };
+        let transaction = self.runner().begin().await?;
+        let refresh = Refresh { transaction: &transaction, new, context };
         let rotation = match lock_owner(&transaction, hash).await?.filter(|owner| refresh.may_continue(owner)) {
             Some(owner) => refresh.decide(owner).await?,
             None => Rotation::Refused,
@@ -71,15 +71,17 @@ impl Pool {
 impl Refresh<'_> {
     /// Whether the account may be used, and neither token nor session has expired.
     fn may_continue(&self, owner: &TokenOwner) -> bool {
-        owner.may_log_in() && self.now < owner.token_expires_at && self.now < owner.session_start + self.new.max_age
+        owner.may_log_in()
+            && self.context.now < owner.token_expires_at
+            && self.context.now < owner.session_start + self.new.max_age
     }
 
     /// The next token is issued only where the one that is used can be used; else there is more to ask.
     async fn decide(&self, owner: TokenOwner) -> Result<Rotation, DbErr> {
         let (token, used) = (owner.token, Some(owner.token));
         let Some(entered) = self.issue(&owner, used).await? else { return self.not_usable(owner).await };
-        let rotated = revoking(self.now)
-            .col_expr(Column::RotatedAt, Expr::value(self.now))
+        let rotated = revoking(self.context.now)
+            .col_expr(Column::RotatedAt, Expr::value(self.context.now))
             .col_expr(Column::ReplacedBy, Expr::value(entered.token))
             .filter(Column::Id.eq(token));
         if rotated.exec(self.transaction).await?.rows_affected == 0 {
@@ -90,8 +92,8 @@ impl Refresh<'_> {
     }
 
     async fn not_usable(&self, owner: TokenOwner) -> Result<Rotation, DbErr> {
-        let token = only(Entity::find_by_id(owner.token).all(self.transaction).await?);
-        let is_live = has_live_token(self.transaction, owner.session(), self.now).await?;
+        let token = unique_row(Entity::find_by_id(owner.token).all(self.transaction).await?);
+        let is_live = has_live_token(self.transaction, owner.session(), self.context.now).await?;
         let Some(token) = token.filter(|_| is_live) else { return Ok(Rotation::Refused) };
         match token.replaced_by.filter(|_| token.rotated_at.is_some()) {
             Some(follower) if self.withdraw(follower).await? => self.replace(owner, follower).await,
@@ -101,7 +103,7 @@ impl Refresh<'_> {
 
     /// Revokes a token that was never used, nor was the access token issued with it; whether it was so.
     async fn withdraw(&self, token: i64) -> Result<bool, DbErr> {
-        let untouched = revoking(self.now)
+        let untouched = revoking(self.context.now)
             .filter(Column::Id.eq(token))
             .filter(Column::RotatedAt.is_null())
             .filter(Column::AccessUsedAt.is_null());
@@ -117,23 +119,23 @@ impl Refresh<'_> {
         self.done(entered, Some("again: the answer to its first use was lost")).await
     }
 
-    async fn issue(&self, owner: &TokenOwner, only_after: Option<i64>) -> Result<Option<Entered>, DbErr> {
-        let continued = Continued { session: owner.session(), started_at: owner.session_start, only_after };
-        issue(self.transaction, owner.user.clone(), Some(continued), self.new, self.client, self.now).await
+    async fn issue(&self, owner: &TokenOwner, only_after: Option<i64>) -> Result<Option<NewSession>, DbErr> {
+        let continued = ContinuedSession { session: owner.session(), started_at: owner.session_start, only_after };
+        issue(self.transaction, owner.user.clone(), Some(continued), self.new, self.context).await
     }
 
-    async fn done(&self, entered: Entered, detail: Option<&str>) -> Result<Rotation, DbErr> {
-        provisional::count_refresh(self.transaction, &entered.user, self.now).await?;
-        let event = Event { detail, ..Event::of(Kind::TokenRefreshed, entered.user.id) };
-        event.record(self.transaction, self.client, self.now).await?;
+    async fn done(&self, entered: NewSession, detail: Option<&str>) -> Result<Rotation, DbErr> {
+        provisional::count_refresh(self.transaction, &entered.user, self.context.now).await?;
+        let event = AuditEvent { detail, ..AuditEvent::of(AuthEventKind::TokenRefreshed, entered.user.id) };
+        event.record(self.transaction, self.context).await?;
         Ok(Rotation::Done(Box::new(entered)))
     }
 
     async fn end(&self, owner: &TokenOwner) -> Result<Rotation, DbErr> {
         let (user_id, session) = (owner.user.id, owner.session());
-        of_session(revoking(self.now), session).exec(self.transaction).await?;
-        let event = Event::of(Kind::RefreshTokenReused, user_id).because("the session is ended");
-        event.record(self.transaction, self.client, self.now).await?;
+        of_session(revoking(self.context.now), session).exec(self.transaction).await?;
+        let event = AuditEvent::of(AuthEventKind::RefreshTokenReused, user_id).with_detail("the session is ended");
+        event.record(self.transaction, self.context).await?;
         Ok(Rotation::Reused { user_id, session })
     }
 }

@@ -7,14 +7,14 @@ use sqlx::Connection as _;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 
 use super::connection::postgres_options;
-use super::error::{Error, Kind};
+use super::error::{DbErrorKind, Error};
 use super::tls::client_config;
 use super::tunnel::{Dial, Encryption, Tunnel};
 use super::url::{Host, PostgresTarget, SocketSettings, SslMode, SslNegotiation, TlsVersion};
 
 /// One way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
+enum ConnectionWay {
     /// The driver connects, without TLS.
     Plain,
     /// The driver connects, with its own TLS.
@@ -25,7 +25,7 @@ enum Way {
     TlsTunnel,
 }
 
-impl Way {
+impl ConnectionWay {
     fn is_encrypted(self) -> bool {
         matches!(self, Self::Driver(_) | Self::TlsTunnel)
     }
@@ -35,7 +35,7 @@ impl Way {
 pub(super) struct Routes {
     target: PostgresTarget,
     host: Host,
-    ways: Vec<Way>,
+    ways: Vec<ConnectionWay>,
     current: Mutex<Current>,
 }
 
@@ -73,21 +73,21 @@ impl Routes {
     /// A file of the URL cannot be read any more, or there is no socket.
     pub(super) fn options(&self) -> Result<PgConnectOptions, Error> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        let way = self.ways.get(current.at).copied().unwrap_or(Way::Plain);
+        let way = self.ways.get(current.at).copied().unwrap_or(ConnectionWay::Plain);
         current.tunnel = self.tunnel(way)?;
         let options = postgres_options(&self.target, &self.host);
         Ok(match (way, &current.tunnel) {
-            (Way::Driver(mode), _) => with_driver_tls(&self.target, options, mode),
+            (ConnectionWay::Driver(mode), _) => with_driver_tls(&self.target, options, mode),
             (_, Some(tunnel)) => options.ssl_mode(PgSslMode::Disable).socket(tunnel.directory()),
             (_, None) => options.ssl_mode(PgSslMode::Disable),
         })
     }
 
-    fn tunnel(&self, way: Way) -> Result<Option<Tunnel>, Error> {
+    fn tunnel(&self, way: ConnectionWay) -> Result<Option<Tunnel>, Error> {
         let encryption = match way {
-            Way::Plain | Way::Driver(_) => return Ok(None),
-            Way::PlainTunnel => None,
-            Way::TlsTunnel => Some(Encryption {
+            ConnectionWay::Plain | ConnectionWay::Driver(_) => return Ok(None),
+            ConnectionWay::PlainTunnel => None,
+            ConnectionWay::TlsTunnel => Some(Encryption {
                 config: client_config(&self.target)?.into(),
                 negotiation: self.target.tls.negotiation,
             }),
@@ -104,9 +104,9 @@ impl Routes {
         let (Some(now), rest) = (self.ways.get(tried), self.ways.iter().enumerate().cycle()) else { return false };
         let others = rest.skip(tried + 1).take(self.ways.len().saturating_sub(1));
         let next = match error.kind() {
-            Kind::Tls => others.map(|(at, _)| at).next(),
+            DbErrorKind::Tls => others.map(|(at, _)| at).next(),
             // the server's rules are for the other kind of connection
-            Kind::Authentication if error.code() == Some("28000") => {
+            DbErrorKind::Authentication if error.code() == Some("28000") => {
                 others.filter(|(_, way)| way.is_encrypted() != now.is_encrypted()).map(|(at, _)| at).next()
             }
             _ => None,
@@ -140,14 +140,14 @@ impl Routes {
                 Some(first) if first.to_string() == error.to_string() => first,
                 Some(first) => {
                     let both = format!("{first}; tried again another way: {error}");
-                    first.retold(both)
+                    first.with_message(both)
                 }
             });
             if !goes_on {
                 break;
             }
         }
-        Err(first.unwrap_or_else(|| Error::new(Kind::Refused, "there is no way to connect")))
+        Err(first.unwrap_or_else(|| Error::new(DbErrorKind::Refused, "there is no way to connect")))
     }
 }
 
@@ -155,21 +155,22 @@ fn learned(target: &PostgresTarget, host: &Host) -> Option<usize> {
     target.learned.lock().unwrap_or_else(PoisonError::into_inner).get(&host.to_string()).copied()
 }
 
-fn ways(target: &PostgresTarget, host: &Host) -> Vec<Way> {
+fn ways(target: &PostgresTarget, host: &Host) -> Vec<ConnectionWay> {
     if host.is_socket() {
-        return vec![Way::Plain];
+        return vec![ConnectionWay::Plain];
     }
-    let plain = if target.socket == SocketSettings::default() { Way::Plain } else { Way::PlainTunnel };
+    let plain =
+        if target.socket == SocketSettings::default() { ConnectionWay::Plain } else { ConnectionWay::PlainTunnel };
     let mode = target.ssl_mode;
     let driver_will_do = driver_will_do(target, host);
     match mode {
         SslMode::Disable => vec![plain],
-        SslMode::Allow => vec![plain, Way::TlsTunnel],
-        SslMode::Prefer if driver_will_do => vec![Way::Driver(mode), Way::TlsTunnel, plain],
-        SslMode::Prefer => vec![Way::TlsTunnel, plain],
-        SslMode::Require if driver_will_do => vec![Way::Driver(mode), Way::TlsTunnel],
-        SslMode::VerifyFull if driver_will_do => vec![Way::Driver(mode)],
-        SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => vec![Way::TlsTunnel],
+        SslMode::Allow => vec![plain, ConnectionWay::TlsTunnel],
+        SslMode::Prefer if driver_will_do => vec![ConnectionWay::Driver(mode), ConnectionWay::TlsTunnel, plain],
+        SslMode::Prefer => vec![ConnectionWay::TlsTunnel, plain],
+        SslMode::Require if driver_will_do => vec![ConnectionWay::Driver(mode), ConnectionWay::TlsTunnel],
+        SslMode::VerifyFull if driver_will_do => vec![ConnectionWay::Driver(mode)],
+        SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => vec![ConnectionWay::TlsTunnel],
     }
 }
 

@@ -14,7 +14,7 @@ use sea_orm::{
 };
 
 use super::database_identity::{Principal, has_epoch};
-use super::queries::only;
+use super::query_runner::unique_row;
 use super::{Error, Pool};
 
 /// The session of an access token, at the time of a request.
@@ -51,14 +51,14 @@ pub struct AccountView {
 }
 
 /// An account, as [`AccountView`] or [`user::Model`].
-struct Found<A> {
+struct CheckedAccount<A> {
     account: A,
     access_used_at: Option<DateTime<Utc>>,
 }
 
 const ACCESS_USED_AT: &str = "access_used_at";
 
-impl<A: PartialModelTrait> FromQueryResult for Found<A> {
+impl<A: PartialModelTrait> FromQueryResult for CheckedAccount<A> {
     fn from_query_result(row: &QueryResult, prefix: &str) -> Result<Self, DbErr> {
         let access_used_at = row.try_get(prefix, ACCESS_USED_AT)?;
         Ok(Self { account: A::from_query_result(row, prefix)?, access_used_at })
@@ -88,9 +88,9 @@ impl Pool {
             Some(found) => Some(found),
             None => self.account_of_live_session(claim).await?,
         };
-        let Some(Found { account, access_used_at }) = found else { return Ok(None) };
+        let Some(CheckedAccount { account, access_used_at }) = found else { return Ok(None) };
         let is_marked = access_used_at.is_some() || claim.token.is_none();
-        if is_marked || mark_used(self.queries(), claim).await? { Ok(Some(account)) } else { Ok(None) }
+        if is_marked || mark_used(self.runner(), claim).await? { Ok(Some(account)) } else { Ok(None) }
     }
 
     /// Most requests: the refresh token that was issued with the access token can still be used. Three look-ups by primary key, which
@@ -99,7 +99,7 @@ impl Pool {
     async fn account_of_live_token<A: PartialModelTrait>(
         &self,
         claim: SessionClaim,
-    ) -> Result<Option<Found<A>>, Error> {
+    ) -> Result<Option<CheckedAccount<A>>, Error> {
         let Some(token) = claim.token else { return Ok(None) };
         let user_id = || Expr::col((user::Entity, user::Column::Id));
         let mut select = usable_account(claim)
@@ -115,7 +115,7 @@ impl Pool {
     async fn account_of_live_session<A: PartialModelTrait>(
         &self,
         claim: SessionClaim,
-    ) -> Result<Option<Found<A>>, Error> {
+    ) -> Result<Option<CheckedAccount<A>>, Error> {
         self.find_account(usable_account(claim).filter(lives(claim)), access_used_at(claim)).await
     }
 
@@ -123,9 +123,9 @@ impl Pool {
         &self,
         select: Select<user::Entity>,
         access_used_at: SimpleExpr,
-    ) -> Result<Option<Found<A>>, Error> {
+    ) -> Result<Option<CheckedAccount<A>>, Error> {
         let select = A::select_cols(select.select_only()).expr_as(access_used_at, ACCESS_USED_AT);
-        Ok(only(select.into_model().all(self.queries()).await?))
+        Ok(unique_row(select.into_model().all(self.runner()).await?))
     }
 }
 

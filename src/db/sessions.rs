@@ -14,7 +14,7 @@
 //! moment escapes the UPDATE that ends the session. The reasons are in `docs/adr/0011-one-lock-order-for-sessions.md`.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use entity::auth_event::Kind;
+use entity::auth_event::AuthEventKind;
 use entity::refresh_token::{Column, Entity, Model};
 use entity::user;
 use entity::value::TokenHash;
@@ -24,11 +24,12 @@ use sea_orm::{
     QueryOrder, QuerySelect, QueryTrait, Select, UpdateMany,
 };
 
-use super::accounts::Entered;
+use super::accounts::NewSession;
+use super::audit_log::AuditEvent;
 use super::database_identity::{Epoch, current_epoch, is_in};
-use super::queries::only;
+use super::query_runner::unique_row;
+use super::request_context::RequestContext;
 use super::session_check::{SessionClaim, is_live, session_start};
-use super::trail::{Client, Event};
 use super::{Error, Pool, Transaction};
 
 /// Sessions that are listed at most.
@@ -36,7 +37,7 @@ const MOST_LISTED: u64 = 200;
 
 /// A refresh token that is about to be issued.
 #[derive(Debug, Clone)]
-pub struct NewToken {
+pub struct NewRefreshToken {
     /// What is stored of it.
     pub hash: TokenHash,
     /// No use after this time.
@@ -58,7 +59,7 @@ pub enum SessionEnd {
 
 /// Which sessions are ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
+pub enum LogoutScope {
     /// The one of the token.
     This,
     /// All of its account.
@@ -74,25 +75,24 @@ impl Pool {
     pub async fn log_out(
         &self,
         hash: &TokenHash,
-        scope: Scope,
-        client: &Client,
-        now: DateTime<Utc>,
+        scope: LogoutScope,
+        context: &RequestContext,
     ) -> Result<Option<i64>, Error> {
-        let transaction = self.queries().begin().await?;
+        let transaction = self.runner().begin().await?;
         let Some(owner) = lock_owner(&transaction, hash).await?.filter(|owner| owner.user.deleted_at.is_none()) else {
             transaction.rollback().await?;
             return Ok(None);
         };
         let user_id = owner.user.id;
-        let of_owner = revoking(now).filter(Column::UserId.eq(user_id));
-        let is_over = scope == Scope::All && !has_live_token(&transaction, owner.session(), now).await?;
-        let scope = if is_over { Scope::This } else { scope };
+        let of_owner = revoking(context.now).filter(Column::UserId.eq(user_id));
+        let is_over = scope == LogoutScope::All && !has_live_token(&transaction, owner.session(), context.now).await?;
+        let scope = if is_over { LogoutScope::This } else { scope };
         let (ending, detail) = match scope {
-            Scope::This => (of_session(of_owner, owner.session()), "this session"),
-            Scope::All => (of_owner, "all sessions"),
+            LogoutScope::This => (of_session(of_owner, owner.session()), "this session"),
+            LogoutScope::All => (of_owner, "all sessions"),
         };
         if ending.exec(&transaction).await?.rows_affected > 0 {
-            Event::of(Kind::Logout, user_id).because(detail).record(&transaction, client, now).await?;
+            AuditEvent::of(AuthEventKind::Logout, user_id).with_detail(detail).record(&transaction, context).await?;
         }
         transaction.commit().await?;
         Ok(Some(user_id))
@@ -106,16 +106,21 @@ impl Pool {
         let live = Entity::live(claim.now).filter(Column::UserId.eq(claim.principal.user_id));
         let live =
             live.filter(Expr::expr(session_start(Entity)).gt(claim.too_old)).filter(is_in(claim.principal.epoch));
-        Ok(live.order_by_desc(Column::Id).limit(MOST_LISTED).all(self.queries()).await?)
+        Ok(live.order_by_desc(Column::Id).limit(MOST_LISTED).all(self.runner()).await?)
     }
 
     /// Ends one session of an account, on request of another one, or of itself.
     ///
     /// # Errors
     /// What the database said; nothing is ended.
-    pub async fn end_session(&self, claim: SessionClaim, session: i64, client: &Client) -> Result<SessionEnd, Error> {
-        let (now, user_id) = (claim.now, claim.principal.user_id);
-        let transaction = self.queries().begin().await?;
+    pub async fn end_session(
+        &self,
+        claim: SessionClaim,
+        session: i64,
+        context: &RequestContext,
+    ) -> Result<SessionEnd, Error> {
+        let (now, user_id) = (context.now, claim.principal.user_id);
+        let transaction = self.runner().begin().await?;
         lock_account(&transaction, user_id).await?;
         if !is_live(&transaction, claim).await? {
             transaction.rollback().await?;
@@ -126,7 +131,10 @@ impl Pool {
             transaction.rollback().await?;
             return Ok(SessionEnd::NoSuchSession);
         }
-        Event::of(Kind::Logout, user_id).because("another session").record(&transaction, client, now).await?;
+        AuditEvent::of(AuthEventKind::Logout, user_id)
+            .with_detail("another session")
+            .record(&transaction, context)
+            .await?;
         transaction.commit().await?;
         Ok(SessionEnd::Ended)
     }
@@ -135,7 +143,7 @@ impl Pool {
 /// Locks the row of an account until the transaction ends, and returns the row as it is under the lock. The first statement of a
 /// transaction that changes sessions of the account.
 pub(super) async fn lock_account(transaction: &Transaction, user_id: i64) -> Result<Option<user::Model>, DbErr> {
-    Ok(only(locked(user::Entity::find_by_id(user_id)).all(transaction).await?))
+    Ok(unique_row(locked(user::Entity::find_by_id(user_id)).all(transaction).await?))
 }
 
 /// The account of a refresh token as it is under the lock, and what never changes of the token.
@@ -167,7 +175,7 @@ pub(super) async fn lock_owner(transaction: &Transaction, hash: &TokenHash) -> R
     let owner = owner.expr_as(of_token(Column::Id), "token").expr_as(of_token(Column::FamilyId), "family");
     let owner = owner.expr_as(of_token(Column::ExpiresAt), "token_expires_at");
     let owner = owner.expr_as(session_start(Entity), "session_start");
-    Ok(only(locked(owner).into_model().all(transaction).await?))
+    Ok(unique_row(locked(owner).into_model().all(transaction).await?))
 }
 
 /// `FOR NO KEY UPDATE OF users`; nothing on SQLite.
@@ -178,7 +186,7 @@ pub(super) fn locked(mut accounts: Select<user::Entity>) -> Select<user::Entity>
 
 /// The session that a token continues.
 #[derive(Clone, Copy)]
-pub(super) struct Continued {
+pub(super) struct ContinuedSession {
     pub(super) session: i64,
     pub(super) started_at: DateTime<Utc>,
     /// No token is issued unless this one can be used.
@@ -189,31 +197,29 @@ pub(super) struct Continued {
 pub(super) async fn begin_session(
     connection: &impl ConnectionTrait,
     user: user::Model,
-    new: &NewToken,
-    client: &Client,
-    now: DateTime<Utc>,
-) -> Result<Entered, DbErr> {
-    issue(connection, user, None, new, client, now).await?.ok_or(DbErr::RecordNotInserted)
+    new: &NewRefreshToken,
+    context: &RequestContext,
+) -> Result<NewSession, DbErr> {
+    issue(connection, user, None, new, context).await?.ok_or(DbErr::RecordNotInserted)
 }
 
 /// Issues a token to an account: the first of a session, or the next one of it. It expires with its session at the latest.
 pub(super) async fn issue(
     connection: &impl ConnectionTrait,
     user: user::Model,
-    continued: Option<Continued>,
-    new: &NewToken,
-    client: &Client,
-    now: DateTime<Utc>,
-) -> Result<Option<Entered>, DbErr> {
-    let (session, started_at) = (continued.map(|of| of.session), continued.map_or(now, |of| of.started_at));
+    continued: Option<ContinuedSession>,
+    new: &NewRefreshToken,
+    context: &RequestContext,
+) -> Result<Option<NewSession>, DbErr> {
+    let (session, started_at) = (continued.map(|of| of.session), continued.map_or(context.now, |of| of.started_at));
     let row = [
         (Column::UserId, Expr::val(user.id)),
         (Column::TokenHash, Expr::val(new.hash.clone())),
         (Column::FamilyId, Expr::val(session)),
         (Column::ExpiresAt, Expr::val(Ord::min(new.expires_at, started_at + new.max_age))),
-        (Column::CreatedAt, Expr::val(now)),
-        (Column::Ip, Expr::val(client.ip_text())),
-        (Column::UserAgent, Expr::val(client.user_agent())),
+        (Column::CreatedAt, Expr::val(context.now)),
+        (Column::Ip, Expr::val(context.client.ip_text())),
+        (Column::UserAgent, Expr::val(context.client.user_agent())),
         (Column::SessionStartedAt, Expr::val(started_at)),
     ];
     let (columns, values): (Vec<_>, Vec<_>) = row.into_iter().unzip();
@@ -229,7 +235,7 @@ pub(super) async fn issue(
     let Some(row) = connection.query_one(insert).await? else { return Ok(None) };
     let (id, epoch): (i64, Option<String>) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
     let epoch = Epoch::from_column(epoch.as_deref())?;
-    Ok(Some(Entered { user, session: session.unwrap_or(id), token: id, epoch }))
+    Ok(Some(NewSession { user, session: session.unwrap_or(id), token: id, epoch }))
 }
 
 /// Whether a token of the session is neither revoked nor expired. Right under the lock of the account.

@@ -4,11 +4,11 @@ pub(super) mod postgres;
 pub(super) mod sqlite;
 
 use super::binary_copy;
-use super::{Column, Connection, DatabaseUrl, Error, Kind, Row};
+use super::{Column, Connection, DatabaseUrl, DbErrorKind, Error, Row};
 
 /// Rows of one table, about [`BLOCK`] bytes of them, as the engine gave them.
 #[derive(Debug)]
-pub enum Rows {
+pub enum SnapshotRows {
     /// A line each, as they are in a backup.
     Lines(Vec<u8>),
     /// Of PostgreSQL's binary format. They become lines where there is time for it.
@@ -16,14 +16,14 @@ pub enum Rows {
 }
 
 /// Where rows go.
-pub trait Sink: Sync {
+pub trait RowSink: Sync {
     /// Takes some, in any order within a table. Whether more are wanted.
-    fn take(&self, rows: Rows) -> impl Future<Output = bool> + Send;
+    fn take(&self, rows: SnapshotRows) -> impl Future<Output = bool> + Send;
 }
 
 /// About how large a table is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Size {
+pub struct TableRowCount {
     /// Rows, an estimate.
     pub rows: u64,
     /// Pages of the table, without indexes; 0 where they are not told.
@@ -31,14 +31,14 @@ pub struct Size {
 }
 
 /// Bytes of a block of rows.
-pub const BLOCK: usize = 1 << 20;
+pub const BLOCK_BYTES: usize = 1 << 20;
 
 /// A read-only transaction that sees one state of every table.
 pub enum Snapshot {
     /// On one or two connections.
-    Postgres(postgres::Snapshot),
+    Postgres(postgres::PostgresSnapshot),
     /// On a connection that a thread reads from.
-    Sqlite(sqlite::Snapshot),
+    Sqlite(sqlite::SqliteSnapshot),
 }
 
 impl Snapshot {
@@ -51,17 +51,17 @@ impl Snapshot {
         let home = connection.home().await?.unwrap_or_default();
         match connection {
             Connection::Postgres(first) => {
-                Ok(Self::Postgres(postgres::Snapshot::begin(first, &home, url, tables).await?))
+                Ok(Self::Postgres(postgres::PostgresSnapshot::begin(first, &home, url, tables).await?))
             }
             Connection::Sqlite(_) => {
-                connection.leave().await;
-                Ok(Self::Sqlite(sqlite::Snapshot::begin(url, tables).await?))
+                connection.hang_up().await;
+                Ok(Self::Sqlite(sqlite::SqliteSnapshot::begin(url, tables).await?))
             }
         }
     }
 
     /// About how large each of the tables is, in their order.
-    pub fn sizes(&self) -> &[Size] {
+    pub fn sizes(&self) -> &[TableRowCount] {
         match self {
             Self::Postgres(snapshot) => snapshot.sizes(),
             Self::Sqlite(snapshot) => snapshot.sizes(),
@@ -84,7 +84,13 @@ impl Snapshot {
     ///
     /// # Errors
     /// What the database said.
-    pub async fn read(&mut self, at: usize, table: &str, columns: &[Column], sink: &impl Sink) -> Result<bool, Error> {
+    pub async fn read(
+        &mut self,
+        at: usize,
+        table: &str,
+        columns: &[Column],
+        sink: &impl RowSink,
+    ) -> Result<bool, Error> {
         match self {
             Self::Postgres(snapshot) => snapshot.read(at, table, columns, sink).await,
             Self::Sqlite(snapshot) => snapshot.read(table, columns, sink).await,
@@ -99,14 +105,14 @@ impl Snapshot {
     }
 }
 
-impl Size {
+impl TableRowCount {
     fn from_row(row: Row) -> Self {
         let mut numbers = row.into_iter().map(|text| text.and_then(|text| text.parse().ok()).unwrap_or_default());
         Self { rows: numbers.next().unwrap_or_default(), pages: numbers.next().unwrap_or_default() }
     }
 }
 
-impl Rows {
+impl SnapshotRows {
     /// Appends the rows as lines, each with what ends it in a backup.
     ///
     /// # Errors
@@ -122,6 +128,6 @@ impl Rows {
 
 impl From<binary_copy::Malformed> for Error {
     fn from(_: binary_copy::Malformed) -> Self {
-        Self::new(Kind::Refused, "the server sent rows that are not of these columns")
+        Self::new(DbErrorKind::Refused, "the server sent rows that are not of these columns")
     }
 }

@@ -3,25 +3,27 @@
 //! PostgreSQL: a schema in the same database. SQLite: a file beside the live one. Until the swap nothing of the live
 //! database changes; what an interrupted run leaves here is removed by the next.
 
-mod facts;
-mod kept;
 mod postgres;
 mod refused_row;
+mod sequences;
 mod sqlite;
-mod sqlite_objects;
-mod sqlite_swap;
-mod survey;
-mod swap;
 
 use std::time::Duration;
 
 use sea_orm::DatabaseTransaction;
 use tokio::sync::mpsc::Receiver;
 
-use super::{Column, DatabaseUrl, Error, Pool, PoolUse, Sink, Target, Value};
+use super::{Column, DatabaseTarget, DatabaseUrl, Error, Pool, PoolUse, RowSink, Value};
 use postgres::PostgresStaging;
 use refused_row::RefusedRow;
 use sqlite::SqliteStaging;
+
+/// A transaction for migrations that make their tables in a staging place.
+pub struct StagedMigration {
+    pool: Pool,
+    /// The transaction.
+    pub transaction: DatabaseTransaction,
+}
 
 /// The place.
 pub enum Staging {
@@ -33,7 +35,7 @@ pub enum Staging {
 
 /// Tables, functions and sequences of one state of the schema.
 #[derive(Debug, Clone, Default)]
-pub struct Objects {
+pub struct SchemaObjects {
     /// Names of tables.
     pub tables: Vec<String>,
     /// Functions as `name(types)`; none on SQLite.
@@ -46,7 +48,7 @@ pub struct Objects {
 #[derive(Debug, Clone)]
 pub struct LiveSchema {
     /// Everything of ours that may be there: what its own history made, and what the newest migrations make.
-    pub objects: Objects,
+    pub objects: SchemaObjects,
     /// Statements that make it; empty where there is nothing of ours.
     pub made_by: String,
     /// Statements that make the newest schema of it.
@@ -75,21 +77,21 @@ pub async fn losses(
     greatest_ids: &[(String, i64)],
 ) -> Result<Vec<String>, Error> {
     match url.target() {
-        Target::Postgres(_) => survey::losses(url, live, greatest_ids).await,
-        Target::Sqlite(target) => sqlite_objects::losses(&target.path, live),
+        DatabaseTarget::Postgres(_) => postgres::live_survey::losses(url, live, greatest_ids).await,
+        DatabaseTarget::Sqlite(target) => sqlite::objects::losses(&target.path, live),
     }
 }
 
 /// A table that is loaded: its columns in the order of the rows.
 #[derive(Debug, Clone)]
-pub struct Loaded {
+pub struct TableLoad {
     /// Its name.
     pub table: String,
     /// Its columns; where rows come from the other engine, with their types in PostgreSQL, which tells more of them apart.
     pub columns: Vec<Column>,
 }
 
-impl Loaded {
+impl TableLoad {
     /// `a, b, c`
     fn column_list(&self) -> String {
         self.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ")
@@ -98,7 +100,7 @@ impl Loaded {
 
 /// Rows of one table, each ended by a line feed.
 #[derive(Debug)]
-pub struct Block {
+pub struct LoadBlock {
     /// Which of the loaded tables.
     pub table: usize,
     /// On PostgreSQL, lines of COPY's text format; on SQLite what the [`Parse`] function takes.
@@ -108,11 +110,11 @@ pub struct Block {
 }
 
 /// Makes values of a row without its line feed.
-pub type Parse = for<'a> fn(&'a [u8], &[Column]) -> Result<Vec<Value<'a>>, String>;
+pub type RowParser = for<'a> fn(&'a [u8], &[Column]) -> Result<Vec<Value<'a>>, String>;
 
 /// What the swap did.
 #[derive(Debug, Default)]
-pub struct Swapped {
+pub struct SwapReport {
     /// How long readers could wait.
     pub duration: Duration,
     /// What is worth knowing, but no failure.
@@ -150,10 +152,10 @@ impl Staging {
     /// Missing privileges or permissions, or another restore that is at work.
     pub async fn begin(url: &DatabaseUrl) -> Result<Self, Error> {
         match url.target() {
-            Target::Postgres(_) => {
+            DatabaseTarget::Postgres(_) => {
                 Ok(Self::Postgres(PostgresStaging::begin(Pool::open(url, PoolUse::Restore).await?).await?))
             }
-            Target::Sqlite(target) => Ok(Self::Sqlite(SqliteStaging::begin(&target.path)?)),
+            DatabaseTarget::Sqlite(target) => Ok(Self::Sqlite(SqliteStaging::begin(&target.path)?)),
         }
     }
 
@@ -161,7 +163,7 @@ impl Staging {
     ///
     /// # Errors
     /// What the database said.
-    pub async fn begin_migration(&self) -> Result<(Pool, DatabaseTransaction), Error> {
+    pub async fn begin_migration(&self) -> Result<StagedMigration, Error> {
         match self {
             Self::Postgres(staging) => staging.begin_migration().await,
             Self::Sqlite(staging) => staging.begin_migration().await,
@@ -172,7 +174,8 @@ impl Staging {
     ///
     /// # Errors
     /// What the database said.
-    pub async fn end_migration(&self, (pool, transaction): (Pool, DatabaseTransaction)) -> Result<(), Error> {
+    pub async fn end_migration(&self, migration: StagedMigration) -> Result<(), Error> {
+        let StagedMigration { pool, transaction } = migration;
         transaction.commit().await?;
         if matches!(self, Self::Sqlite(_)) {
             pool.close().await;
@@ -195,7 +198,12 @@ impl Staging {
     ///
     /// # Errors
     /// The first row that is refused.
-    pub async fn load(&self, loaded: &[Loaded], blocks: Receiver<Block>, parse: Parse) -> Result<(), LoadError> {
+    pub async fn load(
+        &self,
+        loaded: &[TableLoad],
+        blocks: Receiver<LoadBlock>,
+        parse: RowParser,
+    ) -> Result<(), LoadError> {
         match self {
             Self::Postgres(staging) => staging.load(loaded, blocks).await,
             Self::Sqlite(staging) => staging.load(loaded.to_vec(), blocks, parse).await,
@@ -217,7 +225,7 @@ impl Staging {
     ///
     /// # Errors
     /// What the database said.
-    pub async fn read_back(&self, loaded: &Loaded, sink: &impl Sink) -> Result<(), Error> {
+    pub async fn read_back(&self, loaded: &TableLoad, sink: &impl RowSink) -> Result<(), Error> {
         match self {
             Self::Postgres(staging) => staging.read_back(loaded, sink).await,
             Self::Sqlite(staging) => staging.read_back(loaded, sink).await,
@@ -251,7 +259,12 @@ impl Staging {
     /// # Errors
     /// Tables that stayed locked for longer than `patience`, or what else the database said; the live tables are as
     /// they were.
-    pub async fn swap(&self, live: &LiveSchema, lock_timeout: Duration, patience: Duration) -> Result<Swapped, Error> {
+    pub async fn swap(
+        &self,
+        live: &LiveSchema,
+        lock_timeout: Duration,
+        patience: Duration,
+    ) -> Result<SwapReport, Error> {
         match self {
             Self::Postgres(staging) => staging.swap(live, lock_timeout, patience).await,
             Self::Sqlite(staging) => staging.swap(live, patience).await,

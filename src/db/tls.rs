@@ -16,7 +16,7 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use super::certificate;
-use super::error::{Error, Kind};
+use super::error::{DbErrorKind, Error};
 use super::url::{PostgresTarget, SslMode, SslNegotiation, TlsVersion};
 
 /// The configuration of TLS for a target.
@@ -49,12 +49,12 @@ pub(super) fn client_config(target: &PostgresTarget) -> Result<ClientConfig, Err
 }
 
 fn failed(error: rustls::Error) -> Error {
-    Error::new(Kind::Tls, format!("TLS failed: {error}"))
+    Error::new(DbErrorKind::Tls, format!("TLS failed: {error}"))
 }
 
 fn unreadable(file: &Path) -> impl Fn(rustls::pki_types::pem::Error) -> Error {
     let file = file.display().to_string();
-    move |error| Error::new(Kind::Tls, format!("`{}` cannot be read: {error}", file.escape_debug()))
+    move |error| Error::new(DbErrorKind::Tls, format!("`{}` cannot be read: {error}", file.escape_debug()))
 }
 
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
@@ -76,7 +76,7 @@ fn verifier(target: &PostgresTarget, provider: Arc<CryptoProvider>) -> Result<Ar
         if trusted.is_empty() {
             let text =
                 format!("TLS failed: `{}` holds no root certificate, only ones that others signed", file.display());
-            return Err(Error::new(Kind::Tls, text));
+            return Err(Error::new(DbErrorKind::Tls, text));
         }
     }
     let (_, unusable) = roots.add_parsable_certificates(trusted.iter().cloned());
@@ -84,7 +84,7 @@ fn verifier(target: &PostgresTarget, provider: Arc<CryptoProvider>) -> Result<Ar
         tracing::debug!(unusable, "certificates of authorities cannot be used");
     }
     let chain = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
-    let chain = chain.map_err(|error| Error::new(Kind::Tls, format!("TLS failed: {error}")))?;
+    let chain = chain.map_err(|error| Error::new(DbErrorKind::Tls, format!("TLS failed: {error}")))?;
     let names = if target.ssl_mode == SslMode::VerifyFull { HostName::Checked } else { HostName::Ignored };
     // of the system's authorities none is the server itself
     let trusted = if target.tls.root_cert.is_some() { trusted } else { Vec::new() };

@@ -18,7 +18,7 @@ use tokio::net::{TcpStream, UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 
-use super::error::{Error, Kind, NO_CONNECTION, TLS_FAILED};
+use super::error::{DbErrorKind, Error, NO_CONNECTION, TLS_FAILED};
 use super::url::{Host, SocketSettings, SslNegotiation};
 
 /// The request for TLS: length and code.
@@ -59,7 +59,8 @@ impl Tunnel {
     /// # Errors
     /// The system has no such sockets, or no more of them.
     pub(super) fn open(dial: Dial) -> Result<Self, Error> {
-        let cannot = |error: io::Error| Error::new(Kind::Refused, format!("no socket for the connection: {error}"));
+        let cannot =
+            |error: io::Error| Error::new(DbErrorKind::Refused, format!("no socket for the connection: {error}"));
         let name = format!("authsvc-{:032x}", fastrand::u128(..));
         // the driver adds the port to it, as to the directory of a server's socket
         let address = format!("{name}/.s.PGSQL.{}", dial.host.port);
@@ -153,13 +154,14 @@ impl Dial {
         if encryption.negotiation == SslNegotiation::Request {
             request_tls(&mut server).await?;
         }
-        let name = ServerName::try_from(self.host.name.clone())
-            .map_err(|error| Error::new(Kind::Tls, format!("TLS failed: the host's name cannot be used: {error}")))?;
+        let name = ServerName::try_from(self.host.name.clone()).map_err(|error| {
+            Error::new(DbErrorKind::Tls, format!("TLS failed: the host's name cannot be used: {error}"))
+        })?;
         let encrypted = TlsConnector::from(Arc::clone(&encryption.config)).connect(name, server).await;
         match encrypted {
             Ok(encrypted) => Ok(Connected::Encrypted(Box::new(encrypted))),
             Err(error) if encryption.negotiation == SslNegotiation::Direct => Err(Error::new(
-                Kind::Tls,
+                DbErrorKind::Tls,
                 format!("TLS failed: {error}; sslnegotiation=direct needs PostgreSQL 17 or newer"),
             )),
             Err(error) => Err(Error::from(&sqlx::Error::Io(error))),
@@ -199,14 +201,14 @@ async fn request_tls(server: &mut TcpStream) -> Result<(), Error> {
     };
     match asked.await.map_err(|error| Error::from(&sqlx::Error::Io(error)))? {
         b'S' => Ok(()),
-        b'N' => Err(Error::new(Kind::Tls, "TLS failed: server does not support TLS")),
-        _ => Err(Error::new(Kind::Tls, "TLS failed: the server gave an answer that is not of PostgreSQL")),
+        b'N' => Err(Error::new(DbErrorKind::Tls, "TLS failed: server does not support TLS")),
+        _ => Err(Error::new(DbErrorKind::Tls, "TLS failed: the server gave an answer that is not of PostgreSQL")),
     }
 }
 
 /// The error as a server reports one.
 fn refusal(error: &Error) -> Vec<u8> {
-    let code = if error.kind() == Kind::Tls { TLS_FAILED } else { NO_CONNECTION };
+    let code = if error.kind() == DbErrorKind::Tls { TLS_FAILED } else { NO_CONNECTION };
     let mut fields = Vec::new();
     for (field, text) in [(b'S', "FATAL"), (b'V', "FATAL"), (b'C', code), (b'M', error.to_string().as_str())] {
         fields.push(field);

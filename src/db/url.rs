@@ -35,14 +35,14 @@ pub use tls::{SslMode, SslNegotiation, TlsSettings, TlsVersion};
 /// Where the database is. `Display` and `Debug` print it with the password as `****`.
 #[derive(Clone)]
 pub struct DatabaseUrl {
-    target: Target,
+    target: DatabaseTarget,
     warnings: Vec<String>,
 }
 
 /// The two kinds of database.
 #[expect(clippy::large_enum_variant, reason = "a process has a handful of them")]
 #[derive(Clone)]
-pub enum Target {
+pub enum DatabaseTarget {
     /// A PostgreSQL server.
     Postgres(PostgresTarget),
     /// A SQLite file.
@@ -101,9 +101,9 @@ impl DatabaseUrl {
                     InvalidUrl::new(format!("`{scheme}:` is not followed by `//` in the database URL"), FORMS)
                 })?;
                 let (target, warnings) = PostgresTarget::parse(rest, defaults)?;
-                Ok(Self { target: Target::Postgres(target), warnings })
+                Ok(Self { target: DatabaseTarget::Postgres(target), warnings })
             }
-            "sqlite" => Ok(Self { target: Target::Sqlite(SqliteTarget::parse(rest)?), warnings: Vec::new() }),
+            "sqlite" => Ok(Self { target: DatabaseTarget::Sqlite(SqliteTarget::parse(rest)?), warnings: Vec::new() }),
             other => Err(unknown_scheme(other, rest)),
         }
     }
@@ -120,13 +120,13 @@ impl DatabaseUrl {
 
     /// A SQLite file.
     pub fn sqlite(path: impl Into<PathBuf>, mode: SqliteMode) -> Self {
-        Self { target: Target::Sqlite(SqliteTarget { path: path.into(), mode }), warnings: Vec::new() }
+        Self { target: DatabaseTarget::Sqlite(SqliteTarget { path: path.into(), mode }), warnings: Vec::new() }
     }
 
     /// Another database of the same server; the same file on SQLite.
     pub fn with_database(&self, name: &str) -> Self {
         let mut other = self.clone();
-        if let Target::Postgres(target) = &mut other.target {
+        if let DatabaseTarget::Postgres(target) = &mut other.target {
             name.clone_into(&mut target.database);
         }
         other
@@ -135,44 +135,44 @@ impl DatabaseUrl {
     /// The same database, on one of the URL's servers only.
     pub(in crate::db) fn on(&self, at: usize) -> Self {
         match &self.target {
-            Target::Postgres(target) => {
-                Self { target: Target::Postgres(target.on(at)), warnings: self.warnings.clone() }
+            DatabaseTarget::Postgres(target) => {
+                Self { target: DatabaseTarget::Postgres(target.on(at)), warnings: self.warnings.clone() }
             }
-            Target::Sqlite(_) => self.clone(),
+            DatabaseTarget::Sqlite(_) => self.clone(),
         }
     }
 
     /// Which engine it is.
     pub fn backend(&self) -> Backend {
         match self.target {
-            Target::Postgres(_) => Backend::Postgres,
-            Target::Sqlite(_) => Backend::Sqlite,
+            DatabaseTarget::Postgres(_) => Backend::Postgres,
+            DatabaseTarget::Sqlite(_) => Backend::Sqlite,
         }
     }
 
     /// Whether it is a SQLite file that may be made.
     pub fn may_be_created(&self) -> bool {
-        matches!(&self.target, Target::Sqlite(target) if target.mode == SqliteMode::Create)
+        matches!(&self.target, DatabaseTarget::Sqlite(target) if target.mode == SqliteMode::Create)
     }
 
     /// The role on a server.
     pub fn role(&self) -> Option<String> {
         match &self.target {
-            Target::Postgres(target) => Some(target.user.clone()),
-            Target::Sqlite(_) => None,
+            DatabaseTarget::Postgres(target) => Some(target.user.clone()),
+            DatabaseTarget::Sqlite(_) => None,
         }
     }
 
     /// The parsed parts.
-    pub fn target(&self) -> &Target {
+    pub fn target(&self) -> &DatabaseTarget {
         &self.target
     }
 
     /// Whether a server that takes no writes is not what it asks for.
     pub fn wants_writes(&self) -> bool {
         match &self.target {
-            Target::Postgres(target) => !target.session_attrs.prefers_no_writes(),
-            Target::Sqlite(_) => true,
+            DatabaseTarget::Postgres(target) => !target.session_attrs.prefers_no_writes(),
+            DatabaseTarget::Sqlite(_) => true,
         }
     }
 }
@@ -180,8 +180,8 @@ impl DatabaseUrl {
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.target {
-            Target::Postgres(target) => target.fmt(f),
-            Target::Sqlite(target) => write!(f, "sqlite:{}", target.path.display()),
+            DatabaseTarget::Postgres(target) => target.fmt(f),
+            DatabaseTarget::Sqlite(target) => write!(f, "sqlite:{}", target.path.display()),
         }
     }
 }

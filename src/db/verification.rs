@@ -6,17 +6,18 @@
 //! A transaction locks the account's row first: see the lock order in `db/sessions.rs`.
 
 use chrono::{DateTime, Utc};
-use entity::auth_event::Kind;
+use entity::auth_event::AuthEventKind;
 use entity::user::{Column, Entity, Model};
 use entity::value::Email;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, UpdateMany};
 
+use super::audit_log::AuditEvent;
 use super::database_identity::FoundAccount;
 use super::provisional::confirming;
+use super::request_context::RequestContext;
 use super::session_check::{SessionClaim, is_live};
 use super::sessions::lock_account;
-use super::trail::{Client, Event};
 use super::{Error, Pool, Transaction};
 
 /// What proves that the account is the caller's.
@@ -47,10 +48,9 @@ impl Pool {
         &self,
         proof: &VerificationProof,
         email: &Email,
-        client: &Client,
-        now: DateTime<Utc>,
+        context: &RequestContext,
     ) -> Result<bool, Error> {
-        let transaction = self.queries().begin().await?;
+        let transaction = self.runner().begin().await?;
         let account = lock_account(&transaction, proof.user_id()).await?;
         let account = account.filter(|user| user.email.folded() == email.folded());
         let Some(account) = account.filter(|user| user.active && user.deleted_at.is_none()) else {
@@ -63,9 +63,9 @@ impl Pool {
         }
         if !account.email_verified {
             let id = account.id;
-            verifying(Entity::update_many(), now).filter(Column::Id.eq(id)).exec(&transaction).await?;
-            let event = Event::of(Kind::EmailVerified, id).at(Some(email.as_str()));
-            event.record(&transaction, client, now).await?;
+            verifying(Entity::update_many(), context.now).filter(Column::Id.eq(id)).exec(&transaction).await?;
+            let event = AuditEvent::of(AuthEventKind::EmailVerified, id).with_email(Some(email.as_str()));
+            event.record(&transaction, context).await?;
         }
         transaction.commit().await?;
         Ok(true)

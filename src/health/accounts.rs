@@ -1,22 +1,22 @@
 //! Accounts, tokens and events, and what ran last.
 
-use super::facts::{Fact, Facts};
-use super::report::{Authentication, Run, Security};
-use super::survey::{PlacedBackup, Survey};
+use super::extended::{ExtendedFigures, RecordedBackup};
+use super::report::{AuthenticationHealth, RecordedRun, SecurityHealth};
+use super::tagged_rows::{TaggedRow, TaggedRows};
 
-fn run(fact: Fact<'_>) -> Option<Run> {
-    Some(Run {
-        kind: fact.string(0),
-        outcome: fact.text(1).map(str::to_owned),
-        started_at: fact.time(2)?,
-        finished_at: fact.time(3),
-        bytes: fact.text(4).and_then(bytes),
-        error: fact.text(5).map(str::to_owned),
+fn run(row: TaggedRow<'_>) -> Option<RecordedRun> {
+    Some(RecordedRun {
+        kind: row.string(0),
+        outcome: row.text(1).map(str::to_owned),
+        started_at: row.time(2)?,
+        finished_at: row.time(3),
+        bytes: row.text(4).and_then(bytes),
+        error: row.text(5).map(str::to_owned),
     })
 }
 
 /// The newest that succeeded.
-fn last<'a>(runs: &'a [Run], kind: &str) -> Option<&'a Run> {
+fn last<'a>(runs: &'a [RecordedRun], kind: &str) -> Option<&'a RecordedRun> {
     runs.iter().find(|run| run.kind == kind && run.outcome.as_deref() == Some("succeeded"))
 }
 
@@ -26,11 +26,11 @@ fn bytes(counts: &str) -> Option<u64> {
 }
 
 /// The newest backup that was recorded as one of BACKUP_DIR.
-fn placed(fact: Fact<'_>) -> Option<PlacedBackup> {
-    let counts: serde_json::Value = serde_json::from_str(fact.text(1)?).ok()?;
+fn placed(row: TaggedRow<'_>) -> Option<RecordedBackup> {
+    let counts: serde_json::Value = serde_json::from_str(row.text(1)?).ok()?;
     let text = |name: &str| counts.get(name).and_then(serde_json::Value::as_str).map(str::to_owned);
-    Some(PlacedBackup {
-        recorded: fact.number(0)?,
+    Some(RecordedBackup {
+        recorded: row.number(0)?,
         name: text("filename")?,
         host: text("host"),
         directory: text("directory"),
@@ -38,10 +38,10 @@ fn placed(fact: Fact<'_>) -> Option<PlacedBackup> {
 }
 
 /// Fills in what was counted.
-pub(super) fn read(facts: &Facts, survey: &mut Survey) {
-    let runs: Vec<Run> = facts.all("run").filter_map(run).collect();
-    let (users, tokens) = (facts.one("users"), facts.one("tokens"));
-    survey.authentication = Authentication {
+pub(super) fn read(rows: &TaggedRows, extended: &mut ExtendedFigures) {
+    let runs: Vec<RecordedRun> = rows.all("run").filter_map(run).collect();
+    let (users, tokens) = (rows.first("users"), rows.first("tokens"));
+    extended.authentication = AuthenticationHealth {
         total_users: users.number(0),
         active_users: users.number(1),
         verified_users: users.number(2),
@@ -51,30 +51,30 @@ pub(super) fn read(facts: &Facts, survey: &mut Survey) {
         active_tokens: tokens.number(0),
         expired_tokens: tokens.number(1),
         revoked_tokens: tokens.number(2),
-        expired_oauth_tokens: facts.one("oauth_tokens").number(0),
+        expired_oauth_tokens: rows.first("oauth_tokens").number(0),
         last_cleanup: last(&runs, "cleanup").and_then(|run| run.finished_at),
     };
-    survey.security = Security {
+    extended.security = SecurityHealth {
         unverified_accounts: users.number(6),
         inactive_accounts: users.number(7),
         locked_accounts: users.number(8),
-        failed_login_attempts: facts.one("failed_logins").number(0),
-        suspicious_activity: facts.one("suspicious").number(0),
-        seed_accounts: facts.one("seed").number(0),
+        failed_login_attempts: rows.first("failed_logins").number(0),
+        suspicious_activity: rows.first("suspicious").number(0),
+        seed_accounts: rows.first("seed").number(0),
     };
-    survey.database_id = facts.one("identity").text(0).map(str::to_owned);
-    survey.placed = placed(facts.one("placed"));
-    if let Some(count) = facts.one("future_runs").number::<u64>(0).filter(|count| *count > 0) {
-        survey.warnings.push(format!(
+    extended.database_id = rows.first("identity").text(0).map(str::to_owned);
+    extended.recorded_backup = placed(rows.first("placed"));
+    if let Some(count) = rows.first("future_runs").number::<u64>(0).filter(|count| *count > 0) {
+        extended.warnings.push(format!(
             "last_backup, last_verified, last_cleanup, last_runs: {count} runs are recorded in the future, by a wrong clock, \
              and do not count"
         ));
     }
     if let Some(run) = last(&runs, "backup") {
-        survey.backups.last_backup = Some(run.started_at);
-        survey.backups.last_size_bytes = run.bytes;
+        extended.backups.last_backup = Some(run.started_at);
+        extended.backups.last_size_bytes = run.bytes;
     }
-    survey.backups.last_verified = last(&runs, "verify").and_then(|run| run.finished_at);
+    extended.backups.last_verified = last(&runs, "verify").and_then(|run| run.finished_at);
     // the accounts of the seed are read last: where they are, the runs are all there
-    survey.runs = facts.one("seed").is_there().then_some(runs);
+    extended.runs = rows.first("seed").exists().then_some(runs);
 }

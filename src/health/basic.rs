@@ -9,28 +9,28 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::check::Check;
-use super::facts::Facts;
-use super::gather::gather;
-use super::report::{Database, Migrations, Report, SqliteFile, Table};
-use super::seat::{Question, Seat};
-use super::settings::Settings;
+use super::check::HealthCheck;
+use super::extended::{self, ExtendedFigures};
+use super::query_batch::{BatchRows, query_batch};
+use super::report::{DatabaseHealth, HealthReport, MigrationHealth, SqliteFile, TableSize};
+use super::report_connection::{ReportConnection, ReportQuery};
+use super::settings::HealthSettings;
 use super::size::size_text;
-use super::survey::{self, Survey};
+use super::tagged_rows::TaggedRows;
 use super::{performance, verdict};
 use crate::clock::{self, Stopwatch};
-use crate::db::{Backend, Connection, Error, Kind, Usage};
-use crate::migrate::{self, Standing, State};
+use crate::db::{Backend, Connection, DbErrorKind, Error, PoolUsage};
+use crate::migrate::{self, HistorySummary, LedgerState};
 
 /// For both round trips, and the connection if there is none yet.
 pub(super) const DEADLINE: Duration = Duration::from_millis(1500);
 
 /// The basic report and what else its round trips told.
-pub(super) struct Basic {
-    pub(super) report: Report,
-    pub(super) checks: Vec<Check>,
+pub(super) struct BasicReading {
+    pub(super) report: HealthReport,
+    pub(super) checks: Vec<HealthCheck>,
     /// Connections of the pool; of a command: its own.
-    pub(super) usage: Usage,
+    pub(super) usage: PoolUsage,
     pub(super) clock_skew: Option<f64>,
     /// The database's clock.
     pub(super) database_time: Option<DateTime<Utc>>,
@@ -40,116 +40,125 @@ pub(super) struct Basic {
 }
 
 /// What the database answered.
-pub(super) struct Answer {
+pub(super) struct BasicFigures {
     pub(super) version: Option<String>,
     pub(super) response: Duration,
     pub(super) clock_skew: Option<f64>,
-    pub(super) state: State,
-    pub(super) standing: Standing,
-    pub(super) facts: Facts,
-    /// Why facts are missing.
-    pub(super) complaints: Vec<String>,
+    pub(super) state: LedgerState,
+    pub(super) history: HistorySummary,
+    pub(super) rows: TaggedRows,
+    /// Why rows are missing.
+    pub(super) warnings: Vec<String>,
 }
 
 /// Asks the database, within the deadline.
-pub(super) async fn ask(settings: &Settings, seat: &mut Seat) -> Result<Answer, Error> {
-    tokio::time::timeout(DEADLINE, seat.ask(&settings.url, &Pulse)).await.unwrap_or_else(|_| Err(Error::late(DEADLINE)))
+pub(super) async fn fetch(settings: &HealthSettings, connection: &mut ReportConnection) -> Result<BasicFigures, Error> {
+    tokio::time::timeout(DEADLINE, connection.run(&settings.url, &BasicQuery))
+        .await
+        .unwrap_or_else(|_| Err(Error::timed_out(DEADLINE)))
 }
 
-/// Makes the report. `usage` is that of the program's pool, `survey` the last one, if there was one.
-pub(super) fn tell(
-    settings: &Settings,
-    asked: &Result<Answer, Error>,
-    usage: Option<Usage>,
-    survey: Option<&Survey>,
-) -> Basic {
+/// Makes the report. `usage` is that of the program's pool, `extended` the last one, if there was one.
+pub(super) fn build(
+    settings: &HealthSettings,
+    asked: &Result<BasicFigures, Error>,
+    usage: Option<PoolUsage>,
+    extended: Option<&ExtendedFigures>,
+) -> BasicReading {
     // without a pool there is the report's own connection, if the database took it
     let own = u32::from(asked.is_ok());
-    let usage = usage.unwrap_or(Usage { in_use: own, open: own, most: 1 });
+    let usage = usage.unwrap_or(PoolUsage { in_use: own, open: own, most: 1 });
     match asked {
-        Ok(answer) => answered(settings, answer, usage, survey),
-        Err(error) => silent(settings, usage, error),
+        Ok(answer) => build_reachable(settings, answer, usage, extended),
+        Err(error) => build_unreachable(settings, usage, error),
     }
 }
 
 /// Both round trips.
-struct Pulse;
+struct BasicQuery;
 
-impl Question for Pulse {
-    type Answer = Answer;
+impl ReportQuery for BasicQuery {
+    type Output = BasicFigures;
 
-    async fn ask(&self, connection: &mut Connection) -> Result<Answer, Error> {
-        both(connection).await
+    async fn run(&self, connection: &mut Connection) -> Result<BasicFigures, Error> {
+        fetch_both(connection).await
     }
 }
 
-async fn both(connection: &mut Connection) -> Result<Answer, Error> {
+async fn fetch_both(connection: &mut Connection) -> Result<BasicFigures, Error> {
     let backend = connection.backend();
     let (watch, before) = (Stopwatch::start(), clock::now());
-    let (mut rows, mut failure) = connection.gather(backend.read_pulse().to_owned()).await;
-    let is_new = failure.as_ref().is_some_and(|error| migrate::is_missing_table(error, backend));
+    let mut found = connection.query_partial(backend.read_basic_report().to_owned()).await;
+    let is_new = found.failure.as_ref().is_some_and(|error| migrate::is_missing_table(error, backend));
     if is_new {
-        (rows, failure) = connection.gather(backend.read_pulse_alone().to_owned()).await;
+        found = connection.query_partial(backend.read_basic_report_without_ledger().to_owned()).await;
     }
-    if let Some(error) = failure {
-        return Err(error);
-    }
+    let rows = found.complete()?;
     let response = watch.elapsed();
-    let state = if is_new { migrate::without_ledger(connection).await? } else { State::from_rows(&rows) };
-    let pulse = Facts::new(rows);
-    let seconds: Option<f64> = pulse.one("pulse").number(1);
+    let state = if is_new { migrate::without_ledger(connection).await? } else { LedgerState::from_rows(&rows) };
+    let rows = TaggedRows::new(rows);
+    let seconds: Option<f64> = rows.first("version").number(1);
     let middle = epoch(before) + response.as_secs_f64() / 2.0;
-    let mut answer = Answer {
-        version: pulse.one("pulse").text(0).map(str::to_owned),
+    let mut answer = BasicFigures {
+        version: rows.first("version").text(0).map(str::to_owned),
         response,
         clock_skew: seconds.map(|seconds| seconds - middle),
-        standing: Standing::of(&state, backend),
+        history: HistorySummary::of(&state, backend),
         state,
-        facts: Facts::default(),
-        complaints: Vec::new(),
+        rows: TaggedRows::default(),
+        warnings: Vec::new(),
     };
-    figures(connection, &mut answer, DEADLINE.saturating_sub(watch.elapsed() * 2)).await?;
+    fetch_counters(connection, &mut answer, DEADLINE.saturating_sub(watch.elapsed() * 2)).await?;
     Ok(answer)
 }
 
 /// The second round trip.
-async fn figures(connection: &mut Connection, answer: &mut Answer, patience: Duration) -> Result<(), Error> {
+async fn fetch_counters(
+    connection: &mut Connection,
+    answer: &mut BasicFigures,
+    patience: Duration,
+) -> Result<(), Error> {
     let backend = connection.backend();
     let mut sql = backend.read_server().to_owned();
-    if answer.standing.is_current() {
+    if answer.history.is_current() {
         sql.push_str(backend.read_table_figures());
     } else {
-        answer.complaints.push("tables: the schema is not that of this program, see migrations".to_owned());
+        answer.warnings.push("tables: the schema is not that of this program, see migrations".to_owned());
     }
-    let Ok((facts, failures)) =
-        tokio::time::timeout(patience, gather(connection, sql, &[Kind::PermissionDenied])).await
+    let Ok(BatchRows { rows, failures }) =
+        tokio::time::timeout(patience, query_batch(connection, sql, &[DbErrorKind::PermissionDenied])).await
     else {
         // the connection is in the middle of an answer, and cannot be kept
-        return Err(Error::late(patience));
+        return Err(Error::timed_out(patience));
     };
     for error in failures {
-        if error.is_damage() || matches!(error.kind(), Kind::Unreachable | Kind::NotReady) {
+        if error.is_damage() || matches!(error.kind(), DbErrorKind::Unreachable | DbErrorKind::NotReady) {
             return Err(error);
         }
-        answer.complaints.push(format!("every figure that is missing: {error}"));
+        answer.warnings.push(format!("every figure that is missing: {error}"));
     }
-    answer.complaints.dedup();
-    answer.facts = facts;
+    answer.warnings.dedup();
+    answer.rows = rows;
     Ok(())
 }
 
-fn answered(settings: &Settings, answer: &Answer, usage: Usage, survey: Option<&Survey>) -> Basic {
+fn build_reachable(
+    settings: &HealthSettings,
+    answer: &BasicFigures,
+    usage: PoolUsage,
+    extended: Option<&ExtendedFigures>,
+) -> BasicReading {
     let backend = settings.url.backend();
-    let mut warnings = answer.complaints.clone();
-    let standing = answer.standing;
-    let drift = survey.and_then(|survey| survey.drift.as_ref());
-    if survey.is_none() {
-        warnings.push(survey::not_made("drift"));
+    let mut warnings = answer.warnings.clone();
+    let history = answer.history;
+    let drift = extended.and_then(|extended| extended.drift.as_ref());
+    if extended.is_none() {
+        warnings.push(extended::not_fetched("drift"));
     }
-    let (performance, missing) = performance::read(answer, backend, usage, settings, survey);
+    let (performance, missing) = performance::read(answer, backend, usage, settings, extended);
     warnings.extend(missing);
-    let tables = tables(&answer.facts, &mut warnings);
-    let database = Database {
+    let tables = tables(&answer.rows, &mut warnings);
+    let database = DatabaseHealth {
         connected: true,
         response_time_ms: Some(milliseconds(answer.response)),
         open_connections: usage.open,
@@ -157,15 +166,15 @@ fn answered(settings: &Settings, answer: &Answer, usage: Usage, survey: Option<&
         version: answer.version.clone(),
         backend: backend.to_string(),
     };
-    let migrations = Migrations {
-        applied: Some(standing.applied),
-        pending: Some(standing.pending),
+    let migrations = MigrationHealth {
+        applied: Some(history.applied),
+        pending: Some(history.pending),
         latest: answer.state.newest().map(str::to_owned),
         drift: drift.map(|differences| !differences.is_empty()),
     };
-    let mut basic = Basic {
-        report: Report {
-            status: super::Status::Healthy,
+    let mut basic = BasicReading {
+        report: HealthReport {
+            status: super::HealthStatus::Healthy,
             timestamp: clock::now(),
             environment: settings.environment.clone(),
             database,
@@ -181,13 +190,13 @@ fn answered(settings: &Settings, answer: &Answer, usage: Usage, survey: Option<&
         database_time: answer
             .clock_skew
             .map(|skew| clock::now() + chrono::TimeDelta::microseconds((skew * 1e6) as i64)),
-        file: performance::file(&answer.facts, &settings.url),
-        is_current: standing.is_current(),
+        file: performance::file(&answer.rows, &settings.url),
+        is_current: history.is_current(),
     };
     let drift = drift.map_or(&[][..], Vec::as_slice);
     basic.checks = verdict::basic(&basic, answer, drift, settings);
-    basic.report.status = Check::worst(&basic.checks);
-    basic.report.errors = Check::errors(&basic.checks);
+    basic.report.status = HealthCheck::worst(&basic.checks);
+    basic.report.errors = HealthCheck::errors(&basic.checks);
     basic
 }
 
@@ -195,9 +204,9 @@ const NO_ANSWER: &str = "every figure of the database: it gave no answer";
 const REFUSED: &str = "every figure of the database: it refused the first question, see errors";
 
 /// The report of a database that gave no answer.
-fn silent(settings: &Settings, usage: Usage, error: &Error) -> Basic {
+fn build_unreachable(settings: &HealthSettings, usage: PoolUsage, error: &Error) -> BasicReading {
     let check = verdict::unreachable(error, &settings.url);
-    let database = Database {
+    let database = DatabaseHealth {
         connected: false,
         response_time_ms: None,
         open_connections: usage.open,
@@ -205,22 +214,30 @@ fn silent(settings: &Settings, usage: Usage, error: &Error) -> Basic {
         version: None,
         backend: settings.url.backend().to_string(),
     };
-    let report = Report {
+    let report = HealthReport {
         status: check.status,
         timestamp: clock::now(),
         environment: settings.environment.clone(),
         database,
-        migrations: Migrations::default(),
+        migrations: MigrationHealth::default(),
         tables: Vec::new(),
-        performance: super::Performance::default(),
-        errors: Check::errors(std::slice::from_ref(&check)),
+        performance: super::PerformanceHealth::default(),
+        errors: HealthCheck::errors(std::slice::from_ref(&check)),
         warnings: vec![if error.is_unreachable() { NO_ANSWER } else { REFUSED }.to_owned()],
     };
-    Basic { report, checks: vec![check], usage, clock_skew: None, database_time: None, file: None, is_current: false }
+    BasicReading {
+        report,
+        checks: vec![check],
+        usage,
+        clock_skew: None,
+        database_time: None,
+        file: None,
+        is_current: false,
+    }
 }
 
-fn tables(facts: &Facts, warnings: &mut Vec<String>) -> Vec<Table> {
-    let of = |word, name: &str| facts.all(word).find(|fact| fact.text(0) == Some(name));
+fn tables(rows: &TaggedRows, warnings: &mut Vec<String>) -> Vec<TableSize> {
+    let of = |word, name: &str| rows.all(word).find(|row| row.text(0) == Some(name));
     let found = |name: &&str| {
         let (table, counted) = (of("table", name)?, of("counted", name));
         let (rows, last_update): (Option<i64>, _) = match counted {
@@ -228,7 +245,7 @@ fn tables(facts: &Facts, warnings: &mut Vec<String>) -> Vec<Table> {
             None => (table.number(2), of("newest", name).and_then(|newest| newest.time(1))),
         };
         let size = table.number(1);
-        Some(Table {
+        Some(TableSize {
             name: (*name).to_owned(),
             row_count: rows.filter(|rows| *rows >= 0),
             row_count_estimated: counted.is_none(),
@@ -237,11 +254,11 @@ fn tables(facts: &Facts, warnings: &mut Vec<String>) -> Vec<Table> {
             last_update,
         })
     };
-    let tables: Vec<Table> = entity::TABLES.iter().filter_map(found).collect();
-    let names = |wanted: &dyn Fn(&Table) -> bool| {
+    let tables: Vec<TableSize> = entity::TABLES.iter().filter_map(found).collect();
+    let names = |wanted: &dyn Fn(&TableSize) -> bool| {
         tables.iter().filter(|table| wanted(table)).map(|table| table.name.as_str()).collect::<Vec<_>>().join(", ")
     };
-    let is_read = |table: &Table| !table.row_count_estimated || of("newest", &table.name).is_some();
+    let is_read = |table: &TableSize| !table.row_count_estimated || of("newest", &table.name).is_some();
     let unread = names(&|table| !is_read(table));
     if !unread.is_empty() {
         warnings.push(format!(

@@ -7,19 +7,19 @@ use std::time::Duration;
 
 use tokio::sync::OwnedMutexGuard;
 
-use super::basic::{self, Basic};
+use super::basic::{self, BasicReading};
 use super::counters::Counters;
 use super::detailed::{self, OwnState};
-use super::flight::Flight;
+use super::extended::{ExtendedFigures, ExtendedScope, QuickCheck};
 use super::forwarding::UntrustedForwarding;
 use super::hashing::{self, HashingProbe, HashingState};
-use super::history::{History, Sample};
-use super::report::{Detailed, Report};
-use super::seat::Seat;
-use super::settings::Settings;
-use super::survey::{QuickCheck, Scope, Survey};
+use super::history::{HealthSample, SampleHistory};
+use super::report::{DetailedHealthReport, HealthReport};
+use super::report_connection::ReportConnection;
+use super::settings::HealthSettings;
+use super::single_flight::SingleFlight;
 use crate::clock::Stopwatch;
-use crate::db::{Pool, Usage};
+use crate::db::{Pool, PoolUsage};
 
 /// How old a basic report may be.
 const FRESH: Duration = Duration::from_secs(1);
@@ -29,15 +29,15 @@ const PATIENCE: Duration = Duration::from_millis(1750);
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// Makes the reports, once for everybody.
-pub struct Collector {
-    settings: Settings,
+pub struct HealthCollector {
+    settings: HealthSettings,
     pool: OnceLock<Pool>,
     hashing: OnceLock<Arc<dyn HashingProbe>>,
     hashed: tokio::sync::Mutex<Option<(Stopwatch, HashingState)>>,
     forwarding: OnceLock<Arc<UntrustedForwarding>>,
-    basics: Flight<Dated<Basic>>,
-    surveys: Flight<Survey>,
-    history: Mutex<History>,
+    basic: SingleFlight<Dated<BasicReading>>,
+    extended: SingleFlight<ExtendedFigures>,
+    history: Mutex<SampleHistory>,
 }
 
 struct Dated<T> {
@@ -46,26 +46,26 @@ struct Dated<T> {
 }
 
 /// The detailed report and what the metrics add.
-pub struct Reading {
+pub struct HealthReading {
     /// The report.
-    pub detailed: Detailed,
+    pub detailed: DetailedHealthReport,
     /// What only grows.
     pub counters: Counters,
     /// The program's connections.
-    pub usage: Usage,
+    pub usage: PoolUsage,
 }
 
-impl Collector {
+impl HealthCollector {
     /// Of a database that need not be there yet.
-    pub fn new(settings: Settings) -> Arc<Self> {
+    pub fn new(settings: HealthSettings) -> Arc<Self> {
         Arc::new(Self {
             settings,
             pool: OnceLock::new(),
             hashing: OnceLock::new(),
             hashed: tokio::sync::Mutex::default(),
             forwarding: OnceLock::new(),
-            basics: Flight::default(),
-            surveys: Flight::default(),
+            basic: SingleFlight::default(),
+            extended: SingleFlight::default(),
             history: Mutex::default(),
         })
     }
@@ -92,30 +92,30 @@ impl Collector {
     }
 
     /// The basic report; `None`: not even its own deadline was kept.
-    pub async fn report(self: &Arc<Self>) -> Option<Report> {
+    pub async fn report(self: &Arc<Self>) -> Option<HealthReport> {
         Some(self.basic(PATIENCE).await?.made.report.clone())
     }
 
     /// The detailed report, with what is known within the time that a probe has.
-    pub async fn reading(self: &Arc<Self>) -> Option<Reading> {
+    pub async fn reading(self: &Arc<Self>) -> Option<HealthReading> {
         let watch = Stopwatch::start();
         let read = async {
             let basic = self.basic(PATIENCE).await?;
-            let survey = self.survey(&basic.made, PATIENCE.saturating_sub(watch.elapsed())).await;
-            Some((basic, survey))
+            let extended = self.extended(&basic.made, PATIENCE.saturating_sub(watch.elapsed())).await;
+            Some((basic, extended))
         };
         let (read, hashing) = tokio::join!(read, self.hashing());
-        let (basic, survey) = read?;
+        let (basic, extended) = read?;
         // what was counted stays counted, however old: a counter that goes down is taken for a restart
-        let counters = survey.as_ref().map(|survey| survey.counters.clone()).unwrap_or_default();
+        let counters = extended.as_ref().map(|extended| extended.counters.clone()).unwrap_or_default();
         // figures of a database that has gone since are none of now
-        let survey = survey.filter(|survey| survey.reach == basic.made.reach());
-        let none = Survey { warnings: vec![LATE.to_owned()], ..Survey::default() };
-        let survey = survey.as_deref().unwrap_or(&none);
-        Some(Reading {
+        let extended = extended.filter(|extended| extended.schema_state == basic.made.schema_state());
+        let none = ExtendedFigures { warnings: vec![LATE.to_owned()], ..ExtendedFigures::default() };
+        let extended = extended.as_deref().unwrap_or(&none);
+        Some(HealthReading {
             detailed: detailed::assemble(
                 &basic.made,
-                survey,
+                extended,
                 &self.settings,
                 OwnState { hashing, forwarding: self.forwarding.get().map(Arc::as_ref) },
             ),
@@ -125,7 +125,7 @@ impl Collector {
     }
 
     /// The last hour, a sample a minute, oldest first.
-    pub fn samples(&self) -> Vec<Sample> {
+    pub fn samples(&self) -> Vec<HealthSample> {
         self.history.lock().unwrap_or_else(PoisonError::into_inner).samples()
     }
 
@@ -142,7 +142,7 @@ impl Collector {
 
     /// Gives up both connections, as soon as they are free; waits for a moment only.
     pub async fn close(&self) {
-        let left = async { tokio::join!(self.basics.close(), self.surveys.close()) };
+        let left = async { tokio::join!(self.basic.close(), self.extended.close()) };
         if tokio::time::timeout(FRESH, left).await.is_err() {
             tracing::debug!("a health report was still being made");
         }
@@ -162,35 +162,35 @@ impl Collector {
         Some(state)
     }
 
-    async fn basic(self: &Arc<Self>, patience: Duration) -> Option<Arc<Dated<Basic>>> {
+    async fn basic(self: &Arc<Self>, patience: Duration) -> Option<Arc<Dated<BasicReading>>> {
         let this = self.clone();
-        let begin = |mut seat: OwnedMutexGuard<Seat>| {
+        let begin = |mut connection: OwnedMutexGuard<ReportConnection>| {
             tokio::spawn(async move {
-                let asked = basic::ask(&this.settings, &mut seat).await;
-                let (usage, survey) = (this.pool.get().map(Pool::usage), this.surveys.latest());
-                let made = basic::tell(&this.settings, &asked, usage, survey.as_deref());
-                this.basics.land(Dated { since: Stopwatch::start(), made }, seat);
+                let asked = basic::fetch(&this.settings, &mut connection).await;
+                let (usage, extended) = (this.pool.get().map(Pool::usage), this.extended.latest());
+                let made = basic::build(&this.settings, &asked, usage, extended.as_deref());
+                this.basic.publish(Dated { since: Stopwatch::start(), made }, connection);
             });
         };
-        self.basics.get(|basic| basic.since.elapsed() < FRESH, patience, begin).await
+        self.basic.get(|basic| basic.since.elapsed() < FRESH, patience, begin).await
     }
 
-    async fn survey(self: &Arc<Self>, basic: &Basic, patience: Duration) -> Option<Arc<Survey>> {
-        let (this, reach, time) = (self.clone(), basic.reach(), basic.database_time);
-        let begin = move |mut seat: OwnedMutexGuard<Seat>| {
+    async fn extended(self: &Arc<Self>, basic: &BasicReading, patience: Duration) -> Option<Arc<ExtendedFigures>> {
+        let (this, reach, time) = (self.clone(), basic.schema_state(), basic.database_time);
+        let begin = move |mut connection: OwnedMutexGuard<ReportConnection>| {
             tokio::spawn(async move {
-                let before = this.surveys.latest();
-                let scope = Scope {
-                    database: reach,
+                let before = this.extended.latest();
+                let scope = ExtendedScope {
+                    schema_state: reach,
                     database_time: time,
                     before: before.as_deref(),
                     quick_check: QuickCheck::No,
                 };
-                let made = Survey::make(&this.settings, &mut seat, scope).await;
-                this.surveys.land(made, seat);
+                let made = ExtendedFigures::fetch(&this.settings, &mut connection, scope).await;
+                this.extended.publish(made, connection);
             });
         };
-        self.surveys.get(|survey| survey.is_fresh() && survey.reach == reach, patience, begin).await
+        self.extended.get(|extended| extended.is_fresh() && extended.schema_state == reach, patience, begin).await
     }
 }
 

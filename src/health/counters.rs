@@ -1,14 +1,14 @@
 //! What only grows, counted since this process began: rows are removed after their retention, and a count of the rows that
 //! are left would go down.
 //!
-//! Each survey counts from the end of what is settled. What is younger than a minute is counted again the next time, because a
+//! Each extended query counts from the end of what is settled. What is younger than a minute is counted again the next time, because a
 //! transaction may add to it still.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
-use super::facts::Facts;
+use super::tagged_rows::TaggedRows;
 use crate::db::Backend;
 
 /// Older rows than this are all there.
@@ -64,17 +64,17 @@ impl Window {
     }
 
     /// Adds what was found; where to go on.
-    pub(super) fn advance(self, now: DateTime<Utc>, facts: &Facts, counters: &mut Counters) -> Self {
-        let failed = facts.one("failed");
+    pub(super) fn advance(self, now: DateTime<Utc>, rows: &TaggedRows, counters: &mut Counters) -> Self {
+        let failed = rows.first("failed");
         let (Some(settled), Some(recent)) = (failed.number::<u64>(0), failed.number::<u64>(1)) else { return self };
         counters.settled.failed_logins += settled;
         counters.failed_logins = counters.settled.failed_logins + recent;
         // known from the start, so that the first removal is seen as one
         let mut deleted: BTreeMap<String, u64> = KINDS.iter().map(|what| ((*what).to_owned(), 0)).collect();
-        for fact in facts.all("deleted") {
+        for row in rows.all("deleted") {
             let kind =
-                if fact.text(0) == Some("settled") { &mut counters.settled.cleanup_deleted } else { &mut deleted };
-            add(kind, fact.text(1).unwrap_or_default());
+                if row.text(0) == Some("settled") { &mut counters.settled.cleanup_deleted } else { &mut deleted };
+            add(kind, row.text(1).unwrap_or_default());
         }
         for (what, count) in &counters.settled.cleanup_deleted {
             *deleted.entry(what.clone()).or_default() += count;

@@ -1,12 +1,12 @@
-//! The detailed report, of the basic one and a survey.
+//! The detailed report, of the basic one and the extended figures.
 
-use super::basic::Basic;
-use super::check::Check;
+use super::basic::BasicReading;
+use super::check::HealthCheck;
+use super::extended::ExtendedFigures;
 use super::forwarding::UntrustedForwarding;
 use super::hashing::HashingState;
-use super::report::{Detailed, Maintenance, SqliteFile, Storage};
-use super::settings::Settings;
-use super::survey::Survey;
+use super::report::{DetailedHealthReport, MaintenanceHealth, SqliteFile, StorageHealth};
+use super::settings::HealthSettings;
 use super::verdict;
 
 /// What a service knows of its own process; nothing of it in a command.
@@ -19,44 +19,49 @@ pub(super) struct OwnState<'a> {
 }
 
 /// Puts the two together, with what the service knows of its own process.
-pub(super) fn assemble(basic: &Basic, survey: &Survey, settings: &Settings, own: OwnState<'_>) -> Detailed {
+pub(super) fn assemble(
+    basic: &BasicReading,
+    extended: &ExtendedFigures,
+    settings: &HealthSettings,
+    own: OwnState<'_>,
+) -> DetailedHealthReport {
     let mut checks = basic.checks.clone();
-    checks.extend(verdict::survey(survey, basic, settings));
+    checks.extend(verdict::extended(extended, basic, settings));
     checks.extend(own.forwarding.map(UntrustedForwarding::check));
     checks.extend(own.hashing.into_iter().flat_map(verdict::hashing));
     checks.sort_by_key(|check| std::cmp::Reverse(check.status));
     let mut warnings = basic.report.warnings.clone();
-    warnings.extend(survey.warnings.iter().cloned());
-    if survey.queries.longest.is_some() && basic.report.performance.active_connections.is_none() {
+    warnings.extend(extended.warnings.iter().cloned());
+    if extended.queries.longest.is_some() && basic.report.performance.active_connections.is_none() {
         warnings.push(
             "longest: those sessions only that can be seen, for the same reason as active_connections".to_owned(),
         );
     }
-    Detailed {
-        overall_status: Check::worst(&checks),
+    DetailedHealthReport {
+        overall_status: HealthCheck::worst(&checks),
         timestamp: basic.report.timestamp,
         basic_health: basic.report.clone(),
-        authentication_health: survey.authentication.clone(),
-        security_health: survey.security.clone(),
-        backups: survey.backups.clone(),
-        indexes: survey.indexes.clone(),
-        storage: storage(basic, survey),
-        queries: survey.queries.clone(),
-        maintenance: Maintenance { last_runs: survey.runs.clone().unwrap_or_default() },
-        errors: Check::errors(&checks),
+        authentication_health: extended.authentication.clone(),
+        security_health: extended.security.clone(),
+        backups: extended.backups.clone(),
+        indexes: extended.indexes.clone(),
+        storage: storage(basic, extended),
+        queries: extended.queries.clone(),
+        maintenance: MaintenanceHealth { last_runs: extended.runs.clone().unwrap_or_default() },
+        errors: HealthCheck::errors(&checks),
         checks,
         warnings,
     }
 }
 
-fn storage(basic: &Basic, survey: &Survey) -> Storage {
+fn storage(basic: &BasicReading, extended: &ExtendedFigures) -> StorageHealth {
     let file_bytes = basic.file.as_ref().map(|file| file.page_count * file.page_size);
-    Storage {
-        database_bytes: survey.database_bytes.or(file_bytes),
-        backup_free_bytes: survey.backup_free_bytes,
-        sequence_used_ratio: survey.sequence_used.map(|used| (used * 10_000.0).round() / 100.0),
-        transaction_id_age: survey.transaction_id_age,
+    StorageHealth {
+        database_bytes: extended.database_bytes.or(file_bytes),
+        backup_free_bytes: extended.backup_free_bytes,
+        sequence_used_ratio: extended.sequence_used.map(|used| (used * 10_000.0).round() / 100.0),
+        transaction_id_age: extended.transaction_id_age,
         clock_skew_seconds: basic.clock_skew.map(|skew| (skew * 1000.0).round() / 1000.0),
-        sqlite: basic.file.clone().map(|file| SqliteFile { quick_check: survey.quick_check.clone(), ..file }),
+        sqlite: basic.file.clone().map(|file| SqliteFile { quick_check: extended.quick_check.clone(), ..file }),
     }
 }

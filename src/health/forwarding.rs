@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::check::{Check, Status};
+use super::check::{HealthCheck, HealthStatus};
 use crate::clock::Stopwatch;
 
 /// How long the finding lasts after the last request.
@@ -44,15 +44,15 @@ impl UntrustedForwarding {
     }
 
     /// The finding.
-    pub(super) fn check(&self) -> Check {
+    pub(super) fn check(&self) -> HealthCheck {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(seen) = seen.as_ref().filter(|seen| seen.last.elapsed() < LASTING) else {
-            return Check::healthy("client_addresses", "no request was forwarded by a peer that is not trusted");
+            return HealthCheck::healthy("client_addresses", "no request was forwarded by a peer that is not trusted");
         };
         let message = format!(
             "{} with X-Forwarded-For or Forwarded, the last one from {}, which is not in AUTHSVC_TRUSTED_PROXIES: clients behind it \
              count as one, and 50 failed logins lock all of them",
-            super::verdict::counted(seen.requests, "request", "requests"),
+            super::verdict::pluralized(seen.requests, "request", "requests"),
             seen.peer
         );
         let hint = format!(
@@ -60,7 +60,7 @@ impl UntrustedForwarding {
              ends an hour after its last request",
             seen.peer
         );
-        Check::new("client_addresses", Status::Degraded, message, hint)
+        HealthCheck::new("client_addresses", HealthStatus::Degraded, message, hint)
     }
 }
 
@@ -71,11 +71,11 @@ mod tests {
     #[test]
     fn a_forwarded_request_of_an_untrusted_peer_is_a_finding() {
         let watch = UntrustedForwarding::default();
-        assert_eq!(watch.check().status, Status::Healthy);
+        assert_eq!(watch.check().status, HealthStatus::Healthy);
         watch.note(IpAddr::from([192, 0, 2, 1]));
         watch.note(IpAddr::from([192, 0, 2, 2]));
         let check = watch.check();
-        assert_eq!(check.status, Status::Degraded);
+        assert_eq!(check.status, HealthStatus::Degraded);
         assert!(check.message.starts_with("2 requests") && check.message.contains("192.0.2.2"), "{check:?}");
         assert!(check.hint.contains("AUTHSVC_TRUSTED_PROXIES"), "{check:?}");
     }

@@ -4,19 +4,19 @@ use std::collections::VecDeque;
 
 use chrono::{DateTime, Utc};
 
-use super::check::Status;
-use super::report::Detailed;
+use super::check::HealthStatus;
+use super::report::DetailedHealthReport;
 
 /// How many are kept.
 const LONGEST: usize = 60;
 
 /// One minute.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Sample {
+pub struct HealthSample {
     /// When it was taken.
     pub at: DateTime<Utc>,
     /// The verdict.
-    pub status: Status,
+    pub status: HealthStatus,
     /// One round trip to the database.
     pub response_time_ms: Option<f64>,
     /// Connections of the pool that are in use.
@@ -31,15 +31,15 @@ pub struct Sample {
 
 /// Samples, oldest first.
 #[derive(Debug, Default)]
-pub(super) struct History(VecDeque<Sample>);
+pub(super) struct SampleHistory(VecDeque<HealthSample>);
 
-impl History {
+impl SampleHistory {
     /// Adds one and forgets the oldest.
-    pub(super) fn add(&mut self, detailed: &Detailed, pool_in_use: u32) {
+    pub(super) fn add(&mut self, detailed: &DetailedHealthReport, pool_in_use: u32) {
         if self.0.len() == LONGEST {
             self.0.pop_front();
         }
-        self.0.push_back(Sample {
+        self.0.push_back(HealthSample {
             at: detailed.timestamp,
             status: detailed.overall_status,
             response_time_ms: detailed.basic_health.database.response_time_ms,
@@ -51,7 +51,7 @@ impl History {
     }
 
     /// All of them.
-    pub(super) fn samples(&self) -> Vec<Sample> {
+    pub(super) fn samples(&self) -> Vec<HealthSample> {
         self.0.iter().cloned().collect()
     }
 }

@@ -1,22 +1,22 @@
 //! What the server counts: caches, sessions, scans; of SQLite, its file.
 
-use super::basic::Answer;
-use super::facts::Facts;
-use super::report::{Performance, SqliteFile};
-use super::settings::Settings;
-use super::survey::{self, Survey};
-use crate::db::{Backend, DatabaseUrl, Target, Usage};
+use super::basic::BasicFigures;
+use super::extended::{self, ExtendedFigures};
+use super::report::{PerformanceHealth, SqliteFile};
+use super::settings::HealthSettings;
+use super::tagged_rows::TaggedRows;
+use crate::db::{Backend, DatabaseTarget, DatabaseUrl, PoolUsage};
 
 /// The figures, and why some are missing.
 pub(super) fn read(
-    answer: &Answer,
+    answer: &BasicFigures,
     backend: Backend,
-    usage: Usage,
-    settings: &Settings,
-    survey: Option<&Survey>,
-) -> (Performance, Vec<String>) {
+    usage: PoolUsage,
+    settings: &HealthSettings,
+    extended: Option<&ExtendedFigures>,
+) -> (PerformanceHealth, Vec<String>) {
     match backend {
-        Backend::Postgres => of_server(&answer.facts, settings, survey),
+        Backend::Postgres => of_server(&answer.rows, settings, extended),
         Backend::Sqlite => (of_pool(usage), vec![SQLITE.to_owned()]),
     }
 }
@@ -24,63 +24,68 @@ pub(super) fn read(
 const SQLITE: &str = "slow_queries, avg_query_time_ms, cache_hit_ratio, deadlocks, long_running_queries, index_usage_ratio: \
      SQLite keeps no such statistics; active and idle connections are those of this program";
 
-fn of_pool(usage: Usage) -> Performance {
-    Performance {
+fn of_pool(usage: PoolUsage) -> PerformanceHealth {
+    PerformanceHealth {
         active_connections: Some(usage.in_use.into()),
         idle_connections: Some(usage.open.saturating_sub(usage.in_use).into()),
-        ..Performance::default()
+        ..PerformanceHealth::default()
     }
 }
 
-fn of_server(facts: &Facts, settings: &Settings, survey: Option<&Survey>) -> (Performance, Vec<String>) {
-    let (mut performance, mut missing) = counted(facts);
-    match unseen(facts) {
+fn of_server(
+    rows: &TaggedRows,
+    settings: &HealthSettings,
+    extended: Option<&ExtendedFigures>,
+) -> (PerformanceHealth, Vec<String>) {
+    let (mut performance, mut missing) = counted(rows);
+    match why_sessions_hidden(rows) {
         None => {
-            let sessions = facts.one("sessions");
+            let sessions = rows.first("sessions");
             performance.active_connections = sessions.number(0);
             performance.idle_connections = sessions.number(1);
-            performance.long_running_queries = running_for(facts, settings.thresholds.long_query.as_secs_f64());
+            performance.long_running_queries = running_for(rows, settings.thresholds.long_query.as_secs_f64());
         }
         Some(why) => missing.push(format!("active_connections, idle_connections, long_running_queries: {why}")),
     }
-    match survey {
-        Some(survey) => {
-            performance.slow_queries = survey.slow_queries;
-            performance.avg_query_time_ms = survey.mean_query_ms;
-            missing.extend(survey.no_statements.as_ref().map(|why| format!("slow_queries, avg_query_time_ms: {why}")));
+    match extended {
+        Some(extended) => {
+            performance.slow_queries = extended.slow_queries;
+            performance.avg_query_time_ms = extended.mean_query_ms;
+            missing
+                .extend(extended.no_statements.as_ref().map(|why| format!("slow_queries, avg_query_time_ms: {why}")));
         }
-        None => missing.push(survey::not_made("slow_queries, avg_query_time_ms")),
+        None => missing.push(extended::not_fetched("slow_queries, avg_query_time_ms")),
     }
     (performance, missing)
 }
 
 /// What the server counts as it goes, if it does.
-fn counted(facts: &Facts) -> (Performance, Vec<String>) {
-    let (database, scans) = (facts.one("database"), facts.one("scans"));
+fn counted(rows: &TaggedRows) -> (PerformanceHealth, Vec<String>) {
+    let (database, scans) = (rows.first("database"), rows.first("scans"));
     if database.text(3) == Some("off") {
         let why = "cache_hit_ratio, deadlocks, index_usage_ratio: the server counts nothing; set track_counts = on, without which \
                    autovacuum does not run either";
-        return (Performance::default(), vec![why.to_owned()]);
+        return (PerformanceHealth::default(), vec![why.to_owned()]);
     }
-    let performance = Performance {
+    let performance = PerformanceHealth {
         cache_hit_ratio: ratio(database.number(0), database.number(1)),
         deadlocks: database.number(2),
         index_usage_ratio: ratio(scans.number(1), scans.number(0)),
-        ..Performance::default()
+        ..PerformanceHealth::default()
     };
     let mut missing = Vec::new();
-    if database.is_there() && performance.cache_hit_ratio.is_none() {
+    if database.exists() && performance.cache_hit_ratio.is_none() {
         missing.push("cache_hit_ratio: no block was read yet".to_owned());
     }
-    if scans.is_there() && performance.index_usage_ratio.is_none() {
+    if scans.exists() && performance.index_usage_ratio.is_none() {
         missing.push("index_usage_ratio: no table was read yet".to_owned());
     }
     (performance, missing)
 }
 
 /// Why some sessions do not show what they do.
-pub(super) fn unseen(facts: &Facts) -> Option<String> {
-    let sessions = facts.one("sessions");
+pub(super) fn why_sessions_hidden(rows: &TaggedRows) -> Option<String> {
+    let sessions = rows.first("sessions");
     match (sessions.number::<u64>(3)?, sessions.number::<u64>(6)?) {
         (0, 0) => None,
         (0, silent) => Some(format!("{silent} sessions do not tell what they do; set track_activities = on")),
@@ -91,8 +96,8 @@ pub(super) fn unseen(facts: &Facts) -> Option<String> {
 }
 
 /// Statements that run for longer.
-fn running_for(facts: &Facts, seconds: f64) -> Option<u64> {
-    let running = facts.one("sessions").text(4)?;
+fn running_for(rows: &TaggedRows, seconds: f64) -> Option<u64> {
+    let running = rows.first("sessions").text(4)?;
     let longer = running.split(',').filter_map(|text| text.parse::<f64>().ok()).filter(|running| *running > seconds);
     u64::try_from(longer.count()).ok()
 }
@@ -105,9 +110,9 @@ pub(super) fn ratio(part: Option<f64>, rest: Option<f64>) -> Option<f64> {
 }
 
 /// SQLite's file.
-pub(super) fn file(facts: &Facts, url: &DatabaseUrl) -> Option<SqliteFile> {
-    let Target::Sqlite(target) = url.target() else { return None };
-    let file = facts.one("file");
+pub(super) fn file(rows: &TaggedRows, url: &DatabaseUrl) -> Option<SqliteFile> {
+    let DatabaseTarget::Sqlite(target) = url.target() else { return None };
+    let file = rows.first("file");
     let page_size = file.number(1)?;
     let cache: i64 = file.number(3)?;
     // a positive number counts pages, a negative one kibibytes

@@ -4,25 +4,25 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::check::{Check, Status};
+use super::check::{HealthCheck, HealthStatus};
 
 /// The basic report: at most two round trips, no scan of a big table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Report {
+pub struct HealthReport {
     /// The worst check.
-    pub status: Status,
+    pub status: HealthStatus,
     /// When it was made, by this program's clock.
     pub timestamp: DateTime<Utc>,
     /// `development`, `test`, `staging` or `production`.
     pub environment: String,
     /// How the database is reached.
-    pub database: Database,
+    pub database: DatabaseHealth,
     /// Where its schema is.
-    pub migrations: Migrations,
+    pub migrations: MigrationHealth,
     /// Every table of the schema.
-    pub tables: Vec<Table>,
+    pub tables: Vec<TableSize>,
     /// What the server counts.
-    pub performance: Performance,
+    pub performance: PerformanceHealth,
     /// What is wrong, and what to do: each check that is not healthy.
     pub errors: Vec<String>,
     /// Which figures are missing or estimates, and why.
@@ -31,7 +31,7 @@ pub struct Report {
 
 /// How the database is reached.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Database {
+pub struct DatabaseHealth {
     /// Whether it answered.
     pub connected: bool,
     /// One round trip on an open connection.
@@ -48,7 +48,7 @@ pub struct Database {
 
 /// Where the schema is.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Migrations {
+pub struct MigrationHealth {
     /// How many are applied.
     pub applied: Option<usize>,
     /// How many of this program's are not.
@@ -61,7 +61,7 @@ pub struct Migrations {
 
 /// A table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Table {
+pub struct TableSize {
     /// Its name.
     pub name: String,
     /// Its rows.
@@ -78,7 +78,7 @@ pub struct Table {
 
 /// What the server counts.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Performance {
+pub struct PerformanceHealth {
     /// Statements whose mean time is over the threshold, from `pg_stat_statements`.
     pub slow_queries: Option<u64>,
     /// Mean over all statements, from there.
@@ -99,29 +99,29 @@ pub struct Performance {
 
 /// The detailed report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Detailed {
+pub struct DetailedHealthReport {
     /// The worst check.
-    pub overall_status: Status,
+    pub overall_status: HealthStatus,
     /// When it was made, by this program's clock.
     pub timestamp: DateTime<Utc>,
     /// The basic report.
-    pub basic_health: Report,
+    pub basic_health: HealthReport,
     /// Accounts and tokens.
-    pub authentication_health: Authentication,
+    pub authentication_health: AuthenticationHealth,
     /// What should not be.
-    pub security_health: Security,
+    pub security_health: SecurityHealth,
     /// Backups of this database.
-    pub backups: Backups,
+    pub backups: BackupHealth,
     /// Indexes that cost more than they give.
-    pub indexes: Indexes,
+    pub indexes: IndexHealth,
     /// Room.
-    pub storage: Storage,
+    pub storage: StorageHealth,
     /// The slowest statements and the longest-running ones.
-    pub queries: Queries,
+    pub queries: QueryHealth,
     /// What ran last.
-    pub maintenance: Maintenance,
+    pub maintenance: MaintenanceHealth,
     /// Every check, with what to do.
-    pub checks: Vec<Check>,
+    pub checks: Vec<HealthCheck>,
     /// What is wrong, and what to do: each check that is not healthy.
     pub errors: Vec<String>,
     /// Which figures are missing or estimates, and why.
@@ -130,7 +130,7 @@ pub struct Detailed {
 
 /// Accounts (soft-deleted ones left out) and tokens.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Authentication {
+pub struct AuthenticationHealth {
     /// Accounts.
     pub total_users: Option<u64>,
     /// Those that may log in.
@@ -157,7 +157,7 @@ pub struct Authentication {
 
 /// What should not be. Soft-deleted accounts are left out.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Security {
+pub struct SecurityHealth {
     /// Accounts whose address was never shown to be theirs.
     pub unverified_accounts: Option<u64>,
     /// Accounts without a login for 90 days, or ever.
@@ -175,7 +175,7 @@ pub struct Security {
 
 /// Backups of this database: files of `BACKUP_DIR`, and runs that are recorded in the database.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Backups {
+pub struct BackupHealth {
     /// When the newest one was taken.
     pub last_backup: Option<DateTime<Utc>>,
     /// When one was last proven by restoring it.
@@ -205,7 +205,7 @@ pub struct BackupFile {
 
 /// Indexes that cost more than they give, each as `table.index` with the reason where there is one.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Indexes {
+pub struct IndexHealth {
     /// Not unique and never used, on a table whose indexes were used a thousand times.
     pub unused: Option<Vec<String>>,
     /// With the same or the first columns of another one.
@@ -216,7 +216,7 @@ pub struct Indexes {
 
 /// Room.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Storage {
+pub struct StorageHealth {
     /// Of the database.
     pub database_bytes: Option<u64>,
     /// Free in the file system of `BACKUP_DIR`, for this user.
@@ -253,16 +253,16 @@ pub struct SqliteFile {
 
 /// The slowest statements and the longest-running ones.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Queries {
+pub struct QueryHealth {
     /// By total time, ten at most, from `pg_stat_statements`; data statements only, their constants are `$1`.
-    pub slowest: Option<Vec<Statement>>,
+    pub slowest: Option<Vec<StatementStatistics>>,
     /// Running for longer than a second, ten at most; their text is not shown, because it may hold secrets.
-    pub longest: Option<Vec<Session>>,
+    pub longest: Option<Vec<ServerSession>>,
 }
 
 /// A statement of `pg_stat_statements`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Statement {
+pub struct StatementStatistics {
     /// Its normalised text, 300 characters at most.
     pub query: String,
     /// How often it ran.
@@ -275,7 +275,7 @@ pub struct Statement {
 
 /// A session at work.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Session {
+pub struct ServerSession {
     /// Its process.
     pub pid: i64,
     /// Name of the program.
@@ -292,14 +292,14 @@ pub struct Session {
 
 /// What ran last, from `maintenance_runs`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Maintenance {
+pub struct MaintenanceHealth {
     /// The last run of each kind and outcome, newest first.
-    pub last_runs: Vec<Run>,
+    pub last_runs: Vec<RecordedRun>,
 }
 
 /// A run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Run {
+pub struct RecordedRun {
     /// `backup`, `verify`, `cleanup`, …
     pub kind: String,
     /// When it began.

@@ -1,8 +1,8 @@
 //! Whether the role may do what the service does, as the server decides it.
 
-use super::check::{Check, Status};
-use super::facts::{Fact, Facts};
+use super::check::{HealthCheck, HealthStatus};
 use super::settings::SignIn;
+use super::tagged_rows::{TaggedRow, TaggedRows};
 use crate::db::{Backend, Connection, DatabaseUrl, Error};
 
 /// The purpose without which no request is served.
@@ -31,17 +31,17 @@ struct MissingRight {
 
 impl MissingRights {
     /// From the rows of the report; none where they were not read.
-    pub(super) fn read(facts: &Facts) -> Option<Self> {
-        let may_write: u64 = facts.one("may_write").number(0)?;
-        let right = |fact: Fact<'_>| MissingRight {
-            privilege: fact.string(0),
-            object: fact.string(1),
-            purpose: fact.string(2),
+    pub(super) fn read(rows: &TaggedRows) -> Option<Self> {
+        let may_write: u64 = rows.first("may_write").number(0)?;
+        let right = |row: TaggedRow<'_>| MissingRight {
+            privilege: row.string(0),
+            object: row.string(1),
+            purpose: row.string(2),
         };
-        let filtered = |fact: Fact<'_>| (fact.string(0), fact.number::<u64>(1).unwrap_or(0) > 0);
+        let filtered = |row: TaggedRow<'_>| (row.string(0), row.number::<u64>(1).unwrap_or(0) > 0);
         Some(Self {
-            missing: facts.all("missing_right").map(right).collect(),
-            filtered: facts.all("row_security").map(filtered).collect(),
+            missing: rows.all("missing_right").map(right).collect(),
+            filtered: rows.all("row_security").map(filtered).collect(),
             may_write: may_write > 0,
         })
     }
@@ -95,20 +95,20 @@ pub async fn missing_rights(url: &DatabaseUrl) -> Result<Option<MissingRights>, 
     }
     let mut connection = Connection::open(url).await?;
     let rows = connection.query(connection.backend().read_rights()).await;
-    connection.leave().await;
-    Ok(MissingRights::read(&Facts::new(rows?)))
+    connection.hang_up().await;
+    Ok(MissingRights::read(&TaggedRows::new(rows?)))
 }
 
 /// The check. A command may run as a role that only reads, which is not the role of the service.
-pub(super) fn check(facts: &Facts, url: &DatabaseUrl, sign_in: SignIn) -> Option<Check> {
-    let rights = MissingRights::read(facts)?;
+pub(super) fn check(rows: &TaggedRows, url: &DatabaseUrl, sign_in: SignIn) -> Option<HealthCheck> {
+    let rights = MissingRights::read(rows)?;
     let Some(message) = rights.message() else {
-        return Some(Check::healthy("rights", "this role has every right that the service needs"));
+        return Some(HealthCheck::healthy("rights", "this role has every right that the service needs"));
     };
     let is_served = sign_in != SignIn::NotServed;
     if !is_served && !rights.may_write {
-        return Some(Check::healthy("rights", "this role only reads; the service needs more"));
+        return Some(HealthCheck::healthy("rights", "this role only reads; the service needs more"));
     }
-    let status = if is_served && rights.ends_logins() { Status::Unhealthy } else { Status::Degraded };
-    Some(Check::new("rights", status, message, rights.hint(&url.role().unwrap_or_default())))
+    let status = if is_served && rights.ends_logins() { HealthStatus::Unhealthy } else { HealthStatus::Degraded };
+    Some(HealthCheck::new("rights", status, message, rights.hint(&url.role().unwrap_or_default())))
 }

@@ -7,7 +7,7 @@ use crate::db::DatabaseUrl;
 
 /// What it takes to make a report.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct HealthSettings {
     /// The database.
     pub url: DatabaseUrl,
     /// `development`, `test`, `staging` or `production`.

@@ -1,33 +1,33 @@
 //! The checks: what a figure means and what to do about it. `docs/MONITORING.md` lists them; a test compares the names.
 //!
 //! A figure that is not known makes no check: its absence is told in `warnings`. To add a check: a function here, a call in
-//! [`basic`] or [`survey`], a line in the list.
+//! [`basic`] or [`extended`], a line in the list.
 
 mod accounts;
-mod archive;
+mod backup_dir;
 mod database;
+mod maintenance;
 mod server;
-mod upkeep;
 
-use super::basic::{Answer, Basic};
-use super::check::{Check, Status};
+use super::basic::{BasicFigures, BasicReading};
+use super::check::{HealthCheck, HealthStatus};
+use super::extended::ExtendedFigures;
 use super::hashing::HashingState;
 use super::rights;
-use super::settings::Settings;
-use super::survey::Survey;
-use crate::db::{Backend, DatabaseUrl, Error, Kind};
+use super::settings::HealthSettings;
+use crate::db::{Backend, DatabaseUrl, DbErrorKind, Error};
 use crate::migrate::Difference;
 
 /// The check of a database that gave no answer.
-pub(super) fn unreachable(error: &Error, url: &DatabaseUrl) -> Check {
+pub(super) fn unreachable(error: &Error, url: &DatabaseUrl) -> HealthCheck {
     let hint = match error.kind() {
-        Kind::NoSuchFile if url.may_be_created() => {
+        DbErrorKind::NoSuchFile if url.may_be_created() => {
             "run `authsvc serve` or `authsvc migrate`, which make it".to_owned()
         }
-        Kind::Unreachable if url.backend() == Backend::Sqlite => {
+        DbErrorKind::Unreachable if url.backend() == Backend::Sqlite => {
             "another program holds the file locked, or its disk hangs: find it (fuser FILE) and let it end".to_owned()
         }
-        Kind::Corrupt => {
+        DbErrorKind::Corrupt => {
             "restore the newest verified backup; keep a copy of the damaged data for inspection".to_owned()
         }
         _ => match error.hint() {
@@ -37,26 +37,31 @@ pub(super) fn unreachable(error: &Error, url: &DatabaseUrl) -> Check {
     };
     let message = match error.kind() {
         // it has the path
-        Kind::NoSuchFile => error.to_string(),
+        DbErrorKind::NoSuchFile => error.to_string(),
         _ => format!("{error} ({url})"),
     };
-    Check::new("database", Status::Unhealthy, message, hint)
+    HealthCheck::new("database", HealthStatus::Unhealthy, message, hint)
 }
 
 /// The checks of the basic report.
-pub(super) fn basic(basic: &Basic, answer: &Answer, drift: &[Difference], settings: &Settings) -> Vec<Check> {
+pub(super) fn basic(
+    basic: &BasicReading,
+    answer: &BasicFigures,
+    drift: &[Difference],
+    settings: &HealthSettings,
+) -> Vec<HealthCheck> {
     let thresholds = &settings.thresholds;
     let performance = &basic.report.performance;
     [
         Some(database::response(answer.response, thresholds)),
-        Some(database::schema(answer.standing.summary, &basic.report.migrations, drift)),
+        Some(database::schema(answer.history.summary, &basic.report.migrations, drift)),
         Some(server::pool(basic.usage)),
-        server::writes(&answer.facts, &settings.url).filter(|_| settings.url.wants_writes()),
-        rights::check(&answer.facts, &settings.url, settings.sign_in).filter(|_| settings.url.wants_writes()),
-        server::connections(&answer.facts, thresholds),
-        server::cache(&answer.facts, performance, thresholds),
+        server::writes(&answer.rows, &settings.url).filter(|_| settings.url.wants_writes()),
+        rights::check(&answer.rows, &settings.url, settings.sign_in).filter(|_| settings.url.wants_writes()),
+        server::connections(&answer.rows, thresholds),
+        server::cache(&answer.rows, performance, thresholds),
         server::long_queries(performance, thresholds),
-        server::long_transactions(&answer.facts, thresholds),
+        server::long_transactions(&answer.rows, thresholds),
         database::file(basic.file.as_ref()),
     ]
     .into_iter()
@@ -65,23 +70,27 @@ pub(super) fn basic(basic: &Basic, answer: &Answer, drift: &[Difference], settin
 }
 
 /// The checks that the detailed report adds.
-pub(super) fn survey(survey: &Survey, basic: &Basic, settings: &Settings) -> Vec<Check> {
+pub(super) fn extended(
+    extended: &ExtendedFigures,
+    basic: &BasicReading,
+    settings: &HealthSettings,
+) -> Vec<HealthCheck> {
     let thresholds = &settings.thresholds;
     [
         accounts::signing_key(settings.sign_in),
-        accounts::seed_accounts(&survey.security, &settings.environment),
-        accounts::failed_logins(&survey.security, thresholds),
-        accounts::suspicious(&survey.security, thresholds),
-        archive::backups(survey, thresholds),
-        archive::backup_files(&survey.archive),
-        upkeep::free_space(survey, thresholds),
-        upkeep::runs(survey, basic.report.timestamp),
-        upkeep::indexes(&survey.indexes),
-        upkeep::sequences(survey),
-        upkeep::transaction_ids(survey),
-        upkeep::dead_rows(survey),
-        upkeep::slow_queries(survey, thresholds),
-        upkeep::quick_check(survey),
+        accounts::seed_accounts(&extended.security, &settings.environment),
+        accounts::failed_logins(&extended.security, thresholds),
+        accounts::suspicious(&extended.security, thresholds),
+        backup_dir::backups(extended, thresholds),
+        backup_dir::backup_files(&extended.backup_dir),
+        maintenance::free_space(extended, thresholds),
+        maintenance::runs(extended, basic.report.timestamp),
+        maintenance::indexes(&extended.indexes),
+        maintenance::sequences(extended),
+        maintenance::transaction_ids(extended),
+        maintenance::dead_rows(extended),
+        maintenance::slow_queries(extended, thresholds),
+        maintenance::quick_check(extended),
         server::clock(basic.clock_skew, thresholds),
     ]
     .into_iter()
@@ -90,11 +99,11 @@ pub(super) fn survey(survey: &Survey, basic: &Basic, settings: &Settings) -> Vec
 }
 
 /// The checks of what the process itself can do.
-pub(super) fn hashing(state: HashingState) -> [Check; 2] {
+pub(super) fn hashing(state: HashingState) -> [HealthCheck; 2] {
     [accounts::password_hashing(state), accounts::password_hashes(state)]
 }
 
 /// A number of things, in its own grammar.
-pub(super) fn counted(count: u64, one: &str, many: &str) -> String {
+pub(super) fn pluralized(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }

@@ -29,7 +29,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post};
 use ipnet::IpNet;
 
-use crate::auth::Auth;
+use crate::auth::{Auth, PasswordFigures};
 use crate::db::EventBudget;
 use crate::health::UntrustedForwarding;
 use limits::Limit;
@@ -62,7 +62,7 @@ pub struct ApiSettings {
 /// The API: closed until the application is there. A clone is the same.
 #[derive(Clone)]
 pub struct Api {
-    seat: Arc<OnceLock<Option<Arc<Auth>>>>,
+    auth: Arc<OnceLock<Option<Arc<Auth>>>>,
     settings: Arc<ApiSettings>,
     events: EventBudget,
     forwarding: Arc<UntrustedForwarding>,
@@ -83,13 +83,13 @@ impl Api {
     /// Answers that it is not ready.
     pub fn new(settings: ApiSettings) -> Self {
         let (events, forwarding) = (EventBudget::default(), Arc::default());
-        Self { seat: Arc::default(), settings: Arc::new(settings), events, forwarding }
+        Self { auth: Arc::default(), settings: Arc::new(settings), events, forwarding }
     }
 
     /// Opens it; `None`: without keys to sign tokens with, it stays closed and says why.
     pub fn open(&self, auth: Option<Arc<Auth>>) {
         // it is opened once, at the end of the boot
-        let _ = self.seat.set(auth);
+        let _ = self.auth.set(auth);
     }
 
     /// The requests that a peer forwarded and is not trusted to.
@@ -98,7 +98,7 @@ impl Api {
     }
 
     fn auth(&self) -> Result<&Auth, Problem> {
-        match self.seat.get() {
+        match self.auth.get() {
             Some(Some(auth)) => Ok(auth),
             Some(None) => Err(Problem::closed("no key to sign tokens with is set: see AUTHSVC_JWT_KEY")),
             None => Err(Problem::closed("the service is starting")),
@@ -141,9 +141,9 @@ impl Api {
 
     /// What is counted until now.
     pub(super) fn figures(&self) -> ApiFigures {
-        let passwords = self.seat.get().and_then(Option::as_ref).map(|auth| auth.password_figures());
-        let (refused_hashes, waiting_passwords) = passwords.unwrap_or_default();
-        ApiFigures { skipped_events: self.events.skipped(), refused_hashes, waiting_passwords }
+        let passwords = self.auth.get().and_then(Option::as_ref).map(|auth| auth.password_figures());
+        let PasswordFigures { refused_hashes, waiting } = passwords.unwrap_or_default();
+        ApiFigures { skipped_events: self.events.skipped(), refused_hashes, waiting_passwords: waiting }
     }
 
     /// Networks whose word on a client's address is taken.

@@ -12,23 +12,23 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::clock;
-use crate::health::{Check, Collector, Detailed, Report, Status};
+use crate::health::{DetailedHealthReport, HealthCheck, HealthCollector, HealthReport, HealthStatus};
 
 /// The draft's content type.
 const HEALTH_JSON: &str = "application/health+json";
 
 /// What everybody may know: nothing more than whether it works.
-pub(super) fn public(collector: Arc<Collector>) -> Router {
+pub(super) fn public(collector: Arc<HealthCollector>) -> Router {
     Router::new().route("/health", get(short)).with_state(collector)
 }
 
 /// The two reports.
-pub(super) fn admin(collector: Arc<Collector>) -> Router {
+pub(super) fn admin(collector: Arc<HealthCollector>) -> Router {
     Router::new().route("/health", get(basic)).route("/health/detailed", get(detailed)).with_state(collector)
 }
 
-async fn short(State(collector): State<Arc<Collector>>, headers: HeaderMap) -> Response {
-    let Some(report) = collector.report().await else { return answer(Status::Unhealthy, &unknown()) };
+async fn short(State(collector): State<Arc<HealthCollector>>, headers: HeaderMap) -> Response {
+    let Some(report) = collector.report().await else { return answer(HealthStatus::Unhealthy, &unknown()) };
     let database = &report.database;
     if wants_health_json(&headers) {
         let time = json!({"observedValue": database.response_time_ms, "observedUnit": "ms", "time": report.timestamp});
@@ -43,13 +43,13 @@ async fn short(State(collector): State<Arc<Collector>>, headers: HeaderMap) -> R
     answer(report.status, &body)
 }
 
-async fn basic(State(collector): State<Arc<Collector>>, headers: HeaderMap) -> Response {
-    let Some(report) = collector.report().await else { return late() };
+async fn basic(State(collector): State<Arc<HealthCollector>>, headers: HeaderMap) -> Response {
+    let Some(report) = collector.report().await else { return timed_out() };
     if wants_health_json(&headers) { draft(report.status, &draft_of(&report)) } else { answer(report.status, &report) }
 }
 
-async fn detailed(State(collector): State<Arc<Collector>>, headers: HeaderMap) -> Response {
-    let Some(reading) = collector.reading().await else { return late() };
+async fn detailed(State(collector): State<Arc<HealthCollector>>, headers: HeaderMap) -> Response {
+    let Some(reading) = collector.reading().await else { return timed_out() };
     let report = &reading.detailed;
     if wants_health_json(&headers) {
         return draft(report.overall_status, &draft_of_checks(report));
@@ -57,11 +57,11 @@ async fn detailed(State(collector): State<Arc<Collector>>, headers: HeaderMap) -
     answer(report.overall_status, report)
 }
 
-fn code(status: Status) -> StatusCode {
-    if status == Status::Unhealthy { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK }
+fn code(status: HealthStatus) -> StatusCode {
+    if status == HealthStatus::Unhealthy { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK }
 }
 
-fn answer<T: Serialize>(status: Status, body: &T) -> Response {
+fn answer<T: Serialize>(status: HealthStatus, body: &T) -> Response {
     let headers = [(header::CACHE_CONTROL, "no-store"), (header::VARY, "accept")];
     (code(status), headers, axum::Json(body)).into_response()
 }
@@ -69,14 +69,14 @@ fn answer<T: Serialize>(status: Status, body: &T) -> Response {
 /// The public answer of a program that is too busy to ask.
 fn unknown() -> Value {
     let database = json!({"connected": false, "response_time_ms": null});
-    json!({"status": Status::Unhealthy, "timestamp": clock::now(), "database": database})
+    json!({"status": HealthStatus::Unhealthy, "timestamp": clock::now(), "database": database})
 }
 
 /// The same for operators.
-fn late() -> Response {
+fn timed_out() -> Response {
     let mut body = unknown();
     body["errors"] = json!(["no report within the time that a probe has: this process gets no processor time"]);
-    answer(Status::Unhealthy, &body)
+    answer(HealthStatus::Unhealthy, &body)
 }
 
 /// Whether `application/health+json` is accepted by its name, and no less than JSON is: a wildcard asks for the contract's form.
@@ -95,20 +95,20 @@ fn quality(entry: &str) -> (String, f32) {
     (kind, weight.map_or(1.0, |weight| weight.parse().unwrap_or(0.0)))
 }
 
-fn draft(status: Status, body: &Value) -> Response {
+fn draft(status: HealthStatus, body: &Value) -> Response {
     let headers = [(header::CACHE_CONTROL, "no-store"), (header::VARY, "accept"), (header::CONTENT_TYPE, HEALTH_JSON)];
     (code(status), headers, body.to_string()).into_response()
 }
 
-fn draft_status(status: Status) -> &'static str {
+fn draft_status(status: HealthStatus) -> &'static str {
     match status {
-        Status::Healthy => "pass",
-        Status::Degraded => "warn",
-        Status::Unhealthy => "fail",
+        HealthStatus::Healthy => "pass",
+        HealthStatus::Degraded => "warn",
+        HealthStatus::Unhealthy => "fail",
     }
 }
 
-fn draft_of(report: &Report) -> Value {
+fn draft_of(report: &HealthReport) -> Value {
     let database = &report.database;
     let observed =
         |value: Value, unit: &str| json!([{"observedValue": value, "observedUnit": unit, "time": report.timestamp}]);
@@ -125,8 +125,8 @@ fn draft_of(report: &Report) -> Value {
     })
 }
 
-fn draft_of_checks(report: &Detailed) -> Value {
-    let check = |check: &Check| {
+fn draft_of_checks(report: &DetailedHealthReport) -> Value {
+    let check = |check: &HealthCheck| {
         let output =
             if check.hint.is_empty() { check.message.clone() } else { format!("{}; {}", check.message, check.hint) };
         let body = json!([{"status": draft_status(check.status), "output": output, "time": report.timestamp}]);

@@ -2,9 +2,9 @@
 //! enough. Idle and slow clients therefore never take the file descriptors that the other listener, its probes and the database's
 //! connections need.
 
+mod connection_slots;
 mod open_files;
-mod paced;
-mod places;
+mod stream_timeouts;
 
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -22,10 +22,10 @@ use rustix::io::Errno;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
+pub(super) use connection_slots::ConnectionCounters;
+use connection_slots::{ConnectionPhase, ConnectionSlot, ConnectionSlots, SlotLimits};
 pub(super) use open_files::raise_limit;
-use paced::{PaceLimits, PacedStream};
-pub(super) use places::ConnectionCounters;
-use places::{ConnectionPhase, Place, PlaceLimits, Places};
+use stream_timeouts::{StreamTimeouts, TimeoutStream};
 
 /// Before another connection is taken after one that could not be.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -44,22 +44,22 @@ const MOST_OF_CLIENT: u32 = 256;
 
 /// What connections may take.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct ListenerLimits {
     /// How many there are at once; the others wait in the system's queue.
     pub most: u32,
     /// For a request's head: from its first byte, or from the begin of the connection.
     pub head: Duration,
 }
 
-impl Limits {
+impl ListenerLimits {
     pub(super) fn of(most: u32) -> Self {
         Self { most, head: HEAD }
     }
 
     /// A client has a quarter of the places at most, its wide network a half.
-    fn places(self, unbounded: Vec<IpNet>) -> PlaceLimits {
+    fn places(self, unbounded: Vec<IpNet>) -> SlotLimits {
         let share = |divisor: u32, most: u32| (self.most / divisor).clamp(1, most) as usize;
-        PlaceLimits {
+        SlotLimits {
             most: self.most.max(1) as usize,
             narrow: share(4, MOST_OF_CLIENT),
             wide: share(2, MOST_OF_CLIENT * 4),
@@ -67,13 +67,13 @@ impl Limits {
         }
     }
 
-    fn pace(self) -> PaceLimits {
-        PaceLimits { head: self.head, idle: IDLE, write: WRITE }
+    fn pace(self) -> StreamTimeouts {
+        StreamTimeouts { head: self.head, idle: IDLE, write: WRITE }
     }
 }
 
 /// Answers until it is told to stop, and then what was asked.
-pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stopped: watch::Receiver<bool>) {
+pub async fn serve(listener: TcpListener, router: Router, limits: ListenerLimits, stopped: watch::Receiver<bool>) {
     serve_counted(listener, router, limits, Vec::new(), Arc::default(), stopped).await;
 }
 
@@ -81,12 +81,12 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stoppe
 pub(super) async fn serve_counted(
     listener: TcpListener,
     router: Router,
-    limits: Limits,
+    limits: ListenerLimits,
     proxies: Vec<IpNet>,
     counters: Arc<ConnectionCounters>,
     mut stopped: watch::Receiver<bool>,
 ) {
-    let places = Places::new(limits.places(proxies), counters);
+    let places = ConnectionSlots::new(limits.places(proxies), counters);
     loop {
         let (stream, peer, place) = tokio::select! {
             taken = take(&listener, &places) => taken,
@@ -103,7 +103,7 @@ pub(super) async fn serve_counted(
 }
 
 /// The next connection that has a place.
-async fn take(listener: &TcpListener, places: &Arc<Places>) -> (TcpStream, SocketAddr, Place) {
+async fn take(listener: &TcpListener, places: &Arc<ConnectionSlots>) -> (TcpStream, SocketAddr, ConnectionSlot) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => match places.take(peer.ip()).await {
@@ -116,7 +116,7 @@ async fn take(listener: &TcpListener, places: &Arc<Places>) -> (TcpStream, Socke
 }
 
 /// Goes on after a connection that could not be taken. Without file descriptors a waiting connection gives its own.
-async fn recover(error: &std::io::Error, places: &Places) {
+async fn recover(error: &std::io::Error, places: &ConnectionSlots) {
     let is_out_of_files =
         [Errno::MFILE, Errno::NFILE].iter().any(|code| error.raw_os_error() == Some(code.raw_os_error()));
     if is_out_of_files {
@@ -134,7 +134,7 @@ async fn answer(
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
-    pace: PaceLimits,
+    pace: StreamTimeouts,
     phase: Arc<ConnectionPhase>,
     mut stopped: watch::Receiver<bool>,
 ) {
@@ -154,7 +154,7 @@ async fn answer(
     });
     let mut server = http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(LARGEST_HEAD).max_header_size(LARGEST_HEAD);
-    let stream = PacedStream::new(stream, phase.clone(), pace);
+    let stream = TimeoutStream::new(stream, phase.clone(), pace);
     let mut connection = pin!(server.serve_connection(stream, service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

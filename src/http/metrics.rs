@@ -22,7 +22,7 @@ use prometheus::{Result, TEXT_FORMAT};
 
 use super::Api;
 use super::listener::ConnectionCounters;
-use crate::health::Reading;
+use crate::health::HealthReading;
 use families::Families;
 use requests::Requests;
 use service::ServiceFigures;
@@ -71,7 +71,7 @@ impl Metrics {
     }
 
     /// The answer to a scrape. Without a report (none was made yet) it holds what the process knows of itself.
-    pub fn answer(&self, reading: Option<&Reading>) -> Response {
+    pub fn answer(&self, reading: Option<&HealthReading>) -> Response {
         match self.encode(reading) {
             Ok(text) => ([(CONTENT_TYPE, TEXT_FORMAT)], text).into_response(),
             Err(error) => {
@@ -85,7 +85,7 @@ impl Metrics {
     ///
     /// # Errors
     /// A name that Prometheus does not take, which a test excludes.
-    pub fn encode(&self, reading: Option<&Reading>) -> Result<String> {
+    pub fn encode(&self, reading: Option<&HealthReading>) -> Result<String> {
         let families = Families::default();
         operations::describe_build(&families, self.build)?;
         self.requests.describe(&families)?;

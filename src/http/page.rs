@@ -29,10 +29,10 @@ use chrono::SecondsFormat;
 use sha2::{Digest, Sha256};
 
 use self::figure::{Figure, Reasons};
-use self::findings::{Finding, Piece, Since, Strip};
-use self::tiles::{History, Tile};
-use super::readiness::Stage;
-use crate::health::{Check, Detailed, Sample, Status};
+use self::findings::{Finding, Since, Strip, TextPiece};
+use self::tiles::{Tile, TileHistory};
+use super::readiness::BootStage;
+use crate::health::{DetailedHealthReport, HealthCheck, HealthSample, HealthStatus};
 
 const STYLE: &str = include_str!("templates/status.css");
 const BUILD: &str = concat!(env!("CARGO_PKG_VERSION"), "+", env!("AUTHSVC_COMMIT"));
@@ -48,7 +48,7 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// The page with its headers. It is 200 in any state: the page itself is there; probes ask `/readyz` and `/health`.
-pub fn response(detailed: &Detailed, samples: &[Sample], stage: &Stage) -> Response {
+pub fn response(detailed: &DetailedHealthReport, samples: &[HealthSample], stage: &BootStage) -> Response {
     let html = match render(detailed, samples, stage) {
         Ok(html) => html,
         Err(error) => {
@@ -70,7 +70,11 @@ pub fn response(detailed: &Detailed, samples: &[Sample], stage: &Stage) -> Respo
 ///
 /// # Errors
 /// None that is known: a text can always be written to.
-pub fn render(detailed: &Detailed, samples: &[Sample], stage: &Stage) -> Result<String, askama::Error> {
+pub fn render(
+    detailed: &DetailedHealthReport,
+    samples: &[HealthSample],
+    stage: &BootStage,
+) -> Result<String, askama::Error> {
     Page::new(detailed, samples, stage).render()
 }
 
@@ -81,10 +85,10 @@ struct Page<'a> {
     script: &'static str,
     build: &'static str,
     environment: &'a str,
-    status: Status,
+    status: HealthStatus,
     word: &'static str,
     /// Where the process is, unless it serves.
-    stage: Option<&'a Stage>,
+    stage: Option<&'a BootStage>,
     summary: String,
     since: Option<Since>,
     /// When the report was made: for machines, and for people.
@@ -96,21 +100,21 @@ struct Page<'a> {
     tiles: Vec<Tile>,
     tables: Vec<tables::TableRow<'a>>,
     no_tables: Figure<()>,
-    groups: [tables::Group; 3],
-    backups: backups::Backups<'a>,
+    groups: [tables::StateGroup; 3],
+    backups: backups::BackupSection<'a>,
     no_backups: Figure<()>,
     slowest: Figure<Vec<tables::StatementRow<'a>>>,
     longest: Figure<Vec<tables::SessionRow<'a>>>,
-    indexes: [facts::Indexes<'a>; 3],
-    facts: Vec<facts::Facts>,
+    indexes: [facts::IndexRow<'a>; 3],
+    facts: Vec<facts::FactGroup>,
     runs: Vec<tables::RunRow<'a>>,
     no_runs: Figure<()>,
-    checks: &'a [Check],
+    checks: &'a [HealthCheck],
     reasons: Reasons,
 }
 
 impl<'a> Page<'a> {
-    fn new(detailed: &'a Detailed, samples: &[Sample], stage: &'a Stage) -> Self {
+    fn new(detailed: &'a DetailedHealthReport, samples: &[HealthSample], stage: &'a BootStage) -> Self {
         let (now, status) = (detailed.timestamp, detailed.overall_status);
         let reasons = Reasons::new(detailed);
         let findings = findings::findings(detailed);
@@ -134,7 +138,7 @@ impl<'a> Page<'a> {
             tables: tables::by_size(detailed, &reasons),
             no_tables: reasons.nothing("tables"),
             groups: tables::accounts(detailed, &reasons),
-            backups: backups::Backups::new(detailed),
+            backups: backups::BackupSection::new(detailed),
             no_backups: reasons.figure("last_backup", detailed.backups.count.map(|_| ())),
             slowest: tables::slowest(detailed, &reasons),
             longest: tables::longest(detailed, &reasons),

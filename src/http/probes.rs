@@ -10,7 +10,7 @@ use axum::{Json, Router};
 
 use serde::Deserialize;
 
-use super::readiness::{Readiness, Stage};
+use super::readiness::{BootStage, Readiness};
 
 pub(super) fn router(readiness: Arc<Readiness>) -> Router {
     Router::new().route("/livez", get(livez)).route("/readyz", get(readyz)).with_state(readiness)
@@ -38,16 +38,18 @@ struct Verbosity {
 }
 
 /// What boot goes through, and how far it is.
-fn steps(stage: &Stage) -> String {
+fn steps(stage: &BootStage) -> String {
     let (failing, reason) = match stage {
-        Stage::Ready => (None, String::new()),
-        Stage::Starting => (Some("database"), "not asked yet".to_owned()),
-        Stage::WaitingForDatabase { reason } | Stage::DatabaseGone { reason } => (Some("database"), reason.clone()),
-        Stage::Migrating { current, target } => {
+        BootStage::Ready => (None, String::new()),
+        BootStage::Starting => (Some("database"), "not asked yet".to_owned()),
+        BootStage::WaitingForDatabase { reason } | BootStage::DatabaseGone { reason } => {
+            (Some("database"), reason.clone())
+        }
+        BootStage::Migrating { current, target } => {
             (Some("migrations"), format!("at {}, going to {target}", current.as_deref().unwrap_or("none")))
         }
-        Stage::Seeding => (Some("seed"), "development data is filled in".to_owned()),
-        Stage::ShuttingDown => (Some("shutdown"), "it was told to stop".to_owned()),
+        BootStage::Seeding => (Some("seed"), "development data is filled in".to_owned()),
+        BootStage::ShuttingDown => (Some("shutdown"), "it was told to stop".to_owned()),
     };
     let mut text = String::new();
     let mut is_past = false;

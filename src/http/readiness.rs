@@ -20,7 +20,7 @@ const DEADLINE: Duration = Duration::from_millis(1500);
 /// Where the service is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
-pub enum Stage {
+pub enum BootStage {
     /// Nothing was tried yet.
     Starting,
     /// The database does not answer.
@@ -48,7 +48,7 @@ pub enum Stage {
     ShuttingDown,
 }
 
-impl fmt::Display for Stage {
+impl fmt::Display for BootStage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Starting => f.write_str("starting"),
@@ -64,7 +64,7 @@ impl fmt::Display for Stage {
     }
 }
 
-impl Stage {
+impl BootStage {
     /// Whether requests can be served.
     pub fn is_ready(&self) -> bool {
         *self == Self::Ready
@@ -73,56 +73,56 @@ impl Stage {
 
 /// The stage, and the pool to ask once there is one.
 pub struct Readiness {
-    stage: Mutex<Stage>,
+    stage: Mutex<BootStage>,
     probe: tokio::sync::Mutex<Probe>,
 }
 
 #[derive(Default)]
 struct Probe {
     pool: Option<Pool>,
-    last: Option<(Stopwatch, Stage)>,
+    last: Option<(Stopwatch, BootStage)>,
 }
 
 impl Default for Readiness {
     fn default() -> Self {
-        Self { stage: Mutex::new(Stage::Starting), probe: tokio::sync::Mutex::default() }
+        Self { stage: Mutex::new(BootStage::Starting), probe: tokio::sync::Mutex::default() }
     }
 }
 
 impl Readiness {
     /// Moves on.
-    pub fn enter(&self, stage: Stage) {
+    pub fn enter(&self, stage: BootStage) {
         *self.stage.lock().unwrap_or_else(PoisonError::into_inner) = stage;
     }
 
     /// Ready, as long as this pool gets answers.
     pub async fn ready(&self, pool: Pool) {
         self.probe.lock().await.pool = Some(pool);
-        self.enter(Stage::Ready);
+        self.enter(BootStage::Ready);
     }
 
     /// The stage now; asks the database when ready.
-    pub async fn check(&self) -> Stage {
+    pub async fn check(&self) -> BootStage {
         let stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if !stage.is_ready() {
             return stage;
         }
-        let late = || Stage::DatabaseGone { reason: "no answer in time".to_owned() };
+        let late = || BootStage::DatabaseGone { reason: "no answer in time".to_owned() };
         tokio::time::timeout(DEADLINE + FRESH / 4, self.ask()).await.unwrap_or_else(|_| late())
     }
 
     /// The answer of the last second, or a new one; who asks meanwhile waits for that.
-    async fn ask(&self) -> Stage {
+    async fn ask(&self) -> BootStage {
         let mut probe = self.probe.lock().await;
         if let Some((age, stage)) = &probe.last
             && age.elapsed() < FRESH
         {
             return stage.clone();
         }
-        let Some(pool) = &probe.pool else { return Stage::Starting };
-        let stage = match pool.check_within(DEADLINE).await {
-            Ok(()) => Stage::Ready,
-            Err(error) => Stage::DatabaseGone { reason: error.to_string() },
+        let Some(pool) = &probe.pool else { return BootStage::Starting };
+        let stage = match pool.check_writable_within(DEADLINE).await {
+            Ok(()) => BootStage::Ready,
+            Err(error) => BootStage::DatabaseGone { reason: error.to_string() },
         };
         probe.last = Some((Stopwatch::start(), stage.clone()));
         stage

@@ -8,18 +8,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use entity::maintenance_run::{Kind, Outcome};
+use entity::maintenance_run::{RunKind, RunOutcome};
 use serde::Serialize;
 use serde_json::json;
 
-use super::progress::{Event, Progress};
-use super::record::{End, Run};
-use super::stop::Stop;
-use crate::backup::retention::Mode;
+use super::progress::{CleanupEvent, CleanupProgress};
+use super::service_runs::{RunEnd, ServiceRun};
+use crate::backup::retention::RetentionMode;
 use crate::backup::{self, Retention};
 use crate::clock::Stopwatch;
-use crate::db::{self, Backend, Connection, DatabaseUrl, Doomed, Error, Kept, Pool, Turn};
+use crate::db::{self, Backend, CleanupKind, Connection, DatabaseUrl, Error, ExclusiveLock, Pool, RetentionDays};
 use crate::migrate;
+use tokio_util::sync::CancellationToken;
 
 /// Rows of the first batch, and of the largest one.
 const ROWS: (u64, u64) = (2_000, 20_000);
@@ -43,14 +43,14 @@ pub struct Cleanup {
     /// How long they are kept; `None`: they are left alone.
     pub backup_retention: Option<Retention>,
     /// How long events and records are kept.
-    pub kept: Kept,
+    pub retention_days: RetentionDays,
     /// How long a batch is to take.
     pub batch: Duration,
 }
 
 /// What was removed, or would be.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Cleaned {
+pub struct CleanupReport {
     /// Whether nothing was removed.
     pub dry_run: bool,
     /// Whether it was stopped before the end.
@@ -93,7 +93,7 @@ pub enum CleanupError {
     /// The database is newer than this program.
     #[error(transparent)]
     Schema(#[from] migrate::Error),
-    /// Another process has its turn.
+    /// Another process holds the exclusive lock.
     #[error("another process is at work on this database: a cleanup or a scheduled backup")]
     Busy,
     /// There are no tables.
@@ -121,17 +121,17 @@ impl CleanupError {
     }
 }
 
-impl Cleaned {
-    fn count(&mut self, doomed: Doomed) -> &mut u64 {
-        match doomed {
-            Doomed::ExpiredTokens => &mut self.expired_tokens,
-            Doomed::RevokedTokens => &mut self.revoked_tokens,
-            Doomed::OauthTokens => &mut self.oauth_tokens,
-            Doomed::AuthEvents => &mut self.auth_events,
-            Doomed::MaintenanceRuns => &mut self.maintenance_runs,
-            Doomed::LoginThrottles => &mut self.login_throttles,
-            Doomed::OauthStates => &mut self.oauth_states,
-            Doomed::KnownDevices => &mut self.known_devices,
+impl CleanupReport {
+    fn count(&mut self, kind: CleanupKind) -> &mut u64 {
+        match kind {
+            CleanupKind::ExpiredTokens => &mut self.expired_tokens,
+            CleanupKind::RevokedTokens => &mut self.revoked_tokens,
+            CleanupKind::OauthTokens => &mut self.oauth_tokens,
+            CleanupKind::AuthEvents => &mut self.auth_events,
+            CleanupKind::MaintenanceRuns => &mut self.maintenance_runs,
+            CleanupKind::LoginThrottles => &mut self.login_throttles,
+            CleanupKind::OauthStates => &mut self.oauth_states,
+            CleanupKind::KnownDevices => &mut self.known_devices,
         }
     }
 
@@ -155,34 +155,39 @@ impl Cleanup {
     ///
     /// # Errors
     /// What the database or the file system said.
-    pub async fn plan(&self, now: DateTime<Utc>) -> Result<Cleaned, CleanupError> {
+    pub async fn plan(&self, now: DateTime<Utc>) -> Result<CleanupReport, CleanupError> {
         let watch = Stopwatch::start();
         let mut connection = self.connect().await?;
-        let mut cleaned = Cleaned { dry_run: true, ..Cleaned::default() };
-        for doomed in Doomed::ALL {
-            *cleaned.count(doomed) = connection.count_doomed(doomed, self.kept).await?;
+        let mut cleaned = CleanupReport { dry_run: true, ..CleanupReport::default() };
+        for kind in CleanupKind::ALL {
+            *cleaned.count(kind) = connection.count_removable(kind, self.retention_days).await?;
         }
-        connection.leave().await;
-        cleaned.backups = self.files(now, Mode::Plan)?;
+        connection.hang_up().await;
+        cleaned.backups = self.files(now, RetentionMode::Plan)?;
         cleaned.duration_ms = watch.milliseconds();
         Ok(cleaned)
     }
 
-    /// Removes it, in its turn, and records the run.
+    /// Removes it, under the exclusive lock, and records the run.
     ///
     /// # Errors
-    /// Another process has its turn, or what the database or the file system said.
-    pub async fn run(&self, now: DateTime<Utc>, stop: &Stop, progress: &dyn Progress) -> Result<Cleaned, CleanupError> {
+    /// Another process holds the exclusive lock, or what the database or the file system said.
+    pub async fn run(
+        &self,
+        now: DateTime<Utc>,
+        stop: &CancellationToken,
+        progress: &dyn CleanupProgress,
+    ) -> Result<CleanupReport, CleanupError> {
         let mut connection = self.connect().await?;
-        let Some(turn) = Turn::attempt(&self.url).await? else { return Err(CleanupError::Busy) };
-        let done = self.in_turn(&mut connection, now, stop, progress).await;
-        connection.leave().await;
-        turn.release().await;
+        let Some(lock) = ExclusiveLock::try_acquire(&self.url).await? else { return Err(CleanupError::Busy) };
+        let done = self.run_locked(&mut connection, now, stop, progress).await;
+        connection.hang_up().await;
+        lock.release().await;
         done
     }
 
     /// Files of backups that have had their time.
-    fn files(&self, now: DateTime<Utc>, mode: Mode) -> Result<u64, CleanupError> {
+    fn files(&self, now: DateTime<Utc>, mode: RetentionMode) -> Result<u64, CleanupError> {
         let Some(retention) = self.backup_retention else { return Ok(0) };
         Ok(backup::retain(&self.backup_dir, retention, now, mode)?.removed.len() as u64)
     }
@@ -191,40 +196,40 @@ impl Cleanup {
         let mut connection = Connection::open(&self.url).await?;
         let state = migrate::state(&mut connection).await?;
         migrate::refuse_newer(&state, connection.backend())?;
-        let standing = migrate::Standing::of(&state, connection.backend());
+        let standing = migrate::HistorySummary::of(&state, connection.backend());
         match standing.summary {
             _ if standing.is_current() => Ok(connection),
-            migrate::Summary::Empty => Err(CleanupError::Empty),
+            migrate::HistoryState::Empty => Err(CleanupError::Empty),
             _ => Err(CleanupError::Pending { pending: standing.pending }),
         }
     }
 
-    async fn in_turn(
+    async fn run_locked(
         &self,
         connection: &mut Connection,
         now: DateTime<Utc>,
-        stop: &Stop,
-        progress: &dyn Progress,
-    ) -> Result<Cleaned, CleanupError> {
+        stop: &CancellationToken,
+        progress: &dyn CleanupProgress,
+    ) -> Result<CleanupReport, CleanupError> {
         let watch = Stopwatch::start();
-        let run = Run::begin(&self.pool, Kind::Cleanup, json!({})).await?;
-        let mut cleaned = Cleaned::default();
+        let run = ServiceRun::begin(&self.pool, RunKind::Cleanup, json!({})).await?;
+        let mut cleaned = CleanupReport::default();
         let done = self.rows(connection, stop, progress, &mut cleaned).await;
         let done = match done {
             Ok(()) if !cleaned.cancelled => {
-                progress.event(Event::Backups);
-                self.files(now, Mode::Apply).map(|files| cleaned.backups = files)
+                progress.event(CleanupEvent::Backups);
+                self.files(now, RetentionMode::Apply).map(|files| cleaned.backups = files)
             }
             done => done,
         };
         cleaned.duration_ms = watch.milliseconds();
         let outcome = match &done {
-            Err(_) => Outcome::Failed,
-            Ok(()) if cleaned.cancelled => Outcome::Cancelled,
-            Ok(()) => Outcome::Succeeded,
+            Err(_) => RunOutcome::Failed,
+            Ok(()) if cleaned.cancelled => RunOutcome::Cancelled,
+            Ok(()) => RunOutcome::Succeeded,
         };
         let error = done.as_ref().err().map(ToString::to_string);
-        run.end(End { outcome, counts: cleaned.counts(), error }, RECORDING).await;
+        run.end(RunEnd { outcome, counts: cleaned.counts(), error }, RECORDING).await;
         done.map(|()| cleaned)
     }
 
@@ -232,15 +237,23 @@ impl Cleanup {
     async fn rows(
         &self,
         connection: &mut Connection,
-        stop: &Stop,
-        progress: &dyn Progress,
-        cleaned: &mut Cleaned,
+        stop: &CancellationToken,
+        progress: &dyn CleanupProgress,
+        cleaned: &mut CleanupReport,
     ) -> Result<(), CleanupError> {
-        for doomed in Doomed::ALL {
-            progress.event(Event::Began(doomed));
-            Sweep { connection, doomed, kept: self.kept, target: self.batch, stop, progress, cleaned }
-                .by_index()
-                .await?;
+        for kind in CleanupKind::ALL {
+            progress.event(CleanupEvent::Began(kind));
+            KindCleanup {
+                connection,
+                kind,
+                retention: self.retention_days,
+                target: self.batch,
+                stop,
+                progress,
+                cleaned,
+            }
+            .by_index()
+            .await?;
             if cleaned.cancelled {
                 return Ok(());
             }
@@ -250,21 +263,21 @@ impl Cleanup {
 }
 
 /// The removal of one kind.
-struct Sweep<'a> {
+struct KindCleanup<'a> {
     connection: &'a mut Connection,
-    doomed: Doomed,
-    kept: Kept,
+    kind: CleanupKind,
+    retention: RetentionDays,
     target: Duration,
-    stop: &'a Stop,
-    progress: &'a dyn Progress,
-    cleaned: &'a mut Cleaned,
+    stop: &'a CancellationToken,
+    progress: &'a dyn CleanupProgress,
+    cleaned: &'a mut CleanupReport,
 }
 
-impl Sweep<'_> {
+impl KindCleanup<'_> {
     async fn by_index(mut self) -> Result<(), Error> {
         let (mut limit, most) = ROWS;
-        let size = self.connection.size_of(self.doomed).await?;
-        let many = size.map(|(rows, pages)| ((rows.max(0.0) * MANY) as u64, pages));
+        let size = self.connection.size_of(self.kind).await?;
+        let many = size.map(|size| ((size.rows.max(0.0) * MANY) as u64, size.pages));
         loop {
             let (removed, took) = self.batch(limit).await?;
             if removed > 0 {
@@ -273,7 +286,7 @@ impl Sweep<'_> {
             if removed < limit || self.is_stopped(took).await {
                 return Ok(());
             }
-            if let Some((_, pages)) = many.filter(|(share, _)| *self.cleaned.count(self.doomed) > *share) {
+            if let Some((_, pages)) = many.filter(|(share, _)| *self.cleaned.count(self.kind) > *share) {
                 return self.by_pages(pages).await;
             }
             limit = self.fitting(limit, took, most);
@@ -286,7 +299,7 @@ impl Sweep<'_> {
         while from < pages {
             let until = (from + step).min(pages);
             let watch = Stopwatch::start();
-            let removed = self.connection.remove_doomed_in_pages(self.doomed, self.kept, from..until).await?;
+            let removed = self.connection.remove_in_pages(self.kind, self.retention, from..until).await?;
             self.count(removed, watch.elapsed());
             if self.is_stopped(watch.elapsed()).await {
                 return Ok(());
@@ -298,9 +311,9 @@ impl Sweep<'_> {
     }
 
     fn count(&mut self, removed: u64, took: Duration) {
-        *self.cleaned.count(self.doomed) += removed;
+        *self.cleaned.count(self.kind) += removed;
         self.cleaned.batches += 1;
-        self.progress.event(Event::Removed(removed));
+        self.progress.event(CleanupEvent::Removed(removed));
         let took = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         self.cleaned.longest_batch_ms = self.cleaned.longest_batch_ms.max(took);
     }
@@ -310,8 +323,8 @@ impl Sweep<'_> {
         let mut attempt = 1;
         loop {
             let watch = Stopwatch::start();
-            match self.connection.remove_doomed(self.doomed, self.kept, limit).await {
-                Err(error) if error.kind() == db::Kind::Locked && attempt < ATTEMPTS => attempt += 1,
+            match self.connection.remove_batch(self.kind, self.retention, limit).await {
+                Err(error) if error.kind() == db::DbErrorKind::Locked && attempt < ATTEMPTS => attempt += 1,
                 removed => return Ok((removed?, watch.elapsed())),
             }
             if self.is_stopped(watch.elapsed().min(self.target * 4)).await {
@@ -325,7 +338,7 @@ impl Sweep<'_> {
     async fn is_stopped(&mut self, took: Duration) -> bool {
         let is_alone = self.connection.backend() == Backend::Sqlite;
         let pause = if is_alone || took > self.target * 2 { took } else { Duration::ZERO };
-        self.cleaned.cancelled = self.stop.or(tokio::time::sleep(pause)).await.is_none();
+        self.cleaned.cancelled = self.stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none();
         self.cleaned.cancelled
     }
 

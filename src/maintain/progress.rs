@@ -1,14 +1,14 @@
 //! What a cleanup tells while it runs.
 
-use crate::db::Doomed;
+use crate::db::CleanupKind;
 
 /// One thing that happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event {
-    /// Another process is at work; it waits for its turn.
+pub enum CleanupEvent {
+    /// Another process is at work; its exclusive lock is waited for.
     Waiting,
     /// The removal of a kind of rows begins.
-    Began(Doomed),
+    Began(CleanupKind),
     /// A batch of them is removed: so many.
     Removed(u64),
     /// Rows are done; backups are looked through.
@@ -16,12 +16,12 @@ pub enum Event {
 }
 
 /// Somebody who listens.
-pub trait Progress: Sync {
+pub trait CleanupProgress: Sync {
     /// Called for each event, in order.
-    fn event(&self, event: Event);
+    fn event(&self, event: CleanupEvent);
 }
 
 /// Nobody.
-impl Progress for () {
-    fn event(&self, _event: Event) {}
+impl CleanupProgress for () {
+    fn event(&self, _event: CleanupEvent) {}
 }

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::backups::{Attempt, Backups};
+use super::backup_job::{BackupAttempt, BackupJob};
 use super::schedule::Schedule;
-use super::stop::Stop;
 use super::worker::Worker;
 use crate::clock;
 use crate::migrate::with_jitter;
+use tokio_util::sync::CancellationToken;
 
 /// It waits in slices, because the wall clock can be set and a machine can be suspended.
 const SLICE: Duration = Duration::from_secs(30);
@@ -23,13 +23,13 @@ const PAUSES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_sec
 ///
 /// # Errors
 /// The system gives no thread.
-pub fn schedule_backups(schedule: Schedule, backups: Backups) -> io::Result<Worker> {
+pub fn schedule_backups(schedule: Schedule, backups: BackupJob) -> io::Result<Worker> {
     Worker::start("backups", move |stop| async move { run(&schedule, &backups, &stop).await })
 }
 
-async fn run(schedule: &Schedule, backups: &Backups, stop: &Stop) {
+async fn run(schedule: &Schedule, backups: &BackupJob, stop: &CancellationToken) {
     tracing::info!(%schedule, retention = %backups.retention, "backups are made by a schedule, in UTC");
-    let Some(mut served) = stop.or(start(schedule, backups, clock::now())).await else { return };
+    let Some(mut served) = stop.run_until_cancelled(start(schedule, backups, clock::now())).await else { return };
     loop {
         let now = clock::now();
         // where the clock was set back, it goes on from there
@@ -37,7 +37,7 @@ async fn run(schedule: &Schedule, backups: &Backups, stop: &Stop) {
         let Some(next) = schedule.next_after(served) else { return };
         if let Ok(wait @ 1..) = u64::try_from((next - now).num_milliseconds()) {
             let slice = Duration::from_millis(wait).min(SLICE);
-            if stop.or(tokio::time::sleep(slice)).await.is_none() {
+            if stop.run_until_cancelled(tokio::time::sleep(slice)).await.is_none() {
                 return;
             }
             continue;
@@ -45,7 +45,7 @@ async fn run(schedule: &Schedule, backups: &Backups, stop: &Stop) {
         // of several times that passed meanwhile, the last
         let scheduled = schedule.last_until(now).unwrap_or(next);
         let following = schedule.next_after(scheduled).unwrap_or(DateTime::<Utc>::MAX_UTC);
-        if serve(scheduled, following.min(scheduled + LATEST), backups, stop).await == Attempt::Stopped {
+        if serve(scheduled, following.min(scheduled + LATEST), backups, stop).await == BackupAttempt::Stopped {
             return;
         }
         served = scheduled;
@@ -53,7 +53,7 @@ async fn run(schedule: &Schedule, backups: &Backups, stop: &Stop) {
 }
 
 /// From when on times are served: from now, but with the last one if its backup was begun and its replica was replaced.
-async fn start(schedule: &Schedule, backups: &Backups, now: DateTime<Utc>) -> DateTime<Utc> {
+async fn start(schedule: &Schedule, backups: &BackupJob, now: DateTime<Utc>) -> DateTime<Utc> {
     match schedule.last_until(now).filter(|last| now - last < LATEST) {
         Some(last) if backups.is_begun(last).await => last - TimeDelta::seconds(1),
         _ => now,
@@ -61,26 +61,31 @@ async fn start(schedule: &Schedule, backups: &Backups, now: DateTime<Utc>) -> Da
 }
 
 /// Tries until the backup of a time is made, here or elsewhere, or it is too late for it.
-async fn serve(scheduled: DateTime<Utc>, deadline: DateTime<Utc>, backups: &Backups, stop: &Stop) -> Attempt {
+async fn serve(
+    scheduled: DateTime<Utc>,
+    deadline: DateTime<Utc>,
+    backups: &BackupJob,
+    stop: &CancellationToken,
+) -> BackupAttempt {
     let (mut pause, longest) = PAUSES;
     let mut told = false;
     loop {
         let attempt = match backups.attempt(scheduled, stop).await {
-            Ok(Attempt::Busy) => Attempt::Busy,
+            Ok(BackupAttempt::Busy) => BackupAttempt::Busy,
             Ok(attempt) => return attempt,
             Err(error) => {
                 if !told {
                     tracing::error!(hint = error.hint(), "the scheduled backup cannot begin: {error}");
                     told = true;
                 }
-                Attempt::Failed
+                BackupAttempt::Failed
             }
         };
         if clock::now() + pause >= deadline {
             return attempt;
         }
-        if stop.or(tokio::time::sleep(with_jitter(pause))).await.is_none() {
-            return Attempt::Stopped;
+        if stop.run_until_cancelled(tokio::time::sleep(with_jitter(pause))).await.is_none() {
+            return BackupAttempt::Stopped;
         }
         pause = (pause * 2).min(longest);
     }

@@ -6,11 +6,11 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use super::stop::{Stop, Stopper};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Work that goes on until it is stopped.
 pub struct Worker {
-    stopper: Stopper,
+    cancel: DropGuard,
     done: oneshot::Receiver<()>,
 }
 
@@ -18,9 +18,10 @@ impl Worker {
     /// Starts it. The work ends soon after its stop is asked for, with nothing left unfinished.
     pub(super) fn start<F: Future<Output = ()>>(
         thread: &str,
-        work: impl FnOnce(Stop) -> F + Send + 'static,
+        work: impl FnOnce(CancellationToken) -> F + Send + 'static,
     ) -> io::Result<Self> {
-        let (stopper, stop) = Stop::pair();
+        let stop = CancellationToken::new();
+        let cancel = stop.clone().drop_guard();
         let (end, done) = oneshot::channel();
         let runtime = Handle::current();
         let work = move || {
@@ -29,12 +30,12 @@ impl Worker {
             let _ = end.send(());
         };
         std::thread::Builder::new().name(thread.to_owned()).spawn(work)?;
-        Ok(Self { stopper, done })
+        Ok(Self { cancel, done })
     }
 
     /// Asks for the stop and waits until the work has ended, for as long as `patience`; whether it came to that.
     pub async fn stop(self, patience: Duration) -> bool {
-        self.stopper.stop();
+        drop(self.cancel);
         tokio::time::timeout(patience, self.done).await.is_ok()
     }
 }

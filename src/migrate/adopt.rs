@@ -9,8 +9,8 @@ use super::embedded::{self, Migration};
 use super::error::Error;
 use super::plan::Recorded;
 use super::run;
-use super::session::Settings;
-use crate::db::{Backend, Connection};
+use super::session::MigrationSettings;
+use crate::db::{Backend, Connection, PartialRows};
 use crate::password_hashes;
 
 /// Compares the live schema with what the migrations up to the recorded one make.
@@ -29,7 +29,7 @@ pub(crate) async fn check_owners(reader: &mut Connection, up_to: &'static Migrat
     let functions = catalogue.names_of("function");
     let functions: Vec<&str> = functions.iter().filter_map(|name| name.split('(').next()).collect();
     let Some(sql) = backend.read_other_owners(&relations, &functions) else { return Ok(()) };
-    let (rows, failure) = reader.gather(sql).await;
+    let PartialRows { rows, failure } = reader.query_partial(sql).await;
     if let Some(error) = failure {
         return Err(error.into());
     }
@@ -44,7 +44,7 @@ pub(crate) async fn record(
     transaction: &DatabaseTransaction,
     recorded: Recorded,
     backend: Backend,
-    settings: &Settings,
+    settings: &MigrationSettings,
 ) -> Result<Vec<&'static str>, Error> {
     let mut names = Vec::new();
     for migration in embedded::migrations().iter().filter(|migration| migration.number <= recorded.up_to.number) {

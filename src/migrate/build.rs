@@ -4,10 +4,10 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction};
 
 use super::embedded;
 use super::error::Error;
-use super::layout::Layout;
-use super::ledger::Applied;
+use super::ledger::AppliedMigration;
 use super::run::{self, Direction, Step};
-use super::session::Settings;
+use super::schema_version::SchemaVersion;
+use super::session::MigrationSettings;
 use crate::db::Backend;
 
 /// Runs the migrations above one number up to another in the caller's transaction, in whose schema the tables come.
@@ -20,7 +20,7 @@ pub async fn build(
     above: u32,
     up_to: u32,
     backend: Backend,
-    settings: &Settings,
+    settings: &MigrationSettings,
 ) -> Result<Vec<&'static str>, Error> {
     if above == 0 {
         transaction.execute_unprepared(backend.create_ledger()).await?;
@@ -36,8 +36,13 @@ pub async fn build(
 
 /// The ledger of a state, as statements: taken over from another engine's history, or, where there is none, recorded as
 /// adopted.
-pub fn ledger_of(layout: &Layout, history: &[Applied], backend: Backend, settings: &Settings) -> String {
-    let known = embedded::migrations().iter().filter(|known| known.number <= layout.number);
+pub fn ledger_of(
+    schema_version: &SchemaVersion,
+    history: &[AppliedMigration],
+    backend: Backend,
+    settings: &MigrationSettings,
+) -> String {
+    let known = embedded::migrations().iter().filter(|known| known.number <= schema_version.number);
     known
         .map(|known| {
             let before = history.iter().find(|applied| applied.version == known.name);

@@ -36,13 +36,13 @@ pub struct Difference {
     pub object: String,
     /// How it differs.
     #[serde(flatten)]
-    pub change: Change,
+    pub change: CatalogueChange,
 }
 
 /// How an object differs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "change", rename_all = "snake_case")]
-pub enum Change {
+pub enum CatalogueChange {
     /// The migrations make it; it is not there.
     Missing {
         /// As the migrations make it.
@@ -65,7 +65,7 @@ pub enum Change {
 impl Difference {
     /// Whether no migration makes the object.
     pub fn is_extra(&self) -> bool {
-        matches!(self.change, Change::Unexpected { .. })
+        matches!(self.change, CatalogueChange::Unexpected { .. })
     }
 
     /// Whether the program or this pending SQL can fail for it: a table or column is missing, a column has a type that is
@@ -73,11 +73,11 @@ impl Difference {
     pub(crate) fn is_obstacle(&self, pending: &str) -> bool {
         let (kind, name) = self.object.split_once(' ').unwrap_or_default();
         match &self.change {
-            Change::Missing { .. } => matches!(kind, "table" | "column") || names(pending, name),
-            Change::Changed { expected, found } => {
+            CatalogueChange::Missing { .. } => matches!(kind, "table" | "column") || names(pending, name),
+            CatalogueChange::Changed { expected, found } => {
                 kind == "column" && ColumnType::parse(expected) != ColumnType::parse(found)
             }
-            Change::Unexpected { .. } => false,
+            CatalogueChange::Unexpected { .. } => false,
         }
     }
 }
@@ -93,9 +93,11 @@ impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let object = &self.object;
         match &self.change {
-            Change::Missing { expected } => write!(f, "missing: {object} {expected}"),
-            Change::Changed { expected, found } => write!(f, "changed: {object} is {found}, should be {expected}"),
-            Change::Unexpected { found } => write!(f, "unexpected: {object} {found}"),
+            CatalogueChange::Missing { expected } => write!(f, "missing: {object} {expected}"),
+            CatalogueChange::Changed { expected, found } => {
+                write!(f, "changed: {object} is {found}, should be {expected}")
+            }
+            CatalogueChange::Unexpected { found } => write!(f, "unexpected: {object} {found}"),
         }
     }
 }
@@ -172,15 +174,17 @@ impl Catalogue {
         for (object, wanted) in &expected.0 {
             let expected = form(wanted);
             let change = match self.0.get(object).map(&form) {
-                None => Change::Missing { expected },
-                Some(found) if canonical(&found) != canonical(&expected) => Change::Changed { expected, found },
+                None => CatalogueChange::Missing { expected },
+                Some(found) if canonical(&found) != canonical(&expected) => {
+                    CatalogueChange::Changed { expected, found }
+                }
                 Some(_) => continue,
             };
             differences.push(Difference { object: object.clone(), change });
         }
         for (object, extra) in self.0.iter().filter(|(object, _)| !expected.0.contains_key(*object)) {
             if expected.owns(object) {
-                let change = Change::Unexpected { found: form(extra) };
+                let change = CatalogueChange::Unexpected { found: form(extra) };
                 differences.push(Difference { object: object.clone(), change });
             }
         }

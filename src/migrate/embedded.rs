@@ -36,12 +36,12 @@ pub(crate) struct Script {
     pub(crate) lock_timeout_ms: Option<u64>,
     /// The statements for one round trip in a transaction.
     pub(crate) batch: &'static str,
-    pub(crate) statements: &'static [Statement],
+    pub(crate) statements: &'static [MigrationStatement],
 }
 
 /// A statement and the line of the file it starts on.
 #[derive(Debug)]
-pub(crate) struct Statement {
+pub(crate) struct MigrationStatement {
     pub(crate) line: usize,
     pub(crate) sql: &'static str,
 }

@@ -59,7 +59,7 @@ pub enum Error {
     },
     /// The database of the earlier manager.
     #[error("the database belongs to the earlier manager (it has the table migration_records)")]
-    Earlier,
+    Legacy,
     /// A new database whose encoding is not UTF8.
     #[error("the database has the encoding {encoding}; authsvc needs UTF8")]
     Encoding {
@@ -161,7 +161,7 @@ pub enum FailureScope {
 
 /// What kind of outcome an error is: one exit code each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum MigrationErrorKind {
     /// It failed, or was refused.
     Failed,
     /// It was asked wrongly.
@@ -176,14 +176,18 @@ pub enum Kind {
 
 impl Error {
     /// The kind of outcome.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> MigrationErrorKind {
         match self {
-            Self::Newer { .. } => Kind::Newer,
-            Self::Changed { .. } => Kind::Changed,
-            Self::LockTimeout { .. } => Kind::Lock,
-            _ if self.database().is_some_and(|error| error.kind() == db::Kind::Locked) => Kind::Lock,
-            Self::NoSuchMigration { .. } | Self::WrongDirection { .. } | Self::TooManySteps { .. } => Kind::Usage,
-            _ => Kind::Failed,
+            Self::Newer { .. } => MigrationErrorKind::Newer,
+            Self::Changed { .. } => MigrationErrorKind::Changed,
+            Self::LockTimeout { .. } => MigrationErrorKind::Lock,
+            _ if self.database().is_some_and(|error| error.kind() == db::DbErrorKind::Locked) => {
+                MigrationErrorKind::Lock
+            }
+            Self::NoSuchMigration { .. } | Self::WrongDirection { .. } | Self::TooManySteps { .. } => {
+                MigrationErrorKind::Usage
+            }
+            _ => MigrationErrorKind::Failed,
         }
     }
 
@@ -191,11 +195,13 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Database(error) => return error.hint(),
-            Self::Sql { source, .. } if source.kind() == db::Kind::PermissionDenied => {
+            Self::Sql { source, .. } if source.kind() == db::DbErrorKind::PermissionDenied => {
                 let grant = source.hint().unwrap_or_default();
                 return Some(format!("run `authsvc migrate` once with a role that may change the schema; {grant}"));
             }
-            Self::Sql { source, .. } if !matches!(source.kind(), db::Kind::Refused | db::Kind::UndefinedTable) => {
+            Self::Sql { source, .. }
+                if !matches!(source.kind(), db::DbErrorKind::Refused | db::DbErrorKind::UndefinedTable) =>
+            {
                 return source.hint();
             }
             Self::Sql { scope: FailureScope::Statement, .. } => {
@@ -210,7 +216,7 @@ impl Error {
                 "put the files back as they were when they were applied, and make the change a new migration"
             }
             Self::OutOfOrder { .. } => "give the pending migration a number above every applied one",
-            Self::Earlier => "take it over, keeping every row: take a backup, then run `authsvc migrate --adopt`",
+            Self::Legacy => "take it over, keeping every row: take a backup, then run `authsvc migrate --adopt`",
             Self::OtherOwners { .. } => {
                 "nothing was changed; where owners differ, give all of them to one role first (ALTER TABLE ... OWNER TO); then run it as that role"
             }

@@ -3,31 +3,31 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::db::{Backend, Connection, Error, Kind, Row, first_column};
+use crate::db::{Backend, Connection, DbErrorKind, Error, Row, first_column};
 
 /// The tables of the ledger itself.
-const OWN: [&str; 2] = ["seaql_migrations", LEDGER];
+const LEDGER_TABLES: [&str; 2] = ["seaql_migrations", LEDGER];
 /// The ledger that is read.
 pub const LEDGER: &str = "authsvc_migrations";
 /// The ledger of the earlier manager.
-const EARLIER: &str = "migration_records";
+const LEGACY_LEDGER: &str = "migration_records";
 
 /// What a database is, seen from this program.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum State {
+pub enum LedgerState {
     /// No tables.
     Empty,
     /// This program's ledger: what is applied, oldest first.
-    Ledger(Vec<Applied>),
+    Ledger(Vec<AppliedMigration>),
     /// The earlier manager's ledger: the files it applied.
-    Earlier(Vec<String>),
+    Legacy(Vec<String>),
     /// Tables and no ledger.
     Unknown(Vec<String>),
 }
 
 /// One row of the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Applied {
+pub struct AppliedMigration {
     /// `NNN_name`.
     pub version: String,
     /// When.
@@ -35,7 +35,7 @@ pub struct Applied {
     /// Checksum of what was applied.
     pub checksum: String,
     /// How it got there.
-    pub origin: Option<Origin>,
+    pub origin: Option<RecordKind>,
     /// How long it took.
     pub duration_ms: Option<u64>,
     /// The program that applied it.
@@ -47,7 +47,7 @@ pub struct Applied {
 /// How a migration came to be recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Origin {
+pub enum RecordKind {
     /// Its SQL was run.
     Applied,
     /// Found in a database of the earlier manager.
@@ -56,7 +56,7 @@ pub enum Origin {
     Baseline,
 }
 
-impl Origin {
+impl RecordKind {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Applied => "applied",
@@ -74,41 +74,42 @@ impl Origin {
 ///
 /// # Errors
 /// What the database said.
-pub async fn read(connection: &mut Connection) -> Result<State, Error> {
+pub async fn read(connection: &mut Connection) -> Result<LedgerState, Error> {
     let sql = connection.backend().read_ledger();
     match connection.query(sql).await {
-        Ok(rows) => Ok(State::from_rows(&rows)),
+        Ok(rows) => Ok(LedgerState::from_rows(&rows)),
         Err(error) if is_missing_table(&error, connection.backend()) => without_ledger(connection).await,
         Err(error) => Err(error),
     }
 }
 
 pub(crate) fn is_missing_table(error: &Error, backend: Backend) -> bool {
-    error.kind() == Kind::UndefinedTable || (backend == Backend::Sqlite && error.to_string().contains("no such table"))
+    error.kind() == DbErrorKind::UndefinedTable
+        || (backend == Backend::Sqlite && error.to_string().contains("no such table"))
 }
 
 /// Tells the states without a ledger apart. If there is one by now, another migrator has just made it.
-pub(crate) async fn without_ledger(connection: &mut Connection) -> Result<State, Error> {
+pub(crate) async fn without_ledger(connection: &mut Connection) -> Result<LedgerState, Error> {
     let backend = connection.backend();
     let rows = connection.query(backend.read_tables()).await?;
     if rows.iter().flatten().any(Option::is_none) {
         let message = "this role may use no schema of its search_path, if there is one (GRANT USAGE ON SCHEMA)";
-        return Err(Error::new(Kind::PermissionDenied, message));
+        return Err(Error::new(DbErrorKind::PermissionDenied, message));
     }
     let tables = first_column(rows);
-    if OWN.iter().all(|own| tables.iter().any(|table| table == own)) {
-        return Ok(State::from_rows(&connection.query(backend.read_ledger()).await?));
+    if LEDGER_TABLES.iter().all(|own| tables.iter().any(|table| table == own)) {
+        return Ok(LedgerState::from_rows(&connection.query(backend.read_ledger()).await?));
     }
-    if tables.iter().any(|table| table == EARLIER) {
-        return Ok(State::Earlier(first_column(connection.query(backend.read_earlier_records()).await?)));
+    if tables.iter().any(|table| table == LEGACY_LEDGER) {
+        return Ok(LedgerState::Legacy(first_column(connection.query(backend.read_legacy_records()).await?)));
     }
-    let tables: Vec<String> = tables.into_iter().filter(|table| !OWN.contains(&table.as_str())).collect();
-    Ok(if tables.is_empty() { State::Empty } else { State::Unknown(tables) })
+    let tables: Vec<String> = tables.into_iter().filter(|table| !LEDGER_TABLES.contains(&table.as_str())).collect();
+    Ok(if tables.is_empty() { LedgerState::Empty } else { LedgerState::Unknown(tables) })
 }
 
-impl State {
+impl LedgerState {
     /// What is applied, oldest first.
-    pub(crate) fn applied(&self) -> &[Applied] {
+    pub(crate) fn applied(&self) -> &[AppliedMigration] {
         if let Self::Ledger(applied) = self { applied } else { &[] }
     }
 
@@ -119,13 +120,13 @@ impl State {
 
     /// From rows of the ledger query; other rows are passed over.
     pub(crate) fn from_rows(rows: &[Row]) -> Self {
-        let mut applied: Vec<Applied> = rows.iter().filter_map(Applied::from_row).collect();
+        let mut applied: Vec<AppliedMigration> = rows.iter().filter_map(AppliedMigration::from_row).collect();
         applied.sort_by(|one, other| one.version.cmp(&other.version));
         Self::Ledger(applied)
     }
 }
 
-impl Applied {
+impl AppliedMigration {
     /// From the columns of a ledger row that did not come from a query, by name.
     pub fn from_columns(column: impl Fn(&str) -> Option<String>) -> Option<Self> {
         let seconds = column("applied_at").and_then(|text| text.parse().ok());
@@ -133,7 +134,7 @@ impl Applied {
             version: column("version")?,
             applied_at: seconds.and_then(|seconds| DateTime::from_timestamp(seconds, 0)),
             checksum: column("checksum")?,
-            origin: column("kind").as_deref().and_then(Origin::parse),
+            origin: column("kind").as_deref().and_then(RecordKind::parse),
             duration_ms: column("duration_ms").and_then(|text| text.parse().ok()),
             app_version: column("app_version"),
             compatible: matches!(column("compatible").as_deref(), Some("t" | "1")),
@@ -150,7 +151,7 @@ impl Applied {
             version: column(1)?.to_owned(),
             applied_at: seconds.and_then(|seconds| DateTime::from_timestamp(seconds, 0)),
             checksum: column(3)?.to_owned(),
-            origin: column(4).and_then(Origin::parse),
+            origin: column(4).and_then(RecordKind::parse),
             duration_ms: column(5).and_then(|text| text.parse().ok()),
             app_version: column(6).map(str::to_owned),
             compatible: column(7) == Some("t"),

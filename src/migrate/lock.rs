@@ -12,7 +12,7 @@ use sea_orm::{
 };
 
 use super::error::{Error, SQLITE_LOCK};
-use super::progress::{Event, Progress};
+use super::progress::{MigrationEvent, MigrationProgress};
 use crate::clock::Stopwatch;
 use crate::db::{self, Backend, Pool};
 
@@ -20,7 +20,7 @@ use crate::db::{self, Backend, Pool};
 pub(crate) async fn acquire(
     pool: &Pool,
     patience: Duration,
-    progress: &dyn Progress,
+    progress: &dyn MigrationProgress,
 ) -> Result<DatabaseTransaction, Error> {
     let watch = Stopwatch::start();
     let mut pause = Duration::from_millis(20);
@@ -36,7 +36,7 @@ pub(crate) async fn acquire(
             });
         }
         if !told {
-            progress.event(Event::WaitingForLock);
+            progress.event(MigrationEvent::WaitingForLock);
             told = true;
         }
         tokio::time::sleep(with_jitter(pause)).await;
@@ -74,7 +74,11 @@ async fn attempt(pool: &Pool) -> Result<Option<DatabaseTransaction>, Error> {
         Ok(lock) => Ok(lock),
         Err(error) => {
             let error = db::Error::from(error);
-            if backend == Backend::Sqlite && error.kind() == db::Kind::Locked { Ok(None) } else { Err(error.into()) }
+            if backend == Backend::Sqlite && error.kind() == db::DbErrorKind::Locked {
+                Ok(None)
+            } else {
+                Err(error.into())
+            }
         }
     }
 }

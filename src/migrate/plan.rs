@@ -2,12 +2,12 @@
 
 use super::embedded::{self, Migration};
 use super::error::Error;
-use super::ledger::{Applied, State};
+use super::ledger::{AppliedMigration, LedgerState};
 use crate::db::Backend;
 
 /// Where to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Target {
+pub enum MigrationTarget {
     /// Up: everything. Down: one step.
     Default,
     /// This many steps (down only); more than are applied are refused.
@@ -18,7 +18,7 @@ pub enum Target {
 
 /// What to do with a database without a usable ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Takeover {
+pub enum Adoption {
     /// Refuse it.
     No,
     /// Take over a database of the earlier manager.
@@ -31,12 +31,12 @@ pub enum Takeover {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Recorded {
     pub(crate) up_to: &'static Migration,
-    pub(crate) origin: super::ledger::Origin,
+    pub(crate) origin: super::ledger::RecordKind,
 }
 
 /// What is to be done to go up.
 #[derive(Debug, Default)]
-pub(crate) struct Plan {
+pub(crate) struct MigrationPlan {
     /// Whether there is nothing yet: everything can be one transaction.
     pub(crate) fresh: bool,
     /// Recorded first.
@@ -49,7 +49,7 @@ pub(crate) struct Plan {
     pub(crate) unknown: Vec<String>,
 }
 
-impl Plan {
+impl MigrationPlan {
     pub(crate) fn is_empty(&self) -> bool {
         self.record.is_none() && self.steps.is_empty()
     }
@@ -59,21 +59,26 @@ impl Plan {
 ///
 /// # Errors
 /// Every reason not to touch this database.
-pub(crate) fn up(state: &State, target: Target, takeover: Takeover, backend: Backend) -> Result<Plan, Error> {
+pub(crate) fn up(
+    state: &LedgerState,
+    target: MigrationTarget,
+    adoption: Adoption,
+    backend: Backend,
+) -> Result<MigrationPlan, Error> {
     let known = embedded::migrations();
-    let applied: &[Applied] = match (state, takeover) {
-        (State::Ledger(applied), _) => applied,
-        (State::Empty, Takeover::No) => &[],
-        (State::Empty, _) => return Err(Error::NothingToAdopt { found: "the database is empty" }),
-        (State::Earlier(_), Takeover::Adopt) => return taken_over(find_number(4)?, target, takeover),
-        (State::Earlier(_) | State::Unknown(_), Takeover::Baseline(number)) => {
-            return taken_over(find_number(number)?, target, takeover);
+    let applied: &[AppliedMigration] = match (state, adoption) {
+        (LedgerState::Ledger(applied), _) => applied,
+        (LedgerState::Empty, Adoption::No) => &[],
+        (LedgerState::Empty, _) => return Err(Error::NothingToAdopt { found: "the database is empty" }),
+        (LedgerState::Legacy(_), Adoption::Adopt) => return plan_adoption(find_number(4)?, target, adoption),
+        (LedgerState::Legacy(_) | LedgerState::Unknown(_), Adoption::Baseline(number)) => {
+            return plan_adoption(find_number(number)?, target, adoption);
         }
-        (State::Earlier(_), Takeover::No) => return Err(Error::Earlier),
-        (State::Unknown(_), Takeover::Adopt) => {
+        (LedgerState::Legacy(_), Adoption::No) => return Err(Error::Legacy),
+        (LedgerState::Unknown(_), Adoption::Adopt) => {
             return Err(Error::NothingToAdopt { found: "the database has tables, but no table migration_records" });
         }
-        (State::Unknown(tables), Takeover::No) => return Err(Error::UnknownTables { tables: tables.clone() }),
+        (LedgerState::Unknown(tables), Adoption::No) => return Err(Error::UnknownTables { tables: tables.clone() }),
     };
     let unknown = check(applied, known, backend)?;
     let pending: Vec<&'static Migration> = known.iter().filter(|migration| !has(applied, migration)).collect();
@@ -84,19 +89,23 @@ pub(crate) fn up(state: &State, target: Target, takeover: Takeover, backend: Bac
         return Err(Error::OutOfOrder { pending: first.name.to_owned(), applied: newest.clone() });
     }
     let steps = up_to(pending, target, newest.as_deref())?;
-    Ok(Plan { fresh: applied.is_empty(), record: None, steps, from: newest, unknown })
+    Ok(MigrationPlan { fresh: applied.is_empty(), record: None, steps, from: newest, unknown })
 }
 
 /// Plans the way down: the migrations to undo, newest first.
 ///
 /// # Errors
 /// A ledger that is not this program's, a number that is not on the way, or a migration that cannot be undone.
-pub(crate) fn down(state: &State, target: Target, backend: Backend) -> Result<Vec<&'static Migration>, Error> {
-    let applied: &[Applied] = match state {
-        State::Ledger(applied) => applied,
-        State::Empty => &[],
-        State::Earlier(_) => return Err(Error::Earlier),
-        State::Unknown(tables) => return Err(Error::UnknownTables { tables: tables.clone() }),
+pub(crate) fn down(
+    state: &LedgerState,
+    target: MigrationTarget,
+    backend: Backend,
+) -> Result<Vec<&'static Migration>, Error> {
+    let applied: &[AppliedMigration] = match state {
+        LedgerState::Ledger(applied) => applied,
+        LedgerState::Empty => &[],
+        LedgerState::Legacy(_) => return Err(Error::Legacy),
+        LedgerState::Unknown(tables) => return Err(Error::UnknownTables { tables: tables.clone() }),
     };
     let known = embedded::migrations();
     let unknown = check(applied, known, backend)?;
@@ -106,12 +115,12 @@ pub(crate) fn down(state: &State, target: Target, backend: Backend) -> Result<Ve
     let newest_first: Vec<&'static Migration> =
         known.iter().rev().filter(|migration| has(applied, migration)).collect();
     let steps: Vec<&'static Migration> = match target {
-        Target::Default => newest_first.into_iter().take(1).collect(),
-        Target::Steps(asked) if asked > newest_first.len() => {
+        MigrationTarget::Default => newest_first.into_iter().take(1).collect(),
+        MigrationTarget::Steps(asked) if asked > newest_first.len() => {
             return Err(Error::TooManySteps { asked, applied: newest_first.len() });
         }
-        Target::Steps(count) => newest_first.into_iter().take(count).collect(),
-        Target::Number(number) => {
+        MigrationTarget::Steps(count) => newest_first.into_iter().take(count).collect(),
+        MigrationTarget::Number(number) => {
             let newest = newest_first.first().map_or(0, |migration| migration.number);
             if number > newest {
                 return Err(wrong_direction(number, "above", applied.last().map(|applied| applied.version.as_str())));
@@ -130,39 +139,43 @@ pub(crate) fn down(state: &State, target: Target, backend: Backend) -> Result<Ve
 
 /// Compares the ledger with what is embedded. Migrations that this program does not know are refused, unless all of
 /// them say that an older program may go on; then they are returned.
-pub(crate) fn check(applied: &[Applied], known: &[Migration], backend: Backend) -> Result<Vec<String>, Error> {
-    let find = |applied: &Applied| known.iter().find(|migration| migration.name == applied.version);
-    let unknown: Vec<&Applied> = applied.iter().filter(|applied| find(applied).is_none()).collect();
-    let names = |list: &[&Applied]| list.iter().map(|applied| applied.version.clone()).collect::<Vec<_>>();
+pub(crate) fn check(applied: &[AppliedMigration], known: &[Migration], backend: Backend) -> Result<Vec<String>, Error> {
+    let find = |applied: &AppliedMigration| known.iter().find(|migration| migration.name == applied.version);
+    let unknown: Vec<&AppliedMigration> = applied.iter().filter(|applied| find(applied).is_none()).collect();
+    let names = |list: &[&AppliedMigration]| list.iter().map(|applied| applied.version.clone()).collect::<Vec<_>>();
     if unknown.iter().any(|applied| !applied.compatible) {
         return Err(Error::Newer { names: names(&unknown) });
     }
     let is_changed =
-        |applied: &&Applied| find(applied).is_some_and(|known| known.checksum(backend) != applied.checksum);
-    let changed: Vec<&Applied> = applied.iter().filter(is_changed).collect();
+        |applied: &&AppliedMigration| find(applied).is_some_and(|known| known.checksum(backend) != applied.checksum);
+    let changed: Vec<&AppliedMigration> = applied.iter().filter(is_changed).collect();
     if changed.is_empty() { Ok(names(&unknown)) } else { Err(Error::Changed { names: names(&changed) }) }
 }
 
-fn has(applied: &[Applied], migration: &Migration) -> bool {
+fn has(applied: &[AppliedMigration], migration: &Migration) -> bool {
     applied.iter().any(|applied| applied.version == migration.name)
 }
 
-fn taken_over(last: &'static Migration, target: Target, takeover: Takeover) -> Result<Plan, Error> {
-    let origin = match takeover {
-        Takeover::Baseline(_) => super::ledger::Origin::Baseline,
-        Takeover::Adopt | Takeover::No => super::ledger::Origin::Adopted,
+fn plan_adoption(
+    last: &'static Migration,
+    target: MigrationTarget,
+    adoption: Adoption,
+) -> Result<MigrationPlan, Error> {
+    let origin = match adoption {
+        Adoption::Baseline(_) => super::ledger::RecordKind::Baseline,
+        Adoption::Adopt | Adoption::No => super::ledger::RecordKind::Adopted,
     };
     let pending = embedded::migrations().iter().filter(|migration| migration.number > last.number).collect();
     let steps = up_to(pending, target, Some(last.name))?;
-    Ok(Plan { record: Some(Recorded { up_to: last, origin }), steps, ..Plan::default() })
+    Ok(MigrationPlan { record: Some(Recorded { up_to: last, origin }), steps, ..MigrationPlan::default() })
 }
 
 fn up_to(
     pending: Vec<&'static Migration>,
-    target: Target,
+    target: MigrationTarget,
     newest: Option<&str>,
 ) -> Result<Vec<&'static Migration>, Error> {
-    let Target::Number(number) = target else { return Ok(pending) };
+    let MigrationTarget::Number(number) = target else { return Ok(pending) };
     let last = find_number(number)?;
     if newest.is_some_and(|newest| last.name < newest) {
         return Err(wrong_direction(number, "below", newest));
@@ -188,8 +201,8 @@ pub(crate) fn find_number(number: u32) -> Result<&'static Migration, Error> {
 ///
 /// # Errors
 /// [`Error::Newer`] with the names of its migrations.
-pub fn refuse_newer(state: &State, backend: Backend) -> Result<(), Error> {
-    match up(state, Target::Default, Takeover::No, backend) {
+pub fn refuse_newer(state: &LedgerState, backend: Backend) -> Result<(), Error> {
+    match up(state, MigrationTarget::Default, Adoption::No, backend) {
         Err(newer @ Error::Newer { .. }) => Err(newer),
         _ => Ok(()),
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event<'a> {
+pub enum MigrationEvent<'a> {
     /// Another program holds the lock.
     WaitingForLock,
     /// A migration starts (or its undoing).
@@ -33,12 +33,12 @@ pub enum Event<'a> {
 }
 
 /// Somebody who listens.
-pub trait Progress: Sync {
+pub trait MigrationProgress: Sync {
     /// Called for each event, in order.
-    fn event(&self, event: Event<'_>);
+    fn event(&self, event: MigrationEvent<'_>);
 }
 
 /// Nobody.
-impl Progress for () {
-    fn event(&self, _event: Event<'_>) {}
+impl MigrationProgress for () {
+    fn event(&self, _event: MigrationEvent<'_>) {}
 }

@@ -5,13 +5,13 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::embedded;
-use super::plan::Plan;
+use super::plan::MigrationPlan;
 use crate::db::DatabaseUrl;
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub enum MigrationOutcome {
     /// There was nothing to do.
     Current,
     /// What was to be done is done.
@@ -24,9 +24,9 @@ pub enum Outcome {
 
 /// What a run did.
 #[derive(Debug, Clone, Serialize)]
-pub struct Report {
+pub struct MigrationReport {
     /// How it ended.
-    pub outcome: Outcome,
+    pub outcome: MigrationOutcome,
     /// The database, without its password.
     pub database: String,
     /// Which engine.
@@ -38,7 +38,7 @@ pub struct Report {
     /// Recorded as applied without running.
     pub recorded: Vec<String>,
     /// Run (or undone, or planned), in order.
-    pub migrations: Vec<Entry>,
+    pub migrations: Vec<MigrationEntry>,
     /// Newer, compatible migrations that this program does not know.
     pub unknown: Vec<String>,
     /// After an adoption: accounts of the earlier manager's seed data.
@@ -53,9 +53,9 @@ pub struct Report {
     pub costly_hashes: Vec<String>,
 }
 
-/// A migration in a [`Report`].
+/// A migration in a [`MigrationReport`].
 #[derive(Debug, Clone, Serialize)]
-pub struct Entry {
+pub struct MigrationEntry {
     /// `NNN_name`.
     pub name: String,
     /// How long it took; absent in a plan.
@@ -63,7 +63,7 @@ pub struct Entry {
     pub duration_ms: Option<u64>,
 }
 
-impl Entry {
+impl MigrationEntry {
     pub(super) fn done(name: &str, duration: Duration) -> Self {
         Self { name: name.to_owned(), duration_ms: Some(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)) }
     }
@@ -73,8 +73,8 @@ impl Entry {
     }
 }
 
-impl Report {
-    pub(super) fn new(url: &DatabaseUrl, outcome: Outcome, from: Option<String>) -> Self {
+impl MigrationReport {
+    pub(super) fn new(url: &DatabaseUrl, outcome: MigrationOutcome, from: Option<String>) -> Self {
         Self {
             outcome,
             database: url.to_string(),
@@ -93,15 +93,15 @@ impl Report {
 
     /// Whether the run changed the database.
     pub fn has_changed_something(&self) -> bool {
-        matches!(self.outcome, Outcome::Applied | Outcome::RolledBack)
+        matches!(self.outcome, MigrationOutcome::Applied | MigrationOutcome::RolledBack)
     }
 
     /// What a plan would do.
-    pub(super) fn planned(url: &DatabaseUrl, plan: &Plan) -> Self {
-        let outcome = if plan.is_empty() { Outcome::Current } else { Outcome::Planned };
+    pub(super) fn planned(url: &DatabaseUrl, plan: &MigrationPlan) -> Self {
+        let outcome = if plan.is_empty() { MigrationOutcome::Current } else { MigrationOutcome::Planned };
         let mut report = Self::new(url, outcome, plan.from.clone());
         report.unknown.clone_from(&plan.unknown);
-        report.migrations = plan.steps.iter().map(|migration| Entry::planned(migration.name)).collect();
+        report.migrations = plan.steps.iter().map(|migration| MigrationEntry::planned(migration.name)).collect();
         if let Some(recorded) = plan.record {
             let known = embedded::migrations().iter().filter(|migration| migration.number <= recorded.up_to.number);
             report.recorded = known.map(|migration| migration.name.to_owned()).collect();

@@ -8,13 +8,13 @@ use sea_orm_migration::{MigrationTrait, SchemaManager};
 
 use super::embedded::{Migration, Script};
 use super::error::{Error, FailureScope};
-use super::ledger::{Applied, Origin};
+use super::ledger::{AppliedMigration, RecordKind};
 use super::lock::with_jitter;
-use super::progress::{Event, Progress};
+use super::progress::{MigrationEvent, MigrationProgress};
 use super::script::SqlMigration;
-use super::session::Settings;
+use super::session::MigrationSettings;
 use crate::clock::Stopwatch;
-use crate::db::{self, Backend, Pool, UnlimitedSession};
+use crate::db::{self, Backend, NoTimeoutSession, Pool};
 
 /// Up or down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,9 +39,9 @@ impl Step {
         }
     }
 
-    fn record(self, backend: Backend, settings: &Settings, now: DateTime<Utc>, duration: Duration) -> String {
+    fn record(self, backend: Backend, settings: &MigrationSettings, now: DateTime<Utc>, duration: Duration) -> String {
         match self.direction {
-            Direction::Up => insert(self.migration, Origin::Applied, backend, settings, now, duration),
+            Direction::Up => insert(self.migration, RecordKind::Applied, backend, settings, now, duration),
             Direction::Down => delete(self.migration, backend),
         }
     }
@@ -52,7 +52,7 @@ pub(crate) async fn in_transaction(
     step: Step,
     transaction: &DatabaseTransaction,
     backend: Backend,
-    settings: &Settings,
+    settings: &MigrationSettings,
 ) -> Result<Duration, Error> {
     let script = step.script(backend)?;
     let watch = Stopwatch::start();
@@ -77,8 +77,8 @@ pub(crate) async fn in_transaction(
 pub(crate) async fn with_retry(
     step: Step,
     pool: &Pool,
-    settings: &Settings,
-    progress: &dyn Progress,
+    settings: &MigrationSettings,
+    progress: &dyn MigrationProgress,
 ) -> Result<Duration, Error> {
     let watch = Stopwatch::start();
     let mut pause = Duration::from_millis(200);
@@ -104,7 +104,7 @@ pub(crate) async fn with_retry(
             });
         }
         let pause_now = with_jitter(pause);
-        progress.event(Event::Retrying { name: step.migration.name, pause: pause_now });
+        progress.event(MigrationEvent::Retrying { name: step.migration.name, pause: pause_now });
         tokio::time::sleep(pause_now).await;
         pause = (pause * 2).min(Duration::from_secs(5));
     }
@@ -119,11 +119,15 @@ pub(super) async fn begin(pool: &Pool) -> Result<DatabaseTransaction, Error> {
 
 /// Runs a step outside a transaction, statement by statement, without limits of time. It can be run again after any
 /// failure, and goes on after what it has done.
-pub(crate) async fn without_transaction(step: Step, pool: &Pool, settings: &Settings) -> Result<Duration, Error> {
+pub(crate) async fn without_transaction(
+    step: Step,
+    pool: &Pool,
+    settings: &MigrationSettings,
+) -> Result<Duration, Error> {
     let backend = pool.backend();
     let script = step.script(backend)?;
     let watch = Stopwatch::start();
-    let mut session = UnlimitedSession::begin(pool).await?;
+    let mut session = NoTimeoutSession::begin(pool).await?;
     let done = run_each(script, &mut session).await;
     session.release().await;
     done?;
@@ -134,7 +138,7 @@ pub(crate) async fn without_transaction(step: Step, pool: &Pool, settings: &Sett
     Ok(watch.elapsed())
 }
 
-async fn run_each(script: &'static Script, session: &mut UnlimitedSession) -> Result<(), Error> {
+async fn run_each(script: &'static Script, session: &mut NoTimeoutSession) -> Result<(), Error> {
     for (at, statement) in script.statements.iter().enumerate() {
         if let Some(index) = index_built_concurrently(statement.sql) {
             drop_if_invalid(session, index).await?;
@@ -158,7 +162,7 @@ fn index_built_concurrently(sql: &str) -> Option<&str> {
 }
 
 /// An index whose concurrent building was interrupted is there, but not used; `IF NOT EXISTS` would leave it so.
-async fn drop_if_invalid(session: &mut UnlimitedSession, index: &str) -> Result<(), Error> {
+async fn drop_if_invalid(session: &mut NoTimeoutSession, index: &str) -> Result<(), Error> {
     let name = Backend::Postgres.literal(index);
     let invalid = format!("SELECT 1 FROM pg_index WHERE indexrelid = to_regclass({name}) AND NOT indisvalid");
     if session.execute(&invalid).await? > 0 {
@@ -171,7 +175,7 @@ async fn drop_if_invalid(session: &mut UnlimitedSession, index: &str) -> Result<
 /// Finds the statement that failed: by the position the server gave, else by running them one by one.
 async fn locate(script: &'static Script, error: DbErr, transaction: &DatabaseTransaction) -> Error {
     let error = db::Error::from(error);
-    if error.kind() == db::Kind::Locked || error.kind() == db::Kind::Unreachable {
+    if error.kind() == db::DbErrorKind::Locked || error.kind() == db::DbErrorKind::Unreachable {
         return Error::Database(error);
     }
     if let Some(position) = error.position()
@@ -214,15 +218,15 @@ fn failure(script: &Script, at: usize, lines_down: usize, source: db::Error) -> 
 }
 
 fn is_lock_timeout(error: &Error) -> bool {
-    error.database().is_some_and(|source| source.kind() == db::Kind::Locked)
+    error.database().is_some_and(|source| source.kind() == db::DbErrorKind::Locked)
 }
 
 /// The ledger rows of a migration.
 pub(crate) fn insert(
     migration: &Migration,
-    origin: Origin,
+    origin: RecordKind,
     backend: Backend,
-    settings: &Settings,
+    settings: &MigrationSettings,
     now: DateTime<Utc>,
     duration: Duration,
 ) -> String {
@@ -232,9 +236,9 @@ pub(crate) fn insert(
 /// The same; `at` is an expression, in Unix seconds.
 pub(crate) fn insert_at(
     migration: &Migration,
-    origin: Origin,
+    origin: RecordKind,
     backend: Backend,
-    settings: &Settings,
+    settings: &MigrationSettings,
     at: &str,
     duration: Duration,
 ) -> String {
@@ -254,16 +258,18 @@ pub(crate) fn insert_at(
 /// The ledger rows of a migration that came with rows from elsewhere: when and how it was applied there stays known.
 pub(crate) fn taken_over(
     migration: &Migration,
-    before: Option<&Applied>,
+    before: Option<&AppliedMigration>,
     backend: Backend,
-    settings: &Settings,
+    settings: &MigrationSettings,
 ) -> String {
-    let origin = before.and_then(|before| before.origin).unwrap_or(Origin::Adopted);
+    let origin = before.and_then(|before| before.origin).unwrap_or(RecordKind::Adopted);
     let at = before.and_then(|before| before.applied_at).unwrap_or_else(crate::clock::now);
     let duration = Duration::from_millis(before.and_then(|before| before.duration_ms).unwrap_or(0));
     let app_version = before.and_then(|before| before.app_version.clone());
-    let settings =
-        Settings { app_version: app_version.unwrap_or_else(|| settings.app_version.clone()), ..settings.clone() };
+    let settings = MigrationSettings {
+        app_version: app_version.unwrap_or_else(|| settings.app_version.clone()),
+        ..settings.clone()
+    };
     insert(migration, origin, backend, &settings, at, duration)
 }
 

@@ -3,9 +3,9 @@
 use super::catalogue::{self, Catalogue, Difference};
 use super::embedded;
 use super::error::Error;
-use super::layout;
-use super::ledger::{self, Applied, State};
+use super::ledger::{self, AppliedMigration, LedgerState};
 use super::plan;
+use super::schema_version;
 use crate::db::{Column, ColumnType, Connection, Row};
 
 /// The table that says which database it is.
@@ -19,14 +19,14 @@ pub struct Schema {
     /// Statements that make ledger and schema in an empty database.
     pub sql: String,
     /// Every table, the ledger first, then parents before children.
-    pub tables: Vec<Table>,
+    pub tables: Vec<SchemaTable>,
     /// Tables and columns of the database that no migration makes.
     pub not_included: Vec<String>,
 }
 
 /// A table and its columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Table {
+pub struct SchemaTable {
     /// Its name.
     pub name: String,
     /// Its columns, in alphabetical order; those of the ledger as they were made.
@@ -58,10 +58,10 @@ pub async fn schema_of(connection: &mut Connection) -> Result<Schema, Error> {
     let backend = connection.backend();
     let state = ledger::read(connection).await?;
     let applied = match &state {
-        State::Ledger(applied) => applied,
-        State::Empty => return Err(Error::Empty),
-        State::Earlier(_) => return Err(Error::Earlier),
-        State::Unknown(tables) => return Err(Error::UnknownTables { tables: tables.clone() }),
+        LedgerState::Ledger(applied) => applied,
+        LedgerState::Empty => return Err(Error::Empty),
+        LedgerState::Legacy(_) => return Err(Error::Legacy),
+        LedgerState::Unknown(tables) => return Err(Error::UnknownTables { tables: tables.clone() }),
     };
     let unknown = plan::check(applied, embedded::migrations(), backend)?;
     if !unknown.is_empty() {
@@ -90,7 +90,7 @@ pub async fn schema_of(connection: &mut Connection) -> Result<Schema, Error> {
 impl Schema {
     /// Whether a ledger, read later, still tells of this schema.
     pub(crate) fn is_that_of(&self, ledger: &[Row]) -> bool {
-        State::from_rows(ledger).newest().unwrap_or_default() == self.migration
+        LedgerState::from_rows(ledger).newest().unwrap_or_default() == self.migration
     }
 }
 
@@ -113,14 +113,14 @@ fn extras(live: &Catalogue, expected: &Catalogue) -> Vec<String> {
     extras
 }
 
-pub(crate) fn tables(expected: &Catalogue) -> Vec<Table> {
+pub(crate) fn tables(expected: &Catalogue) -> Vec<SchemaTable> {
     let ledger = LEDGER_TABLES.map(|(name, columns)| {
         let columns = columns.iter().map(|(name, kind)| Column { name: (*name).to_owned(), kind: *kind }).collect();
-        Table { name: name.to_owned(), columns }
+        SchemaTable { name: name.to_owned(), columns }
     });
     let mut names = expected.names_of("table");
     names.sort_by_key(|name| entity::TABLES.iter().position(|known| known == name).unwrap_or(entity::TABLES.len()));
-    let made = names.into_iter().map(|name| Table { name: name.to_owned(), columns: expected.columns_of(name) });
+    let made = names.into_iter().map(|name| SchemaTable { name: name.to_owned(), columns: expected.columns_of(name) });
     ledger.into_iter().chain(made).collect()
 }
 
@@ -128,8 +128,8 @@ pub(crate) fn tables(expected: &Catalogue) -> Vec<Table> {
 ///
 /// # Errors
 /// What the database said.
-pub async fn extra_objects(connection: &mut Connection, applied: &[Applied]) -> Result<Vec<String>, Error> {
-    let expected = layout::catalogue_of_newest(applied, connection.backend());
+pub async fn extra_objects(connection: &mut Connection, applied: &[AppliedMigration]) -> Result<Vec<String>, Error> {
+    let expected = schema_version::catalogue_of_newest(applied, connection.backend());
     let differences = catalogue::read(connection).await?.shape_differs_from(&expected);
     let extra = differences.into_iter().filter(Difference::is_extra);
     Ok(extra.map(|difference| difference.object).collect())
@@ -140,7 +140,7 @@ pub fn is_ledger(table: &str) -> bool {
     LEDGER_TABLES.iter().any(|(name, _)| *name == table)
 }
 
-impl Table {
+impl SchemaTable {
     /// `a, b, c`
     pub fn column_list(&self) -> String {
         self.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ")

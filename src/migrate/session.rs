@@ -8,18 +8,18 @@ use super::adopt;
 use super::catalogue::{self, Catalogue};
 use super::embedded::Migration;
 use super::error::Error;
-use super::ledger::{self, Applied, State};
+use super::ledger::{self, AppliedMigration, LedgerState};
 use super::lock;
-use super::plan::{self, Plan, Takeover, Target};
-use super::progress::{Event, Progress};
-use super::report::{Entry, Outcome, Report};
+use super::plan::{self, Adoption, MigrationPlan, MigrationTarget};
+use super::progress::{MigrationEvent, MigrationProgress};
+use super::report::{MigrationEntry, MigrationOutcome, MigrationReport};
 use super::run::{self, Direction, Step};
 use super::verify;
-use crate::db::{Backend, Connection, DatabaseUrl, Kind, Pool, PoolUse, first_column};
+use crate::db::{Backend, Connection, DatabaseUrl, DbErrorKind, PartialRows, Pool, PoolUse, first_column};
 
 /// How a run behaves.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct MigrationSettings {
     /// How long to wait for another migrator, and for locks on tables altogether.
     pub patience: Duration,
     /// How long one statement may wait for a lock on a table, and so how long requests can queue behind it.
@@ -30,9 +30,9 @@ pub struct Settings {
 
 /// What to do when going up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Action {
+pub struct MigrateAction {
     /// How far.
-    pub target: Target,
+    pub target: MigrationTarget,
     /// What to do with a database without a ledger.
     pub adopt: bool,
     /// Record everything up to this number as applied.
@@ -41,17 +41,17 @@ pub struct Action {
     pub dry_run: bool,
 }
 
-impl Action {
+impl MigrateAction {
     /// Everything that is pending.
     pub fn latest() -> Self {
-        Self { target: Target::Default, adopt: false, baseline: None, dry_run: false }
+        Self { target: MigrationTarget::Default, adopt: false, baseline: None, dry_run: false }
     }
 
-    fn takeover(self) -> Takeover {
+    fn adoption(self) -> Adoption {
         match self.baseline {
-            Some(number) => Takeover::Baseline(number),
-            None if self.adopt => Takeover::Adopt,
-            None => Takeover::No,
+            Some(number) => Adoption::Baseline(number),
+            None if self.adopt => Adoption::Adopt,
+            None => Adoption::No,
         }
     }
 }
@@ -62,19 +62,19 @@ impl Action {
 /// Every refusal and failure of [`Error`]; what was committed before a failure stays.
 pub async fn migrate(
     url: &DatabaseUrl,
-    action: Action,
-    settings: &Settings,
-    progress: &dyn Progress,
-) -> Result<Report, Error> {
-    let (state, live, mut reader) = read_state_and_schema(url).await?;
-    let plan = plan::up(&state, action.target, action.takeover(), url.backend())?;
+    action: MigrateAction,
+    settings: &MigrationSettings,
+    progress: &dyn MigrationProgress,
+) -> Result<MigrationReport, Error> {
+    let HistoryReading { state, live, mut reader } = read_state_and_schema(url).await?;
+    let plan = plan::up(&state, action.target, action.adoption(), url.backend())?;
     if plan.is_empty() || action.dry_run {
         preflight(reader.as_mut(), live, &plan, &state).await?;
-        leave(reader).await;
-        return Ok(Report::planned(url, &plan));
+        hang_up(reader).await;
+        return Ok(MigrationReport::planned(url, &plan));
     }
     let pool = Pool::open(url, PoolUse::Migrate).await?;
-    let run = Run { url, pool: &pool, settings, progress };
+    let run = MigrationRun { url, pool: &pool, settings, progress };
     let done = run.up(action, reader).await;
     end(pool, done).await
 }
@@ -85,75 +85,97 @@ pub async fn migrate(
 /// Every refusal and failure of [`Error`]; what was undone before a failure stays undone.
 pub async fn rollback(
     url: &DatabaseUrl,
-    target: Target,
+    target: MigrationTarget,
     dry_run: bool,
-    settings: &Settings,
-    progress: &dyn Progress,
-) -> Result<Report, Error> {
-    let (state, reader) = read_state(url, None).await?;
+    settings: &MigrationSettings,
+    progress: &dyn MigrationProgress,
+) -> Result<MigrationReport, Error> {
+    let HistoryReading { state, reader, .. } = read_state(url, None).await?;
     let steps = plan::down(&state, target, url.backend())?;
     if steps.is_empty() || dry_run {
-        leave(reader).await;
-        let outcome = if steps.is_empty() { Outcome::Current } else { Outcome::Planned };
-        let mut report = Report::new(url, outcome, state.newest().map(str::to_owned));
-        report.migrations = steps.iter().map(|migration| Entry::planned(migration.name)).collect();
+        hang_up(reader).await;
+        let outcome = if steps.is_empty() { MigrationOutcome::Current } else { MigrationOutcome::Planned };
+        let mut report = MigrationReport::new(url, outcome, state.newest().map(str::to_owned));
+        report.migrations = steps.iter().map(|migration| MigrationEntry::planned(migration.name)).collect();
         return Ok(report);
     }
     let pool = Pool::open(url, PoolUse::Migrate).await?;
-    let run = Run { url, pool: &pool, settings, progress };
+    let run = MigrationRun { url, pool: &pool, settings, progress };
     let done = run.down(target, reader).await;
     end(pool, done).await
 }
 
 /// After a failure the open transaction is rolled back before this returns.
-async fn end(pool: Pool, done: Result<Report, Error>) -> Result<Report, Error> {
+async fn end(pool: Pool, done: Result<MigrationReport, Error>) -> Result<MigrationReport, Error> {
     match done {
-        Ok(_) => pool.leave().await,
+        Ok(_) => pool.hang_up().await,
         Err(_) => pool.close().await,
     }
     done
 }
 
-async fn leave(reader: Option<Connection>) {
+async fn hang_up(reader: Option<Connection>) {
     if let Some(reader) = reader {
-        reader.leave().await;
+        reader.hang_up().await;
+    }
+}
+
+/// The history of a database, and the connection that read it.
+struct HistoryReading {
+    state: LedgerState,
+    /// The live schema; `None`: it was not read.
+    live: Option<Catalogue>,
+    /// `None`: there is no database yet.
+    reader: Option<Connection>,
+}
+
+impl HistoryReading {
+    /// That of a SQLite file that is not there yet.
+    fn of_no_file() -> Self {
+        Self { state: LedgerState::Empty, live: None, reader: None }
     }
 }
 
 /// Reads the state, on a connection that is there already or a new one. A SQLite file that may be created and is not
 /// there yet is an empty database.
-async fn read_state(url: &DatabaseUrl, reader: Option<Connection>) -> Result<(State, Option<Connection>), Error> {
+async fn read_state(url: &DatabaseUrl, reader: Option<Connection>) -> Result<HistoryReading, Error> {
     let mut reader = match reader {
         Some(reader) => reader,
         None => match Connection::open(url).await {
             Ok(reader) => reader,
-            Err(error) if error.kind() == Kind::NoSuchFile && url.may_be_created() => return Ok((State::Empty, None)),
+            Err(error) if error.kind() == DbErrorKind::NoSuchFile && url.may_be_created() => {
+                return Ok(HistoryReading::of_no_file());
+            }
             Err(error) => return Err(error.into()),
         },
     };
-    Ok((ledger::read(&mut reader).await?, Some(reader)))
+    Ok(HistoryReading { state: ledger::read(&mut reader).await?, live: None, reader: Some(reader) })
 }
 
 /// The same, with the live schema, in one round trip where there is a ledger. The schema may be unreadable for a moment,
 /// because another replica changes it: then it is not known.
-async fn read_state_and_schema(url: &DatabaseUrl) -> Result<(State, Option<Catalogue>, Option<Connection>), Error> {
+async fn read_state_and_schema(url: &DatabaseUrl) -> Result<HistoryReading, Error> {
     let mut reader = match Connection::open(url).await {
         Ok(reader) => reader,
-        Err(error) if error.kind() == Kind::NoSuchFile && url.may_be_created() => {
-            return Ok((State::Empty, None, None));
+        Err(error) if error.kind() == DbErrorKind::NoSuchFile && url.may_be_created() => {
+            return Ok(HistoryReading::of_no_file());
         }
         Err(error) => return Err(error.into()),
     };
-    let (rows, failure) = reader.gather(reader.backend().read_ledger_and_catalogue()).await;
+    let PartialRows { rows, failure } = reader.query_partial(reader.backend().read_ledger_and_catalogue()).await;
     match failure {
-        None => Ok((State::from_rows(&rows), Some(Catalogue::from_rows(&rows)), Some(reader))),
-        Some(error) if error.kind() == Kind::Locked => {
+        None => Ok(HistoryReading {
+            state: LedgerState::from_rows(&rows),
+            live: Some(Catalogue::from_rows(&rows)),
+            reader: Some(reader),
+        }),
+        Some(error) if error.kind() == DbErrorKind::Locked => {
             tracing::warn!("drift was not looked for: {error}");
-            let (state, reader) = read_state(url, Some(reader)).await?;
-            Ok((state, None, reader))
+            read_state(url, Some(reader)).await
         }
         Some(error) if ledger::is_missing_table(&error, reader.backend()) => {
-            Ok((ledger::without_ledger(&mut reader).await?, None, Some(reader)))
+            let state = ledger::without_ledger(&mut reader).await?;
+            Ok(HistoryReading { state, live: None, reader: Some(reader) })
         }
         Some(error) => Err(error.into()),
     }
@@ -165,8 +187,8 @@ async fn read_state_and_schema(url: &DatabaseUrl) -> Result<(State, Option<Catal
 async fn preflight(
     reader: Option<&mut Connection>,
     live: Option<Catalogue>,
-    plan: &Plan,
-    state: &State,
+    plan: &MigrationPlan,
+    state: &LedgerState,
 ) -> Result<(), Error> {
     let Some(reader) = reader else { return Ok(()) };
     match (plan.record, state) {
@@ -174,8 +196,8 @@ async fn preflight(
             adopt::compare(reader, recorded).await?;
             adopt::check_owners(reader, recorded.up_to).await
         }
-        (None, State::Empty) => check_encoding(reader).await,
-        (None, State::Ledger(applied)) => check_drift(reader, live, plan, applied).await,
+        (None, LedgerState::Empty) => check_encoding(reader).await,
+        (None, LedgerState::Ledger(applied)) => check_drift(reader, live, plan, applied).await,
         (None, _) => Ok(()),
     }
 }
@@ -191,8 +213,8 @@ async fn check_encoding(reader: &mut Connection) -> Result<(), Error> {
 async fn check_drift(
     reader: &mut Connection,
     live: Option<Catalogue>,
-    plan: &Plan,
-    applied: &[Applied],
+    plan: &MigrationPlan,
+    applied: &[AppliedMigration],
 ) -> Result<(), Error> {
     let Some(newest) = applied.last() else { return Ok(()) };
     let live = match live {
@@ -211,26 +233,26 @@ async fn check_drift(
 
 /// One run on one database.
 #[derive(Clone, Copy)]
-struct Run<'a> {
+struct MigrationRun<'a> {
     url: &'a DatabaseUrl,
     pool: &'a Pool,
-    settings: &'a Settings,
-    progress: &'a dyn Progress,
+    settings: &'a MigrationSettings,
+    progress: &'a dyn MigrationProgress,
 }
 
-impl Run<'_> {
+impl MigrationRun<'_> {
     /// Locks, reads and plans again (another migrator may have been here), and does it.
-    async fn up(self, action: Action, reader: Option<Connection>) -> Result<Report, Error> {
+    async fn up(self, action: MigrateAction, reader: Option<Connection>) -> Result<MigrationReport, Error> {
         let lock = lock::acquire(self.pool, self.settings.patience, self.progress).await?;
-        let (state, mut reader) = read_state(self.url, reader).await?;
-        let plan = plan::up(&state, action.target, action.takeover(), self.pool.backend())?;
-        let mut report = Report::planned(self.url, &plan);
+        let HistoryReading { state, mut reader, .. } = read_state(self.url, reader).await?;
+        let plan = plan::up(&state, action.target, action.adoption(), self.pool.backend())?;
+        let mut report = MigrationReport::planned(self.url, &plan);
         if plan.is_empty() {
-            leave(reader).await;
+            hang_up(reader).await;
             return Ok(report);
         }
         preflight(reader.as_mut(), None, &plan, &state).await?;
-        report.outcome = Outcome::Applied;
+        report.outcome = MigrationOutcome::Applied;
         let steps = steps(&plan.steps, Direction::Up);
         if plan.fresh || self.pool.backend() == Backend::Sqlite {
             self.prepare(&lock, &plan).await?;
@@ -250,30 +272,31 @@ impl Run<'_> {
             report.shared_names = adopt::shared_names(reader).await?;
             report.costly_hashes = adopt::costly_hashes(reader).await?;
         }
-        leave(reader).await;
+        hang_up(reader).await;
         report.to = report.migrations.last().map(|entry| entry.name.clone()).or(report.recorded.last().cloned());
         Ok(report)
     }
 
     /// The same, downwards.
-    async fn down(self, target: Target, reader: Option<Connection>) -> Result<Report, Error> {
+    async fn down(self, target: MigrationTarget, reader: Option<Connection>) -> Result<MigrationReport, Error> {
         let lock = lock::acquire(self.pool, self.settings.patience, self.progress).await?;
-        let (state, reader) = read_state(self.url, reader).await?;
+        let HistoryReading { state, reader, .. } = read_state(self.url, reader).await?;
         let steps = steps(&plan::down(&state, target, self.pool.backend())?, Direction::Down);
-        let mut report = Report::new(self.url, Outcome::RolledBack, state.newest().map(str::to_owned));
+        let mut report =
+            MigrationReport::new(self.url, MigrationOutcome::RolledBack, state.newest().map(str::to_owned));
         report.migrations = match self.pool.backend() {
             Backend::Sqlite => self.all_in(&lock, &steps).await?,
             Backend::Postgres => self.one_by_one(&steps).await?,
         };
         lock.commit().await?;
-        leave(reader).await;
-        let undone = |applied: &&Applied| report.migrations.iter().any(|entry| entry.name == applied.version);
+        hang_up(reader).await;
+        let undone = |applied: &&AppliedMigration| report.migrations.iter().any(|entry| entry.name == applied.version);
         report.to = state.applied().iter().rfind(|applied| !undone(applied)).map(|applied| applied.version.clone());
         Ok(report)
     }
 
     /// Makes the ledger and what is to be recorded in it.
-    async fn prepare(self, transaction: &DatabaseTransaction, plan: &Plan) -> Result<(), Error> {
+    async fn prepare(self, transaction: &DatabaseTransaction, plan: &MigrationPlan) -> Result<(), Error> {
         let backend = self.pool.backend();
         transaction.execute_unprepared(backend.create_ledger()).await?;
         if let Some(recorded) = plan.record {
@@ -283,7 +306,7 @@ impl Run<'_> {
     }
 
     /// All steps in one transaction.
-    async fn all_in(self, transaction: &DatabaseTransaction, steps: &[Step]) -> Result<Vec<Entry>, Error> {
+    async fn all_in(self, transaction: &DatabaseTransaction, steps: &[Step]) -> Result<Vec<MigrationEntry>, Error> {
         let backend = self.pool.backend();
         let mut entries = Vec::new();
         for (index, step) in steps.iter().enumerate() {
@@ -297,7 +320,7 @@ impl Run<'_> {
     }
 
     /// Each step in a transaction of its own, or, where it says so, in none.
-    async fn one_by_one(self, steps: &[Step]) -> Result<Vec<Entry>, Error> {
+    async fn one_by_one(self, steps: &[Step]) -> Result<Vec<MigrationEntry>, Error> {
         let mut entries = Vec::new();
         for (index, step) in steps.iter().enumerate() {
             self.started(*step, index, steps.len());
@@ -312,12 +335,12 @@ impl Run<'_> {
     }
 
     fn started(self, step: Step, index: usize, total: usize) {
-        self.progress.event(Event::Started { name: step.migration.name, position: index + 1, total });
+        self.progress.event(MigrationEvent::Started { name: step.migration.name, position: index + 1, total });
     }
 
-    fn finished(self, step: Step, duration: Duration) -> Entry {
-        self.progress.event(Event::Finished { name: step.migration.name, duration });
-        Entry::done(step.migration.name, duration)
+    fn finished(self, step: Step, duration: Duration) -> MigrationEntry {
+        self.progress.event(MigrationEvent::Finished { name: step.migration.name, duration });
+        MigrationEntry::done(step.migration.name, duration)
     }
 }
 

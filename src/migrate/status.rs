@@ -6,26 +6,26 @@ use serde::Serialize;
 use super::catalogue::{Catalogue, Difference};
 use super::embedded;
 use super::error::Error;
-use super::ledger::{self, Applied, Origin, State};
+use super::ledger::{self, AppliedMigration, LedgerState, RecordKind};
 use super::plan;
 use super::verify;
-use crate::db::{Backend, Connection, DatabaseUrl, Kind, Row};
+use crate::db::{Backend, Connection, DatabaseUrl, DbErrorKind, PartialRows, Row};
 
 /// The state of a database's history.
 #[derive(Debug, Serialize)]
-pub struct Status {
+pub struct MigrationStatus {
     /// The database, without its password.
     pub database: String,
     /// Which engine.
     pub backend: String,
     /// `up_to_date`, `pending`, `empty`, `earlier_manager`, `no_history`, `newer`, `changed` or `drifted`.
-    pub state: Summary,
+    pub state: HistoryState,
     /// How many are applied.
     pub applied: usize,
     /// How many are pending.
     pub pending: usize,
     /// Every migration, oldest first: those of this program, and those that only the database knows.
-    pub migrations: Vec<Line>,
+    pub migrations: Vec<MigrationLine>,
     /// How the live schema differs from what the applied migrations make.
     pub drift: Vec<Difference>,
 }
@@ -33,7 +33,7 @@ pub struct Status {
 /// One word for the whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Summary {
+pub enum HistoryState {
     /// Nothing to do.
     UpToDate,
     /// `authsvc migrate` has something to do.
@@ -54,7 +54,7 @@ pub enum Summary {
 
 /// One migration.
 #[derive(Debug, Serialize)]
-pub struct Line {
+pub struct MigrationLine {
     /// The digits of its name.
     pub number: String,
     /// `NNN_name`.
@@ -66,17 +66,17 @@ pub struct Line {
     /// How long that took.
     pub duration_ms: Option<u64>,
     /// How it got into the ledger.
-    pub origin: Option<Origin>,
+    pub origin: Option<RecordKind>,
     /// The program that applied it.
     pub app_version: Option<String>,
     /// Whether its SQL is what was applied.
-    pub checksum: Checksum,
+    pub checksum: ChecksumState,
 }
 
 /// Whether the SQL in this program is what was applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Checksum {
+pub enum ChecksumState {
     /// It is.
     Ok,
     /// It is not.
@@ -87,10 +87,10 @@ pub enum Checksum {
     None,
 }
 
-impl Status {
+impl MigrationStatus {
     /// Whether there is nothing to do and nothing wrong: what `--check` asks.
     pub fn is_clean(&self) -> bool {
-        self.state == Summary::UpToDate
+        self.state == HistoryState::UpToDate
     }
 }
 
@@ -98,14 +98,16 @@ impl Status {
 ///
 /// # Errors
 /// The database could not be reached or read.
-pub async fn status(url: &DatabaseUrl) -> Result<Status, Error> {
+pub async fn status(url: &DatabaseUrl) -> Result<MigrationStatus, Error> {
     match Connection::open(url).await {
         Ok(mut connection) => {
             let found = read(&mut connection).await?;
-            connection.leave().await;
-            Ok(tell(url, &found.0, &found.1))
+            connection.hang_up().await;
+            Ok(build_status(url, &found.state, &found.rows))
         }
-        Err(error) if error.kind() == Kind::NoSuchFile && url.may_be_created() => Ok(tell(url, &State::Empty, &[])),
+        Err(error) if error.kind() == DbErrorKind::NoSuchFile && url.may_be_created() => {
+            Ok(build_status(url, &LedgerState::Empty, &[]))
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -115,29 +117,29 @@ pub async fn status(url: &DatabaseUrl) -> Result<Status, Error> {
 /// # Errors
 /// The database could not be read.
 pub async fn drift(connection: &mut Connection) -> Result<Vec<Difference>, crate::db::Error> {
-    let (state, rows) = read(connection).await?;
+    let LedgerAndCatalogue { state, rows } = read(connection).await?;
     Ok(drift_of(&Catalogue::from_rows(&rows), &state, connection.backend()))
 }
 
 /// The same of a schema and a history that were read.
-pub fn drift_of(live: &Catalogue, state: &State, backend: Backend) -> Vec<Difference> {
+pub fn drift_of(live: &Catalogue, state: &LedgerState, backend: Backend) -> Vec<Difference> {
     verify::drift(live, state.applied(), backend)
 }
 
 /// A history in short, without a look at the live schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub struct HistorySummary {
     /// One word.
-    pub summary: Summary,
+    pub summary: HistoryState,
     /// How many migrations are applied.
     pub applied: usize,
     /// How many of this program's are not.
     pub pending: usize,
 }
 
-impl Standing {
+impl HistorySummary {
     /// Of a history that was read.
-    pub fn of(state: &State, backend: Backend) -> Self {
+    pub fn of(state: &LedgerState, backend: Backend) -> Self {
         let applied = state.applied();
         let is_pending = |name: &str| !applied.iter().any(|applied| applied.version == name);
         let pending = embedded::migrations().iter().filter(|migration| is_pending(migration.name)).count();
@@ -150,13 +152,13 @@ impl Standing {
     }
 }
 
-fn tell(url: &DatabaseUrl, state: &State, rows: &[Row]) -> Status {
+fn build_status(url: &DatabaseUrl, state: &LedgerState, rows: &[Row]) -> MigrationStatus {
     let backend = url.backend();
     let applied = state.applied();
     let drift = verify::drift(&Catalogue::from_rows(rows), applied, backend);
     let migrations = lines(applied, backend);
     let pending = migrations.iter().filter(|line| line.state == "pending").count();
-    Status {
+    MigrationStatus {
         database: url.to_string(),
         backend: backend.to_string(),
         state: summary(state, pending, &drift, backend),
@@ -167,51 +169,58 @@ fn tell(url: &DatabaseUrl, state: &State, rows: &[Row]) -> Status {
     }
 }
 
-async fn read(connection: &mut Connection) -> Result<(State, Vec<Row>), crate::db::Error> {
+/// What one round trip reads.
+struct LedgerAndCatalogue {
+    state: LedgerState,
+    /// Those of the catalogue, among others.
+    rows: Vec<Row>,
+}
+
+async fn read(connection: &mut Connection) -> Result<LedgerAndCatalogue, crate::db::Error> {
     let backend = connection.backend();
-    match connection.gather(backend.read_ledger_and_catalogue()).await {
-        (rows, None) => Ok((State::from_rows(&rows), rows)),
-        (_, Some(error)) if ledger::is_missing_table(&error, backend) => {
-            Ok((ledger::without_ledger(connection).await?, Vec::new()))
+    match connection.query_partial(backend.read_ledger_and_catalogue()).await {
+        PartialRows { rows, failure: None } => Ok(LedgerAndCatalogue { state: LedgerState::from_rows(&rows), rows }),
+        PartialRows { failure: Some(error), .. } if ledger::is_missing_table(&error, backend) => {
+            Ok(LedgerAndCatalogue { state: ledger::without_ledger(connection).await?, rows: Vec::new() })
         }
-        (_, Some(error)) => Err(error),
+        PartialRows { failure: Some(error), .. } => Err(error),
     }
 }
 
-fn summary(state: &State, pending: usize, drift: &[Difference], backend: Backend) -> Summary {
+fn summary(state: &LedgerState, pending: usize, drift: &[Difference], backend: Backend) -> HistoryState {
     let applied = match state {
-        State::Empty => return Summary::Empty,
-        State::Earlier(_) => return Summary::EarlierManager,
-        State::Unknown(_) => return Summary::NoHistory,
-        State::Ledger(applied) => applied,
+        LedgerState::Empty => return HistoryState::Empty,
+        LedgerState::Legacy(_) => return HistoryState::EarlierManager,
+        LedgerState::Unknown(_) => return HistoryState::NoHistory,
+        LedgerState::Ledger(applied) => applied,
     };
     match plan::check(applied, embedded::migrations(), backend) {
-        Err(Error::Changed { .. }) => Summary::Changed,
-        Err(_) => Summary::Newer,
-        Ok(_) if !drift.is_empty() => Summary::Drifted,
-        Ok(_) if pending > 0 => Summary::Pending,
-        Ok(_) => Summary::UpToDate,
+        Err(Error::Changed { .. }) => HistoryState::Changed,
+        Err(_) => HistoryState::Newer,
+        Ok(_) if !drift.is_empty() => HistoryState::Drifted,
+        Ok(_) if pending > 0 => HistoryState::Pending,
+        Ok(_) => HistoryState::UpToDate,
     }
 }
 
-fn lines(applied: &[Applied], backend: Backend) -> Vec<Line> {
+fn lines(applied: &[AppliedMigration], backend: Backend) -> Vec<MigrationLine> {
     let find = |name: &str| applied.iter().find(|applied| applied.version == name);
     let known = embedded::migrations().iter().map(|migration| {
-        let checksum = |applied: &Applied| {
-            if applied.checksum == migration.checksum(backend) { Checksum::Ok } else { Checksum::Changed }
+        let checksum = |applied: &AppliedMigration| {
+            if applied.checksum == migration.checksum(backend) { ChecksumState::Ok } else { ChecksumState::Changed }
         };
         let applied = find(migration.name);
-        Line::new(migration.name, applied, applied.map_or(Checksum::None, checksum))
+        MigrationLine::new(migration.name, applied, applied.map_or(ChecksumState::None, checksum))
     });
     let unknown = applied.iter().filter(|applied| embedded::find(&applied.version).is_none());
-    let unknown = unknown.map(|applied| Line::new(&applied.version, Some(applied), Checksum::Unknown));
-    let mut lines: Vec<Line> = known.chain(unknown).collect();
+    let unknown = unknown.map(|applied| MigrationLine::new(&applied.version, Some(applied), ChecksumState::Unknown));
+    let mut lines: Vec<MigrationLine> = known.chain(unknown).collect();
     lines.sort_by(|a, b| a.name.cmp(&b.name));
     lines
 }
 
-impl Line {
-    fn new(name: &str, applied: Option<&Applied>, checksum: Checksum) -> Self {
+impl MigrationLine {
+    fn new(name: &str, applied: Option<&AppliedMigration>, checksum: ChecksumState) -> Self {
         Self {
             number: name.chars().take_while(char::is_ascii_digit).collect(),
             name: name.to_owned(),

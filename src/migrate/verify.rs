@@ -2,13 +2,14 @@
 
 use super::catalogue::{Catalogue, Difference};
 use super::embedded;
-use super::ledger::{Applied, Origin};
+use super::ledger::{AppliedMigration, RecordKind};
 use crate::db::Backend;
 
 /// How a live schema differs from what the applied migrations make, as far as this program knows the newest of them.
-pub(crate) fn drift(live: &Catalogue, applied: &[Applied], backend: Backend) -> Vec<Difference> {
-    let after = |applied: &Applied| embedded::find(&applied.version).map(|known| Catalogue::after(known, backend));
+pub(crate) fn drift(live: &Catalogue, applied: &[AppliedMigration], backend: Backend) -> Vec<Difference> {
+    let after =
+        |applied: &AppliedMigration| embedded::find(&applied.version).map(|known| Catalogue::after(known, backend));
     let Some(expected) = applied.last().and_then(after) else { return Vec::new() };
-    let taken_over = applied.iter().rfind(|applied| applied.origin.is_some_and(|origin| origin != Origin::Applied));
+    let taken_over = applied.iter().rfind(|applied| applied.origin.is_some_and(|origin| origin != RecordKind::Applied));
     live.drift_from(&expected, taken_over.and_then(after).as_ref())
 }

@@ -45,10 +45,10 @@ fn who_registers_has_a_session_and_can_log_in_again() {
         for (kind, count) in [("registered", "1"), ("login_succeeded", "1"), ("login_failed", "1")] {
             assert_eq!(events(&database, kind), count, "{kind}");
         }
-        let trail = database.one(
+        let audit_log = database.one(
             "SELECT ip || ' ' || user_id || ' ' || coalesce(email, '') FROM auth_events WHERE kind = 'login_failed'",
         );
-        assert_eq!(trail, "127.0.0.1 1 ada@example.com");
+        assert_eq!(audit_log, "127.0.0.1 1 ada@example.com");
         let log = server.stop().success().stderr;
         assert!(!log.contains("a long passwor") && !log.contains(&access), "{log}");
     }

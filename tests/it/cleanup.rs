@@ -158,7 +158,7 @@ fn a_cleanup_waits_for_its_turn_and_gives_up_in_time() {
         let database = Database::migrated(engine);
         let url = authsvc::db::DatabaseUrl::parse(&database.url, &authsvc::db::Defaults::default()).unwrap();
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let turn = runtime.block_on(authsvc::db::Turn::attempt(&url)).unwrap().unwrap();
+        let turn = runtime.block_on(authsvc::db::ExclusiveLock::try_acquire(&url)).unwrap().unwrap();
         let program = Program::on(&database).env("AUTHSVC_LOCK_WAIT", "500ms");
         let error = program.run(&["cleanup"]).code(6).error();
         assert!(error.contains("another process is at work") && error.contains("hint: "), "{error}");

@@ -1,7 +1,7 @@
 //! Configuration: forms of the URL, defaults, files, environments, and that nothing secret is ever printed (P10).
 
 use authsvc::config::{Config, Environment, Variables};
-use authsvc::db::{PostgresTarget, SessionAttrs, SqliteMode, SslMode, Target};
+use authsvc::db::{DatabaseTarget, PostgresTarget, SessionAttrs, SqliteMode, SslMode};
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
 
@@ -19,8 +19,8 @@ fn config<const N: usize>(pairs: [(&str, &str); N]) -> Result<Config, String> {
 fn postgres(url: &str) -> Result<PostgresTarget, String> {
     let config = config([("DATABASE_URL", url), ("USER", "me")])?;
     match config.database_url.target() {
-        Target::Postgres(target) => Ok(target.clone()),
-        Target::Sqlite(_) => Err("sqlite".to_owned()),
+        DatabaseTarget::Postgres(target) => Ok(target.clone()),
+        DatabaseTarget::Sqlite(_) => Err("sqlite".to_owned()),
     }
 }
 
@@ -131,7 +131,7 @@ fn sqlite_forms() {
         ("sqlite:/tmp/a%3Fb.db?mode=rw", "/tmp/a?b.db", SqliteMode::ReadWrite),
     ] {
         let config = config([("DATABASE_URL", url)]).unwrap();
-        let Target::Sqlite(target) = config.database_url.target() else { panic!("{url}") };
+        let DatabaseTarget::Sqlite(target) = config.database_url.target() else { panic!("{url}") };
         assert_eq!((target.path.to_str().unwrap(), target.mode), (path, mode), "{url}");
     }
     for url in
@@ -153,7 +153,7 @@ fn libpqs_variables_fill_what_the_url_leaves_out() {
         ("PGSSLMODE", "require"),
     ];
     let found = config(variables).unwrap();
-    let Target::Postgres(target) = found.database_url.target() else { panic!() };
+    let DatabaseTarget::Postgres(target) = found.database_url.target() else { panic!() };
     assert_eq!(
         (target.hosts[0].name.as_str(), target.hosts[0].port, target.user.as_str(), target.database.as_str()),
         ("/run/pg", 77, "pu", "pd")
@@ -161,7 +161,7 @@ fn libpqs_variables_fill_what_the_url_leaves_out() {
     assert_eq!((password(target), target.ssl_mode), (Some("s3cret"), SslMode::Require));
     assert_eq!(found.database_url.to_string(), "postgres://pu:****@/pd?host=/run/pg&port=77");
     let found = config([("DATABASE_URL", "postgres://u:mine@h/d"), ("PGPASSWORD", "s3cret")]).unwrap();
-    let Target::Postgres(target) = found.database_url.target() else { panic!() };
+    let DatabaseTarget::Postgres(target) = found.database_url.target() else { panic!() };
     assert_eq!(password(target), Some("mine"));
 }
 

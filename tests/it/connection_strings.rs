@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use authsvc::config::{Config, Variables};
-use authsvc::db::{HostOrder, PARAMETERS, PostgresTarget, SESSION_SETTINGS, SslMode, SslNegotiation, Target};
+use authsvc::db::{DatabaseTarget, HostOrder, PARAMETERS, PostgresTarget, SESSION_SETTINGS, SslMode, SslNegotiation};
 
 use crate::support::{CANARY, CANARY_ENCODED, Cluster, Database, Engine, Program};
 
@@ -16,7 +16,7 @@ fn config<const N: usize>(pairs: [(&str, &str); N]) -> Result<Config, String> {
 
 fn target(url: &str) -> Result<(PostgresTarget, Vec<String>), String> {
     let config = config([("DATABASE_URL", url), ("USER", "me")])?;
-    let Target::Postgres(target) = config.database_url.target() else { panic!("{url}") };
+    let DatabaseTarget::Postgres(target) = config.database_url.target() else { panic!("{url}") };
     Ok((target.clone(), config.warnings))
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use authsvc::backup::{probe, probe_row};
+use authsvc::backup::{convert_row, parse_only};
 use authsvc::db::{Backend, Column, ColumnType};
 
 use crate::backup::{backup, rows};
@@ -28,7 +28,7 @@ fn only_good_files_of_the_corpus_are_accepted() {
     assert!(good >= 6 && files.len() - good >= 30, "{good} good ones of {}", files.len());
     assert!(files.iter().map(|(_, bytes)| bytes.len()).sum::<usize>() < 200_000);
     for (name, bytes) in files {
-        let found = probe(&bytes);
+        let found = parse_only(&bytes);
         assert_eq!(found.is_ok(), name.starts_with("good_"), "{name}: {found:?}");
     }
 }
@@ -36,10 +36,10 @@ fn only_good_files_of_the_corpus_are_accepted() {
 #[test]
 fn no_part_of_a_file_of_the_corpus_is_accepted_for_the_whole() {
     for (name, bytes) in corpus() {
-        let whole = probe(&bytes).is_ok();
+        let whole = parse_only(&bytes).is_ok();
         for part in 0..64 {
             let cut = &bytes[..bytes.len() * part / 64];
-            let found = probe(cut);
+            let found = parse_only(cut);
             // of a dump, what stands behind its end may be missing
             let nothing_lost =
                 whole && String::from_utf8_lossy(cut).contains("\n-- PostgreSQL database dump complete\n");
@@ -60,7 +60,7 @@ fn no_byte_of_a_good_file_is_changed_unnoticed() {
         for at in rows {
             let mut bad = bytes.clone();
             bad[at] ^= 1;
-            assert!(probe(&bad).is_err(), "{name}: byte {at}");
+            assert!(parse_only(&bad).is_err(), "{name}: byte {at}");
         }
     }
 }
@@ -76,7 +76,7 @@ fn header(backend: &str) -> String {
 
 #[track_caller]
 fn refused(text: &str, expected: &str) {
-    let why = probe(text.as_bytes()).unwrap_err();
+    let why = parse_only(text.as_bytes()).unwrap_err();
     assert!(why.contains(expected), "{expected}: {why}");
     assert!(!why.contains('\u{1b}') && why.len() < 2_000, "{why}");
 }
@@ -120,7 +120,7 @@ fn rows_with_far_too_many_values_are_refused_early() {
         (Backend::Postgres, format!("x{}", "\tx".repeat(3_000_000))),
         (Backend::Sqlite, format!("('x'{})", ",1".repeat(3_000_000))),
     ] {
-        let why = probe_row(row.as_bytes(), backend, &columns).unwrap_err();
+        let why = convert_row(row.as_bytes(), backend, &columns).unwrap_err();
         assert_eq!(why, "more values than the 1 columns");
     }
     let forged = dump(&[
@@ -148,7 +148,7 @@ const OAUTH: &str =
 #[test]
 fn a_dump_that_would_lose_something_is_refused() {
     let all = [("users", USERS, ""), ("oauth_providers", OAUTH, ""), ("refresh_tokens", TOKENS, "")];
-    assert_eq!(probe(dump(&all).as_bytes()), Ok(0));
+    assert_eq!(parse_only(dump(&all).as_bytes()), Ok(0));
     // what is not in it would be emptied
     for left_out in 0..3 {
         let mut some = all.to_vec();
@@ -181,7 +181,7 @@ fn what_is_accepted_is_restored() {
     let file = backup(&program, &[]);
     // two rows of the ledger for each migration, and which database it is
     let expected = 2 * authsvc::migrate::migrations().len() as u64 + 1;
-    assert_eq!(probe(&std::fs::read(&file).unwrap()), Ok(expected));
+    assert_eq!(parse_only(&std::fs::read(&file).unwrap()), Ok(expected));
     let target = Database::empty(Engine::Sqlite);
     for (name, bytes) in corpus().into_iter().filter(|(name, _)| name.starts_with("good_backup_sqlite")) {
         let path = program.directory().join(&name);

@@ -162,8 +162,8 @@ fn p11_a_pool_without_a_free_connection() {
     let database = Database::migrated(Engine::Postgres);
     block_on(async {
         use authsvc::db::{DatabaseUrl, Defaults, Pool, PoolUse};
-        use authsvc::health::{Collector, Settings, SignIn, Status, Thresholds};
-        use authsvc::http::{Readiness, Stage};
+        use authsvc::health::{HealthCollector, HealthSettings, HealthStatus, SignIn, Thresholds};
+        use authsvc::http::{BootStage, Readiness};
         use sea_orm::TransactionTrait;
 
         let url = DatabaseUrl::parse(&database.url, &Defaults::default()).unwrap();
@@ -172,7 +172,7 @@ fn p11_a_pool_without_a_free_connection() {
         readiness.ready(pool.clone()).await;
         let (environment, backup_dir) = ("test".to_owned(), "none".into());
         let (thresholds, sign_in) = (Thresholds::default(), SignIn::Possible);
-        let collector = Collector::new(Settings { url, environment, backup_dir, thresholds, sign_in });
+        let collector = HealthCollector::new(HealthSettings { url, environment, backup_dir, thresholds, sign_in });
         collector.watch(pool.clone());
         assert!(readiness.check().await.is_ready());
         let mut held = Vec::new();
@@ -184,13 +184,13 @@ fn p11_a_pool_without_a_free_connection() {
             assert!(begin.elapsed() < Duration::from_secs(10), "it stays ready");
             tokio::task::yield_now().await;
         }
-        assert!(matches!(readiness.check().await, Stage::DatabaseGone { .. }));
+        assert!(matches!(readiness.check().await, BootStage::DatabaseGone { .. }));
         // the reports have connections of their own
         let begin = Instant::now();
         let report = collector.report().await.unwrap();
         assert!(begin.elapsed() < IN_TIME);
         assert!(report.database.connected);
-        assert_eq!(report.status, Status::Degraded);
+        assert_eq!(report.status, HealthStatus::Degraded);
         assert_eq!((report.database.open_connections, report.database.max_connections), (10, 10));
         assert!(report.errors.iter().any(|error| error.starts_with("pool: 10 of 10")), "{:?}", report.errors);
     });
@@ -215,7 +215,7 @@ fn p11_a_flood_of_probes_costs_one_set_of_queries_a_second() {
             }
         }
     });
-    // each second: one for readiness, two for the basic report, four for the survey; and those at both ends
+    // each second: one for readiness, two for the basic report, four for the extended figures; and those at both ends
     let allowed = (begin.elapsed().as_secs() as usize + 2) * 7;
     let asked = proxy.queries() - before;
     assert!(asked <= allowed, "{asked} messages, allowed {allowed}");

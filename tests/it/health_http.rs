@@ -55,7 +55,7 @@ fn the_reports_have_the_shapes_of_the_contract() {
         assert_eq!(full["environment"], "production");
         assert_eq!(full["database"]["backend"], if engine == Engine::Postgres { "postgres" } else { "sqlite" });
         assert!(full["database"]["max_connections"].as_u64().unwrap() > 1);
-        let detailed = eventually("the survey", || {
+        let detailed = eventually("the extended figures", || {
             let detailed = document(server.admin, "/health/detailed");
             detailed["authentication_health"]["total_users"].is_u64().then_some(detailed)
         });
@@ -214,7 +214,7 @@ fn the_command_asks_a_running_service() {
     assert_eq!(ask(server.admin, "").success().json()["environment"], "production");
     assert_eq!(ask(server.public, "/").success().json()["database"]["connected"], true);
     // production with development accounts: the detailed report is unhealthy
-    let report = eventually("the survey", || {
+    let report = eventually("the extended figures", || {
         let outcome = ask(server.admin, "/health/detailed");
         (outcome.code == Some(3)).then(|| outcome.json())
     });

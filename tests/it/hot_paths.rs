@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use authsvc::auth::oauth::{Answer, Return};
-use authsvc::auth::{Auth, Keys, NoMailer, Parts, Passwords, Profile, ProviderTokens};
+use authsvc::auth::oauth::{CallbackParams, RedirectMode};
+use authsvc::auth::{Auth, AuthParts, Keys, NoMailer, Passwords, Profile, ProviderTokens};
 use authsvc::clock;
-use authsvc::db::{Client, DatabaseUrl, Defaults, Pool, PoolUse, Scope};
+use authsvc::db::{Client, DatabaseUrl, Defaults, LogoutScope, Pool, PoolUse, RequestContext};
 use entity::value::Provider;
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -52,49 +52,51 @@ fn fill(database: &Database, engine: Engine) {
 
 /// Uses everything that the API has once, and what it answers when it refuses.
 async fn use_everything(auth: &Auth) {
-    let (now, client) = (clock::now(), Client::new(Some([192, 0, 2, 1].into()), Some("test")));
+    let now = clock::now();
+    let context = RequestContext::new(Client::new(Some([192, 0, 2, 1].into()), Some("test")), now);
     let password = SecretString::from("a long password");
     let wrong = SecretString::from("a wrong password");
-    let made = auth.register("Ada@example.com", "ada", &password, &client, now).await.ok().unwrap();
-    assert!(auth.register("ada@example.com", "user7", &password, &client, now).await.is_err());
-    assert!(auth.register("user8@example.com", "user8", &password, &client, now).await.is_ok(), "takes it over");
-    assert!(auth.log_in("ada@example.com", &wrong, &client, now).await.is_err());
-    assert!(auth.log_in("nobody@example.com", &wrong, &client, now).await.is_err());
-    let session = auth.log_in("ada@example.com", &password, &client, now).await.ok().unwrap();
+    let made = auth.register("Ada@example.com", "ada", &password, &context).await.ok().unwrap();
+    assert!(auth.register("ada@example.com", "user7", &password, &context).await.is_err());
+    assert!(auth.register("user8@example.com", "user8", &password, &context).await.is_ok(), "takes it over");
+    assert!(auth.log_in("ada@example.com", &wrong, &context).await.is_err());
+    assert!(auth.log_in("nobody@example.com", &wrong, &context).await.is_err());
+    let session = auth.log_in("ada@example.com", &password, &context).await.ok().unwrap();
     let bearer = auth.bearer(&session.access_token, now).unwrap();
-    auth.refresh(&session.refresh_token, &client, now).await.ok().unwrap();
-    let next = auth.refresh(&session.refresh_token, &client, now).await.ok().unwrap();
+    auth.refresh(&session.refresh_token, &context).await.ok().unwrap();
+    let next = auth.refresh(&session.refresh_token, &context).await.ok().unwrap();
     auth.me(auth.bearer(&next.access_token, now).unwrap(), now).await.unwrap();
     auth.me(bearer, now).await.unwrap();
     assert_eq!(auth.sessions(bearer, now).await.unwrap().len(), 2);
     let profile = Profile { username: Some("countess".to_owned()), avatar: Some(None) };
     auth.change_profile(bearer, profile, now).await.unwrap();
     let other = auth.bearer(&made.access_token, now).unwrap().session;
-    auth.end_session(bearer, other, &client, now).await.unwrap();
-    auth.change_password(bearer, &password, &wrong, &client, now).await.unwrap();
-    assert!(auth.refresh(&session.refresh_token, &client, now).await.is_err(), "a reuse");
-    auth.log_out(&next.refresh_token, Scope::This, &client, now).await.unwrap();
-    auth.log_out(&next.refresh_token, Scope::All, &client, now).await.unwrap();
+    auth.end_session(bearer, other, &context).await.unwrap();
+    auth.change_password(bearer, &password, &wrong, &context).await.unwrap();
+    assert!(auth.refresh(&session.refresh_token, &context).await.is_err(), "a reuse");
+    auth.log_out(&next.refresh_token, LogoutScope::This, &context).await.unwrap();
+    auth.log_out(&next.refresh_token, LogoutScope::All, &context).await.unwrap();
     assert!(!next.access_token.expose_secret().is_empty());
 }
 
 /// Makes an account, enters it again, links a verified one and one that is not, and is refused.
 async fn log_in_through_google(auth: &Auth, double: &Double) {
-    let (now, client) = (clock::now(), Client::default());
+    let now = clock::now();
+    let context = RequestContext::new(Client::default(), now);
     let new = Person { email: "new@example.com", ..ADA };
     let verified = Person { id: 2, email: "user20000@example.com", ..ADA };
     let unverified = Person { id: 3, email: "user7@example.com", ..ADA };
     let unproven = Person { id: 4, email: "user9@example.com", is_verified: false, ..ADA };
     for (person, is_entered) in [(new, true), (new, true), (verified, true), (unverified, true), (unproven, false)] {
-        let begun = auth.begin_oauth(Provider::Google, Return::Callback, now).await.unwrap();
+        let begun = auth.begin_oauth(Provider::Google, RedirectMode::Callback, now).await.unwrap();
         let consented = consents(double, &begun.url, person).await;
-        let answer = Answer {
+        let answer = CallbackParams {
             state: Some(begun.state),
             code: Some(consented.code.into()),
             error: None,
             cookie: Some(begun.cookie),
         };
-        let entered = auth.finish_oauth(Provider::Google, answer, &client, now).await;
+        let entered = auth.finish_oauth(Provider::Google, answer, &context).await;
         assert_eq!(entered.is_ok(), is_entered, "{person:?}");
     }
 }
@@ -115,7 +117,7 @@ fn every_query_of_the_api_uses_an_index() {
             let keys = Keys::parse(&SecretString::from(signing_key())).unwrap();
             let passwords = Passwords::new(1).unwrap();
             let double = Double::google().await;
-            let parts = Parts {
+            let parts = AuthParts {
                 keys: Arc::new(keys),
                 passwords,
                 mailer: Arc::new(NoMailer),

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use secrecy::SecretString;
 
 use crate::accounts::events;
-use crate::lockout_rules::{Application, RIGHT, aside, at, client, on_each_engine, refusal};
+use crate::lockout_rules::{Application, RIGHT, aside, at, client, context, on_each_engine, refusal};
 
 /// An attacker tries again as soon as each lock ends, for two days.
 #[test]
@@ -13,7 +13,7 @@ fn an_attacker_does_not_keep_the_owner_out() {
     on_each_engine(async |app, engine| {
         let (home, attacker) = (client("192.0.2.1"), client("203.0.113.66"));
         let session = app.register("ada", &home, at(0)).await;
-        let cookie = app.auth.remember_device(session.principal, &home, at(0)).await.unwrap();
+        let cookie = app.auth.remember_device(session.principal, &context(&home, at(0))).await.unwrap();
         let mut now = at(1);
         for number in 0..40 {
             match app.log_in("ada", &format!("guess {number}"), &attacker, now).await.strip_prefix("wait ") {
@@ -39,7 +39,7 @@ fn a_known_device_has_a_limit_of_its_own() {
     on_each_engine(async |app, engine| {
         let home = client("192.0.2.1");
         let session = app.register("ada", &home, at(0)).await;
-        let cookie = app.auth.remember_device(session.principal, &home, at(0)).await.unwrap();
+        let cookie = app.auth.remember_device(session.principal, &context(&home, at(0))).await.unwrap();
         let thief = client("203.0.113.1").with_device(Some(cookie));
         for number in 0..5 {
             assert_eq!(app.log_in("ada", &format!("guess {number}"), &thief, at(1)).await, "wrong", "{engine:?}");
@@ -57,7 +57,8 @@ fn a_known_device_has_a_limit_of_its_own() {
         assert_eq!(app.log_in("ada", RIGHT, &thief, at(1)).await, "ok", "{engine:?}");
         // a cookie of another account, one that is forged, and one that is nonsense are no known devices
         let mallory = app.register("mallory", &client("203.0.113.9"), at(1)).await;
-        let foreign = app.auth.remember_device(mallory.principal, &client("203.0.113.9"), at(1)).await.unwrap();
+        let foreign =
+            app.auth.remember_device(mallory.principal, &context(&client("203.0.113.9"), at(1))).await.unwrap();
         for number in 0..5 {
             app.log_in("ada", &format!("stranger {number}"), &client("203.0.113.3"), at(2)).await;
         }
@@ -76,7 +77,7 @@ fn known_devices_are_bounded_expire_and_go_with_the_account() {
         let session = app.register("ada", &client("192.0.2.1"), at(0)).await;
         for number in 1..=14 {
             app.auth
-                .remember_device(session.principal, &client(&format!("198.51.100.{number}")), at(number))
+                .remember_device(session.principal, &context(&client(&format!("198.51.100.{number}")), at(number)))
                 .await
                 .unwrap();
         }
@@ -110,7 +111,10 @@ fn an_open_session_has_a_limit_of_its_own() {
         let bearer = app.auth.bearer(&session.access_token, at(1)).unwrap();
         let change = async |current: &str, new: &str, from: &Client| {
             let (current, new) = (SecretString::from(current.to_owned()), SecretString::from(new.to_owned()));
-            app.auth.change_password(bearer, &current, &new, from, at(2)).await.map_err(|error| refusal(&error))
+            app.auth
+                .change_password(bearer, &current, &new, &context(from, at(2)))
+                .await
+                .map_err(|error| refusal(&error))
         };
         // others behind the same address and elsewhere lock the account and the client
         for number in 0..60 {
@@ -120,8 +124,10 @@ fn an_open_session_has_a_limit_of_its_own() {
         assert_eq!(app.log_in("victim99", "x", &home, at(2)).await, "wait 30", "{engine:?}");
         assert_eq!(change(RIGHT, "another long password", &home).await, Ok(()), "{engine:?}");
         // a thief who has the session cannot guess for ever, and does not lock another session
-        let other =
-            app.auth.log_in("ada@example.com", &SecretString::from("another long password"), &home, at(1000)).await;
+        let other = app
+            .auth
+            .log_in("ada@example.com", &SecretString::from("another long password"), &context(&home, at(1000)))
+            .await;
         assert!(other.is_ok(), "{engine:?}");
         for number in 0..5 {
             assert_eq!(

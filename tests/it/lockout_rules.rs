@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use authsvc::auth::{Auth, Error, Keys, NoMailer, Parts, Passwords, ProviderTokens, Session};
-use authsvc::db::{Client, DatabaseUrl, Defaults, Pool, PoolUse};
+use authsvc::auth::{Auth, AuthParts, Error, Keys, NoMailer, Passwords, ProviderTokens, Session};
+use authsvc::db::{Client, DatabaseUrl, Defaults, Pool, PoolUse, RequestContext};
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
@@ -26,7 +26,7 @@ pub(crate) struct Application {
 impl Application {
     async fn on(database: Database) -> Self {
         let url = DatabaseUrl::parse(&database.url, &Defaults::default()).unwrap();
-        let parts = Parts {
+        let parts = AuthParts {
             keys: Arc::new(Keys::parse(&SecretString::from(signing_key())).unwrap()),
             passwords: Passwords::new(2).unwrap(),
             mailer: Arc::new(NoMailer),
@@ -42,17 +42,17 @@ impl Application {
     /// An account with this name, registered from this address.
     pub(crate) async fn register(&self, name: &str, from: &Client, now: DateTime<Utc>) -> Session {
         let (email, password) = (format!("{name}@example.com"), SecretString::from(RIGHT));
-        let session = self.auth.register(&email, name, &password, from, now).await.ok().unwrap();
-        self.auth.remember_device(session.principal, from, now).await.unwrap();
+        let session = self.auth.register(&email, name, &password, &context(from, now)).await.ok().unwrap();
+        self.auth.remember_device(session.principal, &context(from, now)).await.unwrap();
         session
     }
 
     /// The answer to a login: `ok`, `credentials`, or the seconds after which to try again.
     pub(crate) async fn log_in(&self, name: &str, password: &str, from: &Client, now: DateTime<Utc>) -> String {
         let email = format!("{name}@example.com");
-        match self.auth.log_in(&email, &SecretString::from(password.to_owned()), from, now).await {
+        match self.auth.log_in(&email, &SecretString::from(password.to_owned()), &context(from, now)).await {
             Ok(session) => {
-                self.auth.remember_device(session.principal, from, now).await.unwrap();
+                self.auth.remember_device(session.principal, &context(from, now)).await.unwrap();
                 "ok".to_owned()
             }
             Err(error) => refusal(&error),
@@ -84,6 +84,11 @@ pub(crate) fn refusal(error: &Error) -> String {
         Error::Throttled { retry_after } => format!("wait {}", retry_after.as_secs()),
         other => panic!("{other}"),
     }
+}
+
+/// A request of a client at a time.
+pub(crate) fn context(client: &Client, now: DateTime<Utc>) -> RequestContext {
+    RequestContext::new(client.clone(), now)
 }
 
 pub(crate) fn client(ip: &str) -> Client {

@@ -5,8 +5,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use authsvc::db::Usage;
-use authsvc::health::{Counters, Detailed, Reading, SqliteFile, Status};
+use authsvc::db::PoolUsage;
+use authsvc::health::{Counters, DetailedHealthReport, HealthReading, HealthStatus, SqliteFile};
 use authsvc::http::{Build, Metrics};
 use axum::Router;
 use axum::extract::State;
@@ -22,11 +22,12 @@ fn metrics() -> Metrics {
 }
 
 /// A report with a figure for every metric, and with secrets where no metric looks.
-pub(crate) fn filled() -> Detailed {
+pub(crate) fn filled() -> DetailedHealthReport {
     let (mut detailed, _) = reports::healthy();
-    let find = |detailed: &mut Detailed, name, status| reports::find(detailed, name, status, CANARY, CANARY);
-    find(&mut detailed, "backups", Status::Degraded);
-    find(&mut detailed, "seed_accounts", Status::Unhealthy);
+    let find =
+        |detailed: &mut DetailedHealthReport, name, status| reports::find(detailed, name, status, CANARY, CANARY);
+    find(&mut detailed, "backups", HealthStatus::Degraded);
+    find(&mut detailed, "seed_accounts", HealthStatus::Unhealthy);
     let report = &mut detailed.basic_health;
     report.database.version = Some("PostgreSQL \"a\\b\"\nc".to_owned());
     report.tables[1].row_count = None;
@@ -47,11 +48,11 @@ pub(crate) fn filled() -> Detailed {
     detailed
 }
 
-pub(crate) fn encode(metrics: &Metrics, detailed: Detailed) -> String {
+pub(crate) fn encode(metrics: &Metrics, detailed: DetailedHealthReport) -> String {
     let mut counters = Counters::default();
     counters.failed_logins = 33;
     counters.cleanup_deleted = [("refresh_tokens".to_owned(), 31), ("auth_events".to_owned(), 32)].into();
-    let reading = Reading { detailed, counters, usage: Usage { in_use: 2, open: 3, most: 10 } };
+    let reading = HealthReading { detailed, counters, usage: PoolUsage { in_use: 2, open: 3, most: 10 } };
     let text = metrics.encode(Some(&reading)).unwrap();
     assert_no_secret(&text);
     text

@@ -73,7 +73,7 @@ fn a_service_tells_the_metrics_of_the_contract() {
         let program = Program::on(&database).env("AUTHSVC_ENV", "development");
         let backup = program.run(&["backup", "--json"]).success().json();
         let server = Program::on(&database).env("AUTHSVC_ENV", "development").serve().ready();
-        eventually("the first survey", || sample(&scrape(&server), "authsvc_users{state=\"all\"}"));
+        eventually("the first extended figures", || sample(&scrape(&server), "authsvc_users{state=\"all\"}"));
         // what commands do while it runs
         clean_up(&database, 4);
         clean_up(&database, 3);
@@ -125,7 +125,7 @@ fn a_database_that_stops_in_the_middle_of_a_report_takes_no_counter_back() {
     let proxy = Proxy::to(Cluster::shared().port);
     let database = Database::migrated(Engine::Postgres);
     let server = Program::new().env("DATABASE_URL", &proxy.url(&database)).serve().ready();
-    eventually("the first survey", || sample(&scrape(&server), "authsvc_users{state=\"all\"}"));
+    eventually("the first extended figures", || sample(&scrape(&server), "authsvc_users{state=\"all\"}"));
     database.execute("INSERT INTO auth_events (kind) SELECT 'login_failed' FROM generate_series(1, 500)");
     clean_up(&database, 7);
     let counted = |text: &str| {
@@ -134,7 +134,7 @@ fn a_database_that_stops_in_the_middle_of_a_report_takes_no_counter_back() {
     };
     let all = (Some(500.0), Some(7.0));
     eventually("the events", || (counted(&scrape(&server)) == all).then_some(()));
-    // the basic report comes in time, the survey does not, and is never ended
+    // the basic report comes in time, the extended figures does not, and is never ended
     proxy.delay(Duration::from_millis(300));
     eventually("a slow answer", || {
         sample(&scrape(&server), "authsvc_database_response_seconds").filter(|seconds| *seconds > 0.25)

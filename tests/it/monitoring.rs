@@ -190,9 +190,9 @@ fn every_check_is_described() {
         "../forwarding.rs",
         "accounts.rs",
         "database.rs",
-        "archive.rs",
+        "backup_dir.rs",
         "server.rs",
-        "upkeep.rs",
+        "maintenance.rs",
     ] {
         let text: String = read(&format!("src/health/verdict/{file}")).split_whitespace().collect::<Vec<_>>().join(" ");
         for start in ["Check::healthy(\"", "Check::new(\"", "Check::new( \""] {

@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use authsvc::auth::oauth::{Answer, Error, Kind, LIFETIME, Providers, Return};
+use authsvc::auth::oauth::{CallbackParams, Error, LIFETIME, OauthErrorKind, Providers, RedirectMode};
 use authsvc::auth::{BaseUrl, oauth};
 use authsvc::config::{Config, Variables};
 use base64::Engine;
@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use crate::support::providers::{Double, SECRET, answer, begin, flow_key, now, query, run};
 
-fn refused(providers: &Providers, provider: Provider, answer: Answer) -> Error {
+fn refused(providers: &Providers, provider: Provider, answer: CallbackParams) -> Error {
     providers.check(provider, answer, now()).map(|_| ()).unwrap_err()
 }
 
@@ -28,24 +28,27 @@ fn oauth_state_belongs_to_one_browser_and_one_provider() {
         let (ours, others) = (begin(&providers, Provider::Github).await, begin(&providers, Provider::Github).await);
         assert_ne!(ours.state, others.state);
         assert_eq!(URL_SAFE_NO_PAD.decode(&ours.state).unwrap().len(), 32);
-        let missing =
-            [Answer { state: None, ..answer(&ours) }, Answer { cookie: None, ..answer(&ours) }, Answer::default()];
+        let missing = [
+            CallbackParams { state: None, ..answer(&ours) },
+            CallbackParams { cookie: None, ..answer(&ours) },
+            CallbackParams::default(),
+        ];
         for answer in missing {
             let error = refused(&providers, Provider::Github, answer);
-            assert!(matches!(error, Error::StateMissing) && error.kind() == Kind::Browser, "{error:?}");
+            assert!(matches!(error, Error::StateMissing) && error.kind() == OauthErrorKind::Browser, "{error:?}");
         }
         let mismatched = [
-            Answer { state: Some(others.state.clone()), ..answer(&ours) },
-            Answer { cookie: Some(others.cookie.clone()), ..answer(&ours) },
-            Answer { state: Some(String::new()), ..answer(&ours) },
-            Answer { state: Some(format!("{}A", ours.state)), ..answer(&ours) },
-            Answer { cookie: Some("".into()), ..answer(&ours) },
-            Answer { cookie: Some("not base64!".into()), ..answer(&ours) },
-            Answer { cookie: Some(ours.state.clone().into()), ..answer(&ours) },
+            CallbackParams { state: Some(others.state.clone()), ..answer(&ours) },
+            CallbackParams { cookie: Some(others.cookie.clone()), ..answer(&ours) },
+            CallbackParams { state: Some(String::new()), ..answer(&ours) },
+            CallbackParams { state: Some(format!("{}A", ours.state)), ..answer(&ours) },
+            CallbackParams { cookie: Some("".into()), ..answer(&ours) },
+            CallbackParams { cookie: Some("not base64!".into()), ..answer(&ours) },
+            CallbackParams { cookie: Some(ours.state.clone().into()), ..answer(&ours) },
         ];
         for answer in mismatched {
             let error = refused(&providers, Provider::Github, answer);
-            assert!(matches!(error, Error::StateMismatch) && error.kind() == Kind::Browser, "{error:?}");
+            assert!(matches!(error, Error::StateMismatch) && error.kind() == OauthErrorKind::Browser, "{error:?}");
         }
         assert!(matches!(refused(&providers, Provider::Google, answer(&ours)), Error::StateMismatch));
         assert!(matches!(refused(&providers, Provider::Email, answer(&ours)), Error::NotConfigured(_)));
@@ -81,7 +84,7 @@ fn oauth_cookies_of_another_key_or_changed_ones_do_not_open() {
             let mut changed = sealed.clone();
             changed[at] ^= 1;
             let cookie = Some(URL_SAFE_NO_PAD.encode(&changed).into());
-            let error = refused(&providers, Provider::Github, Answer { cookie, ..answer(&begun) });
+            let error = refused(&providers, Provider::Github, CallbackParams { cookie, ..answer(&begun) });
             assert!(matches!(error, Error::StateMismatch), "{at}");
         }
         // what the cookie holds cannot be read from it, and it fits into a header
@@ -97,17 +100,17 @@ fn oauth_errors_of_the_provider_come_after_the_state() {
     run(async {
         let providers = Double::github().await.providers();
         let begun = begin(&providers, Provider::Github).await;
-        let with = |error: &str| Answer { error: Some(error.to_owned()), ..answer(&begun) };
+        let with = |error: &str| CallbackParams { error: Some(error.to_owned()), ..answer(&begun) };
         let denied = refused(&providers, Provider::Github, with("access_denied"));
-        assert!(matches!(denied, Error::Denied(Provider::Github)) && denied.kind() == Kind::Refused);
+        assert!(matches!(denied, Error::Denied(Provider::Github)) && denied.kind() == OauthErrorKind::Refused);
         let error = refused(&providers, Provider::Github, with("server_error<script>"));
         assert_eq!(
             (error.kind(), error.to_string().as_str()),
-            (Kind::Provider, "GitHub: authorization: it refused: server_errorscript")
+            (OauthErrorKind::Provider, "GitHub: authorization: it refused: server_errorscript")
         );
-        let unproven = Answer { state: Some("other".to_owned()), ..with("access_denied") };
+        let unproven = CallbackParams { state: Some("other".to_owned()), ..with("access_denied") };
         assert!(matches!(refused(&providers, Provider::Github, unproven), Error::StateMismatch));
-        let error = refused(&providers, Provider::Github, Answer { code: None, ..answer(&begun) });
+        let error = refused(&providers, Provider::Github, CallbackParams { code: None, ..answer(&begun) });
         assert!(matches!(error, Error::CodeMissing), "{error}");
     });
 }
@@ -117,13 +120,13 @@ fn oauth_redirect_uris() {
     run(async {
         let double = Double::github().await;
         let mut settings = double.settings();
-        let of = |settings: &oauth::Settings, to| settings.redirect_uri(Provider::Github, to);
-        assert_eq!(of(&settings, Return::Page), "https://auth.example.com/auth/oauth/github/callback");
+        let of = |settings: &oauth::OauthSettings, to| settings.redirect_uri(Provider::Github, to);
+        assert_eq!(of(&settings, RedirectMode::Page), "https://auth.example.com/auth/oauth/github/callback");
         settings.page_url = Some(BaseUrl::parse("https://app.example.com/back/{provider}/").unwrap());
-        assert_eq!(of(&settings, Return::Page), "https://app.example.com/back/github/");
-        assert_eq!(of(&settings, Return::Callback), "https://auth.example.com/auth/oauth/github/callback");
+        assert_eq!(of(&settings, RedirectMode::Page), "https://app.example.com/back/github/");
+        assert_eq!(of(&settings, RedirectMode::Callback), "https://auth.example.com/auth/oauth/github/callback");
         let providers = Providers::new(settings, flow_key(1)).unwrap();
-        let begun = providers.begin(Provider::Github, Return::Page, now()).await.unwrap();
+        let begun = providers.begin(Provider::Github, RedirectMode::Page, now()).await.unwrap();
         assert_eq!(query(&begun)["redirect_uri"], "https://app.example.com/back/github/");
     });
 }
@@ -131,11 +134,13 @@ fn oauth_redirect_uris() {
 #[test]
 fn oauth_providers_that_are_not_set_up() {
     run(async {
-        let settings = oauth::Settings { google: None, github: None, ..Double::github().await.settings() };
+        let settings = oauth::OauthSettings { google: None, github: None, ..Double::github().await.settings() };
         let providers = Providers::new(settings, flow_key(1)).unwrap();
         for provider in [Provider::Google, Provider::Github, Provider::Email] {
-            let error = providers.begin(provider, Return::Callback, now()).await.unwrap_err();
-            assert!(matches!(error, Error::NotConfigured(of) if of == provider) && error.kind() == Kind::NotFound);
+            let error = providers.begin(provider, RedirectMode::Callback, now()).await.unwrap_err();
+            assert!(
+                matches!(error, Error::NotConfigured(of) if of == provider) && error.kind() == OauthErrorKind::NotFound
+            );
         }
     });
 }
@@ -146,7 +151,7 @@ fn oauth_steps_can_run_on_any_thread() {
     run(async {
         let providers = Double::github().await.providers();
         let begun = begin(&providers, Provider::Github).await;
-        sent(providers.begin(Provider::Google, Return::Callback, now()));
+        sent(providers.begin(Provider::Google, RedirectMode::Callback, now()));
         sent(providers.exchange(providers.check(Provider::Github, answer(&begun), now()).unwrap(), now()));
     });
 }
@@ -232,7 +237,7 @@ proptest! {
     #[test]
     fn oauth_no_cookie_makes_it_panic(cookie in "\\PC{0,80}", state in "\\PC{0,60}") {
         static PROVIDERS: LazyLock<Providers> = LazyLock::new(|| run(async { Double::github().await.providers() }));
-        let answer = Answer { state: Some(state), cookie: Some(cookie.into()), ..Answer::default() };
+        let answer = CallbackParams { state: Some(state), cookie: Some(cookie.into()), ..CallbackParams::default() };
         prop_assert!(matches!(refused(&PROVIDERS, Provider::Github, answer), Error::StateMismatch));
     }
 }

@@ -1,6 +1,6 @@
 //! GitHub's double: a login from beginning to end, which address counts, and errors with status 200.
 
-use authsvc::auth::oauth::{Error, Failure, Kind, Profile};
+use authsvc::auth::oauth::{Error, OauthErrorKind, ProviderFailure, ProviderProfile};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use entity::value::Provider;
@@ -27,7 +27,7 @@ fn address(email: &str, primary: bool, verified: bool) -> Value {
     json!({"email": email, "primary": primary, "verified": verified, "visibility": null})
 }
 
-async fn login(double: &Double, user: Value, addresses: Value) -> Result<Profile, Error> {
+async fn login(double: &Double, user: Value, addresses: Value) -> Result<ProviderProfile, Error> {
     double.server.reset().await;
     double.answers("POST", TOKEN, tokens()).await;
     double.answers("GET", "/api/v3/user", json(200, user)).await;
@@ -110,7 +110,7 @@ fn oauth_github_what_is_missing_or_unsafe() {
             assert_eq!(login(&double, user, json!([])).await.unwrap().avatar_url, None, "{picture}");
         }
         let error = login(&double, json!({"login": "ada"}), json!([])).await.unwrap_err();
-        assert!(matches!(error, Error::Provider { failure: Failure::Unreadable, .. }), "{error:?}");
+        assert!(matches!(error, Error::Provider { failure: ProviderFailure::Unreadable, .. }), "{error:?}");
     });
 }
 
@@ -124,7 +124,7 @@ fn oauth_github_that_fails() {
         let error = |code: &str| json(200, json!({"error": code, "error_description": SECRET, "error_uri": "x"}));
         double.answers_once("POST", TOKEN, error("bad_verification_code")).await;
         let refused = complete(&providers, Provider::Github, &begun).await.unwrap_err();
-        assert!(matches!(refused, Error::CodeRefused(_)) && refused.kind() == Kind::Browser, "{refused:?}");
+        assert!(matches!(refused, Error::CodeRefused(_)) && refused.kind() == OauthErrorKind::Browser, "{refused:?}");
         double.answers_once("POST", TOKEN, error("incorrect_client_credentials")).await;
         let refused = complete(&providers, Provider::Github, &begun).await.unwrap_err();
         assert_eq!(refused.to_string(), "GitHub: exchanging the code: it refused: incorrect_client_credentials");
@@ -132,11 +132,11 @@ fn oauth_github_that_fails() {
 
         double.answers("POST", TOKEN, tokens()).await;
         for (answer, expected) in [
-            (ResponseTemplate::new(401), Failure::Status(401)),
-            (ResponseTemplate::new(301).insert_header("location", "/elsewhere"), Failure::Status(301)),
-            (ResponseTemplate::new(502), Failure::Status(502)),
-            (ResponseTemplate::new(200).set_body_string("{"), Failure::Unreadable),
-            (ResponseTemplate::new(200).set_body_bytes(vec![b' '; 1024 * 1024 + 1]), Failure::TooLong),
+            (ResponseTemplate::new(401), ProviderFailure::Status(401)),
+            (ResponseTemplate::new(301).insert_header("location", "/elsewhere"), ProviderFailure::Status(301)),
+            (ResponseTemplate::new(502), ProviderFailure::Status(502)),
+            (ResponseTemplate::new(200).set_body_string("{"), ProviderFailure::Unreadable),
+            (ResponseTemplate::new(200).set_body_bytes(vec![b' '; 1024 * 1024 + 1]), ProviderFailure::TooLong),
         ] {
             double.answers_once("GET", "/api/v3/user", answer).await;
             let checked = crate::support::providers::answer(&begun);

@@ -5,7 +5,9 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use authsvc::auth::BaseUrl;
-use authsvc::auth::oauth::{Begun, Error, Failure, Kind, Profile, Providers, Return, Settings};
+use authsvc::auth::oauth::{
+    Error, OauthErrorKind, OauthSettings, ProviderFailure, ProviderProfile, Providers, RedirectMode, StartedLogin,
+};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
@@ -23,7 +25,7 @@ use crate::support::{eventually, free_port};
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 
 /// Good claims for this login, with changes.
-fn claims(double: &Double, begun: &Begun, changes: Value) -> Value {
+fn claims(double: &Double, begun: &StartedLogin, changes: Value) -> Value {
     let mut claims = json!({
         "iss": double.server.uri(), "aud": CLIENT_ID, "azp": CLIENT_ID, "sub": "1077", "nonce": query(begun)["nonce"],
         "iat": now().timestamp(), "exp": now().timestamp() + 3600, "email": "Ada@example.com", "email_verified": true,
@@ -41,7 +43,11 @@ fn tokens(id_token: &str) -> Value {
 }
 
 /// A login that gets this ID token.
-async fn login(double: &Double, providers: &Providers, token: impl Fn(&Begun) -> String) -> Result<Profile, Error> {
+async fn login(
+    double: &Double,
+    providers: &Providers,
+    token: impl Fn(&StartedLogin) -> String,
+) -> Result<ProviderProfile, Error> {
     let begun = begin(providers, Provider::Google).await;
     double.answers_once("POST", "/token", json(200, tokens(&token(&begun)))).await;
     complete(providers, Provider::Google, &begun).await
@@ -111,11 +117,11 @@ fn oauth_google_claims_that_are_refused() {
             (json!({"sub": ""}), "its subject"),
             (json!({"sub": "1".repeat(256)}), "its subject"),
         ] {
-            let sign = |begun: &Begun| Key::of_google().sign(&claims(&double, begun, changes.clone()));
+            let sign = |begun: &StartedLogin| Key::of_google().sign(&claims(&double, begun, changes.clone()));
             let error = login(&double, &providers, sign).await.unwrap_err();
             let text = error.to_string();
             assert!(matches!(error, Error::IdToken { .. }) && text.contains(why), "{changes}: {text}");
-            assert_eq!(error.kind(), Kind::Provider);
+            assert_eq!(error.kind(), OauthErrorKind::Provider);
         }
     });
 }
@@ -152,10 +158,10 @@ fn oauth_google_signatures_that_are_refused() {
         ];
         for (number, (sign, why)) in cases.into_iter().enumerate() {
             let error = login(&double, &providers, |begun| sign(&claims(&double, begun, json!({})))).await.unwrap_err();
-            assert!(error.to_string().contains(why) && error.kind() == Kind::Provider, "{number}: {error}");
+            assert!(error.to_string().contains(why) && error.kind() == OauthErrorKind::Provider, "{number}: {error}");
         }
         // claims that were changed after they were signed
-        let changed = |begun: &Begun| {
+        let changed = |begun: &StartedLogin| {
             let token = ours.sign(&claims(&double, begun, json!({})));
             let forged = forged("RS256", &claims(&double, begun, json!({"sub": "1"})), None);
             format!("{}{}", forged, token.rsplit('.').next().unwrap())
@@ -176,13 +182,14 @@ fn oauth_google_addresses_that_nobody_vouches_for() {
             json!({"email": null}),
             json!({"email": "no address"}),
         ] {
-            let sign = |begun: &Begun| Key::of_google().sign(&claims(&double, begun, changes.clone()));
+            let sign = |begun: &StartedLogin| Key::of_google().sign(&claims(&double, begun, changes.clone()));
             let profile = login(&double, &providers, sign).await.unwrap();
             let error = profile.verified_email().unwrap_err();
-            assert!(matches!(error, Error::NoVerifiedEmail(_)) && error.kind() == Kind::Refused, "{changes}");
+            assert!(matches!(error, Error::NoVerifiedEmail(_)) && error.kind() == OauthErrorKind::Refused, "{changes}");
         }
         for picture in ["javascript:x", "https://example.com/a\u{0}.png", "https://example.com/a\n.png"] {
-            let sign = |begun: &Begun| Key::of_google().sign(&claims(&double, begun, json!({"picture": picture})));
+            let sign =
+                |begun: &StartedLogin| Key::of_google().sign(&claims(&double, begun, json!({"picture": picture})));
             assert_eq!(login(&double, &providers, sign).await.unwrap().avatar_url, None);
         }
     });
@@ -194,11 +201,11 @@ fn oauth_google_metadata_is_kept_for_an_hour() {
         let double = Double::google().await;
         let providers = double.providers();
         for _ in 0..2 {
-            let sign = |begun: &Begun| Key::of_google().sign(&claims(&double, begun, json!({})));
+            let sign = |begun: &StartedLogin| Key::of_google().sign(&claims(&double, begun, json!({})));
             login(&double, &providers, sign).await.unwrap();
         }
         assert_eq!(double.requests(DISCOVERY).await.len(), 1);
-        providers.begin(Provider::Google, Return::Callback, now() + TimeDelta::minutes(61)).await.unwrap();
+        providers.begin(Provider::Google, RedirectMode::Callback, now() + TimeDelta::minutes(61)).await.unwrap();
         assert_eq!(double.requests(DISCOVERY).await.len(), 2);
     });
 }
@@ -233,26 +240,26 @@ fn oauth_google_that_fails() {
         let huge = || ResponseTemplate::new(200).set_body_raw(vec![b' '; 1024 * 1024 + 1], "application/json");
         let error = |status, code: &str| json(status, json!({"error": code, "error_description": SECRET}));
         for (answer, expected) in [
-            (ResponseTemplate::new(500).set_body_string(SECRET), Failure::Status(500)),
-            (ResponseTemplate::new(302).insert_header("location", "/elsewhere"), Failure::Status(302)),
-            (huge(), Failure::TooLong),
-            (ResponseTemplate::new(200).set_body_string(format!("<{SECRET}>")), Failure::Unreadable),
-            (json(200, json!({"token_type": "Bearer"})), Failure::Unreadable),
-            (ResponseTemplate::new(400), Failure::Unreadable),
-            (error(401, "invalid_client"), Failure::Refused("invalid_client".to_owned())),
-            (error(400, "<b>S3CRET"), Failure::Refused("b".to_owned())),
+            (ResponseTemplate::new(500).set_body_string(SECRET), ProviderFailure::Status(500)),
+            (ResponseTemplate::new(302).insert_header("location", "/elsewhere"), ProviderFailure::Status(302)),
+            (huge(), ProviderFailure::TooLong),
+            (ResponseTemplate::new(200).set_body_string(format!("<{SECRET}>")), ProviderFailure::Unreadable),
+            (json(200, json!({"token_type": "Bearer"})), ProviderFailure::Unreadable),
+            (ResponseTemplate::new(400), ProviderFailure::Unreadable),
+            (error(401, "invalid_client"), ProviderFailure::Refused("invalid_client".to_owned())),
+            (error(400, "<b>S3CRET"), ProviderFailure::Refused("b".to_owned())),
         ] {
             double.answers_once("POST", "/token", answer).await;
             let begun = begin(&providers, Provider::Google).await;
             let error = complete(&providers, Provider::Google, &begun).await.unwrap_err();
             let Error::Provider { failure, .. } = &error else { panic!("{error:?}") };
-            assert_eq!((failure, error.kind()), (&expected, Kind::Provider));
+            assert_eq!((failure, error.kind()), (&expected, OauthErrorKind::Provider));
         }
         assert!(double.requests("/elsewhere").await.is_empty(), "a redirect was followed");
         double.answers_once("POST", "/token", error(400, "invalid_grant")).await;
         let begun = begin(&providers, Provider::Google).await;
         let error = complete(&providers, Provider::Google, &begun).await.unwrap_err();
-        assert!(matches!(error, Error::CodeRefused(_)) && error.kind() == Kind::Browser, "{error:?}");
+        assert!(matches!(error, Error::CodeRefused(_)) && error.kind() == OauthErrorKind::Browser, "{error:?}");
         // no ID token at all
         let mut bare = tokens("");
         merge(&mut bare, json!({"id_token": null}));
@@ -263,9 +270,9 @@ fn oauth_google_that_fails() {
 }
 
 /// What `begin` fails with.
-async fn no_beginning(settings: Settings) -> Failure {
+async fn no_beginning(settings: OauthSettings) -> ProviderFailure {
     let providers = Providers::new(settings, flow_key(1)).unwrap();
-    match providers.begin(Provider::Google, Return::Callback, now()).await {
+    match providers.begin(Provider::Google, RedirectMode::Callback, now()).await {
         Err(Error::Provider { failure, .. }) => failure,
         other => panic!("{other:?}"),
     }
@@ -279,30 +286,30 @@ fn oauth_google_whose_metadata_cannot_be_had() {
             double.server.reset().await;
             double.answers("GET", DISCOVERY, answer).await;
             let failure = no_beginning(double.settings()).await;
-            assert!(matches!(failure, Failure::Status(503 | 404) | Failure::Unreadable), "{failure}");
+            assert!(matches!(failure, ProviderFailure::Status(503 | 404) | ProviderFailure::Unreadable), "{failure}");
         }
         let insecure = "http://192.0.2.1/x";
         for changes in [json!({"jwks_uri": insecure}), json!({"authorization_endpoint": insecure})] {
             double.publishes(&[Key::of_google()], changes).await;
-            assert_eq!(no_beginning(double.settings()).await, Failure::Insecure);
+            assert_eq!(no_beginning(double.settings()).await, ProviderFailure::Insecure);
         }
         double.publishes(&[Key::of_google()], json!({"issuer": "https://accounts.google.com"})).await;
-        assert_eq!(no_beginning(double.settings()).await, Failure::Unreadable);
+        assert_eq!(no_beginning(double.settings()).await, ProviderFailure::Unreadable);
         double.publishes(&[Key::of_google()], json!({"token_endpoint": insecure})).await;
         let providers = double.providers();
         let begun = begin(&providers, Provider::Google).await;
         let error = complete(&providers, Provider::Google, &begun).await.unwrap_err();
-        assert!(matches!(error, Error::Provider { failure: Failure::Insecure, .. }), "{error:?}");
+        assert!(matches!(error, Error::Provider { failure: ProviderFailure::Insecure, .. }), "{error:?}");
 
         double.server.reset().await;
         double.answers("GET", DISCOVERY, ResponseTemplate::new(200).set_delay(Duration::from_secs(60))).await;
-        let settings = Settings { timeout: Duration::from_millis(50), ..double.settings() };
-        assert_eq!(no_beginning(settings).await, Failure::Late);
+        let settings = OauthSettings { timeout: Duration::from_millis(50), ..double.settings() };
+        assert_eq!(no_beginning(settings).await, ProviderFailure::Late);
         let settings = double.settings();
         drop(double);
         let mut settings = settings;
         settings.google_issuer = BaseUrl::parse(&format!("http://127.0.0.1:{}", free_port())).unwrap();
-        assert!(matches!(no_beginning(settings).await, Failure::Unreachable(_)));
+        assert!(matches!(no_beginning(settings).await, ProviderFailure::Unreachable(_)));
     });
 }
 
@@ -326,5 +333,5 @@ fn oauth_certificates_are_checked() {
     });
     server.kill().unwrap();
     server.wait().unwrap();
-    assert!(matches!(&failure, Failure::Unreachable(why) if why.contains("certificate")), "{failure:?}");
+    assert!(matches!(&failure, ProviderFailure::Unreachable(why) if why.contains("certificate")), "{failure:?}");
 }

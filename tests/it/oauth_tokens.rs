@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::sync::Arc;
 
-use authsvc::auth::vault::{Column, Place, Vault};
+use authsvc::auth::vault::{TokenColumn, TokenLocation, Vault};
 use authsvc::db::{DatabaseUrl, Defaults, Pool, PoolUse, StoredTokens};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -31,10 +31,10 @@ fn vault(keys: &str) -> Arc<Vault> {
 fn opened(vault: &Vault, provider_id: &str, row: &str) -> [String; 2] {
     let [access, refresh, key_id]: [&str; 3] = row.split(' ').collect::<Vec<_>>().try_into().unwrap();
     let open = |token: &str, column| {
-        let place = Place { provider: Provider::Google, provider_id, column };
+        let place = TokenLocation { provider: Provider::Google, provider_id, column };
         vault.open(&ProviderToken::new(token), key_id, place).unwrap().expose_secret().to_owned()
     };
-    [open(access, Column::AccessToken), open(refresh, Column::RefreshToken)]
+    [open(access, TokenColumn::AccessToken), open(refresh, TokenColumn::RefreshToken)]
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The status page, in a real browser and as text.
 
-use authsvc::health::{Detailed, Sample, Statement, Status};
-use authsvc::http::{Stage, render_status_page, status_page};
+use authsvc::health::{DetailedHealthReport, HealthSample, HealthStatus, StatementStatistics};
+use authsvc::http::{BootStage, render_status_page, status_page};
 use chrono::TimeDelta;
 use serde_json::json;
 
@@ -11,8 +11,8 @@ use crate::support::{eventually, reports};
 
 const AUDIT: &str = include_str!("support/audit.js");
 
-fn html((detailed, samples): &(Detailed, Vec<Sample>)) -> String {
-    render_status_page(detailed, samples, &Stage::Ready).unwrap()
+fn html((detailed, samples): &(DetailedHealthReport, Vec<HealthSample>)) -> String {
+    render_status_page(detailed, samples, &BootStage::Ready).unwrap()
 }
 
 /// Brings the page's script to look for news at once, as it does when its tab is looked at again.
@@ -37,7 +37,7 @@ fn every_state_is_told_at_any_width_in_both_themes() {
         assert!(title.as_str().unwrap().starts_with(word), "{title}");
         assert_eq!(browser.run("return document.querySelector('h1').textContent"), word);
         let shown = browser.run("return document.body.innerText").as_str().unwrap().replace('\n', " ");
-        for check in report.0.checks.iter().filter(|check| check.status > Status::Healthy) {
+        for check in report.0.checks.iter().filter(|check| check.status > HealthStatus::Healthy) {
             for text in [&check.name, &check.message, &check.hint] {
                 assert!(shown.contains(&text.replace('`', "")), "{name}: {text} is not in {shown}");
             }
@@ -171,7 +171,8 @@ fn what_comes_from_outside_is_shown_as_text() {
     let evil = "<script>window.hit = 1</script><img src=x onerror='window.hit = 1'>\"'>`</style>";
     let (mut detailed, samples) = reports::degraded();
     detailed.backups.recent[0].name = evil.to_owned();
-    detailed.queries.slowest = Some(vec![Statement { query: evil.to_owned(), calls: 1, mean_ms: 1.0, total_ms: 1.0 }]);
+    detailed.queries.slowest =
+        Some(vec![StatementStatistics { query: evil.to_owned(), calls: 1, mean_ms: 1.0, total_ms: 1.0 }]);
     detailed.queries.longest.as_mut().unwrap()[0].application = evil.to_owned();
     detailed.maintenance.last_runs[0].error = Some(evil.to_owned());
     detailed.basic_health.tables[0].name = evil.to_owned();
@@ -179,7 +180,7 @@ fn what_comes_from_outside_is_shown_as_text() {
     detailed.basic_health.migrations.latest = Some(evil.to_owned());
     detailed.indexes.unused = Some(vec![evil.to_owned()]);
     detailed.warnings = vec![format!("slow_queries: {evil}")];
-    reports::find(&mut detailed, evil, Status::Unhealthy, evil, evil);
+    reports::find(&mut detailed, evil, HealthStatus::Unhealthy, evil, evil);
     let shown = (detailed, samples);
     assert!(!html(&shown).contains("<script>window"), "{}", html(&shown));
 
@@ -204,7 +205,7 @@ fn what_comes_from_outside_is_shown_as_text() {
 #[test]
 fn it_may_load_nothing_and_is_kept_nowhere() {
     let (detailed, samples) = reports::gone();
-    let response = status_page(&detailed, &samples, &Stage::Ready);
+    let response = status_page(&detailed, &samples, &BootStage::Ready);
     assert_eq!(response.status(), 200);
     let header = |name: &str| response.headers()[name].to_str().unwrap();
     let policy = header("content-security-policy");
@@ -239,9 +240,9 @@ fn figures_have_units_and_missing_ones_their_reason() {
     assert!(html(&(detailed.clone(), samples.clone())).contains(">+0.00 s<"));
     detailed.storage.clock_skew_seconds = None;
     detailed.queries.slowest = Some(vec![
-        Statement { query: "a".to_owned(), calls: 999, mean_ms: 0.421, total_ms: 99.94 },
-        Statement { query: "b".to_owned(), calls: 1_000, mean_ms: 142.4, total_ms: 200_000.0 },
-        Statement { query: "c".to_owned(), calls: 0, mean_ms: 1_400.0, total_ms: 273_600_000.0 },
+        StatementStatistics { query: "a".to_owned(), calls: 999, mean_ms: 0.421, total_ms: 99.94 },
+        StatementStatistics { query: "b".to_owned(), calls: 1_000, mean_ms: 142.4, total_ms: 200_000.0 },
+        StatementStatistics { query: "c".to_owned(), calls: 0, mean_ms: 1_400.0, total_ms: 273_600_000.0 },
     ]);
     detailed.basic_health.tables[0].last_update = Some(reports::now() + TimeDelta::hours(2));
     let page = html(&(detailed.clone(), samples.clone()));
@@ -269,7 +270,7 @@ fn figures_have_units_and_missing_ones_their_reason() {
     assert!(page.contains(label), "{page}");
 
     // a line has a gap where a sample has no figure, and no end where the last has none
-    let lines = |samples: &[Sample]| {
+    let lines = |samples: &[HealthSample]| {
         let page = html(&(detailed.clone(), samples.to_vec()));
         let spark =
             page.split("aria-label=\"Database latency").nth(1).unwrap().split("</svg>").next().unwrap().to_owned();
@@ -323,7 +324,8 @@ fn its_head_can_be_pasted_into_a_ticket() {
     assert_eq!(browser.run(AUDIT), json!([]));
     // what a database that is gone does not tell is left out
     let (gone, samples) = reports::gone();
-    let page = render_status_page(&gone, &samples, &Stage::DatabaseGone { reason: "no answer".to_owned() }).unwrap();
+    let page =
+        render_status_page(&gone, &samples, &BootStage::DatabaseGone { reason: "no answer".to_owned() }).unwrap();
     let text = page.split("as text\">").nth(1).unwrap().split("</pre>").next().unwrap();
     assert!(text.contains("process: the database is gone: no answer") && !text.contains("latency"), "{text}");
 }
@@ -331,8 +333,8 @@ fn its_head_can_be_pasted_into_a_ticket() {
 #[test]
 fn the_worst_comes_first() {
     let (mut detailed, _) = reports::degraded();
-    detailed.overall_status = Status::Unhealthy;
-    reports::find(&mut detailed, "seed_accounts", Status::Unhealthy, "admin@example.com can log in", "delete it");
+    detailed.overall_status = HealthStatus::Unhealthy;
+    reports::find(&mut detailed, "seed_accounts", HealthStatus::Unhealthy, "admin@example.com can log in", "delete it");
     let page = html(&(detailed, Vec::new()));
     let place = |text: &str| page.find(text).unwrap_or_else(|| panic!("{text} is not in {page}"));
     assert!(place("admin@example.com can log in") < place("the newest backup is 54 h old"));
@@ -343,19 +345,19 @@ fn the_worst_comes_first() {
 #[test]
 fn a_process_that_serves_nothing_says_so_whatever_the_database_says() {
     let (detailed, samples) = reports::healthy();
-    let told = |stage: Stage| {
+    let told = |stage: BootStage| {
         let page = render_status_page(&detailed, &samples, &stage).unwrap();
         (page.contains("<title>Healthy, not ready – authsvc production"), page)
     };
     assert!(!html(&reports::healthy()).contains("serves no requests"));
-    let migrating = Stage::Migrating { current: Some("005_<b>".to_owned()), target: "010_sign_in".to_owned() };
+    let migrating = BootStage::Migrating { current: Some("005_<b>".to_owned()), target: "010_sign_in".to_owned() };
     for (stage, text) in [
         (migrating, "migrating to 010_sign_in, at 005_&#60;b&#62;."),
         (
-            Stage::DatabaseGone { reason: "no connection was free in time".to_owned() },
+            BootStage::DatabaseGone { reason: "no connection was free in time".to_owned() },
             "no connection was free in time.",
         ),
-        (Stage::ShuttingDown, "stopping."),
+        (BootStage::ShuttingDown, "stopping."),
     ] {
         let (title, page) = told(stage);
         assert!(title && page.contains("It serves no requests:</b> ") && page.contains(text), "{page}");

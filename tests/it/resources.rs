@@ -109,7 +109,7 @@ fn a_proxy_that_is_trusted_has_no_bound_of_its_own() {
 
 #[test]
 fn a_head_is_bounded_in_size_and_time() {
-    use authsvc::http::{Limits, serve};
+    use authsvc::http::{ListenerLimits, serve};
 
     let database = Database::migrated(Engine::Sqlite);
     let server = served(&database);
@@ -135,7 +135,7 @@ fn a_head_is_bounded_in_size_and_time() {
         let address = listener.local_addr().unwrap();
         let router = axum::Router::new().route("/", axum::routing::get(|| async { "here" }));
         let (stop, stopped) = tokio::sync::watch::channel(false);
-        let limits = Limits { most: 10, head: Duration::from_millis(300) };
+        let limits = ListenerLimits { most: 10, head: Duration::from_millis(300) };
         let serving = tokio::spawn(serve(listener, router, limits, stopped));
         let slow = move |prefix: &'static str| {
             let mut stream = TcpStream::connect(address).unwrap();

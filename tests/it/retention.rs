@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use authsvc::backup::retention::{Mode, Reason, Report};
+use authsvc::backup::retention::{KeepReason, RetentionMode, RetentionReport};
 use authsvc::backup::{Metadata, Retention, retain};
 use authsvc::config::{Config, Variables};
 use chrono::{DateTime, Utc};
@@ -78,12 +78,12 @@ impl Backups {
     }
 
     /// Applies a retention of seven days. What it reports as removed is gone with its metadata, and nothing else is.
-    fn retain(&self) -> Report {
+    fn retain(&self) -> RetentionReport {
         let retention: Retention = "7d".parse().unwrap();
         let before = self.files();
-        let plan = retain(self.0.path(), retention, now(), Mode::Plan).unwrap();
+        let plan = retain(self.0.path(), retention, now(), RetentionMode::Plan).unwrap();
         assert_eq!(self.files(), before, "a plan changes nothing");
-        let report = retain(self.0.path(), retention, now(), Mode::Apply).unwrap();
+        let report = retain(self.0.path(), retention, now(), RetentionMode::Apply).unwrap();
         assert_eq!(report, plan);
         let mut expected = before;
         for name in removed(&report) {
@@ -97,11 +97,11 @@ impl Backups {
     }
 }
 
-fn removed(report: &Report) -> Vec<&str> {
+fn removed(report: &RetentionReport) -> Vec<&str> {
     report.removed.iter().map(|removed| removed.name.as_str()).collect()
 }
 
-fn reason<'a>(report: &'a Report, name: &str) -> &'a Reason {
+fn reason<'a>(report: &'a RetentionReport, name: &str) -> &'a KeepReason {
     &report.kept.iter().find(|kept| kept.name == name).unwrap_or_else(|| panic!("{name} in {report:#?}")).reason
 }
 
@@ -112,9 +112,9 @@ fn what_is_old_goes_with_its_metadata() {
     let report = backups.retain();
     assert_eq!(removed(&report), [&old, &older]);
     assert_eq!(report.removed_bytes, 2 * backups.path(&young).metadata().unwrap().len());
-    assert_eq!(*reason(&report, &young), Reason::NewestValid);
+    assert_eq!(*reason(&report, &young), KeepReason::NewestValid);
     assert_eq!(removed(&backups.retain()), Vec::<&str>::new(), "there is nothing left to do");
-    assert_eq!(*reason(&backups.retain(), &young), Reason::Recent);
+    assert_eq!(*reason(&backups.retain(), &young), KeepReason::Recent);
 }
 
 #[test]
@@ -130,8 +130,11 @@ fn p7_retention_never_removes_the_newest_valid_backup_nor_a_foreign_file() {
     std::fs::write(backups.path("backup_20200103_000000.sql.gz.meta"), "{}").unwrap();
     let report = backups.retain();
     assert_eq!(removed(&report), [&second]);
-    assert_eq!((reason(&report, &newest), reason(&report, &alone)), (&Reason::NewestValid, &Reason::NewestValid));
-    assert_eq!(*reason(&report, foreign[1]), Reason::NoMetadata);
+    assert_eq!(
+        (reason(&report, &newest), reason(&report, &alone)),
+        (&KeepReason::NewestValid, &KeepReason::NewestValid)
+    );
+    assert_eq!(*reason(&report, foreign[1]), KeepReason::NoMetadata);
 }
 
 #[test]
@@ -142,16 +145,16 @@ fn a_damaged_newest_backup_does_not_push_the_good_ones_out() {
     std::fs::write(backups.path(&cut), "").unwrap();
     let report = backups.retain();
     assert_eq!(removed(&report), [&old]);
-    assert_eq!(*reason(&report, &good), Reason::NewestValid);
-    assert!(matches!(reason(&report, &damaged), Reason::NotValid(reasons) if !reasons.is_empty()));
-    assert!(matches!(reason(&report, &cut), Reason::WrongMetadata(_)));
+    assert_eq!(*reason(&report, &good), KeepReason::NewestValid);
+    assert!(matches!(reason(&report, &damaged), KeepReason::NotValid(reasons) if !reasons.is_empty()));
+    assert!(matches!(reason(&report, &cut), KeepReason::WrongMetadata(_)));
     // without a whole one all stay
     backups.damage(&good);
     let another = backups.aged(20);
     backups.damage(&another);
     let report = backups.retain();
     assert_eq!(removed(&report), Vec::<&str>::new());
-    assert!(report.kept.iter().all(|kept| !matches!(kept.reason, Reason::NewestValid)));
+    assert!(report.kept.iter().all(|kept| !matches!(kept.reason, KeepReason::NewestValid)));
 }
 
 #[test]
@@ -161,13 +164,16 @@ fn a_clock_that_was_wrong_removes_nothing_that_is_needed() {
     let [newest, old] = [10, 11].map(|age| backups.aged(age));
     let report = backups.retain();
     assert_eq!(removed(&report), [&old]);
-    assert_eq!((reason(&report, &future), reason(&report, &newest)), (&Reason::FromTheFuture, &Reason::NewestValid));
+    assert_eq!(
+        (reason(&report, &future), reason(&report, &newest)),
+        (&KeepReason::FromTheFuture, &KeepReason::NewestValid)
+    );
     // the clock is set back to before any of them
     let past = "2001-01-01T00:00:00Z".parse().unwrap();
-    let report = retain(backups.0.path(), Retention::default(), past, Mode::Apply).unwrap();
+    let report = retain(backups.0.path(), Retention::default(), past, RetentionMode::Apply).unwrap();
     assert_eq!(removed(&report), Vec::<&str>::new());
     let long: Retention = "200000y".parse().unwrap();
-    assert_eq!(removed(&retain(backups.0.path(), long, now(), Mode::Apply).unwrap()), Vec::<&str>::new());
+    assert_eq!(removed(&retain(backups.0.path(), long, now(), RetentionMode::Apply).unwrap()), Vec::<&str>::new());
 }
 
 #[test]
@@ -186,7 +192,7 @@ fn age_is_what_the_metadata_says_whatever_name_and_file_times_say() {
     );
     let report = backups.retain();
     assert_eq!(removed(&report), [&old]);
-    assert_eq!(*reason(&report, old_name), Reason::Recent);
+    assert_eq!(*reason(&report, old_name), KeepReason::Recent);
 }
 
 #[test]
@@ -213,7 +219,7 @@ fn metadata_that_leads_elsewhere_and_links_are_left_alone() {
     assert_eq!(removed(&report), [&old]);
     assert!(target.exists() && elsewhere.exists());
     for name in [&path, &other, &link_meta, &pipe] {
-        assert!(matches!(reason(&report, name), Reason::WrongMetadata(_)), "{name}");
+        assert!(matches!(reason(&report, name), KeepReason::WrongMetadata(_)), "{name}");
     }
 }
 
@@ -238,13 +244,16 @@ fn a_file_that_cannot_be_removed_is_an_error_that_names_it() {
     let old = backups.aged(30);
     let locked = std::process::Command::new("chattr").arg("+i").arg(backups.path(&old)).status();
     if locked.is_ok_and(|status| status.success()) {
-        let error = retain(backups.0.path(), Retention::default(), now(), Mode::Apply).unwrap_err();
+        let error = retain(backups.0.path(), Retention::default(), now(), RetentionMode::Apply).unwrap_err();
         std::process::Command::new("chattr").arg("-i").arg(backups.path(&old)).status().unwrap();
         assert!(error.to_string().contains(&old), "{error}");
         assert!(meta(&backups.path(&old)).exists(), "the file goes first");
     }
     let nowhere = backups.path("nowhere");
-    assert_eq!(retain(&nowhere, Retention::default(), now(), Mode::Apply).unwrap(), Report::default());
+    assert_eq!(
+        retain(&nowhere, Retention::default(), now(), RetentionMode::Apply).unwrap(),
+        RetentionReport::default()
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use authsvc::backup::probe_row;
+use authsvc::backup::convert_row;
 use authsvc::db::{Backend, Column, ColumnType};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -201,8 +201,8 @@ fn rows_are_converted_without_loss() {
         let literals: Vec<String> = values.iter().map(|value| value.literal(Engine::Sqlite)).collect();
         // as the file has it: a line feed would end the row
         let row = format!("({})", literals.join(",").replace('\n', "'||char(10)||'"));
-        let (line, canonical) = probe_row(row.as_bytes(), Backend::Sqlite, &columns).unwrap();
-        let (again, same) = probe_row(line.strip_suffix(b"\n").unwrap(), Backend::Postgres, &columns).unwrap();
+        let (line, canonical) = convert_row(row.as_bytes(), Backend::Sqlite, &columns).unwrap();
+        let (again, same) = convert_row(line.strip_suffix(b"\n").unwrap(), Backend::Postgres, &columns).unwrap();
         assert_eq!(String::from_utf8(again), String::from_utf8(line.clone()));
         assert_eq!(same, canonical);
         // what it has to be is spelled out by hand
@@ -220,7 +220,7 @@ fn different_rows_have_different_forms() {
         let mut seen: BTreeMap<Vec<u8>, String> = BTreeMap::new();
         for (a, b) in rows {
             let row = format!("{a}\t{b}");
-            let (_, canonical) = probe_row(row.as_bytes(), Backend::Postgres, &columns).unwrap();
+            let (_, canonical) = convert_row(row.as_bytes(), Backend::Postgres, &columns).unwrap();
             let before = seen.entry(canonical).or_insert_with(|| row.clone());
             assert_eq!(*before, row);
         }

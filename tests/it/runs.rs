@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use authsvc::db::{DatabaseUrl, Defaults};
 use authsvc::maintain::record_migration;
-use authsvc::migrate::{self, Action, Settings, migrations, newest};
-use entity::maintenance_run::Kind;
+use authsvc::migrate::{self, MigrateAction, MigrationSettings, migrations, newest};
+use entity::maintenance_run::RunKind;
 
 use crate::support::database::{ENGINES, block_on};
 use crate::support::program::{Outcome, get};
@@ -119,19 +119,19 @@ fn refusals_and_silence_are_not_recorded_but_failures_are() {
     for engine in ENGINES {
         let database = Database::migrated(engine);
         let url = DatabaseUrl::parse(&database.url, &Defaults::default()).unwrap();
-        let settings = Settings {
+        let settings = MigrationSettings {
             patience: Duration::from_secs(9),
             lock_timeout: Duration::from_secs(2),
             app_version: "t".to_owned(),
         };
         let took = Duration::from_secs(90);
         block_on(async {
-            let current = migrate::migrate(&url, Action::latest(), &settings, &()).await.unwrap();
-            record_migration(&url, Kind::Migrate, took, Ok(&current)).await;
+            let current = migrate::migrate(&url, MigrateAction::latest(), &settings, &()).await.unwrap();
+            record_migration(&url, RunKind::Migrate, took, Ok(&current)).await;
             let refusal = migrate::Error::Newer { names: vec!["042_x".to_owned()] };
-            record_migration(&url, Kind::Migrate, took, Err(&refusal)).await;
+            record_migration(&url, RunKind::Migrate, took, Err(&refusal)).await;
             let failure = migrate::Error::LockTimeout { what: "it's locked \\ \u{0}here", waited: took };
-            record_migration(&url, Kind::Migrate, took, Err(&failure)).await;
+            record_migration(&url, RunKind::Migrate, took, Err(&failure)).await;
         });
         let found = database.query("SELECT kind, outcome, error FROM maintenance_runs");
         assert_eq!(found, ["migrate|failed|it's locked \\ here for 1m 30s"], "{engine:?}");

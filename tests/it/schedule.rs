@@ -5,9 +5,10 @@ use std::path::Path;
 
 use authsvc::backup::Retention;
 use authsvc::config::{Config, Variables};
-use authsvc::db::{DatabaseUrl, Defaults, Pool, PoolUse, Turn};
-use authsvc::maintain::{Attempt, Backups, Schedule, Stop, Verification};
+use authsvc::db::{DatabaseUrl, Defaults, ExclusiveLock, Pool, PoolUse};
+use authsvc::maintain::{BackupAttempt, BackupJob, Schedule, ScheduledVerification};
 use chrono::{DateTime, Utc};
+use tokio_util::sync::CancellationToken;
 
 use crate::support::database::{ENGINES, block_on};
 use crate::support::{Cluster, Database, Engine, Program, eventually};
@@ -198,13 +199,13 @@ fn a_time_is_served_once_and_taken_over_from_who_was_stopped() {
         record(third, "'failed'");
         block_on(async {
             let url = DatabaseUrl::parse(&database.url, &Defaults::default()).unwrap();
-            let backups = Backups {
+            let backups = BackupJob {
                 pool: Pool::open(&url, PoolUse::SERVE).await.unwrap(),
                 url: url.clone(),
                 directory: directory.path().to_owned(),
                 retention: Retention::default(),
-                verification: Verification::Off,
-                settings: authsvc::migrate::Settings {
+                verification: ScheduledVerification::Off,
+                settings: authsvc::migrate::MigrationSettings {
                     patience: std::time::Duration::from_secs(60),
                     lock_timeout: std::time::Duration::from_secs(2),
                     app_version: "test".to_owned(),
@@ -212,21 +213,21 @@ fn a_time_is_served_once_and_taken_over_from_who_was_stopped() {
                 app_version: "test".to_owned(),
                 environment: "test".to_owned(),
             };
-            let (stopper, stop) = Stop::pair();
-            let turn = Turn::attempt(&url).await.unwrap().unwrap();
-            assert_eq!(backups.attempt(first, &stop).await.unwrap(), Attempt::Busy, "{engine:?}");
+            let stop = CancellationToken::new();
+            let turn = ExclusiveLock::try_acquire(&url).await.unwrap().unwrap();
+            assert_eq!(backups.attempt(first, &stop).await.unwrap(), BackupAttempt::Busy, "{engine:?}");
             turn.release().await;
             for (time, expected) in [
-                (first, Attempt::Made),
-                (first, Attempt::Served),
-                (second, Attempt::Made),
-                (third, Attempt::Served),
-                (at("2001-01-01T00:00:00Z"), Attempt::Made),
+                (first, BackupAttempt::Made),
+                (first, BackupAttempt::Served),
+                (second, BackupAttempt::Made),
+                (third, BackupAttempt::Served),
+                (at("2001-01-01T00:00:00Z"), BackupAttempt::Made),
             ] {
                 assert_eq!(backups.attempt(time, &stop).await.unwrap(), expected, "{engine:?} {time}");
             }
-            stopper.stop();
-            assert_eq!(backups.attempt(now, &stop).await.unwrap(), Attempt::Stopped);
+            stop.cancel();
+            assert_eq!(backups.attempt(now, &stop).await.unwrap(), BackupAttempt::Stopped);
         });
     }
 }

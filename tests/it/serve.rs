@@ -178,7 +178,7 @@ fn clients_that_say_nothing_do_not_take_the_place_of_probes() {
 
 #[test]
 fn a_client_that_is_slow_to_ask_is_let_go() {
-    use authsvc::http::{Limits, serve};
+    use authsvc::http::{ListenerLimits, serve};
     use std::io::Read;
 
     block_on(async {
@@ -186,7 +186,7 @@ fn a_client_that_is_slow_to_ask_is_let_go() {
         let address = listener.local_addr().unwrap();
         let router = axum::Router::new().route("/", axum::routing::get(|| async { "here" }));
         let (stop, stopped) = tokio::sync::watch::channel(false);
-        let limits = Limits { most: 1, head: Duration::from_millis(100) };
+        let limits = ListenerLimits { most: 1, head: Duration::from_millis(100) };
         let serving = tokio::spawn(serve(listener, router, limits, stopped));
         let clients = tokio::task::spawn_blocking(move || {
             let mut slow = TcpStream::connect(address).unwrap();
@@ -203,7 +203,7 @@ fn a_client_that_is_slow_to_ask_is_let_go() {
 
 #[test]
 fn a_client_that_has_asked_nothing_does_not_hold_up_the_end() {
-    use authsvc::http::{Limits, serve};
+    use authsvc::http::{ListenerLimits, serve};
 
     block_on(async {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -211,7 +211,7 @@ fn a_client_that_has_asked_nothing_does_not_hold_up_the_end() {
         let mut silent = TcpStream::connect(address).unwrap();
         write!(silent, "GET / HTTP/1.1\r\n").unwrap();
         let (stop, stopped) = tokio::sync::watch::channel(false);
-        let limits = Limits { most: 2, head: Duration::from_secs(3600) };
+        let limits = ListenerLimits { most: 2, head: Duration::from_secs(3600) };
         let serving = tokio::spawn(serve(listener, axum::Router::new(), limits, stopped));
         // once the second one has its answer, the first is connected, too
         let second = tokio::task::spawn_blocking(move || get(address, "/").unwrap().0);

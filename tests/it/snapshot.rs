@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use authsvc::db::{Column, ColumnType, Connection, DatabaseUrl, Defaults, Error, Rows, Sink, Snapshot};
+use authsvc::db::{Column, ColumnType, Connection, DatabaseUrl, Defaults, Error, RowSink, Snapshot, SnapshotRows};
 use futures_util::StreamExt as _;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -15,10 +15,10 @@ const MICROSECONDS_A_DAY: i64 = 86_400_000_000;
 
 /// Keeps what it is given.
 #[derive(Default)]
-struct Kept(Mutex<Vec<Rows>>);
+struct Kept(Mutex<Vec<SnapshotRows>>);
 
-impl Sink for Kept {
-    async fn take(&self, rows: Rows) -> bool {
+impl RowSink for Kept {
+    async fn take(&self, rows: SnapshotRows) -> bool {
         self.0.lock().unwrap().push(rows);
         true
     }
@@ -147,7 +147,7 @@ fn binary_rows_are_printed_as_the_server_prints_them() {
             let mut snapshot = begin(&database, "odd").await;
             let kept = Kept::default();
             assert!(snapshot.read(0, "odd", &columns, &kept).await.unwrap());
-            assert!(kept.0.lock().unwrap().iter().all(|rows| matches!(rows, Rows::Tuples(_))));
+            assert!(kept.0.lock().unwrap().iter().all(|rows| matches!(rows, SnapshotRows::Tuples(_))));
             (kept.lines(&columns), printed(&database, "COPY odd TO STDOUT").await)
         });
         prop_assert_eq!(ours, servers);
@@ -178,7 +178,7 @@ fn rows_that_are_not_of_the_columns_are_an_error() {
     let good = [0, 2, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 7, 255, 255, 255, 255];
     let print = |bytes: &[u8]| {
         let mut text = Vec::new();
-        Rows::Tuples(bytes.to_vec()).print(&columns, &mut text).map(|()| text)
+        SnapshotRows::Tuples(bytes.to_vec()).print(&columns, &mut text).map(|()| text)
     };
     assert_eq!(print(&good).unwrap(), b"7\t\\N\n");
     for length in 1..good.len() {

@@ -4,9 +4,9 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use authsvc::auth::{Auth, Error, Keys, Mailer, Parts, Passwords, ProviderTokens, Session};
+use authsvc::auth::{Auth, AuthParts, Error, Keys, Mailer, Passwords, ProviderTokens, Session};
 use authsvc::clock;
-use authsvc::db::{Client, DatabaseUrl, Defaults, Pool, PoolUse};
+use authsvc::db::{Client, DatabaseUrl, Defaults, Pool, PoolUse, RequestContext};
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::value::Email;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -52,7 +52,7 @@ impl Desk {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         let url = DatabaseUrl::parse(&database.url, &Defaults::default()).unwrap();
         let sent = Arc::default();
-        let parts = Parts {
+        let parts = AuthParts {
             keys: Arc::new(Keys::parse(&SecretString::from(signing_key())).unwrap()),
             passwords: Passwords::new(1).unwrap(),
             mailer: Arc::new(Post { delivers, sent: Arc::clone(&sent) }),
@@ -78,15 +78,20 @@ impl Desk {
     }
 
     fn register_at(&self, address: &str, name: &str, password: &str, hours: i64) -> Result<Session, Error> {
-        self.run(self.auth.register(address, name, &password.into(), &Client::default(), self.at(hours)))
+        self.run(self.auth.register(
+            address,
+            name,
+            &password.into(),
+            &RequestContext::new(Client::default(), self.at(hours)),
+        ))
     }
 
     fn log_in(&self, password: &str, hours: i64) -> Result<Session, Error> {
-        self.run(self.auth.log_in(ADDRESS, &password.into(), &Client::default(), self.at(hours)))
+        self.run(self.auth.log_in(ADDRESS, &password.into(), &RequestContext::new(Client::default(), self.at(hours))))
     }
 
     fn refresh(&self, token: &SecretString, hours: i64) -> Result<Session, Error> {
-        self.run(self.auth.refresh(token, &Client::default(), self.at(hours)))
+        self.run(self.auth.refresh(token, &RequestContext::new(Client::default(), self.at(hours))))
     }
 
     fn me(&self, session: &Session, hours: i64) -> Result<i64, Error> {
@@ -227,14 +232,15 @@ fn a_mailed_token_needs_a_session_or_the_password_of_the_account() {
     for engine in ENGINES {
         let database = Database::migrated(engine);
         let desk = Desk::of(&database, true);
-        let (client, now) = (Client::default(), desk.at(0));
+        let now = desk.at(0);
+        let context = RequestContext::new(Client::default(), now);
         let first = desk.register("ada", OLD, 0).ok().unwrap();
         let token = desk.sent.lock().unwrap().pop().unwrap();
         let eve = desk.register_at("e@example.com", "eve", OLD, 0).ok().unwrap();
         let bearer = |session: &Session| desk.auth.bearer(&session.access_token, now).ok();
         let verify = |session: Option<&Session>, password: Option<&str>| {
             let password = password.map(SecretString::from);
-            desk.run(desk.auth.verify_email(&token, session.and_then(bearer), password.as_ref(), &client, now))
+            desk.run(desk.auth.verify_email(&token, session.and_then(bearer), password.as_ref(), &context))
         };
         // who clicks the link in the mail may be another person than who registered
         assert!(matches!(verify(None, None), Err(Error::VerificationProof)));
@@ -242,11 +248,11 @@ fn a_mailed_token_needs_a_session_or_the_password_of_the_account() {
         assert!(matches!(verify(Some(&eve), Some(OLD)), Err(Error::VerificationProof)));
         assert!(matches!(verify(None, Some(NEW)), Err(Error::CurrentPassword)));
         assert_eq!(events(&database, "login_failed"), "1");
-        desk.run(desk.auth.log_out(&first.refresh_token, authsvc::db::Scope::All, &client, now)).unwrap();
+        desk.run(desk.auth.log_out(&first.refresh_token, authsvc::db::LogoutScope::All, &context)).unwrap();
         assert!(matches!(verify(Some(&first), None), Err(Error::AccessToken(_))));
         assert_eq!(events(&database, "email_verified"), "0");
         assert!(matches!(
-            desk.run(desk.auth.verify_email(&NEW.into(), None, None, &client, now)),
+            desk.run(desk.auth.verify_email(&NEW.into(), None, None, &context)),
             Err(Error::VerificationToken)
         ));
 
@@ -282,13 +288,14 @@ fn a_token_that_was_mailed_for_the_old_account_does_not_verify_the_new_one() {
             Engine::Sqlite => "UPDATE users SET created_at = '2020-01-01T00:00:00.000+00:00'",
         });
         let new = desk.register("ada", NEW, 1).ok().unwrap();
-        let (client, now) = (Client::default(), desk.at(1));
+        let now = desk.at(1);
+        let context = RequestContext::new(Client::default(), now);
         for session in [&old, &new] {
             let bearer = desk.auth.bearer(&session.access_token, now).ok();
-            assert!(desk.run(desk.auth.verify_email(&token, bearer, None, &client, now)).is_err());
+            assert!(desk.run(desk.auth.verify_email(&token, bearer, None, &context)).is_err());
         }
         for password in [OLD, NEW] {
-            assert!(desk.run(desk.auth.verify_email(&token, None, Some(&password.into()), &client, now)).is_err());
+            assert!(desk.run(desk.auth.verify_email(&token, None, Some(&password.into()), &context)).is_err());
         }
         assert_eq!(database.one("SELECT count(*) FROM users WHERE email_verified"), "0");
     }

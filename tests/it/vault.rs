@@ -1,13 +1,14 @@
 //! Tokens at rest: rotation of keys, and ciphertexts that were changed or moved.
 
-use authsvc::auth::vault::{Column, Error, InvalidKeys, Place, Vault};
+use authsvc::auth::vault::{Error, InvalidKeys, TokenColumn, TokenLocation, Vault};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
 use entity::value::{Provider, ProviderToken};
 use proptest::prelude::*;
 use secrecy::{ExposeSecret, SecretString};
 
-const PLACE: Place<'_> = Place { provider: Provider::Google, provider_id: "1077", column: Column::AccessToken };
+const PLACE: TokenLocation<'_> =
+    TokenLocation { provider: Provider::Google, provider_id: "1077", column: TokenColumn::AccessToken };
 
 fn key(byte: u8) -> String {
     STANDARD.encode([byte; 32])
@@ -57,11 +58,11 @@ fn vault_ciphertexts_cannot_be_moved() {
     let vault = vault(&key(1));
     let sealed = vault.seal(&token(), PLACE).unwrap();
     for place in [
-        Place { provider_id: "1078", ..PLACE },
-        Place { provider_id: "", ..PLACE },
-        Place { provider_id: "1077\0", ..PLACE },
-        Place { provider: Provider::Github, ..PLACE },
-        Place { column: Column::RefreshToken, ..PLACE },
+        TokenLocation { provider_id: "1078", ..PLACE },
+        TokenLocation { provider_id: "", ..PLACE },
+        TokenLocation { provider_id: "1077\0", ..PLACE },
+        TokenLocation { provider: Provider::Github, ..PLACE },
+        TokenLocation { column: TokenColumn::RefreshToken, ..PLACE },
     ] {
         let error = vault.open(&sealed.token, &sealed.key_id, place).unwrap_err();
         assert!(matches!(error, Error::Broken(_)), "{place:?}");
@@ -130,7 +131,7 @@ proptest! {
     #[test]
     fn vault_gives_back_any_text(text in "\\PC{0,200}", provider_id in "\\PC{1,40}") {
         let vault = vault(&key(3));
-        let place = Place { provider: Provider::Github, provider_id: &provider_id, column: Column::RefreshToken };
+        let place = TokenLocation { provider: Provider::Github, provider_id: &provider_id, column: TokenColumn::RefreshToken };
         let sealed = vault.seal(&text.clone().into(), place).unwrap();
         let opened = vault.open(&sealed.token, &sealed.key_id, place).unwrap();
         prop_assert_eq!(opened.expose_secret(), text);

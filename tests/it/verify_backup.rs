@@ -18,7 +18,7 @@ fn backed_up(engine: Engine, arguments: &[&str]) -> (Program, PathBuf, Database)
     (program, file, database)
 }
 
-fn nobody() -> std::sync::Arc<dyn authsvc::backup::Progress> {
+fn nobody() -> std::sync::Arc<dyn authsvc::backup::BackupProgress> {
     std::sync::Arc::new(())
 }
 

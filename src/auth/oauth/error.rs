@@ -5,7 +5,7 @@ use std::io;
 use entity::value::Provider;
 use sea_orm::ActiveEnum;
 
-use super::http::Failure;
+use super::http::ProviderFailure;
 
 /// A login that did not happen.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +45,7 @@ pub enum Error {
         /// What was asked of it.
         step: &'static str,
         /// What it did.
-        failure: Failure,
+        failure: ProviderFailure,
     },
     /// The ID token does not prove what it has to.
     #[error("{}: the ID token is refused: {why}", name(*.provider))]
@@ -65,7 +65,7 @@ pub enum Error {
 
 /// Whose fault it is, and so which status an answer has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum OauthErrorKind {
     /// There is no such way to log in: 404.
     NotFound,
     /// The browser's; beginning again may help: 400.
@@ -80,18 +80,18 @@ pub enum Kind {
 
 impl Error {
     /// Whose fault it is.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> OauthErrorKind {
         match self {
-            Self::NotConfigured(_) => Kind::NotFound,
+            Self::NotConfigured(_) => OauthErrorKind::NotFound,
             Self::StateMissing
             | Self::StateMismatch
             | Self::StateExpired
             | Self::StateUsed
             | Self::CodeMissing
-            | Self::CodeRefused(_) => Kind::Browser,
-            Self::Denied(_) | Self::NoVerifiedEmail(_) => Kind::Refused,
-            Self::Provider { .. } | Self::IdToken { .. } => Kind::Provider,
-            Self::Setup(_) | Self::Random(_) => Kind::Internal,
+            | Self::CodeRefused(_) => OauthErrorKind::Browser,
+            Self::Denied(_) | Self::NoVerifiedEmail(_) => OauthErrorKind::Refused,
+            Self::Provider { .. } | Self::IdToken { .. } => OauthErrorKind::Provider,
+            Self::Setup(_) | Self::Random(_) => OauthErrorKind::Internal,
         }
     }
 
@@ -107,7 +107,7 @@ impl Error {
             | Self::CodeRefused(_) => Some("begin the login again, in the same browser and with cookies allowed"),
             Self::NoVerifiedEmail(_) => Some("verify an address at the provider, then begin the login again"),
             Self::Setup(_) => Some("install the system's CA certificates, or name a file of them in SSL_CERT_FILE"),
-            Self::Provider { failure: Failure::Refused(_), .. } => {
+            Self::Provider { failure: ProviderFailure::Refused(_), .. } => {
                 Some("compare the client id, the secret and the redirect URI with what the provider has")
             }
             Self::Denied(_) | Self::Provider { .. } | Self::IdToken { .. } | Self::Random(_) => None,
@@ -116,7 +116,7 @@ impl Error {
 }
 
 /// For `map_err`: what was asked of a provider.
-pub(super) fn at(provider: Provider, step: &'static str) -> impl FnOnce(Failure) -> Error {
+pub(super) fn at(provider: Provider, step: &'static str) -> impl FnOnce(ProviderFailure) -> Error {
     move |failure| Error::Provider { provider, step, failure }
 }
 

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use super::{Answer, Error};
+use super::{CallbackParams, Error};
 use crate::auth::digest::sha256_hex;
 use crate::auth::sealed::{self, SealingKey};
 use crate::random;
@@ -67,7 +67,7 @@ impl Flow {
     pub(super) fn resume(
         key: &FlowKey,
         provider: Provider,
-        answer: &Answer,
+        answer: &CallbackParams,
         now: DateTime<Utc>,
     ) -> Result<Self, Error> {
         let (Some(state), Some(cookie)) = (&answer.state, &answer.cookie) else { return Err(Error::StateMissing) };

@@ -14,9 +14,9 @@ use url::Url;
 
 use super::error::at;
 use super::flow::Flow;
-use super::http::{Failure, Http};
-use super::profile::{self, Profile, Tokens};
-use super::settings::Client;
+use super::http::{ProviderFailure, ProviderHttp};
+use super::profile::{self, ProviderProfile, ProviderTokenSet};
+use super::settings::OauthClient;
 use super::{Error, token_error};
 use crate::auth::BaseUrl;
 
@@ -25,7 +25,7 @@ const PROVIDER: Provider = Provider::Github;
 type Oauth2Client = BasicClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
 
 pub(super) struct Github {
-    client: Client,
+    client: OauthClient,
     url: BaseUrl,
     api: BaseUrl,
 }
@@ -49,7 +49,7 @@ struct Address {
 }
 
 impl Github {
-    pub(super) fn new(client: Client, url: BaseUrl, api: BaseUrl) -> Self {
+    pub(super) fn new(client: OauthClient, url: BaseUrl, api: BaseUrl) -> Self {
         Self { client, url, api }
     }
 
@@ -68,17 +68,17 @@ impl Github {
     /// Exchanges the code and asks who it is.
     pub(super) async fn profile(
         &self,
-        http: &Http,
+        http: &ProviderHttp,
         flow: &Flow,
         code: &SecretString,
         now: DateTime<Utc>,
-    ) -> Result<Profile, Error> {
+    ) -> Result<ProviderProfile, Error> {
         let client = self.client(flow)?;
         let request = client
             .exchange_code(AuthorizationCode::new(code.expose_secret().to_owned()))
             .set_pkce_verifier(PkceCodeVerifier::new(flow.verifier.clone()));
         let response = request.request_async(http).await.map_err(token_error::of(PROVIDER))?;
-        let tokens = Tokens::of(&response, now);
+        let tokens = ProviderTokenSet::of(&response, now);
         let token = tokens.access.expose_secret();
         let user: User =
             http.get(&self.api.at("/user"), token, headers()).await.map_err(at(PROVIDER, "asking for the account"))?;
@@ -90,7 +90,7 @@ impl Github {
     }
 
     fn client(&self, flow: &Flow) -> Result<Oauth2Client, Error> {
-        let unusable = |_| at(PROVIDER, "its address")(Failure::Unreadable);
+        let unusable = |_| at(PROVIDER, "its address")(ProviderFailure::Unreadable);
         let redirect = RedirectUrl::new(flow.redirect_uri.clone()).map_err(|_| Error::StateMismatch)?;
         Ok(BasicClient::new(ClientId::new(self.client.id.clone()))
             .set_client_secret(ClientSecret::new(self.client.secret.expose_secret().to_owned()))
@@ -109,9 +109,9 @@ fn headers() -> HeaderMap {
 }
 
 /// Only the primary address counts: the others may be old ones that somebody else has by now.
-fn profile_of(user: User, addresses: Vec<Address>, tokens: Tokens) -> Profile {
+fn profile_of(user: User, addresses: Vec<Address>, tokens: ProviderTokenSet) -> ProviderProfile {
     let primary = addresses.into_iter().find(|address| address.primary);
-    Profile {
+    ProviderProfile {
         provider: PROVIDER,
         provider_id: user.id.to_string(),
         email_verified: primary.as_ref().is_some_and(|address| address.verified),

@@ -20,9 +20,9 @@ use url::Url;
 
 use super::error::at;
 use super::flow::Flow;
-use super::http::{Failure, Http};
-use super::profile::{self, Profile, Tokens};
-use super::settings::Client;
+use super::http::{ProviderFailure, ProviderHttp};
+use super::profile::{self, ProviderProfile, ProviderTokenSet};
+use super::settings::OauthClient;
 use super::{Error, token_error};
 use crate::auth::{BaseUrl, base_url};
 
@@ -38,7 +38,7 @@ type OidcClient =
     CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointMaybeSet, EndpointMaybeSet>;
 
 pub(super) struct Google {
-    client: Client,
+    client: OauthClient,
     issuer: BaseUrl,
     metadata: RwLock<Option<Arc<Discovered>>>,
 }
@@ -49,16 +49,21 @@ struct Discovered {
 }
 
 impl Google {
-    pub(super) fn new(client: Client, issuer: BaseUrl) -> Self {
+    pub(super) fn new(client: OauthClient, issuer: BaseUrl) -> Self {
         Self { client, issuer, metadata: RwLock::default() }
     }
 
     /// Where to send the browser.
-    pub(super) async fn authorize_url(&self, http: &Http, flow: &Flow, now: DateTime<Utc>) -> Result<Url, Error> {
+    pub(super) async fn authorize_url(
+        &self,
+        http: &ProviderHttp,
+        flow: &Flow,
+        now: DateTime<Utc>,
+    ) -> Result<Url, Error> {
         let discovered = self.discovered(http, now - METADATA_LIFETIME, now).await?;
         let client = self.client(&discovered.metadata, flow)?;
         if !base_url::is_private(client.auth_uri().url()) {
-            return Err(at(PROVIDER, "discovery")(Failure::Insecure));
+            return Err(at(PROVIDER, "discovery")(ProviderFailure::Insecure));
         }
         let (state, nonce) = (CsrfToken::new(flow.state.clone()), Nonce::new(flow.nonce.clone()));
         let verifier = PkceCodeVerifier::new(flow.verifier.clone());
@@ -72,16 +77,16 @@ impl Google {
     /// Exchanges the code and checks the ID token.
     pub(super) async fn profile(
         &self,
-        http: &Http,
+        http: &ProviderHttp,
         flow: &Flow,
         code: &SecretString,
         now: DateTime<Utc>,
-    ) -> Result<Profile, Error> {
+    ) -> Result<ProviderProfile, Error> {
         let discovered = self.discovered(http, now - METADATA_LIFETIME, now).await?;
         let client = self.client(&discovered.metadata, flow)?;
         let request = client
             .exchange_code(AuthorizationCode::new(code.expose_secret().to_owned()))
-            .map_err(|_| at(PROVIDER, "discovery")(Failure::Unreadable))?
+            .map_err(|_| at(PROVIDER, "discovery")(ProviderFailure::Unreadable))?
             .set_pkce_verifier(PkceCodeVerifier::new(flow.verifier.clone()));
         let response = request.request_async(http).await.map_err(token_error::of(PROVIDER))?;
         let token = response.id_token().ok_or(refused("there is none"))?;
@@ -94,13 +99,13 @@ impl Google {
             }
             checked => checked,
         };
-        profile_of(checked?, Tokens::of(&response, now))
+        profile_of(checked?, ProviderTokenSet::of(&response, now))
     }
 
     /// The provider's endpoints and keys as they were after `since`.
     async fn discovered(
         &self,
-        http: &Http,
+        http: &ProviderHttp,
         since: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<Arc<Discovered>, Error> {
@@ -110,7 +115,7 @@ impl Google {
         }
         let discovering = at(PROVIDER, "discovery");
         let Ok(issuer) = IssuerUrl::new(self.issuer.as_str().to_owned()) else {
-            return Err(discovering(Failure::Unreadable));
+            return Err(discovering(ProviderFailure::Unreadable));
         };
         // nobody waits for anybody else's request: those who come at once ask at once
         let metadata = CoreProviderMetadata::discover_async(issuer, http)
@@ -204,21 +209,21 @@ fn refusal(error: &ClaimsVerificationError) -> Refusal {
     })
 }
 
-fn discovery_failure(error: DiscoveryError<Failure>) -> Failure {
+fn discovery_failure(error: DiscoveryError<ProviderFailure>) -> ProviderFailure {
     match error {
         DiscoveryError::Request(failure) => failure,
-        DiscoveryError::Response(status, ..) if status.as_u16() != 200 => Failure::Status(status.as_u16()),
-        _ => Failure::Unreadable,
+        DiscoveryError::Response(status, ..) if status.as_u16() != 200 => ProviderFailure::Status(status.as_u16()),
+        _ => ProviderFailure::Unreadable,
     }
 }
 
-fn profile_of(claims: CoreIdTokenClaims, tokens: Tokens) -> Result<Profile, Error> {
+fn profile_of(claims: CoreIdTokenClaims, tokens: ProviderTokenSet) -> Result<ProviderProfile, Error> {
     let subject = claims.subject().as_str();
     if subject.is_empty() || subject.len() > MAX_SUBJECT || subject.contains(char::is_control) {
         return Err(refused("its subject is empty, too long or has control characters"));
     }
     let text = |claim: Option<&str>, read: fn(&str) -> Option<String>| claim.and_then(read);
-    Ok(Profile {
+    Ok(ProviderProfile {
         provider: PROVIDER,
         provider_id: subject.to_owned(),
         email: claims.email().and_then(|email| Email::parse(email).ok()),

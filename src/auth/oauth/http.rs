@@ -9,7 +9,7 @@ use reqwest::header::{HeaderMap, HeaderValue};
 use rustls::{ClientConfig, RootCertStore};
 use url::Url;
 
-use super::{Error, Settings};
+use super::{Error, OauthSettings};
 use crate::auth::base_url;
 
 /// No answer of a provider comes near it.
@@ -20,7 +20,7 @@ const USER_AGENT: &str = concat!("authsvc/", env!("CARGO_PKG_VERSION"));
 
 /// What a provider did instead of answering. Holds nothing of what was sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Failure {
+pub enum ProviderFailure {
     /// The request would have been readable on its way.
     #[error("the address is neither https nor on this machine")]
     Insecure,
@@ -46,11 +46,11 @@ pub enum Failure {
 
 /// A client for all providers.
 #[derive(Clone, Debug)]
-pub(super) struct Http(reqwest::Client);
+pub(super) struct ProviderHttp(reqwest::Client);
 
-impl Http {
+impl ProviderHttp {
     /// Reads the system's CA certificates, if a provider is to be asked over TLS.
-    pub(super) fn new(settings: &Settings) -> Result<Self, Error> {
+    pub(super) fn new(settings: &OauthSettings) -> Result<Self, Error> {
         let roots = if settings.uses_tls() { roots()? } else { RootCertStore::empty() };
         let builder = reqwest::Client::builder()
             .tls_backend_preconfigured(tls(roots)?)
@@ -69,32 +69,32 @@ impl Http {
         url: &str,
         token: &str,
         headers: HeaderMap,
-    ) -> Result<T, Failure> {
-        let url = Url::parse(url).map_err(|_| Failure::Insecure)?;
-        let mut bearer = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| Failure::Unreadable)?;
+    ) -> Result<T, ProviderFailure> {
+        let url = Url::parse(url).map_err(|_| ProviderFailure::Insecure)?;
+        let mut bearer = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| ProviderFailure::Unreadable)?;
         bearer.set_sensitive(true);
         let request = self.0.get(url).headers(headers).header("authorization", bearer).build();
         let answer = self.send(request.map_err(unreachable)?).await?;
         match answer.status().as_u16() {
-            200 => serde_json::from_slice(answer.body()).map_err(|_| Failure::Unreadable),
-            status => Err(Failure::Status(status)),
+            200 => serde_json::from_slice(answer.body()).map_err(|_| ProviderFailure::Unreadable),
+            status => Err(ProviderFailure::Status(status)),
         }
     }
 
     /// Sends a request and reads the whole answer, unless its status says that there is none.
-    async fn send(&self, request: reqwest::Request) -> Result<HttpResponse, Failure> {
+    async fn send(&self, request: reqwest::Request) -> Result<HttpResponse, ProviderFailure> {
         if !base_url::is_private(request.url()) {
-            return Err(Failure::Insecure);
+            return Err(ProviderFailure::Insecure);
         }
         let mut response = self.0.execute(request).await.map_err(unreachable)?;
         let status = response.status();
         if status.is_redirection() || status.is_server_error() {
-            return Err(Failure::Status(status.as_u16()));
+            return Err(ProviderFailure::Status(status.as_u16()));
         }
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
             if body.len() + chunk.len() > MAX_BODY {
-                return Err(Failure::TooLong);
+                return Err(ProviderFailure::TooLong);
             }
             body.extend_from_slice(&chunk);
         }
@@ -105,9 +105,9 @@ impl Http {
     }
 }
 
-impl<'c> AsyncHttpClient<'c> for Http {
-    type Error = Failure;
-    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Failure>> + Send + 'c>>;
+impl<'c> AsyncHttpClient<'c> for ProviderHttp {
+    type Error = ProviderFailure;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, ProviderFailure>> + Send + 'c>>;
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
         Box::pin(async move { self.send(request.try_into().map_err(unreachable)?).await })
@@ -128,8 +128,8 @@ fn tls(roots: RootCertStore) -> Result<ClientConfig, Error> {
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
-fn unreachable(error: reqwest::Error) -> Failure {
-    if error.is_timeout() { Failure::Late } else { Failure::Unreachable(causes(&error.without_url())) }
+fn unreachable(error: reqwest::Error) -> ProviderFailure {
+    if error.is_timeout() { ProviderFailure::Late } else { ProviderFailure::Unreachable(causes(&error.without_url())) }
 }
 
 /// The innermost cause says the most.

@@ -13,7 +13,7 @@ const MAX_NAME: usize = 255;
 
 /// An account at a provider, as the provider tells it.
 #[derive(Clone, Debug)]
-pub struct Profile {
+pub struct ProviderProfile {
     /// Which.
     pub provider: Provider,
     /// Never changes, and is never given to anybody else; unlike the address.
@@ -27,12 +27,12 @@ pub struct Profile {
     /// A picture, by https.
     pub avatar_url: Option<String>,
     /// For asking the provider again.
-    pub tokens: Tokens,
+    pub tokens: ProviderTokenSet,
 }
 
 /// Tokens of a provider, in clear. Prints none.
 #[derive(Clone, Debug)]
-pub struct Tokens {
+pub struct ProviderTokenSet {
     /// Access.
     pub access: SecretString,
     /// `None`: it gave none.
@@ -41,7 +41,7 @@ pub struct Tokens {
     pub expires_at: Option<DateTime<Utc>>,
 }
 
-impl Profile {
+impl ProviderProfile {
     /// The only address by which an account may be found or made.
     ///
     /// # Errors
@@ -51,7 +51,7 @@ impl Profile {
     }
 }
 
-impl Tokens {
+impl ProviderTokenSet {
     pub(super) fn of(response: &impl TokenResponse, now: DateTime<Utc>) -> Self {
         let lifetime = response.expires_in().and_then(|lifetime| TimeDelta::from_std(lifetime).ok());
         Self {

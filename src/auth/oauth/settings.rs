@@ -10,11 +10,11 @@ use crate::auth::BaseUrl;
 
 /// Providers, and where browsers come back to. Prints no secret.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct OauthSettings {
     /// Ours at Google.
-    pub google: Option<Client>,
+    pub google: Option<OauthClient>,
     /// Ours at GitHub.
-    pub github: Option<Client>,
+    pub github: Option<OauthClient>,
     /// Where this service is reached from outside.
     pub public_url: BaseUrl,
     /// Where the single-page application is sent back to; `{provider}` in it is replaced. `None`: as everybody else.
@@ -31,7 +31,7 @@ pub struct Settings {
 
 /// A registration at a provider.
 #[derive(Clone, Debug)]
-pub struct Client {
+pub struct OauthClient {
     /// It is no secret.
     pub id: String,
     /// It is.
@@ -40,14 +40,14 @@ pub struct Client {
 
 /// Where the browser comes back to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Return {
+pub enum RedirectMode {
     /// To this service: `{public_url}/auth/oauth/{provider}/callback`.
     Callback,
     /// To the single-page application, which posts code and state.
     Page,
 }
 
-impl Settings {
+impl OauthSettings {
     /// Whether a provider that is set up is asked over TLS.
     pub(super) fn uses_tls(&self) -> bool {
         let google = self.google.is_some() && self.google_issuer.is_https();
@@ -56,10 +56,10 @@ impl Settings {
     }
 
     /// The redirect URI, which has to be registered at the provider.
-    pub fn redirect_uri(&self, provider: Provider, to: Return) -> String {
+    pub fn redirect_uri(&self, provider: Provider, to: RedirectMode) -> String {
         let name = provider.to_value();
         match (to, &self.page_url) {
-            (Return::Page, Some(url)) => url.as_str().replace("{provider}", &name),
+            (RedirectMode::Page, Some(url)) => url.as_str().replace("{provider}", &name),
             _ => self.public_url.at(&format!("/auth/oauth/{name}/callback")),
         }
     }

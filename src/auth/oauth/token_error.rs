@@ -6,34 +6,34 @@ use oauth2::basic::{BasicErrorResponse, BasicErrorResponseType};
 
 use super::Error;
 use super::error::at;
-use super::http::Failure;
+use super::http::ProviderFailure;
 
 const STEP: &str = "exchanging the code";
 
 /// For `map_err` of a token request.
-pub(super) fn of(provider: Provider) -> impl FnOnce(RequestTokenError<Failure, BasicErrorResponse>) -> Error {
+pub(super) fn of(provider: Provider) -> impl FnOnce(RequestTokenError<ProviderFailure, BasicErrorResponse>) -> Error {
     move |error| match error {
         RequestTokenError::ServerResponse(response) => refusal(provider, &response),
         RequestTokenError::Request(failure) => at(provider, STEP)(failure),
         // GitHub sends errors with status 200
         RequestTokenError::Parse(_, body) => match serde_json::from_slice(&body) {
             Ok(response) => refusal(provider, &response),
-            Err(_) => at(provider, STEP)(Failure::Unreadable),
+            Err(_) => at(provider, STEP)(ProviderFailure::Unreadable),
         },
-        RequestTokenError::Other(_) => at(provider, STEP)(Failure::Unreadable),
+        RequestTokenError::Other(_) => at(provider, STEP)(ProviderFailure::Unreadable),
     }
 }
 
 /// The error that a browser comes back with.
 pub(super) fn at_authorization(provider: Provider, error: &str) -> Error {
-    at(provider, "authorization")(Failure::Refused(word(error)))
+    at(provider, "authorization")(ProviderFailure::Refused(word(error)))
 }
 
 fn refusal(provider: Provider, response: &BasicErrorResponse) -> Error {
     match response.error() {
         BasicErrorResponseType::InvalidGrant => Error::CodeRefused(provider),
         BasicErrorResponseType::Extension(word) if word == "bad_verification_code" => Error::CodeRefused(provider),
-        other => at(provider, STEP)(Failure::Refused(word(other.as_ref()))),
+        other => at(provider, STEP)(ProviderFailure::Refused(word(other.as_ref()))),
     }
 }
 

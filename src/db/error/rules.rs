@@ -4,7 +4,7 @@
 //! of the text. A rule without a hint has that of its kind. The texts of PgBouncer are in [`super::pgbouncer`]. `docs/TROUBLESHOOTING.md` lists every hint; a test compares. To add a cause: a line here, and a
 //! row there.
 
-use super::{Kind, pgbouncer};
+use super::{DbErrorKind, pgbouncer};
 
 /// Placeholder of a hint for the role of `DATABASE_URL`.
 pub(super) const ROLE: &str = "YOUR_ROLE";
@@ -14,12 +14,12 @@ pub(super) const OBJECT: &str = "OBJECT";
 /// A cause: words of its text in lower case (none: any text), its kind, and what to do.
 pub(super) struct Cause {
     words: &'static str,
-    pub(super) kind: Kind,
+    pub(super) kind: DbErrorKind,
     pub(super) hint: Option<&'static str>,
 }
 
 impl Cause {
-    pub(super) const fn new(words: &'static str, kind: Kind, hint: &'static str) -> Self {
+    pub(super) const fn new(words: &'static str, kind: DbErrorKind, hint: &'static str) -> Self {
         Self { words, kind, hint: Some(hint) }
     }
 }
@@ -27,12 +27,12 @@ impl Cause {
 /// A code, or a class of two characters, and a cause.
 type Rule = (&'static str, Cause);
 
-const fn rule(code: &'static str, words: &'static str, kind: Kind, hint: &'static str) -> Rule {
+const fn rule(code: &'static str, words: &'static str, kind: DbErrorKind, hint: &'static str) -> Rule {
     (code, Cause::new(words, kind, hint))
 }
 
 /// A rule with the hint of its kind.
-const fn plain(code: &'static str, kind: Kind) -> Rule {
+const fn plain(code: &'static str, kind: DbErrorKind) -> Rule {
     (code, Cause { words: "", kind, hint: None })
 }
 
@@ -43,209 +43,214 @@ static POSTGRES: &[Rule] = &[
     rule(
         "28000",
         "no pg_hba.conf entry",
-        Kind::Authentication,
+        DbErrorKind::Authentication,
         "add a line for this user, database and address to pg_hba.conf; where the message ends in `no encryption` or `SSL off`, the server may accept TLS only: sslmode=require",
     ),
-    rule("28000", "not permitted to log in", Kind::Authentication, "as a superuser: ALTER ROLE YOUR_ROLE LOGIN"),
+    rule("28000", "not permitted to log in", DbErrorKind::Authentication, "as a superuser: ALTER ROLE YOUR_ROLE LOGIN"),
     rule(
         "28000",
         "does not exist",
-        Kind::Authentication,
+        DbErrorKind::Authentication,
         "create the role (CREATE ROLE YOUR_ROLE LOGIN PASSWORD '…'), or correct the user in DATABASE_URL",
     ),
     rule(
         "28000",
         "client certificate",
-        Kind::Authentication,
+        DbErrorKind::Authentication,
         "the server wants a client certificate: add sslcert and sslkey to DATABASE_URL",
     ),
-    plain("28", Kind::Authentication),
-    plain("3D000", Kind::NoSuchDatabase),
+    plain("28", DbErrorKind::Authentication),
+    plain("3D000", DbErrorKind::NoSuchDatabase),
     rule(
         "42501",
         "permission denied for schema",
-        Kind::PermissionDenied,
+        DbErrorKind::PermissionDenied,
         "as owner of the schema: GRANT CREATE ON SCHEMA OBJECT TO YOUR_ROLE to migrate, GRANT USAGE ON SCHEMA OBJECT TO YOUR_ROLE to serve; or name another schema first in search_path",
     ),
     rule(
         "42501",
         "permission denied for sequence",
-        Kind::PermissionDenied,
+        DbErrorKind::PermissionDenied,
         "as owner of the tables: GRANT USAGE, SELECT ON SEQUENCE OBJECT TO YOUR_ROLE; docs/OPERATIONS.md lists every right of a service role",
     ),
     rule(
         "42501",
         "permission denied for table",
-        Kind::PermissionDenied,
+        DbErrorKind::PermissionDenied,
         "as owner of the tables: GRANT the missing right ON TABLE OBJECT TO YOUR_ROLE; docs/OPERATIONS.md lists every right of a service role",
     ),
     rule(
         "42501",
         "permission denied for database",
-        Kind::PermissionDenied,
+        DbErrorKind::PermissionDenied,
         "as owner of the database: GRANT CREATE ON DATABASE OBJECT TO YOUR_ROLE",
     ),
     rule(
         "42501",
         "permission denied to create database",
-        Kind::PermissionDenied,
+        DbErrorKind::PermissionDenied,
         "as a superuser: ALTER ROLE YOUR_ROLE CREATEDB",
     ),
     rule(
         "42501",
         "must be owner of",
-        Kind::PermissionDenied,
+        DbErrorKind::PermissionDenied,
         "use the role that owns the tables, or as a superuser: GRANT that role TO YOUR_ROLE",
     ),
     rule(
         "42501",
         "row-level security",
-        Kind::PermissionDenied,
+        DbErrorKind::PermissionDenied,
         "row-level security applies to this role: use the owner of the tables, or as a superuser: ALTER ROLE YOUR_ROLE BYPASSRLS",
     ),
-    plain("42501", Kind::PermissionDenied),
-    plain("42P01", Kind::UndefinedTable),
-    rule("42703", "", Kind::Refused, NOT_OUR_SCHEMA),
-    rule("42883", "", Kind::Refused, NOT_OUR_SCHEMA),
-    rule("42704", "", Kind::Refused, NOT_OUR_SCHEMA),
-    rule("53100", "", Kind::DiskFull, "free space on the disk of the database server, then run the command again"),
+    plain("42501", DbErrorKind::PermissionDenied),
+    plain("42P01", DbErrorKind::UndefinedTable),
+    rule("42703", "", DbErrorKind::Refused, NOT_OUR_SCHEMA),
+    rule("42883", "", DbErrorKind::Refused, NOT_OUR_SCHEMA),
+    rule("42704", "", DbErrorKind::Refused, NOT_OUR_SCHEMA),
+    rule(
+        "53100",
+        "",
+        DbErrorKind::DiskFull,
+        "free space on the disk of the database server, then run the command again",
+    ),
     rule(
         "53200",
         "",
-        Kind::Refused,
+        DbErrorKind::Refused,
         "the server is out of memory: lower work_mem and max_connections, or give it more; its log has details",
     ),
-    plain("53300", Kind::TooManyConnections),
-    plain("55P03", Kind::Locked),
-    plain("40P01", Kind::Locked),
-    plain("57P01", Kind::NotReady),
-    plain("57P02", Kind::NotReady),
-    plain("57P03", Kind::NotReady),
+    plain("53300", DbErrorKind::TooManyConnections),
+    plain("55P03", DbErrorKind::Locked),
+    plain("40P01", DbErrorKind::Locked),
+    plain("57P01", DbErrorKind::NotReady),
+    plain("57P02", DbErrorKind::NotReady),
+    plain("57P03", DbErrorKind::NotReady),
     rule(
         "57P04",
         "",
-        Kind::NoSuchDatabase,
+        DbErrorKind::NoSuchDatabase,
         "the database was dropped while it was in use: create it and restore a backup, or correct its name in DATABASE_URL",
     ),
     rule(
         "57014",
         "",
-        Kind::Interrupted,
+        DbErrorKind::Interrupted,
         "a timeout or an administrator cancelled the statement: see statement_timeout of the role and the database, and the server's log",
     ),
-    rule("25P02", "", Kind::Refused, "an earlier statement of this transaction failed: the server's log has it"),
+    rule("25P02", "", DbErrorKind::Refused, "an earlier statement of this transaction failed: the server's log has it"),
     rule(
         "25P03",
         "",
-        Kind::Interrupted,
+        DbErrorKind::Interrupted,
         "idle_in_transaction_session_timeout ended the session: as a superuser ALTER ROLE YOUR_ROLE SET idle_in_transaction_session_timeout = 0",
     ),
     rule(
         "25P04",
         "",
-        Kind::Interrupted,
+        DbErrorKind::Interrupted,
         "transaction_timeout ended the session: as a superuser ALTER ROLE YOUR_ROLE SET transaction_timeout = 0",
     ),
     rule(
         "57P05",
         "",
-        Kind::Interrupted,
+        DbErrorKind::Interrupted,
         "idle_session_timeout ended the session: as a superuser ALTER ROLE YOUR_ROLE SET idle_session_timeout = 0",
     ),
-    plain("25006", Kind::ReadOnly),
+    plain("25006", DbErrorKind::ReadOnly),
     // nothing here is serializable: such a failure comes from recovery
-    plain("40001", Kind::Conflict),
-    plain("26000", Kind::PreparedStatementLost),
-    plain("42P05", Kind::PreparedStatementLost),
+    plain("40001", DbErrorKind::Conflict),
+    plain("26000", DbErrorKind::PreparedStatementLost),
+    plain("42P05", DbErrorKind::PreparedStatementLost),
     rule(
         "0A000",
         "cached plan must not change",
-        Kind::PreparedStatementLost,
+        DbErrorKind::PreparedStatementLost,
         "the schema changed under an open connection: restart the service, or run the command again",
     ),
     rule(
         "0A000",
         "",
-        Kind::Refused,
+        DbErrorKind::Refused,
         "the server does not support this: PostgreSQL 13 to 18 is needed, without limits by extensions or by the provider",
     ),
     rule(
         "22021",
         "",
-        Kind::Refused,
+        DbErrorKind::Refused,
         "the database's encoding cannot hold this text: make the database with ENCODING 'UTF8'",
     ),
     rule(
         "22P05",
         "",
-        Kind::Refused,
+        DbErrorKind::Refused,
         "the database's encoding cannot hold this text: make the database with ENCODING 'UTF8'",
     ),
     rule(
         "XX001",
         "",
-        Kind::Corrupt,
+        DbErrorKind::Corrupt,
         "the server finds its data damaged: stop the service, copy the data directory, and restore the newest verified backup on a healthy disk",
     ),
     rule(
         "XX002",
         "",
-        Kind::Corrupt,
+        DbErrorKind::Corrupt,
         "the server finds an index damaged: REINDEX it, check the disk, and compare glibc or ICU versions; where rows are damaged, restore a backup",
     ),
     rule(
         "58030",
         "",
-        Kind::Storage,
+        DbErrorKind::Storage,
         "the disk of the database server fails: see the server's log and its kernel's log",
     ),
     rule(
         "58P01",
         "",
-        Kind::Storage,
+        DbErrorKind::Storage,
         "a file of the database server is missing: see the server's log; an extension's library may not be installed",
     ),
-    rule("58", "", Kind::Storage, "the system of the database server failed: see the server's log"),
+    rule("58", "", DbErrorKind::Storage, "the system of the database server failed: see the server's log"),
     rule(
         "08006",
         "",
-        Kind::Unreachable,
+        DbErrorKind::Unreachable,
         "the connection broke: see the server's log for that time, and the network between",
     ),
-    plain("08", Kind::Unreachable),
+    plain("08", DbErrorKind::Unreachable),
 ];
 
 /// By SQLite's extended result code, or by its primary one, the low byte of it.
-static SQLITE: &[(&[u32], Kind, Option<&str>)] = &[
-    (&[5, 6], Kind::Locked, Some(SQLITE_LOCKED)),
+static SQLITE: &[(&[u32], DbErrorKind, Option<&str>)] = &[
+    (&[5, 6], DbErrorKind::Locked, Some(SQLITE_LOCKED)),
     // read-only because of the directory, in which SQLite makes its log
     (
         &[1544, 8],
-        Kind::PermissionDenied,
+        DbErrorKind::PermissionDenied,
         Some(
             "let this user write the file and its directory, where SQLite makes its log (`-wal`, `-shm`); a read-only mount or mode=ro accepts no writes",
         ),
     ),
-    (&[3], Kind::PermissionDenied, Some("let this user read and write the file and its directory")),
-    (&[11, 26], Kind::Corrupt, None),
-    (&[14], Kind::CannotOpen, None),
+    (&[3], DbErrorKind::PermissionDenied, Some("let this user read and write the file and its directory")),
+    (&[11, 26], DbErrorKind::Corrupt, None),
+    (&[14], DbErrorKind::CannotOpen, None),
     // SQLITE_FULL; and the log's index (`-shm`) that cannot grow
     (
         &[13, 4874],
-        Kind::DiskFull,
+        DbErrorKind::DiskFull,
         Some(
             "free space on the disk of the SQLite file (df FILE), or raise the quota; where there is room, the disk fails: see the kernel's log",
         ),
     ),
     (
         &[10],
-        Kind::Storage,
+        DbErrorKind::Storage,
         Some(
             "the disk or file system of the SQLite file failed: check free space (df FILE), quotas and the kernel's log",
         ),
     ),
-    (&[7], Kind::Refused, Some("this machine is out of memory")),
-    (&[22], Kind::Storage, Some("the file system cannot hold a file this large")),
+    (&[7], DbErrorKind::Refused, Some("this machine is out of memory")),
+    (&[22], DbErrorKind::Storage, Some("the file system cannot hold a file this large")),
 ];
 
 /// For a SQLite file that another process holds locked.
@@ -263,10 +268,10 @@ pub(super) fn of_postgres(code: &str, text: &str) -> Option<&'static Cause> {
 }
 
 /// Kind and hint of a SQLite error. Extended codes come before primary ones.
-pub(super) fn of_sqlite(code: &str) -> (Kind, Option<&'static str>) {
-    let Ok(code) = code.parse::<u32>() else { return (Kind::Refused, None) };
+pub(super) fn of_sqlite(code: &str) -> (DbErrorKind, Option<&'static str>) {
+    let Ok(code) = code.parse::<u32>() else { return (DbErrorKind::Refused, None) };
     let of = |code: u32| SQLITE.iter().find(|(codes, ..)| codes.contains(&code)).map(|(_, kind, hint)| (*kind, *hint));
-    of(code).or_else(|| of(code & 0xff)).unwrap_or((Kind::Refused, None))
+    of(code).or_else(|| of(code & 0xff)).unwrap_or((DbErrorKind::Refused, None))
 }
 
 /// Every hint that a code has.

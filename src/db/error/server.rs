@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use sqlx::error::DatabaseError;
 use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
 
-use super::{Error, Kind, NO_CONNECTION, REFUSED, TLS_FAILED, UNKNOWN_HOST, rules};
+use super::{DbErrorKind, Error, NO_CONNECTION, REFUSED, TLS_FAILED, UNKNOWN_HOST, rules};
 
 /// Errors whose detail holds the whole row: a CHECK and NOT NULL. A row holds hashes of passwords and tokens.
 const DETAIL_IS_A_ROW: [&str; 2] = ["23514", "23502"];
@@ -43,7 +43,9 @@ pub(super) fn from_server(error: &dyn DatabaseError) -> Error {
         return error;
     }
     let (kind, hint) = match postgres {
-        Some(_) => rules::of_postgres(&code, &message).map_or((Kind::Refused, None), |rule| (rule.kind, rule.hint)),
+        Some(_) => {
+            rules::of_postgres(&code, &message).map_or((DbErrorKind::Refused, None), |rule| (rule.kind, rule.hint))
+        }
         None => rules::of_sqlite(&code),
     };
     let detail = postgres.and_then(PgDatabaseError::detail);
@@ -62,11 +64,11 @@ pub(super) fn from_server(error: &dyn DatabaseError) -> Error {
 /// What a tunnel answered; none if it was a server.
 fn of_tunnel(code: &str, message: &str) -> Option<Error> {
     match code {
-        TLS_FAILED => Some(Error::new(Kind::Tls, message)),
+        TLS_FAILED => Some(Error::new(DbErrorKind::Tls, message)),
         NO_CONNECTION => {
             let hints = [("Connection refused", REFUSED), ("failed to lookup address", UNKNOWN_HOST)];
             let hint = hints.iter().find(|(text, _)| message.contains(text)).map(|(_, hint)| *hint);
-            Some(Error { hint, ..Error::new(Kind::Unreachable, message) })
+            Some(Error { hint, ..Error::new(DbErrorKind::Unreachable, message) })
         }
         _ => None,
     }

@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
-use super::{BLOCK, Rows, Sink, Size};
+use super::{BLOCK_BYTES, RowSink, SnapshotRows, TableRowCount};
 use crate::db::connection::texts;
 use crate::db::dialect::{Backend, Export, SnapshotScope};
 use crate::db::{Column, Connection, DatabaseUrl, Error, Row, binary_copy};
@@ -21,13 +21,13 @@ const RANGE: u64 = 2048;
 const READS_RANGES: u32 = 140_000;
 
 /// The transaction.
-pub struct Snapshot {
+pub struct PostgresSnapshot {
     first: PgConnection,
     second: Option<PgConnection>,
-    sizes: Vec<Size>,
+    sizes: Vec<TableRowCount>,
 }
 
-impl Snapshot {
+impl PostgresSnapshot {
     pub(super) async fn begin(
         mut first: PgConnection,
         home: &str,
@@ -38,10 +38,11 @@ impl Snapshot {
         let begin = Backend::Postgres.begin_snapshot(&scope);
         let sizes_of = Backend::Postgres.read_sizes(tables);
         query(&mut first, begin.clone()).await?;
-        let sizes: Vec<Size> = query(&mut first, sizes_of).await?.into_iter().map(Size::from_row).collect();
+        let sizes: Vec<TableRowCount> =
+            query(&mut first, sizes_of).await?.into_iter().map(TableRowCount::from_row).collect();
         let reads_ranges = first.server_version_num().is_some_and(|version| version >= READS_RANGES);
         let mut second = None;
-        if reads_ranges && sizes.iter().any(Size::is_large) {
+        if reads_ranges && sizes.iter().any(TableRowCount::is_large) {
             match query(&mut first, "SELECT pg_export_snapshot()".to_owned()).await {
                 Ok(rows) => second = join(url, &scope, rows).await,
                 Err(error) => {
@@ -54,7 +55,7 @@ impl Snapshot {
         Ok(Self { first, second, sizes })
     }
 
-    pub(super) fn sizes(&self) -> &[Size] {
+    pub(super) fn sizes(&self) -> &[TableRowCount] {
         &self.sizes
     }
 
@@ -67,7 +68,7 @@ impl Snapshot {
         at: usize,
         table: &str,
         columns: &[Column],
-        sink: &impl Sink,
+        sink: &impl RowSink,
     ) -> Result<bool, Error> {
         let export = Export::of(table, columns);
         let size = self.sizes.get(at).copied().unwrap_or_default();
@@ -87,14 +88,14 @@ impl Snapshot {
 pub(in crate::db) async fn read_all(
     connection: &mut PgConnection,
     export: Export<'_>,
-    sink: &impl Sink,
+    sink: &impl RowSink,
 ) -> Result<bool, Error> {
     let mut block = Block::new(export.binary);
     let wanted = copy(connection, export.copy(), &mut block, sink).await?;
     Ok(wanted && block.finish(sink).await)
 }
 
-impl Size {
+impl TableRowCount {
     fn is_large(&self) -> bool {
         self.pages >= 2 * RANGE
     }
@@ -139,7 +140,7 @@ async fn read_ranges(
     connection: &mut PgConnection,
     export: Export<'_>,
     ranges: &Ranges,
-    sink: &impl Sink,
+    sink: &impl RowSink,
 ) -> Result<bool, Error> {
     let mut block = Block::new(export.binary);
     let mut wanted = true;
@@ -150,7 +151,12 @@ async fn read_ranges(
 }
 
 /// Runs a COPY into the block, and hands over what is full. Whether more is wanted.
-async fn copy(connection: &mut PgConnection, sql: String, block: &mut Block, sink: &impl Sink) -> Result<bool, Error> {
+async fn copy(
+    connection: &mut PgConnection,
+    sql: String,
+    block: &mut Block,
+    sink: &impl RowSink,
+) -> Result<bool, Error> {
     let mut messages = connection.copy_out_raw(&sql).await?;
     let mut first = true;
     // the server sends a message for each row
@@ -181,15 +187,15 @@ struct Block {
 impl Block {
     fn new(binary: bool) -> Self {
         // printed, rows grow
-        Self { bytes: Vec::new(), binary, full: if binary { BLOCK / 4 * 3 } else { BLOCK } }
+        Self { bytes: Vec::new(), binary, full: if binary { BLOCK_BYTES / 4 * 3 } else { BLOCK_BYTES } }
     }
 
-    fn take(&mut self) -> Rows {
+    fn take(&mut self) -> SnapshotRows {
         let bytes = std::mem::replace(&mut self.bytes, Vec::with_capacity(self.full + self.full / 8));
-        if self.binary { Rows::Tuples(bytes) } else { Rows::Lines(bytes) }
+        if self.binary { SnapshotRows::Tuples(bytes) } else { SnapshotRows::Lines(bytes) }
     }
 
-    async fn finish(mut self, sink: &impl Sink) -> bool {
+    async fn finish(mut self, sink: &impl RowSink) -> bool {
         self.bytes.is_empty() || sink.take(self.take()).await
     }
 }

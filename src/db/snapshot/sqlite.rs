@@ -11,34 +11,35 @@ use rusqlite::{OpenFlags, Statement};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use super::{BLOCK, Rows, Sink, Size};
+use super::{BLOCK_BYTES, RowSink, SnapshotRows, TableRowCount};
 use crate::db::connection::{check_file, is_immutable, plain_name};
 use crate::db::dialect::{Backend, Export, SnapshotScope};
-use crate::db::url::{SqliteMode, SqliteTarget, Target};
-use crate::db::{Column, DatabaseUrl, Error, Kind, Row};
+use crate::db::url::{DatabaseTarget, SqliteMode, SqliteTarget};
+use crate::db::{Column, DatabaseUrl, DbErrorKind, Error, Row};
 
 /// Blocks that wait.
 const QUEUE: usize = 2;
 
 /// The transaction.
-pub struct Snapshot {
+pub struct SqliteSnapshot {
     connection: Arc<Mutex<rusqlite::Connection>>,
-    sizes: Vec<Size>,
+    sizes: Vec<TableRowCount>,
 }
 
-impl Snapshot {
+impl SqliteSnapshot {
     pub(super) async fn begin(url: &DatabaseUrl, tables: &[&str]) -> Result<Self, Error> {
-        let Target::Sqlite(target) = url.target() else {
-            return Err(Error::new(Kind::CannotOpen, "is not a SQLite file"));
+        let DatabaseTarget::Sqlite(target) = url.target() else {
+            return Err(Error::new(DbErrorKind::CannotOpen, "is not a SQLite file"));
         };
         let connection = open(target)?;
         let scope = SnapshotScope { tables, home: "", version: None };
         connection.execute_batch(&Backend::Sqlite.begin_snapshot(&scope))?;
-        let sizes = rows(&connection, &Backend::Sqlite.read_sizes(tables))?.into_iter().map(Size::from_row).collect();
+        let sizes =
+            rows(&connection, &Backend::Sqlite.read_sizes(tables))?.into_iter().map(TableRowCount::from_row).collect();
         Ok(Self { connection: Arc::new(Mutex::new(connection)), sizes })
     }
 
-    pub(super) fn sizes(&self) -> &[Size] {
+    pub(super) fn sizes(&self) -> &[TableRowCount] {
         &self.sizes
     }
 
@@ -46,7 +47,7 @@ impl Snapshot {
         blocking(&self.connection, move |connection| rows(connection, &sql)).await
     }
 
-    pub(super) async fn read(&mut self, table: &str, columns: &[Column], sink: &impl Sink) -> Result<bool, Error> {
+    pub(super) async fn read(&mut self, table: &str, columns: &[Column], sink: &impl RowSink) -> Result<bool, Error> {
         read_all(&self.connection, Export::of(table, columns), sink).await
     }
 
@@ -61,7 +62,7 @@ impl Snapshot {
 pub(in crate::db) async fn read_all(
     connection: &Arc<Mutex<rusqlite::Connection>>,
     export: Export<'_>,
-    sink: &impl Sink,
+    sink: &impl RowSink,
 ) -> Result<bool, Error> {
     let sql = export.select();
     let (blocks, mut read) = mpsc::channel(QUEUE);
@@ -86,7 +87,7 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, Error> {
     let connection = Arc::clone(connection);
     let done = spawn_blocking(move || work(&connection.lock().unwrap_or_else(PoisonError::into_inner))).await;
-    done.unwrap_or_else(|_| Err(Error::new(Kind::Refused, "the reading thread ended unexpectedly")))
+    done.unwrap_or_else(|_| Err(Error::new(DbErrorKind::Refused, "the reading thread ended unexpectedly")))
 }
 
 /// Opens the file as the rest of the program does, but never to write.
@@ -119,7 +120,7 @@ fn rows(connection: &rusqlite::Connection, sql: &str) -> Result<Vec<Row>, Error>
 }
 
 /// Sends every row that a query gives, as a line of literals.
-fn send_rows(connection: &rusqlite::Connection, sql: &str, blocks: &mpsc::Sender<Rows>) -> Result<(), Error> {
+fn send_rows(connection: &rusqlite::Connection, sql: &str, blocks: &mpsc::Sender<SnapshotRows>) -> Result<(), Error> {
     let mut statement = connection.prepare(sql)?;
     let mut quote = connection.prepare(Backend::Sqlite.quote_number())?;
     let columns = statement.column_count();
@@ -134,15 +135,15 @@ fn send_rows(connection: &rusqlite::Connection, sql: &str, blocks: &mpsc::Sender
             literal(row.get_ref(at)?, &mut quote, &mut lines)?;
         }
         lines.extend_from_slice(b"),\n");
-        if lines.len() >= BLOCK {
-            let full = std::mem::replace(&mut lines, Vec::with_capacity(BLOCK + BLOCK / 8));
-            if blocks.blocking_send(Rows::Lines(full)).is_err() {
+        if lines.len() >= BLOCK_BYTES {
+            let full = std::mem::replace(&mut lines, Vec::with_capacity(BLOCK_BYTES + BLOCK_BYTES / 8));
+            if blocks.blocking_send(SnapshotRows::Lines(full)).is_err() {
                 return Ok(());
             }
         }
     }
     if !lines.is_empty() {
-        let _ = blocks.blocking_send(Rows::Lines(lines));
+        let _ = blocks.blocking_send(SnapshotRows::Lines(lines));
     }
     Ok(())
 }

@@ -3,22 +3,26 @@
 //! Every statement runs in a transaction that sets its own `search_path`, so that all of this works through a
 //! transaction-pooling PgBouncer. Indexes and keys are taken down before the rows come and built after them.
 
+pub(super) mod live_survey;
+pub(super) mod object_facts;
+mod swap;
+
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, DatabaseTransaction, TransactionTrait};
+use sea_orm::{ConnectionTrait, TransactionTrait};
 use sqlx::postgres::{PgConnection, PgPool};
 use sqlx::{AssertSqlSafe, Postgres, Transaction};
 use tokio::sync::mpsc::Receiver;
 
 use super::refused_row::SentBlocks;
-use super::{Block, LoadError, Loaded};
+use super::{LoadBlock, LoadError, StagedMigration, TableLoad};
 use crate::db::connection::{Row, first_column, texts};
 use crate::db::dialect::Export;
 use crate::db::pinned;
 use crate::db::snapshot::postgres::read_all;
-use crate::db::{Error, Kind, Pool, Sink, binary_copy};
+use crate::db::{DbErrorKind, Error, Pool, RowSink, binary_copy};
 
 /// The schema in which a restore builds.
 pub(super) const STAGING: &str = "authsvc_restore";
@@ -82,7 +86,7 @@ impl PostgresStaging {
     pub(super) async fn discard(&self) -> Result<(), Error> {
         for _ in 1..ATTEMPTS {
             match self.try_discard().await {
-                Err(error) if error.kind() == Kind::NotReady => tokio::time::sleep(PAUSE).await,
+                Err(error) if error.kind() == DbErrorKind::NotReady => tokio::time::sleep(PAUSE).await,
                 done => return done,
             }
         }
@@ -109,10 +113,10 @@ impl PostgresStaging {
     }
 
     /// A transaction for migrations, whose tables come into the staging schema.
-    pub(super) async fn begin_migration(&self) -> Result<(Pool, DatabaseTransaction), Error> {
+    pub(super) async fn begin_migration(&self) -> Result<StagedMigration, Error> {
         let transaction = self.pool.orm().begin().await?;
         transaction.execute_unprepared(&settings(STAGING)).await?;
-        Ok((self.pool.clone(), transaction))
+        Ok(StagedMigration { pool: self.pool.clone(), transaction })
     }
 
     /// Runs statements in the staging schema.
@@ -152,14 +156,18 @@ impl PostgresStaging {
     }
 
     /// Copies blocks into the tables, with several connections at once.
-    pub(super) async fn load(&self, targets: &[Loaded], blocks: Receiver<Block>) -> Result<(), LoadError> {
+    pub(super) async fn load(&self, targets: &[TableLoad], blocks: Receiver<LoadBlock>) -> Result<(), LoadError> {
         let blocks = tokio::sync::Mutex::new(blocks);
         let workers = (0..WORKERS).map(|_| self.copy(targets, &blocks));
         futures_util::future::try_join_all(workers).await.map(|_| ())
     }
 
     /// One connection: takes blocks until there are none.
-    async fn copy(&self, loaded: &[Loaded], blocks: &tokio::sync::Mutex<Receiver<Block>>) -> Result<(), LoadError> {
+    async fn copy(
+        &self,
+        loaded: &[TableLoad],
+        blocks: &tokio::sync::Mutex<Receiver<LoadBlock>>,
+    ) -> Result<(), LoadError> {
         let mut transaction = self.begin_in_staging().await.map_err(LoadError::anywhere)?;
         let mut next = blocks.lock().await.recv().await;
         while let Some(block) = next.take() {
@@ -180,11 +188,11 @@ impl PostgresStaging {
 /// One COPY of a block and of those that follow for the same table; the first block of another COPY.
 async fn copy_blocks(
     connection: &mut PgConnection,
-    target: &Loaded,
-    block: Block,
-    blocks: &tokio::sync::Mutex<Receiver<Block>>,
+    target: &TableLoad,
+    block: LoadBlock,
+    blocks: &tokio::sync::Mutex<Receiver<LoadBlock>>,
     sent: &mut SentBlocks,
-) -> Result<Option<Block>, sqlx::Error> {
+) -> Result<Option<LoadBlock>, sqlx::Error> {
     let take = async || blocks.lock().await.recv().await;
     sent.push(&block);
     let mut sql = format!("COPY {} ({}) FROM STDIN", target.table, target.column_list());
@@ -218,7 +226,7 @@ async fn send(connection: &mut PgConnection, sql: &str, lines: Vec<u8>) -> Resul
 }
 
 impl PostgresStaging {
-    pub(super) async fn read_back(&self, target: &Loaded, sink: &impl Sink) -> Result<(), Error> {
+    pub(super) async fn read_back(&self, target: &TableLoad, sink: &impl RowSink) -> Result<(), Error> {
         let mut transaction = self.begin_in_staging().await?;
         read_all(&mut transaction, Export::of(&target.table, &target.columns), sink).await?;
         transaction.commit().await?;
@@ -339,13 +347,13 @@ pub(super) async fn query(connection: &mut PgConnection, sql: String) -> Result<
 pub(super) fn foreign_schema(schema: &str) -> Error {
     let message =
         format!("there is a schema `{schema}` that is not of authsvc: rename it, ALTER SCHEMA {schema} RENAME TO ...");
-    Error::new(Kind::Refused, message)
+    Error::new(DbErrorKind::Refused, message)
 }
 
 /// What is missing to make a schema.
 pub(super) fn explain(error: Error) -> Error {
-    if error.kind() != Kind::PermissionDenied {
+    if error.kind() != DbErrorKind::PermissionDenied {
         return error;
     }
-    Error::new(Kind::PermissionDenied, format!("{error}: a restore needs the CREATE privilege on the database"))
+    Error::new(DbErrorKind::PermissionDenied, format!("{error}: a restore needs the CREATE privilege on the database"))
 }

@@ -9,7 +9,7 @@ use crate::db::error::ErrorSubject;
 use crate::db::{Backend, Error};
 
 use super::postgres::{Later, PostgresStaging, query};
-use super::{Block, LoadError, Loaded};
+use super::{LoadBlock, LoadError, TableLoad};
 
 /// A refused row, as far as it is known.
 #[derive(Debug, Clone, Default)]
@@ -59,7 +59,7 @@ struct SentBlock {
 
 impl SentBlocks {
     /// Notes a block that is sent next.
-    pub(super) fn push(&mut self, block: &Block) {
+    pub(super) fn push(&mut self, block: &LoadBlock) {
         let rows = memchr::memchr_iter(b'\n', &block.lines).count() as u64;
         self.0.push(SentBlock { first_line: block.first_line, rows });
     }
@@ -87,7 +87,7 @@ fn row_of(context: &str) -> Option<(u64, &str)> {
 }
 
 /// The column that a context names between the number of the row and the value.
-fn column_of(behind: &str, loaded: &Loaded) -> Option<String> {
+fn column_of(behind: &str, loaded: &TableLoad) -> Option<String> {
     let named = behind.split([':', '"']).next()?;
     let mut words = named.split(|sign: char| !(sign.is_ascii_alphanumeric() || sign == '_'));
     words.find(|word| loaded.columns.iter().any(|column| column.name == *word)).map(str::to_owned)
@@ -95,7 +95,7 @@ fn column_of(behind: &str, loaded: &Loaded) -> Option<String> {
 
 impl PostgresStaging {
     /// What a failed COPY was about.
-    pub(super) async fn refused_in_copy(&self, loaded: &Loaded, sent: &SentBlocks, source: Error) -> LoadError {
+    pub(super) async fn refused_in_copy(&self, loaded: &TableLoad, sent: &SentBlocks, source: Error) -> LoadError {
         let mut place = RefusedRow { table: Some(loaded.table.clone()), ..RefusedRow::default() };
         if let Some(ErrorSubject { column, constraint, context, .. }) = source.subject() {
             let row = context.as_deref().and_then(row_of);
@@ -168,7 +168,7 @@ impl Later {
 }
 
 /// The columns of a SQLite table that an error names, or that are in the expression of the constraint it names.
-pub(super) fn sqlite_columns(message: &str, definition: &str, loaded: &Loaded) -> (Option<String>, Option<String>) {
+pub(super) fn sqlite_columns(message: &str, definition: &str, loaded: &TableLoad) -> (Option<String>, Option<String>) {
     let Some((_, object)) = message.split_once(" constraint failed: ") else { return (None, None) };
     let named = format!("CONSTRAINT {object} ");
     let (text, constraint) = match definition.split_once(&named) {
@@ -196,16 +196,16 @@ mod tests {
     use super::*;
     use crate::db::{Column, ColumnType};
 
-    fn loaded() -> Loaded {
+    fn loaded() -> TableLoad {
         let column = |name: &str| Column { name: name.to_owned(), kind: ColumnType::Text };
-        Loaded { table: "users".to_owned(), columns: vec![column("id"), column("email"), column("active")] }
+        TableLoad { table: "users".to_owned(), columns: vec![column("id"), column("email"), column("active")] }
     }
 
     #[test]
     fn a_context_leads_to_a_line_and_a_column_in_every_language() {
         let mut sent = SentBlocks::default();
-        sent.push(&Block { table: 0, lines: b"a\nb\n".to_vec(), first_line: 10 });
-        sent.push(&Block { table: 0, lines: b"c\nd\n".to_vec(), first_line: 30 });
+        sent.push(&LoadBlock { table: 0, lines: b"a\nb\n".to_vec(), first_line: 10 });
+        sent.push(&LoadBlock { table: 0, lines: b"c\nd\n".to_vec(), first_line: 30 });
         for (context, line, column) in [
             ("COPY users, line 3, column email: \"id active\"", Some(30), Some("email")),
             ("COPY users, Zeile 4, Spalte active: \u{bb}x\u{ab}", Some(31), Some("active")),

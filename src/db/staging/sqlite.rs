@@ -3,23 +3,26 @@
 //! The swap copies its pages into the live file in one transaction, so that programs that have it open see the old
 //! content until then and the new one after. Where the live file has tables of somebody else's, only ours are replaced.
 
+pub(super) mod objects;
+mod swap;
+
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, params_from_iter};
-use sea_orm::{DatabaseTransaction, TransactionTrait};
+use sea_orm::TransactionTrait;
 use tokio::sync::mpsc::Receiver;
 
+use self::swap::{SqliteSwap, beside};
 use super::refused_row::{RefusedRow, sqlite_columns};
-use super::sqlite_swap::{SqliteSwap, beside};
-use super::{Block, LiveSchema, LoadError, Loaded, Parse, Swapped, kept};
+use super::{LiveSchema, LoadBlock, LoadError, RowParser, StagedMigration, SwapReport, TableLoad, sequences};
 use crate::db::connection::plain_name;
 use crate::db::dialect::Export;
 use crate::db::snapshot::sqlite::read_all;
-use crate::db::{Backend, DatabaseUrl, Error, Kind, Pool, PoolUse, Sink, SqliteMode};
-use crate::disk::{self, Locking};
+use crate::db::{Backend, DatabaseUrl, DbErrorKind, Error, Pool, PoolUse, RowSink, SqliteMode};
+use crate::disk::{self, LockState};
 
 /// What SQLite keeps beside a file: with it the file is read, whosever it is.
 pub(super) const LOGS: [&str; 3] = ["-journal", "-wal", "-shm"];
@@ -68,11 +71,11 @@ impl SqliteStaging {
         Ok(self.open()?.execute_batch(&sql)?)
     }
 
-    pub(super) async fn begin_migration(&self) -> Result<(Pool, DatabaseTransaction), Error> {
+    pub(super) async fn begin_migration(&self) -> Result<StagedMigration, Error> {
         let url = DatabaseUrl::sqlite(&self.path, SqliteMode::ReadWrite);
         let pool = Pool::open(&url, PoolUse::Migrate).await?;
         let transaction = pool.orm().begin().await?;
-        Ok((pool, transaction))
+        Ok(StagedMigration { pool, transaction })
     }
 
     pub(super) async fn strip(&mut self, tables: Vec<String>) -> Result<(), Error> {
@@ -96,20 +99,20 @@ impl SqliteStaging {
     /// Inserts rows in a thread of its own.
     pub(super) async fn load(
         &self,
-        loaded: Vec<Loaded>,
-        blocks: Receiver<Block>,
-        parse: Parse,
+        loaded: Vec<TableLoad>,
+        blocks: Receiver<LoadBlock>,
+        parse: RowParser,
     ) -> Result<(), LoadError> {
         let connection = self.open().map_err(LoadError::anywhere)?;
         let inserted = tokio::task::spawn_blocking(move || insert(&connection, &loaded, blocks, parse)).await;
-        inserted.map_err(|error| LoadError::anywhere(Error::new(Kind::Refused, error.to_string())))?
+        inserted.map_err(|error| LoadError::anywhere(Error::new(DbErrorKind::Refused, error.to_string())))?
     }
 
     pub(super) async fn execute(&self, sql: String) -> Result<(), Error> {
         Ok(self.open()?.execute_batch(&sql)?)
     }
 
-    pub(super) async fn read_back(&self, loaded: &Loaded, sink: &impl Sink) -> Result<(), Error> {
+    pub(super) async fn read_back(&self, loaded: &TableLoad, sink: &impl RowSink) -> Result<(), Error> {
         let connection = Arc::new(Mutex::new(self.open()?));
         read_all(&connection, Export::of(&loaded.table, &loaded.columns), sink).await.map(|_| ())
     }
@@ -121,7 +124,7 @@ impl SqliteStaging {
             connection.execute_batch(&sql).map_err(|error| LoadError::anywhere(error.into()))?;
             check_foreign_keys(&connection)
         });
-        built.await.map_err(|error| LoadError::anywhere(Error::new(Kind::Refused, error.to_string())))?
+        built.await.map_err(|error| LoadError::anywhere(Error::new(DbErrorKind::Refused, error.to_string())))?
     }
 
     /// Raises the sequences that stand below the ids of their tables; what each was, and where it goes on.
@@ -137,17 +140,17 @@ impl SqliteStaging {
             );
             let (id, value): (i64, i64) = staged.query_row(&sql, [&table], |row| Ok((row.get(0)?, row.get(1)?)))?;
             if id > value {
-                staged.execute_batch(&kept::sqlite_statements("main", "main", std::slice::from_ref(&table)))?;
-                notes.push(kept::raised(&table, id));
+                staged.execute_batch(&sequences::sqlite_statements("main", "main", std::slice::from_ref(&table)))?;
+                notes.push(sequences::raised(&table, id));
             }
         }
         Ok(notes)
     }
 
-    pub(super) async fn swap(&self, live: &LiveSchema, patience: Duration) -> Result<Swapped, Error> {
+    pub(super) async fn swap(&self, live: &LiveSchema, patience: Duration) -> Result<SwapReport, Error> {
         let swap = SqliteSwap { live: self.live.clone(), staged: self.path.clone(), schema: live.clone(), patience };
         let swapped = tokio::task::spawn_blocking(move || swap.run());
-        swapped.await.map_err(|error| Error::new(Kind::Refused, error.to_string()))?
+        swapped.await.map_err(|error| Error::new(DbErrorKind::Refused, error.to_string()))?
     }
 
     pub(super) fn discard(self) -> Result<(), Error> {
@@ -175,14 +178,14 @@ impl Drop for SqliteStaging {
 
 fn insert(
     connection: &Connection,
-    loaded: &[Loaded],
-    mut blocks: Receiver<Block>,
-    parse: Parse,
+    loaded: &[TableLoad],
+    mut blocks: Receiver<LoadBlock>,
+    parse: RowParser,
 ) -> Result<(), LoadError> {
     connection.execute_batch("BEGIN").map_err(|error| LoadError::anywhere(error.into()))?;
     let mut next = blocks.blocking_recv();
     while let Some(first) = next.take() {
-        let target @ Loaded { table, columns } = &loaded[first.table];
+        let target @ TableLoad { table, columns } = &loaded[first.table];
         let failed = |error: rusqlite::Error| LoadError::in_table(table, error.into());
         let marks = vec!["?"; columns.len()].join(",");
         let sql = format!("INSERT INTO \"{table}\" ({}) VALUES ({marks})", target.column_list());
@@ -191,7 +194,7 @@ fn insert(
         while let Some(current) = block.take() {
             for (line, row) in (current.first_line..).zip(current.lines.split_inclusive(|byte| *byte == b'\n')) {
                 let place = || RefusedRow::at_line(table, line);
-                let refused = |why| LoadError::at(place(), Error::new(Kind::Refused, why));
+                let refused = |why| LoadError::at(place(), Error::new(DbErrorKind::Refused, why));
                 let values = parse(&row[..row.len() - 1], columns).map_err(refused)?;
                 let inserted = statement.execute(params_from_iter(&values));
                 inserted.map_err(|error| refused_row(connection, target, place(), error))?;
@@ -206,7 +209,7 @@ fn insert(
 }
 
 /// What SQLite refused of a row: its message names a constraint, or columns.
-fn refused_row(connection: &Connection, target: &Loaded, place: RefusedRow, error: rusqlite::Error) -> LoadError {
+fn refused_row(connection: &Connection, target: &TableLoad, place: RefusedRow, error: rusqlite::Error) -> LoadError {
     let message = match &error {
         rusqlite::Error::SqliteFailure(_, Some(message)) => message.as_str(),
         _ => "",
@@ -236,7 +239,7 @@ fn check_foreign_keys(connection: &Connection) -> Result<(), LoadError> {
         table: Some(child.clone()),
     };
     let message = format!("rows of `{child}` point to rows of `{parent}` that are not there");
-    Err(LoadError::at(place, Error::new(Kind::Refused, message)))
+    Err(LoadError::at(place, Error::new(DbErrorKind::Refused, message)))
 }
 
 /// A connection to the staged file, which needs no journal.
@@ -256,7 +259,7 @@ pub(super) fn open(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
 
 pub(super) fn cannot(path: &Path) -> impl Fn(std::io::Error) -> Error {
     let path = path.display().to_string();
-    move |error| Error::new(Kind::CannotOpen, format!("`{path}`: {error}"))
+    move |error| Error::new(DbErrorKind::CannotOpen, format!("`{path}`: {error}"))
 }
 
 /// One restore at a time: a locked file beside the database, which goes with the process.
@@ -269,7 +272,7 @@ impl Lock {
     fn take(path: PathBuf) -> Result<Self, Error> {
         loop {
             let file = disk::open_lock(&path).map_err(cannot(&path))?;
-            if disk::try_lock(&file, &path).map_err(cannot(&path))? == Locking::Busy {
+            if disk::try_lock(&file, &path).map_err(cannot(&path))? == LockState::Busy {
                 return Err(Error::locked_file("another restore of this database is at work"));
             }
             // the one before may have removed it between opening and locking

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use super::settings::{Setting, Settings, Source};
+use super::settings::{SettingSource, UrlSetting, UrlSettings};
 use super::{ESCAPE, InvalidUrl, decode};
 
 /// One server.
@@ -75,7 +75,7 @@ impl SessionAttrs {
         matches!(self, Self::ReadOnly | Self::Standby | Self::PreferStandby)
     }
 
-    pub(super) fn read(setting: Option<Setting>) -> Result<Self, InvalidUrl> {
+    pub(super) fn read(setting: Option<UrlSetting>) -> Result<Self, InvalidUrl> {
         let Some(setting) = setting else { return Ok(Self::Any) };
         let found = SESSION_ATTRS.iter().find(|(name, _)| *name == setting.value).map(|(_, attrs)| *attrs);
         found.ok_or_else(|| {
@@ -92,7 +92,7 @@ impl fmt::Display for SessionAttrs {
 }
 
 /// Takes in the hosts and ports between user information and path, such as `h1:5432,[::1]`.
-pub(super) fn of_authority(text: &str, settings: &mut Settings) -> Result<(), InvalidUrl> {
+pub(super) fn of_authority(text: &str, settings: &mut UrlSettings) -> Result<(), InvalidUrl> {
     let (mut hosts, mut ports) = (Vec::new(), Vec::new());
     for part in text.split(',') {
         let (host, port) = split_port(part)?;
@@ -100,18 +100,18 @@ pub(super) fn of_authority(text: &str, settings: &mut Settings) -> Result<(), In
         ports.push(port.unwrap_or_default().to_owned());
     }
     if hosts.len() > 1 || hosts.iter().any(|host| !host.is_empty()) {
-        settings.set("host", hosts.join(","), Source::Url)?;
+        settings.set("host", hosts.join(","), SettingSource::Url)?;
     }
     if ports.iter().any(|port| !port.is_empty()) {
-        settings.set("port", ports.join(","), Source::Url)?;
+        settings.set("port", ports.join(","), SettingSource::Url)?;
     }
     Ok(())
 }
 
 /// The servers: as many ports and addresses as hosts, or one port for all of them.
-pub(super) fn servers(settings: &mut Settings) -> Result<Vec<Host>, InvalidUrl> {
+pub(super) fn servers(settings: &mut UrlSettings) -> Result<Vec<Host>, InvalidUrl> {
     let (hosts, addresses, ports) = (settings.take("host"), settings.take("hostaddr"), settings.take("port"));
-    let list = |setting: &Option<Setting>| {
+    let list = |setting: &Option<UrlSetting>| {
         let text = setting.as_ref().map(|setting| setting.value.as_str()).filter(|text| !text.is_empty());
         text.map(|text| text.split(',').map(|part| part.trim().to_owned()).collect::<Vec<_>>())
     };
@@ -152,11 +152,11 @@ pub(super) fn servers(settings: &mut Settings) -> Result<Vec<Host>, InvalidUrl> 
     .collect()
 }
 
-fn port(setting: Option<&Setting>, text: &str) -> Result<u16, InvalidUrl> {
+fn port(setting: Option<&UrlSetting>, text: &str) -> Result<u16, InvalidUrl> {
     let Some(setting) = setting.filter(|_| !text.is_empty()) else { return Ok(5432) };
     text.parse().ok().filter(|port| *port != 0).ok_or_else(|| {
         let hint = match setting.source {
-            Source::Url => format!("if this is part of the password: {ESCAPE}"),
+            SettingSource::Url => format!("if this is part of the password: {ESCAPE}"),
             _ if text.starts_with("tcp:") => {
                 "Docker's links set it for a container named `pg`: give the port in the database URL, or set a number"
                     .to_owned()
@@ -167,7 +167,7 @@ fn port(setting: Option<&Setting>, text: &str) -> Result<u16, InvalidUrl> {
     })
 }
 
-fn address(setting: Option<&Setting>, text: &str) -> Result<Option<IpAddr>, InvalidUrl> {
+fn address(setting: Option<&UrlSetting>, text: &str) -> Result<Option<IpAddr>, InvalidUrl> {
     let Some(setting) = setting.filter(|_| !text.is_empty()) else { return Ok(None) };
     let parsed = text.parse().map(Some);
     parsed.map_err(|_| {

@@ -11,8 +11,8 @@ use secrecy::{ExposeSecret, SecretString};
 use super::hosts::{self, Host, SessionAttrs, shown};
 use super::parameters::PARAMETERS;
 use super::pgpass::PasswordFile;
-use super::service::{self, Places};
-use super::settings::{Setting, Settings, Source};
+use super::service::{self, ServiceFiles};
+use super::settings::{SettingSource, UrlSetting, UrlSettings};
 use super::socket::{SocketSettings, connect_timeout};
 use super::tls::{self, SslMode, TlsSettings};
 use super::{ESCAPE, InvalidUrl, decode, parameters, startup};
@@ -90,7 +90,7 @@ impl PostgresTarget {
     /// Parses what follows `postgres://`; the target, and warnings.
     pub(super) fn parse(rest: &str, defaults: &Defaults) -> Result<(Self, Vec<String>), InvalidUrl> {
         let mut settings = of_url(rest)?;
-        let places = Places { home: defaults.home.clone(), system: defaults.system_directory.clone() };
+        let places = ServiceFiles { home: defaults.home.clone(), system: defaults.system_directory.clone() };
         for name in ["service", "servicefile"] {
             of_variable(name, &mut settings, defaults)?;
         }
@@ -102,9 +102,9 @@ impl PostgresTarget {
         Ok((target, settings.warnings))
     }
 
-    fn complete(settings: &mut Settings, defaults: &Defaults) -> Result<Self, InvalidUrl> {
+    fn complete(settings: &mut UrlSettings, defaults: &Defaults) -> Result<Self, InvalidUrl> {
         let hosts = hosts::servers(settings)?;
-        let given = |name: &str, settings: &mut Settings| {
+        let given = |name: &str, settings: &mut UrlSettings| {
             settings.take(name).map(|setting| setting.value).filter(|value| !value.is_empty())
         };
         let user = given("user", settings).or_else(|| defaults.system_user.clone()).ok_or_else(|| {
@@ -151,7 +151,7 @@ impl PostgresTarget {
 }
 
 /// What the URL itself gives.
-fn of_url(rest: &str) -> Result<Settings, InvalidUrl> {
+fn of_url(rest: &str) -> Result<UrlSettings, InvalidUrl> {
     let (authority, tail) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     if tail.contains('@') {
         return Err(InvalidUrl::new("the database URL has an `@` after the host", ESCAPE));
@@ -165,7 +165,7 @@ fn of_url(rest: &str) -> Result<Settings, InvalidUrl> {
         Some((user, password)) => (user, password),
         None => (user_info, ""),
     };
-    let mut settings = Settings::default();
+    let mut settings = UrlSettings::default();
     let parts = [
         ("user", decode(user, "user name")?),
         ("password", decode(password, "password")?),
@@ -173,36 +173,36 @@ fn of_url(rest: &str) -> Result<Settings, InvalidUrl> {
     ];
     for (name, value) in parts {
         if let Some(value) = value {
-            settings.set(name, value, Source::Url)?;
+            settings.set(name, value, SettingSource::Url)?;
         }
     }
     hosts::of_authority(host_port, &mut settings)?;
     for (name, value) in parameters(query)? {
-        settings.set(&name, value, Source::Url)?;
+        settings.set(&name, value, SettingSource::Url)?;
     }
     Ok(settings)
 }
 
 /// What the environment gives, where nothing else does.
-fn of_variable(name: &str, settings: &mut Settings, defaults: &Defaults) -> Result<(), InvalidUrl> {
+fn of_variable(name: &str, settings: &mut UrlSettings, defaults: &Defaults) -> Result<(), InvalidUrl> {
     let Some(variable) = PARAMETERS.iter().find(|known| known.name == name).and_then(|known| known.variable) else {
         return Ok(());
     };
     let value = defaults.variables.get(variable);
     if let Some(value) = value.filter(|_| name == "options") {
         // the driver sends it whatever the URL says
-        let mut alone = Settings::default();
-        alone.set(name, value.expose_secret().to_owned(), Source::Variable(variable))?;
+        let mut alone = UrlSettings::default();
+        alone.set(name, value.expose_secret().to_owned(), SettingSource::Variable(variable))?;
         startup::read(&mut alone)?;
     }
     match value {
-        Some(value) => settings.complete(name, value.expose_secret().to_owned(), Source::Variable(variable)),
+        Some(value) => settings.complete(name, value.expose_secret().to_owned(), SettingSource::Variable(variable)),
         None => Ok(()),
     }
 }
 
 fn file_passwords(
-    settings: &mut Settings,
+    settings: &mut UrlSettings,
     defaults: &Defaults,
     hosts: &[Host],
     database: &str,
@@ -224,7 +224,7 @@ fn file_passwords(
     }
 }
 
-fn order(setting: Option<Setting>) -> Result<HostOrder, InvalidUrl> {
+fn order(setting: Option<UrlSetting>) -> Result<HostOrder, InvalidUrl> {
     match setting.as_ref().map(|setting| (setting, setting.value.as_str())) {
         None | Some((_, "disable")) => Ok(HostOrder::Given),
         Some((_, "random")) => Ok(HostOrder::Random),
@@ -232,7 +232,7 @@ fn order(setting: Option<Setting>) -> Result<HostOrder, InvalidUrl> {
     }
 }
 
-fn prepared_statements(setting: Option<Setting>) -> Result<bool, InvalidUrl> {
+fn prepared_statements(setting: Option<UrlSetting>) -> Result<bool, InvalidUrl> {
     let Some(setting) = setting else { return Ok(true) };
     setting.value.parse().map_err(|_| setting.refuse("prepared_statements", "is unknown", "use one of true, false"))
 }

@@ -3,17 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use super::InvalidUrl;
-use super::settings::{Setting, Settings, Source};
+use super::settings::{SettingSource, UrlSetting, UrlSettings};
 
 /// Where service files are looked for.
 #[derive(Clone, Default)]
-pub(super) struct Places {
+pub(super) struct ServiceFiles {
     pub(super) home: Option<PathBuf>,
     pub(super) system: Option<PathBuf>,
 }
 
 /// Completes the settings by the section that `service` names; does nothing without it.
-pub(super) fn apply(settings: &mut Settings, places: &Places) -> Result<(), InvalidUrl> {
+pub(super) fn apply(settings: &mut UrlSettings, places: &ServiceFiles) -> Result<(), InvalidUrl> {
     let Some(service) = settings.take("service") else { return Ok(()) };
     let named = settings.take("servicefile").map(|file| PathBuf::from(file.value));
     let standard = [
@@ -39,7 +39,7 @@ pub(super) fn apply(settings: &mut Settings, places: &Places) -> Result<(), Inva
     Err(missing(&service, &files))
 }
 
-fn missing(service: &Setting, files: &[PathBuf]) -> InvalidUrl {
+fn missing(service: &UrlSetting, files: &[PathBuf]) -> InvalidUrl {
     let looked: Vec<String> = files.iter().map(|file| quoted(file)).collect();
     let place = if looked.is_empty() { "there is no service file".to_owned() } else { looked.join(" and ") };
     let what = format!("`{}` is not defined ({place})", service.value.escape_debug());
@@ -51,7 +51,7 @@ fn missing(service: &Setting, files: &[PathBuf]) -> InvalidUrl {
 }
 
 /// Takes the section's lines in; whether there is one.
-fn section(text: &str, name: &str, file: &Path, settings: &mut Settings) -> Result<bool, InvalidUrl> {
+fn section(text: &str, name: &str, file: &Path, settings: &mut UrlSettings) -> Result<bool, InvalidUrl> {
     let mut inside = false;
     for (index, line) in text.lines().enumerate() {
         let (line, place) = (line.trim(), format!("line {} of {}", index + 1, quoted(file)));
@@ -70,7 +70,7 @@ fn section(text: &str, name: &str, file: &Path, settings: &mut Settings) -> Resu
             if matches!(name, "service" | "servicefile") {
                 return Err(invalid("a service cannot name another one"));
             }
-            settings.complete(name, value.trim_start().to_owned(), Source::Service(place))?;
+            settings.complete(name, value.trim_start().to_owned(), SettingSource::Service(place))?;
         }
     }
     Ok(inside)

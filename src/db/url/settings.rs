@@ -8,7 +8,7 @@ use super::parameters::{PARAMETERS, ParameterKind, known, nearest};
 
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Source {
+pub(super) enum SettingSource {
     Url,
     Variable(&'static str),
     /// A line of a service file, such as "line 3 of `/etc/pg_service.conf`".
@@ -17,19 +17,19 @@ pub(super) enum Source {
 
 /// A value. It may be a password, so there is no `Debug`.
 #[derive(Clone)]
-pub(super) struct Setting {
+pub(super) struct UrlSetting {
     pub(super) value: String,
-    pub(super) source: Source,
+    pub(super) source: SettingSource,
 }
 
-impl Setting {
+impl UrlSetting {
     /// The error that this value cannot be used; the value is not repeated.
     pub(super) fn refuse(&self, name: &str, what: &str, hint: impl Into<String>) -> InvalidUrl {
         self.source.refuse(&format!("the {name}"), what, hint)
     }
 }
 
-impl Source {
+impl SettingSource {
     pub(super) fn refuse(&self, subject: &str, what: &str, hint: impl Into<String>) -> InvalidUrl {
         match self {
             Self::Url => InvalidUrl::new(format!("{subject} of the database URL {what}"), hint),
@@ -41,20 +41,20 @@ impl Source {
 
 /// Values by parameter, and warnings about those that are ignored.
 #[derive(Default)]
-pub(super) struct Settings {
-    values: BTreeMap<&'static str, Setting>,
+pub(super) struct UrlSettings {
+    values: BTreeMap<&'static str, UrlSetting>,
     pub(super) warnings: Vec<String>,
 }
 
-impl Settings {
-    pub(super) fn take(&mut self, name: &str) -> Option<Setting> {
+impl UrlSettings {
+    pub(super) fn take(&mut self, name: &str) -> Option<UrlSetting> {
         self.values.remove(name)
     }
 
     /// Takes a value in, over one that was there.
-    pub(super) fn set(&mut self, name: &str, value: String, source: Source) -> Result<(), InvalidUrl> {
+    pub(super) fn set(&mut self, name: &str, value: String, source: SettingSource) -> Result<(), InvalidUrl> {
         let Some(known) = known(name) else { return Err(unknown(name, &source)) };
-        let setting = Setting { value, source };
+        let setting = UrlSetting { value, source };
         match known.kind {
             ParameterKind::Applied => {
                 let (name, setting) = canonical(known.name, setting)?;
@@ -74,7 +74,7 @@ impl Settings {
     }
 
     /// Takes a value in, if there is none.
-    pub(super) fn complete(&mut self, name: &str, value: String, source: Source) -> Result<(), InvalidUrl> {
+    pub(super) fn complete(&mut self, name: &str, value: String, source: SettingSource) -> Result<(), InvalidUrl> {
         if self.values.contains_key(name) {
             return Ok(());
         }
@@ -89,7 +89,7 @@ impl Settings {
 }
 
 /// Other spellings of `sslmode`.
-fn canonical(name: &'static str, mut setting: Setting) -> Result<(&'static str, Setting), InvalidUrl> {
+fn canonical(name: &'static str, mut setting: UrlSetting) -> Result<(&'static str, UrlSetting), InvalidUrl> {
     match name {
         "ssl-mode" => Ok(("sslmode", setting)),
         "ssl" if setting.value == "true" => {
@@ -102,15 +102,15 @@ fn canonical(name: &'static str, mut setting: Setting) -> Result<(&'static str, 
 }
 
 /// The parameter's name is printed only if it looks like one; its value never is.
-fn unknown(name: &str, source: &Source) -> InvalidUrl {
+fn unknown(name: &str, source: &SettingSource) -> InvalidUrl {
     let names: Vec<&str> =
         PARAMETERS.iter().filter(|known| known.kind == ParameterKind::Applied).map(|known| known.name).collect();
     let list = format!("known parameters: {}", names.join(", "));
     let hint = nearest(name).map_or(list.clone(), |near| format!("did you mean `{near}`? {list}"));
     let shown = if looks_like_a_name(name) { format!(" `{name}`") } else { String::new() };
     match source {
-        Source::Service(place) => InvalidUrl::new(format!("{place}: unknown parameter{shown}"), hint),
-        Source::Url | Source::Variable(_) => {
+        SettingSource::Service(place) => InvalidUrl::new(format!("{place}: unknown parameter{shown}"), hint),
+        SettingSource::Url | SettingSource::Variable(_) => {
             InvalidUrl::new(format!("the database URL has an unknown parameter{shown}"), hint)
         }
     }

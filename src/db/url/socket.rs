@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::InvalidUrl;
-use super::settings::{Setting, Settings};
+use super::settings::{UrlSetting, UrlSettings};
 use super::tls::switch;
 
 /// The longest time to connect: as good as no limit.
@@ -25,7 +25,7 @@ pub struct SocketSettings {
 }
 
 impl SocketSettings {
-    pub(super) fn read(settings: &mut Settings) -> Result<Self, InvalidUrl> {
+    pub(super) fn read(settings: &mut UrlSettings) -> Result<Self, InvalidUrl> {
         let keepalives = switch(settings.take("keepalives"), "keepalives")?;
         let idle = number(settings.take("keepalives_idle"), "keepalives_idle")?;
         let interval = number(settings.take("keepalives_interval"), "keepalives_interval")?;
@@ -42,7 +42,7 @@ impl SocketSettings {
 }
 
 /// A number; none where it is 0, the system's default.
-fn number(setting: Option<Setting>, name: &str) -> Result<Option<u32>, InvalidUrl> {
+fn number(setting: Option<UrlSetting>, name: &str) -> Result<Option<u32>, InvalidUrl> {
     let Some(setting) = setting else { return Ok(None) };
     let number: u32 = setting
         .value
@@ -53,7 +53,7 @@ fn number(setting: Option<Setting>, name: &str) -> Result<Option<u32>, InvalidUr
 }
 
 /// `connect_timeout`: seconds, 10 by default; 0 and less are no limit.
-pub(super) fn connect_timeout(setting: Option<Setting>) -> Result<Duration, InvalidUrl> {
+pub(super) fn connect_timeout(setting: Option<UrlSetting>) -> Result<Duration, InvalidUrl> {
     let Some(setting) = setting else { return Ok(Duration::from_secs(10)) };
     let seconds: i32 = setting.value.trim().parse().map_err(|_| {
         setting.refuse("connect_timeout", "is not a whole number of seconds", "write a number like 10; 0 is no limit")

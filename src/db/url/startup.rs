@@ -1,7 +1,7 @@
 //! `options`: settings of the session that are sent when it begins.
 
 use super::InvalidUrl;
-use super::settings::{Setting, Settings};
+use super::settings::{UrlSetting, UrlSettings};
 
 /// The settings that may be given so. What our SQL depends on is not among them, because this program pins it.
 pub const SESSION_SETTINGS: &[&str] = &[
@@ -35,7 +35,7 @@ pub const SESSION_SETTINGS: &[&str] = &[
 ];
 
 /// The settings of `options`, in order.
-pub(super) fn read(settings: &mut Settings) -> Result<Vec<(String, String)>, InvalidUrl> {
+pub(super) fn read(settings: &mut UrlSettings) -> Result<Vec<(String, String)>, InvalidUrl> {
     let Some(options) = settings.take("options") else { return Ok(Vec::new()) };
     let mut found = Vec::new();
     let mut words = words(&options.value).into_iter();
@@ -69,7 +69,7 @@ fn is_neon(word: &str) -> bool {
     word.starts_with("endpoint=") || word.starts_with("project=")
 }
 
-fn malformed(options: &Setting) -> InvalidUrl {
+fn malformed(options: &UrlSetting) -> InvalidUrl {
     options.refuse(
         "options",
         "cannot be read",
@@ -78,7 +78,7 @@ fn malformed(options: &Setting) -> InvalidUrl {
 }
 
 /// The name of a setting that may be given; `-` stands for `_`, as in the server. A name with a dot is an extension's.
-fn checked(options: &Setting, name: &str) -> Result<String, InvalidUrl> {
+fn checked(options: &UrlSetting, name: &str) -> Result<String, InvalidUrl> {
     let name = name.replace('-', "_");
     let is_custom = name.split('.').count() == 2
         && name.split('.').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'));

@@ -7,7 +7,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::InvalidUrl;
 use super::service::quoted;
-use super::settings::{Setting, Settings};
+use super::settings::{UrlSetting, UrlSettings};
 
 /// libpq's `sslmode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,7 +69,7 @@ pub struct TlsSettings {
 }
 
 /// The mode and the rest.
-pub(super) fn read(settings: &mut Settings, home: Option<&Path>) -> Result<(SslMode, TlsSettings), InvalidUrl> {
+pub(super) fn read(settings: &mut UrlSettings, home: Option<&Path>) -> Result<(SslMode, TlsSettings), InvalidUrl> {
     let given = settings.take("sslmode");
     let mode = given.as_ref().map(mode).transpose()?;
     let binding = settings.take("channel_binding");
@@ -94,7 +94,7 @@ pub(super) fn read(settings: &mut Settings, home: Option<&Path>) -> Result<(SslM
     Ok((mode, tls))
 }
 
-fn mode(setting: &Setting) -> Result<SslMode, InvalidUrl> {
+fn mode(setting: &UrlSetting) -> Result<SslMode, InvalidUrl> {
     SSL_MODES.iter().find(|(name, _)| *name == setting.value).map(|(_, mode)| *mode).ok_or_else(|| {
         let names = SSL_MODES.map(|(name, _)| name).join(", ");
         let hint = match setting.value.as_str() {
@@ -109,9 +109,9 @@ fn mode(setting: &Setting) -> Result<SslMode, InvalidUrl> {
 
 /// Whom to trust, and what follows from it: a file makes `require` check the certificate.
 fn authorities(
-    root: Option<&Setting>,
+    root: Option<&UrlSetting>,
     mode: Option<SslMode>,
-    given: Option<&Setting>,
+    given: Option<&UrlSetting>,
     home: Option<&Path>,
 ) -> Result<(Option<PathBuf>, SslMode), InvalidUrl> {
     if let Some(root) = root.filter(|root| root.value == "system") {
@@ -146,7 +146,7 @@ fn authorities(
     Ok((file, mode))
 }
 
-fn refuse(setting: Option<&Setting>, name: &str, file: &Path, why: &str, hint: &str) -> InvalidUrl {
+fn refuse(setting: Option<&UrlSetting>, name: &str, file: &Path, why: &str, hint: &str) -> InvalidUrl {
     let what = format!("{} {why}", quoted(file));
     match setting {
         Some(setting) => setting.refuse(name, &what, hint),
@@ -154,7 +154,7 @@ fn refuse(setting: Option<&Setting>, name: &str, file: &Path, why: &str, hint: &
     }
 }
 
-fn negotiation(setting: Option<Setting>, mode: SslMode) -> Result<SslNegotiation, InvalidUrl> {
+fn negotiation(setting: Option<UrlSetting>, mode: SslMode) -> Result<SslNegotiation, InvalidUrl> {
     let Some(setting) = setting else { return Ok(SslNegotiation::Request) };
     match setting.value.as_str() {
         "postgres" => Ok(SslNegotiation::Request),
@@ -167,7 +167,7 @@ fn negotiation(setting: Option<Setting>, mode: SslMode) -> Result<SslNegotiation
 }
 
 /// The client's certificate and key: both, or the default ones, or none.
-fn client(settings: &mut Settings, home: Option<&Path>) -> Result<Option<(PathBuf, PathBuf)>, InvalidUrl> {
+fn client(settings: &mut UrlSettings, home: Option<&Path>) -> Result<Option<(PathBuf, PathBuf)>, InvalidUrl> {
     let (cert, key) = (settings.take("sslcert"), settings.take("sslkey"));
     match settings.take("sslcertmode") {
         Some(mode) if mode.value == "disable" => return Ok(None),
@@ -177,7 +177,7 @@ fn client(settings: &mut Settings, home: Option<&Path>) -> Result<Option<(PathBu
         _ => {}
     }
     let standard = |name: &str| home.map(|home| home.join(".postgresql").join(name)).filter(|file| file.exists());
-    let of = |setting: &Option<Setting>, name: &str| {
+    let of = |setting: &Option<UrlSetting>, name: &str| {
         setting.as_ref().map(|setting| PathBuf::from(&setting.value)).or_else(|| standard(name))
     };
     let (certificate_file, key_file) = (of(&cert, "postgresql.crt"), of(&key, "postgresql.key"));
@@ -228,7 +228,7 @@ fn regular_file(file: &Path) -> Result<Vec<u8>, String> {
     std::fs::read(file).map_err(unreadable)
 }
 
-fn versions(settings: &mut Settings) -> Result<(TlsVersion, TlsVersion), InvalidUrl> {
+fn versions(settings: &mut UrlSettings) -> Result<(TlsVersion, TlsVersion), InvalidUrl> {
     const OLDEST: &str = "ssl_min_protocol_version";
     const NEWEST: &str = "ssl_max_protocol_version";
     let oldest = match settings.take(OLDEST) {
@@ -246,7 +246,7 @@ fn versions(settings: &mut Settings) -> Result<(TlsVersion, TlsVersion), Invalid
     }
 }
 
-fn version(setting: Option<&Setting>, name: &str) -> Result<Option<TlsVersion>, InvalidUrl> {
+fn version(setting: Option<&UrlSetting>, name: &str) -> Result<Option<TlsVersion>, InvalidUrl> {
     match setting.map(|setting| (setting, setting.value.as_str())) {
         None => Ok(None),
         Some((_, "TLSv1.2")) => Ok(Some(TlsVersion::V12)),
@@ -256,7 +256,7 @@ fn version(setting: Option<&Setting>, name: &str) -> Result<Option<TlsVersion>, 
 }
 
 /// libpq's switch of `0` and `1`.
-pub(super) fn switch(setting: Option<Setting>, name: &str) -> Result<Option<bool>, InvalidUrl> {
+pub(super) fn switch(setting: Option<UrlSetting>, name: &str) -> Result<Option<bool>, InvalidUrl> {
     let Some(setting) = setting else { return Ok(None) };
     match setting.value.as_str() {
         "1" => Ok(Some(true)),

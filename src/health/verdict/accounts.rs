@@ -1,87 +1,92 @@
 //! Accounts and logins.
 
-use super::counted;
-use crate::health::check::{Check, Status};
+use super::pluralized;
+use crate::health::check::{HealthCheck, HealthStatus};
 use crate::health::hashing::{HashingState, PATIENCE};
-use crate::health::report::Security;
+use crate::health::report::SecurityHealth;
 use crate::health::settings::SignIn;
 use crate::health::thresholds::Thresholds;
 
 /// Whether this process can let anybody in.
-pub(super) fn signing_key(sign_in: SignIn) -> Option<Check> {
+pub(super) fn signing_key(sign_in: SignIn) -> Option<HealthCheck> {
     match sign_in {
         SignIn::NotServed => None,
-        SignIn::Possible => Some(Check::healthy("signing_key", "there is a key to sign tokens with")),
+        SignIn::Possible => Some(HealthCheck::healthy("signing_key", "there is a key to sign tokens with")),
         SignIn::NoKey => {
             let hint = "`openssl genpkey -algorithm ed25519` makes one; give every replica the same and restart it";
             let message = "nobody can log in: AUTHSVC_JWT_KEY is not set";
-            Some(Check::new("signing_key", Status::Unhealthy, message, hint))
+            Some(HealthCheck::new("signing_key", HealthStatus::Unhealthy, message, hint))
         }
     }
 }
 
 /// Whether a password was hashed just now.
-pub(in crate::health) fn password_hashing(state: HashingState) -> Check {
+pub(in crate::health) fn password_hashing(state: HashingState) -> HealthCheck {
     match state.took {
-        Some(took) => Check::healthy("password_hashing", format!("a password was hashed in {} ms", took.as_millis())),
+        Some(took) => {
+            HealthCheck::healthy("password_hashing", format!("a password was hashed in {} ms", took.as_millis()))
+        }
         None => {
             let message =
                 format!("no password was hashed within {} ms, and {} wait", PATIENCE.as_millis(), state.waiting);
             let hint =
                 "look for a client that floods POST /auth/login (auth_events by ip); give the process more processors";
-            Check::new("password_hashing", Status::Degraded, message, hint)
+            HealthCheck::new("password_hashing", HealthStatus::Degraded, message, hint)
         }
     }
 }
 
 /// Accounts that no password opens, because their stored hash is not checked.
-pub(in crate::health) fn password_hashes(state: HashingState) -> Check {
+pub(in crate::health) fn password_hashes(state: HashingState) -> HealthCheck {
     if state.refused_hashes == 0 {
-        return Check::healthy("password_hashes", "every stored hash that a login needed was checked");
+        return HealthCheck::healthy("password_hashes", "every stored hash that a login needed was checked");
     }
     let message =
-        counted(state.refused_hashes, "login", "logins") + " to accounts whose stored password hash is not checked";
+        pluralized(state.refused_hashes, "login", "logins") + " to accounts whose stored password hash is not checked";
     let hint = "the log names the accounts and the reason; give each of them a new password";
-    Check::new("password_hashes", Status::Degraded, message, hint)
+    HealthCheck::new("password_hashes", HealthStatus::Degraded, message, hint)
 }
 
 /// Published accounts where real ones are.
-pub(super) fn seed_accounts(security: &Security, environment: &str) -> Option<Check> {
+pub(super) fn seed_accounts(security: &SecurityHealth, environment: &str) -> Option<HealthCheck> {
     let found = security.seed_accounts?;
     let status = match environment {
-        _ if found == 0 => return Some(Check::healthy("seed_accounts", "no known development account")),
-        "production" => Status::Unhealthy,
-        "staging" => Status::Degraded,
+        _ if found == 0 => return Some(HealthCheck::healthy("seed_accounts", "no known development account")),
+        "production" => HealthStatus::Unhealthy,
+        "staging" => HealthStatus::Degraded,
         _ => {
-            let accounts = counted(found, "development account", "development accounts");
-            return Some(Check::healthy("seed_accounts", format!("{accounts}, in {environment}")));
+            let accounts = pluralized(found, "development account", "development accounts");
+            return Some(HealthCheck::healthy("seed_accounts", format!("{accounts}, in {environment}")));
         }
     };
     let message =
-        counted(found, "known development account", "known development accounts") + ", whose password is published";
+        pluralized(found, "known development account", "known development accounts") + ", whose password is published";
     let hint = "delete them: the addresses of seed/users.json, and those that `authsvc migrate --adopt` named";
-    Some(Check::new("seed_accounts", status, message, hint))
+    Some(HealthCheck::new("seed_accounts", status, message, hint))
 }
 
-pub(super) fn failed_logins(security: &Security, thresholds: &Thresholds) -> Option<Check> {
+pub(super) fn failed_logins(security: &SecurityHealth, thresholds: &Thresholds) -> Option<HealthCheck> {
     let failed = security.failed_login_attempts?;
-    let message = counted(failed, "failed login", "failed logins") + " in 24 hours";
+    let message = pluralized(failed, "failed login", "failed logins") + " in 24 hours";
     if failed <= thresholds.failed_logins {
-        return Some(Check::healthy("failed_logins", message));
+        return Some(HealthCheck::healthy("failed_logins", message));
     }
     let hint = "somebody may be guessing: see auth_events by ip and email (AUTHSVC_HEALTH_FAILED_LOGINS is the limit)";
-    Some(Check::new("failed_logins", Status::Degraded, message, hint))
+    Some(HealthCheck::new("failed_logins", HealthStatus::Degraded, message, hint))
 }
 
-pub(super) fn suspicious(security: &Security, thresholds: &Thresholds) -> Option<Check> {
+pub(super) fn suspicious(security: &SecurityHealth, thresholds: &Thresholds) -> Option<HealthCheck> {
     let found = security.suspicious_activity?;
     if found == 0 {
-        return Some(Check::healthy("suspicious_activity", "no refresh token used twice, no address that guesses"));
+        return Some(HealthCheck::healthy(
+            "suspicious_activity",
+            "no refresh token used twice, no address that guesses",
+        ));
     }
     let message = format!("refresh tokens used twice, and addresses with twenty failed logins in an hour: {found}");
     if found <= thresholds.suspicious_activity {
-        return Some(Check::healthy("suspicious_activity", message));
+        return Some(HealthCheck::healthy("suspicious_activity", message));
     }
     let hint = "see auth_events: kind refresh_token_reused, and login_failed by ip (AUTHSVC_HEALTH_SUSPICIOUS_ACTIVITY is the limit)";
-    Some(Check::new("suspicious_activity", Status::Degraded, message, hint))
+    Some(HealthCheck::new("suspicious_activity", HealthStatus::Degraded, message, hint))
 }

@@ -2,73 +2,73 @@
 
 use std::time::Duration;
 
-use super::counted;
+use super::pluralized;
 use crate::health::basic::milliseconds;
-use crate::health::check::{Check, Status};
-use crate::health::report::{Migrations, SqliteFile};
+use crate::health::check::{HealthCheck, HealthStatus};
+use crate::health::report::{MigrationHealth, SqliteFile};
 use crate::health::size::size_text;
 use crate::health::thresholds::Thresholds;
-use crate::migrate::{self, Difference, Summary};
+use crate::migrate::{self, Difference, HistoryState};
 
 /// A log larger than this was not written back for long.
 const LARGE_LOG: u64 = 64 << 20;
 
-pub(super) fn response(took: Duration, thresholds: &Thresholds) -> Check {
+pub(super) fn response(took: Duration, thresholds: &Thresholds) -> HealthCheck {
     let message = format!("answers in {:.1} ms", milliseconds(took));
     if took <= thresholds.response_time {
-        return Check::healthy("database", message);
+        return HealthCheck::healthy("database", message);
     }
     let limit = humantime::format_duration(thresholds.response_time);
-    Check::new(
+    HealthCheck::new(
         "database",
-        Status::Degraded,
+        HealthStatus::Degraded,
         format!("{message}, more than {limit}"),
         "look at the server's load and at the network to it (AUTHSVC_HEALTH_RESPONSE_TIME is the limit)",
     )
 }
 
-pub(super) fn schema(summary: Summary, migrations: &Migrations, drift: &[Difference]) -> Check {
+pub(super) fn schema(summary: HistoryState, migrations: &MigrationHealth, drift: &[Difference]) -> HealthCheck {
     let latest = migrations.latest.as_deref().unwrap_or("none");
     let pending = migrations.pending.unwrap_or_default();
     let (status, message, hint) = match summary {
-        Summary::Empty => (Status::Unhealthy, "the database is empty".to_owned(), "run `authsvc migrate`"),
-        Summary::EarlierManager => (
-            Status::Unhealthy,
+        HistoryState::Empty => (HealthStatus::Unhealthy, "the database is empty".to_owned(), "run `authsvc migrate`"),
+        HistoryState::EarlierManager => (
+            HealthStatus::Unhealthy,
             "it is a database of the earlier manager".to_owned(),
             "take a backup, then run `authsvc migrate --adopt`",
         ),
-        Summary::NoHistory => (
-            Status::Unhealthy,
+        HistoryState::NoHistory => (
+            HealthStatus::Unhealthy,
             "it has tables and no history".to_owned(),
             "check DATABASE_URL; see `authsvc migrate --help` for --baseline",
         ),
-        Summary::Newer => (
-            Status::Unhealthy,
+        HistoryState::Newer => (
+            HealthStatus::Unhealthy,
             format!("it is at {latest}, newer than this program ({})", migrate::newest()),
             "deploy the newer program",
         ),
-        Summary::Changed => (
-            Status::Degraded,
+        HistoryState::Changed => (
+            HealthStatus::Degraded,
             "an applied migration is not what this program holds".to_owned(),
             "see `authsvc status`; deploy the program that applied it",
         ),
         _ if pending > 0 => (
-            Status::Degraded,
+            HealthStatus::Degraded,
             format!("pending migrations after {latest}: {pending}"),
             "run `authsvc migrate`, or restart a replica of this version",
         ),
         _ if !drift.is_empty() => (
-            Status::Degraded,
+            HealthStatus::Degraded,
             format!(
                 "the schema differs in {} from what the migrations make: {}",
-                counted(drift.len() as u64, "place", "places"),
+                pluralized(drift.len() as u64, "place", "places"),
                 first(drift)
             ),
             "see `authsvc status`; undo what was changed by hand, or make it a migration",
         ),
-        _ => return Check::healthy("schema", format!("up to date: {latest}")),
+        _ => return HealthCheck::healthy("schema", format!("up to date: {latest}")),
     };
-    Check::new("schema", status, message, hint)
+    HealthCheck::new("schema", status, message, hint)
 }
 
 fn first(drift: &[Difference]) -> String {
@@ -78,16 +78,21 @@ fn first(drift: &[Difference]) -> String {
 }
 
 /// SQLite's file: a log that nobody writes back, and pages that nobody uses.
-pub(super) fn file(file: Option<&SqliteFile>) -> Option<Check> {
+pub(super) fn file(file: Option<&SqliteFile>) -> Option<HealthCheck> {
     let file = file?;
     let (size, free) = (file.page_count * file.page_size, file.freelist_count * file.page_size);
     let message = format!("{}, {} of it free, log {}", size_text(size), size_text(free), size_text(file.wal_bytes));
     Some(if file.wal_bytes > LARGE_LOG && file.wal_bytes > size / 4 {
         let hint = "a reader may hold it up; end long readers, then run PRAGMA wal_checkpoint(TRUNCATE)";
-        Check::new("sqlite_file", Status::Degraded, message, hint)
+        HealthCheck::new("sqlite_file", HealthStatus::Degraded, message, hint)
     } else if free > LARGE_LOG && free > size / 2 {
-        Check::new("sqlite_file", Status::Degraded, message, "stop the service and run VACUUM to give the room back")
+        HealthCheck::new(
+            "sqlite_file",
+            HealthStatus::Degraded,
+            message,
+            "stop the service and run VACUUM to give the room back",
+        )
     } else {
-        Check::healthy("sqlite_file", message)
+        HealthCheck::healthy("sqlite_file", message)
     })
 }

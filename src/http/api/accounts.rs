@@ -17,7 +17,8 @@ use super::document::{Refused, Unauthorized, Unavailable};
 use super::problem::Problem;
 use crate::auth::Session;
 use crate::clock;
-use crate::db::Scope;
+use crate::db::LogoutScope;
+use crate::db::RequestContext;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -47,9 +48,10 @@ pub(super) async fn register(
     Caller(client): Caller,
     Body(body): Body<Registration>,
 ) -> Result<(StatusCode, SetCookies, Json<Session>), Problem> {
+    let context = &RequestContext::new(client, clock::now());
     let auth = api.auth()?;
-    let made = auth.register(&body.email, &body.username, &body.password, &client, clock::now()).await?;
-    Ok((StatusCode::CREATED, remember(auth, made.principal, &client, &api.settings).await, Json(made)))
+    let made = auth.register(&body.email, &body.username, &body.password, context).await?;
+    Ok((StatusCode::CREATED, remember(auth, made.principal, context, &api.settings).await, Json(made)))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -74,9 +76,10 @@ pub(super) async fn login(
     Caller(client): Caller,
     Body(body): Body<Credentials>,
 ) -> Result<(SetCookies, Json<Session>), Problem> {
+    let context = &RequestContext::new(client, clock::now());
     let auth = api.auth()?;
-    let begun = auth.log_in(&body.email, &body.password, &client, clock::now()).await?;
-    Ok((remember(auth, begun.principal, &client, &api.settings).await, Json(begun)))
+    let begun = auth.log_in(&body.email, &body.password, context).await?;
+    Ok((remember(auth, begun.principal, context, &api.settings).await, Json(begun)))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -98,7 +101,8 @@ pub(super) async fn refresh(
     Caller(client): Caller,
     Body(body): Body<Refresh>,
 ) -> Result<Json<Session>, Problem> {
-    Ok(Json(api.auth()?.refresh(&body.refresh_token, &client, clock::now()).await?))
+    let context = &RequestContext::new(client, clock::now());
+    Ok(Json(api.auth()?.refresh(&body.refresh_token, context).await?))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -122,8 +126,9 @@ pub(super) async fn logout(
     Caller(client): Caller,
     Body(body): Body<Logout>,
 ) -> Result<StatusCode, Problem> {
-    let scope = if body.all { Scope::All } else { Scope::This };
-    api.auth()?.log_out(&body.refresh_token, scope, &client, clock::now()).await?;
+    let context = &RequestContext::new(client, clock::now());
+    let scope = if body.all { LogoutScope::All } else { LogoutScope::This };
+    api.auth()?.log_out(&body.refresh_token, scope, context).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -152,7 +157,8 @@ pub(super) async fn verify_email(
     MaybeAuthenticated(bearer): MaybeAuthenticated,
     Body(body): Body<Verification>,
 ) -> Result<StatusCode, Problem> {
-    api.auth()?.verify_email(&body.token, bearer, body.password.as_ref(), &client, clock::now()).await?;
+    let context = &RequestContext::new(client, clock::now());
+    api.auth()?.verify_email(&body.token, bearer, body.password.as_ref(), context).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -189,10 +195,11 @@ pub(super) async fn change_password(
     Authenticated(bearer): Authenticated,
     Body(body): Body<PasswordChange>,
 ) -> Result<(StatusCode, SetCookies), Problem> {
+    let context = &RequestContext::new(client, clock::now());
     let auth = api.auth()?;
-    auth.change_password(bearer, &body.current_password, &body.new_password, &client, clock::now()).await?;
+    auth.change_password(bearer, &body.current_password, &body.new_password, context).await?;
     // a new password forgets every device; this one knows it
-    Ok((StatusCode::NO_CONTENT, remember(auth, bearer.principal, &client, &api.settings).await))
+    Ok((StatusCode::NO_CONTENT, remember(auth, bearer.principal, context, &api.settings).await))
 }
 
 /// The keys that access tokens are signed with (RFC 7517)

@@ -8,8 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{ApiSettings, flow_cookie};
 use crate::auth::{Auth, DEVICE_DAYS};
-use crate::clock;
-use crate::db::{Client, Principal};
+use crate::db::{Principal, RequestContext};
 
 /// `Set-Cookie`, or nothing.
 pub(super) type SetCookies = AppendHeaders<Vec<(HeaderName, HeaderValue)>>;
@@ -20,8 +19,13 @@ pub(super) fn read(settings: &ApiSettings, headers: &HeaderMap) -> Option<Secret
 }
 
 /// Remembers that an account logged in from the device of a client, and tells the device by what it is known.
-pub(super) async fn remember(auth: &Auth, principal: Principal, client: &Client, settings: &ApiSettings) -> SetCookies {
-    let value = auth.remember_device(principal, client, clock::now()).await;
+pub(super) async fn remember(
+    auth: &Auth,
+    principal: Principal,
+    context: &RequestContext,
+    settings: &ApiSettings,
+) -> SetCookies {
+    let value = auth.remember_device(principal, context).await;
     let header = value.and_then(|value| set(settings, &value));
     AppendHeaders(header.map(|header| (SET_COOKIE, header)).into_iter().collect())
 }

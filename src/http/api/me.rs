@@ -14,6 +14,7 @@ use super::document::{Refused, Unauthorized, Unavailable};
 use super::problem::Problem;
 use crate::auth::{self, Profile, SessionView, User};
 use crate::clock;
+use crate::db::RequestContext;
 
 /// The account
 #[utoipa::path(get, path = "/api/me", tag = "accounts", security(("bearer" = [])),
@@ -74,8 +75,9 @@ pub(super) async fn end_session(
     Authenticated(bearer): Authenticated,
     id: Result<Path<i64>, PathRejection>,
 ) -> Result<StatusCode, Problem> {
+    let context = &RequestContext::new(client, clock::now());
     // what is no number is no session either
     let Path(id) = id.map_err(|_| auth::Error::NoSession)?;
-    api.auth()?.end_session(bearer, id, &client, clock::now()).await?;
+    api.auth()?.end_session(bearer, id, context).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -23,14 +23,14 @@ use super::document::{AtProvider, NotEntered, Refused, Unavailable};
 use super::flow_cookie::FlowCookie;
 use super::problem::Problem;
 use crate::auth::Session;
-use crate::auth::oauth::{Answer, LIFETIME, Return};
+use crate::auth::oauth::{CallbackParams, LIFETIME, RedirectMode};
 use crate::clock;
-use crate::db::Client;
+use crate::db::RequestContext;
 
 /// The provider that a path names.
-pub(super) struct Named(Provider);
+pub(super) struct PathProvider(Provider);
 
-impl FromRequestParts<Api> for Named {
+impl FromRequestParts<Api> for PathProvider {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
@@ -49,8 +49,11 @@ impl FromRequestParts<Api> for Named {
     responses((status = 303, description = "To the provider; a cookie holds the login for ten minutes",
         headers(("Location" = String, description = "Where the provider asks for consent"), ("Set-Cookie" = String))),
         AtProvider, Unavailable))]
-pub(super) async fn redirect(State(api): State<Api>, Named(provider): Named) -> Result<Response, Problem> {
-    let begun = api.auth()?.begin_oauth(provider, Return::Callback, clock::now()).await?;
+pub(super) async fn redirect(
+    State(api): State<Api>,
+    PathProvider(provider): PathProvider,
+) -> Result<Response, Problem> {
+    let begun = api.auth()?.begin_oauth(provider, RedirectMode::Callback, clock::now()).await?;
     let cookie = FlowCookie::of(provider, &api.settings).set(&begun.cookie);
     Ok((StatusCode::SEE_OTHER, [(LOCATION, begun.url), (SET_COOKIE, cookie)]).into_response())
 }
@@ -58,7 +61,7 @@ pub(super) async fn redirect(State(api): State<Api>, Named(provider): Named) -> 
 /// What a browser comes back with.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct CameBack {
+pub(super) struct CallbackQuery {
     /// The provider's, for one exchange.
     #[param(value_type = Option<String>)]
     code: Option<SecretString>,
@@ -73,22 +76,23 @@ pub(super) struct CameBack {
 /// Makes an account, if nobody has the address that the provider vouches for. An account that has it is linked if that address was
 /// verified here.
 #[utoipa::path(get, path = "/auth/oauth/{provider}/callback", tag = "oauth",
-    params(("provider" = String, Path, description = "`google` or `github`", example = "google"), CameBack),
+    params(("provider" = String, Path, description = "`google` or `github`", example = "google"), CallbackQuery),
     responses((status = 200, description = "The session has begun", body = Session, headers(("Set-Cookie" = String))),
         (status = 400, description = "State or code are missing, foreign, expired, or were used before; begin again", body = Problem, content_type = "application/problem+json"),
         NotEntered, AtProvider, Unavailable))]
 pub(super) async fn callback(
     State(api): State<Api>,
     Caller(client): Caller,
-    Named(provider): Named,
+    PathProvider(provider): PathProvider,
     headers: HeaderMap,
-    query: Result<Query<CameBack>, QueryRejection>,
+    query: Result<Query<CallbackQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
+    let context = &RequestContext::new(client, clock::now());
     let unreadable = |_| Problem::new(StatusCode::BAD_REQUEST, "invalid", "the query cannot be read");
-    let Query(CameBack { code, state, error }) = query.map_err(unreadable)?;
+    let Query(CallbackQuery { code, state, error }) = query.map_err(unreadable)?;
     let cookie = FlowCookie::of(provider, &api.settings);
-    let answer = Answer { state, code, error, cookie: cookie.read(&headers) };
-    finish(&api, provider, answer, &client, &cookie).await
+    let answer = CallbackParams { state, code, error, cookie: cookie.read(&headers) };
+    finish(&api, provider, answer, context, &cookie).await
 }
 
 /// A login that a page has begun.
@@ -110,8 +114,8 @@ pub(super) struct Beginning {
     params(("provider" = String, Path, description = "`google` or `github`", example = "google")),
     responses((status = 200, description = "The login has begun; a cookie holds it for ten minutes", body = Beginning, headers(("Set-Cookie" = String))),
         AtProvider, Unavailable))]
-pub(super) async fn begin(State(api): State<Api>, Named(provider): Named) -> Result<Response, Problem> {
-    let begun = api.auth()?.begin_oauth(provider, Return::Page, clock::now()).await?;
+pub(super) async fn begin(State(api): State<Api>, PathProvider(provider): PathProvider) -> Result<Response, Problem> {
+    let begun = api.auth()?.begin_oauth(provider, RedirectMode::Page, clock::now()).await?;
     let cookie = FlowCookie::of(provider, &api.settings).set(&begun.cookie);
     let beginning = Beginning { state: begun.state, authorization_url: begun.url, expires_in: LIFETIME.num_seconds() };
     Ok(([(SET_COOKIE, cookie)], Json(beginning)).into_response())
@@ -138,28 +142,30 @@ pub(super) struct Given {
 pub(super) async fn exchange(
     State(api): State<Api>,
     Caller(client): Caller,
-    Named(provider): Named,
+    PathProvider(provider): PathProvider,
     headers: HeaderMap,
     Body(body): Body<Given>,
 ) -> Result<Response, Problem> {
+    let context = &RequestContext::new(client, clock::now());
     let cookie = FlowCookie::of(provider, &api.settings);
-    let answer = Answer { state: Some(body.state), code: Some(body.code), error: None, cookie: cookie.read(&headers) };
-    finish(&api, provider, answer, &client, &cookie).await
+    let answer =
+        CallbackParams { state: Some(body.state), code: Some(body.code), error: None, cookie: cookie.read(&headers) };
+    finish(&api, provider, answer, context, &cookie).await
 }
 
 /// The login ends here, well or not: its cookie has served.
 async fn finish(
     api: &Api,
     provider: Provider,
-    answer: Answer,
-    client: &Client,
+    answer: CallbackParams,
+    context: &RequestContext,
     cookie: &FlowCookie,
 ) -> Result<Response, Problem> {
     let auth = api.auth()?;
     let clear = AppendHeaders([(SET_COOKIE, cookie.clear())]);
-    Ok(match auth.finish_oauth(provider, answer, client, clock::now()).await {
+    Ok(match auth.finish_oauth(provider, answer, context).await {
         Ok(session) => {
-            let known = remember(auth, session.principal, client, &api.settings).await;
+            let known = remember(auth, session.principal, context, &api.settings).await;
             (clear, known, Json(session)).into_response()
         }
         Err(error) => (clear, Problem::from(error)).into_response(),

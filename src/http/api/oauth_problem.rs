@@ -3,20 +3,20 @@
 use axum::http::StatusCode;
 
 use super::problem::Problem;
-use crate::auth::oauth::{Error, Kind};
+use crate::auth::oauth::{Error, OauthErrorKind};
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let (hint, detail) = (error.hint(), error.to_string());
         match error.kind() {
-            Kind::NotFound => Self::new(StatusCode::NOT_FOUND, "no_provider", detail),
-            Kind::Browser => Self::new(StatusCode::BAD_REQUEST, code(&error), detail).hinting(hint),
-            Kind::Refused => Self::new(StatusCode::FORBIDDEN, code(&error), detail).hinting(hint),
-            Kind::Provider => {
+            OauthErrorKind::NotFound => Self::new(StatusCode::NOT_FOUND, "no_provider", detail),
+            OauthErrorKind::Browser => Self::new(StatusCode::BAD_REQUEST, code(&error), detail).hinting(hint),
+            OauthErrorKind::Refused => Self::new(StatusCode::FORBIDDEN, code(&error), detail).hinting(hint),
+            OauthErrorKind::Provider => {
                 tracing::warn!(hint, "a login failed: {detail}");
                 Self::new(StatusCode::BAD_GATEWAY, "provider", "the provider gives no answer, or a wrong one")
             }
-            Kind::Internal => {
+            OauthErrorKind::Internal => {
                 tracing::error!(hint, "a request failed: {detail}");
                 Self::internal()
             }

@@ -3,9 +3,9 @@
 use prometheus::Result;
 
 use super::families::Families;
-use crate::health::{Authentication, Reading, Security};
+use crate::health::{AuthenticationHealth, HealthReading, SecurityHealth};
 
-pub(super) fn describe(families: &Families, reading: &Reading) -> Result<()> {
+pub(super) fn describe(families: &Families, reading: &HealthReading) -> Result<()> {
     let detailed = &reading.detailed;
     users(families, &detailed.authentication_health, &detailed.security_health)?;
     tokens(families, &detailed.authentication_health)?;
@@ -18,7 +18,7 @@ pub(super) fn describe(families: &Families, reading: &Reading) -> Result<()> {
     security(families, &detailed.security_health)
 }
 
-fn users(families: &Families, accounts: &Authentication, security: &Security) -> Result<()> {
+fn users(families: &Families, accounts: &AuthenticationHealth, security: &SecurityHealth) -> Result<()> {
     families.gauges(
         "authsvc_users",
         "Accounts that are not deleted, by state. States overlap, so do not add them up: all; active, may log in; verified or \
@@ -42,7 +42,7 @@ fn users(families: &Families, accounts: &Authentication, security: &Security) ->
     )
 }
 
-fn tokens(families: &Families, accounts: &Authentication) -> Result<()> {
+fn tokens(families: &Families, accounts: &AuthenticationHealth) -> Result<()> {
     families.gauges(
         "authsvc_refresh_tokens",
         "Refresh tokens, each in one state: active, can be used; expired, and not revoked; revoked, used or logged out. From \
@@ -61,7 +61,7 @@ fn tokens(families: &Families, accounts: &Authentication) -> Result<()> {
     )
 }
 
-fn security(families: &Families, security: &Security) -> Result<()> {
+fn security(families: &Families, security: &SecurityHealth) -> Result<()> {
     families.gauge(
         "authsvc_suspicious_activity",
         "Refresh tokens that were used twice within 24 hours, and client addresses with 20 or more failed logins within the \

@@ -3,10 +3,12 @@
 use prometheus::Result;
 
 use super::families::{Families, ratio, seconds};
-use crate::db::Usage;
-use crate::health::{Database, Indexes, Performance, Reading, SqliteFile, Storage, Table};
+use crate::db::PoolUsage;
+use crate::health::{
+    DatabaseHealth, HealthReading, IndexHealth, PerformanceHealth, SqliteFile, StorageHealth, TableSize,
+};
 
-pub(super) fn describe(families: &Families, reading: &Reading) -> Result<()> {
+pub(super) fn describe(families: &Families, reading: &HealthReading) -> Result<()> {
     let detailed = &reading.detailed;
     let report = &detailed.basic_health;
     answer(families, &report.database)?;
@@ -19,7 +21,7 @@ pub(super) fn describe(families: &Families, reading: &Reading) -> Result<()> {
     sqlite(families, detailed.storage.sqlite.as_ref())
 }
 
-fn answer(families: &Families, database: &Database) -> Result<()> {
+fn answer(families: &Families, database: &DatabaseHealth) -> Result<()> {
     families.gauge(
         "authsvc_database_up",
         "1 if the database answered when the figures were read, else 0.",
@@ -38,7 +40,7 @@ fn answer(families: &Families, database: &Database) -> Result<()> {
     )
 }
 
-fn pool(families: &Families, usage: Usage) -> Result<()> {
+fn pool(families: &Families, usage: PoolUsage) -> Result<()> {
     families.gauges(
         "authsvc_pool_connections",
         "Connections of this process's pool: in_use (part of open), open, and max, how many it may have.",
@@ -47,7 +49,7 @@ fn pool(families: &Families, usage: Usage) -> Result<()> {
     )
 }
 
-fn statements(families: &Families, performance: &Performance) -> Result<()> {
+fn statements(families: &Families, performance: &PerformanceHealth) -> Result<()> {
     families.gauges(
         "authsvc_database_connections",
         "Sessions in this database, of all programs: active runs a statement, idle waits for its client. From \
@@ -78,7 +80,7 @@ fn statements(families: &Families, performance: &Performance) -> Result<()> {
     )
 }
 
-fn blocks(families: &Families, performance: &Performance) -> Result<()> {
+fn blocks(families: &Families, performance: &PerformanceHealth) -> Result<()> {
     families.gauge(
         "authsvc_database_cache_hit_ratio",
         "Blocks found in the server's cache, of all that were asked for since the statistics were reset, from 0 to 1. From \
@@ -92,7 +94,7 @@ fn blocks(families: &Families, performance: &Performance) -> Result<()> {
     )
 }
 
-fn tables(families: &Families, tables: &[Table]) -> Result<()> {
+fn tables(families: &Families, tables: &[TableSize]) -> Result<()> {
     families.gauges(
         "authsvc_table_rows",
         "Rows of a table; an estimate of a big one. From a count, or from pg_class.",
@@ -107,7 +109,7 @@ fn tables(families: &Families, tables: &[Table]) -> Result<()> {
     )
 }
 
-fn indexes(families: &Families, indexes: &Indexes) -> Result<()> {
+fn indexes(families: &Families, indexes: &IndexHealth) -> Result<()> {
     let count = |names: &Option<Vec<String>>| names.as_ref().map(Vec::len);
     families.gauges(
         "authsvc_database_flawed_indexes",
@@ -121,7 +123,7 @@ fn indexes(families: &Families, indexes: &Indexes) -> Result<()> {
     )
 }
 
-fn storage(families: &Families, storage: &Storage) -> Result<()> {
+fn storage(families: &Families, storage: &StorageHealth) -> Result<()> {
     families.gauge(
         "authsvc_database_size_bytes",
         "Bytes of the database. From pg_database_size, or from the pages of the SQLite file.",

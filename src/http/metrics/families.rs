@@ -7,57 +7,57 @@ use prometheus::core::Collector;
 use prometheus::{GaugeVec, IntCounterVec, Opts, Registry, Result, TextEncoder};
 
 /// What a sample can show.
-pub(super) trait Figure {
+pub(super) trait MetricFigure {
     /// `None`: it cannot be had.
     fn value(self) -> Option<f64>;
 }
 
-impl Figure for f64 {
+impl MetricFigure for f64 {
     fn value(self) -> Option<f64> {
         self.is_finite().then_some(self)
     }
 }
 
-impl Figure for bool {
+impl MetricFigure for bool {
     fn value(self) -> Option<f64> {
         Some(f64::from(u8::from(self)))
     }
 }
 
-impl Figure for u32 {
+impl MetricFigure for u32 {
     fn value(self) -> Option<f64> {
         Some(f64::from(self))
     }
 }
 
-impl Figure for u64 {
+impl MetricFigure for u64 {
     fn value(self) -> Option<f64> {
         Some(self as f64)
     }
 }
 
-impl Figure for usize {
+impl MetricFigure for usize {
     fn value(self) -> Option<f64> {
         Some(self as f64)
     }
 }
 
-impl Figure for i64 {
+impl MetricFigure for i64 {
     fn value(self) -> Option<f64> {
         Some(self as f64)
     }
 }
 
 /// Seconds since 1970.
-impl Figure for DateTime<Utc> {
+impl MetricFigure for DateTime<Utc> {
     fn value(self) -> Option<f64> {
         Some(self.timestamp_micros() as f64 / 1e6)
     }
 }
 
-impl<F: Figure> Figure for Option<F> {
+impl<F: MetricFigure> MetricFigure for Option<F> {
     fn value(self) -> Option<f64> {
-        self.and_then(Figure::value)
+        self.and_then(MetricFigure::value)
     }
 }
 
@@ -77,12 +77,12 @@ pub(super) struct Families(Registry);
 
 impl Families {
     /// A gauge without labels.
-    pub(super) fn gauge(&self, name: &str, help: &str, figure: impl Figure) -> Result<()> {
+    pub(super) fn gauge(&self, name: &str, help: &str, figure: impl MetricFigure) -> Result<()> {
         self.gauges(name, help, [], [([""; 0], figure)])
     }
 
     /// A gauge with labels, each sample with their values.
-    pub(super) fn gauges<const N: usize, V: AsRef<str> + Debug, F: Figure>(
+    pub(super) fn gauges<const N: usize, V: AsRef<str> + Debug, F: MetricFigure>(
         &self,
         name: &str,
         help: &str,

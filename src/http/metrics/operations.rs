@@ -5,7 +5,10 @@ use prometheus::Result;
 
 use super::Build;
 use super::families::Families;
-use crate::health::{Backups, Check, Counters, Detailed, Maintenance, Reading, Report, Run, Status};
+use crate::health::{
+    BackupHealth, Counters, DetailedHealthReport, HealthCheck, HealthReading, HealthReport, HealthStatus,
+    MaintenanceHealth, RecordedRun,
+};
 
 /// What the program is; needs no report.
 pub(super) fn describe_build(families: &Families, build: Build) -> Result<()> {
@@ -17,8 +20,8 @@ pub(super) fn describe_build(families: &Families, build: Build) -> Result<()> {
     )
 }
 
-pub(super) fn describe(families: &Families, reading: &Reading) -> Result<()> {
-    let Reading { detailed, counters, .. } = reading;
+pub(super) fn describe(families: &Families, reading: &HealthReading) -> Result<()> {
+    let HealthReading { detailed, counters, .. } = reading;
     report(families, detailed)?;
     migrations(families, &detailed.basic_health)?;
     backups(families, &detailed.backups, detailed.storage.backup_free_bytes)?;
@@ -26,7 +29,7 @@ pub(super) fn describe(families: &Families, reading: &Reading) -> Result<()> {
     maintenance(families, &detailed.maintenance)
 }
 
-fn report(families: &Families, detailed: &Detailed) -> Result<()> {
+fn report(families: &Families, detailed: &DetailedHealthReport) -> Result<()> {
     families.gauges(
         "authsvc_environment_info",
         "Always 1. The environment that this process was started for, from AUTHSVC_ENV.",
@@ -43,7 +46,7 @@ fn report(families: &Families, detailed: &Detailed) -> Result<()> {
         "Verdict of the detailed report, the worst of its checks: 0 healthy, 1 degraded, 2 unhealthy.",
         severity(detailed.overall_status),
     )?;
-    let verdict = |check: &Check| ([check.name.clone()], severity(check.status));
+    let verdict = |check: &HealthCheck| ([check.name.clone()], severity(check.status));
     families.gauges(
         "authsvc_health_check_status",
         "Verdict of each check of the detailed report: 0 healthy, 1 degraded, 2 unhealthy.",
@@ -52,15 +55,15 @@ fn report(families: &Families, detailed: &Detailed) -> Result<()> {
     )
 }
 
-fn severity(status: Status) -> u32 {
+fn severity(status: HealthStatus) -> u32 {
     match status {
-        Status::Healthy => 0,
-        Status::Degraded => 1,
-        Status::Unhealthy => 2,
+        HealthStatus::Healthy => 0,
+        HealthStatus::Degraded => 1,
+        HealthStatus::Unhealthy => 2,
     }
 }
 
-fn migrations(families: &Families, report: &Report) -> Result<()> {
+fn migrations(families: &Families, report: &HealthReport) -> Result<()> {
     let migrations = &report.migrations;
     families.gauges(
         "authsvc_migrations",
@@ -75,7 +78,7 @@ fn migrations(families: &Families, report: &Report) -> Result<()> {
     )
 }
 
-fn backups(families: &Families, backups: &Backups, free_bytes: Option<u64>) -> Result<()> {
+fn backups(families: &Families, backups: &BackupHealth, free_bytes: Option<u64>) -> Result<()> {
     families.gauge(
         "authsvc_backup_last_success_timestamp_seconds",
         "When the newest backup was taken, in seconds since 1970. From BACKUP_DIR and maintenance_runs.",
@@ -117,9 +120,9 @@ fn cleanup(families: &Families, last: Option<DateTime<Utc>>, counters: &Counters
     )
 }
 
-fn maintenance(families: &Families, maintenance: &Maintenance) -> Result<()> {
-    let outcome = |run: &Run| run.outcome.clone().unwrap_or_else(|| "unfinished".to_owned());
-    let seconds = |run: &Run| run.finished_at.map(|end| (end - run.started_at).as_seconds_f64());
+fn maintenance(families: &Families, maintenance: &MaintenanceHealth) -> Result<()> {
+    let outcome = |run: &RecordedRun| run.outcome.clone().unwrap_or_else(|| "unfinished".to_owned());
+    let seconds = |run: &RecordedRun| run.finished_at.map(|end| (end - run.started_at).as_seconds_f64());
     let runs = &maintenance.last_runs;
     families.gauges(
         "authsvc_maintenance_last_run_timestamp_seconds",

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::format::{self, When};
-use crate::health::{BackupFile, Detailed};
+use crate::health::{BackupFile, DetailedHealthReport};
 
 /// Of the drawing, in its own units; the page stretches it.
 pub(super) const WIDTH: f64 = 1000.0;
@@ -12,7 +12,7 @@ pub(super) const HEIGHT: f64 = 100.0;
 const NEWEST: usize = 5;
 
 /// The section.
-pub(super) struct Backups<'a> {
+pub(super) struct BackupSection<'a> {
     pub(super) timeline: Option<Timeline>,
     pub(super) newest: Vec<FileRow<'a>>,
     pub(super) older: Vec<FileRow<'a>>,
@@ -44,8 +44,8 @@ pub(super) struct Bar {
     pub(super) class: &'static str,
 }
 
-impl<'a> Backups<'a> {
-    pub(super) fn new(detailed: &'a Detailed) -> Self {
+impl<'a> BackupSection<'a> {
+    pub(super) fn new(detailed: &'a DetailedHealthReport) -> Self {
         let recent = &detailed.backups.recent;
         let row = |file: &'a BackupFile| FileRow::new(file, detailed.timestamp);
         Self {

@@ -2,31 +2,31 @@
 
 use super::figure::{self, Figure, Reasons};
 use super::format;
-use crate::health::{Detailed, SqliteFile};
+use crate::health::{DetailedHealthReport, SqliteFile};
 
 /// Transaction ids after which PostgreSQL accepts no more writes.
 const LAST_TRANSACTION_ID: f64 = 2e9;
 
 /// Figures that belong together.
-pub(super) struct Facts {
+pub(super) struct FactGroup {
     pub(super) title: &'static str,
     pub(super) facts: Vec<(&'static str, Figure)>,
 }
 
-impl Facts {
+impl FactGroup {
     /// Why there is none of them.
     pub(super) fn blank(&self) -> Option<&str> {
         figure::common(self.facts.iter().map(|(_, value)| value))
     }
 }
 
-pub(super) fn facts(detailed: &Detailed, reasons: &Reasons) -> Vec<Facts> {
+pub(super) fn facts(detailed: &DetailedHealthReport, reasons: &Reasons) -> Vec<FactGroup> {
     let mut all = vec![schema(detailed, reasons), server(detailed, reasons), room(detailed, reasons)];
     all.extend(detailed.storage.sqlite.as_ref().map(sqlite));
     all
 }
 
-fn schema(detailed: &Detailed, reasons: &Reasons) -> Facts {
+fn schema(detailed: &DetailedHealthReport, reasons: &Reasons) -> FactGroup {
     let migrations = &detailed.basic_health.migrations;
     let number = |number: Option<usize>| number.map(|number| format::count(number as u64));
     let drift = migrations.drift.map(|drift| if drift { "yes" } else { "none" }.to_owned());
@@ -35,10 +35,10 @@ fn schema(detailed: &Detailed, reasons: &Reasons) -> Facts {
         ("Newest", reasons.figure("latest", migrations.latest.clone())),
         ("Drift", reasons.figure("drift", drift)),
     ];
-    Facts { title: "Schema", facts }
+    FactGroup { title: "Schema", facts }
 }
 
-fn server(detailed: &Detailed, reasons: &Reasons) -> Facts {
+fn server(detailed: &DetailedHealthReport, reasons: &Reasons) -> FactGroup {
     let (database, performance) = (&detailed.basic_health.database, &detailed.basic_health.performance);
     // `PostgreSQL 15.20 (Debian …) on x86_64…`: what follows is in the JSON
     let version = database.version.as_deref().map(|version| version.split(" (").next().unwrap_or(version).to_owned());
@@ -55,7 +55,7 @@ fn server(detailed: &Detailed, reasons: &Reasons) -> Facts {
     if database.backend != "sqlite" {
         facts.push(("Clock ahead by", reasons.figure("clock_skew_seconds", skew)));
     }
-    Facts { title: "Server", facts }
+    FactGroup { title: "Server", facts }
 }
 
 /// `+0.25 s`; what is rounded to nothing has no minus.
@@ -64,7 +64,7 @@ fn ahead(skew: f64) -> String {
     format!("{rounded:+.2} s")
 }
 
-fn room(detailed: &Detailed, reasons: &Reasons) -> Facts {
+fn room(detailed: &DetailedHealthReport, reasons: &Reasons) -> FactGroup {
     let storage = &detailed.storage;
     let ids = storage.transaction_id_age.map(|age| {
         let used = age as f64 / LAST_TRANSACTION_ID * 100.0;
@@ -77,10 +77,10 @@ fn room(detailed: &Detailed, reasons: &Reasons) -> Facts {
     if detailed.basic_health.database.backend != "sqlite" {
         facts.push(("Oldest transaction id", reasons.figure("transaction_id_age", ids)));
     }
-    Facts { title: "Room", facts }
+    FactGroup { title: "Room", facts }
 }
 
-fn sqlite(file: &SqliteFile) -> Facts {
+fn sqlite(file: &SqliteFile) -> FactGroup {
     let check = match file.quick_check.as_deref() {
         None => "not asked for".to_owned(),
         Some([]) => "ok".to_owned(),
@@ -95,24 +95,24 @@ fn sqlite(file: &SqliteFile) -> Facts {
         ("Write-ahead log", format::size(file.wal_bytes)),
         ("Quick check", check),
     ];
-    Facts { title: "SQLite file", facts: facts.map(|(name, value)| (name, Figure::Known(value))).into() }
+    FactGroup { title: "SQLite file", facts: facts.map(|(name, value)| (name, Figure::Known(value))).into() }
 }
 
 /// Indexes of one kind.
-pub(super) struct Indexes<'a> {
+pub(super) struct IndexRow<'a> {
     pub(super) title: &'static str,
     pub(super) meaning: &'static str,
     pub(super) names: Figure<&'a [String]>,
 }
 
 /// Why there is none of them.
-pub(super) fn blank<'a>(indexes: &'a [Indexes<'_>]) -> Option<&'a str> {
+pub(super) fn blank<'a>(indexes: &'a [IndexRow<'_>]) -> Option<&'a str> {
     figure::common(indexes.iter().map(|kind| &kind.names))
 }
 
-pub(super) fn indexes<'a>(detailed: &'a Detailed, reasons: &Reasons) -> [Indexes<'a>; 3] {
+pub(super) fn indexes<'a>(detailed: &'a DetailedHealthReport, reasons: &Reasons) -> [IndexRow<'a>; 3] {
     let found = &detailed.indexes;
-    let kind = |title, meaning, name: &str, names: &'a Option<Vec<String>>| Indexes {
+    let kind = |title, meaning, name: &str, names: &'a Option<Vec<String>>| IndexRow {
         title,
         meaning,
         names: reasons.figure(name, names.as_deref()),

@@ -1,6 +1,6 @@
 //! A figure, or why there is none: a report's `None` is never shown as zero, and its dash leads to the reason.
 
-use crate::health::Detailed;
+use crate::health::DetailedHealthReport;
 
 /// A figure that is there or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub(super) enum Figure<T = String> {
 
 /// One of the reports' warnings.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Reason {
+pub(super) struct MissingReason {
     /// Of its line on the page.
     pub(super) id: String,
     /// Which figures; empty where the warning does not say.
@@ -27,22 +27,22 @@ pub(super) struct Reason {
 
 /// Both reports' warnings, each once.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Reasons(Vec<Reason>);
+pub(super) struct Reasons(Vec<MissingReason>);
 
 impl Reasons {
-    pub(super) fn new(detailed: &Detailed) -> Self {
-        let mut reasons: Vec<Reason> = Vec::new();
+    pub(super) fn new(detailed: &DetailedHealthReport) -> Self {
+        let mut reasons: Vec<MissingReason> = Vec::new();
         for warning in detailed.basic_health.warnings.iter().chain(&detailed.warnings) {
             let (what, why) = warning.split_once(": ").unwrap_or(("", warning));
             if !reasons.iter().any(|known| known.what == what && known.why == why) {
                 let id = format!("why-{}", reasons.len() + 1);
-                reasons.push(Reason { id, what: what.to_owned(), why: why.to_owned() });
+                reasons.push(MissingReason { id, what: what.to_owned(), why: why.to_owned() });
             }
         }
         Self(reasons)
     }
 
-    pub(super) fn all(&self) -> &[Reason] {
+    pub(super) fn all(&self) -> &[MissingReason] {
         &self.0
     }
 
@@ -70,7 +70,7 @@ impl Reasons {
     }
 }
 
-impl Reason {
+impl MissingReason {
     fn names(&self, name: &str) -> bool {
         let words: Vec<&str> = self.what.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
         name.split(' ').all(|word| words.contains(&word))

@@ -3,65 +3,65 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::format::{self, When};
-use crate::health::{Check, Detailed, Sample, Status};
+use crate::health::{DetailedHealthReport, HealthCheck, HealthSample, HealthStatus};
 
 /// The state in one word.
-pub(super) fn word(status: Status) -> &'static str {
+pub(super) fn word(status: HealthStatus) -> &'static str {
     match status {
-        Status::Healthy => "Healthy",
-        Status::Degraded => "Degraded",
-        Status::Unhealthy => "Unhealthy",
+        HealthStatus::Healthy => "Healthy",
+        HealthStatus::Degraded => "Degraded",
+        HealthStatus::Unhealthy => "Unhealthy",
     }
 }
 
 /// Something to do.
 pub(super) struct Finding<'a> {
-    pub(super) status: Status,
+    pub(super) status: HealthStatus,
     pub(super) name: &'a str,
-    pub(super) message: Vec<Piece<'a>>,
+    pub(super) message: Vec<TextPiece<'a>>,
     /// Empty where the report has no advice.
-    pub(super) hint: Vec<Piece<'a>>,
+    pub(super) hint: Vec<TextPiece<'a>>,
 }
 
 impl<'a> Finding<'a> {
-    fn new(check: &'a Check) -> Self {
-        let Check { name, status, message, hint } = check;
+    fn new(check: &'a HealthCheck) -> Self {
+        let HealthCheck { name, status, message, hint } = check;
         Self { status: *status, name, message: pieces(message), hint: pieces(hint) }
     }
 }
 
 /// Messages and hints put commands in backticks.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Piece<'a> {
+pub(super) enum TextPiece<'a> {
     Text(&'a str),
     Code(&'a str),
 }
 
-pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
+pub(super) fn pieces(text: &str) -> Vec<TextPiece<'_>> {
     // a backtick without its twin is a character like any other
     let even = text.matches('`').count().is_multiple_of(2);
     if !even {
-        return vec![Piece::Text(text)];
+        return vec![TextPiece::Text(text)];
     }
     let parts = text.split('`').enumerate().filter(|(_, part)| !part.is_empty());
-    parts.map(|(at, part)| if at % 2 == 0 { Piece::Text(part) } else { Piece::Code(part) }).collect()
+    parts.map(|(at, part)| if at % 2 == 0 { TextPiece::Text(part) } else { TextPiece::Code(part) }).collect()
 }
 
 /// What is not as it should be, the worst first.
-pub(super) fn findings(detailed: &Detailed) -> Vec<Finding<'_>> {
+pub(super) fn findings(detailed: &DetailedHealthReport) -> Vec<Finding<'_>> {
     let mut all: Vec<Finding<'_>> =
-        detailed.checks.iter().filter(|check| check.status > Status::Healthy).map(Finding::new).collect();
+        detailed.checks.iter().filter(|check| check.status > HealthStatus::Healthy).map(Finding::new).collect();
     all.sort_by_key(|finding| std::cmp::Reverse(finding.status));
     all
 }
 
 /// What the findings come to.
-pub(super) fn summary(detailed: &Detailed, findings: &[Finding<'_>]) -> String {
+pub(super) fn summary(detailed: &DetailedHealthReport, findings: &[Finding<'_>]) -> String {
     let count = |status| findings.iter().filter(|finding| finding.status == status).count();
     let checks = format::counted(detailed.checks.len(), "check", "checks");
-    let (bad, poor) = (count(Status::Unhealthy), count(Status::Degraded));
+    let (bad, poor) = (count(HealthStatus::Unhealthy), count(HealthStatus::Degraded));
     match (bad, poor) {
-        (0, 0) if detailed.overall_status == Status::Healthy => format!("Nothing to do: {checks}, all in order."),
+        (0, 0) if detailed.overall_status == HealthStatus::Healthy => format!("Nothing to do: {checks}, all in order."),
         (0, 0) => "The report gives no reason.".to_owned(),
         (bad, 0) => format!("{bad} of {checks} unhealthy."),
         (0, poor) => format!("{poor} of {checks} degraded."),
@@ -70,7 +70,7 @@ pub(super) fn summary(detailed: &Detailed, findings: &[Finding<'_>]) -> String {
 }
 
 /// Since when the state is what it is, as far as the last hour tells; `None` without samples.
-pub(super) fn since(now: DateTime<Utc>, status: Status, samples: &[Sample]) -> Option<Since> {
+pub(super) fn since(now: DateTime<Utc>, status: HealthStatus, samples: &[HealthSample]) -> Option<Since> {
     let last = samples.last()?;
     if last.status != status {
         return Some(Since { before: "since some time after", when: When::new(last.at, now) });
@@ -95,23 +95,25 @@ pub(super) struct Strip {
 
 /// A minute of the strip, in thousandths of its width and hundredths of its height.
 pub(super) struct Cell {
-    pub(super) status: Status,
+    pub(super) status: HealthStatus,
     pub(super) x: i64,
     pub(super) y: u32,
     pub(super) height: u32,
 }
 
 impl Strip {
-    pub(super) fn new(now: DateTime<Utc>, samples: &[Sample]) -> Option<Self> {
+    pub(super) fn new(now: DateTime<Utc>, samples: &[HealthSample]) -> Option<Self> {
         let begin = now - TimeDelta::hours(1);
-        let shown: Vec<&Sample> = samples.iter().filter(|sample| sample.at > begin && sample.at <= now).collect();
+        let shown: Vec<&HealthSample> = samples.iter().filter(|sample| sample.at > begin && sample.at <= now).collect();
         let last = shown.last()?;
-        let count = |status: Status| {
+        let count = |status: HealthStatus| {
             let number = shown.iter().filter(|sample| sample.status == status).count();
             (number > 0).then(|| format!("{number} {status}"))
         };
-        let counts: Vec<String> =
-            [Status::Healthy, Status::Degraded, Status::Unhealthy].into_iter().filter_map(count).collect();
+        let counts: Vec<String> = [HealthStatus::Healthy, HealthStatus::Degraded, HealthStatus::Unhealthy]
+            .into_iter()
+            .filter_map(count)
+            .collect();
         let label = format!(
             "State in the last hour, {}: {}; last {}",
             format::counted(shown.len(), "sample", "samples"),
@@ -123,11 +125,11 @@ impl Strip {
 }
 
 impl Cell {
-    fn new(sample: &Sample, begin: DateTime<Utc>) -> Self {
+    fn new(sample: &HealthSample, begin: DateTime<Utc>) -> Self {
         let height = match sample.status {
-            Status::Healthy => 30,
-            Status::Degraded => 65,
-            Status::Unhealthy => 100,
+            HealthStatus::Healthy => 30,
+            HealthStatus::Degraded => 65,
+            HealthStatus::Unhealthy => 100,
         };
         let x = ((sample.at - begin).num_seconds() * 1000 / 3600 - 16).max(0);
         Self { status: sample.status, x, y: 100 - height, height }

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::health::Sample;
+use crate::health::HealthSample;
 
 /// Of the drawing, in its own units; the page stretches it.
 pub(super) const WIDTH: f64 = 240.0;
@@ -39,16 +39,17 @@ pub(super) struct Series<'a> {
     pub(super) name: &'a str,
     /// What the range counts, where the tile's name does not say.
     pub(super) unit: &'static str,
-    pub(super) value: fn(&Sample) -> Option<f64>,
+    pub(super) value: fn(&HealthSample) -> Option<f64>,
     pub(super) show: fn(f64) -> String,
     pub(super) scale: Scale,
 }
 
 impl Series<'_> {
     /// Nothing where no sample of the last hour has a figure.
-    pub(super) fn draw(&self, now: DateTime<Utc>, samples: &[Sample]) -> Option<Sparkline> {
+    pub(super) fn draw(&self, now: DateTime<Utc>, samples: &[HealthSample]) -> Option<Sparkline> {
         let begin = now - TimeDelta::hours(1);
-        let recent: Vec<&Sample> = samples.iter().filter(|sample| sample.at > begin && sample.at <= now).collect();
+        let recent: Vec<&HealthSample> =
+            samples.iter().filter(|sample| sample.at > begin && sample.at <= now).collect();
         let values: Vec<f64> = recent.iter().filter_map(|sample| (self.value)(sample)).collect();
         let last = *values.last()?;
         let (least, most) =
@@ -86,8 +87,14 @@ impl Series<'_> {
     }
 
     /// Points without a gap between them.
-    fn segments(&self, recent: &[&Sample], begin: DateTime<Utc>, floor: f64, ceiling: f64) -> Vec<Vec<(f64, f64)>> {
-        let point = |sample: &&&Sample| {
+    fn segments(
+        &self,
+        recent: &[&HealthSample],
+        begin: DateTime<Utc>,
+        floor: f64,
+        ceiling: f64,
+    ) -> Vec<Vec<(f64, f64)>> {
+        let point = |sample: &&&HealthSample| {
             let value = (self.value)(sample)?;
             let x = (sample.at - begin).num_milliseconds() as f64 / 3_600_000.0 * WIDTH;
             let y = MARGIN + (1.0 - (value - floor) / (ceiling - floor)) * (HEIGHT - 2.0 * MARGIN);

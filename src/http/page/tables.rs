@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::figure::{self, Figure, Reasons};
 use super::format::{self, When};
-use crate::health::{Detailed, Run, Session, Statement, Status, Table};
+use crate::health::{DetailedHealthReport, HealthStatus, RecordedRun, ServerSession, StatementStatistics, TableSize};
 
 /// A table of the database.
 pub(super) struct TableRow<'a> {
@@ -18,11 +18,11 @@ pub(super) struct TableRow<'a> {
 }
 
 /// The biggest first, those of unknown size last.
-pub(super) fn by_size<'a>(detailed: &'a Detailed, reasons: &Reasons) -> Vec<TableRow<'a>> {
-    let mut tables: Vec<&Table> = detailed.basic_health.tables.iter().collect();
+pub(super) fn by_size<'a>(detailed: &'a DetailedHealthReport, reasons: &Reasons) -> Vec<TableRow<'a>> {
+    let mut tables: Vec<&TableSize> = detailed.basic_health.tables.iter().collect();
     tables.sort_by_key(|table| std::cmp::Reverse(table.size_bytes));
     let most = tables.iter().filter_map(|table| table.size_bytes).max();
-    let row = |table: &&'a Table| {
+    let row = |table: &&'a TableSize| {
         let about = if table.row_count_estimated { "≈ " } else { "" };
         let rows = table.row_count.map(|rows| format!("{about}{}", format::count(rows.unsigned_abs())));
         let name = &table.name;
@@ -51,24 +51,24 @@ pub(super) struct StateRow {
 }
 
 /// Such numbers.
-pub(super) struct Group {
+pub(super) struct StateGroup {
     pub(super) id: &'static str,
     pub(super) caption: &'static str,
     pub(super) rows: Vec<StateRow>,
 }
 
-impl Group {
+impl StateGroup {
     pub(super) fn has_shares(&self) -> bool {
         self.rows.iter().any(|row| row.share.is_some())
     }
 }
 
 /// Why there is none of these numbers.
-pub(super) fn blank(groups: &[Group]) -> Option<&str> {
+pub(super) fn blank(groups: &[StateGroup]) -> Option<&str> {
     figure::common(groups.iter().flat_map(|group| &group.rows).map(|row| &row.number))
 }
 
-pub(super) fn accounts(detailed: &Detailed, reasons: &Reasons) -> [Group; 3] {
+pub(super) fn accounts(detailed: &DetailedHealthReport, reasons: &Reasons) -> [StateGroup; 3] {
     let (users, security) = (&detailed.authentication_health, &detailed.security_health);
     let row = |state, name: &str, number: Option<u64>, all: Option<u64>| {
         let share = number.zip(all).map(|(number, all)| percentage(number, all));
@@ -81,7 +81,7 @@ pub(super) fn accounts(detailed: &Detailed, reasons: &Reasons) -> [Group; 3] {
     let of_tokens = |state, name: &str, number| row(state, name, number, all_tokens);
     let alone = |state, name: &str, number| row(state, name, number, None);
     [
-        Group {
+        StateGroup {
             id: "users",
             caption: "Users",
             rows: vec![
@@ -95,7 +95,7 @@ pub(super) fn accounts(detailed: &Detailed, reasons: &Reasons) -> [Group; 3] {
                 of_users("no login for 90 days, or ever", "inactive_accounts", security.inactive_accounts),
             ],
         },
-        Group {
+        StateGroup {
             id: "tokens",
             caption: "Tokens",
             rows: vec![
@@ -105,7 +105,7 @@ pub(super) fn accounts(detailed: &Detailed, reasons: &Reasons) -> [Group; 3] {
                 alone("of providers, expired", "expired_oauth_tokens", users.expired_oauth_tokens),
             ],
         },
-        Group {
+        StateGroup {
             id: "watched",
             caption: "What should not be",
             rows: vec![
@@ -126,8 +126,8 @@ pub(super) struct StatementRow<'a> {
     pub(super) total: String,
 }
 
-pub(super) fn slowest<'a>(detailed: &'a Detailed, reasons: &Reasons) -> Figure<Vec<StatementRow<'a>>> {
-    let row = |statement: &'a Statement| StatementRow {
+pub(super) fn slowest<'a>(detailed: &'a DetailedHealthReport, reasons: &Reasons) -> Figure<Vec<StatementRow<'a>>> {
+    let row = |statement: &'a StatementStatistics| StatementRow {
         query: &statement.query,
         calls: format::count(statement.calls),
         mean: format::milliseconds(statement.mean_ms),
@@ -139,12 +139,12 @@ pub(super) fn slowest<'a>(detailed: &'a Detailed, reasons: &Reasons) -> Figure<V
 
 /// A session at work.
 pub(super) struct SessionRow<'a> {
-    pub(super) session: &'a Session,
+    pub(super) session: &'a ServerSession,
     pub(super) time: String,
 }
 
-pub(super) fn longest<'a>(detailed: &'a Detailed, reasons: &Reasons) -> Figure<Vec<SessionRow<'a>>> {
-    let row = |session: &'a Session| SessionRow { session, time: format::seconds(session.seconds) };
+pub(super) fn longest<'a>(detailed: &'a DetailedHealthReport, reasons: &Reasons) -> Figure<Vec<SessionRow<'a>>> {
+    let row = |session: &'a ServerSession| SessionRow { session, time: format::seconds(session.seconds) };
     let rows = detailed.queries.longest.as_ref().map(|all| all.iter().map(row).collect());
     or_as(reasons, ["longest", "long_running_queries"], rows)
 }
@@ -159,20 +159,20 @@ fn or_as<T>(reasons: &Reasons, names: [&str; 2], value: Option<T>) -> Figure<T> 
 
 /// A run of maintenance.
 pub(super) struct RunRow<'a> {
-    pub(super) run: &'a Run,
+    pub(super) run: &'a RecordedRun,
     pub(super) started: When,
     pub(super) took: String,
     pub(super) outcome: &'a str,
     /// None: neither good nor bad.
-    pub(super) status: Option<Status>,
+    pub(super) status: Option<HealthStatus>,
 }
 
-pub(super) fn runs(detailed: &Detailed) -> Vec<RunRow<'_>> {
+pub(super) fn runs(detailed: &DetailedHealthReport) -> Vec<RunRow<'_>> {
     detailed.maintenance.last_runs.iter().map(|run| RunRow::new(run, detailed.timestamp)).collect()
 }
 
 impl<'a> RunRow<'a> {
-    fn new(run: &'a Run, now: DateTime<Utc>) -> Self {
+    fn new(run: &'a RecordedRun, now: DateTime<Utc>) -> Self {
         let end = run.finished_at.unwrap_or(now);
         let took = (end - run.started_at).num_milliseconds() as f64;
         Self {
@@ -181,8 +181,8 @@ impl<'a> RunRow<'a> {
             took: format::milliseconds(took.max(0.0)),
             outcome: run.outcome.as_deref().unwrap_or("runs, or was killed"),
             status: match run.outcome.as_deref() {
-                Some("succeeded") => Some(Status::Healthy),
-                Some("failed") => Some(Status::Unhealthy),
+                Some("succeeded") => Some(HealthStatus::Healthy),
+                Some("failed") => Some(HealthStatus::Unhealthy),
                 _ => None,
             },
         }

@@ -2,18 +2,18 @@
 //! first. It names no account and no query.
 
 use super::format;
-use crate::health::{Detailed, Status};
-use crate::http::readiness::Stage;
+use crate::health::{DetailedHealthReport, HealthStatus};
+use crate::http::readiness::BootStage;
 
 /// All of it. `made` is when, `summary` what the findings come to.
-pub(super) fn ticket(detailed: &Detailed, stage: &Stage, [build, made, summary]: [&str; 3]) -> String {
+pub(super) fn ticket(detailed: &DetailedHealthReport, stage: &BootStage, [build, made, summary]: [&str; 3]) -> String {
     let environment = &detailed.basic_health.environment;
     let mut lines = vec![
         format!("authsvc {build}, {environment}: {} at {made}", detailed.overall_status),
         format!("process: {stage}"),
         summary.to_owned(),
     ];
-    for check in detailed.checks.iter().filter(|check| check.status > Status::Healthy) {
+    for check in detailed.checks.iter().filter(|check| check.status > HealthStatus::Healthy) {
         lines.push(format!("- {} {}: {}", check.status, check.name, check.message));
         if !check.hint.is_empty() {
             lines.push(format!("  {}", check.hint));
@@ -24,7 +24,7 @@ pub(super) fn ticket(detailed: &Detailed, stage: &Stage, [build, made, summary]:
 }
 
 /// What is known of the figures.
-fn figures(detailed: &Detailed) -> Vec<String> {
+fn figures(detailed: &DetailedHealthReport) -> Vec<String> {
     let (database, migrations) = (&detailed.basic_health.database, &detailed.basic_health.migrations);
     let pool = format!("{} of {} open", database.open_connections, database.max_connections);
     let applied = migrations.applied.zip(migrations.pending);

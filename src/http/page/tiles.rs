@@ -3,18 +3,18 @@
 use super::figure::{Figure, Reasons};
 use super::format;
 use super::sparkline::{Scale, Series, Sparkline};
-use crate::health::{Detailed, Sample};
+use crate::health::{DetailedHealthReport, HealthSample};
 
 /// One of them.
 pub(super) struct Tile {
     pub(super) name: &'static str,
     pub(super) value: Figure,
     pub(super) notes: Vec<String>,
-    pub(super) history: History,
+    pub(super) history: TileHistory,
 }
 
 /// What the hour was like.
-pub(super) enum History {
+pub(super) enum TileHistory {
     /// It is not sampled.
     None,
     /// It is, and why there is no line.
@@ -22,11 +22,11 @@ pub(super) enum History {
     Line(Box<Sparkline>),
 }
 
-pub(super) fn tiles(detailed: &Detailed, samples: &[Sample], reasons: &Reasons) -> Vec<Tile> {
+pub(super) fn tiles(detailed: &DetailedHealthReport, samples: &[HealthSample], reasons: &Reasons) -> Vec<Tile> {
     let draw = |series: Series<'_>| match series.draw(detailed.timestamp, samples) {
-        Some(line) => History::Line(Box::new(line)),
-        None if samples.is_empty() => History::Empty("no history yet"),
-        None => History::Empty("no figure in the last hour"),
+        Some(line) => TileHistory::Line(Box::new(line)),
+        None if samples.is_empty() => TileHistory::Empty("no history yet"),
+        None => TileHistory::Empty("no figure in the last hour"),
     };
     vec![
         latency(detailed, reasons, draw),
@@ -40,7 +40,7 @@ pub(super) fn tiles(detailed: &Detailed, samples: &[Sample], reasons: &Reasons) 
     ]
 }
 
-fn latency(detailed: &Detailed, reasons: &Reasons, draw: impl Fn(Series<'_>) -> History) -> Tile {
+fn latency(detailed: &DetailedHealthReport, reasons: &Reasons, draw: impl Fn(Series<'_>) -> TileHistory) -> Tile {
     let name = "Database latency";
     let value = detailed.basic_health.database.response_time_ms.map(format::milliseconds);
     let line = Series {
@@ -53,7 +53,7 @@ fn latency(detailed: &Detailed, reasons: &Reasons, draw: impl Fn(Series<'_>) -> 
     Tile { name, value: reasons.figure("response_time_ms", value), notes: Vec::new(), history: draw(line) }
 }
 
-fn pool(detailed: &Detailed, draw: impl Fn(Series<'_>) -> History) -> Tile {
+fn pool(detailed: &DetailedHealthReport, draw: impl Fn(Series<'_>) -> TileHistory) -> Tile {
     let database = &detailed.basic_health.database;
     let value = format!("{} of {}", database.open_connections, database.max_connections);
     let line = Series {
@@ -66,7 +66,7 @@ fn pool(detailed: &Detailed, draw: impl Fn(Series<'_>) -> History) -> Tile {
     Tile { name: "Pool, open", value: Figure::Known(value), notes: Vec::new(), history: draw(line) }
 }
 
-fn sessions(detailed: &Detailed, reasons: &Reasons, draw: impl Fn(Series<'_>) -> History) -> Tile {
+fn sessions(detailed: &DetailedHealthReport, reasons: &Reasons, draw: impl Fn(Series<'_>) -> TileHistory) -> Tile {
     let name = "Sessions, active";
     let performance = &detailed.basic_health.performance;
     let value = performance.active_connections.map(format::count);
@@ -82,7 +82,7 @@ fn sessions(detailed: &Detailed, reasons: &Reasons, draw: impl Fn(Series<'_>) ->
     Tile { name, value, notes: notes.into_iter().collect(), history: draw(line) }
 }
 
-fn failed_logins(detailed: &Detailed, reasons: &Reasons, draw: impl Fn(Series<'_>) -> History) -> Tile {
+fn failed_logins(detailed: &DetailedHealthReport, reasons: &Reasons, draw: impl Fn(Series<'_>) -> TileHistory) -> Tile {
     let name = "Failed logins, 24 h";
     let value = detailed.security_health.failed_login_attempts.map(format::count);
     let line =
@@ -90,7 +90,7 @@ fn failed_logins(detailed: &Detailed, reasons: &Reasons, draw: impl Fn(Series<'_
     Tile { name, value: reasons.figure("failed_login_attempts", value), notes: Vec::new(), history: draw(line) }
 }
 
-fn size(detailed: &Detailed, reasons: &Reasons, draw: impl Fn(Series<'_>) -> History) -> Tile {
+fn size(detailed: &DetailedHealthReport, reasons: &Reasons, draw: impl Fn(Series<'_>) -> TileHistory) -> Tile {
     let name = "Database size";
     let value = detailed.storage.database_bytes.map(format::size);
     let line = Series {
@@ -103,7 +103,7 @@ fn size(detailed: &Detailed, reasons: &Reasons, draw: impl Fn(Series<'_>) -> His
     Tile { name, value: reasons.figure("database_bytes", value), notes: Vec::new(), history: draw(line) }
 }
 
-fn backup(detailed: &Detailed, reasons: &Reasons) -> Tile {
+fn backup(detailed: &DetailedHealthReport, reasons: &Reasons) -> Tile {
     let backups = &detailed.backups;
     let proven = match backups.last_verified {
         Some(at) => format!("proven by restoring {}", format::age(detailed.timestamp - at)),
@@ -112,7 +112,7 @@ fn backup(detailed: &Detailed, reasons: &Reasons) -> Tile {
     let size = backups.last_size_bytes.map(format::size);
     let count = backups.count.map(|count| format::counted(count as usize, "file", "files"));
     let notes = vec![[size, count].into_iter().flatten().collect::<Vec<_>>().join(", "), proven];
-    let tile = |value, notes| Tile { name: "Backup age", value, notes, history: History::None };
+    let tile = |value, notes| Tile { name: "Backup age", value, notes, history: TileHistory::None };
     match (backups.age_seconds, backups.count) {
         (None, Some(0)) => tile(Figure::Known("no backup".to_owned()), Vec::new()),
         (None, _) => tile(reasons.figure("last_backup", None), Vec::new()),
@@ -120,7 +120,7 @@ fn backup(detailed: &Detailed, reasons: &Reasons) -> Tile {
     }
 }
 
-fn migrations(detailed: &Detailed, reasons: &Reasons) -> Tile {
+fn migrations(detailed: &DetailedHealthReport, reasons: &Reasons) -> Tile {
     let migrations = &detailed.basic_health.migrations;
     let drift = match migrations.drift {
         Some(true) => Some("the schema has drifted".to_owned()),
@@ -132,11 +132,11 @@ fn migrations(detailed: &Detailed, reasons: &Reasons) -> Tile {
         name: "Migrations, pending",
         value: reasons.figure("pending", value),
         notes: migrations.latest.iter().cloned().chain(drift).collect(),
-        history: History::None,
+        history: TileHistory::None,
     }
 }
 
-fn queries(detailed: &Detailed, reasons: &Reasons) -> Tile {
+fn queries(detailed: &DetailedHealthReport, reasons: &Reasons) -> Tile {
     let performance = &detailed.basic_health.performance;
     let slow = performance.slow_queries.map(|slow| format!("{} slow on average", format::count(slow)));
     let mean = performance.avg_query_time_ms.map(|mean| format!("{} mean of all", format::milliseconds(mean)));
@@ -144,7 +144,7 @@ fn queries(detailed: &Detailed, reasons: &Reasons) -> Tile {
         name: "Queries, long-running",
         value: reasons.figure("long_running_queries", performance.long_running_queries.map(format::count)),
         notes: slow.into_iter().chain(mean).collect(),
-        history: History::None,
+        history: TileHistory::None,
     }
 }
 

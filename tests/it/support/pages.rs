@@ -4,12 +4,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use authsvc::health::{Detailed, Sample};
-use authsvc::http::{Stage, status_page};
+use authsvc::health::{DetailedHealthReport, HealthSample};
+use authsvc::http::{BootStage, status_page};
 use axum::Router;
 use axum::routing::get;
 
-type Shown = (Detailed, Vec<Sample>);
+type Shown = (DetailedHealthReport, Vec<HealthSample>);
 
 pub(crate) struct Pages {
     pub(crate) url: String,
@@ -35,7 +35,7 @@ impl Pages {
         let page = move || async move {
             count.fetch_add(1, Ordering::SeqCst);
             let shown = current.lock().unwrap().clone();
-            status_page(&shown.0, &shown.1, &Stage::Ready)
+            status_page(&shown.0, &shown.1, &BootStage::Ready)
         };
         let listener = runtime.block_on(tokio::net::TcpListener::bind(self.address)).unwrap();
         self.address = listener.local_addr().unwrap();

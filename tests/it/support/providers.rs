@@ -7,7 +7,9 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use authsvc::auth::BaseUrl;
-use authsvc::auth::oauth::{Answer, Begun, Client, Error, FlowKey, Profile, Providers, Return, Settings};
+use authsvc::auth::oauth::{
+    CallbackParams, Error, FlowKey, OauthClient, OauthSettings, ProviderProfile, Providers, RedirectMode, StartedLogin,
+};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
@@ -145,10 +147,10 @@ impl Double {
         all.into_iter().filter(|request| request.url.path() == path).collect()
     }
 
-    pub(crate) fn settings(&self) -> Settings {
+    pub(crate) fn settings(&self) -> OauthSettings {
         let url = |text: &str| BaseUrl::parse(text).unwrap();
-        let client = Client { id: CLIENT_ID.to_owned(), secret: format!("{SECRET}-of-client").into() };
-        Settings {
+        let client = OauthClient { id: CLIENT_ID.to_owned(), secret: format!("{SECRET}-of-client").into() };
+        OauthSettings {
             google: Some(client.clone()),
             github: Some(client),
             public_url: url("https://auth.example.com/"),
@@ -189,13 +191,13 @@ pub(crate) fn pairs(form: &[u8]) -> HashMap<String, String> {
     url::form_urlencoded::parse(form).into_owned().collect()
 }
 
-pub(crate) fn query(begun: &Begun) -> HashMap<String, String> {
+pub(crate) fn query(begun: &StartedLogin) -> HashMap<String, String> {
     pairs(url::Url::parse(&begun.url).unwrap().query().unwrap().as_bytes())
 }
 
 /// A browser that comes back as it should.
-pub(crate) fn answer(begun: &Begun) -> Answer {
-    Answer {
+pub(crate) fn answer(begun: &StartedLogin) -> CallbackParams {
+    CallbackParams {
         state: Some(begun.state.clone()),
         code: Some(format!("{SECRET}-code").into()),
         error: None,
@@ -203,12 +205,16 @@ pub(crate) fn answer(begun: &Begun) -> Answer {
     }
 }
 
-pub(crate) async fn begin(providers: &Providers, provider: Provider) -> Begun {
-    providers.begin(provider, Return::Callback, now()).await.unwrap()
+pub(crate) async fn begin(providers: &Providers, provider: Provider) -> StartedLogin {
+    providers.begin(provider, RedirectMode::Callback, now()).await.unwrap()
 }
 
 /// The rest of a login that was begun.
-pub(crate) async fn complete(providers: &Providers, provider: Provider, begun: &Begun) -> Result<Profile, Error> {
+pub(crate) async fn complete(
+    providers: &Providers,
+    provider: Provider,
+    begun: &StartedLogin,
+) -> Result<ProviderProfile, Error> {
     let result = match providers.check(provider, answer(begun), now()) {
         Ok(checked) => providers.exchange(checked, now()).await,
         Err(error) => Err(error),

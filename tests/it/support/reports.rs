@@ -3,8 +3,9 @@
 mod healthy;
 
 use authsvc::health::{
-    Authentication, Backups, Check, Database, Detailed, Indexes, Maintenance, Migrations, Performance, Queries, Sample,
-    Security, Session, SqliteFile, Status, Storage,
+    AuthenticationHealth, BackupHealth, DatabaseHealth, DetailedHealthReport, HealthCheck, HealthSample, HealthStatus,
+    IndexHealth, MaintenanceHealth, MigrationHealth, PerformanceHealth, QueryHealth, SecurityHealth, ServerSession,
+    SqliteFile, StorageHealth,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -20,7 +21,7 @@ fn ago(hours: i64, minutes: i64) -> DateTime<Utc> {
 }
 
 /// An old backup, slow queries, attacks; figures that this role may not see.
-pub(crate) fn degraded() -> (Detailed, Vec<Sample>) {
+pub(crate) fn degraded() -> (DetailedHealthReport, Vec<HealthSample>) {
     let (mut detailed, _) = healthy();
     let old = TimeDelta::hours(51);
     for file in &mut detailed.backups.recent {
@@ -31,8 +32,8 @@ pub(crate) fn degraded() -> (Detailed, Vec<Sample>) {
     detailed.backups.last_backup = detailed.backups.last_backup.map(|at| at - old);
     detailed.backups.last_verified = detailed.backups.last_verified.map(|at| at - old);
     detailed.backups.age_seconds = detailed.backups.age_seconds.map(|age| age + old.num_seconds());
-    detailed.overall_status = Status::Degraded;
-    detailed.basic_health.status = Status::Degraded;
+    detailed.overall_status = HealthStatus::Degraded;
+    detailed.basic_health.status = HealthStatus::Degraded;
     detailed.basic_health.database.response_time_ms = Some(41.3);
     detailed.basic_health.performance.long_running_queries = Some(2);
     detailed.basic_health.performance.slow_queries = None;
@@ -52,28 +53,28 @@ pub(crate) fn degraded() -> (Detailed, Vec<Sample>) {
     find(
         &mut detailed,
         "backup_age",
-        Status::Degraded,
+        HealthStatus::Degraded,
         "the newest backup is 54 h old, and backups are made every 24 h",
         "look at the last run under Maintenance, then run `authsvc backup` and see why the schedule did not",
     );
     find(
         &mut detailed,
         "long_running_queries",
-        Status::Degraded,
+        HealthStatus::Degraded,
         "2 statements run for longer than 30 s; the longest for 31 min 51 s (process 41211, pg_dump)",
         "if it is not wanted: `SELECT pg_terminate_backend(41211)`",
     );
     find(
         &mut detailed,
         "suspicious_activity",
-        Status::Degraded,
+        HealthStatus::Degraded,
         "3 client addresses with 20 or more failed logins in the last hour, and a refresh token that was used twice",
         "see `auth_events` of the last hour; block the addresses before this service",
     );
     detailed.maintenance.last_runs[0].outcome = Some("failed".to_owned());
     detailed.maintenance.last_runs[0].error =
         Some("/var/backups/authsvc: No space left on device (os error 28)".to_owned());
-    let mut samples = hour(|minute| if minute < 36 { Status::Healthy } else { Status::Degraded });
+    let mut samples = hour(|minute| if minute < 36 { HealthStatus::Healthy } else { HealthStatus::Degraded });
     for (sample, step) in samples.iter_mut().skip(36).zip(1_u32..) {
         sample.response_time_ms = Some(30.0 + f64::from(step % 7) * 6.0);
         sample.pool_in_use = 6 + step % 4;
@@ -83,12 +84,12 @@ pub(crate) fn degraded() -> (Detailed, Vec<Sample>) {
 }
 
 /// The database gives no answer since four minutes.
-pub(crate) fn gone() -> (Detailed, Vec<Sample>) {
+pub(crate) fn gone() -> (DetailedHealthReport, Vec<HealthSample>) {
     let (mut detailed, _) = healthy();
-    detailed.overall_status = Status::Unhealthy;
+    detailed.overall_status = HealthStatus::Unhealthy;
     let report = &mut detailed.basic_health;
-    report.status = Status::Unhealthy;
-    report.database = Database {
+    report.status = HealthStatus::Unhealthy;
+    report.database = DatabaseHealth {
         connected: false,
         response_time_ms: None,
         open_connections: 0,
@@ -96,25 +97,26 @@ pub(crate) fn gone() -> (Detailed, Vec<Sample>) {
         version: None,
         backend: "postgres".to_owned(),
     };
-    report.migrations = Migrations::default();
-    report.performance = Performance::default();
+    report.migrations = MigrationHealth::default();
+    report.performance = PerformanceHealth::default();
     report.tables = Vec::new();
     report.warnings = vec!["every figure of the database: it gave no answer".to_owned()];
-    detailed.authentication_health = Authentication::default();
-    detailed.security_health = Security::default();
-    detailed.indexes = Indexes::default();
-    detailed.queries = Queries::default();
-    detailed.maintenance = Maintenance::default();
-    detailed.storage = Storage { backup_free_bytes: detailed.storage.backup_free_bytes, ..Storage::default() };
+    detailed.authentication_health = AuthenticationHealth::default();
+    detailed.security_health = SecurityHealth::default();
+    detailed.indexes = IndexHealth::default();
+    detailed.queries = QueryHealth::default();
+    detailed.maintenance = MaintenanceHealth::default();
+    detailed.storage =
+        StorageHealth { backup_free_bytes: detailed.storage.backup_free_bytes, ..StorageHealth::default() };
     detailed.checks.retain(|check| check.name.starts_with("backup"));
     find(
         &mut detailed,
         "database",
-        Status::Unhealthy,
+        HealthStatus::Unhealthy,
         "no answer from db.internal:5432: Connection refused (os error 111)",
         "check that the server runs and that this host may reach it; the newest backup is 3 h old, see `authsvc list-backups`",
     );
-    let mut samples = hour(|minute| if minute < 56 { Status::Healthy } else { Status::Unhealthy });
+    let mut samples = hour(|minute| if minute < 56 { HealthStatus::Healthy } else { HealthStatus::Unhealthy });
     for sample in samples.iter_mut().skip(56) {
         sample.response_time_ms = None;
         sample.active_connections = None;
@@ -126,11 +128,11 @@ pub(crate) fn gone() -> (Detailed, Vec<Sample>) {
 }
 
 /// A newcomer's SQLite file, a minute after the first start.
-pub(crate) fn fresh() -> (Detailed, Vec<Sample>) {
+pub(crate) fn fresh() -> (DetailedHealthReport, Vec<HealthSample>) {
     let (mut detailed, _) = healthy();
     let report = &mut detailed.basic_health;
     report.environment = "development".to_owned();
-    report.database = Database {
+    report.database = DatabaseHealth {
         version: Some("SQLite 3.51.3".to_owned()),
         backend: "sqlite".to_owned(),
         response_time_ms: Some(0.061),
@@ -138,7 +140,7 @@ pub(crate) fn fresh() -> (Detailed, Vec<Sample>) {
         ..report.database.clone()
     };
     report.performance =
-        Performance { active_connections: Some(0), idle_connections: Some(1), ..Performance::default() };
+        PerformanceHealth { active_connections: Some(0), idle_connections: Some(1), ..PerformanceHealth::default() };
     report.warnings = vec![
         "slow_queries, avg_query_time_ms, cache_hit_ratio, deadlocks, long_running_queries, index_usage_ratio: SQLite keeps no such statistics; active and idle connections are those of this program".to_owned(),
         "size of users, oauth_providers: measuring it would read the whole file".to_owned(),
@@ -151,10 +153,10 @@ pub(crate) fn fresh() -> (Detailed, Vec<Sample>) {
             (table.size, table.size_bytes) = (None, None);
         }
     }
-    detailed.queries = Queries::default();
+    detailed.queries = QueryHealth::default();
     detailed.indexes.unused = None;
-    detailed.backups = Backups { count: Some(0), ..Backups::default() };
-    detailed.maintenance = Maintenance::default();
+    detailed.backups = BackupHealth { count: Some(0), ..BackupHealth::default() };
+    detailed.maintenance = MaintenanceHealth::default();
     detailed.storage.sqlite = Some(SqliteFile {
         page_count: 46,
         page_size: 4_096,
@@ -168,15 +170,15 @@ pub(crate) fn fresh() -> (Detailed, Vec<Sample>) {
 }
 
 /// A finding in place of the check that was in order.
-pub(crate) fn find(detailed: &mut Detailed, name: &str, status: Status, message: &str, hint: &str) {
+pub(crate) fn find(detailed: &mut DetailedHealthReport, name: &str, status: HealthStatus, message: &str, hint: &str) {
     detailed.checks.retain(|check| check.name != name);
     let [name, message, hint] = [name, message, hint].map(str::to_owned);
     detailed.errors.push(format!("{name}: {message}"));
-    detailed.checks.push(Check { name, status, message, hint });
+    detailed.checks.push(HealthCheck { name, status, message, hint });
 }
 
-fn hour(status: impl Fn(i64) -> Status) -> Vec<Sample> {
-    let sample = |minute: i64| Sample {
+fn hour(status: impl Fn(i64) -> HealthStatus) -> Vec<HealthSample> {
+    let sample = |minute: i64| HealthSample {
         at: now() - TimeDelta::seconds((60 - minute) * 60 - 20),
         status: status(minute),
         response_time_ms: Some(0.7 + (minute * 37 % 11) as f64 / 20.0 + if minute == 22 { 5.3 } else { 0.0 }),
@@ -188,9 +190,9 @@ fn hour(status: impl Fn(i64) -> Status) -> Vec<Sample> {
     (0..60).map(sample).collect()
 }
 
-fn session(pid: i64, application: &str, wait: Option<&str>, seconds: f64, command: &str) -> Session {
+fn session(pid: i64, application: &str, wait: Option<&str>, seconds: f64, command: &str) -> ServerSession {
     let [application, state, command] = [application, "active", command].map(str::to_owned);
-    Session { pid, application, state, wait: wait.map(str::to_owned), seconds, command }
+    ServerSession { pid, application, state, wait: wait.map(str::to_owned), seconds, command }
 }
 
 fn name(created_at: DateTime<Utc>) -> String {

@@ -1,20 +1,21 @@
 //! PostgreSQL in production, all in order.
 
 use authsvc::health::{
-    Authentication, BackupFile, Backups, Check, Database, Detailed, Indexes, Maintenance, Migrations, Performance,
-    Queries, Report, Run, Sample, Security, Statement, Status, Storage, Table,
+    AuthenticationHealth, BackupFile, BackupHealth, DatabaseHealth, DetailedHealthReport, HealthCheck, HealthReport,
+    HealthSample, HealthStatus, IndexHealth, MaintenanceHealth, MigrationHealth, PerformanceHealth, QueryHealth,
+    RecordedRun, SecurityHealth, StatementStatistics, StorageHealth, TableSize,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{ago, hour, name, now};
 
-pub(crate) fn healthy() -> (Detailed, Vec<Sample>) {
-    let detailed = Detailed {
-        overall_status: Status::Healthy,
+pub(crate) fn healthy() -> (DetailedHealthReport, Vec<HealthSample>) {
+    let detailed = DetailedHealthReport {
+        overall_status: HealthStatus::Healthy,
         timestamp: now(),
         basic_health: report(),
         authentication_health: authentication(),
-        security_health: Security {
+        security_health: SecurityHealth {
             unverified_accounts: Some(1_912),
             inactive_accounts: Some(9_120),
             locked_accounts: Some(3),
@@ -23,8 +24,8 @@ pub(crate) fn healthy() -> (Detailed, Vec<Sample>) {
             seed_accounts: Some(0),
         },
         backups: backups(),
-        indexes: Indexes { unused: Some(Vec::new()), duplicate: Some(Vec::new()), invalid: Some(Vec::new()) },
-        storage: Storage {
+        indexes: IndexHealth { unused: Some(Vec::new()), duplicate: Some(Vec::new()), invalid: Some(Vec::new()) },
+        storage: StorageHealth {
             database_bytes: Some(2_611_380_224),
             backup_free_bytes: Some(88_423_301_120),
             sequence_used_ratio: Some(0.4),
@@ -38,16 +39,16 @@ pub(crate) fn healthy() -> (Detailed, Vec<Sample>) {
         errors: Vec::new(),
         warnings: Vec::new(),
     };
-    (detailed, hour(|_| Status::Healthy))
+    (detailed, hour(|_| HealthStatus::Healthy))
 }
 
 /// The basic one.
-fn report() -> Report {
-    Report {
-        status: Status::Healthy,
+fn report() -> HealthReport {
+    HealthReport {
+        status: HealthStatus::Healthy,
         timestamp: now(),
         environment: "production".to_owned(),
-        database: Database {
+        database: DatabaseHealth {
             connected: true,
             response_time_ms: Some(0.82),
             open_connections: 4,
@@ -55,14 +56,14 @@ fn report() -> Report {
             version: Some("PostgreSQL 15.20 (Debian 15.20-1.pgdg120+1) on x86_64-pc-linux-gnu".to_owned()),
             backend: "postgres".to_owned(),
         },
-        migrations: Migrations {
+        migrations: MigrationHealth {
             applied: Some(9),
             pending: Some(0),
             latest: Some("010_sign_in".to_owned()),
             drift: Some(false),
         },
         tables: tables(),
-        performance: Performance {
+        performance: PerformanceHealth {
             slow_queries: Some(0),
             avg_query_time_ms: Some(0.42),
             cache_hit_ratio: Some(99.21),
@@ -80,8 +81,8 @@ fn report() -> Report {
     }
 }
 
-fn tables() -> Vec<Table> {
-    let table = |name: &str, rows: i64, bytes: u64, estimated: bool, changed: DateTime<Utc>| Table {
+fn tables() -> Vec<TableSize> {
+    let table = |name: &str, rows: i64, bytes: u64, estimated: bool, changed: DateTime<Utc>| TableSize {
         name: name.to_owned(),
         row_count: Some(rows),
         row_count_estimated: estimated,
@@ -101,8 +102,8 @@ fn tables() -> Vec<Table> {
     ]
 }
 
-fn authentication() -> Authentication {
-    Authentication {
+fn authentication() -> AuthenticationHealth {
+    AuthenticationHealth {
         total_users: Some(48_231),
         active_users: Some(48_110),
         verified_users: Some(46_319),
@@ -117,7 +118,7 @@ fn authentication() -> Authentication {
     }
 }
 
-fn backups() -> Backups {
+fn backups() -> BackupHealth {
     let file = |day: i64| {
         let created_at = ago(3 + day * 24, 12);
         BackupFile {
@@ -129,7 +130,7 @@ fn backups() -> Backups {
     };
     // one day was missed
     let recent: Vec<BackupFile> = (0..14).filter(|day| *day != 8).map(file).collect();
-    Backups {
+    BackupHealth {
         last_backup: Some(recent[0].created_at),
         last_verified: recent[0].verified_at,
         age_seconds: Some((now() - recent[0].created_at).num_seconds()),
@@ -139,14 +140,14 @@ fn backups() -> Backups {
     }
 }
 
-fn queries() -> Queries {
-    let statement = |query: &str, calls, mean_ms: f64| Statement {
+fn queries() -> QueryHealth {
+    let statement = |query: &str, calls, mean_ms: f64| StatementStatistics {
         query: query.to_owned(),
         calls,
         mean_ms,
         total_ms: mean_ms * calls as f64,
     };
-    Queries {
+    QueryHealth {
         slowest: Some(vec![
             statement(
                 "SELECT users.id, users.email, users.username, users.password_hash FROM users WHERE lower(users.email) = lower($1) AND users.deleted_at IS NULL",
@@ -169,8 +170,8 @@ fn queries() -> Queries {
     }
 }
 
-fn maintenance() -> Maintenance {
-    let run = |kind: &str, started_at: DateTime<Utc>, seconds| Run {
+fn maintenance() -> MaintenanceHealth {
+    let run = |kind: &str, started_at: DateTime<Utc>, seconds| RecordedRun {
         kind: kind.to_owned(),
         started_at,
         finished_at: Some(started_at + TimeDelta::milliseconds(seconds)),
@@ -178,7 +179,7 @@ fn maintenance() -> Maintenance {
         bytes: None,
         error: None,
     };
-    Maintenance {
+    MaintenanceHealth {
         last_runs: vec![
             run("backup", ago(3, 12), 48_211),
             run("verify", ago(3, 11), 512_904),
@@ -187,7 +188,7 @@ fn maintenance() -> Maintenance {
     }
 }
 
-fn checks() -> Vec<Check> {
+fn checks() -> Vec<HealthCheck> {
     let found = [
         ("database", "answers in 0.8 ms"),
         ("migrations", "9 applied, none pending"),
@@ -204,9 +205,9 @@ fn checks() -> Vec<Check> {
         ("suspicious_activity", "none"),
         ("seed_accounts", "none"),
     ];
-    let check = |(name, message): (&str, &str)| Check {
+    let check = |(name, message): (&str, &str)| HealthCheck {
         name: name.to_owned(),
-        status: Status::Healthy,
+        status: HealthStatus::Healthy,
         message: message.to_owned(),
         hint: String::new(),
     };

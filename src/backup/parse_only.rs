@@ -1,0 +1,71 @@
+//! Reads a backup from memory, for tests and the fuzzer: nothing here touches a file or a database.
+
+use std::io::Cursor;
+use std::sync::Arc;
+
+use super::content;
+use super::progress::BackupProgress;
+use super::reader::{BackupReader, FileItem, Unreadable};
+use super::row;
+use super::source::Text;
+use super::verify;
+use crate::db::{Backend, Column, ColumnType, RowParser};
+use crate::migrate;
+
+/// How many rows there are in a file, if it is one that a restore would begin with: read to its end, found to be what its
+/// last line says, then read again row by row, as what fills the tables does.
+///
+/// # Errors
+/// Why it is refused.
+pub fn parse_only(bytes: &[u8]) -> Result<u64, String> {
+    let text = || Text::new(Box::new(Cursor::new(bytes.to_vec()))).map_err(shown);
+    let progress: Arc<dyn BackupProgress> = Arc::new(());
+    let content = content::read(text()?, None, &progress).map_err(shown)?;
+    if let Some(reason) = verify::against_footer(&content).pop() {
+        return Err(reason);
+    }
+    let typed = migrate::version_after(content.schema_version.number, Backend::Postgres);
+    let kind = |table: &str, name: &str| {
+        let columns = typed.tables.iter().find(|known| known.name == table).map(|known| known.columns.as_slice());
+        columns.unwrap_or_default().iter().find(|column| column.name == name).map(|column| column.kind)
+    };
+    let parse = parse_of(content.backend);
+    let mut reader = BackupReader::open(text()?).map_err(shown)?;
+    let mut columns: Option<Vec<Column>> = None;
+    loop {
+        match (reader.next().map_err(shown)?, &columns) {
+            (FileItem::Table(table, names), _) => {
+                let known = content.tables.iter().any(|found| found.name == table);
+                let column = |name: String| Column { kind: kind(&table, &name).unwrap_or(ColumnType::Text), name };
+                columns = known.then(|| names.into_iter().map(column).collect());
+            }
+            (FileItem::Row(row), Some(columns)) => {
+                let values = parse(row, columns)?;
+                row::canonical(&values, columns);
+                // not every value of SQLite can be carried over
+                let _ = row::to_copy(&values, columns, &mut Vec::new());
+            }
+            (FileItem::End(_), _) => return Ok(content.rows()),
+            (FileItem::Row(_), None) | (FileItem::Sequence(_), _) => {}
+        }
+    }
+}
+
+/// A row of an engine's file as a line of PostgreSQL's, with a line feed, and in the form in which rows are compared.
+///
+/// # Errors
+/// Why it cannot be read or carried over.
+pub fn convert_row(row: &[u8], from: Backend, columns: &[Column]) -> Result<(Vec<u8>, Vec<u8>), String> {
+    let values = parse_of(from)(row, columns)?;
+    let mut line = Vec::new();
+    row::to_copy(&values, columns, &mut line)?;
+    Ok((line, row::canonical(&values, columns)))
+}
+
+fn parse_of(backend: Backend) -> RowParser {
+    backend.pick(row::of_copy, row::of_literals)
+}
+
+fn shown(error: Unreadable) -> String {
+    error.to_string()
+}

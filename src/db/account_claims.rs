@@ -1,0 +1,65 @@
+//! Joining an account by its address: a provider vouches for the address, and no account here is linked to the one there yet.
+//!
+//! Another person may have registered the address and set everything that the account has before the first link. So the first link ends every
+//! session and erases the password: from then on the account is one of the provider. If the address was unverified, the other links, the
+//! provider columns of the legacy manager and the picture are erased as well. The account keeps its id and its name. A further link of a
+//! verified account changes nothing else.
+//!
+//! Everything here runs in the transaction of the login, after its first statement locked the account's row.
+
+use entity::auth_event::AuthEventKind;
+use entity::oauth_provider;
+use entity::user::{Column, Entity, Model};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter};
+
+use super::audit_log::AuditEvent;
+use super::links::ProviderIdentity;
+use super::request_context::RequestContext;
+use super::sessions::end_others;
+use super::verification::verifying;
+use super::{Transaction, known_devices};
+
+/// What became of an account that was joined.
+pub(super) struct ClaimedAccount {
+    /// As it is now.
+    pub(super) user: Model,
+    /// For the audit log, besides the provider; `None`: nothing but the link is new.
+    pub(super) detail: Option<&'static str>,
+}
+
+/// Makes an account that is locked, and has the address that the provider vouches for, ready for the link.
+pub(super) async fn claim_account(
+    transaction: &Transaction,
+    user: Model,
+    identity: &ProviderIdentity,
+    context: &RequestContext,
+) -> Result<ClaimedAccount, DbErr> {
+    let links = oauth_provider::Entity::find().filter(oauth_provider::Column::UserId.eq(user.id));
+    let has_password = !user.password_hash.expose().is_empty();
+    let is_first = has_password && links.count(transaction).await? == 0;
+    if user.email_verified && !is_first {
+        return Ok(ClaimedAccount { user, detail: None });
+    }
+    end_others(transaction, user.id, None, context.now).await?;
+    known_devices::forget(transaction, user.id).await?;
+    let mut update = verifying(Entity::update_many(), context.now)
+        .col_expr(Column::PasswordHash, Expr::value(""))
+        .col_expr(Column::Provider, Expr::value(identity.provider))
+        .col_expr(Column::ProviderId, Expr::value(identity.provider_id.as_str()));
+    if !user.email_verified {
+        let unproven = oauth_provider::Entity::delete_many().filter(oauth_provider::Column::UserId.eq(user.id));
+        unproven.exec(transaction).await?;
+        update = update.col_expr(Column::AvatarUrl, Expr::value(identity.picture.as_deref()));
+        let event = AuditEvent::of(AuthEventKind::EmailVerified, user.id).with_email(Some(user.email.as_str()));
+        event.with_detail(identity.provider.name()).record(transaction, context).await?;
+    }
+    let detail = if user.email_verified {
+        "the first link: the password is erased and every session is ended"
+    } else {
+        "the address was unverified: password, other links and picture are erased and every session is ended"
+    };
+    let changed = update.filter(Column::Id.eq(user.id)).exec_with_returning(transaction).await?;
+    let user = changed.into_iter().next().ok_or(DbErr::RecordNotUpdated)?;
+    Ok(ClaimedAccount { user, detail: Some(detail) })
+}

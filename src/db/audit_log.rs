@@ -1,0 +1,50 @@
+//! `auth_events`, and who left them.
+
+use entity::auth_event::{ActiveModel, AuthEventKind, Entity};
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait, Set};
+
+use super::request_context::RequestContext;
+
+/// Something that happened.
+pub(super) struct AuditEvent<'a> {
+    pub(super) kind: AuthEventKind,
+    pub(super) user_id: Option<i64>,
+    pub(super) email: Option<&'a str>,
+    pub(super) detail: Option<&'a str>,
+}
+
+impl<'a> AuditEvent<'a> {
+    /// To an account.
+    pub(super) fn of(kind: AuthEventKind, user_id: i64) -> Self {
+        Self { kind, user_id: Some(user_id), email: None, detail: None }
+    }
+
+    pub(super) fn with_email(mut self, email: Option<&'a str>) -> Self {
+        self.email = email;
+        self
+    }
+
+    pub(super) fn with_detail(mut self, detail: &'a str) -> Self {
+        self.detail = Some(detail);
+        self
+    }
+
+    /// Writes it down. What a client can cause without an account is bounded by its budget.
+    pub(super) async fn record(self, connection: &impl ConnectionTrait, context: &RequestContext) -> Result<(), DbErr> {
+        let is_refusal = matches!(self.kind, AuthEventKind::LoginFailed | AuthEventKind::OauthLoginFailed);
+        if is_refusal && !context.client.records_refusal() {
+            return Ok(());
+        }
+        let event = ActiveModel {
+            occurred_at: Set(context.now),
+            kind: Set(self.kind),
+            user_id: Set(self.user_id),
+            email: Set(self.email.map(str::to_owned)),
+            ip: Set(context.client.ip_text()),
+            user_agent: Set(context.client.user_agent()),
+            detail: Set(self.detail.map(str::to_owned)),
+            ..Default::default()
+        };
+        Entity::insert(event).exec_without_returning(connection).await.map(|_| ())
+    }
+}

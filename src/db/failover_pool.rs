@@ -1,0 +1,312 @@
+//! The pool of connections to PostgreSQL, on whichever server is the right one now.
+//!
+//! A pool belongs to one server. Where a URL names several, and its pool fails, is slow to give a connection, or turns out to be
+//! on a server that takes no writes, a task looks for the right server as [`find_server`] does and puts a new pool in the place of the
+//! old one. Whoever waits for a connection of the old one waits on for one of the new; whoever has a query under way on the old
+//! one is told that it is lost, because its server may never answer again. Nothing that was sent is sent again.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnection, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Connection as _, PgPool, Postgres, SqlSafeStr as _, Transaction};
+use tokio::sync::watch;
+
+use super::connection::texts;
+use super::error::{DbErrorKind, Error, NO_CONNECTION};
+use super::find_server;
+use super::pinned::{self, CommitWait, Home};
+use super::routes::Routes;
+use super::url::{NO_LIMIT, PostgresTarget, SessionAttrs};
+
+/// For how long a connection is taken to be alive, and its server to be what it was, after its last use.
+const TRUSTED: Duration = Duration::from_secs(1);
+/// After so long without a connection it is looked whether the server is still the right one.
+const SLOW: Duration = Duration::from_millis(500);
+/// How long after a search in vain the next one begins.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// A pool, and the search for the server that it should be on.
+pub(super) struct FailoverPool {
+    target: PostgresTarget,
+    size: u32,
+    active: watch::Sender<ActiveServer>,
+    searching: AtomicBool,
+    trouble: Mutex<Option<String>>,
+    path: SearchPath,
+}
+
+/// The search_path that the newest connection of a pool found.
+type SearchPath = Arc<Mutex<Option<String>>>;
+
+#[derive(Clone)]
+struct ActiveServer {
+    at: usize,
+    pool: PgPool,
+    routes: Arc<Routes>,
+}
+
+/// A connection that was lent, and whether its pool is still the one in use.
+pub(super) struct Lease<T> {
+    pub(super) connection: T,
+    pub(super) replaced: ReplacementSignal,
+}
+
+/// Tells when a pool is replaced.
+pub(super) struct ReplacementSignal(watch::Receiver<ActiveServer>);
+
+impl ReplacementSignal {
+    /// Does the work, unless the pool is replaced before it is done.
+    pub(super) async fn unless_replaced<T>(
+        &mut self,
+        work: impl Future<Output = Result<T, sqlx::Error>>,
+    ) -> Result<T, sqlx::Error> {
+        tokio::select! {
+            biased;
+            done = work => done,
+            _ = self.0.changed() => {
+                let message = "its server is not the one in use any more";
+                Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::ConnectionAborted, message)))
+            }
+        }
+    }
+}
+
+/// What is thought of the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Suspicion {
+    /// It gives no answer: another one may be the right one.
+    Unresponsive,
+    /// It is not what it was: its connections are useless, even if a new one to the same address is right.
+    Changed,
+}
+
+impl FailoverPool {
+    /// A pool of so many connections, on the first host that is right, or where none is, on the first.
+    pub(super) async fn open(target: &PostgresTarget, size: u32) -> Result<Arc<Self>, Error> {
+        let found = match target.hosts.len() {
+            1 if !Routes::is_open_question(target) => Ok(0),
+            _ => find_server::connect(target).await.map(|found| found.host),
+        };
+        let (at, trouble) = match found {
+            Ok(at) => (at, None),
+            Err(error) => (0, Some(error.to_string()).filter(|_| target.hosts.len() > 1)),
+        };
+        let path = SearchPath::default();
+        let current = watch::Sender::new(active_server(target, at, size, &path)?);
+        let (searching, trouble) = (AtomicBool::new(false), Mutex::new(trouble));
+        Ok(Arc::new(Self { target: target.clone(), size, active: current, searching, trouble, path }))
+    }
+
+    /// The pool in use.
+    pub(super) fn pool(&self) -> PgPool {
+        self.active.borrow().pool.clone()
+    }
+
+    /// Whether statements may be prepared under a name.
+    pub(super) fn prepares(&self) -> bool {
+        self.target.prepared_statements
+    }
+
+    /// Lends a connection.
+    pub(super) async fn acquire(self: &Arc<Self>) -> Result<Lease<PoolConnection<Postgres>>, sqlx::Error> {
+        self.lease(|pool| async move { pool.acquire().await }).await
+    }
+
+    /// Begins a transaction.
+    pub(super) async fn begin(
+        self: &Arc<Self>,
+        wait: CommitWait,
+    ) -> Result<Lease<Transaction<'static, Postgres>>, sqlx::Error> {
+        self.lease(|pool| async move {
+            let connection = pool.acquire().await?;
+            let path = self.path.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let begin = pinned::begin_request(path.as_deref(), wait);
+            Transaction::begin(connection, Some(AssertSqlSafe(begin).into_sql_str())).await
+        })
+        .await
+    }
+
+    /// What the pool in use gives, or the next one, if it is replaced before that.
+    async fn lease<T, F>(self: &Arc<Self>, attempt: impl Fn(PgPool) -> F) -> Result<Lease<T>, sqlx::Error>
+    where
+        F: Future<Output = Result<T, sqlx::Error>>,
+    {
+        let mut current = self.active.subscribe();
+        let mut tries = 0;
+        loop {
+            let ActiveServer { pool, routes, .. } = current.borrow_and_update().clone();
+            let tried = routes.at();
+            let leasing = attempt(pool.clone());
+            let slow = tokio::time::sleep(SLOW);
+            tokio::pin!(leasing, slow);
+            let leased = loop {
+                tokio::select! {
+                    biased;
+                    _ = current.changed() => break None,
+                    leased = &mut leasing => break Some(leased),
+                    () = &mut slow, if !slow.is_elapsed() => self.search(Suspicion::Unresponsive),
+                }
+            };
+            if let Some(leased) = leased {
+                tries += 1;
+                if let Err(error) = &leased
+                    && tries < routes.len()
+                    && routes.advance(tried, &Error::from(error))
+                    && let Ok(options) = routes.options()
+                {
+                    pool.set_connect_options(options);
+                    continue;
+                }
+                let leased = leased.inspect_err(|error| self.inspect_error(error));
+                return leased.map(|connection| Lease { connection, replaced: ReplacementSignal(current) });
+            }
+        }
+    }
+
+    /// Looks at what went wrong, and searches if the server may not be the right one any more.
+    pub(super) fn inspect_error(self: &Arc<Self>, error: &sqlx::Error) {
+        match error {
+            sqlx::Error::Database(error) => match error.code().as_deref() {
+                // a write in a read-only transaction
+                Some("25006") => self.search(Suspicion::Changed),
+                // it stops, crashed, or starts
+                Some("57P01" | "57P02" | "57P03" | "08P01" | NO_CONNECTION) => self.search(Suspicion::Unresponsive),
+                _ => {}
+            },
+            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => self.search(Suspicion::Unresponsive),
+            _ => {}
+        }
+    }
+
+    /// Whether the server takes writes.
+    pub(super) async fn check_writable(self: &Arc<Self>) -> Result<(), Error> {
+        let Lease { mut connection, mut replaced } = self.acquire().await?;
+        let asked =
+            replaced.unless_replaced(find_server::server_mismatch(&mut connection, SessionAttrs::ReadWrite)).await;
+        match asked.inspect_err(|error| self.inspect_error(error))? {
+            None => {
+                self.set_trouble(None);
+                Ok(())
+            }
+            Some(refusal) => {
+                self.search(Suspicion::Changed);
+                Err(refusal)
+            }
+        }
+    }
+
+    /// The same error, and what came of the search for a server, if there was one.
+    pub(super) fn explain(&self, error: Error) -> Error {
+        let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match trouble {
+            Some(trouble) => error.with_message(trouble),
+            None => error,
+        }
+    }
+
+    /// Closes the pool.
+    pub(super) async fn close(&self) {
+        self.pool().close().await;
+    }
+
+    /// Begins a search, unless there is one. An only server that is silent is found again by its pool.
+    fn search(self: &Arc<Self>, suspicion: Suspicion) {
+        if suspicion == Suspicion::Unresponsive && self.target.hosts.len() == 1 {
+            return;
+        }
+        if !self.searching.swap(true, Ordering::AcqRel) {
+            tokio::spawn(search(Arc::downgrade(self), suspicion));
+        }
+    }
+
+    fn switch_to(&self, at: usize, suspicion: Suspicion) {
+        self.set_trouble(None);
+        if at == self.active.borrow().at && suspicion == Suspicion::Unresponsive {
+            return;
+        }
+        match active_server(&self.target, at, self.size, &self.path) {
+            Ok(new) => {
+                if let Some(host) = self.target.hosts.get(at) {
+                    tracing::info!(%host, "this database server is in use now");
+                }
+                let old = self.active.send_replace(new).pool;
+                // what is lent of it may never come back
+                tokio::spawn(async move { old.close().await });
+            }
+            Err(error) => self.set_trouble(Some(error.to_string())),
+        }
+    }
+
+    fn set_trouble(&self, trouble: Option<String>) {
+        let mut told = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (None, Some(trouble)) = (&*told, &trouble) {
+            tracing::warn!("no database server is the right one: {trouble}");
+        }
+        *told = trouble;
+    }
+}
+
+/// Until a server is found, or nobody needs one any more.
+async fn search(failover: Weak<FailoverPool>, suspicion: Suspicion) {
+    while let Some(failover) = failover.upgrade() {
+        match find_server::connect(&failover.target).await {
+            Ok(found) => {
+                failover.switch_to(found.host, suspicion);
+                failover.searching.store(false, Ordering::Release);
+                return;
+            }
+            Err(error) => failover.set_trouble(Some(error.to_string())),
+        }
+        drop(failover);
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// How long to wait for a connection of a pool where connecting has no limit.
+const WAIT: Duration = Duration::from_secs(60);
+
+/// A pool of one server, whose connections are made when they are first needed.
+fn active_server(target: &PostgresTarget, at: usize, size: u32, path: &SearchPath) -> Result<ActiveServer, Error> {
+    let attrs = target.session_attrs;
+    let host =
+        target.hosts.get(at).ok_or_else(|| Error::new(DbErrorKind::Refused, "the database URL names no host"))?;
+    let (routes, path) = (Arc::new(Routes::new(target, host)), Arc::clone(path));
+    let timeout = if target.connect_timeout == NO_LIMIT { WAIT } else { target.connect_timeout };
+    let options = PgPoolOptions::new()
+        .max_connections(size)
+        .acquire_timeout(timeout)
+        // asking before each use would double the round trips of every request
+        .test_before_acquire(false)
+        .before_acquire(move |connection, lately| {
+            Box::pin(async move { Ok(lately.idle_for <= TRUSTED || still_matches(connection, attrs).await?) })
+        })
+        .after_connect(move |connection, _| {
+            let path = Arc::clone(&path);
+            Box::pin(async move {
+                pin_session(connection, &path).await?;
+                let refusal = find_server::server_mismatch(connection, attrs).await?;
+                refusal.map_or(Ok(()), |refusal| Err(sqlx::Error::Io(io::Error::other(refusal))))
+            })
+        });
+    Ok(ActiveServer { at, pool: options.connect_lazy_with(routes.options()?), routes })
+}
+
+/// Pins settings and schema for the session, and notes the path for transactions of requests.
+async fn pin_session(connection: &mut PgConnection, path: &SearchPath) -> Result<(), sqlx::Error> {
+    let rows = sqlx::raw_sql(AssertSqlSafe(pinned::session())).fetch_all(&mut *connection).await?;
+    let columns = rows.last().map(texts).transpose().map_err(io::Error::other)?.unwrap_or_default();
+    let home = Home::from_columns(columns.into_iter());
+    *path.lock().unwrap_or_else(PoisonError::into_inner) = home.path().map(str::to_owned);
+    Ok(())
+}
+
+async fn still_matches(connection: &mut PgConnection, attrs: SessionAttrs) -> Result<bool, sqlx::Error> {
+    if matches!(attrs, SessionAttrs::Any | SessionAttrs::PreferStandby) {
+        connection.ping().await?;
+    }
+    Ok(find_server::server_mismatch(connection, attrs).await?.is_none())
+}

@@ -1,0 +1,142 @@
+//! Connecting to the first of several servers that answers and is of the wanted kind, as libpq does it.
+//!
+//! One after the other, each for at most `connect_timeout`. Whoever wants any server asks nothing of it, so that one host
+//! costs no more than it did. A server that refuses the user ends the search: the next one would say the same. A database
+//! that is not there may be on its way to a standby.
+
+use sqlx::Row as _;
+use sqlx::postgres::PgConnection;
+
+use super::Backend;
+use super::error::{DbErrorKind, Error};
+use super::routes::Routes;
+use super::url::{Host, HostOrder, PostgresTarget, SessionAttrs};
+
+/// A connection to the first server that answers and is of the wanted kind.
+pub(super) struct FoundServer {
+    /// Its place among the hosts of the URL, from 0.
+    pub(super) host: usize,
+    pub(super) connection: PgConnection,
+}
+
+/// Connects; which host it is.
+///
+/// # Errors
+/// What the only host said, or each of them, by name.
+pub(super) async fn connect(target: &PostgresTarget) -> Result<FoundServer, Error> {
+    let attrs = target.session_attrs;
+    if attrs != SessionAttrs::PreferStandby {
+        return connect_to_first(target, attrs).await;
+    }
+    match connect_to_first(target, SessionAttrs::Standby).await {
+        Err(error) if !is_final(&error) => connect_to_first(target, SessionAttrs::Any).await,
+        done => done,
+    }
+}
+
+async fn connect_to_first(target: &PostgresTarget, attrs: SessionAttrs) -> Result<FoundServer, Error> {
+    let mut refusals = Vec::new();
+    let mut hosts: Vec<(usize, &Host)> = target.hosts.iter().enumerate().collect();
+    if target.order == HostOrder::Random {
+        fastrand::shuffle(&mut hosts);
+    }
+    for (at, host) in hosts {
+        match try_one(target, host, attrs).await {
+            Ok(connection) => return Ok(FoundServer { host: at, connection }),
+            Err(error) => {
+                let is_final = is_final(&error);
+                refusals.push((host, error));
+                if is_final {
+                    break;
+                }
+            }
+        }
+    }
+    Err(summary(refusals, target.hosts.len()))
+}
+
+/// Whether another host would say the same.
+fn is_final(error: &Error) -> bool {
+    error.kind() == DbErrorKind::Authentication
+}
+
+async fn try_one(target: &PostgresTarget, host: &Host, attrs: SessionAttrs) -> Result<PgConnection, Error> {
+    let routes = Routes::new(target, host);
+    let attempt = async {
+        let mut connection = routes.connect().await?;
+        check_version(connection.server_version_num())?;
+        match server_mismatch(&mut connection, attrs).await? {
+            None => Ok(connection),
+            Some(refusal) => {
+                // the farewell goes out as far as it can, and nobody waits for it
+                drop(connection);
+                Err(refusal)
+            }
+        }
+    };
+    tokio::time::timeout(target.connect_timeout, attempt)
+        .await
+        .unwrap_or_else(|_| Err(Error::timed_out(target.connect_timeout)))
+}
+
+/// The oldest server that has what our SQL uses, as the server writes it in `server_version_num`.
+const OLDEST: u32 = 130_000;
+
+/// Refuses a server that is too old, before anything is asked of it. One whose version is not a number is not refused:
+/// what it lacks it reports itself.
+fn check_version(version: Option<u32>) -> Result<(), Error> {
+    let Some(version) = version.filter(|version| *version < OLDEST) else { return Ok(()) };
+    let (major, minor) = (version / 10_000, version % 10_000);
+    let found = if major < 10 { format!("{major}.{}", minor / 100) } else { format!("{major}.{minor}") };
+    Err(Error::new(
+        DbErrorKind::Refused,
+        format!("the server is PostgreSQL {found}; authsvc needs PostgreSQL 13 or newer"),
+    ))
+}
+
+/// Why this server is not of the wanted kind.
+pub(super) async fn server_mismatch(
+    connection: &mut PgConnection,
+    attrs: SessionAttrs,
+) -> Result<Option<Error>, sqlx::Error> {
+    let question = match attrs {
+        SessionAttrs::Any | SessionAttrs::PreferStandby => return Ok(None),
+        SessionAttrs::ReadWrite | SessionAttrs::ReadOnly => "SHOW transaction_read_only",
+        SessionAttrs::Primary | SessionAttrs::Standby => "SELECT pg_is_in_recovery()::text",
+    };
+    let answer: String = sqlx::raw_sql(question).fetch_one(&mut *connection).await?.try_get_unchecked(0)?;
+    let is_replica = matches!(answer.as_str(), "on" | "true");
+    if is_replica && attrs == SessionAttrs::ReadWrite {
+        return read_only(connection).await.map(Some);
+    }
+    let refusal = match attrs {
+        SessionAttrs::Primary if is_replica => Some((DbErrorKind::ReadOnly, "the server is a standby")),
+        SessionAttrs::ReadOnly if !is_replica => Some((DbErrorKind::NotReady, "the server is not read-only")),
+        SessionAttrs::Standby if !is_replica => Some((DbErrorKind::NotReady, "the server is not a standby")),
+        _ => None,
+    };
+    Ok(refusal.map(|(kind, message)| Error::new(kind, message)))
+}
+
+/// Why a server accepts no writes: it is a standby, or a setting says so.
+async fn read_only(connection: &mut PgConnection) -> Result<Error, sqlx::Error> {
+    let found = sqlx::raw_sql(Backend::Postgres.read_only_source()).fetch_optional(connection).await?;
+    let Some(row) = found else { return Ok(Error::new(DbErrorKind::ReadOnly, "the server is read-only")) };
+    let source: String = row.try_get_unchecked(0)?;
+    let message = format!("the server is read-only: default_transaction_read_only is on (set by: {source})");
+    Ok(Error::new(DbErrorKind::ReadOnly, message).by_setting(&source))
+}
+
+/// The only host's error as it is; else each host and why, as one error of the kind that waiting heals first.
+fn summary(refusals: Vec<(&Host, Error)>, hosts: usize) -> Error {
+    let told: Vec<String> = refusals.iter().map(|(host, error)| format!("{host}: {error}")).collect();
+    let told = format!("none of the {hosts} hosts can be used: {}", told.join("; "));
+    let errors = refusals.into_iter().map(|(_, error)| error);
+    // the error that ended the search counts; of others, one that can heal
+    let worst = errors.reduce(|kept, next| if is_final(&next) || !kept.is_transient() { next } else { kept });
+    match worst {
+        Some(error) if hosts == 1 => error,
+        Some(error) => error.with_message(told),
+        None => Error::new(DbErrorKind::Refused, "the database URL names no host"),
+    }
+}

@@ -1,0 +1,149 @@
+//! What the live database keeps through a swap, whatever is in the file.
+//!
+//! Sequences: an id that was ever given out, in the live database or in the file, is never given out again. A sequence goes on
+//! above the greatest of four numbers: its value in the file and in the live database, and the greatest id of each.
+//! To keep one more thing, read it here on both engines where the sequences are read: after the old tables are locked and
+//! moved, and before they are dropped.
+
+use sqlx::postgres::PgConnection;
+
+use super::postgres::object_facts::ObjectFacts;
+use super::postgres::{PostgresStaging, REPLACED, STAGING, execute, query};
+use crate::db::Error;
+use crate::db::connection::{Row, first_column};
+
+/// Statements on SQLite that keep in the schema `staged` what the schema `live` has.
+pub(super) fn sqlite_statements(live: &str, staged: &str, tables: &[String]) -> String {
+    let mut sql = String::new();
+    for table in tables {
+        let given_out = format!(
+            "max(coalesce((SELECT max(seq) FROM {live}.sqlite_sequence WHERE name = '{table}'), 0),
+                 coalesce((SELECT max(id) FROM {live}.\"{table}\"), 0),
+                 coalesce((SELECT max(id) FROM {staged}.\"{table}\"), 0))"
+        );
+        sql.push_str(&format!(
+            "INSERT INTO {staged}.sqlite_sequence (name, seq)
+             SELECT '{table}', 0
+             WHERE {given_out} > 0 AND NOT EXISTS (SELECT 1 FROM {staged}.sqlite_sequence WHERE name = '{table}');
+             UPDATE {staged}.sqlite_sequence SET seq = max(seq, {given_out}) WHERE name = '{table}';"
+        ));
+    }
+    sql
+}
+
+/// Where the sequences of a PostgreSQL database go on.
+pub(super) struct KeptSequences(Vec<Position>);
+
+/// Where a sequence stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Position {
+    sequence: String,
+    last: i64,
+    used: bool,
+}
+
+impl KeptSequences {
+    /// Reads the values of the new sequences, in the home schema, and of the old ones that they replace.
+    pub(super) async fn read(connection: &mut PgConnection, home: &str, staged: &ObjectFacts) -> Result<Self, Error> {
+        let sql = format!(
+            "SELECT relname::text FROM pg_class WHERE relnamespace = '{REPLACED}'::regnamespace AND relkind IN ('r', 'p', 'S')"
+        );
+        let old = first_column(query(connection, sql).await?);
+        let mut positions = Vec::new();
+        for (sequence, owner) in staged.values("sequence ", "column it belongs to") {
+            let Some((table, column)) = owner.rsplit_once('.') else { continue };
+            let mut sql = values(home, sequence, table, column);
+            let is_old = |name: &str| old.iter().any(|old| *old == name);
+            if is_old(sequence) && is_old(table) {
+                sql.push_str(&format!(" UNION ALL {}", values(REPLACED, sequence, table, column)));
+            }
+            let found = query(connection, sql).await?;
+            positions.extend(Position::furthest(sequence, &found));
+        }
+        Ok(Self(positions))
+    }
+
+    /// Sets the new sequences.
+    pub(super) async fn set(&self, connection: &mut PgConnection) -> Result<(), Error> {
+        for Position { sequence, last, used } in &self.0 {
+            let set = execute(connection, format!("SELECT setval('{sequence}', {last}, {used})")).await;
+            set.map_err(|error| {
+                let message = format!("setting the sequence `{sequence}` behind every id that was given out: {error}");
+                error.with_message(message)
+            })?;
+        }
+        Ok(())
+    }
+}
+
+impl PostgresStaging {
+    /// Raises the staged sequences that stand below the ids of their tables; what each was, and where it goes on.
+    pub(super) async fn raise_sequences(&self) -> Result<Vec<String>, Error> {
+        let mut transaction = self.begin_in_staging().await?;
+        let mut notes = Vec::new();
+        for row in query(&mut transaction, include_str!("../postgres/sequences.sql").to_owned()).await? {
+            let [Some(sequence), Some(table), ..] = row.as_slice() else { continue };
+            let found = query(&mut transaction, values(STAGING, sequence, table, "id")).await?;
+            let positions: Vec<Position> = found.iter().filter_map(|row| Position::of(sequence, row)).collect();
+            let [own, ids] = positions.as_slice() else { continue };
+            if ids.given_out() > own.given_out() {
+                execute(&mut transaction, format!("SELECT setval('{sequence}', {}, true)", ids.last)).await?;
+                notes.push(raised(table, ids.last));
+            }
+        }
+        transaction.commit().await?;
+        Ok(notes)
+    }
+}
+
+/// That the file had no sequence's value, or one that is too low.
+pub(super) fn raised(table: &str, id: i64) -> String {
+    format!("the file does not say that ids of `{table}` up to {id} were given out; new ones go on above it")
+}
+
+/// One row of a sequence, and one of the greatest id.
+fn values(schema: &str, sequence: &str, table: &str, column: &str) -> String {
+    format!(
+        "SELECT last_value::text, is_called::text FROM {schema}.{sequence}
+         UNION ALL SELECT max({column})::text, 'true' FROM {schema}.{table}"
+    )
+}
+
+impl Position {
+    /// The one of these rows behind which every number was given out; the first of equals.
+    fn furthest(sequence: &str, rows: &[Row]) -> Option<Self> {
+        let positions = rows.iter().filter_map(|row| Self::of(sequence, row));
+        positions.reduce(|furthest, other| if other.given_out() > furthest.given_out() { other } else { furthest })
+    }
+
+    fn of(sequence: &str, row: &Row) -> Option<Self> {
+        let last: i64 = row.first()?.as_deref()?.parse().ok()?;
+        let used = row.get(1)?.as_deref()? == "true";
+        Some(Self { sequence: sequence.to_owned(), last, used })
+    }
+
+    /// The greatest number that was given out.
+    fn given_out(&self) -> i64 {
+        if self.used { self.last } else { self.last.saturating_sub(1) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sequence_goes_on_behind_everything_that_was_given_out() {
+        let row = |last: &str, used: &str| vec![Some(last.to_owned()), Some(used.to_owned())];
+        for (rows, last, used) in [
+            (vec![row("1", "false"), vec![None, Some("true".to_owned())]], 1, false),
+            (vec![row("7", "true"), row("3", "true"), row("9", "true")], 9, true),
+            (vec![row("5000", "false"), row("4999", "true")], 5000, false),
+            (vec![row("4", "true"), row("5", "false")], 4, true),
+        ] {
+            let found =
+                Position::furthest("s", &rows).unwrap_or_else(|| Position { sequence: String::new(), last: 0, used });
+            assert_eq!((found.last, found.used), (last, used), "{rows:?}");
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! The files of backups, and the room for more. A file system that hangs holds up nobody: it is asked in a thread, for a second, and
+//! not again before it has answered.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::extended::{BackupDirFindings, ExtendedFigures, RecordedBackup};
+use super::report::BackupFile;
+use super::settings::HealthSettings;
+use crate::backup::{self, DirectoryState, LiveDatabase, MetadataState};
+use crate::clock;
+
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How many files are listed.
+const RECENT: usize = 20;
+
+/// What was found in the directory.
+struct BackupDirContents {
+    /// The backups of this database, newest first; those from the future last.
+    files: Vec<BackupFile>,
+    /// The newest of them that is not from the future.
+    newest: Option<BackupFile>,
+    findings: BackupDirFindings,
+}
+
+/// What a scan found, each part or why it is missing.
+struct BackupDirReading {
+    contents: Result<BackupDirContents, String>,
+    free_bytes: Result<u64, String>,
+}
+
+/// What to look at, and what is known already.
+struct BackupDirScan {
+    directory: PathBuf,
+    database: LiveDatabase,
+    placed: Option<RecordedBackup>,
+    now: DateTime<Utc>,
+}
+
+/// Fills in the files of this database, and the age of the newest backup, be it a file or a recorded run. `before`: what the last extended query
+/// may still be looking at.
+pub(super) async fn read(settings: &HealthSettings, extended: &mut ExtendedFigures, before: Option<&Weak<()>>) {
+    let now = clock::now();
+    let found = match before {
+        Some(before) if before.strong_count() > 0 => {
+            extended.scan_in_progress = before.clone();
+            no_answer()
+        }
+        _ => scan(settings, extended, now).await,
+    };
+    match found.free_bytes {
+        Ok(bytes) => extended.backup_free_bytes = Some(bytes),
+        Err(why) => extended.warnings.push(format!("backup_free_bytes: {why}")),
+    }
+    let backups = &mut extended.backups;
+    match found.contents {
+        Ok(BackupDirContents { files, newest, findings }) => {
+            backups.count = Some(files.len() as u64);
+            if let Some(newest) = newest
+                && backups.last_backup.is_none_or(|recorded| recorded <= newest.created_at)
+            {
+                backups.last_backup = Some(newest.created_at);
+                backups.last_size_bytes = Some(newest.size_bytes);
+            }
+            let verified = files.iter().filter_map(|file| file.verified_at);
+            let verified = verified.filter(|at| !backup::is_in_future(*at, now)).max();
+            backups.last_verified = backups.last_verified.max(verified);
+            backups.recent = files.into_iter().take(RECENT).collect();
+            extended.backup_dir = findings;
+        }
+        Err(why) => extended.warnings.push(format!("count, recent: {why}")),
+    }
+    backups.age_seconds = backups.last_backup.map(|taken| backup::age_seconds(taken, now));
+}
+
+async fn scan(settings: &HealthSettings, extended: &mut ExtendedFigures, now: DateTime<Utc>) -> BackupDirReading {
+    let look = BackupDirScan {
+        directory: settings.backup_dir.clone(),
+        database: LiveDatabase { id: extended.database_id.clone(), url: settings.url.to_string() },
+        placed: extended.recorded_backup.clone(),
+        now,
+    };
+    let looking = Arc::new(());
+    extended.scan_in_progress = Arc::downgrade(&looking);
+    let looked = tokio::task::spawn_blocking(move || {
+        let found = BackupDirReading { contents: look.contents(), free_bytes: free_bytes(&look.directory) };
+        drop(looking);
+        found
+    });
+    tokio::time::timeout(PATIENCE, looked).await.ok().and_then(Result::ok).unwrap_or_else(no_answer)
+}
+
+fn no_answer() -> BackupDirReading {
+    BackupDirReading {
+        contents: Err("BACKUP_DIR gave no answer within a second".to_owned()),
+        free_bytes: Err("BACKUP_DIR gave no answer".to_owned()),
+    }
+}
+
+impl BackupDirScan {
+    fn contents(&self) -> Result<BackupDirContents, String> {
+        let state = backup::directory_state(&self.directory).map_err(|error| error.to_string())?;
+        let entries = backup::list(&self.directory, self.now).map_err(|error| error.to_string())?;
+        let names = |wanted: &dyn Fn(&backup::BackupEntry) -> bool| {
+            entries.iter().filter(|entry| wanted(entry)).map(|entry| entry.name.clone()).collect::<Vec<_>>()
+        };
+        let is_ours = |entry: &backup::BackupEntry| entry.state == MetadataState::Ok && is_of(entry, &self.database);
+        let recorded = self.placed.as_ref().map(|placed| placed.name.as_str());
+        let findings = BackupDirFindings {
+            broken: names(&|entry| match entry.state {
+                MetadataState::WrongMetadata(_) => entry.database_url.is_none() || is_of(entry, &self.database),
+                MetadataState::NoMetadata => recorded == Some(entry.name.as_str()),
+                MetadataState::Ok => false,
+            }),
+            orphaned: backup::orphaned(&self.directory).map_err(|error| error.to_string())?,
+            in_future: names(&|entry| is_ours(entry) && entry.in_future),
+            open_to_others: match state {
+                DirectoryState::OpenToOthers(mode) => Some(mode),
+                DirectoryState::Private | DirectoryState::Missing => None,
+            },
+            lost: self.lost(state, &entries, names(&is_ours).len()),
+        };
+        let file = |entry: &backup::BackupEntry| {
+            Some(BackupFile {
+                created_at: entry.created_at?,
+                size_bytes: entry.size,
+                verified_at: entry.verified_at,
+                name: entry.name.clone(),
+            })
+        };
+        let files: Vec<BackupFile> = entries.iter().filter(|entry| is_ours(entry)).filter_map(file).collect();
+        let newest = backup::newest(files.iter(), |file| Some(file.created_at), self.now).cloned();
+        Ok(BackupDirContents { files, newest, findings })
+    }
+
+    /// Why the newest recorded backup is lost, if it is.
+    fn lost(&self, state: DirectoryState, entries: &[backup::BackupEntry], ours: usize) -> Option<String> {
+        let placed = self.placed.as_ref()?;
+        let (name, recorded, directory) = (&placed.name, placed.recorded, self.directory.display());
+        // names are times; what a restore brought back of the records can be older than the files
+        let of_database = |entry: &backup::BackupEntry| is_of(entry, &self.database);
+        if entries
+            .iter()
+            .any(|entry| entry.name == *name || (of_database(entry) && entry.name > *name && !entry.in_future))
+        {
+            return None;
+        }
+        let place = backup::PlaceOfBackup::of(&self.directory);
+        let is_here = placed.host.as_deref() == Some(place.host.as_str())
+            && placed.directory.as_deref() == Some(place.directory.as_str());
+        let recorded = format!("{recorded} recorded, the last one as {name}");
+        match state {
+            DirectoryState::Missing if is_here => {
+                Some(format!("lost: {directory} does not exist any more, with backups in it ({recorded})"))
+            }
+            // a replica whose backups another host makes has none of them, and no such directory
+            DirectoryState::Missing => None,
+            _ if ours == 0 => Some(format!("lost: {directory} holds 0 backups of this database ({recorded})")),
+            _ if is_here || placed.directory.is_none() => {
+                let count = super::verdict::pluralized(ours as u64, "older backup is", "older backups are");
+                Some(format!("lost: the newest backup is not in {directory}, {count} ({recorded})"))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn is_of(entry: &backup::BackupEntry, database: &LiveDatabase) -> bool {
+    entry.database_url.as_deref().is_some_and(|url| database.has_backup(entry.database_id.as_deref(), url))
+}
+
+/// Free for this user where the directory is, or will be.
+fn free_bytes(directory: &Path) -> Result<u64, String> {
+    let whole = std::path::absolute(directory).unwrap_or_else(|_| PathBuf::from("/"));
+    let existing = whole.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
+    let system = rustix::fs::statvfs(existing).map_err(|error| format!("`{}`: {error}", existing.display()))?;
+    Ok(system.f_bavail * system.f_frsize)
+}

@@ -1,0 +1,187 @@
+//! Room for backups, runs, indexes, numbers that run out, dead rows and slow statements.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::pluralized;
+use crate::backup;
+use crate::health::check::{HealthCheck, HealthStatus};
+use crate::health::extended::{ExtendedFigures, SequenceBehind};
+use crate::health::report::{IndexHealth, RecordedRun};
+use crate::health::size::size_text;
+use crate::health::thresholds::Thresholds;
+
+/// Of two thousand million transaction ids: autovacuum works against it from 200 million on; here it has failed to.
+const OLD_IDS: u64 = 500_000_000;
+const OLDEST_IDS: u64 = 1_500_000_000;
+
+/// Room for the next backup, which is likely to be as large as the last.
+pub(super) fn free_space(extended: &ExtendedFigures, thresholds: &Thresholds) -> Option<HealthCheck> {
+    let free = extended.backup_free_bytes?;
+    let needed = thresholds.free_space.max(extended.backups.last_size_bytes.unwrap_or_default() * 2);
+    let message = format!("{} are free where backups go", size_text(free));
+    if free >= needed {
+        return Some(HealthCheck::healthy("free_space", message));
+    }
+    let message = format!("{message}, less than {}", size_text(needed));
+    let hint = "remove old backups, or give BACKUP_DIR more room (AUTHSVC_HEALTH_FREE_SPACE is the limit)";
+    Some(HealthCheck::new("free_space", HealthStatus::Degraded, message, hint))
+}
+
+/// What runs again and again. Whoever ran a migration or a restore that failed was told so, and there may be no next one to
+/// clear it; what it left behind shows in the schema.
+const RECURRING: [&str; 3] = ["backup", "cleanup", "verify"];
+
+/// A run that began longer ago and has not ended waits for something, or its process was killed.
+const STUCK: TimeDelta = TimeDelta::hours(6);
+
+/// Kinds of runs that failed and have not succeeded since, and kinds whose newest run does not end.
+pub(super) fn runs(extended: &ExtendedFigures, now: DateTime<Utc>) -> Option<HealthCheck> {
+    let all = extended.runs.as_ref()?.iter().filter(|run| RECURRING.contains(&run.kind.as_str()));
+    // a time from the future would hide what happened since
+    let runs: Vec<&RecordedRun> = all.filter(|run| !backup::is_in_future(run.started_at, now)).collect();
+    let is_newest = |run: &RecordedRun, outcomes: &[&str]| {
+        let hides = |other: &&&RecordedRun| {
+            other.kind == run.kind && other.outcome.as_deref().is_some_and(|outcome| outcomes.contains(&outcome))
+        };
+        !runs.iter().filter(hides).any(|other| other.started_at > run.started_at)
+    };
+    let told = |run: &RecordedRun| format!("{} of {}", run.kind, run.started_at.format("%F %R"));
+    let failed = runs.iter().filter(|run| run.outcome.as_deref() == Some("failed"));
+    let failed: Vec<String> = failed
+        .filter(|run| is_newest(run, &["succeeded", "failed"]))
+        .map(|run| format!("{}: {}", told(run), run.error.as_deref().unwrap_or("")))
+        .collect();
+    let stuck = runs.iter().filter(|run| run.outcome.is_none() && now - run.started_at > STUCK);
+    let stuck: Vec<String> =
+        stuck.filter(|run| is_newest(run, &["succeeded", "failed", "cancelled"])).map(|run| told(run)).collect();
+    let found: Vec<String> = [("failed", failed), ("began and has not ended", stuck)]
+        .into_iter()
+        .filter_map(|(word, runs)| (!runs.is_empty()).then(|| format!("{word}: {}", runs.join("; "))))
+        .collect();
+    if found.is_empty() {
+        return Some(HealthCheck::healthy("maintenance", "the newest backup, cleanup and verification did not fail"));
+    }
+    let hint = "see the log of that time, and whether BACKUP_DIR answers; the next run that succeeds clears this";
+    Some(HealthCheck::new("maintenance", HealthStatus::Degraded, found.join("; "), hint))
+}
+
+pub(super) fn indexes(indexes: &IndexHealth) -> Option<HealthCheck> {
+    let invalid = indexes.invalid.as_ref()?;
+    let (unused, duplicate) = (listed(indexes.unused.as_ref()), listed(indexes.duplicate.as_ref()));
+    if !invalid.is_empty() {
+        let hint = "they are written and never read; DROP INDEX CONCURRENTLY them, then make them anew";
+        return Some(HealthCheck::new(
+            "indexes",
+            HealthStatus::Degraded,
+            format!("invalid: {}", invalid.join(", ")),
+            hint,
+        ));
+    }
+    // superfluous ones cost writes and room, and break nothing
+    let found: Vec<String> = [("unused", unused), ("duplicate", duplicate)]
+        .into_iter()
+        .filter_map(|(word, names)| Some(format!("{word}: {}", names?)))
+        .collect();
+    let mut check = HealthCheck::healthy("indexes", "all are valid");
+    if !found.is_empty() {
+        check = HealthCheck::healthy("indexes", format!("all are valid; {}", found.join("; ")));
+        check.hint = "those that no migration made cost writes and room: consider to drop them".to_owned();
+    }
+    Some(check)
+}
+
+fn listed(names: Option<&Vec<String>>) -> Option<String> {
+    names.filter(|names| !names.is_empty()).map(|names| names.join(", "))
+}
+
+pub(super) fn sequences(extended: &ExtendedFigures) -> Option<HealthCheck> {
+    if !extended.sequences_behind.is_empty() {
+        return Some(sequences_behind(&extended.sequences_behind));
+    }
+    let used = extended.sequence_used? * 100.0;
+    let message = format!("the fullest sequence has given out {used:.1} % of its numbers");
+    let hint = "make its column and sequence BIGINT before it ends: inserts will fail then";
+    let status = if used < 80.0 {
+        return Some(HealthCheck::healthy("sequences", message));
+    } else if used < 95.0 {
+        HealthStatus::Degraded
+    } else {
+        HealthStatus::Unhealthy
+    };
+    Some(HealthCheck::new("sequences", status, message, hint))
+}
+
+fn sequences_behind(behind: &[SequenceBehind]) -> HealthCheck {
+    let fails = behind.iter().any(|sequence| sequence.fails);
+    let named: Vec<String> = behind
+        .iter()
+        .map(|SequenceBehind { table, greatest_id, .. }| {
+            format!("the sequence of `{table}` is behind its id {greatest_id}")
+        })
+        .collect();
+    let effect = if fails { "inserts fail" } else { "ids of deleted rows can be given out again" };
+    let status = if fails { HealthStatus::Unhealthy } else { HealthStatus::Degraded };
+    let corrections: Vec<&str> = behind.iter().map(|sequence| sequence.correction.as_str()).collect();
+    HealthCheck::new(
+        "sequences",
+        status,
+        format!("{}: {effect}", named.join(", ")),
+        format!("run: {}", corrections.join("; ")),
+    )
+}
+
+pub(super) fn transaction_ids(extended: &ExtendedFigures) -> Option<HealthCheck> {
+    let age = extended.transaction_id_age?;
+    let message = format!("the oldest transaction id is {age} transactions old, of 2000000000");
+    let hint = "autovacuum does not keep up: end long transactions, drop stale replication slots, run VACUUM (FREEZE)";
+    let status = if age < OLD_IDS {
+        return Some(HealthCheck::healthy("transaction_ids", message));
+    } else if age < OLDEST_IDS {
+        HealthStatus::Degraded
+    } else {
+        HealthStatus::Unhealthy
+    };
+    Some(HealthCheck::new("transaction_ids", status, message, hint))
+}
+
+pub(super) fn dead_rows(extended: &ExtendedFigures) -> Option<HealthCheck> {
+    let found = extended.dead_rows.as_ref()?;
+    if found.is_empty() {
+        return Some(HealthCheck::healthy("dead_rows", "no table has more dead rows than live ones"));
+    }
+    let tables: Vec<String> = found.iter().map(|(table, dead)| format!("{table} ({dead})")).collect();
+    let hint = "autovacuum does not keep up: see autovacuum_vacuum_cost_limit, and end long transactions";
+    let message = format!("more dead rows than live ones: {}", tables.join(", "));
+    Some(HealthCheck::new("dead_rows", HealthStatus::Degraded, message, hint))
+}
+
+pub(super) fn slow_queries(extended: &ExtendedFigures, thresholds: &Thresholds) -> Option<HealthCheck> {
+    let slow = extended.slow_queries?;
+    let limit = humantime::format_duration(thresholds.slow_query);
+    if slow == 0 {
+        return Some(HealthCheck::healthy(
+            "slow_queries",
+            format!("no statement takes longer than {limit} on average"),
+        ));
+    }
+    // a slow report of an analyst is no reason to wake somebody
+    let mut check = HealthCheck::healthy(
+        "slow_queries",
+        pluralized(slow, "statement takes", "statements take") + &format!(" longer than {limit} on average"),
+    );
+    check.hint = "the slowest are in `queries`; look for one that needs an index".to_owned();
+    Some(check)
+}
+
+pub(super) fn quick_check(extended: &ExtendedFigures) -> Option<HealthCheck> {
+    let asked = extended.quick_check.iter().flatten();
+    let found: Vec<&str> = asked.chain(&extended.damage).map(String::as_str).collect();
+    if found.is_empty() {
+        return extended
+            .quick_check
+            .as_ref()
+            .map(|_| HealthCheck::healthy("quick_check", "SQLite finds its file whole"));
+    }
+    let hint = "what is stored is damaged: stop the service, keep a copy of it, and restore the newest verified backup";
+    Some(HealthCheck::new("quick_check", HealthStatus::Unhealthy, found.join("; "), hint))
+}

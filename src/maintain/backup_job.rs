@@ -1,0 +1,244 @@
+//! The scheduled backup: made under the exclusive lock, recorded, followed by retention and, if asked for, by the proof that it
+//! restores.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use entity::maintenance_run::{RunKind, RunOutcome};
+
+use super::service_runs::{self, RunEnd, ServiceRun};
+use crate::backup::retention::{KeepReason, RetentionMode, RetentionReport};
+use crate::backup::{self, BackupDestination, BackupRequest, Metadata, Retention};
+use crate::clock;
+use crate::db::{DatabaseUrl, Error, ExclusiveLock, Pool};
+use crate::migrate::MigrationSettings;
+use tokio_util::sync::CancellationToken;
+
+/// How long the record of an end may take, and that of a stop, which somebody waits for.
+const RECORDING: Duration = Duration::from_secs(10);
+const RECORDING_A_STOP: Duration = Duration::from_secs(1);
+/// How long asking for the lock may take.
+const ASKING: Duration = Duration::from_secs(30);
+
+/// Whether a scheduled backup is proven once it is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScheduledVerification {
+    /// It is read back and compared, as every backup.
+    Off,
+    /// It is restored into a scratch database and compared with its metadata.
+    Restore,
+}
+
+/// What became of a scheduled time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BackupAttempt {
+    /// The backup is there.
+    Made,
+    /// It failed; why was logged and recorded.
+    Failed,
+    /// It was made before, here or elsewhere.
+    Served,
+    /// Another replica is at work.
+    Busy,
+    /// A stop was asked for.
+    Stopped,
+}
+
+/// What it takes to make the scheduled backups of a database.
+pub struct BackupJob {
+    /// The database.
+    pub url: DatabaseUrl,
+    /// Connections to it, for the records.
+    pub pool: Pool,
+    /// Where they go.
+    pub directory: PathBuf,
+    /// How long they are kept.
+    pub retention: Retention,
+    /// Whether they are proven.
+    pub verification: ScheduledVerification,
+    /// How the migrations of a proof behave.
+    pub settings: MigrationSettings,
+    /// Recorded in them.
+    pub app_version: String,
+    /// Recorded in them.
+    pub environment: String,
+}
+
+impl BackupJob {
+    /// Whether a scheduled time's backup was begun, and may have been left midway. Where nobody answers, it was not.
+    pub(super) async fn is_begun(&self, scheduled: DateTime<Utc>) -> bool {
+        service_runs::is_begun(&self.pool, scheduled).await.unwrap_or_else(|error| {
+            tracing::debug!("whether a backup was left midway is not known: {error}");
+            false
+        })
+    }
+
+    /// Makes the backup of a scheduled time, if this is the replica to do it.
+    ///
+    /// # Errors
+    /// It could not begin: the database gives no answer, or refuses the lock or the record.
+    pub async fn attempt(&self, scheduled: DateTime<Utc>, stop: &CancellationToken) -> Result<BackupAttempt, Error> {
+        let lock = async {
+            let lock = tokio::time::timeout(ASKING, ExclusiveLock::try_acquire(&self.url)).await;
+            lock.unwrap_or_else(|_| Err(Error::timed_out(ASKING)))
+        };
+        let Some(lock) = stop.run_until_cancelled(lock).await else { return Ok(BackupAttempt::Stopped) };
+        let Some(lock) = lock? else { return Ok(BackupAttempt::Busy) };
+        let done = self.run_locked(scheduled, stop).await;
+        lock.release().await;
+        done
+    }
+
+    async fn run_locked(&self, scheduled: DateTime<Utc>, stop: &CancellationToken) -> Result<BackupAttempt, Error> {
+        let begin = async {
+            if service_runs::is_served(&self.pool, scheduled).await? {
+                return Ok(None);
+            }
+            let counts = service_runs::counts(Some(scheduled), None);
+            ServiceRun::begin(&self.pool, RunKind::Backup, counts).await.map(Some)
+        };
+        let Some(begun) = stop.run_until_cancelled(begin).await else { return Ok(BackupAttempt::Stopped) };
+        let Some(run) = begun? else { return Ok(BackupAttempt::Served) };
+        // beside this thread, which a file system that hangs can hold
+        let watch = tokio::spawn(warn_while_running(scheduled));
+        let made = stop.run_until_cancelled(self.make()).await;
+        watch.abort();
+        match made {
+            Some(Ok(made)) => {
+                self.record_made(&run, scheduled, &made).await;
+                if self.verification == ScheduledVerification::Restore {
+                    self.verify(&made, stop).await;
+                }
+                Ok(BackupAttempt::Made)
+            }
+            Some(Err(error)) => {
+                log_failure("the scheduled backup", &error);
+                let counts = service_runs::counts(Some(scheduled), None);
+                run.end(end(RunOutcome::Failed, counts, Some(error.to_string())), RECORDING).await;
+                Ok(BackupAttempt::Failed)
+            }
+            None => {
+                tracing::info!("the scheduled backup is stopped, nothing is left of it");
+                let counts = service_runs::counts(Some(scheduled), None);
+                run.end(end(RunOutcome::Cancelled, counts, None), RECORDING_A_STOP).await;
+                Ok(BackupAttempt::Stopped)
+            }
+        }
+    }
+
+    async fn make(&self) -> Result<Metadata, backup::Error> {
+        let request = BackupRequest {
+            target: BackupDestination::Directory(self.directory.clone()),
+            compressed: true,
+            validated: true,
+            app_version: self.app_version.clone(),
+            environment: self.environment.clone(),
+        };
+        backup::create(&self.url, &request, clock::now(), &no_progress()).await
+    }
+
+    /// Records the backup at once, and what retention removed after that: a kill between leaves a backup that is known.
+    async fn record_made(&self, run: &ServiceRun<'_>, scheduled: DateTime<Utc>, made: &Metadata) {
+        tracing::info!(filename = made.filename, bytes = made.size, "scheduled backup made");
+        for name in &made.not_included {
+            tracing::warn!("not in the backup, because no migration makes it: {name}");
+        }
+        let mut counts = service_runs::counts(Some(scheduled), Some(made));
+        service_runs::add_place(&mut counts, &self.directory);
+        run.end(end(RunOutcome::Succeeded, counts.clone(), None), RECORDING).await;
+        match backup::retain(&self.directory, self.retention, clock::now(), RetentionMode::Apply) {
+            Ok(report) => {
+                log_retention(&report);
+                if !report.removed.is_empty() {
+                    counts["removed"] = report.removed.len().into();
+                    counts["removed_bytes"] = report.removed_bytes.into();
+                    run.end(end(RunOutcome::Succeeded, counts, None), RECORDING).await;
+                }
+            }
+            Err(error) => {
+                log_failure("removing old backups", &error);
+                let error = format!("removing old backups: {error}");
+                run.end(end(RunOutcome::Succeeded, counts, Some(error)), RECORDING).await;
+            }
+        }
+    }
+
+    /// Proves the backup, as a run of its own.
+    async fn verify(&self, made: &Metadata, stop: &CancellationToken) {
+        let counts = service_runs::counts(None, Some(made));
+        let begun = stop.run_until_cancelled(ServiceRun::begin(&self.pool, RunKind::Verify, counts.clone())).await;
+        let run = match begun {
+            Some(Ok(run)) => run,
+            Some(Err(error)) => {
+                return tracing::error!("the verification of the scheduled backup cannot begin: {error}");
+            }
+            None => return,
+        };
+        let (outcome, error, patience) = match stop.run_until_cancelled(self.test_restore(&made.filename)).await {
+            Some(Ok(())) => (RunOutcome::Succeeded, None, RECORDING),
+            Some(Err(error)) => {
+                log_failure("the verification of the scheduled backup", &error);
+                (RunOutcome::Failed, Some(error.to_string()), RECORDING)
+            }
+            None => {
+                let removed = backup::drop_own_scratch(&self.url);
+                if !matches!(tokio::time::timeout(RECORDING_A_STOP, removed).await, Ok(Ok(()))) {
+                    tracing::warn!("the scratch database is left behind; the next verification drops it");
+                }
+                (RunOutcome::Cancelled, None, RECORDING_A_STOP)
+            }
+        };
+        run.end(end(outcome, counts, error), patience).await;
+    }
+
+    /// Restores it into a scratch database.
+    async fn test_restore(&self, filename: &str) -> Result<(), backup::Error> {
+        let file = self.directory.join(filename);
+        let verdict = backup::test_restore(&self.url, &file, &self.settings, clock::now(), &no_progress()).await?;
+        if verdict.valid { Ok(()) } else { Err(backup::Error::NotValid { reasons: verdict.reasons }) }
+    }
+}
+
+/// How often a backup that is still being made is warned about.
+const STILL_RUNNING: Duration = Duration::from_mins(15);
+
+/// Warns again and again that a backup has not ended. Never ends itself.
+async fn warn_while_running(scheduled: DateTime<Utc>) {
+    let watch = clock::Stopwatch::start();
+    loop {
+        tokio::time::sleep(STILL_RUNNING).await;
+        let passed = humantime::format_duration(Duration::from_secs(watch.elapsed().as_secs()));
+        tracing::warn!(
+            hint = "look whether BACKUP_DIR answers (`ls` hangs, too), and for locks in the database",
+            "the scheduled backup of {scheduled} has been running for {passed}; no other one is made meanwhile"
+        );
+    }
+}
+
+/// Nobody watches the progress.
+fn no_progress() -> Arc<dyn backup::BackupProgress> {
+    Arc::new(())
+}
+
+fn end(outcome: RunOutcome, counts: serde_json::Value, error: Option<String>) -> RunEnd {
+    RunEnd { outcome, counts, error }
+}
+
+fn log_failure(what: &str, error: &backup::Error) {
+    tracing::error!(hint = error.hint(), "{what} failed: {error}");
+}
+
+fn log_retention(report: &RetentionReport) {
+    if !report.removed.is_empty() {
+        tracing::info!(files = report.removed.len(), bytes = report.removed_bytes, "old backups removed");
+    }
+    for kept in &report.kept {
+        match &kept.reason {
+            KeepReason::NotValid(reasons) => tracing::warn!("{} is not valid: {}", kept.name, reasons.join("; ")),
+            KeepReason::FromTheFuture => tracing::warn!("{} was made in the future: a clock was wrong", kept.name),
+            _ => {}
+        }
+    }
+}
