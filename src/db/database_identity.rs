@@ -6,7 +6,7 @@
 
 use entity::database_identity::{Column, Entity, ONLY_ROW};
 use entity::user;
-use sea_orm::sea_query::{Expr, ExprTrait as _, Query, SelectStatement, SimpleExpr, SubQueryStatement};
+use sea_orm::sea_query::{Expr, Query, SelectStatement, SimpleExpr, SubQueryStatement};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, QuerySelect,
 };
@@ -92,14 +92,14 @@ pub(super) fn is_in(epoch: Epoch) -> SimpleExpr {
     Expr::exists(same.and_where(Column::Epoch.eq(epoch.as_str())).take())
 }
 
-/// Whether the only row has this epoch, as a condition of a join.
-pub(super) fn has_epoch(epoch: Epoch) -> SimpleExpr {
-    Column::Id.eq(ONLY_ROW).and(Column::Epoch.eq(epoch.as_str()))
+/// The only row, if it has this epoch.
+pub(super) fn in_epoch(epoch: Epoch) -> sea_orm::Select<Entity> {
+    Entity::find_by_id(ONLY_ROW).filter(Column::Epoch.eq(epoch.as_str()))
 }
 
 /// Whether the database still is in this epoch. Right until the end of a transaction that has locked a row.
 pub(super) async fn is_current(connection: &impl ConnectionTrait, epoch: Epoch) -> Result<bool, DbErr> {
-    Ok(Entity::find_by_id(ONLY_ROW).filter(Column::Epoch.eq(epoch.as_str())).count(connection).await? > 0)
+    Ok(in_epoch(epoch).count(connection).await? > 0)
 }
 
 fn select(what: impl Into<SimpleExpr>) -> SelectStatement {

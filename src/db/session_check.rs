@@ -13,7 +13,7 @@ use sea_orm::{
     PartialModelTrait, QueryFilter, QueryResult, QuerySelect, Select,
 };
 
-use super::database_identity::{Principal, has_epoch};
+use super::database_identity::{Principal, in_epoch};
 use super::query_runner::unique_row;
 use super::{Error, Pool};
 
@@ -121,7 +121,7 @@ impl Pool {
 
     async fn find_account<A: PartialModelTrait>(
         &self,
-        select: Select<user::Entity>,
+        select: Select<database_identity::Entity>,
         access_used_at: SimpleExpr,
     ) -> Result<Option<CheckedAccount<A>>, Error> {
         let select = A::select_cols(select.select_only()).expr_as(access_used_at, ACCESS_USED_AT);
@@ -129,11 +129,16 @@ impl Pool {
     }
 }
 
-/// The account of an access token, if it may be used and the epoch has not changed. The epoch is joined: PostgreSQL answers that in less
-/// time than an `EXISTS`.
-fn usable_account(claim: SessionClaim) -> Select<user::Entity> {
-    let mut select = user::Entity::existing_by_id(claim.principal.user_id).filter(user::Column::Active.eq(true));
-    QuerySelect::query(&mut select).inner_join(database_identity::Entity, has_epoch(claim.principal.epoch));
+/// The account of an access token, if it may be used and the epoch has not changed. The statement begins at the only row with the epoch,
+/// because PostgreSQL answers that in less time than an `EXISTS`, and SeaORM builds it in less time than one with all columns of an account.
+fn usable_account(claim: SessionClaim) -> Select<database_identity::Entity> {
+    let column = |column: user::Column| Expr::col((user::Entity, column));
+    let may_be_used = column(user::Column::Id)
+        .eq(claim.principal.user_id)
+        .and(column(user::Column::DeletedAt).is_null())
+        .and(column(user::Column::Active).eq(true));
+    let mut select = in_epoch(claim.principal.epoch);
+    QuerySelect::query(&mut select).inner_join(user::Entity, may_be_used);
     select
 }
 

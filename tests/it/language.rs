@@ -17,15 +17,23 @@ const LIMITS: &[(&str, f64)] = &[
 
 #[test]
 fn documents_and_doc_comments_are_in_plain_language() {
-    let output = Command::new("python3").args(["tests/language.py", "."]).current_dir(env!("CARGO_MANIFEST_DIR")).output();
+    let output =
+        Command::new("python3").args(["tests/language.py", "."]).current_dir(env!("CARGO_MANIFEST_DIR")).output();
     let output = output.expect("python3 is installed: ./test.sh does it");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
-    let figures: HashMap<_, f64> =
-        text.lines().filter_map(|line| line.split_once(": ")).map(|(name, figure)| (name, figure.parse().unwrap())).collect();
+    let figures: HashMap<_, f64> = text
+        .lines()
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, figure)| (name, figure.parse().unwrap()))
+        .collect();
     assert!(figures["doc comments"] > 1000.0, "{text}");
     for (name, most) in LIMITS {
-        assert!(figures[name] <= *most, "{name}: {} of {most}; python3 tests/language.py --list {name:?}", figures[name]);
+        assert!(
+            figures[name] <= *most,
+            "{name}: {} of {most}; python3 tests/language.py --list {name:?}",
+            figures[name]
+        );
     }
 }
 
