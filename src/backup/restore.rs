@@ -38,9 +38,9 @@ pub struct PreparedRestore {
 
 /// Options of a restore.
 pub struct RestoreOptions<'a> {
-    /// The backup that is taken first, unless there is nothing to lose.
+    /// Request for the safety backup, which is made first unless the database is empty. `None`: no safety backup.
     pub safety_backup: Option<&'a BackupRequest>,
-    /// How migrations behave; their lock timeout and patience are those of the swap, too.
+    /// Migration settings. Their lock timeout and patience also limit the swap.
     pub settings: &'a MigrationSettings,
 }
 
