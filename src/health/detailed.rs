@@ -1,4 +1,4 @@
-//! The detailed report, of the basic one and the extended figures.
+//! Combines the basic report and the extended figures into the detailed report.
 
 use super::basic::BasicReading;
 use super::check::HealthCheck;
@@ -9,16 +9,16 @@ use super::report::{DetailedHealthReport, MaintenanceHealth, SqliteFile, Storage
 use super::settings::HealthSettings;
 use super::verdict;
 
-/// What a service knows of its own process; nothing of it in a command.
+/// State of the service process itself; empty in a command.
 #[derive(Clone, Copy, Default)]
 pub(super) struct OwnState<'a> {
-    /// What hashing a password showed.
+    /// Result of the last password hashing probe.
     pub(super) hashing: Option<HashingState>,
-    /// What the public listener notes about proxies.
+    /// Record of forwarded requests from untrusted peers.
     pub(super) forwarding: Option<&'a UntrustedForwarding>,
 }
 
-/// Puts the two together, with what the service knows of its own process.
+/// Combines basic report, extended figures and process state.
 pub(super) fn assemble(
     basic: &BasicReading,
     extended: &ExtendedFigures,

@@ -1,4 +1,4 @@
-//! Accounts and logins.
+//! Checks of accounts and logins.
 
 use super::pluralized;
 use crate::health::check::{HealthCheck, HealthStatus};
@@ -7,7 +7,7 @@ use crate::health::report::SecurityHealth;
 use crate::health::settings::SignIn;
 use crate::health::thresholds::Thresholds;
 
-/// Whether this process can let anybody in.
+/// Check whether this process has a key for signing tokens.
 pub(super) fn signing_key(sign_in: SignIn) -> Option<HealthCheck> {
     match sign_in {
         SignIn::NotServed => None,
@@ -20,7 +20,7 @@ pub(super) fn signing_key(sign_in: SignIn) -> Option<HealthCheck> {
     }
 }
 
-/// Whether a password was hashed just now.
+/// Check whether a password was hashed in time.
 pub(in crate::health) fn password_hashing(state: HashingState) -> HealthCheck {
     match state.took {
         Some(took) => {
@@ -36,7 +36,7 @@ pub(in crate::health) fn password_hashing(state: HashingState) -> HealthCheck {
     }
 }
 
-/// Accounts that no password opens, because their stored hash is not checked.
+/// Check of accounts that cannot log in because their stored hash is refused.
 pub(in crate::health) fn password_hashes(state: HashingState) -> HealthCheck {
     if state.refused_hashes == 0 {
         return HealthCheck::healthy("password_hashes", "every stored hash that a login needed was checked");
@@ -47,7 +47,7 @@ pub(in crate::health) fn password_hashes(state: HashingState) -> HealthCheck {
     HealthCheck::new("password_hashes", HealthStatus::Degraded, message, hint)
 }
 
-/// Published accounts where real ones are.
+/// Check of published development accounts in staging or production.
 pub(super) fn seed_accounts(security: &SecurityHealth, environment: &str) -> Option<HealthCheck> {
     let found = security.seed_accounts?;
     let status = match environment {

@@ -1,4 +1,4 @@
-//! The checks of backups: whether there is one that is young enough, and whether BACKUP_DIR is as it should be.
+//! Checks of backups: the age of the newest one, and the state of BACKUP_DIR.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ pub(super) fn backups(extended: &ExtendedFigures, thresholds: &Thresholds) -> Op
     })
 }
 
-/// Backups that will not restore, or whose time is wrong, while the runs that made them count as backups.
+/// Check of backups that will not restore or have a wrong time, although their recorded runs count as backups.
 pub(super) fn backup_files(found: &BackupDirFindings) -> Option<HealthCheck> {
     let named = |names: &[String], one: &str, many: &str| {
         let first = names.first()?;

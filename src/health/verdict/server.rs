@@ -1,4 +1,4 @@
-//! Connections, the cache, what runs for long, and the server's clock.
+//! Checks of connections, cache, long-running statements and the server's clock.
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use crate::health::report::PerformanceHealth;
 use crate::health::tagged_rows::TaggedRows;
 use crate::health::thresholds::Thresholds;
 
-/// A ratio over fewer blocks says nothing.
+/// Number of blocks below which the ratio is not meaningful.
 const ENOUGH_BLOCKS: f64 = 100_000.0;
 
-/// The program's own connections. One that is in use by this report is always there.
+/// Check of the program's own connections. This report itself always uses one.
 pub(super) fn pool(usage: PoolUsage) -> HealthCheck {
     let message = format!("{} of {} connections of this program are in use", usage.in_use, usage.most);
     if usage.in_use < usage.most || usage.most <= 1 {
@@ -30,7 +30,7 @@ pub(super) fn pool(usage: PoolUsage) -> HealthCheck {
     )
 }
 
-/// Without them nobody can log in.
+/// Check whether the database accepts writes, without which no account can log in.
 pub(super) fn writes(rows: &TaggedRows, url: &DatabaseUrl) -> Option<HealthCheck> {
     if let DatabaseTarget::Sqlite(target) = url.target() {
         return Some(writes_to_file(target));
@@ -57,7 +57,7 @@ pub(super) fn writes(rows: &TaggedRows, url: &DatabaseUrl) -> Option<HealthCheck
     Some(HealthCheck::new("writes", HealthStatus::Degraded, message, hint))
 }
 
-/// Whether this user may write the file, and its directory, in which SQLite makes its log.
+/// Checks that this user may write the file and its directory, in which SQLite creates its log.
 fn writes_to_file(target: &SqliteTarget) -> HealthCheck {
     let directory = target.path.parent().filter(|directory| !directory.as_os_str().is_empty());
     let places = [target.path.as_path(), directory.unwrap_or(Path::new("."))];
@@ -119,7 +119,7 @@ pub(super) fn long_transactions(rows: &TaggedRows, thresholds: &Thresholds) -> O
     let age = humantime::format_duration(oldest);
     let message = format!("the oldest transaction is {age} old, {idle} are idle, {waiting} are prepared");
     if oldest <= thresholds.long_transaction {
-        // those that cannot be seen may be older
+        // hidden transactions may be older
         return why_sessions_hidden(rows).is_none().then(|| HealthCheck::healthy("long_transactions", message));
     }
     let hint = "it keeps dead rows from being removed; find it with `authsvc detailed-health` and end it with \
