@@ -1,4 +1,4 @@
-//! From where on a figure of the health reports is a finding.
+//! Variables of the health thresholds.
 
 use std::time::Duration;
 

@@ -161,7 +161,7 @@ pub struct AuthenticationHealth {
 pub struct SecurityHealth {
     /// Number of accounts whose email address was never verified.
     pub unverified_accounts: Option<u64>,
-    /// Number of accounts without a login in the last 90 days.
+    /// Number of accounts without a login in the last 90 days, including accounts that never logged in.
     pub inactive_accounts: Option<u64>,
     /// Number of accounts that are locked now.
     pub locked_accounts: Option<u64>,
