@@ -1,7 +1,7 @@
-//! The command line: one file per subcommand, named as the command is.
+//! Command line: one file per subcommand, named after the command.
 //!
-//! Commands call the domain and hand its report to `output`, the only writer of stdout; `error` maps what went wrong
-//! to an exit code. To add a command: a file with `Arguments` and `run`, and one line each in `Command` and `dispatch`.
+//! Commands call the domain and pass its report to `output`, the only writer of stdout. `error` maps an error to an
+//! exit code. A new command needs a file with `Arguments` and `run`, and one line each in `Command` and `dispatch`.
 
 mod backup;
 mod boot_rights;
@@ -46,7 +46,7 @@ const VERSION: &str = concat!(
     ")"
 );
 
-/// For threads, when all is done.
+/// Time limit for remaining threads at the end of the program.
 const LEAVING: Duration = Duration::from_millis(100);
 
 const EXIT_CODES: &str = "\
@@ -78,7 +78,7 @@ pub struct Cli {
     command: Option<Command>,
 }
 
-/// One line per command.
+/// Subcommands of authsvc, each with the first line of its help.
 #[derive(Subcommand)]
 enum Command {
     /// Wait for the database, migrate it, and serve HTTP until SIGTERM or SIGINT
@@ -111,7 +111,7 @@ enum Command {
     Man(man::Arguments),
 }
 
-/// Parses, runs, renders: the whole program.
+/// Entry point: parses the command line, runs the command and reports its result.
 pub fn main() -> ExitCode {
     let terminal = TerminalSettings::of_process();
     let cli = match Cli::try_parse() {
@@ -129,9 +129,9 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Runs a command; its exit code.
+/// Runs a command and returns its exit code.
 fn run(command: Command, output: Output) -> Result<u8, Error> {
-    // these ask for nothing, and work where the configuration does not
+    // these commands must work even if the configuration is broken
     match command {
         Command::Completions(arguments) => return completions::run(&arguments, output),
         Command::Man(arguments) => return man::run(&arguments, output),
@@ -146,7 +146,7 @@ fn run(command: Command, output: Output) -> Result<u8, Error> {
             done => done,
         }
     });
-    // what is left then are threads that a file system does not answer
+    // only threads that wait for a hanging file system are left now
     runtime.shutdown_timeout(LEAVING);
     answer
 }
@@ -183,7 +183,7 @@ fn start_logging(config: &Config, output: Output) {
     }
 }
 
-/// A server uses every core; a command starts faster without threads.
+/// Async runtime: multi-threaded for the server. Commands use a single thread, which starts faster.
 fn runtime(command: &Command) -> Result<Runtime, Error> {
     let mut builder = match command {
         Command::Serve(_) => Builder::new_multi_thread(),
@@ -192,12 +192,12 @@ fn runtime(command: &Command) -> Result<Runtime, Error> {
     Ok(builder.enable_all().build()?)
 }
 
-/// What is recorded in the ledger as the program that did it.
+/// Version and commit of authsvc, recorded in the ledger and in backups.
 fn app_version() -> String {
     format!("{}+{}", env!("CARGO_PKG_VERSION"), env!("AUTHSVC_COMMIT"))
 }
 
-/// The backup that is taken before something is lost.
+/// Request for the safety backup before a destructive command.
 fn safety_backup(config: &Config) -> crate::backup::BackupRequest {
     crate::backup::BackupRequest {
         target: crate::backup::BackupDestination::Directory(config.backup_dir.clone()),
@@ -208,7 +208,7 @@ fn safety_backup(config: &Config) -> crate::backup::BackupRequest {
     }
 }
 
-/// What a cleanup needs, from the configuration.
+/// Cleanup settings from the configuration.
 fn cleanup_of(
     config: &Config,
     pool: &crate::db::Pool,
@@ -224,7 +224,7 @@ fn cleanup_of(
     }
 }
 
-/// What a health report needs, from the configuration.
+/// Health report settings from the configuration.
 fn health_settings(config: &Config) -> crate::health::HealthSettings {
     crate::health::HealthSettings {
         url: config.database_url.clone(),
@@ -235,7 +235,7 @@ fn health_settings(config: &Config) -> crate::health::HealthSettings {
     }
 }
 
-/// How migrations behave, from the configuration.
+/// Migration settings from the configuration.
 fn settings(config: &Config) -> crate::migrate::MigrationSettings {
     crate::migrate::MigrationSettings {
         patience: config.lock_wait,

@@ -44,7 +44,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
     let target = match &arguments.output {
         None => BackupDestination::Directory(config.backup_dir.clone()),
         Some(path) if path.as_os_str() == "-" => BackupDestination::Stdout,
-        // a link that leads nowhere is something, too
+        // a dangling link counts as existing, too
         Some(path) if path.symlink_metadata().is_ok() => {
             return Err(Error::usage(format!("{} exists already", path.display()), "name a file that does not exist"));
         }
@@ -69,7 +69,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
         signal = shutdown::requested() => Err(signal?),
     };
     shown.clear();
-    // what becomes of a stream is not known
+    // a stream is not recorded, because its further fate is unknown
     if target != BackupDestination::Stdout {
         record(config, &target, watch.elapsed(), made.as_ref()).await;
     }

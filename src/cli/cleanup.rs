@@ -56,7 +56,7 @@ fn failed<E: Into<CleanupError>>(config: &Config) -> impl Fn(E) -> Error {
     move |error| Error::Cleanup { subject: subject.clone(), source: Box::new(error.into()) }
 }
 
-/// Waits for the exclusive lock as a migrator does; a signal ends it after the batch that is under way.
+/// Runs the cleanup, and waits for the exclusive lock as a migrator does. A signal ends it after the current batch.
 async fn until_stopped(cleanup: &Cleanup, config: &Config, output: Output) -> Result<CleanupReport, Error> {
     let stop = CancellationToken::new();
     let signal = async {

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::health::{self, QuickCheck};
 use crate::shutdown;
 
-/// Between two reports.
+/// Shortest time between two reports.
 const SHORTEST: Duration = Duration::from_millis(50);
 
 #[derive(clap::Args)]
@@ -69,7 +69,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
     }
 }
 
-/// A pause that leaves the database some time for others.
+/// Parses the time between two reports. The lower limit leaves the database time for other work.
 fn pause(text: &str) -> Result<Duration, String> {
     let pause = humantime::parse_duration(text).map_err(|error| error.to_string())?;
     if pause < SHORTEST {

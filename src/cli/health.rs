@@ -50,13 +50,14 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
     Ok(code)
 }
 
-/// The exit code of an answer; none for one that says nothing of itself, so that a stranger at the address is not healthy.
+/// Exit code for a response. `None` if a successful response names no state, so that another server at the address does
+/// not count as healthy.
 fn answered(status: u16, document: &serde_json::Value) -> Option<u8> {
     let told = ["overall_status", "status", "state"].iter().find_map(|key| document.get(key));
     let verdict = told.and_then(|told| HealthStatus::deserialize(told).ok());
     match (status, verdict) {
         (_, Some(verdict)) => Some(exit_code(verdict)),
-        // `/livez` and `/readyz` have words of their own
+        // `/livez` and `/readyz` use other words for their state
         (200, None) => told.and_then(serde_json::Value::as_str).map(|_| 0),
         (_, None) => Some(exit_code(HealthStatus::Unhealthy)),
     }

@@ -63,7 +63,8 @@ fn page(command: &clap::Command) -> io::Result<Vec<u8>> {
     Ok(page)
 }
 
-/// What stands below the options. Lines that are set in are kept as they are: examples and tables.
+/// Formats the text after the options as a section NOTES. Indented lines are kept unchanged, because they are examples
+/// and tables.
 fn notes_section(notes: &str) -> String {
     let (mut section, mut kept) = (".SH NOTES\n".to_owned(), false);
     for line in notes.lines() {

@@ -17,7 +17,7 @@ use crate::maintain::{self, CommandOutcome};
 use crate::printable::line;
 use crate::shutdown;
 
-/// How long removing what was staged may take after a signal.
+/// Time limit for removing the staged tables after a signal.
 const GRACE: Duration = Duration::from_secs(5);
 
 #[derive(clap::Args)]

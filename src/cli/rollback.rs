@@ -69,7 +69,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
     Ok(0)
 }
 
-/// Backs up what is there. The record of it goes with the table where that is undone; the file stays.
+/// Makes the safety backup. If the rollback drops the table with its record, the file is still kept.
 async fn back_up(config: &Config, output: Output) -> Result<(), Error> {
     let request = super::safety_backup(config);
     let (watch, progress): (_, Arc<dyn backup::BackupProgress>) =

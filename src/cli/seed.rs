@@ -41,7 +41,7 @@ pub(super) async fn run(_: &Arguments, config: &Config, output: Output) -> Resul
     Ok(0)
 }
 
-/// Refuses a database that a newer program made.
+/// Refuses a database that a newer program migrated.
 async fn refuse_newer(config: &Config) -> Result<(), migrate::Error> {
     let mut connection = Connection::open(&config.database_url).await?;
     let state = migrate::state(&mut connection).await;
@@ -49,7 +49,7 @@ async fn refuse_newer(config: &Config) -> Result<(), migrate::Error> {
     migrate::refuse_newer(&state?, config.database_url.backend())
 }
 
-/// At boot: puts the development data in, unless the database holds other accounts.
+/// Inserts the development data at boot, unless the database holds other accounts.
 pub(super) async fn fill_at_boot(config: &Config) -> Result<(), Error> {
     match fill(config).await {
         Ok(report) => tracing::info!(users = report.users, "development data added"),
@@ -61,7 +61,7 @@ pub(super) async fn fill_at_boot(config: &Config) -> Result<(), Error> {
     Ok(())
 }
 
-/// Puts the development data in; whether it may is the caller's decision.
+/// Inserts the development data. The caller decides whether that is allowed.
 async fn fill(config: &Config) -> Result<seed::SeedReport, Error> {
     let subject = Subject::of(config);
     let pool = Pool::open(&config.database_url, PoolUse::Migrate)

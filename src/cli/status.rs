@@ -70,7 +70,7 @@ fn migrate_origin(origin: migrate::RecordKind) -> &'static str {
     }
 }
 
-/// What it means, and what to do.
+/// Summary of the state, with the next action.
 fn conclusion(status: &MigrationStatus) -> String {
     use migrate::HistoryState;
     match status.state {

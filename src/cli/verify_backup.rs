@@ -16,7 +16,7 @@ use crate::maintain::{self, CommandOutcome};
 use crate::printable::line;
 use crate::shutdown;
 
-/// How long dropping the scratch database may take after a signal.
+/// Time limit for dropping the scratch database after a signal.
 const GRACE: Duration = Duration::from_secs(5);
 
 #[derive(clap::Args)]
