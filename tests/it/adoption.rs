@@ -1,4 +1,4 @@
-//! Databases of the earlier manager, made by hand from what is known of them.
+//! Adoption of legacy manager databases, which these tests create by hand from the known schema.
 
 use crate::support::{Database, Engine, Program};
 

@@ -1,4 +1,4 @@
-//! The API as a whole: what describes it, what it refuses, and what every answer has.
+//! The API as a whole: its OpenAPI document, refused requests, and the parts that every response has.
 
 use std::collections::{BTreeMap, BTreeSet};
 

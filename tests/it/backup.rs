@@ -1,4 +1,4 @@
-//! Backups: what is in them, that they restore without the program, and what is left when making one fails.
+//! Backups: their content, restoring them without the program, and the remains of a failed backup.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! P12: a cleanup removes what has had its time, never a live token, and never blocks a login.
+//! P12: a cleanup removes expired rows, never a live token, and never blocks a login.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! P12 under faults: a cleanup among logins, among cleaners, killed, and with a clock that is wrong.
+//! P12 under faults: a cleanup during logins, beside other cleanups, killed midway, and with a wrong clock.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};

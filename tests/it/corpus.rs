@@ -1,4 +1,5 @@
-//! The fuzzer's corpus, and files that are made to be dear: whatever a file holds, reading it ends soon and without a panic.
+//! The fuzzer's corpus, and files that are made to be costly. Reading ends soon and without a panic, whatever a file
+//! holds.
 
 use std::path::{Path, PathBuf};
 

@@ -1,8 +1,8 @@
-//! The documents are right: their commands run as written, their links lead somewhere, their tables are those of the program.
+//! The documents are correct: their commands run as written, their links resolve, and their tables match the program.
 //!
-//! A block of ```` ```sh ```` is run. The line `<!-- test: SITUATION -->` before it says on what; blocks of one section and
-//! situation are one script, in a directory of its own. Anything else that looks like a command is
-//! ```` ```console ````, after a line `<!-- not run: REASON -->`.
+//! A block of ```` ```sh ```` is run. The line `<!-- test: SITUATION -->` before it names its situation. Blocks of one
+//! section and situation form one script, which runs in its own directory. Every other block that looks like a command
+//! is ```` ```console ````, after a line `<!-- not run: REASON -->`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

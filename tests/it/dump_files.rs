@@ -1,5 +1,5 @@
-//! Files that are given to `verify-backup` and `restore`: whole ones without metadata, dumps that text or a transport changed, and
-//! files of other programs, each recognised by name.
+//! Files given to `verify-backup` and `restore`: valid ones without metadata, dumps that an editor or a transport
+//! changed, and files of other programs. Each of the latter is recognised by name.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! The health reports against SQL written by hand, on both engines, and what makes a report unhealthy.
+//! The health reports compared with hand-written SQL on both engines, and the causes of an unhealthy report.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! The reports on the two listeners, in the shapes of the contract, and asked for by `health --url`.
+//! The health reports on both listeners, in the shapes of the contract, and through `health --url`.
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};

@@ -1,4 +1,4 @@
-//! What only PostgreSQL tells: statement statistics under both names of their columns, sessions, indexes, sequences.
+//! PostgreSQL's own figures: statement statistics in both versions of their columns, sessions, indexes, sequences.
 
 use std::sync::OnceLock;
 

@@ -1,4 +1,4 @@
-//! Failed logins, and clients that ask too often.
+//! Lockouts after failed logins, and rate limits of clients.
 
 use serde_json::json;
 

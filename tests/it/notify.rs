@@ -1,4 +1,4 @@
-//! What a supervisor such as systemd is told, by a real socket of each kind.
+//! Notifications to a supervisor such as systemd, over a real socket of each kind.
 
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};

@@ -1,4 +1,4 @@
-//! The providers' tokens in the database: encrypted, in clear, or not at all; and encrypted anew when the key changes.
+//! OAuth tokens in the database: encrypted, in clear, or not stored, and re-encrypted when the key changes.
 
 use std::process::Command;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The status page, in a real browser and as text.
+//! The status page in a real browser and as text.
 
 use authsvc::health::{DetailedHealthReport, HealthSample, HealthStatus, StatementStatistics};
 use authsvc::http::{BootStage, render_status_page, status_page};

@@ -1,5 +1,5 @@
-//! The five classes of account pre-hijacking (Sudhodanan and Paverd, 2022), each tried against the owner of an address who comes through a
-//! provider later: what the attacker prepared opens nothing.
+//! The five classes of account pre-hijacking (Sudhodanan and Paverd, 2022). In each, the owner of an address later logs
+//! in with a provider. Nothing that the attacker prepared gives access.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,5 @@
-//! What clients can use up: connections, places to hash passwords, memory, rows of events. Each bound with many clients at once.
+//! Resources that clients can exhaust: connections, hashing capacity, memory, event rows. Many clients test each limit
+//! at once.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};

@@ -1,5 +1,5 @@
-//! What other programs have built on our tables: a restore carries it over, or refuses all of it by name before the question
-//! and before the first write.
+//! Objects of other programs that depend on the tables. A restore keeps them, or refuses all of them by name before the
+//! question and before the first write.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! What `restore` survives: everything that can break midway leaves the old content, and service goes on meanwhile.
+//! Faults during `restore`: a restore that breaks midway keeps the old content, and the service continues meanwhile.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

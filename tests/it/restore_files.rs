@@ -1,5 +1,5 @@
-//! What `restore` makes of files: damaged and foreign ones are refused before the first write (P5), and nothing in a file is
-//! ever executed (P6), also as a superuser.
+//! Files given to `restore`: damaged and foreign ones are refused before the first write (P5). Nothing in a file is
+//! ever executed (P6), even for a superuser.
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};

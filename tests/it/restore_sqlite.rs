@@ -1,4 +1,4 @@
-//! A restore into a SQLite file keeps what the file says about itself, and what other programs have in it.
+//! A restore into a SQLite file keeps the file's own settings and the objects of other programs in it.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;

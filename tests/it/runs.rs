@@ -1,4 +1,4 @@
-//! `maintenance_runs`: what commands tell of themselves, and that those tell nothing that did nothing.
+//! `maintenance_runs`: commands record their runs, except runs that changed nothing.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Scheduled backups: one for each time, whatever the number of replicas, and nothing left of one that was stopped.
+//! Scheduled backups: one for each time, whatever the number of replicas, and no remains of a stopped one.
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Sessions through the API: refresh tokens that are used once, access tokens that prove themselves, keys that change.
+//! Sessions through the API: single-use refresh tokens, self-contained access tokens, and key changes.
 
 use std::collections::BTreeSet;
 

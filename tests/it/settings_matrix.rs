@@ -1,4 +1,4 @@
-//! Settings of a server, a database or a role change nothing of what the program does: each setting × every command.
+//! Settings of a server, a database or a role do not change what the program does: each setting × every command.
 
 use crate::accounts::unlimited;
 use crate::backup::backup;

@@ -1,4 +1,4 @@
-//! TLS as `sslmode` says, against certificates of every kind, each compared with what psql does on the same server.
+//! TLS by `sslmode` with certificates of every kind. Each result is compared with that of psql on the same server.
 
 use std::collections::HashMap;
 use std::path::Path;

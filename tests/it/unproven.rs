@@ -1,5 +1,5 @@
-//! An address that is not proven belongs to no account for good: what a registration holds, for how long, and what is left of it when the
-//! owner of the address comes. Time is an argument here; the races run through the HTTP API.
+//! An unverified address belongs to no account permanently: what a registration reserves, for how long, and what
+//! remains when the owner of the address comes. Time is an argument here; the races run through the HTTP API.
 
 use std::sync::{Arc, Mutex};
 

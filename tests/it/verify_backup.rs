@@ -1,4 +1,4 @@
-//! `verify-backup` and `list-backups`: a damaged or foreign file is told as what it is (P5, as far as reading goes).
+//! `verify-backup` and `list-backups`: a damaged or foreign file is reported as such (P5, without restoring).
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! Clients that refresh their tokens again and again, and remember what was acknowledged.
+//! Clients that refresh their tokens repeatedly and record the acknowledged responses.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
