@@ -54,20 +54,21 @@ Exit codes:
   0  done, up to date, healthy or degraded
   1  failed
   2  wrong usage or configuration
-  3  it ran, and the answer is no: unhealthy, pending work or drift with --check, backup not valid
+  3  negative result: unhealthy, pending work or drift with --check, invalid backup
   4  the database is newer than this program
   5  an applied migration was changed
-  6  a lock was not got in time
+  6  timed out waiting for a lock
 
-Without a command it serves. Without DATABASE_URL the database is the SQLite file authsvc.db in the working directory.
+Without a command, authsvc serves. Without DATABASE_URL, the database is the SQLite file authsvc.db
+in the working directory.
 Environment variables: see docs/CONFIGURATION.md.
 
 Examples:
   authsvc                     serve
-  authsvc help backup         what a command does, with examples
-  authsvc status --json       every command answers in JSON if asked to";
+  authsvc help backup         describe a command, with examples
+  authsvc status --json       print the result as JSON, as every command can";
 
-/// An authentication service whose database layer is compiled into it.
+/// An authentication service with its database layer compiled in.
 #[derive(Parser)]
 #[command(name = "authsvc", version = VERSION, after_help = EXIT_CODES)]
 pub struct Cli {
@@ -85,7 +86,7 @@ enum Command {
     Serve(serve::Arguments),
     /// Apply pending migrations
     Migrate(migrate::Arguments),
-    /// Show every migration and how the schema differs from them
+    /// Show every migration, and the drift of the schema
     Status(status::Arguments),
     /// Undo applied migrations, newest first
     Rollback(rollback::Arguments),
@@ -95,15 +96,15 @@ enum Command {
     ListBackups(list_backups::Arguments),
     /// Compare a backup with its metadata
     VerifyBackup(verify_backup::Arguments),
-    /// Replace the content of the database by that of a backup, all at once
+    /// Replace the content of the database with a backup, completely or not at all
     Restore(restore::Arguments),
-    /// Tell whether the database is healthy, and why not
+    /// Report whether the database is healthy, and why not
     Health(health::Arguments),
-    /// The same with accounts, security, backups, indexes and queries, and what to do about each finding
+    /// Report health in detail, with a hint for each finding
     DetailedHealth(detailed_health::Arguments),
-    /// Remove tokens, events and backups that have had their time
+    /// Remove expired tokens, events and backups
     Cleanup(cleanup::Arguments),
-    /// Put development data into the database; refused in staging and production
+    /// Add development data to the database; refused in staging and production
     Seed(seed::Arguments),
     /// Print a completion script for a shell
     Completions(completions::Arguments),

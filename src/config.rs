@@ -38,7 +38,7 @@ use crate::health::Thresholds;
 use crate::http::ApiSettings;
 use crate::maintain::{Schedule, ScheduledVerification};
 
-/// Parsed configuration.
+/// Configuration of the program, parsed and validated.
 #[derive(Debug)]
 pub struct Config {
     /// URL of the database; from `DATABASE_URL` or `DATABASE_URL_FILE`.
@@ -79,9 +79,9 @@ pub struct Config {
     pub backup_dir: PathBuf,
     /// Schedule of the backups that `serve` makes; from `AUTHSVC_BACKUP_SCHEDULE`.
     pub backup_schedule: Option<Schedule>,
-    /// How long backups are kept; from `AUTHSVC_BACKUP_RETENTION`.
+    /// Retention of backups; from `AUTHSVC_BACKUP_RETENTION`.
     pub backup_retention: Retention,
-    /// Whether scheduled backups are verified by a test restore; from `AUTHSVC_BACKUP_VERIFY`.
+    /// Verification of scheduled backups by a test restore; from `AUTHSVC_BACKUP_VERIFY`.
     pub backup_verification: ScheduledVerification,
     /// Interval at which `serve` cleans up; from `AUTHSVC_CLEANUP_INTERVAL`.
     pub cleanup_interval: Option<Duration>,
@@ -200,7 +200,7 @@ fn log_json(variables: &Variables) -> Result<bool, Error> {
         None | Some("text") => Ok(false),
         Some("json") => Ok(true),
         Some(other) => {
-            Err(Error::invalid("AUTHSVC_LOG_FORMAT", format!("`{other}` is no log format"), "use text or json"))
+            Err(Error::invalid("AUTHSVC_LOG_FORMAT", format!("`{other}` is not a log format"), "use text or json"))
         }
     }
 }
@@ -231,6 +231,6 @@ fn lock_timeout(variables: &Variables) -> Result<Duration, Error> {
 fn duration(variables: &Variables, name: &'static str, default: &str) -> Result<Duration, Error> {
     let text = variables.get(name).unwrap_or(default);
     let refuse = |why: String| Error::invalid(name, format!("`{text}` {why}"), "write a duration like 30s, 5m or 1h");
-    let duration = humantime::parse_duration(text).map_err(|error| refuse(format!("is no duration: {error}")))?;
+    let duration = humantime::parse_duration(text).map_err(|error| refuse(format!("is not a duration: {error}")))?;
     if duration.is_zero() { Err(refuse("is too short".to_owned())) } else { Ok(duration) }
 }

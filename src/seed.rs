@@ -26,11 +26,11 @@ static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/seed");
 /// Numbers of inserted rows. Rows that already existed are not counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct SeedReport {
-    /// Number of accounts.
+    /// Number of inserted accounts.
     pub users: u64,
-    /// Number of links to OAuth providers.
+    /// Number of inserted links to OAuth providers.
     pub oauth_providers: u64,
-    /// Number of sessions.
+    /// Number of inserted sessions.
     pub refresh_tokens: u64,
 }
 

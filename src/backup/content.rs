@@ -141,7 +141,7 @@ pub(super) fn read(
             FileItem::Sequence(sequence) if is_dump && !known.contains(sequence.table()) => {}
             FileItem::Sequence(sequence) => builder.sequence(sequence)?,
             FileItem::End(Some(footer)) if footer.tables.len() > MOST_TABLES => {
-                return Err(wrong("its last line tells of more tables than any migration makes"));
+                return Err(wrong("its last line names more tables than any migration makes"));
             }
             FileItem::End(footer) => break footer,
         }
@@ -335,7 +335,7 @@ fn version_of_file(
     };
     match header {
         Some(header) if header.migration != schema_version.migration => Err(Unreadable::Wrong(format!(
-            "its first line tells of migration `{}`, its ledger of `{}`",
+            "its first line names migration `{}`, its ledger of `{}`",
             header.migration.escape_debug(),
             schema_version.migration
         ))),
@@ -371,13 +371,11 @@ fn check_tables(tables: &[FileTable], schema_version: &SchemaVersion) -> Result<
 /// restore would empty a missing table.
 fn check_whole(tables: &[FileTable], schema_version: &SchemaVersion) -> Result<(), Unreadable> {
     if tables.is_empty() {
-        return Err(wrong("it has no rows of tables that are known"));
+        return Err(wrong("it has no rows of known tables"));
     }
     let expected = schema_version.tables.iter().filter(|table| !migrate::is_ledger(&table.name));
     match expected.into_iter().find(|table| tables.iter().all(|found| found.name != table.name)) {
-        Some(missing) => {
-            Err(Unreadable::Wrong(format!("it is a part of a dump only: `{}` is not in it", missing.name)))
-        }
+        Some(missing) => Err(Unreadable::Wrong(format!("it is only a part of a dump: `{}` is missing", missing.name))),
         None => Ok(()),
     }
 }

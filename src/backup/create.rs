@@ -36,7 +36,7 @@ pub enum BackupDestination {
 /// Options of one backup.
 #[derive(Debug, Clone)]
 pub struct BackupRequest {
-    /// Where the backup is written.
+    /// Destination of the backup.
     pub target: BackupDestination,
     /// True if the file is compressed with gzip.
     pub compressed: bool,

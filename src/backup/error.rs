@@ -100,19 +100,19 @@ pub enum Error {
         message: String,
     },
     /// The safety backup failed.
-    #[error("no safety backup could be taken: {0}")]
+    #[error("the safety backup failed: {0}")]
     Safety(Box<Error>),
     /// The database belongs to the legacy manager and was not adopted yet.
-    #[error("the database is one of the earlier manager's, which this program does not replace")]
+    #[error("the database belongs to the legacy manager, and a restore does not replace it")]
     LegacyInPlace,
     /// Objects of other programs depend on the tables that would be replaced, or those tables were altered.
-    #[error("a restore would lose what depends on its tables: {}", obstacles.join("; "))]
+    #[error("a restore would lose objects that depend on its tables: {}", obstacles.join("; "))]
     Obstacles {
         /// Each obstacle, with what to do about it.
         obstacles: Vec<String>,
     },
     /// No scratch database could be created.
-    #[error("no scratch database could be made: {0}")]
+    #[error("the scratch database could not be created: {0}")]
     Scratch(db::Error),
     /// The scratch database was created, but connections to it fail or lead to another database.
     #[error("the scratch database {name} was created but cannot be reached: {why}")]
@@ -126,13 +126,13 @@ pub enum Error {
     #[error(transparent)]
     Load(Box<db::LoadError>),
     /// Rows that were loaded differ from the rows in the file.
-    #[error("`{table}` reads back with other rows than the file has")]
+    #[error("`{table}` has other rows than the file after loading")]
     Unequal {
         /// Name of the table.
         table: String,
     },
     /// The file that was just written is not valid when it is read back.
-    #[error("the backup does not validate: {}", reasons.join("; "))]
+    #[error("the backup is not valid when read back: {}", reasons.join("; "))]
     NotValid {
         /// All reasons, for people.
         reasons: Vec<String>,
@@ -144,7 +144,7 @@ fn file_hint(path: &Path, error: &io::Error) -> String {
     let path = shown(path);
     match Errno::from_io_error(error) {
         Some(Errno::NOENT) => "correct the path".to_owned(),
-        Some(Errno::NOSPC) => format!("make room in the file system (df '{path}'), then run the command again"),
+        Some(Errno::NOSPC) => format!("free space in the file system (df '{path}'), then run the command again"),
         Some(Errno::DQUOT) => "the quota of this user is used up: raise it, or remove files".to_owned(),
         Some(Errno::FBIG) => "the file system or `ulimit -f` allows no file of this size".to_owned(),
         Some(Errno::ACCESS | Errno::PERM) => {
@@ -229,31 +229,30 @@ impl Error {
                 shown(path)
             )),
             Self::NoAnswer { .. } => {
-                Some("the file system hangs: look whether its server answers (`df` on the path hangs, too)".to_owned())
+                Some("the file system hangs: check whether its server answers (`df` on the path hangs, too)".to_owned())
             }
             Self::Invalid { .. } => Some(
-                "`authsvc verify-backup FILE` tells all that is wrong; `authsvc list-backups` shows the others"
+                "`authsvc verify-backup FILE` lists all reasons; `authsvc list-backups` lists other backups"
                     .to_owned(),
             ),
             Self::CostlyHashes { .. } => {
-                Some("nothing was changed; clear password_hash of these rows where the file is from".to_owned())
+                Some("nothing was changed; clear password_hash of these rows in the source database".to_owned())
             }
             Self::Newer { .. } => Some("restore it with the program that made it, or a newer one".to_owned()),
             Self::Safety(error) => {
                 let first = error.hint().unwrap_or_else(|| "correct this".to_owned());
-                Some(format!("{first}; or go on without one: --no-safety-backup"))
+                Some(format!("{first}; or continue without one: --no-safety-backup"))
             }
             Self::LegacyInPlace => {
-                Some("take it over with `authsvc migrate --adopt`, or restore into an empty database".to_owned())
+                Some("adopt it with `authsvc migrate --adopt`, or restore into an empty database".to_owned())
             }
             Self::Obstacles { .. } => {
-                Some("nothing was changed; do what is said of each, restore, and create them again".to_owned())
+                Some("nothing was changed; follow the advice for each object, restore, and create the objects again".to_owned())
             }
             Self::Scratch(error) if error.kind() != db::DbErrorKind::PermissionDenied => error.hint(),
             Self::Scratch(_) => Some("use a role with CREATEDB: ALTER ROLE name CREATEDB".to_owned()),
             Self::ScratchUnreachable { .. } => Some(
-                "a pooler such as PgBouncer knows no new database: set DATABASE_URL to the server itself for this command; \
-                 without a pooler look into pg_hba.conf"
+                "a pooler such as PgBouncer does not know new databases: set DATABASE_URL to the server itself for this command; without a pooler, check pg_hba.conf"
                     .to_owned(),
             ),
             Self::Load(error) => error.source.hint(),
@@ -262,7 +261,7 @@ impl Error {
             }
             Self::Database(error) => error.hint(),
             Self::Schema(migrate::Error::Legacy) => {
-                Some("take it with pg_dump, then adopt the database: `authsvc migrate --adopt`".to_owned())
+                Some("make it with pg_dump, then adopt the database: `authsvc migrate --adopt`".to_owned())
             }
             Self::Schema(error) => error.hint(),
             Self::Table { source, .. } => source.hint().or_else(|| {
@@ -272,7 +271,7 @@ impl Error {
             Self::SchemaChanged => Some("run the command again".to_owned()),
             Self::File { path, source } => Some(file_hint(path, source)),
             Self::NotADirectory { .. } => {
-                Some("set BACKUP_DIR to a directory; it is created if it is not there".to_owned())
+                Some("set BACKUP_DIR to a directory; it is created if it does not exist".to_owned())
             }
             Self::NotValid { .. } => Some("suspect the disk: no file was left; look at the system's log".to_owned()),
         }

@@ -134,9 +134,9 @@ fn entry(path: &Path, name: String, size: u64, now: DateTime<Utc>) -> BackupEntr
 
 fn check(metadata: &Metadata, name: &str, size: u64) -> MetadataState {
     if metadata.filename != name {
-        MetadataState::WrongMetadata(format!("it is that of `{}`", metadata.filename.escape_default()))
+        MetadataState::WrongMetadata(format!("it belongs to `{}`", metadata.filename.escape_default()))
     } else if metadata.size != size {
-        MetadataState::WrongMetadata(format!("it tells of {} bytes", metadata.size))
+        MetadataState::WrongMetadata(format!("it states {} bytes", metadata.size))
     } else {
         MetadataState::Ok
     }

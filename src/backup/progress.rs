@@ -1,6 +1,6 @@
 //! Progress events of making, reading and restoring a backup.
 
-/// One progress event.
+/// Progress event of a backup, verification or restore.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BackupEvent<'a> {
     /// Reading a database begins.
@@ -44,11 +44,11 @@ pub enum BackupPhase {
 
 /// Receiver of progress events. Events come from more than one thread.
 pub trait BackupProgress: Send + Sync {
-    /// Handles one event.
+    /// Handles one event. May be called from several threads.
     fn event(&self, event: BackupEvent<'_>);
 }
 
-/// Ignores all events.
+/// Ignores all events, for callers that show no progress.
 impl BackupProgress for () {
     fn event(&self, _event: BackupEvent<'_>) {}
 }

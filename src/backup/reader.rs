@@ -186,7 +186,7 @@ impl BackupReader {
             if let Some(footer) = line.strip_prefix(LAST) {
                 let footer = serde_json::from_str(footer).map_err(|error| wrong(&format!("its last line: {error}")))?;
                 if self.lines.next(&mut self.text)?.is_some() {
-                    return Err(wrong("it goes on after its last line"));
+                    return Err(wrong("it continues after its last line"));
                 }
                 return Ok(FileItem::End(Some(footer)));
             }
@@ -200,7 +200,7 @@ impl BackupReader {
                 return Ok(FileItem::Sequence(sequence));
             }
             if !is_passed_over(line, postgres) {
-                return Err(self.lines.refuse("is none that authsvc writes"));
+                return Err(self.lines.refuse("is not a line that authsvc writes"));
             }
         }
     }
@@ -218,7 +218,7 @@ impl BackupReader {
             let statement = std::str::from_utf8(line).ok().filter(|_| between);
             if let Some(line) = statement {
                 if line.starts_with("SET client_encoding = ") && line != "SET client_encoding = 'UTF8';" {
-                    return Err(self.lines.refuse("tells of another encoding; make the dump with --encoding=UTF8"));
+                    return Err(self.lines.refuse("names another encoding; make the dump with --encoding=UTF8"));
                 }
                 if line == "SET standard_conforming_strings = off;" {
                     self.lexer.escape_by_backslash();

@@ -12,12 +12,12 @@ struct Format {
     remedy: &'static str,
 }
 
-const CONVERT: &str = "`pg_restore -f FILE.sql DUMP` makes a plain one of it";
+const CONVERT: &str = "`pg_restore -f FILE.sql DUMP` makes a plain dump of it";
 const PLAIN: &str = "make a plain dump of one database: `pg_dump -Fp -f FILE DATABASE`";
 const OTHER_ENGINE: &str = "backups are made by `authsvc backup`, or by `pg_dump -Fp -f FILE DATABASE`";
 const UTF_16: &str = "UTF-16 text, as `>` of PowerShell writes it";
 const UTF_32: &str = "UTF-32 text";
-const UTF_32_REMEDY: &str = "make UTF-8 of it, `iconv -f UTF-32 -t UTF-8 FILE`, or let pg_dump write the file itself: `pg_dump -Fp -f FILE DATABASE`";
+const UTF_32_REMEDY: &str = "convert it to UTF-8, `iconv -f UTF-32 -t UTF-8 FILE`, or let pg_dump write the file itself: `pg_dump -Fp -f FILE DATABASE`";
 const UTF_16_REMEDY: &str = "let pg_dump write the file itself: `pg_dump -Fp -f FILE DATABASE`";
 
 /// Known formats, binary ones before text ones. The first match wins.
@@ -68,8 +68,8 @@ const FORMATS: [Format; 44] = [
     f(b"<?xml", "an XML document", "the download failed: look into it, and download the file again"),
     f(b"{", "a JSON document", "the download failed, or this is metadata: name the file without `.meta`"),
     f(b"[", "a JSON document", "the download failed: look into it, and download the file again"),
-    f(b"insert into", "SQL without the marks of a whole dump", PLAIN),
-    f(b"create table", "SQL without the marks of a whole dump", PLAIN),
+    f(b"insert into", "SQL without the header of a complete dump", PLAIN),
+    f(b"create table", "SQL without the header of a complete dump", PLAIN),
 ];
 
 const fn f(magic: &'static [u8], what: &'static str, remedy: &'static str) -> Format {
@@ -103,7 +103,7 @@ pub(super) fn refusal(first: &[u8]) -> Option<String> {
         let line = first.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let line = String::from_utf8_lossy(&line[..line.len().min(60)]).into_owned();
         return Some(format!(
-            "other output stands before it, `{}`: a program mixed its messages into it; send them elsewhere \
+            "other output precedes it, `{}`: a program mixed its messages into it; send them elsewhere \
              (`2>errors.log`), and {TRANSPORT}",
             line.escape_debug()
         ));

@@ -238,7 +238,7 @@ impl PreparedRestore {
         if filled.is_err()
             && let Err(error) = staging.discard().await
         {
-            tracing::warn!("what was staged is left behind, the next restore removes it: {error}");
+            tracing::warn!("the staged tables still exist; the next restore removes them: {error}");
         }
         filled
     }

@@ -65,7 +65,7 @@ impl RestoreTarget {
         match self {
             Self::Empty => Vec::new(),
             Self::Managed(_, others) => {
-                others.iter().map(|object| format!("no migration makes it; it was carried over: {object}")).collect()
+                others.iter().map(|object| format!("no migration makes it; it was kept: {object}")).collect()
             }
             Self::Unreadable(why) => vec![format!("the database could not be read: {why}")],
         }

@@ -36,7 +36,7 @@ use crate::disk;
 /// Shortest accepted retention. A shorter one is likely a mistake, because `m` means minutes, not months.
 const SHORTEST: Duration = Duration::from_hours(1);
 
-/// How long backups are kept; at least one hour.
+/// Retention of backups: the time for which they are kept, at least one hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Retention(TimeDelta);
 
@@ -52,7 +52,7 @@ impl FromStr for Retention {
 
     /// Parses `168h`, `14d` or `2w`. Less than an hour is refused with a message that explains the units.
     fn from_str(text: &str) -> Result<Self, String> {
-        let duration = humantime::parse_duration(text).map_err(|error| format!("is no duration: {error}"))?;
+        let duration = humantime::parse_duration(text).map_err(|error| format!("is not a duration: {error}"))?;
         if duration < SHORTEST {
             return Err("is less than an hour; `m` is minutes, not months: write hours (168h), \
                         days (180d) or weeks (26w)"
@@ -119,7 +119,7 @@ pub struct KeptBackup {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeepReason {
-    /// The backup is younger than the retention, or no backup of its database is expired.
+    /// The backup is younger than the retention.
     Recent,
     /// The backup is the newest valid one of its database.
     NewestValid,

@@ -95,14 +95,14 @@ pub(super) fn to_copy(values: &[Value<'_>], columns: &[Column], line: &mut Vec<u
             (Value::Integer(number), _) => line.extend_from_slice(number.to_string().as_bytes()),
             (Value::Real(number), _) => line.extend_from_slice(number.to_string().as_bytes()),
             (Value::Text(text), _) if text.contains('\0') => {
-                return Err(in_column(column)("a text with a NUL, which PostgreSQL has not".to_owned()));
+                return Err(in_column(column)("a text with a NUL, which PostgreSQL cannot store".to_owned()));
             }
             (Value::Text(text), _) => escape(text, line),
             (Value::Malformed(_), _) => {
-                return Err(in_column(column)("a text that is not UTF-8, which PostgreSQL has not".to_owned()));
+                return Err(in_column(column)("a text that is not UTF-8, which PostgreSQL cannot store".to_owned()));
             }
             (Value::Blob(_), _) => {
-                return Err(in_column(column)("a blob, which no column of PostgreSQL's tables takes".to_owned()));
+                return Err(in_column(column)("a blob, which no column of PostgreSQL's tables accepts".to_owned()));
             }
         }
     }
@@ -216,12 +216,12 @@ fn of_field(field: Option<Cow<'_, str>>, kind: ColumnType) -> Result<Value<'_>, 
     let Some(text) = field else { return Ok(Value::Null) };
     match kind {
         ColumnType::Bigint | ColumnType::Integer => {
-            text.parse().map(Value::Integer).map_err(|_| format!("`{}` is no integer", text.escape_debug()))
+            text.parse().map(Value::Integer).map_err(|_| format!("`{}` is not an integer", text.escape_debug()))
         }
         ColumnType::Boolean => match &*text {
             "t" | "true" => Ok(Value::Integer(1)),
             "f" | "false" => Ok(Value::Integer(0)),
-            other => Err(format!("`{}` is no boolean", other.escape_debug())),
+            other => Err(format!("`{}` is not a boolean", other.escape_debug())),
         },
         ColumnType::Timestamp | ColumnType::Timestamptz => Ok(Value::Text(match time_of(&text) {
             Time::At(time) => Cow::Owned(sqlite_time(time)),
@@ -270,7 +270,7 @@ fn literals<'a>(row: &'a [u8], most: usize, columns: &[Column]) -> Result<Vec<Va
             Some(more) if values.len() < most => rest = more,
             Some(_) => return Ok(values),
             None if after.is_empty() => return Ok(values),
-            None => return Err("signs between two values".to_owned()),
+            None => return Err("characters between two values".to_owned()),
         }
     }
 }
@@ -300,7 +300,7 @@ fn literal(text: &str) -> Result<(Value<'_>, &str), RowError> {
     {
         Value::Real(number)
     } else {
-        return Err(format!("`{}` is no literal", word.escape_debug()));
+        return Err(format!("`{}` is not a literal", word.escape_debug()));
     };
     Ok((value, rest))
 }

@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::xxh3_128;
 pub struct TableDigest {
     /// Name of the table.
     pub name: String,
-    /// Number of rows.
+    /// Number of rows in the table.
     pub rows: u64,
     /// Digest as 32 hex digits.
     pub digest: String,

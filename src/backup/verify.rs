@@ -121,7 +121,7 @@ pub(super) fn verify_for_restore(
         let content = read(source, None, progress).map_err(Error::from)?;
         let reasons = against_footer(&content);
         let what = if content.header.is_some() { "only its own last line" } else { "only the end of the dump" };
-        let warning = format!("no metadata lies beside the file: {what} says that it is whole");
+        let warning = format!("no metadata exists beside the file: {what} shows that it is complete");
         let file = VerifiedFile { content, warnings: vec![warning] };
         return if reasons.is_empty() { Ok(file) } else { Err(Error::Invalid { reasons }) };
     };
@@ -172,7 +172,7 @@ fn read(
 
 fn is_of_another(path: &Path, metadata: &Metadata) -> Option<String> {
     let is_its_own = path.file_name().is_some_and(|name| name.to_string_lossy() == metadata.filename);
-    (!is_its_own).then(|| format!("its metadata is that of `{}`", metadata.filename.escape_default()))
+    (!is_its_own).then(|| format!("its metadata belongs to `{}`", metadata.filename.escape_default()))
 }
 
 fn against_metadata(content: &Content, metadata: &Metadata) -> Vec<String> {
@@ -205,7 +205,7 @@ pub(super) fn against_footer(content: &Content) -> Vec<String> {
 }
 
 fn against(what: &str, found: &[TableDigest], told: &[TableDigest]) -> Option<String> {
-    (found != told).then(|| format!("the rows are not those that {what} tells of: {}", unequal(found, told)))
+    (found != told).then(|| format!("the rows differ from those that {what} names: {}", unequal(found, told)))
 }
 
 fn unequal(found: &[TableDigest], told: &[TableDigest]) -> String {
@@ -216,7 +216,7 @@ fn unequal(found: &[TableDigest], told: &[TableDigest]) -> String {
     let mut texts: Vec<String> = names
         .map(|table| {
             let name = &table.name;
-            format!("`{}` has {} rows, told {}", name.escape_debug(), rows(found, name), rows(told, name))
+            format!("`{}` has {} rows, expected {}", name.escape_debug(), rows(found, name), rows(told, name))
         })
         .collect();
     texts.dedup();

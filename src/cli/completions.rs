@@ -14,7 +14,7 @@ Examples:
   authsvc completions zsh > ~/.zfunc/_authsvc
   authsvc completions fish > ~/.config/fish/completions/authsvc.fish")]
 pub(super) struct Arguments {
-    /// The shell
+    /// Shell to complete for
     shell: Shell,
 }
 

@@ -188,7 +188,7 @@ impl Error {
             Self::Cleanup { subject, source } => source.hint().map(|hint| subject.filled(hint)),
             Self::Oauth(error) => error.hint().map(str::to_owned),
             Self::Stdout(_) => {
-                Some("the answer is not complete; what the command did is done: see what stdout leads to".to_owned())
+                Some("the output is not complete, but the command has finished: check where stdout leads".to_owned())
             }
             Self::Interrupted { .. } | Self::Io(_) => None,
         }

@@ -29,11 +29,11 @@ impl FromStr for ServiceUrl {
             (Some("http"), Some(authority)) if authority.as_str().contains('@') => Err("it names a user".to_owned()),
             // an invalid port would count as no port, which means port 80
             (Some("http"), Some(authority)) if authority.port().is_none() && authority.as_str() != authority.host() => {
-                Err("its port is no number up to 65535".to_owned())
+                Err("its port is not a number up to 65535".to_owned())
             }
             (Some("http"), Some(_)) => Ok(Self(uri)),
             (Some("http"), None) => Err("it names no host".to_owned()),
-            _ => Err("write http://HOST:PORT; for https ask the service itself, behind what ends TLS".to_owned()),
+            _ => Err("write http://HOST:PORT; for https, address the service itself, behind the TLS proxy".to_owned()),
         }
     }
 }

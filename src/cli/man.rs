@@ -13,13 +13,13 @@ use crate::disk;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-One page for the program and one for each command, as `authsvc help` tells it.
+Writes one page for the program and one for each command, with the text of `authsvc help`.
 
 Examples:
   authsvc man | man -l -                              read the page of the program
   authsvc man /usr/local/share/man/man1               install all; then `man authsvc-backup`")]
 pub(super) struct Arguments {
-    /// Write authsvc.1 and a page for each command into this directory; without it the program's page goes to stdout
+    /// Write all pages to this directory; without it, print authsvc.1 to stdout
     directory: Option<PathBuf>,
 }
 

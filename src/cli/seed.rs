@@ -13,12 +13,12 @@ use crate::seed;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-The accounts, and their password, are in seed/README.md. Seeding twice changes nothing.
+seed/README.md lists the accounts and their password. Seeding twice changes nothing.
 A database that holds any other account is refused.
 
 Examples:
-  authsvc seed                               authsvc.db in the working directory
-  AUTHSVC_ENV=development authsvc seed       the database of DATABASE_URL")]
+  authsvc seed                               seed authsvc.db in the working directory
+  AUTHSVC_ENV=development authsvc seed       seed the database of DATABASE_URL")]
 pub(super) struct Arguments {}
 
 pub(super) async fn run(_: &Arguments, config: &Config, output: Output) -> Result<u8, Error> {
@@ -80,7 +80,7 @@ async fn fill(config: &Config) -> Result<seed::SeedReport, Error> {
 
 fn text(report: &seed::SeedReport) -> String {
     if *report == seed::SeedReport::default() {
-        return "nothing to add: the development data is there\n".to_owned();
+        return "nothing to add: the development data already exists\n".to_owned();
     }
     format!(
         "added {} users, {} oauth_providers, {} refresh_tokens\n",

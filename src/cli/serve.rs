@@ -30,11 +30,12 @@ use crate::shutdown;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-Listens on AUTHSVC_LISTEN (127.0.0.1:8080) for everybody and on AUTHSVC_ADMIN_LISTEN (127.0.0.1:9090) for operators.
+Listens on AUTHSVC_LISTEN (127.0.0.1:8080) for clients and on AUTHSVC_ADMIN_LISTEN (127.0.0.1:9090)
+for operators.
 
 Examples:
-  authsvc serve                                      authsvc.db, with development data
-  DATABASE_URL_FILE=/run/secrets/url authsvc serve   production; also wants AUTHSVC_JWT_KEY_FILE")]
+  authsvc serve                                      use authsvc.db, with development data
+  DATABASE_URL_FILE=/run/secrets/url authsvc serve   production; also needs AUTHSVC_JWT_KEY_FILE")]
 pub(super) struct Arguments {}
 
 /// File name of a developer's signing key, in the working directory.
@@ -149,7 +150,7 @@ async fn stop_worker(worker: Option<Worker>, what: &str, patience: Duration) {
 async fn read_hash_kinds(auth: &Auth) {
     loop {
         if let Err(error) = auth.read_hash_kinds().await {
-            tracing::warn!("the kinds of password hashes in use cannot be read, in an hour again: {error}");
+            tracing::warn!("the kinds of password hashes in use could not be read; next try in an hour: {error}");
         }
         tokio::time::sleep(HASH_KINDS_EVERY).await;
     }
@@ -162,10 +163,10 @@ async fn reencrypt_tokens(auth: &Auth) {
         Ok(done) => tracing::info!(
             reencrypted = done.links,
             undecryptable = done.undecryptable,
-            "tokens of providers were under other keys"
+            "OAuth tokens were encrypted with other keys"
         ),
         Err(error) => {
-            tracing::warn!("tokens of providers were not all encrypted anew, the next start goes on: {error}")
+            tracing::warn!("not all OAuth tokens were re-encrypted; the next start continues: {error}")
         }
     }
 }
@@ -220,7 +221,7 @@ fn application(config: &Config, pool: &Pool) -> Result<Option<Auth>, Error> {
         None if can_sign(config) => Arc::new(Keys::of_file(Path::new(DEVELOPMENT_KEY))?),
         None => {
             tracing::error!(
-                "nobody can log in: AUTHSVC_JWT_KEY is not set; `openssl genpkey -algorithm ed25519` makes one"
+                "no account can log in: AUTHSVC_JWT_KEY is not set; `openssl genpkey -algorithm ed25519` makes one"
             );
             return Ok(None);
         }
@@ -228,7 +229,7 @@ fn application(config: &Config, pool: &Pool) -> Result<Option<Auth>, Error> {
     let mailer: Arc<dyn Mailer> = if config.environment == Environment::Development {
         Arc::new(LogMailer)
     } else {
-        tracing::info!("addresses of new accounts stay unverified: no delivery of mail is set up in this program");
+        tracing::info!("addresses of new accounts remain unverified: mail delivery is not configured");
         Arc::new(NoMailer)
     };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -245,7 +246,7 @@ fn application(config: &Config, pool: &Pool) -> Result<Option<Auth>, Error> {
     Ok(Some(Auth::new(pool.clone(), parts)))
 }
 
-/// How OAuth tokens are stored: encrypted with a key. Without one, in clear in development and test, elsewhere not at all.
+/// Storage of OAuth tokens: encrypted with a key. Without one, in clear in development and test, elsewhere not at all.
 fn provider_tokens(config: &Config) -> ProviderTokens {
     match &config.vault {
         Some(vault) => ProviderTokens::Sealed(vault.clone()),
@@ -253,7 +254,7 @@ fn provider_tokens(config: &Config) -> ProviderTokens {
         None => {
             if config.oauth.google.is_some() || config.oauth.github.is_some() {
                 tracing::warn!(
-                    "the providers' tokens are not stored: AUTHSVC_ENCRYPTION_KEY is not set; `openssl rand -base64 32` makes one"
+                    "OAuth tokens are not stored: AUTHSVC_ENCRYPTION_KEY is not set; `openssl rand -base64 32` makes one"
                 );
             }
             ProviderTokens::Dropped

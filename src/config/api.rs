@@ -106,5 +106,5 @@ fn rate(variables: &Variables, name: &'static str, default: &str) -> Result<Opti
     });
     parsed
         .map(Some)
-        .ok_or_else(|| Error::invalid(name, format!("`{text}` is no rate"), "write one like 20/s, 300/m or off"))
+        .ok_or_else(|| Error::invalid(name, format!("`{text}` is not a rate"), "write one like 20/s, 300/m or off"))
 }

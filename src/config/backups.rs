@@ -19,7 +19,7 @@ pub(super) fn schedule(variables: &Variables) -> Result<Option<Schedule>, Error>
     }
 }
 
-/// How long backups are kept, by default `168h`; from `AUTHSVC_BACKUP_RETENTION`.
+/// Retention of backups, by default `168h`; from `AUTHSVC_BACKUP_RETENTION`.
 pub(super) fn retention(variables: &Variables) -> Result<Retention, Error> {
     variables.get("AUTHSVC_BACKUP_RETENTION").map_or_else(
         || Ok(Retention::default()),
@@ -27,13 +27,13 @@ pub(super) fn retention(variables: &Variables) -> Result<Retention, Error> {
     )
 }
 
-/// Whether scheduled backups are verified: `off`, the default, or `restore`; from `AUTHSVC_BACKUP_VERIFY`.
+/// Verification of scheduled backups: `off`, the default, or `restore`; from `AUTHSVC_BACKUP_VERIFY`.
 pub(super) fn verification(variables: &Variables) -> Result<ScheduledVerification, Error> {
     const NAME: &str = "AUTHSVC_BACKUP_VERIFY";
     match variables.get(NAME) {
         None | Some("off") => Ok(ScheduledVerification::Off),
         Some("restore") => Ok(ScheduledVerification::Restore),
-        Some(other) => Err(Error::invalid(NAME, format!("`{other}` is no way to verify"), "use off or restore")),
+        Some(other) => Err(Error::invalid(NAME, format!("`{other}` is not a way to verify"), "use off or restore")),
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) fn url(variables: &Variables) -> Result<(DatabaseUrl, Choice), Error>
     Ok((url, Choice::Given))
 }
 
-/// Whether a database URL was given.
+/// Origin of the database URL: given, or the default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Choice {
     Given,

@@ -14,7 +14,7 @@ use crate::db::Backend;
 pub enum Environment {
     /// A developer's machine. Development data is inserted at boot.
     Development,
-    /// Automatic tests.
+    /// An installation for automatic tests.
     Test,
     /// A trial installation with production settings.
     Staging,
@@ -69,7 +69,7 @@ fn of_variable(variables: &Variables, name: &'static str) -> Result<Option<Envir
     let Some(text) = variables.get(name) else { return Ok(None) };
     let found = ALL.into_iter().find(|known| known.to_string() == text.to_ascii_lowercase());
     found.map(Some).ok_or_else(|| {
-        let message = format!("`{}` is no environment", text.escape_debug());
+        let message = format!("`{}` is not an environment", text.escape_debug());
         Error::invalid(name, message, "use development, test, staging or production")
     })
 }

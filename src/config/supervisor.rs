@@ -26,7 +26,7 @@ fn microseconds(text: &str) -> Result<Duration, Error> {
         Ok(micros @ 1..) => Ok(Duration::from_micros(micros)),
         _ => Err(Error::invalid(
             "WATCHDOG_USEC",
-            format!("`{text}` is no number of microseconds"),
+            format!("`{text}` is not a number of microseconds"),
             "leave it to systemd",
         )),
     }

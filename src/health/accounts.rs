@@ -66,8 +66,7 @@ pub(super) fn read(rows: &TaggedRows, extended: &mut ExtendedFigures) {
     extended.recorded_backup = placed(rows.first("placed"));
     if let Some(count) = rows.first("future_runs").number::<u64>(0).filter(|count| *count > 0) {
         extended.warnings.push(format!(
-            "last_backup, last_verified, last_cleanup, last_runs: {count} runs are recorded in the future, by a wrong clock, \
-             and do not count"
+            "last_backup, last_verified, last_cleanup, last_runs: {count} runs have a time in the future, because a clock was or is wrong; they are ignored"
         ));
     }
     if let Some(run) = last(&runs, "backup") {

@@ -124,7 +124,7 @@ async fn fetch_counters(
     if answer.history.is_current() {
         sql.push_str(backend.read_table_figures());
     } else {
-        answer.warnings.push("tables: the schema is not that of this program, see migrations".to_owned());
+        answer.warnings.push("tables: the schema is not the one of this program, see migrations".to_owned());
     }
     let Ok(BatchRows { rows, failures }) =
         tokio::time::timeout(patience, query_batch(connection, sql, &[DbErrorKind::PermissionDenied])).await
@@ -201,8 +201,8 @@ fn build_reachable(
     basic
 }
 
-const NO_ANSWER: &str = "every figure of the database: it gave no answer";
-const REFUSED: &str = "every figure of the database: it refused the first question, see errors";
+const NO_ANSWER: &str = "every figure of the database: it did not answer";
+const REFUSED: &str = "every figure of the database: it refused the first query, see errors";
 
 /// Report on a database that did not answer.
 fn build_unreachable(settings: &HealthSettings, usage: PoolUsage, error: &Error) -> BasicReading {
@@ -263,7 +263,7 @@ fn tables(rows: &TaggedRows, warnings: &mut Vec<String>) -> Vec<TableSize> {
     let unread = names(&|table| !is_read(table));
     if !unread.is_empty() {
         warnings.push(format!(
-            "rows and last_update of {unread}: not read, so an estimate, or nothing; where it is for a missing right, GRANT SELECT"
+            "rows and last_update of {unread}: not read, so an estimate or missing; if a privilege is missing, GRANT SELECT"
         ));
     }
     let estimated = names(&|table| is_read(table) && table.row_count_estimated && table.row_count.is_some());
@@ -272,7 +272,7 @@ fn tables(rows: &TaggedRows, warnings: &mut Vec<String>) -> Vec<TableSize> {
     }
     let unknown = names(&|table| is_read(table) && table.row_count.is_none());
     if !unknown.is_empty() {
-        warnings.push(format!("rows of {unknown}: not analysed since there are any; run ANALYZE"));
+        warnings.push(format!("rows of {unknown}: unknown until the tables are analysed; run ANALYZE"));
     }
     let unmeasured = names(&|table| table.size_bytes.is_none());
     if !unmeasured.is_empty() {

@@ -33,7 +33,7 @@ pub struct HealthCheck {
     pub name: String,
     /// Verdict of the check.
     pub status: HealthStatus,
-    /// Finding, with figures.
+    /// Finding of the check, with figures.
     pub message: String,
     /// Action for the operator; empty if none is needed.
     pub hint: String,

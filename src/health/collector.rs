@@ -48,7 +48,7 @@ struct Dated<T> {
 
 /// Detailed report, with the values that only the metrics need.
 pub struct HealthReading {
-    /// The detailed report.
+    /// Detailed report with all sections.
     pub detailed: DetailedHealthReport,
     /// Counters that never decrease.
     pub counters: Counters,
@@ -74,21 +74,21 @@ impl HealthCollector {
     /// Sets the service's connection pool, once it is open.
     pub fn watch(&self, pool: Pool) {
         if self.pool.set(pool).is_err() {
-            tracing::debug!("the pool was known already");
+            tracing::debug!("the pool was already set");
         }
     }
 
     /// Sets the probe of password hashing, once hashing is available.
     pub fn watch_hashing(&self, probe: Arc<dyn HashingProbe>) {
         if self.hashing.set(probe).is_err() {
-            tracing::debug!("what hashes passwords was known already");
+            tracing::debug!("the hashing probe was already set");
         }
     }
 
     /// Sets the record of forwarded requests from untrusted peers.
     pub fn watch_forwarding(&self, forwarding: Arc<UntrustedForwarding>) {
         if self.forwarding.set(forwarding).is_err() {
-            tracing::debug!("forwarded requests were watched already");
+            tracing::debug!("the record of forwarded requests was already set");
         }
     }
 
@@ -145,7 +145,7 @@ impl HealthCollector {
     pub async fn close(&self) {
         let left = async { tokio::join!(self.basic.close(), self.extended.close()) };
         if tokio::time::timeout(FRESH, left).await.is_err() {
-            tracing::debug!("a health report was still being made");
+            tracing::debug!("a health report was still in progress");
         }
     }
 

@@ -33,9 +33,7 @@ pub(super) fn assemble(
     let mut warnings = basic.report.warnings.clone();
     warnings.extend(extended.warnings.iter().cloned());
     if extended.queries.longest.is_some() && basic.report.performance.active_connections.is_none() {
-        warnings.push(
-            "longest: those sessions only that can be seen, for the same reason as active_connections".to_owned(),
-        );
+        warnings.push("longest: only visible sessions, see active_connections".to_owned());
     }
     DetailedHealthReport {
         overall_status: HealthCheck::worst(&checks),

@@ -132,18 +132,18 @@ pub(super) enum SchemaState {
     Current,
 }
 
-/// Whether SQLite checks its file, which reads the whole file.
+/// Choice to run SQLite's check of its file, which reads the whole file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QuickCheck {
-    /// Skip the check.
+    /// Skip the check of the file.
     No,
-    /// Run the check.
+    /// Run the check of the file.
     Yes,
 }
 
 /// Warning about a figure that only the detailed report reads.
 pub(super) fn not_fetched(figure: &str) -> String {
-    format!("{figure}: read by the detailed report only, and none was made within the last minutes")
+    format!("{figure}: only the detailed report reads it, and none was made within the last minutes")
 }
 
 impl ExtendedFigures {
@@ -236,9 +236,9 @@ impl ReportQuery for ExtendedQuery<'_> {
             extended.quick_check = Some(found.into_iter().filter(|line| line != "ok").collect());
         }
         if self.scope.schema_state == SchemaState::Other {
-            extended
-                .warnings
-                .push("every figure of accounts, tokens and events: the schema is not that of this program".to_owned());
+            extended.warnings.push(
+                "every figure of accounts, tokens and events: the schema is not the one of this program".to_owned(),
+            );
         } else {
             self.count(connection, &mut extended).await?;
         }

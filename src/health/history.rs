@@ -15,7 +15,7 @@ const LONGEST: usize = 60;
 pub struct HealthSample {
     /// Time of the sample.
     pub at: DateTime<Utc>,
-    /// Overall verdict.
+    /// Worst verdict of all checks.
     pub status: HealthStatus,
     /// Duration of one round trip to the database, in milliseconds.
     pub response_time_ms: Option<f64>,
@@ -29,7 +29,7 @@ pub struct HealthSample {
     pub database_bytes: Option<u64>,
 }
 
-/// Samples, oldest first.
+/// Samples of the last hour, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct SampleHistory(VecDeque<HealthSample>);
 

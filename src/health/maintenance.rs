@@ -15,7 +15,7 @@ pub(super) fn read(rows: &TaggedRows, backend: Backend, extended: &mut ExtendedF
     extended.indexes = match backend {
         Backend::Postgres => of_server(rows),
         Backend::Sqlite => {
-            extended.warnings.push("unused: SQLite does not count how often one is used".to_owned());
+            extended.warnings.push("unused: SQLite does not count index scans".to_owned());
             of_file(rows)
         }
     };

@@ -28,7 +28,8 @@ pub async fn report(settings: &HealthSettings) -> HealthReport {
     report
 }
 
-const NO_STATEMENTS: &str = "`authsvc detailed-health` reads pg_stat_statements, which takes longer than all the rest";
+const NO_STATEMENTS: &str =
+    "`authsvc detailed-health` reads pg_stat_statements, which takes longer than the whole basic report";
 
 async fn catalogue(settings: &HealthSettings) -> Result<Catalogue, Error> {
     let look = async {

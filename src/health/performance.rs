@@ -88,7 +88,7 @@ pub(super) fn why_sessions_hidden(rows: &TaggedRows) -> Option<String> {
     let sessions = rows.first("sessions");
     match (sessions.number::<u64>(3)?, sessions.number::<u64>(6)?) {
         (0, 0) => None,
-        (0, silent) => Some(format!("{silent} sessions do not tell what they do; set track_activities = on")),
+        (0, silent) => Some(format!("{silent} sessions do not show their activity; set track_activities = on")),
         (hidden, _) => {
             Some(format!("this role may not see {hidden} sessions of other roles; GRANT pg_read_all_stats TO it"))
         }

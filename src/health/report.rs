@@ -65,7 +65,7 @@ pub struct MigrationHealth {
 pub struct TableSize {
     /// Name of the table.
     pub name: String,
-    /// Number of rows.
+    /// Number of rows; an estimate for a large table.
     pub row_count: Option<i64>,
     /// True if the number of rows is an estimate. Small tables are counted.
     pub row_count_estimated: bool,
@@ -105,7 +105,7 @@ pub struct DetailedHealthReport {
     pub overall_status: HealthStatus,
     /// Time of the report, by this program's clock.
     pub timestamp: DateTime<Utc>,
-    /// The basic report.
+    /// Basic report, which is a part of the detailed one.
     pub basic_health: HealthReport,
     /// Figures on accounts and tokens.
     pub authentication_health: AuthenticationHealth,
@@ -119,7 +119,7 @@ pub struct DetailedHealthReport {
     pub storage: StorageHealth,
     /// Slowest statements and longest-running sessions.
     pub queries: QueryHealth,
-    /// Last maintenance runs.
+    /// Last run of each kind of maintenance.
     pub maintenance: MaintenanceHealth,
     /// All checks, with their hints.
     pub checks: Vec<HealthCheck>,
@@ -132,7 +132,7 @@ pub struct DetailedHealthReport {
 /// Figures on accounts and tokens. Soft-deleted accounts are excluded.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct AuthenticationHealth {
-    /// Number of accounts.
+    /// Number of accounts in total.
     pub total_users: Option<u64>,
     /// Number of accounts that may log in.
     pub active_users: Option<u64>,
@@ -192,7 +192,7 @@ pub struct BackupHealth {
     pub recent: Vec<BackupFile>,
 }
 
-/// One backup file.
+/// One backup file in `BACKUP_DIR`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BackupFile {
     /// File name, without directories.
@@ -267,7 +267,7 @@ pub struct QueryHealth {
 pub struct StatementStatistics {
     /// Normalised text, at most 300 characters.
     pub query: String,
-    /// Number of executions.
+    /// Number of executions since the statistics were reset.
     pub calls: u64,
     /// Mean time, in milliseconds.
     pub mean_ms: f64,
@@ -299,7 +299,7 @@ pub struct MaintenanceHealth {
     pub last_runs: Vec<RecordedRun>,
 }
 
-/// One maintenance run.
+/// One run recorded in `maintenance_runs`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecordedRun {
     /// Kind of the run, for example `backup`, `verify` or `cleanup`.

@@ -16,11 +16,11 @@ pub struct HealthSettings {
     pub backup_dir: PathBuf,
     /// Thresholds above or below which a figure is a finding.
     pub thresholds: Thresholds,
-    /// Whether logins are possible.
+    /// Ability of this process to sign tokens for logins.
     pub sign_in: SignIn,
 }
 
-/// Whether this process can sign tokens. Without a key, no account can log in.
+/// Ability of this process to sign tokens. Without a key, no account can log in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SignIn {
     /// This is a command, which signs no tokens.

@@ -33,7 +33,7 @@ pub(super) fn unreachable(error: &Error, url: &DatabaseUrl) -> HealthCheck {
         }
         _ => match error.hint() {
             Some(hint) => Error::hint_for(&hint, url.role().as_deref()),
-            None => "look into the log of the database server".to_owned(),
+            None => "check the log of the database server".to_owned(),
         },
     };
     let message = match error.kind() {

@@ -22,7 +22,7 @@ const RECORDING_A_STOP: Duration = Duration::from_secs(1);
 /// Time limit for trying the lock.
 const ASKING: Duration = Duration::from_secs(30);
 
-/// Whether a scheduled backup is verified by a test restore.
+/// Verification of a scheduled backup after it was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScheduledVerification {
     /// The backup is read back and compared, as every backup is.
@@ -54,9 +54,9 @@ pub struct BackupJob {
     pub pool: Pool,
     /// Directory of the backups.
     pub directory: PathBuf,
-    /// How long backups are kept.
+    /// Retention of the backups.
     pub retention: Retention,
-    /// Whether each backup is verified by a test restore.
+    /// Verification of each backup after it was made.
     pub verification: ScheduledVerification,
     /// Settings of the migrations in a test restore.
     pub settings: MigrationSettings,
@@ -71,7 +71,7 @@ impl BackupJob {
     /// answer.
     pub(super) async fn is_begun(&self, scheduled: DateTime<Utc>) -> bool {
         service_runs::is_begun(&self.pool, scheduled).await.unwrap_or_else(|error| {
-            tracing::debug!("whether a backup was left midway is not known: {error}");
+            tracing::debug!("it is unknown whether a backup was left unfinished: {error}");
             false
         })
     }
@@ -121,7 +121,7 @@ impl BackupJob {
                 Ok(BackupAttempt::Failed)
             }
             None => {
-                tracing::info!("the scheduled backup is stopped, nothing is left of it");
+                tracing::info!("the scheduled backup was stopped, and no file is left");
                 let counts = service_runs::counts(Some(scheduled), None);
                 run.end(end(RunOutcome::Cancelled, counts, None), RECORDING_A_STOP).await;
                 Ok(BackupAttempt::Stopped)
@@ -186,7 +186,7 @@ impl BackupJob {
             None => {
                 let removed = backup::drop_own_scratch(&self.url);
                 if !matches!(tokio::time::timeout(RECORDING_A_STOP, removed).await, Ok(Ok(()))) {
-                    tracing::warn!("the scratch database is left behind; the next verification drops it");
+                    tracing::warn!("the scratch database still exists; the next verification drops it");
                 }
                 (RunOutcome::Cancelled, None, RECORDING_A_STOP)
             }
@@ -212,8 +212,8 @@ async fn warn_while_running(scheduled: DateTime<Utc>) {
         tokio::time::sleep(STILL_RUNNING).await;
         let passed = humantime::format_duration(Duration::from_secs(watch.elapsed().as_secs()));
         tracing::warn!(
-            hint = "look whether BACKUP_DIR answers (`ls` hangs, too), and for locks in the database",
-            "the scheduled backup of {scheduled} has been running for {passed}; no other one is made meanwhile"
+            hint = "check whether BACKUP_DIR answers (`ls` hangs, too), and for locks in the database",
+            "the scheduled backup of {scheduled} has been running for {passed}; no other backup is made meanwhile"
         );
     }
 }
@@ -238,7 +238,9 @@ fn log_retention(report: &RetentionReport) {
     for kept in &report.kept {
         match &kept.reason {
             KeepReason::NotValid(reasons) => tracing::warn!("{} is not valid: {}", kept.name, reasons.join("; ")),
-            KeepReason::FromTheFuture => tracing::warn!("{} was made in the future: a clock was wrong", kept.name),
+            KeepReason::FromTheFuture => {
+                tracing::warn!("{} has a time in the future: a clock was or is wrong", kept.name)
+            }
             _ => {}
         }
     }

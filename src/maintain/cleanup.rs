@@ -43,9 +43,9 @@ pub struct Cleanup {
     pub pool: Pool,
     /// Directory of the backups.
     pub backup_dir: PathBuf,
-    /// How long backups are kept; `None` if no backups are removed.
+    /// Retention of backups; `None` if no backups are removed.
     pub backup_retention: Option<Retention>,
-    /// How long events and run records are kept.
+    /// Retention of events and run records, in days.
     pub retention_days: RetentionDays,
     /// Target duration of a batch.
     pub batch: Duration,
@@ -97,13 +97,13 @@ pub enum CleanupError {
     #[error(transparent)]
     Schema(#[from] migrate::Error),
     /// Another process holds the exclusive lock.
-    #[error("another process is at work on this database: a cleanup or a scheduled backup")]
+    #[error("another process runs a cleanup or a scheduled backup on this database")]
     Busy,
     /// The database has no tables.
     #[error("the database is empty")]
     Empty,
     /// The schema is not the one of this program.
-    #[error("the schema is not that of this program; pending migrations: {pending}")]
+    #[error("the schema is not the one of this program; pending migrations: {pending}")]
     Pending {
         /// Number of pending migrations.
         pending: usize,

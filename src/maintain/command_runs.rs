@@ -57,8 +57,10 @@ pub async fn record_run(url: &DatabaseUrl, kind: RunKind, took: Duration, ended:
         FinishedRun { kind: kind.to_value(), took, outcome: outcome.to_value(), counts: counts.to_string(), error };
     match tokio::time::timeout(patience, insert(url, &run)).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::debug!("the {} is not in maintenance_runs: {error}", run.kind),
-        Err(_) => tracing::debug!("the {} is not in maintenance_runs: no answer within {patience:?}", run.kind),
+        Ok(Err(error)) => tracing::debug!("the {} was not recorded in maintenance_runs: {error}", run.kind),
+        Err(_) => {
+            tracing::debug!("the {} was not recorded in maintenance_runs: no answer within {patience:?}", run.kind)
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::db::CleanupKind;
 
-/// One progress event.
+/// Progress event of a cleanup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CleanupEvent {
     /// Another process holds the exclusive lock, and the cleanup waits for it.
@@ -21,7 +21,7 @@ pub trait CleanupProgress: Sync {
     fn event(&self, event: CleanupEvent);
 }
 
-/// Ignores all events.
+/// Ignores all events, for callers that show no progress.
 impl CleanupProgress for () {
     fn event(&self, _event: CleanupEvent) {}
 }

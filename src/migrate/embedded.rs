@@ -27,7 +27,7 @@ pub(crate) struct Pair {
     pub(crate) catalogue: &'static str,
 }
 
-/// One SQL file.
+/// One SQL file of a migration.
 #[derive(Debug)]
 pub(crate) struct Script {
     /// Path in the repository, for error messages.

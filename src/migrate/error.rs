@@ -58,7 +58,7 @@ pub enum Error {
         applied: String,
     },
     /// The database belongs to the legacy manager and was not adopted.
-    #[error("the database belongs to the earlier manager (it has the table migration_records)")]
+    #[error("the database belongs to the legacy manager (it has the table migration_records)")]
     Legacy,
     /// The encoding of a new database is not UTF8.
     #[error("the database has the encoding {encoding}; authsvc needs UTF8")]
@@ -86,11 +86,11 @@ pub enum Error {
     NotEqual {
         /// Newest migration that would be recorded.
         name: &'static str,
-        /// All differences.
+        /// All differences from the expected schema.
         differences: Vec<Difference>,
     },
     /// An adoption would leave tables and sequences with several owners.
-    #[error("these objects do not belong to `{role}`, as which the migration would run: {}", shorten(objects))]
+    #[error("these objects do not belong to `{role}`, the role that would run the migration: {}", shorten(objects))]
     OtherOwners {
         /// Role that would run the migration. It is the history's owner if the current role may act as that owner.
         role: String,
@@ -102,7 +102,7 @@ pub enum Error {
     Drift {
         /// Name of the newest applied migration.
         name: String,
-        /// All differences.
+        /// All differences from the expected schema.
         differences: Vec<Difference>,
     },
     /// Timed out waiting for another migrator or for a table lock.
@@ -110,21 +110,21 @@ pub enum Error {
     LockTimeout {
         /// Reason for waiting, as the start of the message.
         what: &'static str,
-        /// Time waited.
+        /// Duration of the wait.
         waited: Duration,
     },
     /// No migration has this number.
     #[error("there is no migration {number:03}")]
     NoSuchMigration {
-        /// The requested number.
+        /// Number of the requested migration.
         number: u32,
-        /// All existing numbers.
+        /// Numbers of all migrations, separated by commas.
         known: String,
     },
     /// The target of `--to` is in the wrong direction.
     #[error("{asked} is {relation} the newest applied migration, {applied}")]
     WrongDirection {
-        /// The requested migration.
+        /// Name of the requested migration.
         asked: String,
         /// Position relative to the newest applied migration: `below` or `above`.
         relation: &'static str,
@@ -205,7 +205,7 @@ impl Error {
                 return source.hint();
             }
             Self::Sql { scope: FailureScope::Statement, .. } => {
-                "what this migration did before is kept; correct the cause and run `authsvc migrate` again, which goes on from there"
+                "the steps before are kept; correct the cause and run `authsvc migrate` again, which continues from there"
             }
             Self::Sql { .. } => {
                 "nothing of this migration was applied; correct the cause and run `authsvc migrate` again"
@@ -216,7 +216,7 @@ impl Error {
                 "put the files back as they were when they were applied, and make the change a new migration"
             }
             Self::OutOfOrder { .. } => "give the pending migration a number above every applied one",
-            Self::Legacy => "take it over, keeping every row: take a backup, then run `authsvc migrate --adopt`",
+            Self::Legacy => "adopt it, which keeps every row: make a backup, then run `authsvc migrate --adopt`",
             Self::OtherOwners { .. } => {
                 "nothing was changed; where owners differ, give all of them to one role first (ALTER TABLE ... OWNER TO); then run it as that role"
             }

@@ -34,7 +34,7 @@ pub struct AppliedMigration {
     pub applied_at: Option<DateTime<Utc>>,
     /// SHA-256 of the applied SQL, in hex.
     pub checksum: String,
-    /// How the row was recorded; `None` if the kind is unknown.
+    /// Kind of the record; `None` if it is unknown to this program.
     pub origin: Option<RecordKind>,
     /// Duration of the migration, in milliseconds.
     pub duration_ms: Option<u64>,
@@ -44,7 +44,7 @@ pub struct AppliedMigration {
     pub compatible: bool,
 }
 
-/// How a migration was recorded in the ledger.
+/// Kind of a ledger record: applied by its SQL, or recorded without running it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RecordKind {

@@ -16,10 +16,10 @@ pub enum MigrationTarget {
     Number(u32),
 }
 
-/// How a database without a usable ledger is handled.
+/// Handling of a database without a usable ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Adoption {
-    /// Refuse the database.
+    /// Refuse a database without a usable ledger.
     No,
     /// Adopt a database of the legacy manager.
     Adopt,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// One progress event.
+/// Progress event of a migration or rollback.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MigrationEvent<'a> {
     /// Another process holds the migration lock.
@@ -38,7 +38,7 @@ pub trait MigrationProgress: Sync {
     fn event(&self, event: MigrationEvent<'_>);
 }
 
-/// Ignores all events.
+/// Ignores all events, for callers that show no progress.
 impl MigrationProgress for () {
     fn event(&self, _event: MigrationEvent<'_>) {}
 }

@@ -12,13 +12,13 @@ use crate::db::DatabaseUrl;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MigrationOutcome {
-    /// Nothing was pending.
+    /// No migration was pending.
     Current,
     /// All planned migrations were applied.
     Applied,
     /// Dry run: the plan is listed and nothing was changed.
     Planned,
-    /// Migrations were undone.
+    /// Applied migrations were undone.
     RolledBack,
 }
 
@@ -29,7 +29,7 @@ pub struct MigrationReport {
     pub outcome: MigrationOutcome,
     /// URL of the database, without the password.
     pub database: String,
-    /// Database engine.
+    /// Database engine: `postgres` or `sqlite`.
     pub backend: String,
     /// Newest applied migration before the run.
     pub from: Option<String>,

@@ -92,7 +92,7 @@ pub(crate) async fn with_retry(
             Err(error) => error,
         };
         if let Err(rollback) = transaction.rollback().await {
-            tracing::debug!(%rollback, "rolling back failed: the server has done it, or has to");
+            tracing::debug!(%rollback, "the rollback command failed; the server rolls back by itself");
         }
         if !is_lock_timeout(&error) {
             return Err(error);
@@ -167,7 +167,7 @@ async fn drop_if_invalid(session: &mut NoTimeoutSession, index: &str) -> Result<
     let name = Backend::Postgres.literal(index);
     let invalid = format!("SELECT 1 FROM pg_index WHERE indexrelid = to_regclass({name}) AND NOT indisvalid");
     if session.execute(&invalid).await? > 0 {
-        tracing::info!(index, "dropping an index whose building was interrupted");
+        tracing::info!(index, "dropping an index whose build was interrupted");
         session.execute(&format!("DROP INDEX CONCURRENTLY IF EXISTS {index}")).await?;
     }
     Ok(())

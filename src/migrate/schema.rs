@@ -94,7 +94,7 @@ impl Schema {
     }
 }
 
-/// Returns an error if a column is missing or has another type, because such a column cannot be backed up.
+/// Returns an error if a table or column is missing, or a column has another type. Such a schema cannot be backed up.
 fn missing(live: &Catalogue, expected: &Catalogue, name: &str) -> Result<(), Error> {
     let mut differences = live.shape_differs_from(expected);
     differences.retain(|difference| difference.is_obstacle(""));

@@ -170,7 +170,7 @@ async fn read_state_and_schema(url: &DatabaseUrl) -> Result<HistoryReading, Erro
             reader: Some(reader),
         }),
         Some(error) if error.kind() == DbErrorKind::Locked => {
-            tracing::warn!("drift was not looked for: {error}");
+            tracing::warn!("drift was not checked: {error}");
             read_state(url, Some(reader)).await
         }
         Some(error) if ledger::is_missing_table(&error, reader.backend()) => {

@@ -16,7 +16,7 @@ use crate::db::{Backend, Connection, DatabaseUrl, DbErrorKind, PartialRows, Row}
 pub struct MigrationStatus {
     /// URL of the database, without the password.
     pub database: String,
-    /// Database engine.
+    /// Database engine: `postgres` or `sqlite`.
     pub backend: String,
     /// State: `up_to_date`, `pending`, `empty`, `earlier_manager`, `no_history`, `newer`, `changed` or `drifted`.
     pub state: HistoryState,
@@ -65,7 +65,7 @@ pub struct MigrationLine {
     pub applied_at: Option<DateTime<Utc>>,
     /// Duration of the migration, in milliseconds.
     pub duration_ms: Option<u64>,
-    /// How the migration was recorded in the ledger.
+    /// Kind of its ledger record; `None` if it is not applied.
     pub origin: Option<RecordKind>,
     /// Version of authsvc that applied the migration.
     pub app_version: Option<String>,
@@ -129,7 +129,7 @@ pub fn drift_of(live: &Catalogue, state: &LedgerState, backend: Backend) -> Vec<
 /// Short form of a history, without a check of the live schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HistorySummary {
-    /// Overall state.
+    /// Overall state of the history.
     pub summary: HistoryState,
     /// Number of applied migrations.
     pub applied: usize,

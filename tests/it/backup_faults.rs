@@ -53,7 +53,7 @@ fn what_fails_is_an_error_that_leaves_nothing() {
     let database = Database::migrated(Engine::Postgres);
     for (calls, skipped) in [("fsync", 0), ("fsync", 1), ("link,linkat", 0), ("flock", 0), ("rename", 0), ("fsync", 2)]
     {
-        for (error, hint) in [("EIO", "dmesg"), ("ENOSPC", "make room"), ("EDQUOT", "quota")] {
+        for (error, hint) in [("EIO", "dmesg"), ("ENOSPC", "free space"), ("EDQUOT", "quota")] {
             let rule = format!("inject={calls}:error={error}:when={}+", skipped + 1);
             let program = injected(&database, &[rule]);
             let told = program.run(&["backup"]).code(1).error();

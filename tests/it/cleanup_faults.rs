@@ -143,7 +143,7 @@ fn a_stop_or_a_kill_midway_leaves_whole_batches() {
         proxy.delay(Duration::ZERO);
         assert_eq!(count(&database, "TRUE") - expired(&database, engine), 5_000);
         if signal == "TERM" {
-            assert!(outcome.code(1).error().contains("what was removed is removed"));
+            assert!(outcome.code(1).error().contains("removed rows stay removed"));
             assert_eq!(database.one("SELECT outcome FROM maintenance_runs"), "cancelled");
         } else {
             assert_eq!(database.one("SELECT outcome FROM maintenance_runs"), "∅", "it tells no end");

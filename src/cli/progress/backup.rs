@@ -75,12 +75,12 @@ impl BackupProgress for BackupProgressBar {
                 self.bar.set_message(done.text(table));
             }
             BackupEvent::Phase(BackupPhase::Verifying(total)) => self.begin("reading the file", total),
-            BackupEvent::Phase(BackupPhase::SafetyBackup) => self.begin("backing up what is there", None),
+            BackupEvent::Phase(BackupPhase::SafetyBackup) => self.begin("backing up the live content", None),
             BackupEvent::Phase(BackupPhase::Building) => self.begin("making the schema", None),
             BackupEvent::Phase(BackupPhase::Loading(total)) => self.begin("loading rows", Some(total)),
             BackupEvent::Phase(BackupPhase::Indexing) => self.begin("building indexes, reading the rows back", None),
             BackupEvent::Phase(BackupPhase::Migrating) => self.begin("migrating", None),
-            BackupEvent::Phase(BackupPhase::Swapping) => self.begin("putting the new tables in place", None),
+            BackupEvent::Phase(BackupPhase::Swapping) => self.begin("swapping in the new tables", None),
             BackupEvent::Advanced(bytes) => self.bar.inc(bytes),
         }
     }

@@ -11,10 +11,10 @@ use crate::health::thresholds::Thresholds;
 pub(super) fn signing_key(sign_in: SignIn) -> Option<HealthCheck> {
     match sign_in {
         SignIn::NotServed => None,
-        SignIn::Possible => Some(HealthCheck::healthy("signing_key", "there is a key to sign tokens with")),
+        SignIn::Possible => Some(HealthCheck::healthy("signing_key", "a signing key is set")),
         SignIn::NoKey => {
-            let hint = "`openssl genpkey -algorithm ed25519` makes one; give every replica the same and restart it";
-            let message = "nobody can log in: AUTHSVC_JWT_KEY is not set";
+            let hint = "`openssl genpkey -algorithm ed25519` makes one; give every replica the same key and restart it";
+            let message = "no account can log in: AUTHSVC_JWT_KEY is not set";
             Some(HealthCheck::new("signing_key", HealthStatus::Unhealthy, message, hint))
         }
     }
@@ -71,7 +71,7 @@ pub(super) fn failed_logins(security: &SecurityHealth, thresholds: &Thresholds) 
     if failed <= thresholds.failed_logins {
         return Some(HealthCheck::healthy("failed_logins", message));
     }
-    let hint = "somebody may be guessing: see auth_events by ip and email (AUTHSVC_HEALTH_FAILED_LOGINS is the limit)";
+    let hint = "a client may be guessing passwords: see auth_events by ip and email (AUTHSVC_HEALTH_FAILED_LOGINS is the limit)";
     Some(HealthCheck::new("failed_logins", HealthStatus::Degraded, message, hint))
 }
 
@@ -80,7 +80,7 @@ pub(super) fn suspicious(security: &SecurityHealth, thresholds: &Thresholds) -> 
     if found == 0 {
         return Some(HealthCheck::healthy(
             "suspicious_activity",
-            "no refresh token used twice, no address that guesses",
+            "no refresh token was used twice, and no address guesses passwords",
         ));
     }
     let message = format!("refresh tokens used twice, and addresses with twenty failed logins in an hour: {found}");

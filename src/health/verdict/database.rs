@@ -34,7 +34,7 @@ pub(super) fn schema(summary: HistoryState, migrations: &MigrationHealth, drift:
         HistoryState::Empty => (HealthStatus::Unhealthy, "the database is empty".to_owned(), "run `authsvc migrate`"),
         HistoryState::EarlierManager => (
             HealthStatus::Unhealthy,
-            "it is a database of the earlier manager".to_owned(),
+            "it is a database of the legacy manager".to_owned(),
             "take a backup, then run `authsvc migrate --adopt`",
         ),
         HistoryState::NoHistory => (
@@ -49,7 +49,7 @@ pub(super) fn schema(summary: HistoryState, migrations: &MigrationHealth, drift:
         ),
         HistoryState::Changed => (
             HealthStatus::Degraded,
-            "an applied migration is not what this program holds".to_owned(),
+            "an applied migration differs from this program's".to_owned(),
             "see `authsvc status`; deploy the program that applied it",
         ),
         _ if pending > 0 => (
@@ -90,7 +90,7 @@ pub(super) fn file(file: Option<&SqliteFile>) -> Option<HealthCheck> {
             "sqlite_file",
             HealthStatus::Degraded,
             message,
-            "stop the service and run VACUUM to give the room back",
+            "stop the service and run VACUUM to free the space",
         )
     } else {
         HealthCheck::healthy("sqlite_file", message)

@@ -19,12 +19,12 @@ const OLDEST_IDS: u64 = 1_500_000_000;
 pub(super) fn free_space(extended: &ExtendedFigures, thresholds: &Thresholds) -> Option<HealthCheck> {
     let free = extended.backup_free_bytes?;
     let needed = thresholds.free_space.max(extended.backups.last_size_bytes.unwrap_or_default() * 2);
-    let message = format!("{} are free where backups go", size_text(free));
+    let message = format!("{} are free for backups", size_text(free));
     if free >= needed {
         return Some(HealthCheck::healthy("free_space", message));
     }
     let message = format!("{message}, less than {}", size_text(needed));
-    let hint = "remove old backups, or give BACKUP_DIR more room (AUTHSVC_HEALTH_FREE_SPACE is the limit)";
+    let hint = "remove old backups, or give BACKUP_DIR more space (AUTHSVC_HEALTH_FREE_SPACE is the limit)";
     Some(HealthCheck::new("free_space", HealthStatus::Degraded, message, hint))
 }
 
@@ -62,7 +62,7 @@ pub(super) fn runs(extended: &ExtendedFigures, now: DateTime<Utc>) -> Option<Hea
     if found.is_empty() {
         return Some(HealthCheck::healthy("maintenance", "the newest backup, cleanup and verification did not fail"));
     }
-    let hint = "see the log of that time, and whether BACKUP_DIR answers; the next run that succeeds clears this";
+    let hint = "see the log of that time, and whether BACKUP_DIR answers; the next successful run clears this";
     Some(HealthCheck::new("maintenance", HealthStatus::Degraded, found.join("; "), hint))
 }
 
@@ -70,7 +70,7 @@ pub(super) fn indexes(indexes: &IndexHealth) -> Option<HealthCheck> {
     let invalid = indexes.invalid.as_ref()?;
     let (unused, duplicate) = (listed(indexes.unused.as_ref()), listed(indexes.duplicate.as_ref()));
     if !invalid.is_empty() {
-        let hint = "they are written and never read; DROP INDEX CONCURRENTLY them, then make them anew";
+        let hint = "they are written and never read; drop them with DROP INDEX CONCURRENTLY, then recreate them";
         return Some(HealthCheck::new(
             "indexes",
             HealthStatus::Degraded,
@@ -86,7 +86,7 @@ pub(super) fn indexes(indexes: &IndexHealth) -> Option<HealthCheck> {
     let mut check = HealthCheck::healthy("indexes", "all are valid");
     if !found.is_empty() {
         check = HealthCheck::healthy("indexes", format!("all are valid; {}", found.join("; ")));
-        check.hint = "those that no migration made cost writes and room: consider to drop them".to_owned();
+        check.hint = "those that no migration made cost writes and space: consider dropping them".to_owned();
     }
     Some(check)
 }
@@ -181,8 +181,9 @@ pub(super) fn quick_check(extended: &ExtendedFigures) -> Option<HealthCheck> {
         return extended
             .quick_check
             .as_ref()
-            .map(|_| HealthCheck::healthy("quick_check", "SQLite finds its file whole"));
+            .map(|_| HealthCheck::healthy("quick_check", "SQLite finds its file undamaged"));
     }
-    let hint = "what is stored is damaged: stop the service, keep a copy of it, and restore the newest verified backup";
+    let hint =
+        "the stored data is damaged: stop the service, keep a copy of it, and restore the newest verified backup";
     Some(HealthCheck::new("quick_check", HealthStatus::Unhealthy, found.join("; "), hint))
 }

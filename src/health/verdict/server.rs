@@ -37,20 +37,20 @@ pub(super) fn writes(rows: &TaggedRows, url: &DatabaseUrl) -> Option<HealthCheck
     }
     let database = rows.first("database");
     if database.text(4)? == "off" {
-        return Some(HealthCheck::healthy("writes", "the server takes writes"));
+        return Some(HealthCheck::healthy("writes", "the server accepts writes"));
     }
     let (message, hint) = if database.text(5) == Some("false") {
         let source = database.text(6).unwrap_or("unknown");
         (
             format!(
-                "the server accepts no writes, so nobody can log in: default_transaction_read_only is on (set by: {source})"
+                "the server accepts no writes, so no account can log in: default_transaction_read_only is on (set by: {source})"
             ),
             "no failover changes this: reset default_transaction_read_only of the role, the database or the server"
                 .to_owned(),
         )
     } else {
         (
-            "the server accepts no writes, so nobody can log in: it is a standby".to_owned(),
+            "the server accepts no writes, so no account can log in: it is a standby".to_owned(),
             "connect to the primary (target_session_attrs=read-write in DATABASE_URL)".to_owned(),
         )
     };
@@ -65,7 +65,7 @@ fn writes_to_file(target: &SqliteTarget) -> HealthCheck {
     let Some(refused) = places.iter().find(|path| refused(path)) else {
         return HealthCheck::healthy("writes", "the file can be written");
     };
-    let message = format!("`{}` cannot be written, so nobody can log in", refused.display());
+    let message = format!("`{}` cannot be written, so no account can log in", refused.display());
     let hint = "let this user write the file and its directory; look for a read-only mount";
     HealthCheck::new("writes", HealthStatus::Degraded, message, hint)
 }
@@ -138,6 +138,6 @@ pub(super) fn clock(skew: Option<f64>, thresholds: &Thresholds) -> Option<Health
         "clock",
         HealthStatus::Degraded,
         message,
-        "set both machines' clocks by NTP; the database's decides",
+        "set both machines' clocks by NTP; the database's clock decides",
     ))
 }
