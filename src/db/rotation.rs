@@ -37,7 +37,7 @@ pub enum Rotation {
 }
 
 /// A refresh that is being decided.
-struct Refresh<'a> {
+struct RefreshDecision<'a> {
     transaction: &'a Transaction,
     new: &'a NewRefreshToken,
     context: &'a RequestContext,
@@ -55,7 +55,7 @@ impl Pool {
         context: &RequestContext,
     ) -> Result<Rotation, Error> {
         let transaction = self.runner().begin().await?;
-        let refresh = Refresh { transaction: &transaction, new, context };
+        let refresh = RefreshDecision { transaction: &transaction, new, context };
         let rotation = match lock_owner(&transaction, hash).await?.filter(|owner| refresh.may_continue(owner)) {
             Some(owner) => refresh.decide(owner).await?,
             None => Rotation::Refused,
@@ -68,7 +68,7 @@ impl Pool {
     }
 }
 
-impl Refresh<'_> {
+impl RefreshDecision<'_> {
     /// Whether the account may be used, and neither token nor session has expired.
     fn may_continue(&self, owner: &TokenOwner) -> bool {
         owner.may_log_in()

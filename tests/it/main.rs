@@ -37,6 +37,7 @@ mod health_postgres;
 mod hosts;
 mod hot_paths;
 mod identity;
+mod language;
 mod lockout;
 mod lockout_devices;
 mod lockout_rules;

@@ -32,7 +32,7 @@ pub(super) struct Github {
 
 /// Of `GET /user`.
 #[derive(Deserialize)]
-struct User {
+struct GithubUser {
     /// Never changes; the login may, and may then be another's.
     id: u64,
     login: String,
@@ -42,7 +42,7 @@ struct User {
 
 /// Of `GET /user/emails`.
 #[derive(Deserialize)]
-struct Address {
+struct GithubAddress {
     email: String,
     primary: bool,
     verified: bool,
@@ -80,9 +80,9 @@ impl Github {
         let response = request.request_async(http).await.map_err(token_error::of(PROVIDER))?;
         let tokens = ProviderTokenSet::of(&response, now);
         let token = tokens.access.expose_secret();
-        let user: User =
+        let user: GithubUser =
             http.get(&self.api.at("/user"), token, headers()).await.map_err(at(PROVIDER, "asking for the account"))?;
-        let addresses: Vec<Address> = http
+        let addresses: Vec<GithubAddress> = http
             .get(&self.api.at("/user/emails?per_page=100"), token, headers())
             .await
             .map_err(at(PROVIDER, "asking for its addresses"))?;
@@ -109,7 +109,7 @@ fn headers() -> HeaderMap {
 }
 
 /// Only the primary address counts: the others may be old ones that somebody else has by now.
-fn profile_of(user: User, addresses: Vec<Address>, tokens: ProviderTokenSet) -> ProviderProfile {
+fn profile_of(user: GithubUser, addresses: Vec<GithubAddress>, tokens: ProviderTokenSet) -> ProviderProfile {
     let primary = addresses.into_iter().find(|address| address.primary);
     ProviderProfile {
         provider: PROVIDER,

@@ -27,7 +27,7 @@ struct Page<'a> {
     version: &'a str,
     description: &'a str,
     groups: Vec<Group<'a>>,
-    schemas: Vec<Schema<'a>>,
+    schemas: Vec<OpenApiSchema<'a>>,
 }
 
 struct Group<'a> {
@@ -41,17 +41,17 @@ struct Operation<'a> {
     summary: &'a str,
     description: &'a str,
     needs_token: bool,
-    body: Option<Schema<'a>>,
-    answers: Vec<Answer<'a>>,
+    body: Option<OpenApiSchema<'a>>,
+    answers: Vec<DocumentedAnswer<'a>>,
 }
 
-struct Answer<'a> {
+struct DocumentedAnswer<'a> {
     status: &'a str,
     description: &'a str,
     schema: Option<&'a str>,
 }
 
-struct Schema<'a> {
+struct OpenApiSchema<'a> {
     name: &'a str,
     fields: Vec<Field<'a>>,
 }
@@ -111,7 +111,7 @@ impl<'a> Page<'a> {
             groups,
             schemas: members(schemas)
                 .filter(|(name, _)| shown(name))
-                .map(|(name, schema)| Schema::new(name, schema))
+                .map(|(name, schema)| OpenApiSchema::new(name, schema))
                 .collect(),
         }
     }
@@ -126,19 +126,21 @@ impl<'a> Operation<'a> {
             summary: text(&operation["summary"]),
             description: text(&operation["description"]),
             needs_token: operation["security"].is_array(),
-            body: body.map(|name| Schema::new(name, &schemas[name])),
-            answers: members(&operation["responses"]).map(|(status, answer)| Answer::new(status, answer)).collect(),
+            body: body.map(|name| OpenApiSchema::new(name, &schemas[name])),
+            answers: members(&operation["responses"])
+                .map(|(status, answer)| DocumentedAnswer::new(status, answer))
+                .collect(),
         }
     }
 }
 
-impl<'a> Answer<'a> {
+impl<'a> DocumentedAnswer<'a> {
     fn new(status: &'a str, answer: &'a Value) -> Self {
         Self { status, description: text(&answer["description"]), schema: reference(answer) }
     }
 }
 
-impl<'a> Schema<'a> {
+impl<'a> OpenApiSchema<'a> {
     fn new(name: &'a str, schema: &'a Value) -> Self {
         let required =
             |field: &str| schema["required"].as_array().is_some_and(|names| names.iter().any(|name| name == field));
