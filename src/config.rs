@@ -41,60 +41,60 @@ use crate::maintain::{Schedule, ScheduledVerification};
 /// Configuration of the program, parsed and validated.
 #[derive(Debug)]
 pub struct Config {
-    /// URL of the database; from `DATABASE_URL` or `DATABASE_URL_FILE`.
+    /// URL of the database, from `DATABASE_URL` or `DATABASE_URL_FILE`.
     pub database_url: DatabaseUrl,
-    /// Kind of installation; from `AUTHSVC_ENV`. Without a server's URL, `APP_ENV` and then `GO_ENV` are read, too.
+    /// Kind of installation, from `AUTHSVC_ENV`. Without a server's URL, `APP_ENV` and then `GO_ENV` are read, too.
     pub environment: Environment,
-    /// Address of the public listener; from `AUTHSVC_LISTEN`.
+    /// Address of the public listener, from `AUTHSVC_LISTEN`.
     pub listen: SocketAddr,
-    /// Address of the operators' listener; from `AUTHSVC_ADMIN_LISTEN`.
+    /// Address of the operators' listener, from `AUTHSVC_ADMIN_LISTEN`.
     pub admin_listen: SocketAddr,
-    /// Host names that the operators' listener accepts, in lower case; from `AUTHSVC_ADMIN_HOSTS`.
+    /// Host names that the operators' listener accepts, in lower case, from `AUTHSVC_ADMIN_HOSTS`.
     pub admin_hosts: Vec<String>,
-    /// URL of the public listener as clients see it; from `AUTHSVC_PUBLIC_URL`.
+    /// URL of the public listener as clients see it, from `AUTHSVC_PUBLIC_URL`.
     pub public_url: BaseUrl,
-    /// Age at which a session ends, however often it is refreshed; from `AUTHSVC_SESSION_MAX_AGE`.
+    /// Age at which a session ends, however often it is refreshed, from `AUTHSVC_SESSION_MAX_AGE`.
     pub session_max_age: TimeDelta,
-    /// Login with OAuth providers; from `AUTHSVC_GOOGLE_…`, `AUTHSVC_GITHUB_…` and `AUTHSVC_OAUTH_REDIRECT_URL`.
+    /// Login with OAuth providers, from `AUTHSVC_GOOGLE_…`, `AUTHSVC_GITHUB_…` and `AUTHSVC_OAUTH_REDIRECT_URL`.
     pub oauth: OauthSettings,
-    /// Keys that encrypt the OAuth tokens; from `AUTHSVC_ENCRYPTION_KEY` or `AUTHSVC_ENCRYPTION_KEY_FILE`.
+    /// Keys that encrypt the OAuth tokens, from `AUTHSVC_ENCRYPTION_KEY` or `AUTHSVC_ENCRYPTION_KEY_FILE`.
     pub vault: Option<Arc<Vault>>,
-    /// Keys that sign access tokens; from `AUTHSVC_JWT_KEY` or `AUTHSVC_JWT_KEY_FILE`.
+    /// Keys that sign access tokens, from `AUTHSVC_JWT_KEY` or `AUTHSVC_JWT_KEY_FILE`.
     pub jwt_keys: Option<Arc<Keys>>,
     /// Settings of the public API.
     pub api: ApiSettings,
-    /// Connections that requests share; from `AUTHSVC_DATABASE_MAX_CONNECTIONS`.
+    /// Connections that requests share, from `AUTHSVC_DATABASE_MAX_CONNECTIONS`.
     pub pool: PoolUse,
-    /// Longest time that `serve` waits for the database at boot; from `AUTHSVC_DATABASE_WAIT`.
+    /// Longest time that `serve` waits for the database at boot, from `AUTHSVC_DATABASE_WAIT`.
     pub database_wait: Duration,
-    /// Longest wait for another migrator and for locked tables; from `AUTHSVC_LOCK_WAIT`.
+    /// Longest wait for another migrator and for locked tables, from `AUTHSVC_LOCK_WAIT`.
     pub lock_wait: Duration,
-    /// Longest wait of one migration statement for a lock; from `AUTHSVC_LOCK_TIMEOUT`.
+    /// Longest wait of one migration statement for a lock, from `AUTHSVC_LOCK_TIMEOUT`.
     pub lock_timeout: Duration,
-    /// Time that running requests may take after SIGTERM; from `AUTHSVC_SHUTDOWN_TIMEOUT`.
+    /// Time that running requests may take after SIGTERM, from `AUTHSVC_SHUTDOWN_TIMEOUT`.
     pub shutdown_timeout: Duration,
-    /// Notifications to systemd; from `NOTIFY_SOCKET` and `WATCHDOG_USEC`.
+    /// Notifications to systemd, from `NOTIFY_SOCKET` and `WATCHDOG_USEC`.
     pub notify: SupervisorSettings,
-    /// Directory of the backups; from `BACKUP_DIR`.
+    /// Directory of the backups, from `BACKUP_DIR`.
     pub backup_dir: PathBuf,
-    /// Schedule of the backups that `serve` makes; from `AUTHSVC_BACKUP_SCHEDULE`.
+    /// Schedule of the backups that `serve` makes, from `AUTHSVC_BACKUP_SCHEDULE`.
     pub backup_schedule: Option<Schedule>,
-    /// Retention of backups; from `AUTHSVC_BACKUP_RETENTION`.
+    /// Retention of backups, from `AUTHSVC_BACKUP_RETENTION`.
     pub backup_retention: Retention,
-    /// Verification of scheduled backups by a test restore; from `AUTHSVC_BACKUP_VERIFY`.
+    /// Verification of scheduled backups by a test restore, from `AUTHSVC_BACKUP_VERIFY`.
     pub backup_verification: ScheduledVerification,
-    /// Interval at which `serve` cleans up; from `AUTHSVC_CLEANUP_INTERVAL`.
+    /// Interval at which `serve` cleans up, from `AUTHSVC_CLEANUP_INTERVAL`.
     pub cleanup_interval: Option<Duration>,
-    /// Target duration of a cleanup batch; from `AUTHSVC_CLEANUP_BATCH`.
+    /// Target duration of a cleanup batch, from `AUTHSVC_CLEANUP_BATCH`.
     pub cleanup_batch: Duration,
-    /// Retention of events and run records; from `AUTHSVC_AUTH_EVENTS_RETENTION` and
+    /// Retention of events and run records, from `AUTHSVC_AUTH_EVENTS_RETENTION` and
     /// `AUTHSVC_MAINTENANCE_RUNS_RETENTION`.
     pub kept: RetentionDays,
     /// Thresholds of the health reports.
     pub thresholds: Thresholds,
-    /// Log filter in the syntax of `RUST_LOG`; from `AUTHSVC_LOG`.
+    /// Log filter in the syntax of `RUST_LOG`, from `AUTHSVC_LOG`.
     pub log_filter: Option<String>,
-    /// True if the log format is `json`; from `AUTHSVC_LOG_FORMAT`.
+    /// True if the log format is `json`, from `AUTHSVC_LOG_FORMAT`.
     pub log_json: bool,
     /// Warnings about the configuration, such as unknown variables.
     pub warnings: Vec<String>,

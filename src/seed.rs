@@ -65,7 +65,7 @@ impl From<DbErr> for Error {
     }
 }
 
-/// Email addresses of the accounts in `seed/`; empty if the data is wrong, which a test would find.
+/// Email addresses of the accounts in `seed/`. Empty if the data is wrong, which a test would find.
 pub fn addresses() -> Vec<String> {
     read::<SeedUser>(USERS).unwrap_or_default().into_iter().map(|user| user.email).collect()
 }

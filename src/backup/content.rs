@@ -35,13 +35,13 @@ pub(super) struct Content {
     pub(super) size: u64,
     pub(super) uncompressed_size: u64,
     pub(super) sha256: String,
-    /// First line of a backup; `None` in a plain dump.
+    /// First line of a backup. `None` in a plain dump.
     pub(super) header: Option<Header>,
     pub(super) footer: Option<Footer>,
     pub(super) backend: Backend,
     /// Schema version that the file's tables belong to.
     pub(super) schema_version: SchemaVersion,
-    /// Applied migrations; empty in a dump of a legacy manager's database.
+    /// Applied migrations. Empty in a dump of a legacy manager's database.
     pub(super) ledger: Vec<AppliedMigration>,
     pub(super) tables: Vec<FileTable>,
     pub(super) sequences: Vec<Sequence>,
@@ -68,7 +68,7 @@ pub(super) struct FileTable {
     pub(super) columns: Vec<String>,
     pub(super) digest: RowDigest,
     pub(super) bytes: u64,
-    /// Greatest value of the column `id`; 0 if the table has no such column.
+    /// Greatest value of the column `id`. 0 if the table has no such column.
     greatest_id: i64,
 }
 

@@ -239,7 +239,7 @@ async fn send_all(
     Ok(())
 }
 
-/// Random id of the database; `None` if its schema has no identity table.
+/// Random id of the database. `None` if its schema has no identity table.
 async fn database_id(snapshot: &mut Snapshot, schema: &Schema, backend: Backend) -> Result<Option<String>, Error> {
     if !schema.tables.iter().any(|table| table.name == migrate::IDENTITY_TABLE) {
         return Ok(None);

@@ -20,7 +20,7 @@ pub enum DatabaseKey {
 /// The database that a report is about.
 #[derive(Debug, Clone)]
 pub struct LiveDatabase {
-    /// Random id; `None` if the database did not answer or is older than migration 011.
+    /// Random id. `None` if the database did not answer or is older than migration 011.
     pub id: Option<String>,
     /// Database URL, without the password.
     pub url: String,

@@ -25,7 +25,7 @@ pub struct Header {
     pub backend: String,
     /// Time of the snapshot, in UTC.
     pub created_at: DateTime<Utc>,
-    /// Random id of the database; `None` in files from before migration 011.
+    /// Random id of the database. `None` in files from before migration 011.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database_id: Option<String>,
     /// Name of the newest applied migration.

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 /// Largest nesting depth. A deeper document is compared as written, because each level parses its content again.
 const DEEPEST: usize = 128;
 
-/// Canonical form of a JSON text; `None` if the text is not valid JSON or nests too deeply.
+/// Canonical form of a JSON text. `None` if the text is not valid JSON or nests too deeply.
 pub(super) fn canonical(text: &str) -> Option<String> {
     let mut form = String::new();
     append(text, DEEPEST, &mut form)?;

@@ -32,7 +32,7 @@ pub struct BackupEntry {
     pub verified_at: Option<DateTime<Utc>>,
     /// URL of the database, without the password.
     pub database_url: Option<String>,
-    /// Random id of that database; `None` for backups from before migration 011.
+    /// Random id of that database. `None` for backups from before migration 011.
     pub database_id: Option<String>,
     /// Version of the database server.
     pub version: Option<String>,
@@ -50,7 +50,7 @@ pub enum MetadataState {
     Ok,
     /// No metadata file exists.
     NoMetadata,
-    /// The metadata belongs to another file, states another size, or cannot be read; with the reason.
+    /// The metadata belongs to another file, states another size, or cannot be read, with the reason.
     WrongMetadata(String),
 }
 

@@ -40,7 +40,7 @@ pub struct Metadata {
     pub sha256: String,
     /// URL of the database, without the password.
     pub database_url: String,
-    /// Random id of the database; `None` in backups from before migration 011.
+    /// Random id of the database. `None` in backups from before migration 011.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database_id: Option<String>,
     /// Version of the database server.
@@ -78,7 +78,7 @@ pub(super) fn read(file: &Path) -> Result<Metadata, String> {
     serde_json::from_str(&text).map_err(|error| format!("its metadata is not what this program writes: {error}"))
 }
 
-/// Reads the metadata beside a backup; `None` if no file has its name.
+/// Reads the metadata beside a backup. `None` if no file has its name.
 ///
 /// # Errors
 /// Returns a message for people if the metadata exists but cannot be read or parsed.

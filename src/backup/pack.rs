@@ -32,7 +32,7 @@ pub(super) struct PackJob {
 pub(super) struct GzipMember {
     pub(super) bytes: Vec<u8>,
     pub(super) uncompressed_size: usize,
-    /// Digest of the rows, with the index of their table; `None` for plain text.
+    /// Digest of the rows, with the index of their table. `None` for plain text.
     pub(super) digest: Option<(usize, RowDigest)>,
 }
 

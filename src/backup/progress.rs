@@ -12,7 +12,7 @@ pub enum BackupEvent<'a> {
     Wrote {
         /// Name of the table.
         table: &'a str,
-        /// Number of rows.
+        /// Number of rows in the table that were written.
         rows: u64,
         /// Size of the rows as text, in bytes.
         bytes: u64,

@@ -81,7 +81,7 @@ const SEARCHED: usize = 64 << 10;
 /// Position of the magic bytes in a tar archive.
 const TAR: std::ops::Range<usize> = 257..262;
 
-/// Reason to refuse a file that starts with these bytes; `None` if it may be a backup or a plain dump.
+/// Reason to refuse a file that starts with these bytes. `None` if it may be a backup or a plain dump.
 pub(super) fn refusal(first: &[u8]) -> Option<String> {
     if first.starts_with(FIRST.as_bytes()) || dump_at(first) == Some(0) {
         return None;

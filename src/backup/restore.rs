@@ -49,7 +49,7 @@ pub struct RestoreOptions<'a> {
 pub struct Restored {
     /// Path of the restored file.
     pub file: String,
-    /// Time of the file's snapshot; `None` for a plain dump.
+    /// Time of the file's snapshot. `None` for a plain dump.
     pub created_at: Option<DateTime<Utc>>,
     /// URL of the database, without the password.
     pub database: String,

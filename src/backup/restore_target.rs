@@ -10,7 +10,7 @@ pub(super) enum RestoreTarget {
     Empty,
     /// The applied migrations, and objects on their tables that no migration makes, such as `index users.mine`.
     Managed(Vec<AppliedMigration>, Vec<String>),
-    /// The SQLite file is damaged or not a database; with the reason.
+    /// The SQLite file is damaged or not a database, with the reason.
     Unreadable(String),
 }
 

@@ -123,13 +123,13 @@ pub enum KeepReason {
     Recent,
     /// The backup is the newest valid one of its database.
     NewestValid,
-    /// The backup is not valid, and no newer backup of its database is valid; with all reasons.
+    /// Neither the backup nor a newer one of its database is valid. The value holds all reasons.
     NotValid(Vec<String>),
     /// The time in its metadata is in the future.
     FromTheFuture,
     /// No metadata lies beside the file.
     NoMetadata,
-    /// The metadata does not belong to the file or cannot be read; with the reason.
+    /// The metadata does not belong to the file or cannot be read, with the reason.
     WrongMetadata(String),
 }
 

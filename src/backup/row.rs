@@ -133,7 +133,7 @@ pub(super) fn canonical(values: &[Value<'_>], columns: &[Column]) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// Splits a line of COPY's text format into fields; `None` is NULL.
+/// Splits a line of COPY's text format into fields. `None` is NULL.
 fn fields(row: &[u8]) -> impl Iterator<Item = Result<Option<Cow<'_, str>>, RowError>> {
     row.split(|byte| *byte == b'\t').map(|field| {
         if field == b"\\N" {

@@ -49,7 +49,7 @@ pub enum Evidence {
 /// Verification report of a file, with its content.
 pub(super) struct Examination {
     pub(super) report: VerificationReport,
-    /// Content of the file; `None` if it could not be read to its end.
+    /// Content of the file. `None` if it could not be read to its end.
     pub(super) content: Option<Content>,
 }
 

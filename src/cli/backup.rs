@@ -1,4 +1,4 @@
-//! `authsvc backup`
+//! Command `authsvc backup`: makes a backup in BACKUP_DIR, in a given file or on stdout.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;

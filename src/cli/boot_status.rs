@@ -12,7 +12,7 @@ use crate::notify::Supervisor;
 pub(super) struct BootStatus {
     readiness: Arc<Readiness>,
     supervisor: Arc<Supervisor>,
-    /// Watchdog interval of the supervisor; `None` if it has no watchdog.
+    /// Watchdog interval of the supervisor. `None` if it has no watchdog.
     watchdog: Option<Duration>,
 }
 

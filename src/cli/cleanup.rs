@@ -1,4 +1,4 @@
-//! `authsvc cleanup`
+//! Command `authsvc cleanup`: removes expired rows and backups, or counts them.
 
 use std::time::Duration;
 

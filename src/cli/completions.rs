@@ -1,4 +1,4 @@
-//! `authsvc completions`
+//! Command `authsvc completions`: prints a completion script for a shell.
 
 use clap::CommandFactory;
 use clap_complete::{Shell, generate};

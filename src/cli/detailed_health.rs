@@ -1,4 +1,4 @@
-//! `authsvc detailed-health`
+//! Command `authsvc detailed-health`: prints the detailed health report, once or repeatedly.
 
 use std::time::Duration;
 

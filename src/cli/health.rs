@@ -1,4 +1,4 @@
-//! `authsvc health`
+//! Command `authsvc health`: prints the basic health report of the database or of a running service.
 
 use std::time::Duration;
 

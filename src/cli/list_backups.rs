@@ -1,4 +1,4 @@
-//! `authsvc list-backups`
+//! Command `authsvc list-backups`: lists the backups of BACKUP_DIR.
 
 use bytesize::ByteSize;
 use comfy_table::{Cell, CellAlignment, Table, presets};

@@ -1,4 +1,4 @@
-//! `authsvc man`
+//! Command `authsvc man`: writes manual pages from the help texts.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! `authsvc migrate`
+//! Command `authsvc migrate`: applies pending migrations, or adopts a database.
 
 use std::fmt::Write as _;
 

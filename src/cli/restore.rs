@@ -1,4 +1,4 @@
-//! `authsvc restore`
+//! Command `authsvc restore`: replaces the content of the database with a backup.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! `authsvc rollback`
+//! Command `authsvc rollback`: undoes applied migrations, after a safety backup.
 
 use std::fmt::Write as _;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! `authsvc seed`
+//! Command `authsvc seed`: inserts the development data.
 
 use entity::maintenance_run::RunKind;
 

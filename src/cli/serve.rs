@@ -188,7 +188,7 @@ fn backups(config: &Config, pool: &Pool) -> BackupJob {
 /// Result of a successful boot.
 struct BootedService {
     pool: Pool,
-    /// Authentication service; `None` if no signing key is set.
+    /// Authentication service. `None` if no signing key is set.
     auth: Option<Arc<Auth>>,
 }
 

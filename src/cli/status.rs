@@ -1,4 +1,4 @@
-//! `authsvc status`
+//! Command `authsvc status`: prints all migrations and the drift of the schema.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! `authsvc verify-backup`
+//! Command `authsvc verify-backup`: verifies a backup, optionally by a test restore.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -11,7 +11,7 @@ use super::{Error, Variables};
 use crate::auth::{BaseUrl, Keys};
 use crate::http::{ApiSettings, Rate};
 
-/// Keys that sign access tokens, the signing key first; from `AUTHSVC_JWT_KEY` or its `_FILE` twin.
+/// Keys that sign access tokens, the signing key first, from `AUTHSVC_JWT_KEY` or its `_FILE` twin.
 pub(super) fn jwt_keys(variables: &Variables) -> Result<Option<Keys>, Error> {
     const NAME: &str = "AUTHSVC_JWT_KEY";
     let Some(pem) = variables.secret(NAME)? else { return Ok(None) };
@@ -38,7 +38,7 @@ pub(super) fn settings(variables: &Variables, public_url: &BaseUrl) -> Result<Ap
     })
 }
 
-/// Host names that the operators' listener accepts besides addresses and `localhost`; from `AUTHSVC_ADMIN_HOSTS`.
+/// Host names that the operators' listener accepts besides addresses and `localhost`, from `AUTHSVC_ADMIN_HOSTS`.
 pub(super) fn admin_hosts(variables: &Variables) -> Result<Vec<String>, Error> {
     list(variables, "AUTHSVC_ADMIN_HOSTS", "host names like authsvc.internal, without a port", host_name)
 }
@@ -53,7 +53,7 @@ fn host_name(word: &str) -> Option<String> {
     (name.len() <= 253 && name.split('.').all(is_part)).then(|| name.to_ascii_lowercase())
 }
 
-/// Age at which a session ends, however often it is refreshed; from `AUTHSVC_SESSION_MAX_AGE`.
+/// Age at which a session ends, however often it is refreshed, from `AUTHSVC_SESSION_MAX_AGE`.
 pub(super) fn session_max_age(variables: &Variables) -> Result<TimeDelta, Error> {
     const NAME: &str = "AUTHSVC_SESSION_MAX_AGE";
     const LONGEST: TimeDelta = TimeDelta::days(3650);

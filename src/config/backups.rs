@@ -6,7 +6,7 @@ use super::{Error, Variables};
 use crate::backup::Retention;
 use crate::maintain::{Schedule, ScheduledVerification};
 
-/// Schedule with five cron fields, or six with seconds, in UTC. Default `off`; from `AUTHSVC_BACKUP_SCHEDULE`.
+/// Schedule with five cron fields, or six with seconds, in UTC. Default `off`, from `AUTHSVC_BACKUP_SCHEDULE`.
 pub(super) fn schedule(variables: &Variables) -> Result<Option<Schedule>, Error> {
     match variables.get("AUTHSVC_BACKUP_SCHEDULE") {
         None | Some("off") => Ok(None),
@@ -19,7 +19,7 @@ pub(super) fn schedule(variables: &Variables) -> Result<Option<Schedule>, Error>
     }
 }
 
-/// Retention of backups, by default `168h`; from `AUTHSVC_BACKUP_RETENTION`.
+/// Retention of backups, by default `168h`, from `AUTHSVC_BACKUP_RETENTION`.
 pub(super) fn retention(variables: &Variables) -> Result<Retention, Error> {
     variables.get("AUTHSVC_BACKUP_RETENTION").map_or_else(
         || Ok(Retention::default()),
@@ -27,7 +27,7 @@ pub(super) fn retention(variables: &Variables) -> Result<Retention, Error> {
     )
 }
 
-/// Verification of scheduled backups: `off`, the default, or `restore`; from `AUTHSVC_BACKUP_VERIFY`.
+/// Verification of scheduled backups: `off`, the default, or `restore`, from `AUTHSVC_BACKUP_VERIFY`.
 pub(super) fn verification(variables: &Variables) -> Result<ScheduledVerification, Error> {
     const NAME: &str = "AUTHSVC_BACKUP_VERIFY";
     match variables.get(NAME) {

@@ -16,7 +16,7 @@ pub(super) fn interval(variables: &Variables) -> Result<Option<Duration>, Error>
     }
 }
 
-/// Retention of events (90 days) and run records (365 days); from `AUTHSVC_AUTH_EVENTS_RETENTION` and
+/// Retention of events (90 days) and run records (365 days), from `AUTHSVC_AUTH_EVENTS_RETENTION` and
 /// `AUTHSVC_MAINTENANCE_RUNS_RETENTION`.
 pub(super) fn kept(variables: &Variables) -> Result<RetentionDays, Error> {
     Ok(RetentionDays {

@@ -8,7 +8,7 @@ use super::database::Choice;
 use super::{Error, Variables};
 use crate::db::Backend;
 
-/// Kind of installation.
+/// Kind of installation, which decides defaults and development data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Environment {

@@ -10,7 +10,7 @@ use crate::auth::vault::Vault;
 
 const URL_HINT: &str = "write an address like https://auth.example.com, without `?` and `#`";
 
-/// URL of the public listener as clients see it; from `AUTHSVC_PUBLIC_URL`. The default is the listening address, which
+/// URL of the public listener as clients see it, from `AUTHSVC_PUBLIC_URL`. The default is the listening address, which
 /// suits a developer's machine.
 pub(super) fn public_url(variables: &Variables, listen: SocketAddr) -> Result<BaseUrl, Error> {
     let default = if listen.ip().is_unspecified() {
@@ -44,7 +44,7 @@ pub(super) fn settings(
     })
 }
 
-/// Keys that encrypt the OAuth tokens, the newest first; from `AUTHSVC_ENCRYPTION_KEY` or its `_FILE` twin.
+/// Keys that encrypt the OAuth tokens, the newest first, from `AUTHSVC_ENCRYPTION_KEY` or its `_FILE` twin.
 pub(super) fn vault(variables: &Variables) -> Result<Option<Vault>, Error> {
     const NAME: &str = "AUTHSVC_ENCRYPTION_KEY";
     let Some(text) = variables.secret(NAME)? else { return Ok(None) };

@@ -7,9 +7,9 @@ use super::{Error, Variables};
 /// Settings of the notifications to systemd.
 #[derive(Debug, Clone, Default)]
 pub struct SupervisorSettings {
-    /// Path of the notification socket; from `NOTIFY_SOCKET`.
+    /// Path of the notification socket, from `NOTIFY_SOCKET`.
     pub socket: Option<String>,
-    /// Longest time between two watchdog notifications; from `WATCHDOG_USEC`. `None` if `WATCHDOG_PID` names another
+    /// Longest time between two watchdog notifications, from `WATCHDOG_USEC`. `None` if `WATCHDOG_PID` names another
     /// process.
     pub watchdog: Option<Duration>,
 }

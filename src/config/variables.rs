@@ -196,7 +196,7 @@ fn read_secret(path: &Path) -> Result<String, String> {
     Ok(without_line_end(&text).to_owned())
 }
 
-/// Reads the variables of a `.env` file; empty if the file does not exist.
+/// Reads the variables of a `.env` file. Empty if the file does not exist.
 fn of_file(path: &Path) -> Result<BTreeMap<String, String>, Error> {
     let refuse = |place: String, why: String| Error::invalid(place, why, "correct the file: one NAME=value a line");
     let name = path.display().to_string();

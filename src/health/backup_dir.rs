@@ -136,7 +136,7 @@ impl BackupDirScan {
         Ok(BackupDirContents { files, newest, findings })
     }
 
-    /// Reason why the newest recorded backup counts as lost; `None` if it does not.
+    /// Reason why the newest recorded backup counts as lost. `None` if it does not.
     fn lost(&self, state: DirectoryState, entries: &[backup::BackupEntry], ours: usize) -> Option<String> {
         let placed = self.placed.as_ref()?;
         let (name, recorded, directory) = (&placed.name, placed.recorded, self.directory.display());

@@ -35,7 +35,7 @@ pub struct HealthCheck {
     pub status: HealthStatus,
     /// Finding of the check, with figures.
     pub message: String,
-    /// Action for the operator; empty if none is needed.
+    /// Action for the operator. Empty if none is needed.
     pub hint: String,
 }
 
@@ -50,7 +50,7 @@ impl HealthCheck {
         Self { name: name.to_owned(), status, message: message.into(), hint: hint.into() }
     }
 
-    /// Worst verdict of several checks; healthy if there are none.
+    /// Worst verdict of several checks. Healthy if there are none.
     pub(super) fn worst(checks: &[Self]) -> HealthStatus {
         checks.iter().map(|check| check.status).max().unwrap_or(HealthStatus::Healthy)
     }

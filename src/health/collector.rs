@@ -92,7 +92,7 @@ impl HealthCollector {
         }
     }
 
-    /// Returns the basic report; `None` if even its deadline was missed.
+    /// Returns the basic report. `None` if even its deadline was missed.
     pub async fn report(self: &Arc<Self>) -> Option<HealthReport> {
         Some(self.basic(PATIENCE).await?.made.report.clone())
     }

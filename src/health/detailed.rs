@@ -9,7 +9,7 @@ use super::report::{DetailedHealthReport, MaintenanceHealth, SqliteFile, Storage
 use super::settings::HealthSettings;
 use super::verdict;
 
-/// State of the service process itself; empty in a command.
+/// State of the service process itself. Empty in a command.
 #[derive(Clone, Copy, Default)]
 pub(super) struct OwnState<'a> {
     /// Result of the last password hashing probe.

@@ -34,7 +34,7 @@ pub(super) struct ExtendedFigures {
     pub(super) backups: BackupHealth,
     /// Random id of the database, which identifies its backups.
     pub(super) database_id: Option<String>,
-    /// Problems in BACKUP_DIR.
+    /// Problems found in BACKUP_DIR.
     pub(super) backup_dir: BackupDirFindings,
     /// Newest backup that was recorded as written to BACKUP_DIR.
     pub(super) recorded_backup: Option<RecordedBackup>,
@@ -56,7 +56,7 @@ pub(super) struct ExtendedFigures {
     /// Sequences whose value is below the ids of their tables.
     pub(super) sequences_behind: Vec<SequenceBehind>,
     pub(super) transaction_id_age: Option<u64>,
-    /// Tables with more dead rows than live ones; `None` if the server does not count them.
+    /// Tables with more dead rows than live ones. `None` if the server does not count them.
     pub(super) dead_rows: Option<Vec<(String, u64)>>,
     pub(super) quick_check: Option<Vec<String>>,
     /// Damage that queries reported.
@@ -92,7 +92,7 @@ pub(super) struct RecordedBackup {
     pub(super) recorded: u64,
     /// File name of the backup.
     pub(super) name: String,
-    /// Host that made the backup, and the directory on it; `None` in older records.
+    /// Host that made the backup, and the directory on it. `None` in older records.
     pub(super) host: Option<String>,
     pub(super) directory: Option<String>,
 }

@@ -12,7 +12,7 @@ pub(super) const PATIENCE: Duration = Duration::from_millis(1000);
 /// Result of a hashing probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HashingState {
-    /// Duration of the probe; `None` if it timed out.
+    /// Duration of the probe. `None` if it timed out.
     pub took: Option<Duration>,
     /// Number of passwords waiting in the queue.
     pub waiting: usize,

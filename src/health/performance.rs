@@ -83,7 +83,7 @@ fn counted(rows: &TaggedRows) -> (PerformanceHealth, Vec<String>) {
     (performance, missing)
 }
 
-/// Reason why the activity of some sessions is hidden; `None` if all are visible.
+/// Reason why the activity of some sessions is hidden. `None` if all are visible.
 pub(super) fn why_sessions_hidden(rows: &TaggedRows) -> Option<String> {
     let sessions = rows.first("sessions");
     match (sessions.number::<u64>(3)?, sessions.number::<u64>(6)?) {

@@ -249,7 +249,7 @@ pub struct SqliteFile {
     pub journal_mode: String,
     /// Size of the write-ahead log, in bytes.
     pub wal_bytes: u64,
-    /// Findings of `PRAGMA quick_check`; empty if there are none, `None` if it was not requested.
+    /// Findings of `PRAGMA quick_check`. Empty if there are none, `None` if it was not requested.
     pub quick_check: Option<Vec<String>>,
 }
 
@@ -306,7 +306,7 @@ pub struct RecordedRun {
     pub kind: String,
     /// Start of the run.
     pub started_at: DateTime<Utc>,
-    /// End of the run; `None` while it runs, or if it was killed.
+    /// End of the run. `None` while it runs, or if it was killed.
     pub finished_at: Option<DateTime<Utc>>,
     /// Outcome: `succeeded`, `failed` or `cancelled`. `None` while it runs, or if it was killed.
     pub outcome: Option<String>,

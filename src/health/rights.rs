@@ -30,7 +30,7 @@ struct MissingRight {
 }
 
 impl MissingRights {
-    /// Parses the rows of the report; `None` if the privileges were not read.
+    /// Parses the rows of the report. `None` if the privileges were not read.
     pub(super) fn read(rows: &TaggedRows) -> Option<Self> {
         let may_write: u64 = rows.first("may_write").number(0)?;
         let right = |row: TaggedRow<'_>| MissingRight {
@@ -52,7 +52,7 @@ impl MissingRights {
             || self.filtered.iter().any(|(_, has_policy)| !has_policy)
     }
 
-    /// Message about missing privileges and failing functions; `None` if nothing is missing.
+    /// Message about missing privileges and failing functions. `None` if nothing is missing.
     pub fn message(&self) -> Option<String> {
         let mut parts = Vec::new();
         let mut purposes: Vec<&str> = self.missing.iter().map(|right| right.purpose.as_str()).collect();
@@ -85,7 +85,7 @@ impl MissingRights {
     }
 }
 
-/// Reads the missing privileges of the role from the server; `None` for SQLite.
+/// Reads the missing privileges of the role from the server. `None` for SQLite.
 ///
 /// # Errors
 /// Returns an error if the database does not answer.

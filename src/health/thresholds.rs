@@ -6,28 +6,28 @@ use std::time::Duration;
 /// Thresholds above or below which a figure is a finding.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Thresholds {
-    /// Largest age of the newest backup; `None` if no backup is expected. From `AUTHSVC_BACKUP_MAX_AGE`.
+    /// Largest age of the newest backup. `None` if no backup is expected. From `AUTHSVC_BACKUP_MAX_AGE`.
     pub backup_max_age: Option<Duration>,
-    /// Longest accepted round trip; from `AUTHSVC_HEALTH_RESPONSE_TIME`.
+    /// Longest accepted round trip, from `AUTHSVC_HEALTH_RESPONSE_TIME`.
     pub response_time: Duration,
-    /// Mean time above which a statement is slow; from `AUTHSVC_HEALTH_SLOW_QUERY`.
+    /// Mean time above which a statement is slow, from `AUTHSVC_HEALTH_SLOW_QUERY`.
     pub slow_query: Duration,
-    /// Longest accepted run of a statement; from `AUTHSVC_HEALTH_LONG_QUERY`.
+    /// Longest accepted run of a statement, from `AUTHSVC_HEALTH_LONG_QUERY`.
     pub long_query: Duration,
-    /// Longest accepted open transaction; from `AUTHSVC_HEALTH_LONG_TRANSACTION`.
+    /// Longest accepted open transaction, from `AUTHSVC_HEALTH_LONG_TRANSACTION`.
     pub long_transaction: Duration,
-    /// Smallest accepted percentage of blocks found in the cache; from `AUTHSVC_HEALTH_CACHE_HIT`.
+    /// Smallest accepted percentage of blocks found in the cache, from `AUTHSVC_HEALTH_CACHE_HIT`.
     pub cache_hit: f64,
-    /// Largest accepted percentage of the server's connections in use; from `AUTHSVC_HEALTH_CONNECTIONS`.
+    /// Largest accepted percentage of the server's connections in use, from `AUTHSVC_HEALTH_CONNECTIONS`.
     pub connections: f64,
-    /// Largest accepted number of failed logins in 24 hours; from `AUTHSVC_HEALTH_FAILED_LOGINS`.
+    /// Largest accepted number of failed logins in 24 hours, from `AUTHSVC_HEALTH_FAILED_LOGINS`.
     pub failed_logins: u64,
-    /// Largest accepted number of signs of stolen tokens or guessed passwords; from
+    /// Largest accepted number of signs of stolen tokens or guessed passwords, from
     /// `AUTHSVC_HEALTH_SUSPICIOUS_ACTIVITY`.
     pub suspicious_activity: u64,
-    /// Smallest accepted free space for backups, in bytes; from `AUTHSVC_HEALTH_FREE_SPACE`.
+    /// Smallest accepted free space for backups, in bytes, from `AUTHSVC_HEALTH_FREE_SPACE`.
     pub free_space: u64,
-    /// Largest accepted difference between the two clocks; from `AUTHSVC_HEALTH_CLOCK_SKEW`.
+    /// Largest accepted difference between the two clocks, from `AUTHSVC_HEALTH_CLOCK_SKEW`.
     pub clock_skew: Duration,
 }
 

@@ -43,7 +43,7 @@ pub struct Cleanup {
     pub pool: Pool,
     /// Directory of the backups.
     pub backup_dir: PathBuf,
-    /// Retention of backups; `None` if no backups are removed.
+    /// Retention of backups. `None` if no backups are removed.
     pub backup_retention: Option<Retention>,
     /// Retention of events and run records, in days.
     pub retention_days: RetentionDays,

@@ -19,7 +19,7 @@ pub struct Migration {
 #[derive(Debug)]
 pub(crate) struct Pair {
     pub(crate) up: Script,
-    /// Script that undoes the migration; `None` if it is irreversible.
+    /// Script that undoes the migration. `None` if it is irreversible.
     pub(crate) down: Option<Script>,
     /// SHA-256 of the up script's canonical text, in hex.
     pub(crate) checksum: &'static str,
@@ -78,7 +78,7 @@ impl Migration {
         self.pair(backend).up.sql()
     }
 
-    /// SQL that undoes the migration; `None` if it is irreversible.
+    /// SQL that undoes the migration. `None` if it is irreversible.
     pub fn down_sql(&self, backend: Backend) -> Option<String> {
         self.pair(backend).down.as_ref().map(Script::sql)
     }

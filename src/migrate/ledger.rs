@@ -34,7 +34,7 @@ pub struct AppliedMigration {
     pub applied_at: Option<DateTime<Utc>>,
     /// SHA-256 of the applied SQL, in hex.
     pub checksum: String,
-    /// Kind of the record; `None` if it is unknown to this program.
+    /// Kind of the record. `None` if it is unknown to this program.
     pub origin: Option<RecordKind>,
     /// Duration of the migration, in milliseconds.
     pub duration_ms: Option<u64>,

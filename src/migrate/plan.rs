@@ -12,7 +12,7 @@ pub enum MigrationTarget {
     Default,
     /// This many steps, for rollback only. More steps than applied migrations are refused.
     Steps(usize),
-    /// This number becomes the newest applied migration; 0 means that none is applied.
+    /// This number becomes the newest applied migration. 0 means that none is applied.
     Number(u32),
 }
 

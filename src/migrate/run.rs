@@ -148,7 +148,7 @@ async fn run_each(script: &'static Script, session: &mut NoTimeoutSession) -> Re
     Ok(())
 }
 
-/// Name of the index that a statement builds concurrently; `None` for other statements.
+/// Name of the index that a statement builds concurrently. `None` for other statements.
 fn index_built_concurrently(sql: &str) -> Option<&str> {
     let words: Vec<&str> = sql.split_whitespace().collect();
     let at = words.iter().position(|word| word.eq_ignore_ascii_case("CONCURRENTLY"))?;

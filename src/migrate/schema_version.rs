@@ -16,9 +16,9 @@ const LEGACY_NUMBER: u32 = 4;
 /// One version of the schema.
 #[derive(Debug, Clone)]
 pub struct SchemaVersion {
-    /// Number of the newest migration; 0 before the first one.
+    /// Number of the newest migration. 0 before the first one.
     pub number: u32,
-    /// Name of the newest migration; empty before the first one.
+    /// Name of the newest migration. Empty before the first one.
     pub migration: String,
     /// All tables: the ledger first, then parents before children.
     pub tables: Vec<SchemaTable>,

@@ -123,9 +123,9 @@ async fn hang_up(reader: Option<Connection>) {
 /// History of a database, and the connection that read it.
 struct HistoryReading {
     state: LedgerState,
-    /// The live schema; `None` if it was not read.
+    /// The live schema. `None` if it was not read.
     live: Option<Catalogue>,
-    /// Connection that read the history; `None` if no database exists yet.
+    /// Connection that read the history. `None` if no database exists yet.
     reader: Option<Connection>,
 }
 

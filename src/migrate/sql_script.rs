@@ -22,7 +22,7 @@ pub struct SqlBlock {
     pub sql: String,
 }
 
-/// Script of a planned run; empty if nothing is pending. `origin` is the record kind of adopted migrations.
+/// Script of a planned run. Empty if nothing is pending. `origin` is the record kind of adopted migrations.
 pub fn sql_script(
     report: &MigrationReport,
     backend: Backend,

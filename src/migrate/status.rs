@@ -65,7 +65,7 @@ pub struct MigrationLine {
     pub applied_at: Option<DateTime<Utc>>,
     /// Duration of the migration, in milliseconds.
     pub duration_ms: Option<u64>,
-    /// Kind of its ledger record; `None` if it is not applied.
+    /// Kind of its ledger record. `None` if it is not applied.
     pub origin: Option<RecordKind>,
     /// Version of authsvc that applied the migration.
     pub app_version: Option<String>,
