@@ -1,4 +1,4 @@
-//! Finds the newest backup and its age; a time in the future is ignored.
+//! Finds the newest backup and its age. Times in the future are ignored.
 //!
 //! Retention, health, metrics, the status page and `list-backups` all use these functions. A time in the future means
 //! that a clock was or is wrong. Such a backup is reported by name. It never counts as the newest and does not make

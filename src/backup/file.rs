@@ -26,7 +26,7 @@ pub(super) fn remove_unfinished(directory: &Path) {
     }
 }
 
-/// A file that is being written. Dropping this value removes the temporary name; a placed file keeps its final name.
+/// A file that is being written. Dropping this value removes the temporary name. A placed file keeps its final name.
 pub(super) struct Unfinished {
     path: PathBuf,
     file: File,
@@ -55,7 +55,7 @@ impl Unfinished {
     /// Gives the file its final name.
     ///
     /// # Errors
-    /// Returns `AlreadyExists` if another file has the name; that file is unchanged. After any other error, no file has
+    /// Returns `AlreadyExists` if another file has the name. That file is unchanged. After any other error, no file has
     /// the name.
     pub(super) fn place(&self, target: &Path) -> io::Result<()> {
         disk::place(&self.file, &self.path, target)?;

@@ -9,11 +9,11 @@ use crate::migrate::{IDENTITY_TABLE, Schema, SchemaTable};
 
 /// Version of the format. Files with a higher version are refused.
 pub const FORMAT: u32 = 1;
-/// Start of the first line; a JSON [`Header`] follows.
+/// Start of the first line, before the JSON [`Header`].
 pub(super) const FIRST: &str = "-- authsvc backup ";
 /// Line between the schema and the rows.
 pub(super) const DATA: &str = "-- authsvc data";
-/// Start of the last line; a JSON [`Footer`] follows.
+/// Start of the last line, before the JSON [`Footer`].
 pub(super) const LAST: &str = "-- authsvc end ";
 
 /// Content of the first line.

@@ -7,7 +7,7 @@ enum State {
     /// Outside of quotes and comments.
     #[default]
     Plain,
-    /// In a string literal; `escapes` is true if a backslash escapes the next character.
+    /// In a string literal. `escapes` is true if a backslash escapes the next character.
     Text { escapes: bool },
     /// In a quoted identifier.
     Name,

@@ -16,7 +16,7 @@ use super::metadata::{self, Metadata};
 pub struct BackupEntry {
     /// File name, without directories.
     pub name: String,
-    /// State of the metadata. The file itself is not read; `verify-backup` reads it.
+    /// State of the metadata. Listing does not read the file itself.
     pub state: MetadataState,
     /// Time of the snapshot, from the metadata.
     pub created_at: Option<DateTime<Utc>>,

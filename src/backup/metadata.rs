@@ -51,7 +51,7 @@ pub struct Metadata {
     pub migration: String,
     /// Row count and digest of every table.
     pub tables: Vec<TableDigest>,
-    /// Tables and columns that no migration makes; the file does not contain them.
+    /// Tables and columns that no migration makes. The file does not contain them.
     pub not_included: Vec<String>,
     /// Version of authsvc that made the backup.
     pub app_version: String,

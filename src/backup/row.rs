@@ -239,7 +239,7 @@ enum Time<'a> {
     Other(&'a str),
 }
 
-/// Parses the time formats of both engines; a time without a zone is UTC.
+/// Parses the time formats of both engines. A time without a zone is UTC.
 fn time_of(text: &str) -> Time<'_> {
     if let Ok(time) =
         DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f%#z").or_else(|_| DateTime::parse_from_rfc3339(text))

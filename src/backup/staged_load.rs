@@ -283,7 +283,7 @@ impl FileSender {
         }
     }
 
-    /// Sends the collected lines. Returns false if the loader stopped; it reports its own error.
+    /// Sends the collected lines. Returns false if the loader stopped. It reports its own error.
     fn send(&self, table: usize, first_line: u64, lines: &mut Vec<u8>) -> bool {
         if lines.is_empty() {
             return true;

@@ -90,7 +90,7 @@ fn network(word: &str) -> Option<IpNet> {
     word.parse().ok().or_else(|| word.parse().ok().map(|ip: std::net::IpAddr| IpNet::from(ip)))
 }
 
-/// Largest number of requests of one client per second or minute; `off` means no limit.
+/// Largest number of requests of one client per second or minute, or no limit with `off`.
 fn rate(variables: &Variables, name: &'static str, default: &str) -> Result<Option<Rate>, Error> {
     let text = variables.get(name).unwrap_or(default);
     if text == "off" {

@@ -7,7 +7,7 @@ use crate::db::RetentionDays;
 
 const DAY: u64 = 24 * 60 * 60;
 
-/// Interval at which `serve` cleans up, by default `1h`; `off` means never. From `AUTHSVC_CLEANUP_INTERVAL`.
+/// Interval at which `serve` cleans up, by default `1h`, or never with `off`. From `AUTHSVC_CLEANUP_INTERVAL`.
 pub(super) fn interval(variables: &Variables) -> Result<Option<Duration>, Error> {
     const NAME: &str = "AUTHSVC_CLEANUP_INTERVAL";
     match variables.get(NAME) {

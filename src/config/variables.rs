@@ -63,7 +63,7 @@ const KNOWN: [&str; 42] = [
 /// Names of variables that other programs define and this one reads.
 const OTHERS: [&str; 2] = ["DATABASE_URL", "BACKUP_DIR"];
 
-/// Names of all secrets; each has a `_FILE` twin.
+/// Names of all secrets. Each has a `_FILE` twin.
 const SECRETS: [&str; 4] =
     ["AUTHSVC_JWT_KEY", "AUTHSVC_GOOGLE_CLIENT_SECRET", "AUTHSVC_GITHUB_CLIENT_SECRET", "AUTHSVC_ENCRYPTION_KEY"];
 

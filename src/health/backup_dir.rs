@@ -19,7 +19,7 @@ const RECENT: usize = 20;
 
 /// Content of the backup directory.
 struct BackupDirContents {
-    /// Backups of this database, newest first; those from the future last.
+    /// Backups of this database, newest first and those from the future last.
     files: Vec<BackupFile>,
     /// Newest backup that is not from the future.
     newest: Option<BackupFile>,

@@ -30,7 +30,7 @@ pub(super) const DEADLINE: Duration = Duration::from_millis(1500);
 pub(super) struct BasicReading {
     pub(super) report: HealthReport,
     pub(super) checks: Vec<HealthCheck>,
-    /// Connections of the pool; for a command, its own connection.
+    /// Connections of the pool, or a command's own connection.
     pub(super) usage: PoolUsage,
     pub(super) clock_skew: Option<f64>,
     /// Clock of the database at the time of the report.
@@ -59,7 +59,7 @@ pub(super) async fn fetch(settings: &HealthSettings, connection: &mut ReportConn
         .unwrap_or_else(|_| Err(Error::timed_out(DEADLINE)))
 }
 
-/// Builds the report. `usage` is the usage of the program's pool; `extended` holds the last extended figures, if any.
+/// Builds the report. `usage` is the usage of the program's pool. `extended` holds the last extended figures, if any.
 pub(super) fn build(
     settings: &HealthSettings,
     asked: &Result<BasicFigures, Error>,

@@ -37,7 +37,7 @@ pub struct DatabaseHealth {
     pub connected: bool,
     /// Duration of one round trip on an open connection, in milliseconds.
     pub response_time_ms: Option<f64>,
-    /// Open connections of this program's pool; for a command, its own connection.
+    /// Open connections of this program's pool, or a command's own connection.
     pub open_connections: u32,
     /// Largest number of connections of the pool.
     pub max_connections: u32,
@@ -65,7 +65,7 @@ pub struct MigrationHealth {
 pub struct TableSize {
     /// Name of the table.
     pub name: String,
-    /// Number of rows; an estimate for a large table.
+    /// Number of rows, an estimate for a large table.
     pub row_count: Option<i64>,
     /// True if the number of rows is an estimate. Small tables are counted.
     pub row_count_estimated: bool,

@@ -23,7 +23,7 @@ impl TaggedRows {
         })
     }
 
-    /// First row with this tag; a row without columns if there is none.
+    /// First row with this tag, or a row without columns.
     pub(super) fn first<'a>(&'a self, word: &'a str) -> TaggedRow<'a> {
         self.all(word).next().unwrap_or(TaggedRow(&[]))
     }

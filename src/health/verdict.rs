@@ -1,7 +1,7 @@
 //! The health checks: verdict, message and hint for each figure. `docs/MONITORING.md` lists them, and a test compares
 //! the names.
 //!
-//! An unknown figure makes no check; `warnings` states why it is missing. A new check needs a function here, a call in
+//! An unknown figure makes no check. `warnings` states why it is missing. A new check needs a function here, a call in
 //! [`basic`] or [`extended`], and a line in the list.
 
 mod accounts;

@@ -36,7 +36,7 @@ pub enum ScheduledVerification {
 pub enum BackupAttempt {
     /// This replica made the backup.
     Made,
-    /// The backup failed; the cause was logged and recorded.
+    /// The backup failed. The cause was logged and recorded.
     Failed,
     /// The backup of this time was made before, here or on another replica.
     Served,

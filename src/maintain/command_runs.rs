@@ -27,9 +27,9 @@ const PATIENCE_AFTER_A_STOP: Duration = Duration::from_secs(1);
 /// Outcome of a command's run.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CommandOutcome {
-    /// The run succeeded; counts by kind.
+    /// The run succeeded, with its counts by kind.
     Succeeded(Value),
-    /// The run failed; error message.
+    /// The run failed, with its error message.
     Failed(String),
     /// A signal stopped the run.
     Cancelled,

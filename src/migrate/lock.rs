@@ -17,7 +17,7 @@ use super::progress::{MigrationEvent, MigrationProgress};
 use crate::clock::Stopwatch;
 use crate::db::{self, Backend, Pool};
 
-/// Acquires the lock, waiting at most `patience`. The returned transaction is the lock; ending it releases the lock.
+/// Acquires the lock, waiting at most `patience`. The returned transaction is the lock. Ending it releases the lock.
 pub(crate) async fn acquire(
     pool: &Pool,
     patience: Duration,

@@ -16,7 +16,7 @@ pub enum MigrationEvent<'a> {
         /// Number of migrations in this run.
         total: usize,
     },
-    /// Waiting for a table lock timed out; the migration will be retried.
+    /// Waiting for a table lock timed out. The migration will be retried.
     Retrying {
         /// Name of the migration.
         name: &'a str,

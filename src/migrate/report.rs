@@ -58,7 +58,7 @@ pub struct MigrationReport {
 pub struct MigrationEntry {
     /// Name of the form `NNN_name`.
     pub name: String,
-    /// Duration in milliseconds; absent in a plan.
+    /// Duration in milliseconds. Absent in a plan.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<u64>,
 }

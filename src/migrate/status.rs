@@ -36,7 +36,7 @@ pub struct MigrationStatus {
 pub enum HistoryState {
     /// All migrations are applied, and the schema matches.
     UpToDate,
-    /// Migrations are pending; `authsvc migrate` applies them.
+    /// Migrations are pending. `authsvc migrate` applies them.
     Pending,
     /// The database has no tables.
     Empty,
