@@ -1,8 +1,8 @@
 //! Checks of the backup directory (BACKUP_DIR), used by every command.
 //!
-//! The path itself may be a symbolic link to a directory, but no entry in it may be a link. Commands that write refuse a
-//! directory that other users can write to. Those users could plant links or replace a backup. Commands that only read
-//! print a warning.
+//! The path itself may be a symbolic link to a directory, but no entry in it may be a link. Commands that write refuse
+//! a directory that other users can write to. Those users could plant links or replace a backup. Commands that only
+//! read print a warning.
 
 use std::fs::{self, DirBuilder};
 use std::io;

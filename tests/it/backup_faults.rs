@@ -126,7 +126,8 @@ fn a_second_signal_ends_a_command_that_hangs() {
         let program = Program::on(&database);
         let directory = program.directory().join("backups").display().to_string();
         shell(&format!("mkdir -m 700 {directory}"));
-        // strace as a child, so that signals reach the program; it reports the end of the thread it delays after the delay only
+        // strace as a child, so that signals reach the program; it reports the end of the thread it delays after the
+        // delay only
         let wrapper = ["strace", "-D", "-f", "-qq", "-o", "trace", "-P", &directory, "-e", "trace=fsync", "-e"];
         let program = program.through(&[wrapper.as_slice(), &["inject=fsync:delay_enter=8000000:when=1"]].concat());
         let program = program.env("BACKUP_DIR", &directory);

@@ -84,7 +84,8 @@ fn stream(database: &Database, engine: Engine, over: &AtomicBool, logins: &Atomi
     slowest
 }
 
-/// A million expired tokens on PostgreSQL; fewer on SQLite, which inserts and deletes them more slowly, one after the other.
+/// A million expired tokens on PostgreSQL; fewer on SQLite, which inserts and deletes them more slowly, one after the
+/// other.
 #[test]
 fn p12_logins_go_on_while_two_cleaners_remove_a_million() {
     for (engine, all) in [(Engine::Postgres, 1_111_111), (Engine::Sqlite, 222_222)] {
@@ -177,8 +178,8 @@ fn p12_the_clock_of_the_database_decides() {
     }
 }
 
-/// By its own clock a replica that is behind would see that a cleanup was done long after now, and one that is ahead would
-/// tell the others so.
+/// By its own clock a replica that is behind would see that a cleanup was done long after now, and one that is ahead
+/// would tell the others so.
 #[test]
 fn replicas_with_wrong_clocks_clean_up_and_let_others_clean_up() {
     let database = filled(Engine::Postgres);

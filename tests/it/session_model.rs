@@ -160,8 +160,8 @@ impl World<'_> {
         self.is_over(1 - device)
     }
 
-    /// The thief refreshes what it has, and uses the access token. Of thief and owner at most one goes on: the other's next refresh
-    /// either fails or ends the thief's session.
+    /// The thief refreshes what it has, and uses the access token. Of thief and owner at most one goes on: the other's
+    /// next refresh either fails or ends the thief's session.
     fn thief_refreshes(&mut self) {
         let Some(((_, token), device)) = self.thief.take() else { return };
         let answer = refresh(self.server.public, &token);

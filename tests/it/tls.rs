@@ -11,8 +11,9 @@ use crate::support::{CANARY, Cluster, Database, Program, eventually};
 
 const MODES: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
 
-/// Servers' certificates: `good` (signed, right name), `expired`, `host` (another name), `stranger` (another authority),
-/// `own` (signed by itself, as an authority), `named` (right name in the subject only), `v1` (signed by itself, version 1).
+/// Servers' certificates: `good` (signed, right name), `expired`, `host` (another name), `stranger` (another
+/// authority), `own` (signed by itself, as an authority), `named` (right name in the subject only), `v1` (signed by
+/// itself, version 1).
 const CERTIFICATES: [&str; 7] = ["good", "expired", "host", "stranger", "own", "named", "v1"];
 
 const SCRIPT: &str = r#"

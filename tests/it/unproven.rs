@@ -146,7 +146,8 @@ fn an_abandoned_registration_holds_its_address_for_a_day() {
     }
 }
 
-/// Hours after the registration at which an account is used, and whether it holds its address then: where mail is delivered, and where not.
+/// Hours after the registration at which an account is used, and whether it holds its address then: where mail is
+/// delivered, and where not.
 const USES: [(&[i64], bool, bool); 9] = [
     (&[], false, false),
     (&[1, 2, 3, 11], false, false),
