@@ -1,15 +1,16 @@
 //! Backups: one consistent, validated file of plain SQL that restores without this program.
 //!
-//! The file is `gzip` of readable SQL ([`Header`] line, the schema as the migrations make it, blocks of rows, sequences, an
-//! end line), in many members, each a whole number of blocks. `psql` or `sqlite3` restores it. Beside it lies
-//! [`Metadata`]: what it takes to prove that the file is whole.
+//! The file is `gzip` of readable SQL: [`Header`] line, schema, blocks of rows, sequences, end line. Each gzip member
+//! holds whole blocks. `psql` or `sqlite3` restores the file. A [`Metadata`] file beside it holds sizes, checksum and
+//! digests, so that damage is detected.
 //!
-//! Reading goes through one parser: `source` opens anything, `reader` makes items of lines, `content` reads to the end and
-//! checks tables and history, `verify` compares with the metadata. `restore` then fills a staging place (`stage`, `row`).
+//! All reading uses one parser. `source` opens the file, `reader` splits it into items, `content` reads to the end and
+//! checks tables and history. `verify` compares the content with the metadata. `restore` then fills staging tables
+//! (`staged_load`, `row`).
 //!
-//! Invariants: a file under its final name is complete, flushed and, unless told otherwise, read back and compared; file
-//! and directory are readable by their owner only; memory does not grow with the database; a file of somebody else's is
-//! never touched.
+//! Invariants: A file under its final name is complete, flushed and, unless validation is switched off, read back and
+//! compared. File and directory are readable by their owner only. Memory does not grow with the database. Files that
+//! this program did not make are never changed.
 
 mod backup_age;
 mod content;

@@ -1,7 +1,7 @@
-//! The command line: one file per subcommand, named as the command is.
+//! Command line: one file per subcommand, named after the command.
 //!
-//! Commands call the domain and hand its report to `output`, the only writer of stdout; `error` maps what went wrong
-//! to an exit code. To add a command: a file with `Arguments` and `run`, and one line each in `Command` and `dispatch`.
+//! Commands call the domain and pass its report to `output`, the only writer of stdout. `error` maps an error to an
+//! exit code. A new command needs a file with `Arguments` and `run`, and one line each in `Command` and `dispatch`.
 
 mod backup;
 mod boot_rights;
@@ -46,7 +46,7 @@ const VERSION: &str = concat!(
     ")"
 );
 
-/// For threads, when all is done.
+/// Time limit for remaining threads at the end of the program.
 const LEAVING: Duration = Duration::from_millis(100);
 
 const EXIT_CODES: &str = "\
@@ -54,20 +54,21 @@ Exit codes:
   0  done, up to date, healthy or degraded
   1  failed
   2  wrong usage or configuration
-  3  it ran, and the answer is no: unhealthy, pending work or drift with --check, backup not valid
+  3  negative result: unhealthy, pending work or drift with --check, invalid backup
   4  the database is newer than this program
   5  an applied migration was changed
-  6  a lock was not got in time
+  6  timed out waiting for a lock
 
-Without a command it serves. Without DATABASE_URL the database is the SQLite file authsvc.db in the working directory.
+Without a command, authsvc serves. Without DATABASE_URL, the database is the SQLite file authsvc.db
+in the working directory.
 Environment variables: see docs/CONFIGURATION.md.
 
 Examples:
   authsvc                     serve
-  authsvc help backup         what a command does, with examples
-  authsvc status --json       every command answers in JSON if asked to";
+  authsvc help backup         describe a command, with examples
+  authsvc status --json       print the result as JSON, as every command can";
 
-/// An authentication service whose database layer is compiled into it.
+/// An authentication service with its database layer compiled in.
 #[derive(Parser)]
 #[command(name = "authsvc", version = VERSION, after_help = EXIT_CODES)]
 pub struct Cli {
@@ -78,14 +79,14 @@ pub struct Cli {
     command: Option<Command>,
 }
 
-/// One line per command.
+/// Subcommands of authsvc, each with the first line of its help.
 #[derive(Subcommand)]
 enum Command {
     /// Wait for the database, migrate it, and serve HTTP until SIGTERM or SIGINT
     Serve(serve::Arguments),
     /// Apply pending migrations
     Migrate(migrate::Arguments),
-    /// Show every migration and how the schema differs from them
+    /// Show every migration, and the drift of the schema
     Status(status::Arguments),
     /// Undo applied migrations, newest first
     Rollback(rollback::Arguments),
@@ -95,15 +96,15 @@ enum Command {
     ListBackups(list_backups::Arguments),
     /// Compare a backup with its metadata
     VerifyBackup(verify_backup::Arguments),
-    /// Replace the content of the database by that of a backup, all at once
+    /// Replace the content of the database with a backup, completely or not at all
     Restore(restore::Arguments),
-    /// Tell whether the database is healthy, and why not
+    /// Report whether the database is healthy, and why not
     Health(health::Arguments),
-    /// The same with accounts, security, backups, indexes and queries, and what to do about each finding
+    /// Report health in detail, with a hint for each finding
     DetailedHealth(detailed_health::Arguments),
-    /// Remove tokens, events and backups that have had their time
+    /// Remove expired tokens, events and backups
     Cleanup(cleanup::Arguments),
-    /// Put development data into the database; refused in staging and production
+    /// Add development data to the database; refused in staging and production
     Seed(seed::Arguments),
     /// Print a completion script for a shell
     Completions(completions::Arguments),
@@ -111,7 +112,7 @@ enum Command {
     Man(man::Arguments),
 }
 
-/// Parses, runs, renders: the whole program.
+/// Entry point: parses the command line, runs the command and reports its result.
 pub fn main() -> ExitCode {
     let terminal = TerminalSettings::of_process();
     let cli = match Cli::try_parse() {
@@ -129,9 +130,9 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Runs a command; its exit code.
+/// Runs a command and returns its exit code.
 fn run(command: Command, output: Output) -> Result<u8, Error> {
-    // these ask for nothing, and work where the configuration does not
+    // these commands must work even if the configuration is broken
     match command {
         Command::Completions(arguments) => return completions::run(&arguments, output),
         Command::Man(arguments) => return man::run(&arguments, output),
@@ -146,7 +147,7 @@ fn run(command: Command, output: Output) -> Result<u8, Error> {
             done => done,
         }
     });
-    // what is left then are threads that a file system does not answer
+    // only threads that wait for a hanging file system are left now
     runtime.shutdown_timeout(LEAVING);
     answer
 }
@@ -183,7 +184,7 @@ fn start_logging(config: &Config, output: Output) {
     }
 }
 
-/// A server uses every core; a command starts faster without threads.
+/// Async runtime: multi-threaded for the server. Commands use a single thread, which starts faster.
 fn runtime(command: &Command) -> Result<Runtime, Error> {
     let mut builder = match command {
         Command::Serve(_) => Builder::new_multi_thread(),
@@ -192,12 +193,12 @@ fn runtime(command: &Command) -> Result<Runtime, Error> {
     Ok(builder.enable_all().build()?)
 }
 
-/// What is recorded in the ledger as the program that did it.
+/// Version and commit of authsvc, recorded in the ledger and in backups.
 fn app_version() -> String {
     format!("{}+{}", env!("CARGO_PKG_VERSION"), env!("AUTHSVC_COMMIT"))
 }
 
-/// The backup that is taken before something is lost.
+/// Request for the safety backup before a destructive command.
 fn safety_backup(config: &Config) -> crate::backup::BackupRequest {
     crate::backup::BackupRequest {
         target: crate::backup::BackupDestination::Directory(config.backup_dir.clone()),
@@ -208,7 +209,7 @@ fn safety_backup(config: &Config) -> crate::backup::BackupRequest {
     }
 }
 
-/// What a cleanup needs, from the configuration.
+/// Cleanup settings from the configuration.
 fn cleanup_of(
     config: &Config,
     pool: &crate::db::Pool,
@@ -224,7 +225,7 @@ fn cleanup_of(
     }
 }
 
-/// What a health report needs, from the configuration.
+/// Health report settings from the configuration.
 fn health_settings(config: &Config) -> crate::health::HealthSettings {
     crate::health::HealthSettings {
         url: config.database_url.clone(),
@@ -235,7 +236,7 @@ fn health_settings(config: &Config) -> crate::health::HealthSettings {
     }
 }
 
-/// How migrations behave, from the configuration.
+/// Migration settings from the configuration.
 fn settings(config: &Config) -> crate::migrate::MigrationSettings {
     crate::migrate::MigrationSettings {
         patience: config.lock_wait,

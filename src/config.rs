@@ -1,8 +1,8 @@
-//! The only reader of the environment. Every variable is documented where it is read and in `docs/CONFIGURATION.md`.
+//! Configuration: the only module that reads the environment. `docs/CONFIGURATION.md` documents every variable.
 //!
 //! Variables come from the process, then from `.env` in the working directory. Every secret `X` can be given as a file
-//! named by `X_FILE`; both at once is an error, and so is a variable that is set and has no value (`variables`). A variable
-//! that starts with `AUTHSVC_` and is unknown is warned about.
+//! named by `X_FILE`. It is an error to set both, or to set a variable to an empty value (`variables`). An unknown
+//! variable that starts with `AUTHSVC_` causes a warning.
 
 mod api;
 mod backups;
@@ -38,86 +38,87 @@ use crate::health::Thresholds;
 use crate::http::ApiSettings;
 use crate::maintain::{Schedule, ScheduledVerification};
 
-/// What the environment says, parsed.
+/// Configuration of the program, parsed and validated.
 #[derive(Debug)]
 pub struct Config {
-    /// `DATABASE_URL` or `DATABASE_URL_FILE`.
+    /// URL of the database, from `DATABASE_URL` or `DATABASE_URL_FILE`.
     pub database_url: DatabaseUrl,
-    /// `AUTHSVC_ENV`; without the URL of a server then `APP_ENV`, then `GO_ENV`.
+    /// Kind of installation, from `AUTHSVC_ENV`. Without a server's URL, `APP_ENV` and then `GO_ENV` are read, too.
     pub environment: Environment,
-    /// `AUTHSVC_LISTEN`: the public listener.
+    /// Address of the public listener, from `AUTHSVC_LISTEN`.
     pub listen: SocketAddr,
-    /// `AUTHSVC_ADMIN_LISTEN`: the operators' listener.
+    /// Address of the operators' listener, from `AUTHSVC_ADMIN_LISTEN`.
     pub admin_listen: SocketAddr,
-    /// `AUTHSVC_ADMIN_HOSTS`: names under which the operators' listener answers, in lower case.
+    /// Host names that the operators' listener accepts, in lower case, from `AUTHSVC_ADMIN_HOSTS`.
     pub admin_hosts: Vec<String>,
-    /// `AUTHSVC_PUBLIC_URL`: where the public listener is reached from outside.
+    /// URL of the public listener as clients see it, from `AUTHSVC_PUBLIC_URL`.
     pub public_url: BaseUrl,
-    /// The age at which a session ends, however often it is refreshed; from AUTHSVC_SESSION_MAX_AGE.
+    /// Age at which a session ends, however often it is refreshed, from `AUTHSVC_SESSION_MAX_AGE`.
     pub session_max_age: TimeDelta,
-    /// `AUTHSVC_GOOGLE_…`, `AUTHSVC_GITHUB_…` and `AUTHSVC_OAUTH_REDIRECT_URL`: logging in through providers.
+    /// Login with OAuth providers, from `AUTHSVC_GOOGLE_…`, `AUTHSVC_GITHUB_…` and `AUTHSVC_OAUTH_REDIRECT_URL`.
     pub oauth: OauthSettings,
-    /// `AUTHSVC_ENCRYPTION_KEY` or `AUTHSVC_ENCRYPTION_KEY_FILE`: encrypts the providers' tokens.
+    /// Keys that encrypt the OAuth tokens, from `AUTHSVC_ENCRYPTION_KEY` or `AUTHSVC_ENCRYPTION_KEY_FILE`.
     pub vault: Option<Arc<Vault>>,
-    /// `AUTHSVC_JWT_KEY` or `AUTHSVC_JWT_KEY_FILE`: signs access tokens.
+    /// Keys that sign access tokens, from `AUTHSVC_JWT_KEY` or `AUTHSVC_JWT_KEY_FILE`.
     pub jwt_keys: Option<Arc<Keys>>,
-    /// What the public API lets through.
+    /// Settings of the public API.
     pub api: ApiSettings,
-    /// `AUTHSVC_DATABASE_MAX_CONNECTIONS`: how many connections requests share.
+    /// Connections that requests share, from `AUTHSVC_DATABASE_MAX_CONNECTIONS`.
     pub pool: PoolUse,
-    /// `AUTHSVC_DATABASE_WAIT`: how long `serve` waits for a database that is not there yet.
+    /// Longest time that `serve` waits for the database at boot, from `AUTHSVC_DATABASE_WAIT`.
     pub database_wait: Duration,
-    /// `AUTHSVC_LOCK_WAIT`: how long to wait for another migrator and for locked tables.
+    /// Longest wait for another migrator and for locked tables, from `AUTHSVC_LOCK_WAIT`.
     pub lock_wait: Duration,
-    /// `AUTHSVC_LOCK_TIMEOUT`: how long one statement of a migration may wait for a lock.
+    /// Longest wait of one migration statement for a lock, from `AUTHSVC_LOCK_TIMEOUT`.
     pub lock_timeout: Duration,
-    /// `AUTHSVC_SHUTDOWN_TIMEOUT`: how long running requests may take after SIGTERM.
+    /// Time that running requests may take after SIGTERM, from `AUTHSVC_SHUTDOWN_TIMEOUT`.
     pub shutdown_timeout: Duration,
-    /// `NOTIFY_SOCKET` and `WATCHDOG_USEC`: whom to tell how `serve` is doing.
+    /// Notifications to systemd, from `NOTIFY_SOCKET` and `WATCHDOG_USEC`.
     pub notify: SupervisorSettings,
-    /// `BACKUP_DIR`: where backups are.
+    /// Directory of the backups, from `BACKUP_DIR`.
     pub backup_dir: PathBuf,
-    /// `AUTHSVC_BACKUP_SCHEDULE`: when `serve` makes backups.
+    /// Schedule of the backups that `serve` makes, from `AUTHSVC_BACKUP_SCHEDULE`.
     pub backup_schedule: Option<Schedule>,
-    /// `AUTHSVC_BACKUP_RETENTION`: how long backups are kept.
+    /// Retention of backups, from `AUTHSVC_BACKUP_RETENTION`.
     pub backup_retention: Retention,
-    /// `AUTHSVC_BACKUP_VERIFY`: whether a scheduled backup is proven.
+    /// Verification of scheduled backups by a test restore, from `AUTHSVC_BACKUP_VERIFY`.
     pub backup_verification: ScheduledVerification,
-    /// `AUTHSVC_CLEANUP_INTERVAL`: how often `serve` cleans up.
+    /// Interval at which `serve` cleans up, from `AUTHSVC_CLEANUP_INTERVAL`.
     pub cleanup_interval: Option<Duration>,
-    /// `AUTHSVC_CLEANUP_BATCH`: how long a batch of a cleanup is to take.
+    /// Target duration of a cleanup batch, from `AUTHSVC_CLEANUP_BATCH`.
     pub cleanup_batch: Duration,
-    /// `AUTHSVC_AUTH_EVENTS_RETENTION` and `AUTHSVC_MAINTENANCE_RUNS_RETENTION`.
+    /// Retention of events and run records, from `AUTHSVC_AUTH_EVENTS_RETENTION` and
+    /// `AUTHSVC_MAINTENANCE_RUNS_RETENTION`.
     pub kept: RetentionDays,
-    /// From where on a figure of the health reports is a finding.
+    /// Thresholds of the health reports.
     pub thresholds: Thresholds,
-    /// `AUTHSVC_LOG`: a filter as `RUST_LOG` takes it.
+    /// Log filter in the syntax of `RUST_LOG`, from `AUTHSVC_LOG`.
     pub log_filter: Option<String>,
-    /// `AUTHSVC_LOG_FORMAT`: `text` or `json`.
+    /// True if the log format is `json`, from `AUTHSVC_LOG_FORMAT`.
     pub log_json: bool,
-    /// Things to tell that are no errors, such as unknown variables.
+    /// Warnings about the configuration, such as unknown variables.
     pub warnings: Vec<String>,
 }
 
-/// A variable that cannot be used: which, why, and what to do. Never holds a secret's value.
+/// A variable that cannot be used, with the reason and a hint. It never contains a secret's value.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The database URL is refused.
     #[error("{variable}: {source}")]
     Url {
-        /// Where it came from.
+        /// Name of the variable.
         variable: &'static str,
-        /// Why.
+        /// Reason for the refusal.
         source: InvalidUrl,
     },
     /// Another variable is refused.
     #[error("{variable}: {message}")]
     Invalid {
-        /// Its name.
+        /// Name of the variable.
         variable: String,
-        /// Why.
+        /// Reason for the refusal.
         message: String,
-        /// What to do.
+        /// Hint for the operator.
         hint: String,
     },
 }
@@ -127,7 +128,7 @@ impl Error {
         Self::Invalid { variable: variable.into(), message: message.into(), hint: hint.into() }
     }
 
-    /// What to do about it.
+    /// Hint for the operator: how to solve the problem.
     pub fn hint(&self) -> &str {
         match self {
             Self::Url { source, .. } => source.hint(),
@@ -140,15 +141,15 @@ impl Config {
     /// Reads the process's environment and `.env`.
     ///
     /// # Errors
-    /// The first variable that cannot be used.
+    /// Returns an error for the first variable that cannot be used.
     pub fn load() -> Result<Self, Error> {
         Self::from_variables(&Variables::of_process()?)
     }
 
-    /// Parses given variables.
+    /// Parses the given variables.
     ///
     /// # Errors
-    /// The first variable that cannot be used.
+    /// Returns an error for the first variable that cannot be used.
     pub fn from_variables(variables: &Variables) -> Result<Self, Error> {
         variables.check_all()?;
         let (database_url, choice) = database::url(variables)?;
@@ -199,7 +200,7 @@ fn log_json(variables: &Variables) -> Result<bool, Error> {
         None | Some("text") => Ok(false),
         Some("json") => Ok(true),
         Some(other) => {
-            Err(Error::invalid("AUTHSVC_LOG_FORMAT", format!("`{other}` is no log format"), "use text or json"))
+            Err(Error::invalid("AUTHSVC_LOG_FORMAT", format!("`{other}` is not a log format"), "use text or json"))
         }
     }
 }
@@ -215,7 +216,8 @@ fn parsed<T: FromStr>(variables: &Variables, name: &'static str, default: &str, 
     text.parse().map_err(|_| Error::invalid(name, format!("`{text}` cannot be read"), format!("write {form}")))
 }
 
-/// How long a statement of a migration waits for a lock, in the range of PostgreSQL's setting: 0 ms is no limit there.
+/// Longest wait of a migration statement for a lock, within PostgreSQL's range. 0 ms is refused, because there it means
+/// no limit.
 fn lock_timeout(variables: &Variables) -> Result<Duration, Error> {
     const NAME: &str = "AUTHSVC_LOCK_TIMEOUT";
     let limit = duration(variables, NAME, "2s")?;
@@ -229,6 +231,6 @@ fn lock_timeout(variables: &Variables) -> Result<Duration, Error> {
 fn duration(variables: &Variables, name: &'static str, default: &str) -> Result<Duration, Error> {
     let text = variables.get(name).unwrap_or(default);
     let refuse = |why: String| Error::invalid(name, format!("`{text}` {why}"), "write a duration like 30s, 5m or 1h");
-    let duration = humantime::parse_duration(text).map_err(|error| refuse(format!("is no duration: {error}")))?;
+    let duration = humantime::parse_duration(text).map_err(|error| refuse(format!("is not a duration: {error}")))?;
     if duration.is_zero() { Err(refuse("is too short".to_owned())) } else { Ok(duration) }
 }

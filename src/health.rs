@@ -1,12 +1,14 @@
-//! Health: two reports that tell the truth.
+//! Health reports: a basic and a detailed report on the database and the service.
 //!
-//! [`HealthReport`] is the basic one: two round trips, no scan of a big table. [`DetailedHealthReport`] adds what costs more. Both are plain structs,
-//! rendered by commands, HTTP answers, metrics and the status page alike. A figure that cannot be had is `None` with a
-//! reason in `warnings`; a [`HealthCheck`] gives a verdict on figures, and the worst one counts.
+//! [`HealthReport`] is the basic report: two round trips, no scan of a large table. [`DetailedHealthReport`] adds
+//! figures that cost more. Commands, HTTP responses, metrics and the status page all render these structs. A figure
+//! that is not available is `None`, with the reason in `warnings`. A [`HealthCheck`] is a verdict on figures, and the
+//! worst one decides.
 //!
-//! Data flows one way: SQL (`db::health`) → `tagged_rows` → a section (`performance`, `accounts`, `maintenance`, `statements`, `backup_dir`) →
-//! `basic` or `extended` → `verdict` → report. A command makes a report [`one_shot`]; a service has a [`HealthCollector`], which makes one for
-//! everybody who asks. To add a figure: the SQL, the section that reads it, the report's field, `docs/MONITORING.md`.
+//! Data flows one way: SQL (`db::health`) → `tagged_rows` → a section (`performance`, `accounts`, `maintenance`,
+//! `statements`, `backup_dir`) → `basic` or `extended` → `verdict` → report. A command makes a report [`one_shot`]. A
+//! service has a [`HealthCollector`], which shares one report among all callers. A new figure needs its SQL, the
+//! section that reads it, a field of the report and `docs/MONITORING.md`.
 
 mod accounts;
 mod backup_dir;

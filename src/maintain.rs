@@ -1,13 +1,15 @@
-//! What `serve` does beside answering: backups by a schedule, and what became of every run.
+//! Background jobs of `serve` (scheduled backups and cleanups), and records of all maintenance runs.
 //!
-//! Any number of replicas share a database. Each has the schedule; at a scheduled time each *tries* the lock of
-//! [`crate::db::ExclusiveLock`], and whoever has it looks into `maintenance_runs` whether that time was served already, so replicas
-//! whose clocks differ do not make a backup each. Who does not get it tries again until the next time: if the holder is
-//! killed or stopped midway, another makes the backup, or the one that replaces it. A time that nobody has begun within an hour is left out.
+//! Any number of replicas share a database, and each has the schedule. At a scheduled time each one *tries* the lock of
+//! [`crate::db::ExclusiveLock`]. The lock holder checks in `maintenance_runs` whether that time was already served, so
+//! replicas with different clocks make one backup. The others retry until the next time. If the lock holder is killed
+//! midway, another replica makes the backup. A time that no replica has begun within an hour is skipped.
 //!
-//! Invariants: at most one run has the outcome `succeeded` or `failed` for a scheduled time, as long as the lock's connection
-//! lives; a stop leaves no unfinished file; a failure is logged once, with its hint, and the schedule goes on.
-//! To add a job: a file beside `backups.rs` with what it does under the lock, and its own kind in `maintenance_runs`.
+//! Invariants: At most one run has the outcome `succeeded` or `failed` for a scheduled time, while the lock's
+//! connection lives. A stop leaves no unfinished file. A failure is logged once, with its hint, and the schedule
+//! continues.
+//!
+//! A new job needs a file beside `backup_job.rs` with its work under the lock, and its own kind in `maintenance_runs`.
 
 mod backup_job;
 mod cleanup;

@@ -1,15 +1,17 @@
-//! Schema history: what is embedded, what a database has, and how the one becomes the other.
+//! Schema migrations: the embedded history, a database's history, and how a database is migrated.
 //!
-//! The migrations are SQL files, checked and compiled in by `build.rs` (`embedded`). SeaORM's `MigrationTrait` and
-//! its ledger table `seaql_migrations` are used as they are; around them this module adds what an operated service
-//! needs: one migrator at a time, atomicity on both engines, checksums, drift, adoption, and refusals with a reason.
+//! The migrations are SQL files that `build.rs` checks and compiles in (`embedded`). SeaORM's `MigrationTrait` and its
+//! ledger table `seaql_migrations` are used unchanged. This module adds one migrator at a time, atomicity on both
+//! engines, checksums, drift, adoption, and refusals with a reason.
 //!
-//! Data flows one way: `ledger` reads a [`LedgerState`], `plan` (pure) makes a plan or a refusal of it,
-//! `session` locks, reads again and runs the plan, [`MigrationStatus`] and [`MigrationReport`] tell. Invariants: nothing is written
-//! before the plan stands; a migration and its ledger row commit together (those marked `no-transaction` first run
-//! and are then recorded, and can be run again); when nothing is pending nothing is written and no right is needed.
+//! Data flows one way. `ledger` reads a [`LedgerState`], and `plan` (pure) turns it into a plan or a refusal. `session`
+//! locks, reads again and runs the plan. [`MigrationStatus`] and [`MigrationReport`] report the result.
 //!
-//! To add a migration see `migration/README.md`.
+//! Invariants: Nothing is written before the plan is complete. A migration and its ledger row commit together. A
+//! `no-transaction` migration runs first, is recorded afterwards, and can run again. If nothing is pending, nothing is
+//! written and no write privilege is needed.
+//!
+//! `migration/README.md` describes how to add a migration.
 
 mod adopt;
 mod build;

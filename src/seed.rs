@@ -1,11 +1,11 @@
-//! Development data: the accounts of `seed/`, embedded, put into a database that is no production.
+//! Development data: inserts the embedded accounts of `seed/` into a database that is not production.
 //!
-//! It never goes into a database that holds any other account: the password of its accounts is published. That is checked
-//! in its own transaction, while no account can be added.
+//! Seeding refuses a database that holds any other account, because the password of the seed accounts is published. The
+//! check runs in the seeding transaction, which blocks new accounts.
 //!
-//! Times in the files are relative to the moment of seeding. Rows that are there already, or that conflict with a row
-//! of a developer's, are left alone, so seeding twice changes nothing. It runs under the migrators' lock: many replicas
-//! that boot at once seed once.
+//! Times in the files are relative to the moment of seeding. Rows that exist or conflict with a developer's rows are
+//! kept, so seeding twice changes nothing. Seeding runs under the migration lock, so replicas that boot together seed
+//! once.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -23,38 +23,38 @@ use crate::migrate;
 
 static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/seed");
 
-/// What was inserted; what was there already is not counted.
+/// Numbers of inserted rows. Rows that already existed are not counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct SeedReport {
-    /// Accounts.
+    /// Number of inserted accounts.
     pub users: u64,
-    /// Links to providers.
+    /// Number of inserted links to OAuth providers.
     pub oauth_providers: u64,
-    /// Sessions.
+    /// Number of inserted sessions.
     pub refresh_tokens: u64,
 }
 
-/// Why seeding failed; nothing was inserted.
+/// Reason why seeding failed. Nothing was inserted.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The lock, or the schema.
+    /// Waiting for the migration lock timed out.
     #[error(transparent)]
     Migrate(#[from] migrate::Error),
-    /// The database refused.
+    /// The database refused a statement.
     #[error(transparent)]
     Database(#[from] crate::db::Error),
-    /// The embedded data is wrong: a bug of this program.
+    /// The embedded data is wrong, which is a bug of this program.
     #[error("seed/{file}: {message}")]
     Data {
-        /// The file.
+        /// File name in `seed/`.
         file: &'static str,
-        /// What is wrong.
+        /// Description of the problem.
         message: String,
     },
     /// The database holds other accounts.
     #[error("the database holds {count} accounts that are not of the development data")]
     OtherAccounts {
-        /// How many.
+        /// Number of other accounts.
         count: usize,
     },
 }
@@ -65,7 +65,7 @@ impl From<DbErr> for Error {
     }
 }
 
-/// The addresses of the accounts in `seed/`; where the data is wrong, which a test of it tells, none.
+/// Email addresses of the accounts in `seed/`. Empty if the data is wrong, which a test would find.
 pub fn addresses() -> Vec<String> {
     read::<SeedUser>(USERS).unwrap_or_default().into_iter().map(|user| user.email).collect()
 }
@@ -116,7 +116,7 @@ struct SeedToken {
     revoked: Option<Relative>,
 }
 
-/// `-5m` or `+7d`.
+/// Time relative to the moment of seeding, for example `-5m` or `+7d`.
 #[derive(Deserialize, Clone, Copy)]
 #[serde(try_from = "String")]
 struct Relative {
@@ -141,10 +141,12 @@ impl Relative {
     }
 }
 
-/// Puts the development data into a migrated database, in one transaction. Whether it may is the caller's decision.
+/// Inserts the development data into a migrated database, in one transaction. The caller decides whether that is
+/// allowed.
 ///
 /// # Errors
-/// The lock was not got within `patience`, the database holds other accounts, or it refused.
+/// Returns an error if waiting for the lock times out, the database holds other accounts, or the database refuses a
+/// statement.
 pub async fn seed(pool: &Pool, now: DateTime<Utc>, patience: Duration) -> Result<SeedReport, Error> {
     let (users, links, tokens) = (read(USERS)?, read(LINKS)?, read(TOKENS)?);
     let lock_accounts = pool.backend().lock_accounts();
@@ -213,7 +215,7 @@ impl SeedUser {
     }
 }
 
-/// Ids by folded address; soft-deleted accounts, too, whose tokens are part of the data.
+/// Account ids by folded email address. Soft-deleted accounts are included, because the data has tokens for them.
 async fn user_ids(transaction: &DatabaseTransaction) -> Result<HashMap<String, i64>, Error> {
     let users = user::Entity::find().all(transaction).await?;
     Ok(users.into_iter().map(|user| (user.email.folded(), user.id)).collect())
@@ -268,7 +270,7 @@ async fn insert_tokens(
     insert(transaction, models.collect()).await
 }
 
-/// Inserts what does not conflict; how many that were.
+/// Inserts the rows that do not conflict and returns their number.
 async fn insert<A>(transaction: &DatabaseTransaction, models: Vec<A>) -> Result<u64, Error>
 where
     A: ActiveModelTrait + Send,

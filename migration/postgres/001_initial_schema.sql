@@ -1,6 +1,6 @@
--- The three core tables, as databases of the earlier manager have them, name for name.
+-- Creates the three core tables, with the same names as in databases of the legacy manager.
 --
--- Locks: none that matter; it only creates. Undone by dropping the tables.
+-- Locks: none that matter, because it only creates tables. The down script drops them.
 
 CREATE TABLE users (
     id SERIAL PRIMARY KEY,

@@ -1,4 +1,5 @@
--- Forgets where sessions are used from, who is throttled, and which OAuth states were used (they are valid for ten minutes).
+-- Deletes where sessions are used from, failed logins of clients, and used OAuth states, which are valid for ten
+-- minutes.
 
 DROP TABLE oauth_states;
 DROP TABLE login_throttles;

@@ -1,4 +1,4 @@
--- Every time is accepted again; what 012 changed stays.
+-- Makes every time valid again. Values that 012 changed are not restored.
 
 ALTER TABLE users
     DROP CONSTRAINT chk_users_last_login_range,

@@ -1,4 +1,4 @@
--- Triggers set `updated_at` again.
+-- Recreates the triggers that set `updated_at`.
 -- Locks: SHARE ROW EXCLUSIVE on users and oauth_providers for a moment.
 
 CREATE OR REPLACE FUNCTION update_updated_at_column() RETURNS TRIGGER LANGUAGE plpgsql AS $$

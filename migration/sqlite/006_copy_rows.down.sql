@@ -1,3 +1,3 @@
 -- migrate: noop
 --
--- Nothing was copied.
+-- Nothing to undo: no row was copied.

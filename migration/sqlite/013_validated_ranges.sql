@@ -1,3 +1,3 @@
 -- migrate: noop
 --
--- SQLite checked every row when 012 copied it.
+-- Nothing to do: SQLite checked every row when 012 copied it.

@@ -1,3 +1,3 @@
 -- migrate: noop
 --
--- COLLATE NOCASE folds ASCII letters and nothing else, whatever the locale.
+-- Nothing to do: COLLATE NOCASE folds ASCII letters and nothing else, whatever the locale.

@@ -1,4 +1,4 @@
--- Triggers set `updated_at` again.
+-- Recreates the triggers that set `updated_at`.
 
 CREATE TRIGGER update_users_updated_at AFTER UPDATE ON users
     WHEN NEW.updated_at IS OLD.updated_at

@@ -1,3 +1,3 @@
 -- migrate: noop
 --
--- There is nothing to undo.
+-- Nothing to undo.

@@ -1,4 +1,4 @@
-//! What is in a file: read to its end once, before anything is believed or written.
+//! Reads a backup file once to its end and checks its content, before any of it is used.
 
 use super::format::{Footer, Header, Sequence};
 use super::progress::{BackupEvent, BackupProgress};
@@ -12,68 +12,68 @@ use crate::password_hashes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// A ledger with more rows, or more bytes, is none.
+/// Limits of the migration ledger in a file, in rows and in bytes. A file above either limit is refused.
 const LONGEST_LEDGER: u64 = 10_000;
 const LARGEST_LEDGER: u64 = 4 << 20;
-/// More tables, or sequences, than any program of this kind makes: what is kept of a file stays small.
+/// Largest number of tables, and of sequences, in a file. The limit bounds the memory that a file's description takes.
 const MOST_TABLES: usize = 200;
-/// More tables of somebody else's than their names are kept of.
+/// Largest number of skipped tables in a dump, which is how many table names are kept in memory.
 const MOST_SKIPPED: usize = 100_000;
 
-/// The table of accounts.
+/// Name of the accounts table.
 const ACCOUNTS: &str = "users";
-/// Accounts whose hash costs too much are named, so many at most.
+/// Largest number of accounts that are named for a password hash that costs too much.
 const MOST_COSTLY_NAMED: usize = 10;
 
-/// Progress is told after so many bytes.
+/// Bytes of text between two progress events.
 const STEP: u64 = 1 << 20;
 
-/// What was found in a file.
+/// Content of a file that was read to its end.
 #[derive(Debug)]
 pub(super) struct Content {
     pub(super) compressed: bool,
     pub(super) size: u64,
     pub(super) uncompressed_size: u64,
     pub(super) sha256: String,
-    /// `None`: a plain dump.
+    /// First line of a backup. `None` in a plain dump.
     pub(super) header: Option<Header>,
     pub(super) footer: Option<Footer>,
     pub(super) backend: Backend,
-    /// The schema that its tables are of.
+    /// Schema version that the file's tables belong to.
     pub(super) schema_version: SchemaVersion,
-    /// Its history; empty in a dump of a database of the earlier manager.
+    /// Applied migrations. Empty in a dump of a legacy manager's database.
     pub(super) ledger: Vec<AppliedMigration>,
     pub(super) tables: Vec<FileTable>,
     pub(super) sequences: Vec<Sequence>,
     /// Tables of a dump that no migration makes.
     pub(super) skipped_tables: Vec<String>,
-    /// Accounts whose stored password hash costs more than a login may take.
+    /// Accounts whose stored password hash costs more than a login may cost.
     pub(super) costly_hashes: CostlyHashes,
 }
 
-/// Accounts whose stored password hash costs more than a login may take.
+/// Accounts whose stored password hash costs more than a login may cost.
 #[derive(Debug, Default)]
 pub(super) struct CostlyHashes {
-    /// How many.
+    /// Number of such accounts.
     pub(super) count: u64,
-    /// The first of them: the row and the cost.
+    /// The first such accounts, each with its id and the cost of its hash.
     pub(super) rows: Vec<String>,
 }
 
-/// A table of a file.
+/// One table in a file.
 #[derive(Debug)]
 pub(super) struct FileTable {
     pub(super) name: String,
-    /// In the order of the rows.
+    /// Column names, in the order in which the rows hold them.
     pub(super) columns: Vec<String>,
     pub(super) digest: RowDigest,
     pub(super) bytes: u64,
-    /// The greatest value of its column `id`; 0 without one.
+    /// Greatest value of the column `id`. 0 if the table has no such column.
     greatest_id: i64,
 }
 
 impl Content {
-    /// Rows and digest of every table that the file tells of.
+    /// Row count and digest of every table in the end line or in the file.
     pub(super) fn digests(&self) -> Vec<TableDigest> {
         let found = |name: &str| {
             let found = self.tables.iter().find(|table| table.name == name);
@@ -84,7 +84,7 @@ impl Content {
         told.clone().chain(untold).map(|name| found(name)).collect()
     }
 
-    /// Each table with the greatest id that the file has of it, or has given out by its sequence.
+    /// Greatest id of each table: in its rows or given out by its sequence.
     pub(super) fn greatest_ids(&self) -> Vec<(String, i64)> {
         let of_rows = self.tables.iter().map(|table| (table.name.clone(), table.greatest_id));
         // a table without rows may have given out ids
@@ -98,16 +98,16 @@ impl Content {
         greatest.into_iter().collect()
     }
 
-    /// How many rows there are in all tables but the ledger.
+    /// Number of rows in all tables except the ledger.
     pub(super) fn rows(&self) -> u64 {
         self.tables.iter().map(|table| table.digest.rows()).sum()
     }
 }
 
-/// Reads a file to its end. At most `longest` bytes of text are read, so that a bomb is not unpacked for ever.
+/// Reads a file to its end. At most `longest` bytes of text are read, as protection against decompression bombs.
 ///
 /// # Errors
-/// It is none that this program can read, or not whole.
+/// Returns an error if the file is incomplete or in no format that this program reads.
 pub(super) fn read(
     text: Text,
     longest: Option<u64>,
@@ -141,7 +141,7 @@ pub(super) fn read(
             FileItem::Sequence(sequence) if is_dump && !known.contains(sequence.table()) => {}
             FileItem::Sequence(sequence) => builder.sequence(sequence)?,
             FileItem::End(Some(footer)) if footer.tables.len() > MOST_TABLES => {
-                return Err(wrong("its last line tells of more tables than any migration makes"));
+                return Err(wrong("its last line names more tables than any migration makes"));
             }
             FileItem::End(footer) => break footer,
         }
@@ -159,7 +159,7 @@ struct FileSizes {
     sha256: String,
 }
 
-/// The engine that a file is of; dumps are PostgreSQL's.
+/// Database engine that made the file. Dumps always come from PostgreSQL.
 fn engine(kind: &FileKind) -> Result<Backend, Unreadable> {
     match kind {
         FileKind::Dump => Ok(Backend::Postgres),
@@ -175,7 +175,7 @@ struct ContentBuilder {
     backend: Backend,
     tables: Vec<FileTable>,
     current: usize,
-    /// Of the current table, where it is that of the accounts: the places of the id and of the password hash.
+    /// Column indexes of the id and of the password hash, if the current table is the accounts table.
     hashes: Option<(usize, usize)>,
     costly_hashes: CostlyHashes,
     ledger: Vec<Vec<u8>>,
@@ -241,7 +241,7 @@ impl ContentBuilder {
         Ok(())
     }
 
-    /// Notes an account whose stored hash costs too much.
+    /// Records an account whose stored hash costs too much.
     fn hash(&mut self, row: &[u8], (id, hash): (usize, usize)) {
         let Some(bound) = row::text_at(row, self.backend, hash).and_then(|stored| password_hashes::excess(&stored))
         else {
@@ -303,7 +303,7 @@ impl ContentBuilder {
         })
     }
 
-    /// The rows of the ledger.
+    /// Parses the rows of the ledger.
     fn applied(&self, backend: Backend) -> Result<Vec<AppliedMigration>, Unreadable> {
         let Some(table) = self.tables.iter().find(|table| table.name == migrate::LEDGER) else { return Ok(Vec::new()) };
         let parse = |row: &Vec<u8>| {
@@ -319,7 +319,7 @@ impl ContentBuilder {
     }
 }
 
-/// The schema that the ledger tells of, or that of the earlier manager where there is none.
+/// Schema version that the ledger describes, or the legacy manager's version for a dump without a ledger.
 fn version_of_file(
     ledger: &[AppliedMigration],
     header: Option<&Header>,
@@ -335,7 +335,7 @@ fn version_of_file(
     };
     match header {
         Some(header) if header.migration != schema_version.migration => Err(Unreadable::Wrong(format!(
-            "its first line tells of migration `{}`, its ledger of `{}`",
+            "its first line names migration `{}`, its ledger of `{}`",
             header.migration.escape_debug(),
             schema_version.migration
         ))),
@@ -343,7 +343,7 @@ fn version_of_file(
     }
 }
 
-/// Only tables and columns that the migrations make, and all of them.
+/// Checks that every table is made by a migration and has exactly the columns that the migrations make.
 fn check_tables(tables: &[FileTable], schema_version: &SchemaVersion) -> Result<(), Unreadable> {
     for found in tables {
         let known = schema_version.tables.iter().find(|known| known.name == found.name);
@@ -367,16 +367,15 @@ fn check_tables(tables: &[FileTable], schema_version: &SchemaVersion) -> Result<
     Ok(())
 }
 
-/// A dump has a block of every table, also of an empty one. What is not in it would be emptied.
+/// Checks that a dump holds a block for every expected table. A full dump has one even for an empty table, and a
+/// restore would empty a missing table.
 fn check_whole(tables: &[FileTable], schema_version: &SchemaVersion) -> Result<(), Unreadable> {
     if tables.is_empty() {
-        return Err(wrong("it has no rows of tables that are known"));
+        return Err(wrong("it has no rows of known tables"));
     }
     let expected = schema_version.tables.iter().filter(|table| !migrate::is_ledger(&table.name));
     match expected.into_iter().find(|table| tables.iter().all(|found| found.name != table.name)) {
-        Some(missing) => {
-            Err(Unreadable::Wrong(format!("it is a part of a dump only: `{}` is not in it", missing.name)))
-        }
+        Some(missing) => Err(Unreadable::Wrong(format!("it is only a part of a dump: `{}` is missing", missing.name))),
         None => Ok(()),
     }
 }

@@ -1,4 +1,4 @@
-//! Makes a backup.
+//! Makes a backup: reads one snapshot, writes and validates the file, then writes its metadata.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -22,36 +22,36 @@ use crate::db::{Backend, Connection, DatabaseUrl, Snapshot};
 use crate::disk;
 use crate::migrate::{self, Schema};
 
-/// Where the backup goes.
+/// Destination of a backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BackupDestination {
-    /// A new file, named by its time, in this directory.
+    /// A new file in this directory, named after the time of the backup.
     Directory(PathBuf),
-    /// This file, which must not be there yet.
+    /// A file at this path, which must not exist yet.
     File(PathBuf),
-    /// Standard output: nothing is validated, and no metadata is written.
+    /// Standard output. The backup is not validated and has no metadata file.
     Stdout,
 }
 
-/// What kind of backup.
+/// Options of one backup.
 #[derive(Debug, Clone)]
 pub struct BackupRequest {
-    /// Where to.
+    /// Destination of the backup.
     pub target: BackupDestination,
-    /// Whether it is gzip.
+    /// True if the file is compressed with gzip.
     pub compressed: bool,
-    /// Whether it is read back from disk and compared.
+    /// True if the file is read back from disk and compared.
     pub validated: bool,
-    /// Recorded in it.
+    /// Version of authsvc, recorded in the backup.
     pub app_version: String,
-    /// Recorded in it.
+    /// Name of the environment, recorded in the metadata.
     pub environment: String,
 }
 
-/// Makes a backup of a database: its metadata.
+/// Makes a backup of a database and returns its metadata.
 ///
 /// # Errors
-/// Every reason of [`Error`]; no file is left then.
+/// Returns an error if any step fails, see [`Error`]. No file is left in that case.
 pub async fn create(
     url: &DatabaseUrl,
     request: &BackupRequest,
@@ -101,16 +101,16 @@ pub async fn create(
     Ok(metadata)
 }
 
-/// How long the file system may take to open a new file. One that takes longer hangs.
+/// Time limit for opening a new file. A file system that takes longer is treated as hanging.
 const BEGINNING: Duration = Duration::from_secs(30);
 
-/// A file that is being written, and the path that it will have.
+/// A file that is being written, with its final path.
 struct BegunFile {
     unfinished: Unfinished,
     path: PathBuf,
 }
 
-/// Begins the file, and gives the path that it will have; nothing for stdout. A file system that hangs is an error.
+/// Begins the file. Returns `None` for stdout, and an error if the file system hangs.
 async fn begin(request: &BackupRequest, now: DateTime<Utc>) -> Result<Option<BegunFile>, Error> {
     let (target, compressed) = (request.target.clone(), request.compressed);
     let path = match &target {
@@ -140,7 +140,8 @@ async fn begin(request: &BackupRequest, now: DateTime<Utc>) -> Result<Option<Beg
     }
 }
 
-/// Gives the file its name, the next free one if another backup of the same second has it, and writes the metadata.
+/// Gives the file its final name and writes the metadata. If another backup of the same second has the name, the next
+/// free second is used.
 fn place(
     unfinished: &Unfinished,
     path: &Path,
@@ -160,13 +161,13 @@ fn place(
     }
     metadata.filename = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     metadata::write(&path, metadata).inspect_err(|_| {
-        // without metadata it would be kept for ever, and vouch for nothing
+        // without metadata, retention would never remove the file, and nothing would vouch for it
         let _ = std::fs::remove_file(metadata::path_for(&path));
         unfinished.withdraw(&path);
     })
 }
 
-/// What was written from one snapshot.
+/// Result of streaming one snapshot.
 struct StreamedBackup {
     written: Written,
     header: Header,
@@ -174,7 +175,7 @@ struct StreamedBackup {
     not_included: Vec<String>,
 }
 
-/// Reads everything from one snapshot into the sink.
+/// Streams one snapshot of the database into the sink.
 async fn stream(
     url: &DatabaseUrl,
     request: &BackupRequest,
@@ -216,7 +217,7 @@ async fn stream(
     Ok(StreamedBackup { written, header, not_included: schema.not_included })
 }
 
-/// Sends everything. Where the writer has failed nothing more is read; it says why when it is asked to finish.
+/// Sends all chunks to the writer. If the writer fails, reading stops, and the writer's `finish` returns the cause.
 async fn send_all(
     snapshot: &mut Snapshot,
     writer: &Writer,
@@ -238,7 +239,7 @@ async fn send_all(
     Ok(())
 }
 
-/// The database's random id, if its schema has one.
+/// Random id of the database. `None` if its schema has no identity table.
 async fn database_id(snapshot: &mut Snapshot, schema: &Schema, backend: Backend) -> Result<Option<String>, Error> {
     if !schema.tables.iter().any(|table| table.name == migrate::IDENTITY_TABLE) {
         return Ok(None);
@@ -252,7 +253,7 @@ async fn version(snapshot: &mut Snapshot, backend: Backend) -> Result<String, Er
     Ok(rows.into_iter().flatten().flatten().next().unwrap_or_default())
 }
 
-/// The values that the sequences of these tables go on from.
+/// Current values of the sequences that belong to the schema's tables.
 async fn sequences(snapshot: &mut Snapshot, schema: &Schema, backend: Backend) -> Result<Vec<Sequence>, Error> {
     let mut sequences = Vec::new();
     for row in snapshot.query(backend.read_sequences()).await? {

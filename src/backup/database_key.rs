@@ -1,31 +1,34 @@
-//! Which database a backup is of.
+//! Decides which database a backup belongs to.
 //!
-//! Metadata holds the random id that migration 011 gave the database. Backups from before it hold only the URL, whose spelling
-//! may differ. Invariants: two backups with different ids are never of the same database; a backup without an id belongs to
-//! the database of its URL, and, if exactly one database with an id has that URL, to that one.
+//! Metadata holds the random id that migration 011 gave the database. Older backups hold only the URL, whose spelling
+//! may differ.
+//!
+//! Invariants: Two backups with different ids never belong to the same database. A backup without an id belongs to the
+//! database of its URL. If exactly one database with an id has that URL, the backup belongs to that database.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What two backups of the same database have in common.
+/// Key that all backups of one database share.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DatabaseKey {
     /// Random id of the database.
     Id(String),
-    /// URL without user, parameters and spelling; of a backup without an id.
+    /// Normalised URL without user and parameters, for backups without an id.
     Url(String),
 }
 
 /// The database that a report is about.
 #[derive(Debug, Clone)]
 pub struct LiveDatabase {
-    /// Its id; `None` where it gave no answer, or is older than migration 011.
+    /// Random id. `None` if the database did not answer or is older than migration 011.
     pub id: Option<String>,
-    /// Its URL, without the password.
+    /// Database URL, without the password.
     pub url: String,
 }
 
 impl LiveDatabase {
-    /// Whether a backup with this id and URL is of this database. Where one of the two ids is unknown, the URLs decide.
+    /// Returns true if a backup with this id and URL belongs to this database. If either id is unknown, the URLs are
+    /// compared.
     pub fn has_backup(&self, id: Option<&str>, url: &str) -> bool {
         match (self.id.as_deref(), id) {
             (Some(own), Some(id)) => own == id,
@@ -34,14 +37,14 @@ impl LiveDatabase {
     }
 }
 
-/// The databases of several backups.
+/// Database ids of several backups, by URL.
 #[derive(Debug, Default)]
 pub struct KnownDatabases {
     ids_by_url: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl KnownDatabases {
-    /// From the ids and URLs of all backups.
+    /// Collects the ids and URLs of all backups.
     pub fn of<'a>(backups: impl IntoIterator<Item = (Option<&'a str>, &'a str)>) -> Self {
         let mut known = Self::default();
         for (id, url) in backups {
@@ -50,7 +53,7 @@ impl KnownDatabases {
         known
     }
 
-    /// The database of one of them.
+    /// Database key of a backup with this id and URL.
     pub fn key(&self, id: Option<&str>, url: &str) -> DatabaseKey {
         let url = normalised(url);
         let mut ids = self.ids_by_url.get(&url).into_iter().flatten();
@@ -62,8 +65,8 @@ impl KnownDatabases {
     }
 }
 
-/// A URL as metadata has it, in one spelling: `postgres://host:5432/db` without user and parameters, `sqlite:path` without
-/// `./`, doubled slashes and parameters.
+/// Normalises a URL from metadata: `postgres://host:5432/db` without user and parameters. `sqlite:path` loses `./`,
+/// doubled slashes and parameters.
 fn normalised(url: &str) -> String {
     let url = url.split('?').next().unwrap_or_default();
     match url.split_once(':') {

@@ -1,7 +1,8 @@
-//! BACKUP_DIR: what it is, asked in one way by every command.
+//! Checks of the backup directory (BACKUP_DIR), used by every command.
 //!
-//! The path itself may be a symbolic link to a directory; nothing in it may be a link. Every command that writes there refuses a
-//! directory that other users can write to: they could plant links, or replace a backup. Commands that read say so.
+//! The path itself may be a symbolic link to a directory, but no entry in it may be a link. Commands that write refuse
+//! a directory that other users can write to. Those users could plant links or replace a backup. Commands that only
+//! read print a warning.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -11,21 +12,21 @@ use std::path::Path;
 use super::error::Error;
 use crate::disk;
 
-/// What a path for backups names.
+/// State of the path of the backup directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DirectoryState {
-    /// Nothing, and a directory can be created there.
+    /// The path does not exist, and a directory can be created there.
     Missing,
     /// A directory that only its owner can write to.
     Private,
-    /// A directory that its group or others can write to: its mode.
+    /// A directory that its group or other users can write to, with its mode.
     OpenToOthers(u32),
 }
 
-/// Looks at the path.
+/// Reads the state of the path.
 ///
 /// # Errors
-/// It names something else than a directory, or leads nowhere; what the system said.
+/// Returns an error if the path is not a directory, is a dangling link, or cannot be read.
 pub fn directory_state(path: &Path) -> Result<DirectoryState, Error> {
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => {
@@ -41,10 +42,10 @@ pub fn directory_state(path: &Path) -> Result<DirectoryState, Error> {
     }
 }
 
-/// Refuses a directory that other users can write to. A missing one is accepted.
+/// Refuses a directory that other users can write to. A missing directory is accepted.
 ///
 /// # Errors
-/// As [`directory_state`]; [`Error::OpenToOthers`].
+/// Returns [`Error::OpenToOthers`] for such a directory, and otherwise the errors of [`directory_state`].
 pub(super) fn require_private(path: &Path) -> Result<DirectoryState, Error> {
     match directory_state(path)? {
         DirectoryState::OpenToOthers(mode) => Err(Error::OpenToOthers { path: path.to_owned(), mode }),
@@ -52,30 +53,30 @@ pub(super) fn require_private(path: &Path) -> Result<DirectoryState, Error> {
     }
 }
 
-/// Prepares the directory for writing: it is created where it is missing, for its owner only.
+/// Prepares the directory for writing. A missing directory is created with mode 0700.
 ///
 /// # Errors
-/// As [`require_private`].
+/// Returns the errors of [`require_private`], and an error if the directory cannot be created.
 pub(super) fn prepare(path: &Path) -> Result<(), Error> {
     if require_private(path)? == DirectoryState::Missing {
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(Error::file(path))?;
-        // its file system can give it another mode than it was asked for
+        // the file system may give the directory another mode than requested
         require_private(path)?;
     }
     Ok(())
 }
 
-/// Where backups are: the same path on another host is another place.
+/// Location of a backup directory. Equal paths on two hosts are two locations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlaceOfBackup {
-    /// The host's name.
+    /// Host name, from `uname`.
     pub host: String,
-    /// The directory, as an absolute path.
+    /// Absolute path of the directory.
     pub directory: String,
 }
 
 impl PlaceOfBackup {
-    /// The place of a directory on this host.
+    /// Returns the location of a directory on this host.
     pub fn of(directory: &Path) -> Self {
         let absolute = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
         Self {

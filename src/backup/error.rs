@@ -1,4 +1,4 @@
-//! Why there is no backup, or why it was not restored.
+//! Errors of making, verifying and restoring backups, with their hints.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,143 +8,143 @@ use rustix::io::Errno;
 
 use crate::{db, migrate, printable};
 
-/// A failure to make, read or restore a backup. No file is left under a final name; the database is as it was.
+/// Failure to make, read or restore a backup. No file is left under a final name, and the database is unchanged.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The database could not be reached or read.
     #[error(transparent)]
     Database(#[from] db::Error),
-    /// The database is none that can be backed up.
+    /// The schema of the database is not one that can be backed up.
     #[error(transparent)]
     Schema(#[from] migrate::Error),
     /// Reading a table failed.
     #[error("reading `{table}`: {source}")]
     Table {
-        /// Its name.
+        /// Name of the table.
         table: String,
-        /// What the database said.
+        /// Error that the database returned.
         source: db::Error,
     },
-    /// The role may not read a sequence, whose value would be wrong.
+    /// The role may not read a sequence, so its value would be wrong in the backup.
     #[error("the sequence `{sequence}` cannot be read")]
     Sequence {
-        /// Its name.
+        /// Name of the sequence.
         sequence: String,
     },
     /// A migration ran between reading the schema and reading the rows.
     #[error("the schema changed while the backup began")]
     SchemaChanged,
-    /// A file or directory.
+    /// A file or directory operation failed.
     #[error("{}: {source}", shown(path))]
     File {
-        /// Which.
+        /// Path of the file or directory.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the operating system.
         source: io::Error,
     },
-    /// The directory for backups is something else.
+    /// BACKUP_DIR names something that is not a directory.
     #[error("{} is not a directory", shown(path))]
     NotADirectory {
-        /// What is there.
+        /// The path in BACKUP_DIR.
         path: PathBuf,
     },
-    /// The path names nothing that can be a backup.
+    /// The path does not name a regular file.
     #[error("{} is not a regular file but {kind}", shown(path))]
     NotAFile {
-        /// What is there.
+        /// The path that was given.
         path: PathBuf,
-        /// What it is, like `a named pipe`.
+        /// Kind of the file, for example `a named pipe`.
         kind: String,
     },
-    /// The directory for backups is a link to nothing.
+    /// BACKUP_DIR names a symbolic link whose target does not exist.
     #[error("{} is a symbolic link to a path that does not exist", shown(path))]
     DanglingLink {
-        /// The link.
+        /// Path of the link.
         path: PathBuf,
     },
-    /// Other users can write to the directory for backups.
+    /// Other users can write to the backup directory.
     #[error("{} has mode {mode:04o}: other users can write there, replace backups and plant links", shown(path))]
     OpenToOthers {
-        /// The directory.
+        /// Path of the directory.
         path: PathBuf,
-        /// Its mode.
+        /// Permission bits of the directory.
         mode: u32,
     },
     /// The file system of a path hangs.
     #[error("{} gave no answer within {}", shown(path), humantime::format_duration(*patience))]
     NoAnswer {
-        /// The path.
+        /// The path that was accessed.
         path: PathBuf,
-        /// How long was waited.
+        /// Time limit that expired.
         patience: Duration,
     },
-    /// The file is damaged, foreign, or not what its metadata says.
+    /// The file is damaged, comes from another program, or does not match its metadata.
     #[error("the file is not a backup that can be restored: {}", reasons.join("; "))]
     Invalid {
-        /// Every reason.
+        /// All reasons, for people.
         reasons: Vec<String>,
     },
-    /// Stored password hashes that cost more than a login may take.
+    /// Stored password hashes cost more than a login may cost.
     #[error("{count} rows of `users` have a password hash that costs more than a login may take: {}", rows.join(", "))]
     CostlyHashes {
-        /// How many.
+        /// Number of rows with such a hash.
         count: u64,
-        /// The first of them, each with its id and its cost.
+        /// The first such rows, each with its id and the cost of its hash.
         rows: Vec<String>,
     },
-    /// The file was made by a newer program.
+    /// The file was made by a newer version of authsvc.
     #[error("{message}")]
     Newer {
-        /// How that shows.
+        /// Message that names the newer format or migration.
         message: String,
     },
     /// The safety backup failed.
-    #[error("no safety backup could be taken: {0}")]
+    #[error("the safety backup failed: {0}")]
     Safety(Box<Error>),
-    /// The database is one of the earlier manager's, which was not taken over yet.
-    #[error("the database is one of the earlier manager's, which this program does not replace")]
+    /// The database belongs to the legacy manager and was not adopted yet.
+    #[error("the database belongs to the legacy manager, and a restore does not replace it")]
     LegacyInPlace,
-    /// Something of other programs depends on the tables that would be replaced, or was altered on them.
-    #[error("a restore would lose what depends on its tables: {}", obstacles.join("; "))]
+    /// Objects of other programs depend on the tables that would be replaced, or those tables were altered.
+    #[error("a restore would lose objects that depend on its tables: {}", obstacles.join("; "))]
     Obstacles {
-        /// Each with what to do.
+        /// Each obstacle, with what to do about it.
         obstacles: Vec<String>,
     },
-    /// No database could be made to restore into.
-    #[error("no scratch database could be made: {0}")]
+    /// No scratch database could be created.
+    #[error("the scratch database could not be created: {0}")]
     Scratch(db::Error),
-    /// The scratch database was created, and connections do not lead to it.
+    /// The scratch database was created, but connections to it fail or lead to another database.
     #[error("the scratch database {name} was created but cannot be reached: {why}")]
     ScratchUnreachable {
-        /// Its name.
+        /// Name of the scratch database.
         name: String,
-        /// What the server or a pooler said.
+        /// Error of the server or of the pooler.
         why: String,
     },
-    /// The database does not take the rows.
+    /// The database refused rows that were loaded.
     #[error(transparent)]
     Load(Box<db::LoadError>),
-    /// What was loaded is not what is in the file.
-    #[error("`{table}` reads back with other rows than the file has")]
+    /// Rows that were loaded differ from the rows in the file.
+    #[error("`{table}` has other rows than the file after loading")]
     Unequal {
-        /// The table.
+        /// Name of the table.
         table: String,
     },
-    /// The file that was just written does not read back.
-    #[error("the backup does not validate: {}", reasons.join("; "))]
+    /// The file that was just written is not valid when it is read back.
+    #[error("the backup is not valid when read back: {}", reasons.join("; "))]
     NotValid {
-        /// Every reason.
+        /// All reasons, for people.
         reasons: Vec<String>,
     },
 }
 
-/// What to do about an error of the file system, by its code.
+/// Hint for a file system error, chosen by its code.
 fn file_hint(path: &Path, error: &io::Error) -> String {
     let path = shown(path);
     match Errno::from_io_error(error) {
         Some(Errno::NOENT) => "correct the path".to_owned(),
-        Some(Errno::NOSPC) => format!("make room in the file system (df '{path}'), then run the command again"),
+        Some(Errno::NOSPC) => format!("free space in the file system (df '{path}'), then run the command again"),
         Some(Errno::DQUOT) => "the quota of this user is used up: raise it, or remove files".to_owned(),
         Some(Errno::FBIG) => "the file system or `ulimit -f` allows no file of this size".to_owned(),
         Some(Errno::ACCESS | Errno::PERM) => {
@@ -163,12 +163,12 @@ fn file_hint(path: &Path, error: &io::Error) -> String {
     }
 }
 
-/// A path without characters that a terminal could obey.
+/// Makes a path printable: control characters are escaped, so that a terminal does not obey them.
 pub(super) fn shown(path: &std::path::Path) -> String {
     printable::line(&path.to_string_lossy())
 }
 
-/// Stands for the path of the backup where that is not known.
+/// Placeholder for the path of a backup whose final path is not known yet.
 pub(super) const BEING_WRITTEN: &str = "the backup";
 
 impl From<db::LoadError> for Error {
@@ -178,7 +178,7 @@ impl From<db::LoadError> for Error {
 }
 
 impl Error {
-    /// The same failure, of the file that was written; none: of stdout.
+    /// Replaces the placeholder path by the final path, or by `stdout` if there is no file.
     pub(super) fn of_target(self, target: Option<&std::path::Path>) -> Self {
         match self {
             Self::File { path, source } if path.as_os_str() == BEING_WRITTEN => {
@@ -188,13 +188,13 @@ impl Error {
         }
     }
 
-    /// For `map_err`: the file it happened to.
+    /// Returns a function for `map_err` that adds the path to an I/O error.
     pub(crate) fn file(path: &std::path::Path) -> impl Fn(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::File { path: path.clone(), source }
     }
 
-    /// Whether the database could not be spoken with from the beginning.
+    /// Returns true if the database could not be reached at all.
     pub fn is_unreachable(&self) -> bool {
         match self {
             Self::Database(error) => error.is_unreachable(),
@@ -203,7 +203,7 @@ impl Error {
         }
     }
 
-    /// What the database said, where that is the cause.
+    /// Error that the database returned, if it is the cause.
     pub fn database(&self) -> Option<&db::Error> {
         match self {
             Self::Database(source) | Self::Table { source, .. } | Self::Scratch(source) => Some(source),
@@ -214,7 +214,7 @@ impl Error {
         }
     }
 
-    /// What to do about it.
+    /// Hint for the operator: how to solve the problem.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NotAFile { path, .. } if path.join("toc.dat").exists() => Some(
@@ -229,31 +229,30 @@ impl Error {
                 shown(path)
             )),
             Self::NoAnswer { .. } => {
-                Some("the file system hangs: look whether its server answers (`df` on the path hangs, too)".to_owned())
+                Some("the file system hangs: check whether its server answers (`df` on the path hangs, too)".to_owned())
             }
             Self::Invalid { .. } => Some(
-                "`authsvc verify-backup FILE` tells all that is wrong; `authsvc list-backups` shows the others"
+                "`authsvc verify-backup FILE` lists all reasons; `authsvc list-backups` lists other backups"
                     .to_owned(),
             ),
             Self::CostlyHashes { .. } => {
-                Some("nothing was changed; clear password_hash of these rows where the file is from".to_owned())
+                Some("nothing was changed; clear password_hash of these rows in the source database".to_owned())
             }
             Self::Newer { .. } => Some("restore it with the program that made it, or a newer one".to_owned()),
             Self::Safety(error) => {
                 let first = error.hint().unwrap_or_else(|| "correct this".to_owned());
-                Some(format!("{first}; or go on without one: --no-safety-backup"))
+                Some(format!("{first}; or continue without one: --no-safety-backup"))
             }
             Self::LegacyInPlace => {
-                Some("take it over with `authsvc migrate --adopt`, or restore into an empty database".to_owned())
+                Some("adopt it with `authsvc migrate --adopt`, or restore into an empty database".to_owned())
             }
             Self::Obstacles { .. } => {
-                Some("nothing was changed; do what is said of each, restore, and create them again".to_owned())
+                Some("nothing was changed; follow the advice for each object, restore, and create the objects again".to_owned())
             }
             Self::Scratch(error) if error.kind() != db::DbErrorKind::PermissionDenied => error.hint(),
             Self::Scratch(_) => Some("use a role with CREATEDB: ALTER ROLE name CREATEDB".to_owned()),
             Self::ScratchUnreachable { .. } => Some(
-                "a pooler such as PgBouncer knows no new database: set DATABASE_URL to the server itself for this command; \
-                 without a pooler look into pg_hba.conf"
+                "a pooler such as PgBouncer does not know new databases: set DATABASE_URL to the server itself for this command; without a pooler, check pg_hba.conf"
                     .to_owned(),
             ),
             Self::Load(error) => error.source.hint(),
@@ -262,7 +261,7 @@ impl Error {
             }
             Self::Database(error) => error.hint(),
             Self::Schema(migrate::Error::Legacy) => {
-                Some("take it with pg_dump, then adopt the database: `authsvc migrate --adopt`".to_owned())
+                Some("make it with pg_dump, then adopt the database: `authsvc migrate --adopt`".to_owned())
             }
             Self::Schema(error) => error.hint(),
             Self::Table { source, .. } => source.hint().or_else(|| {
@@ -272,7 +271,7 @@ impl Error {
             Self::SchemaChanged => Some("run the command again".to_owned()),
             Self::File { path, source } => Some(file_hint(path, source)),
             Self::NotADirectory { .. } => {
-                Some("set BACKUP_DIR to a directory; it is created if it is not there".to_owned())
+                Some("set BACKUP_DIR to a directory; it is created if it does not exist".to_owned())
             }
             Self::NotValid { .. } => Some("suspect the disk: no file was left; look at the system's log".to_owned()),
         }

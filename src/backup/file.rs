@@ -1,4 +1,5 @@
-//! Files that are complete under their final name, or do not exist: written beside, flushed, linked, directory flushed.
+//! Files that are complete under their final name or do not exist. A file is written beside its target, flushed and
+//! linked; then the directory is flushed.
 
 use std::fs::{self, File};
 use std::io;
@@ -8,13 +9,14 @@ use chrono::{DateTime, Utc};
 
 use crate::disk;
 
-/// The name of a backup.
+/// File name of a backup, for example `backup_20260131_235959.sql.gz`.
 pub(super) fn name(created_at: DateTime<Utc>, compressed: bool) -> String {
     let extension = if compressed { "sql.gz" } else { "sql" };
     format!("backup_{}.{extension}", created_at.format("%Y%m%d_%H%M%S"))
 }
 
-/// Removes what killed processes left in the directory. A file that is still being written is locked.
+/// Removes unfinished files that killed processes left in the directory. Files that are still being written are locked
+/// and kept.
 pub(super) fn remove_unfinished(directory: &Path) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -24,7 +26,7 @@ pub(super) fn remove_unfinished(directory: &Path) {
     }
 }
 
-/// A file that is being written. Its unfinished name is removed in the end; what was placed has another.
+/// A file that is being written. Dropping this value removes the temporary name. A placed file keeps its final name.
 pub(super) struct Unfinished {
     path: PathBuf,
     file: File,
@@ -41,7 +43,7 @@ impl Unfinished {
         &self.path
     }
 
-    /// A handle to write through.
+    /// Second handle to the file, for writing.
     pub(super) fn handle(&self) -> io::Result<File> {
         self.file.try_clone()
     }
@@ -50,16 +52,17 @@ impl Unfinished {
         disk::flush(&self.file, &self.path)
     }
 
-    /// Gives it a name that no other file has.
+    /// Gives the file its final name.
     ///
     /// # Errors
-    /// `AlreadyExists` where another file has the name; it is untouched. After any other error, nothing has the name.
+    /// Returns `AlreadyExists` if another file has the name. That file is unchanged. After any other error, no file has
+    /// the name.
     pub(super) fn place(&self, target: &Path) -> io::Result<()> {
         disk::place(&self.file, &self.path, target)?;
         disk::flush_directory_of(target).inspect_err(|_| self.withdraw(target))
     }
 
-    /// Takes the name away again, if this file has it.
+    /// Removes the final name, if this file has it.
     pub(super) fn withdraw(&self, target: &Path) {
         if disk::is_at(&self.file, target)
             && let Err(error) = fs::remove_file(target)

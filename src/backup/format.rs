@@ -1,4 +1,4 @@
-//! The text of a backup: its first and last lines, and what stands around the rows.
+//! Text format of a backup: first line, last line, and the SQL around the rows.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -7,42 +7,42 @@ use super::row_digest::{RowDigest, TableDigest};
 use crate::db::{self, Backend, SnapshotRows};
 use crate::migrate::{IDENTITY_TABLE, Schema, SchemaTable};
 
-/// Version of the format. A program refuses files with a higher one.
+/// Version of the format. Files with a higher version are refused.
 pub const FORMAT: u32 = 1;
-/// Starts the first line; a JSON [`Header`] follows.
+/// Start of the first line, before the JSON [`Header`].
 pub(super) const FIRST: &str = "-- authsvc backup ";
-/// The line between schema and rows.
+/// Line between the schema and the rows.
 pub(super) const DATA: &str = "-- authsvc data";
-/// Starts the last line; a JSON [`Footer`] follows.
+/// Start of the last line, before the JSON [`Footer`].
 pub(super) const LAST: &str = "-- authsvc end ";
 
-/// What the first line says.
+/// Content of the first line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
-    /// [`FORMAT`]
+    /// Format version of the file, see [`FORMAT`].
     pub format: u32,
-    /// `postgres` or `sqlite`
+    /// Database engine: `postgres` or `sqlite`.
     pub backend: String,
-    /// When the snapshot was taken.
+    /// Time of the snapshot, in UTC.
     pub created_at: DateTime<Utc>,
-    /// Random id of the database; `None` in files from before migration 011.
+    /// Random id of the database. `None` in files from before migration 011.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database_id: Option<String>,
-    /// The newest applied migration.
+    /// Name of the newest applied migration.
     pub migration: String,
-    /// The server's version.
+    /// Version of the database server.
     pub version: String,
-    /// The program that made it.
+    /// Version of authsvc that made the file.
     pub app_version: String,
 }
 
-/// What the last line says.
+/// Content of the last line.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Footer {
     pub(super) tables: Vec<TableDigest>,
 }
 
-/// A value of a sequence: its name, value, and whether that was given out already.
+/// State of a sequence: its name, its value, and whether that value was already given out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Sequence {
     pub(super) name: String,
@@ -51,13 +51,13 @@ pub(super) struct Sequence {
 }
 
 impl Sequence {
-    /// The table whose ids it counts.
+    /// Table whose ids the sequence counts.
     pub(super) fn table(&self) -> &str {
         self.name.strip_suffix("_id_seq").unwrap_or(&self.name)
     }
 }
 
-/// Everything before the first row.
+/// Text before the first row: first line, settings, schema and disabled triggers.
 pub(super) fn prelude(header: &str, schema: &Schema, backend: Backend) -> String {
     let mut text = format!("{FIRST}{header}\n");
     text.push_str(backend.pick(
@@ -69,7 +69,7 @@ pub(super) fn prelude(header: &str, schema: &Schema, backend: Backend) -> String
     text.push_str("BEGIN;\n");
     text.push_str(&schema.sql);
     if schema.tables.iter().any(|table| table.name == IDENTITY_TABLE) {
-        // the migration has made a row; that of this database is among the rows that follow
+        // the migration inserted an identity; the row of this database follows with the other rows
         text.push_str(&format!("DELETE FROM {IDENTITY_TABLE};\n"));
     }
     text.push_str(&triggers(schema, backend, "DISABLE"));
@@ -78,7 +78,7 @@ pub(super) fn prelude(header: &str, schema: &Schema, backend: Backend) -> String
     text
 }
 
-/// Everything after the last row, but the last line.
+/// Text between the last row and the last line: triggers, sequences and COMMIT.
 pub(super) fn epilogue(schema: &Schema, sequences: &[Sequence], backend: Backend) -> String {
     let mut text = triggers(schema, backend, "ENABLE");
     for Sequence { name, value, used } in sequences {
@@ -88,13 +88,13 @@ pub(super) fn epilogue(schema: &Schema, sequences: &[Sequence], backend: Backend
     text
 }
 
-/// Rows go in as they are: a trigger that changes or copies them has done so before they were backed up.
+/// Switches user triggers off or on, so that rows load unchanged. Triggers already ran before the rows were backed up.
 fn triggers(schema: &Schema, backend: Backend, word: &str) -> String {
     let statement = |table: &SchemaTable| format!("ALTER TABLE {} {word} TRIGGER USER;\n", table.name);
     backend.pick(schema.tables.iter().map(statement).collect(), String::new())
 }
 
-/// Appends rows as the block they make; their digest.
+/// Appends the rows as one block of SQL and returns their digest.
 pub(super) fn block(
     table: &SchemaTable,
     rows: &SnapshotRows,

@@ -1,14 +1,15 @@
-//! JSON in a form in which equal documents are equal texts: PostgreSQL keeps a document's meaning, not its text. Spaces,
-//! the order of keys and the way in which a number is written do not count; of doubled keys the last one does.
+//! Canonical JSON: documents with equal meaning become equal texts, because PostgreSQL keeps a document's meaning and
+//! not its text. White space, the order of keys and the notation of numbers are ignored. Of doubled keys, the last one
+//! counts.
 
 use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
-/// Values inside values, after which a document is compared as it is written. Each level reads what is in it again.
+/// Largest nesting depth. A deeper document is compared as written, because each level parses its content again.
 const DEEPEST: usize = 128;
 
-/// The form; `None` where a text is no JSON, or too deep.
+/// Canonical form of a JSON text. `None` if the text is not valid JSON or nests too deeply.
 pub(super) fn canonical(text: &str) -> Option<String> {
     let mut form = String::new();
     append(text, DEEPEST, &mut form)?;
@@ -45,7 +46,7 @@ fn append(text: &str, depth: usize, form: &mut String) -> Option<()> {
     Some(())
 }
 
-/// Digits without zeros at either end, and the power of ten of the last one: `-1.50e3` is `-15e2`.
+/// Canonical number: digits without zeros at either end, with a power of ten. `-1.50e3` becomes `-15e2`.
 fn number(text: &str) -> Option<String> {
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |rest| ("-", rest));

@@ -1,7 +1,8 @@
-//! Which database it is, kept over a restore: the live database's id, whatever the file says, with a new epoch.
+//! Keeps the live database's identity over a restore: its id is kept, its epoch is new.
 //!
-//! A backup of production that is restored into staging so leaves staging what it is, and no access token from before the restore
-//! is valid after it. A database without an id (empty, or older than migration 011) gets a new one.
+//! A production backup that is restored into staging therefore does not change which database staging is. The new epoch
+//! makes all access tokens from before the restore invalid. An empty database, or one older than migration 011, gets a
+//! new id.
 
 use chrono::{DateTime, Utc};
 
@@ -11,17 +12,17 @@ use crate::db::{Backend, Connection, DatabaseUrl, first_column};
 use crate::migrate::{self, IDENTITY_TABLE};
 use crate::random;
 
-/// The identity that the restored content gets.
+/// Identity that the restored content gets.
 pub(super) struct KeptIdentity {
     database_id: String,
     created_at: DateTime<Utc>,
 }
 
 impl KeptIdentity {
-    /// That of the live database, or a new one.
+    /// Reads the identity of the live database, or makes a new one.
     ///
     /// # Errors
-    /// What the database said, or no randomness.
+    /// Returns an error if the database or the random source fails.
     pub(super) async fn of(live: &RestoreTarget, url: &DatabaseUrl, now: DateTime<Utc>) -> Result<Self, Error> {
         if let RestoreTarget::Managed(applied, _) = live
             && migrate::version_of_newest(applied, url.backend())
@@ -42,7 +43,7 @@ impl KeptIdentity {
         Ok(Self { database_id: random::uuid()?, created_at: now })
     }
 
-    /// Whether a file is of another database, or does not say of which it is.
+    /// Returns true if a file has no database id or another database's id.
     pub(super) fn is_foreign(&self, database_id: Option<&str>) -> bool {
         database_id != Some(self.database_id.as_str())
     }
@@ -50,7 +51,7 @@ impl KeptIdentity {
     /// Statements that replace the staged identity by this one, in a new epoch.
     ///
     /// # Errors
-    /// No randomness.
+    /// Returns an error if the random source fails.
     pub(super) fn replacement(&self, backend: Backend) -> Result<String, Error> {
         let created_at = self.created_at.format("%Y-%m-%dT%H:%M:%S%.f+00:00").to_string();
         Ok(backend.replace_identity(&self.database_id, &random::uuid()?, &created_at))

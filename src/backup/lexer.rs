@@ -1,57 +1,57 @@
-//! Finds where the statements of a plain dump begin and end: what is inside quotes, dollar quotes, comments and function bodies is
-//! text, whatever it looks like. It reads line by line, and follows what `psql` does to find the end of a statement.
+//! Finds where the statements of a plain dump begin and end, as `psql` does. It reads line by line. Text inside quotes,
+//! dollar quotes, comments and function bodies never begins a statement.
 
-/// Where the reading is.
+/// State of the lexer between two bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 enum State {
     /// Outside of quotes and comments.
     #[default]
     Plain,
-    /// In a text: whether a backslash escapes the next character.
+    /// In a string literal. `escapes` is true if a backslash escapes the next character.
     Text { escapes: bool },
-    /// In a quoted name.
+    /// In a quoted identifier.
     Name,
-    /// In a text between two of these, `$tag$`.
+    /// In a dollar-quoted text that ends with this tag, for example `$tag$`.
     Dollar(Vec<u8>),
-    /// In this many comments `/* */`, one in the other.
+    /// In block comments `/* */`, nested this deep.
     Comment(u32),
 }
 
-/// Reads the lines of a dump that are not rows.
+/// Lexer for the lines of a dump that are not rows.
 #[derive(Debug, Default)]
 pub(super) struct Lexer {
     state: State,
-    /// The first words of the statement that has begun, in lower case.
+    /// First words of the current statement, in lower case.
     words: Vec<Vec<u8>>,
-    /// Whether anything of a statement was read.
+    /// True if any token of the current statement was read.
     begun: bool,
     parentheses: u32,
-    /// Blocks of a function's body, `BEGIN ATOMIC … END`, and cases in it.
+    /// Depth of `BEGIN ATOMIC … END` and `CASE` blocks in a function body.
     blocks: u32,
-    /// Whether the server that made the dump takes a backslash in every text for an escape.
+    /// True if the server that made the dump treats a backslash in every string as an escape.
     backslashes: bool,
 }
 
-/// So many words tell what a statement is: `CREATE OR REPLACE FUNCTION`.
+/// Number of leading words that identify a statement, as in `CREATE OR REPLACE FUNCTION`.
 const TELLING: usize = 4;
 
 impl Lexer {
-    /// Whether the next line begins a statement.
+    /// Returns true if the next line begins a statement.
     pub(super) fn is_between(&self) -> bool {
         self.state == State::Plain && !self.begun
     }
 
-    /// Whether the statement that has begun is a COPY.
+    /// Returns true if the current statement is a COPY.
     pub(super) fn is_copy(&self) -> bool {
         self.words.first().is_some_and(|word| word == b"copy")
     }
 
-    /// From now on a backslash escapes in every text: `standard_conforming_strings = off`.
+    /// Treats a backslash in every later string as an escape, as `standard_conforming_strings = off` does.
     pub(super) fn escape_by_backslash(&mut self) {
         self.backslashes = true;
     }
 
-    /// Reads a line, without its end; whether the last statement in it was a COPY that ended with it.
+    /// Reads a line without its line end. Returns true if the last statement in it is a COPY that ends in it.
     pub(super) fn line(&mut self, line: &[u8]) -> bool {
         // a command of psql
         if self.is_between() && line.starts_with(b"\\") {
@@ -100,13 +100,13 @@ impl Lexer {
         self.words.clear();
     }
 
-    /// Reads to the end of a text or name; a doubled quote is read as an end and a new beginning.
+    /// Reads to the end of a string or name. A doubled quote is read as an end and a new beginning.
     fn until(&mut self, quote: u8, rest: &[u8]) -> usize {
         let escapes = self.state == State::Text { escapes: true };
         let end = |byte: &u8| *byte == quote || (escapes && *byte == b'\\');
         match rest.iter().position(end) {
             Some(found) if rest[found] == quote => {
-                // E'it''s' goes on with its escapes
+                // E'it''s' continues with its escapes
                 let doubled = rest.get(found + 1) == Some(&quote);
                 if !doubled {
                     self.state = State::Plain;
@@ -118,7 +118,7 @@ impl Lexer {
         }
     }
 
-    /// Reads one token outside of quotes; its length.
+    /// Reads one token outside of quotes and returns its length in bytes.
     fn plain(&mut self, line: &[u8], at: usize) -> usize {
         let rest = &line[at..];
         if rest.starts_with(b"/*") {
@@ -156,7 +156,7 @@ impl Lexer {
         1
     }
 
-    /// Notes a word: a function's body holds semicolons that end no statement.
+    /// Records a word of the current statement. Semicolons inside a function body do not end the statement.
     fn word(&mut self, word: &[u8]) {
         let word = word.to_ascii_lowercase();
         if self.words.len() < TELLING {
@@ -182,7 +182,7 @@ impl Lexer {
     }
 }
 
-/// Reads within a comment; the length that was read.
+/// Reads one step inside a comment and returns the number of bytes read.
 fn comment(rest: &[u8], depth: &mut u32) -> usize {
     match rest {
         [b'/', b'*', ..] => *depth += 1,
@@ -192,7 +192,7 @@ fn comment(rest: &[u8], depth: &mut u32) -> usize {
     2
 }
 
-/// `$tag$` or `$$` at the beginning.
+/// Dollar-quote tag at the start of the text: `$tag$` or `$$`.
 fn dollar_tag(rest: &[u8]) -> Option<&[u8]> {
     let end = rest.iter().skip(1).position(|byte| *byte == b'$')? + 1;
     let tag = &rest[1..end];
@@ -212,7 +212,7 @@ fn is_word(byte: u8) -> bool {
 mod tests {
     use super::Lexer;
 
-    /// The lines at which a statement can begin.
+    /// Returns the lines that start with X and at which a statement can begin.
     fn starts(text: &str) -> Vec<&str> {
         let mut lexer = Lexer::default();
         text.lines()

@@ -1,32 +1,32 @@
-//! Lines of bounded length, counted. Their ends are those of the first line: LF, or CR LF from a transport such as `docker exec -t`
-//! or Windows. Nothing that this program or `pg_dump` writes has a CR of its own before an LF, so that one at each end is no data.
+//! Reads and counts lines of bounded length. The first line sets the line end: LF, or CR LF from Windows or from
+//! `docker exec -t`. Neither this program nor `pg_dump` writes a CR before an LF, so a CR at each line end is not data.
 
 use std::io::{self, BufRead as _};
 
 use super::reader::{Unreadable, wrong};
 use super::source::Text;
 
-/// A line longer than this is refused: memory is bounded whatever the file.
+/// Longest accepted line, in bytes. It bounds the memory for any file.
 const LONGEST_LINE: u64 = 64 << 20;
 
-/// The lines of a text.
+/// Line reader of a backup or dump.
 #[derive(Default)]
 pub(super) struct LineReader {
-    /// Bytes that were read.
+    /// Bytes read so far.
     pub(super) read: u64,
-    /// Of the line that was read last, from 1.
+    /// Number of the line that was read last, from 1.
     pub(super) number: u64,
-    /// The line that was read last, without its end.
+    /// Line that was read last, without its line end.
     pub(super) buffer: Vec<u8>,
     ends: Ends,
-    /// Lines that end with CR LF where the first one does not.
+    /// Number of lines that end with CR LF although the first line does not.
     carriage_returns: u64,
 }
 
-/// How lines end.
+/// Line end of a file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Ends {
-    /// The first line will tell.
+    /// No line was read yet.
     #[default]
     Unknown,
     Lf,
@@ -34,7 +34,7 @@ enum Ends {
 }
 
 impl LineReader {
-    /// The next line, without its end.
+    /// Reads the next line, without its line end.
     pub(super) fn next(&mut self, text: &mut Text) -> Result<Option<&[u8]>, Unreadable> {
         self.buffer.clear();
         let length = io::Read::take(&mut *text, LONGEST_LINE).read_until(b'\n', &mut self.buffer)?;
@@ -65,7 +65,7 @@ impl LineReader {
         line.map_err(|_| Unreadable::Wrong(format!("line {number} is not UTF-8")))
     }
 
-    /// A dump ends without its last line. Lines that a transport changed are not found in it.
+    /// Error for a dump without its last line. It mentions line ends that a transport changed.
     pub(super) fn without_end(&self) -> Unreadable {
         let changed = match self.carriage_returns {
             0 => String::new(),
@@ -74,7 +74,7 @@ impl LineReader {
         Unreadable::Wrong(format!("it ends before pg_dump said that it is complete{changed}"))
     }
 
-    /// Refuses a row of a dump that holds a CR: `pg_dump` writes it as `\r`.
+    /// Refuses a row of a dump that holds a CR, because `pg_dump` writes it as `\r`.
     pub(super) fn refuse_carriage_return(&self) -> Result<(), Unreadable> {
         match memchr::memchr(b'\r', &self.buffer) {
             None => Ok(()),
@@ -85,13 +85,13 @@ impl LineReader {
         }
     }
 
-    /// The line that was read last is refused; its beginning is quoted, without characters that a terminal could obey.
+    /// Error about the line that was read last. It quotes the start of the line with control characters escaped.
     pub(super) fn refuse(&self, why: &str) -> Unreadable {
         let text = String::from_utf8_lossy(&self.buffer[..self.buffer.len().min(60)]).into_owned();
         Unreadable::Wrong(format!("line {} {why}: `{}`", self.number, text.escape_debug()))
     }
 }
 
-/// How to make a file that no transport changes.
+/// Advice for making a file that no transport changes.
 pub(super) const TRANSPORT: &str =
     "make it again without a terminal in between: `pg_dump -f FILE`, `docker exec` without `-t`";

@@ -1,4 +1,4 @@
-//! The backups of a directory, newest first, each as what it is.
+//! Lists the backups of a directory, newest first, with the state of their metadata.
 
 use std::fs;
 use std::path::Path;
@@ -11,53 +11,54 @@ use super::directory::{DirectoryState, directory_state};
 use super::error::Error;
 use super::metadata::{self, Metadata};
 
-/// A backup in the directory.
+/// One backup in the directory.
 #[derive(Debug, Serialize)]
 pub struct BackupEntry {
-    /// Name of the file.
+    /// File name, without directories.
     pub name: String,
-    /// What its metadata is worth; the file itself is not read (`verify-backup` does).
+    /// State of the metadata. Listing does not read the file itself.
     pub state: MetadataState,
-    /// When the snapshot was taken, as the metadata says.
+    /// Time of the snapshot, from the metadata.
     pub created_at: Option<DateTime<Utc>>,
-    /// Whether that is in the future: a clock was or is wrong, and the backup does not count as the newest.
+    /// True if that time is in the future. Then a clock was or is wrong, and the backup never counts as the newest.
     pub in_future: bool,
-    /// Bytes of the file, as they are on disk.
+    /// Size of the file on disk, in bytes.
     pub size: u64,
-    /// Whether it is gzip.
+    /// True if the file is compressed with gzip.
     pub compressed: bool,
-    /// Whether it was read back and compared when it was made.
+    /// True if the file was read back and compared when it was made.
     pub validated: bool,
-    /// When it was last proven by restoring it.
+    /// Time of the last successful test restore.
     pub verified_at: Option<DateTime<Utc>>,
-    /// The database it is of, without its password.
+    /// URL of the database, without the password.
     pub database_url: Option<String>,
-    /// Random id of that database; `None` for backups from before migration 011.
+    /// Random id of that database. `None` for backups from before migration 011.
     pub database_id: Option<String>,
-    /// The server's version.
+    /// Version of the database server.
     pub version: Option<String>,
-    /// The newest applied migration.
+    /// Name of the newest applied migration.
     pub migration: Option<String>,
-    /// Rows of all tables.
+    /// Number of rows in all tables.
     pub rows: Option<u64>,
 }
 
-/// What is known of a backup without reading it.
+/// State of a backup's metadata, known without reading the backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MetadataState {
-    /// The metadata is there and fits name and size.
+    /// The metadata exists and matches name and size of the file.
     Ok,
-    /// There is none.
+    /// No metadata file exists.
     NoMetadata,
-    /// It is not of this file, or not of this size, or cannot be read.
+    /// The metadata belongs to another file, states another size, or cannot be read, with the reason.
     WrongMetadata(String),
 }
 
-/// Lists a directory; one that does not exist has none. Newest first; those from the future and those without a time last.
+/// Lists a directory, newest backup first. Backups from the future or without a time come last. A missing directory has
+/// no backups.
 ///
 /// # Errors
-/// The path names something else than a directory, or it cannot be read.
+/// Returns an error if the path is not a directory or cannot be read.
 pub fn list(directory: &Path, now: DateTime<Utc>) -> Result<Vec<BackupEntry>, Error> {
     if directory_state(directory)? == DirectoryState::Missing {
         return Ok(Vec::new());
@@ -78,10 +79,10 @@ pub fn list(directory: &Path, now: DateTime<Utc>) -> Result<Vec<BackupEntry>, Er
     Ok(entries)
 }
 
-/// Names of metadata in a directory whose file is missing, in order.
+/// Backup names in a directory that have metadata but no file, in order.
 ///
 /// # Errors
-/// As [`list`].
+/// Returns an error if the path is not a directory or cannot be read.
 pub fn orphaned(directory: &Path) -> Result<Vec<String>, Error> {
     if directory_state(directory)? == DirectoryState::Missing {
         return Ok(Vec::new());
@@ -99,7 +100,7 @@ pub fn orphaned(directory: &Path) -> Result<Vec<String>, Error> {
     Ok(orphaned)
 }
 
-/// `backup_YYYYMMDD_HHMMSS.sql` or `.sql.gz`
+/// Returns true for a name of the form `backup_YYYYMMDD_HHMMSS.sql` or `.sql.gz`.
 pub(super) fn is_backup(name: &str) -> bool {
     let stem = name.strip_suffix(".sql.gz").or_else(|| name.strip_suffix(".sql"));
     let time = stem.and_then(|stem| stem.strip_prefix("backup_"));
@@ -133,9 +134,9 @@ fn entry(path: &Path, name: String, size: u64, now: DateTime<Utc>) -> BackupEntr
 
 fn check(metadata: &Metadata, name: &str, size: u64) -> MetadataState {
     if metadata.filename != name {
-        MetadataState::WrongMetadata(format!("it is that of `{}`", metadata.filename.escape_default()))
+        MetadataState::WrongMetadata(format!("it belongs to `{}`", metadata.filename.escape_default()))
     } else if metadata.size != size {
-        MetadataState::WrongMetadata(format!("it tells of {} bytes", metadata.size))
+        MetadataState::WrongMetadata(format!("it states {} bytes", metadata.size))
     } else {
         MetadataState::Ok
     }

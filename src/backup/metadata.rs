@@ -1,4 +1,4 @@
-//! What lies beside a backup: `<file>.meta`.
+//! Metadata file `<file>.meta` beside each backup.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -10,56 +10,56 @@ use super::error::Error;
 use super::row_digest::TableDigest;
 use crate::disk::{self, LinkPolicy};
 
-/// Ends the name of the metadata.
+/// Suffix of a metadata file's name.
 pub(super) const SUFFIX: &str = ".meta";
-/// A metadata file larger than this is none.
+/// Largest accepted metadata file, in bytes.
 const LARGEST: u64 = 1 << 20;
 
-/// The proof of a backup.
+/// Metadata of a backup, against which the file is verified.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Metadata {
-    /// Version of the format.
+    /// Version of the backup format.
     pub format: u32,
-    /// Name of the file, without directories.
+    /// Name of the backup file, without directories.
     pub filename: String,
-    /// When the snapshot was taken.
+    /// Time of the snapshot.
     pub created_at: DateTime<Utc>,
-    /// How long making it took.
+    /// Duration of making the backup, in milliseconds.
     pub duration_ms: u64,
-    /// Bytes of the file.
+    /// Size of the file, in bytes.
     pub size: u64,
-    /// Bytes of the SQL in it.
+    /// Size of the uncompressed SQL, in bytes.
     pub uncompressed_size: u64,
-    /// Whether it is gzip.
+    /// True if the file is compressed with gzip.
     pub compressed: bool,
-    /// Whether it was read back from disk and compared when it was made.
+    /// True if the file was read back from disk and compared when it was made.
     pub validated: bool,
-    /// When it was last proven by restoring it.
+    /// Time of the last successful test restore.
     pub verified_at: Option<DateTime<Utc>>,
-    /// Of the file, in hex.
+    /// SHA-256 of the file, in hex.
     pub sha256: String,
-    /// The database, without its password.
+    /// URL of the database, without the password.
     pub database_url: String,
-    /// Random id of the database; `None` in backups from before migration 011.
+    /// Random id of the database. `None` in backups from before migration 011.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database_id: Option<String>,
-    /// The server's version.
+    /// Version of the database server.
     pub version: String,
-    /// `postgres` or `sqlite`
+    /// Database engine: `postgres` or `sqlite`.
     pub backend: String,
-    /// The newest applied migration.
+    /// Name of the newest applied migration.
     pub migration: String,
-    /// Rows and digest of every table.
+    /// Row count and digest of every table.
     pub tables: Vec<TableDigest>,
-    /// Tables and columns of the database that no migration makes, and that are not in the file.
+    /// Tables and columns that no migration makes. The file does not contain them.
     pub not_included: Vec<String>,
-    /// The program that made it.
+    /// Version of authsvc that made the backup.
     pub app_version: String,
-    /// The environment it was made in.
+    /// Name of the environment in which the backup was made.
     pub environment: String,
 }
 
-/// The metadata's path for a backup's.
+/// Path of the metadata file that belongs to a backup file.
 pub(super) fn path_for(file: &Path) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(SUFFIX);
@@ -69,7 +69,7 @@ pub(super) fn path_for(file: &Path) -> PathBuf {
 /// Reads the metadata beside a backup.
 ///
 /// # Errors
-/// Why it cannot be used, for people.
+/// Returns a message for people if the metadata cannot be read or parsed.
 pub(super) fn read(file: &Path) -> Result<Metadata, String> {
     let text = disk::read_text(&path_for(file), LARGEST, LinkPolicy::Refused).map_err(|error| match error.kind() {
         io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => format!("its metadata {error}"),
@@ -78,10 +78,10 @@ pub(super) fn read(file: &Path) -> Result<Metadata, String> {
     serde_json::from_str(&text).map_err(|error| format!("its metadata is not what this program writes: {error}"))
 }
 
-/// The metadata beside a backup, if anything has its name.
+/// Reads the metadata beside a backup. `None` if no file has its name.
 ///
 /// # Errors
-/// As [`read`].
+/// Returns a message for people if the metadata exists but cannot be read or parsed.
 pub(super) fn find(file: &Path) -> Result<Option<Metadata>, String> {
     match fs::symlink_metadata(path_for(file)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -89,14 +89,14 @@ pub(super) fn find(file: &Path) -> Result<Option<Metadata>, String> {
     }
 }
 
-/// Writes the metadata beside a backup: complete or not at all.
+/// Writes the metadata beside a backup, completely or not at all.
 pub(super) fn write(file: &Path, metadata: &Metadata) -> Result<(), Error> {
     let path = path_for(file);
     let text = serde_json::to_string_pretty(metadata).map_err(|error| Error::file(&path)(error.into()))?;
     disk::replace(&path, format!("{text}\n").as_bytes()).map_err(Error::file(&path))
 }
 
-/// Bytes in hex.
+/// Formats bytes as lower-case hex.
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

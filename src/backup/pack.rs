@@ -1,5 +1,5 @@
-//! Makes members of the file: rows become a block of text with a digest, and that is compressed. Several threads do it, and
-//! nothing here knows the order.
+//! Makes the gzip members of a backup: formats rows as a block of text, digests it and compresses it. Several threads
+//! work in parallel and in no fixed order.
 
 use std::io;
 use std::sync::mpsc::Receiver;
@@ -14,50 +14,50 @@ use super::row_digest::RowDigest;
 use crate::db::{Backend, SnapshotRows};
 use crate::migrate::SchemaTable;
 
-/// What goes into one member.
+/// Content of one member.
 pub(super) enum Chunk {
-    /// As it is.
+    /// SQL text that is written unchanged.
     Text(String),
-    /// Rows of the table with this place among the tables.
+    /// Rows of the table at this index of the table list.
     Rows { table: usize, rows: SnapshotRows },
 }
 
-/// A part, and who waits for it.
+/// One chunk to pack, with the channel for its result.
 pub(super) struct PackJob {
     pub(super) chunk: Chunk,
     pub(super) done: oneshot::Sender<Result<GzipMember, Error>>,
 }
 
-/// A member.
+/// One finished gzip member, or plain text if the backup is not compressed.
 pub(super) struct GzipMember {
     pub(super) bytes: Vec<u8>,
     pub(super) uncompressed_size: usize,
-    /// The table with this place, and what is added to it.
+    /// Digest of the rows, with the index of their table. `None` for plain text.
     pub(super) digest: Option<(usize, RowDigest)>,
 }
 
-/// One thread's tools.
+/// Working state of one packing thread.
 pub(super) struct Packer {
     backend: Backend,
     compressor: Option<Compressor>,
-    /// The text and the member, used again and again: fresh memory has to be cleared by the system each time.
+    /// Reused buffers for the text and the member. The system must clear new memory on each allocation.
     text: Vec<u8>,
     member: Vec<u8>,
 }
 
 impl Packer {
     pub(super) fn new(backend: Backend, compressed: bool) -> Self {
-        // more effort costs twice the time for a twentieth of the size
+        // a higher level takes twice the time and saves a twentieth of the size
         let compressor = compressed.then(|| Compressor::new(CompressionLvl::new(1).unwrap_or_default()));
         Self { backend, compressor, text: Vec::new(), member: Vec::new() }
     }
 
-    /// Works until there are no more jobs.
+    /// Packs jobs until the job channel closes.
     pub(super) fn run(mut self, jobs: &Mutex<Receiver<PackJob>>, tables: &[SchemaTable]) {
         loop {
             let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
             let Ok(PackJob { chunk: part, done }) = job else { return };
-            // who does not wait any more has failed and says so
+            // a receiver that is gone has failed and reports its own error
             let _ = done.send(self.pack(part, tables));
         }
     }

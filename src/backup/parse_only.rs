@@ -1,4 +1,4 @@
-//! Reads a backup from memory, for tests and the fuzzer: nothing here touches a file or a database.
+//! Parses a backup from memory, for tests and the fuzzer, without files or a database.
 
 use std::io::Cursor;
 use std::sync::Arc;
@@ -12,11 +12,11 @@ use super::verify;
 use crate::db::{Backend, Column, ColumnType, RowParser};
 use crate::migrate;
 
-/// How many rows there are in a file, if it is one that a restore would begin with: read to its end, found to be what its
-/// last line says, then read again row by row, as what fills the tables does.
+/// Returns the number of rows in a file that a restore would accept. The file is read to its end and compared with its
+/// last line. Then each row is parsed again, as in a restore.
 ///
 /// # Errors
-/// Why it is refused.
+/// Returns the reason as text if the file is refused.
 pub fn parse_only(bytes: &[u8]) -> Result<u64, String> {
     let text = || Text::new(Box::new(Cursor::new(bytes.to_vec()))).map_err(shown);
     let progress: Arc<dyn BackupProgress> = Arc::new(());
@@ -42,7 +42,7 @@ pub fn parse_only(bytes: &[u8]) -> Result<u64, String> {
             (FileItem::Row(row), Some(columns)) => {
                 let values = parse(row, columns)?;
                 row::canonical(&values, columns);
-                // not every value of SQLite can be carried over
+                // some SQLite values have no PostgreSQL form
                 let _ = row::to_copy(&values, columns, &mut Vec::new());
             }
             (FileItem::End(_), _) => return Ok(content.rows()),
@@ -51,10 +51,11 @@ pub fn parse_only(bytes: &[u8]) -> Result<u64, String> {
     }
 }
 
-/// A row of an engine's file as a line of PostgreSQL's, with a line feed, and in the form in which rows are compared.
+/// Converts a row of an engine's file. Returns it as a line of COPY's text format and in the canonical form for
+/// comparison.
 ///
 /// # Errors
-/// Why it cannot be read or carried over.
+/// Returns the reason as text if the row cannot be parsed or converted.
 pub fn convert_row(row: &[u8], from: Backend, columns: &[Column]) -> Result<(Vec<u8>, Vec<u8>), String> {
     let values = parse_of(from)(row, columns)?;
     let mut line = Vec::new();

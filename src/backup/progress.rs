@@ -1,54 +1,54 @@
-//! What making, reading and restoring a backup tell while they run.
+//! Progress events of making, reading and restoring a backup.
 
-/// One thing that happened.
+/// Progress event of a backup, verification or restore.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BackupEvent<'a> {
     /// Reading a database begins.
     Began {
-        /// How many rows there are, an estimate.
+        /// Estimated number of rows.
         rows: u64,
     },
-    /// Rows of a database are in the file.
+    /// Rows of a table were written to the file.
     Wrote {
-        /// Whose.
+        /// Name of the table.
         table: &'a str,
-        /// How many.
+        /// Number of rows in the table that were written.
         rows: u64,
-        /// Bytes of text that they are.
+        /// Size of the rows as text, in bytes.
         bytes: u64,
     },
-    /// The next part of a longer work begins.
+    /// The next phase of a restore begins.
     Phase(BackupPhase),
-    /// So many more bytes of text of this phase are done.
+    /// Bytes of text that were processed in this phase since the last event.
     Advanced(u64),
 }
 
-/// A part of a longer work.
+/// Phase of a verification or restore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BackupPhase {
-    /// The file is read and compared with its metadata: bytes of text in all, where they are known.
+    /// The file is read and compared with its metadata. The value is the total size of the text in bytes, if known.
     Verifying(Option<u64>),
-    /// What is there is backed up.
+    /// The live content is backed up.
     SafetyBackup,
-    /// The schema is made beside the live one.
+    /// The schema is created beside the live tables.
     Building,
-    /// Rows are loaded: bytes of text in all.
+    /// Rows are loaded. The value is the total size of the text in bytes.
     Loading(u64),
-    /// Indexes are built, and what was loaded is read back.
+    /// Indexes are built, and the loaded rows are read back.
     Indexing,
     /// Newer migrations are applied.
     Migrating,
-    /// The new tables are put in place.
+    /// The new tables are swapped in.
     Swapping,
 }
 
-/// Somebody who listens, from more than one thread.
+/// Receiver of progress events. Events come from more than one thread.
 pub trait BackupProgress: Send + Sync {
-    /// Called for each event.
+    /// Handles one event. May be called from several threads.
     fn event(&self, event: BackupEvent<'_>);
 }
 
-/// Nobody.
+/// Ignores all events, for callers that show no progress.
 impl BackupProgress for () {
     fn event(&self, _event: BackupEvent<'_>) {}
 }

@@ -1,9 +1,11 @@
-//! Reads a file line by line, as items: tables, rows, sequences, the end. Nothing in it is ever executed.
+//! Reads a file line by line as items: tables, rows, sequences, the end. Nothing in the file is executed.
 //!
-//! Two grammars are known: this program's own, of which every line after the schema has to be one that this program
-//! writes, and that of a plain `pg_dump` file, of which the COPY blocks of the schema `public` are read and the rest is passed over:
-//! `lexer` tells which of its lines begin a statement. Whether a table or column is known is the caller's to check. Memory is
-//! bounded by the longest line (`lines`). Other files are named by `recognise`.
+//! Two grammars are known. In a backup of this program, every line after the schema must be one that this program
+//! writes. In a plain `pg_dump` file, the COPY blocks of the schema `public` are read and the rest is skipped. `lexer`
+//! finds the lines that begin a statement.
+//!
+//! The caller checks whether tables and columns are known. The longest line bounds the memory (`lines`). `recognise`
+//! identifies other file formats.
 
 use std::io::{self, BufRead as _};
 
@@ -16,76 +18,76 @@ use super::lines::LineReader;
 use super::recognise;
 use super::source::Text;
 
-/// What some programs write before UTF-8.
+/// Byte order mark that some programs write before UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-/// The schema of a backup is far shorter than this.
+/// Longest accepted schema of a backup, in bytes. Real schemas are far shorter.
 const LONGEST_SCHEMA: u64 = 4 << 20;
-/// What the second line of a plain dump says, and one of its last.
+/// Text of the second line of a plain dump, and the start of a line near its end.
 pub(super) const DUMP: &str = "-- PostgreSQL database dump";
 const DUMP_END: &str = "-- PostgreSQL database dump complete";
 
-/// What a file is.
+/// Kind of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum FileKind {
-    /// A backup of this program.
+    /// A backup of this program, with its header.
     Backup(Header),
-    /// A plain dump of `pg_dump`.
+    /// A plain dump made by `pg_dump`.
     Dump,
 }
 
-/// How the rows of a block are written.
+/// Format of the rows in a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
-    /// Lines of COPY's text format.
+    /// Lines in COPY's text format.
     Copy,
-    /// `(…)` with SQLite's literals.
+    /// Lines of the form `(…)` with SQLite literals.
     Literals,
 }
 
-/// A piece of a file.
+/// One item of a file.
 #[derive(Debug)]
 pub(super) enum FileItem<'a> {
-    /// Rows of this table follow, with these columns in this order.
+    /// Start of a table's rows: table name, and column names in the order of the rows.
     Table(String, Vec<String>),
-    /// A row of the table that was named last.
+    /// A row of the current table.
     Row(&'a [u8]),
-    /// A value that a sequence goes on from.
+    /// The value at which a sequence continues.
     Sequence(Sequence),
-    /// Nothing follows.
+    /// The end of the file, with the footer of a backup.
     End(Option<Footer>),
 }
 
-/// Why a file is none that can be read.
+/// Reason why a file cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unreadable {
-    /// It was made by a newer program.
+    /// The file was made by a newer version of authsvc.
     #[error("{0}")]
     Newer(String),
-    /// Damaged, foreign, or not this grammar.
+    /// The file is damaged, comes from another program, or breaks the grammar.
     #[error("{0}")]
     Wrong(String),
-    /// The system failed, or the compressed stream is damaged.
+    /// Reading failed, or the compressed stream is damaged.
     #[error("{0}")]
     Io(#[from] io::Error),
 }
 
-/// The reader.
+/// Reader of a backup or a plain dump.
 pub(super) struct BackupReader {
     text: Text,
     lines: LineReader,
     kind: FileKind,
     block: Option<Form>,
-    /// A block of a dump that is of no interest.
+    /// True while the rows of a dump's block are skipped.
     skipping: bool,
-    /// Of a dump.
+    /// Lexer for the statements of a dump.
     lexer: Lexer,
 }
 
 impl BackupReader {
-    /// Reads up to the rows.
+    /// Opens a file and reads up to the first rows.
     ///
     /// # Errors
-    /// The file begins as none that is known.
+    /// Returns an error if the beginning of the file is in no known format.
     pub(super) fn open(mut text: Text) -> Result<Self, Unreadable> {
         let mut lines = LineReader::default();
         if text.fill_buf()?.starts_with(BYTE_ORDER_MARK) {
@@ -117,25 +119,25 @@ impl BackupReader {
         &self.kind
     }
 
-    /// Bytes of text that were read.
+    /// Number of text bytes that were read.
     pub(super) fn position(&self) -> u64 {
         self.lines.read
     }
 
-    /// The line that was read last, from 1.
+    /// Number of the line that was read last, from 1.
     pub(super) fn line(&self) -> u64 {
         self.lines.number
     }
 
-    /// What was read through, for its checksum.
+    /// Returns the text, from which the file's checksum is taken.
     pub(super) fn into_text(self) -> Text {
         self.text
     }
 
-    /// The next item.
+    /// Reads the next item.
     ///
     /// # Errors
-    /// A line that is not of the grammar, or the end where none may be.
+    /// Returns an error for a line that breaks the grammar, or if the file ends too early.
     pub(super) fn next(&mut self) -> Result<FileItem<'_>, Unreadable> {
         let block = self.block;
         match block {
@@ -147,7 +149,7 @@ impl BackupReader {
         }
     }
 
-    /// Goes on to the next row of the block that is of interest; whether there is one before the block ends.
+    /// Moves to the next row of the current block that is not skipped. Returns false at the end of the block.
     fn next_row(&mut self) -> Result<bool, Unreadable> {
         loop {
             let line = self.lines.next(&mut self.text)?.ok_or_else(|| wrong("it ends inside a block of rows"))?;
@@ -184,7 +186,7 @@ impl BackupReader {
             if let Some(footer) = line.strip_prefix(LAST) {
                 let footer = serde_json::from_str(footer).map_err(|error| wrong(&format!("its last line: {error}")))?;
                 if self.lines.next(&mut self.text)?.is_some() {
-                    return Err(wrong("it goes on after its last line"));
+                    return Err(wrong("it continues after its last line"));
                 }
                 return Ok(FileItem::End(Some(footer)));
             }
@@ -198,7 +200,7 @@ impl BackupReader {
                 return Ok(FileItem::Sequence(sequence));
             }
             if !is_passed_over(line, postgres) {
-                return Err(self.lines.refuse("is none that authsvc writes"));
+                return Err(self.lines.refuse("is not a line that authsvc writes"));
             }
         }
     }
@@ -216,7 +218,7 @@ impl BackupReader {
             let statement = std::str::from_utf8(line).ok().filter(|_| between);
             if let Some(line) = statement {
                 if line.starts_with("SET client_encoding = ") && line != "SET client_encoding = 'UTF8';" {
-                    return Err(self.lines.refuse("tells of another encoding; make the dump with --encoding=UTF8"));
+                    return Err(self.lines.refuse("names another encoding; make the dump with --encoding=UTF8"));
                 }
                 if line == "SET standard_conforming_strings = off;" {
                     self.lexer.escape_by_backslash();
@@ -234,7 +236,7 @@ impl BackupReader {
                     return Ok(FileItem::Sequence(sequence));
                 }
             }
-            // of another schema, or with a column whose name takes lines
+            // a table of another schema, or a column list that spans several lines
             if ended_copy && self.lines.buffer.ends_with(b" FROM stdin;") {
                 self.block = Some(Form::Copy);
                 self.skipping = true;
@@ -253,7 +255,7 @@ impl BackupReader {
         Ok(FileItem::End(None))
     }
 
-    /// Passes over the rows of the table that was named last.
+    /// Skips the rows of the current table.
     pub(super) fn skip_table(&mut self) {
         self.skipping = true;
     }

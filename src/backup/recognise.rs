@@ -1,25 +1,26 @@
-//! Names the files that are often given in place of a backup, by their first bytes, with the command that makes a good one.
+//! Recognises files that are often mistaken for backups by their first bytes. Each refusal names the command that makes
+//! a valid file.
 
 use super::format::FIRST;
 use super::lines::TRANSPORT;
 use super::reader::DUMP;
 
-/// A file that begins with these bytes.
+/// A known file format.
 struct Format {
     magic: &'static [u8],
     what: &'static str,
     remedy: &'static str,
 }
 
-const CONVERT: &str = "`pg_restore -f FILE.sql DUMP` makes a plain one of it";
+const CONVERT: &str = "`pg_restore -f FILE.sql DUMP` makes a plain dump of it";
 const PLAIN: &str = "make a plain dump of one database: `pg_dump -Fp -f FILE DATABASE`";
 const OTHER_ENGINE: &str = "backups are made by `authsvc backup`, or by `pg_dump -Fp -f FILE DATABASE`";
 const UTF_16: &str = "UTF-16 text, as `>` of PowerShell writes it";
 const UTF_32: &str = "UTF-32 text";
-const UTF_32_REMEDY: &str = "make UTF-8 of it, `iconv -f UTF-32 -t UTF-8 FILE`, or let pg_dump write the file itself: `pg_dump -Fp -f FILE DATABASE`";
+const UTF_32_REMEDY: &str = "convert it to UTF-8, `iconv -f UTF-32 -t UTF-8 FILE`, or let pg_dump write the file itself: `pg_dump -Fp -f FILE DATABASE`";
 const UTF_16_REMEDY: &str = "let pg_dump write the file itself: `pg_dump -Fp -f FILE DATABASE`";
 
-/// Bytes first, then texts; of two that fit the first counts.
+/// Known formats, binary ones before text ones. The first match wins.
 const FORMATS: [Format; 44] = [
     f(b"PGDMP", "a dump in pg_dump's custom format", CONVERT),
     f(b"toc.dat\0", "a dump in pg_dump's tar format", CONVERT),
@@ -67,25 +68,25 @@ const FORMATS: [Format; 44] = [
     f(b"<?xml", "an XML document", "the download failed: look into it, and download the file again"),
     f(b"{", "a JSON document", "the download failed, or this is metadata: name the file without `.meta`"),
     f(b"[", "a JSON document", "the download failed: look into it, and download the file again"),
-    f(b"insert into", "SQL without the marks of a whole dump", PLAIN),
-    f(b"create table", "SQL without the marks of a whole dump", PLAIN),
+    f(b"insert into", "SQL without the header of a complete dump", PLAIN),
+    f(b"create table", "SQL without the header of a complete dump", PLAIN),
 ];
 
 const fn f(magic: &'static [u8], what: &'static str, remedy: &'static str) -> Format {
     Format { magic, what, remedy }
 }
 
-/// Bytes of the first block that are searched for a dump behind other output.
+/// Number of bytes at the start that are searched for a dump behind other output.
 const SEARCHED: usize = 64 << 10;
-/// Where a tar archive says that it is one.
+/// Position of the magic bytes in a tar archive.
 const TAR: std::ops::Range<usize> = 257..262;
 
-/// Why a file that begins so is refused; nothing where it can be a backup or a plain dump.
+/// Reason to refuse a file that starts with these bytes. `None` if it may be a backup or a plain dump.
 pub(super) fn refusal(first: &[u8]) -> Option<String> {
     if first.starts_with(FIRST.as_bytes()) || dump_at(first) == Some(0) {
         return None;
     }
-    // a byte sequence is compared as it is, a text in any case and behind white space
+    // binary magic bytes are compared at the start, text ones also behind white space
     let begins = |magic: &[u8]| first.get(..magic.len()).is_some_and(|found| found.eq_ignore_ascii_case(magic));
     let text = first.trim_ascii_start();
     let begins_text = |magic: &[u8]| text.get(..magic.len()).is_some_and(|found| found.eq_ignore_ascii_case(magic));
@@ -102,7 +103,7 @@ pub(super) fn refusal(first: &[u8]) -> Option<String> {
         let line = first.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let line = String::from_utf8_lossy(&line[..line.len().min(60)]).into_owned();
         return Some(format!(
-            "other output stands before it, `{}`: a program mixed its messages into it; send them elsewhere \
+            "other output precedes it, `{}`: a program mixed its messages into it; send them elsewhere \
              (`2>errors.log`), and {TRANSPORT}",
             line.escape_debug()
         ));
@@ -114,7 +115,7 @@ pub(super) fn refusal(first: &[u8]) -> Option<String> {
     None
 }
 
-/// Where a plain dump begins.
+/// Position at which a plain dump begins.
 fn dump_at(bytes: &[u8]) -> Option<usize> {
     let title = memchr::memmem::find(&bytes[..bytes.len().min(SEARCHED)], DUMP.as_bytes())?;
     ["--\n", "--\r\n"].iter().find_map(|line| bytes[..title].ends_with(line.as_bytes()).then(|| title - line.len()))

@@ -1,8 +1,11 @@
-//! Replaces the content of a database by that of a file: the old state or the new one, never between.
+//! Replaces the content of a database with a backup's content. The database has either the old state or the new one,
+//! never a mix.
 //!
-//! The file is read to its end and proven first. Then everything is built beside the live tables ([`Staging`]): the schema
-//! by the migrations in this program, up to the one that the file names; the rows, as data and never as statements; the
-//! indexes. What was loaded is read back and compared, newer migrations are applied, and one short swap puts it in place.
+//! The file is read to its end and verified first. Then everything is built beside the live tables ([`Staging`]). This
+//! program's migrations create the schema, up to the migration that the file names. Rows are loaded as data and never
+//! as statements; then indexes are built.
+//!
+//! The loaded rows are read back and compared, and newer migrations are applied. One short swap puts the new tables in.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,7 +27,7 @@ use crate::clock::Stopwatch;
 use crate::db::{Backend, Connection, DatabaseUrl, LiveSchema, Pool, PoolUse, Staging};
 use crate::migrate::{self, MigrationSettings};
 
-/// A file that was proven, and a database that can take its content.
+/// A verified file and a database that can be replaced with its content.
 pub struct PreparedRestore {
     source: BackupSource,
     path: PathBuf,
@@ -33,50 +36,51 @@ pub struct PreparedRestore {
     warnings: Vec<String>,
 }
 
-/// How to restore.
+/// Options of a restore.
 pub struct RestoreOptions<'a> {
-    /// The backup that is taken first, unless there is nothing to lose.
+    /// Request for the safety backup, which is made first unless the database is empty. `None`: no safety backup.
     pub safety_backup: Option<&'a BackupRequest>,
-    /// How migrations behave; their lock timeout and patience are those of the swap, too.
+    /// Migration settings. Their lock timeout and patience also limit the swap.
     pub settings: &'a MigrationSettings,
 }
 
-/// What a restore did.
+/// Report on a finished restore.
 #[derive(Debug, Serialize)]
 pub struct Restored {
-    /// The file.
+    /// Path of the restored file.
     pub file: String,
-    /// When its snapshot was taken; a plain dump does not tell.
+    /// Time of the file's snapshot. `None` for a plain dump.
     pub created_at: Option<DateTime<Utc>>,
-    /// The database, without its password.
+    /// URL of the database, without the password.
     pub database: String,
-    /// The migration that the file is of.
+    /// Newest migration of the file's schema.
     pub migration: String,
-    /// Newer migrations that were applied to its content.
+    /// Newer migrations that were applied to the restored content.
     pub migrated: Vec<String>,
-    /// Rows and digest of each table, as loaded and read back.
+    /// Row count and digest of each table, as loaded and read back.
     pub tables: Vec<TableDigest>,
-    /// Tables of a plain dump that are none of this program's, and were passed over.
+    /// Tables of a plain dump that no migration makes. They were skipped.
     pub passed_over: Vec<String>,
-    /// The greatest id of a run that came with a file of another database: health, schedules and retention count later ones only.
+    /// Greatest maintenance run id in a file of another database. Health, schedules and retention count later runs
+    /// only.
     #[serde(skip)]
     pub foreign_runs_to: Option<i64>,
-    /// Accounts of the earlier manager's published seed data that came with it.
+    /// Accounts from the legacy manager's published seed data that the file contained.
     pub seed_accounts: Vec<String>,
-    /// The backup of what was replaced, in BACKUP_DIR.
+    /// File name of the safety backup in BACKUP_DIR.
     pub safety_backup: Option<String>,
-    /// How long readers could have to wait.
+    /// Longest time that readers could have waited for the swap, in milliseconds.
     pub swap_ms: u64,
-    /// How long all of it took.
+    /// Duration of the whole restore, in milliseconds.
     pub duration_ms: u64,
-    /// What is worth knowing.
+    /// Warnings for the operator.
     pub warnings: Vec<String>,
 }
 
-/// Proves the file, and looks whether the database can take it. Nothing is written.
+/// Verifies the file and checks that the database can be replaced. Nothing is written.
 ///
 /// # Errors
-/// A file that is damaged, foreign or newer, or a database that must not be replaced.
+/// Returns an error if the file is damaged, foreign or newer, or if the database must not be replaced.
 pub async fn prepare(
     url: &DatabaseUrl,
     path: &Path,
@@ -85,12 +89,12 @@ pub async fn prepare(
     let source = BackupSource::open(path)?;
     let VerifiedFile { content, warnings } = verify::verify_for_restore(&source, path, progress)?;
     refuse_costly_hashes(&content)?;
-    // asked again under the lock; here it only spares the question
+    // checked again under the lock; this check only avoids a needless question
     RestoreTarget::read(url).await?.refuse_losses(url, &content.greatest_ids()).await?;
     Ok(PreparedRestore { source, path: path.to_owned(), content, url: url.clone(), warnings })
 }
 
-/// Refuses a file with a password hash that would cost more than a login may take.
+/// Refuses a file with a password hash that costs more than a login may cost.
 fn refuse_costly_hashes(content: &Content) -> Result<(), Error> {
     match &content.costly_hashes {
         found if found.count == 0 => Ok(()),
@@ -98,13 +102,13 @@ fn refuse_costly_hashes(content: &Content) -> Result<(), Error> {
     }
 }
 
-/// Removes what an interrupted restore has staged. Without this the next restore does it.
+/// Removes the staged tables of an interrupted restore. Otherwise the next restore removes them.
 ///
 /// # Errors
-/// The database does not answer, or another restore is at work by now.
+/// Returns an error if the database does not answer or another restore holds the lock.
 pub async fn remove_staged(url: &DatabaseUrl, settings: &MigrationSettings) -> Result<(), Error> {
     if url.backend() == Backend::Sqlite {
-        // the file has gone with the future that filled it
+        // the staging file was deleted when the restore's future was dropped
         return Ok(());
     }
     let pool = Pool::open(url, PoolUse::Migrate).await?;
@@ -117,7 +121,7 @@ pub async fn remove_staged(url: &DatabaseUrl, settings: &MigrationSettings) -> R
 }
 
 impl PreparedRestore {
-    /// What would be done, for the question to people.
+    /// Confirmation question that is shown before the restore.
     pub fn question(&self) -> String {
         let from = match &self.content.header {
             Some(header) => format!("the backup of {}", header.created_at.format("%Y-%m-%d %H:%M:%S UTC")),
@@ -126,10 +130,10 @@ impl PreparedRestore {
         format!("replace the content of {} by {from} ({} rows)?", self.url, self.content.rows())
     }
 
-    /// Restores.
+    /// Restores the file into the database.
     ///
     /// # Errors
-    /// Every reason of [`Error`]; the database is as it was.
+    /// Returns an error if any step fails, see [`Error`]. The database is unchanged in that case.
     pub async fn restore(
         self,
         options: &RestoreOptions<'_>,
@@ -139,7 +143,7 @@ impl PreparedRestore {
         let watch = Stopwatch::start();
         let mut restored = match self.url.backend() {
             Backend::Postgres => {
-                // the lock of the migrators: nobody changes the schema, or restores, meanwhile
+                // the migration lock prevents schema changes and other restores meanwhile
                 let pool = Pool::open(&self.url, PoolUse::Migrate).await?;
                 let work = async |lock: &_| self.under_lock(Some(lock), options, now, progress).await;
                 let done = migrate::with_lock(&pool, options.settings.patience, work).await;
@@ -223,7 +227,7 @@ impl PreparedRestore {
             let staged = stage.fill(&mut staging).await?;
             staging.execute(identity.replacement(stage.backend)?).await?;
             if let Some(lock) = lock {
-                // without it another migrator may be at work by now
+                // if the lock was lost, another migrator may be running
                 migrate::still_holds(lock).await?;
             }
             stage.progress.event(BackupEvent::Phase(BackupPhase::Swapping));
@@ -234,12 +238,12 @@ impl PreparedRestore {
         if filled.is_err()
             && let Err(error) = staging.discard().await
         {
-            tracing::warn!("what was staged is left behind, the next restore removes it: {error}");
+            tracing::warn!("the staged tables still exist; the next restore removes them: {error}");
         }
         filled
     }
 
-    /// The earlier manager's published accounts, if the file may hold them.
+    /// Accounts of the legacy manager's published seed data, searched only after a plain dump.
     async fn seed_accounts(&self) -> Vec<String> {
         if self.content.header.is_some() {
             return Vec::new();

@@ -1,25 +1,25 @@
-//! The database that a restore replaces: what it is, and whether it may be replaced.
+//! The database that a restore replaces: its state, and whether it may be replaced.
 
 use super::error::Error;
 use crate::db::{self, Backend, Connection, DatabaseUrl, DbErrorKind, LiveSchema, SchemaOrigin};
 use crate::migrate::{self, AppliedMigration, LedgerState, RecordKind};
 
-/// A database that may be replaced.
+/// State of a database that may be replaced.
 pub(super) enum RestoreTarget {
-    /// It has no tables of ours: there is nothing to lose.
+    /// No table of this program exists, so nothing can be lost.
     Empty,
-    /// It has this history; what no migration makes on its tables, such as `index users.mine`, is named.
+    /// The applied migrations, and objects on their tables that no migration makes, such as `index users.mine`.
     Managed(Vec<AppliedMigration>, Vec<String>),
-    /// The SQLite file is damaged, or no database at all: why.
+    /// The SQLite file is damaged or not a database, with the reason.
     Unreadable(String),
 }
 
 impl RestoreTarget {
-    /// Looks at it.
+    /// Reads the state of the database.
     ///
     /// # Errors
-    /// It must not be replaced: it is newer, of the earlier manager, or has tables that would be lost. Or it does not
-    /// answer.
+    /// Returns an error if the database is newer, belongs to the legacy manager, has tables that would be lost, or does
+    /// not answer.
     pub(super) async fn read(url: &DatabaseUrl) -> Result<Self, Error> {
         let mut connection = match Connection::open(url).await {
             Ok(connection) => connection,
@@ -60,18 +60,18 @@ impl RestoreTarget {
         }
     }
 
-    /// What is worth knowing about replacing it.
+    /// Warnings about replacing the database.
     pub(super) fn warnings(&self) -> Vec<String> {
         match self {
             Self::Empty => Vec::new(),
             Self::Managed(_, others) => {
-                others.iter().map(|object| format!("no migration makes it; it was carried over: {object}")).collect()
+                others.iter().map(|object| format!("no migration makes it; it was kept: {object}")).collect()
             }
             Self::Unreadable(why) => vec![format!("the database could not be read: {why}")],
         }
     }
 
-    /// Its schema: what its own history made, and what the newest migrations make of that.
+    /// Schema of the live database: the one its own history made, and the one the newest migrations make.
     pub(super) fn schema(&self, backend: Backend) -> LiveSchema {
         let newest = migrate::newest_version(backend);
         let mut objects = newest.objects;
@@ -97,11 +97,11 @@ impl RestoreTarget {
         }
     }
 
-    /// Refuses where a restore would lose something, or could not end: everything is told at once, and nothing was written.
-    /// `greatest_ids`: of each table of the file.
+    /// Refuses a restore that would lose something or could not finish. All obstacles are reported at once, before
+    /// anything is written. `greatest_ids` holds the greatest id of each table in the file.
     ///
     /// # Errors
-    /// What would be lost, or what the database said.
+    /// Returns the obstacles as [`Error::Obstacles`], or an error if the database does not answer.
     pub(super) async fn refuse_losses(&self, url: &DatabaseUrl, greatest_ids: &[(String, i64)]) -> Result<(), Error> {
         if matches!(self, Self::Unreadable(_)) {
             return Ok(());

@@ -1,12 +1,15 @@
-//! Which backups have had their time, and their removal.
+//! Decides which backups are expired and removes them.
 //!
-//! Invariants: only what lies in the directory under a backup's name, as a regular file, with metadata of that very file, is
-//! ever removed, and its age is what the metadata says, never a time of the file system. Of each database, only what is
-//! older than a backup that has just been read back and found whole is removed: a damaged newest one pushes nothing out, and
-//! where none is whole, all stay. A backup from the future (a clock was set back) is kept and vouches for nothing.
+//! Invariants: Only regular files in the directory with a backup's name and metadata of that very file are removed. The
+//! age comes from the metadata, never from the file system.
 //!
-//! The file goes before its metadata. A crash between the two leaves metadata without a file, which nobody takes for a
-//! backup and which the next run removes; the other order would leave a backup that nobody can trust, for ever.
+//! Of each database, only backups older than a backup that was just read back and found valid are removed. A damaged
+//! newest backup therefore removes nothing, and if none is valid, all are kept. A backup from the future is kept and
+//! never counts as the valid one.
+//!
+//! The file is removed before its metadata. A crash between the two leaves metadata without a file, which is never
+//! treated as a backup. The next run removes it. The reverse order would leave a backup without metadata, which would
+//! be kept for ever.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -30,15 +33,15 @@ use super::progress::BackupProgress;
 use super::verify;
 use crate::disk;
 
-/// The shortest retention. A shorter one is a slip: `m` is minutes, not months.
+/// Shortest accepted retention. A shorter one is likely a mistake, because `m` means minutes, not months.
 const SHORTEST: Duration = Duration::from_hours(1);
 
-/// How long backups are kept: at least an hour.
+/// Retention of backups: the time for which they are kept, at least one hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Retention(TimeDelta);
 
 impl Default for Retention {
-    /// A week.
+    /// The default retention is one week.
     fn default() -> Self {
         Self(TimeDelta::weeks(1))
     }
@@ -47,9 +50,9 @@ impl Default for Retention {
 impl FromStr for Retention {
     type Err = String;
 
-    /// Reads `168h`, `14d`, `2w`. Less than an hour is refused, with the units by name.
+    /// Parses `168h`, `14d` or `2w`. Less than an hour is refused with a message that explains the units.
     fn from_str(text: &str) -> Result<Self, String> {
-        let duration = humantime::parse_duration(text).map_err(|error| format!("is no duration: {error}"))?;
+        let duration = humantime::parse_duration(text).map_err(|error| format!("is not a duration: {error}"))?;
         if duration < SHORTEST {
             return Err("is less than an hour; `m` is minutes, not months: write hours (168h), \
                         days (180d) or weeks (26w)"
@@ -66,74 +69,75 @@ impl fmt::Display for Retention {
 }
 
 impl Retention {
-    /// What was made before this moment is older than the retention.
+    /// Backups made before this time are expired.
     fn cutoff(self, now: DateTime<Utc>) -> DateTime<Utc> {
         now.checked_sub_signed(self.0).unwrap_or(DateTime::<Utc>::MIN_UTC)
     }
 }
 
-/// Whether to do it.
+/// Dry run or removal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetentionMode {
-    /// Only say what would be removed.
+    /// Only report the expired backups.
     Plan,
-    /// Remove it.
+    /// Remove the expired backups.
     Apply,
 }
 
-/// What was removed, or would be, and what stays and why; each newest first.
+/// Removed and kept backups, each list newest first.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub struct RetentionReport {
-    /// Backups that went, each with its metadata.
+    /// Backups that were removed or would be removed, each with its metadata.
     pub removed: Vec<RemovedFile>,
-    /// Bytes of all of these.
+    /// Total size of these backups, in bytes.
     pub removed_bytes: u64,
-    /// Backups that stay.
+    /// Backups that are kept.
     pub kept: Vec<KeptBackup>,
 }
 
-/// A file that went.
+/// A file that was removed or would be removed.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct RemovedFile {
-    /// Its name.
+    /// File name, without directories.
     pub name: String,
-    /// Its size, without its metadata.
+    /// Size of the file in bytes, without its metadata.
     pub bytes: u64,
 }
 
-/// A file that stays.
+/// A file that is kept.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct KeptBackup {
-    /// Its name.
+    /// File name, without directories.
     pub name: String,
-    /// Its size.
+    /// Size of the file, in bytes.
     pub bytes: u64,
-    /// Why.
+    /// Reason for keeping the file.
     pub reason: KeepReason,
 }
 
-/// Why a file stays.
+/// Reason for keeping a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeepReason {
-    /// It is younger than the retention.
+    /// The backup is younger than the retention.
     Recent,
-    /// It is the newest valid one of its database.
+    /// The backup is the newest valid one of its database.
     NewestValid,
-    /// It is not whole, and nothing newer of its database is: all the reasons.
+    /// Neither the backup nor a newer one of its database is valid. The value holds all reasons.
     NotValid(Vec<String>),
-    /// Its metadata tells of a time that is yet to come.
+    /// The time in its metadata is in the future.
     FromTheFuture,
-    /// There is nothing beside it that says that this program made it.
+    /// No metadata lies beside the file.
     NoMetadata,
-    /// What lies beside it is not its metadata: why.
+    /// The metadata does not belong to the file or cannot be read, with the reason.
     WrongMetadata(String),
 }
 
-/// Finds what is older than the retention, and removes it if told to. A directory that is not there has nothing.
+/// Finds expired backups and, in mode `Apply`, removes them. A missing directory has no backups.
 ///
 /// # Errors
-/// The directory cannot be read, or a file cannot be removed; what went before that is gone.
+/// Returns an error if the directory cannot be read or a file cannot be removed. Files removed before the error stay
+/// removed.
 pub fn retain(
     directory: &Path,
     retention: Retention,
@@ -157,7 +161,7 @@ pub fn retain(
     Ok(report)
 }
 
-/// A backup and, if it is one to judge, its metadata.
+/// A backup with its metadata, or with the reason to keep it.
 type Backup = (BackupEntry, Result<Metadata, KeepReason>);
 
 fn backups(directory: &Path, now: DateTime<Utc>) -> Result<Vec<Backup>, Error> {
@@ -172,7 +176,7 @@ fn backups(directory: &Path, now: DateTime<Utc>) -> Result<Vec<Backup>, Error> {
     Ok(listing::list(directory, now)?.into_iter().map(judged).collect())
 }
 
-/// Goes from the newest to the oldest. Files are read only where something older could go.
+/// Decides from the newest backup to the oldest. A file is read only if an older backup of its database is expired.
 fn decide(backups: Vec<Backup>, directory: &Path, cutoff: DateTime<Utc>, now: DateTime<Utc>) -> RetentionReport {
     let known = || backups.iter().filter_map(|(_, metadata)| metadata.as_ref().ok());
     let databases =
@@ -207,7 +211,7 @@ fn decide(backups: Vec<Backup>, directory: &Path, cutoff: DateTime<Utc>, now: Da
     report
 }
 
-/// Reads a backup back.
+/// Returns all reasons as an error if the backup is not valid when read back.
 fn whole(path: &Path) -> Result<(), Vec<String>> {
     let nobody: Arc<dyn BackupProgress> = Arc::new(());
     match verify::verify(path, &nobody) {
@@ -217,7 +221,7 @@ fn whole(path: &Path) -> Result<(), Vec<String>> {
     }
 }
 
-/// Metadata whose file was removed by a run that did not come to its end.
+/// Finds metadata whose backup file was removed by an interrupted run.
 fn orphans(directory: &Path, cutoff: DateTime<Utc>) -> Result<Vec<RemovedFile>, Error> {
     let mut orphans = Vec::new();
     for found in fs::read_dir(directory).into_iter().flatten() {
@@ -234,7 +238,7 @@ fn orphans(directory: &Path, cutoff: DateTime<Utc>) -> Result<Vec<RemovedFile>, 
     Ok(orphans)
 }
 
-/// Removes files for good. One that is gone already was removed by another replica.
+/// Deletes files. A file that is already gone was removed by another replica.
 fn remove(directory: &Path, paths: impl IntoIterator<Item = PathBuf>) -> Result<(), Error> {
     let mut last = None;
     for path in paths {

@@ -1,7 +1,7 @@
-//! One row of a file as values, and values as a row of the other engine.
+//! Parses a row of a file into values, and formats values as a row of the other engine.
 //!
-//! A row comes as a line of COPY's text format or as SQLite's literals. Between engines it travels as values of SQLite,
-//! whose forms of booleans and times are the narrower ones; two rows are the same if these are.
+//! A row is a line in COPY's text format or a list of SQLite literals. Rows are converted through SQLite values,
+//! because SQLite has fewer forms of booleans and times. Two rows are equal if these values are equal.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -12,10 +12,10 @@ use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
 use super::json;
 use crate::db::{Backend, Column, ColumnType, Value};
 
-/// Why a row cannot be read or carried over.
+/// Reason why a row cannot be parsed or converted.
 pub(super) type RowError = String;
 
-/// The columns of a row as text, whatever their type.
+/// Parses all columns of a row as text, whatever their type.
 pub(super) fn texts(row: &[u8], backend: Backend) -> Result<Vec<Option<String>>, RowError> {
     if backend == Backend::Postgres {
         return fields(row).map(|field| Ok(field?.map(Cow::into_owned))).collect();
@@ -33,7 +33,7 @@ fn text_of(value: Value<'_>) -> Option<String> {
     }
 }
 
-/// One column of a row as text, by its place; `None`: it is NULL, or cannot be read.
+/// Parses one column of a row as text, by its index. `None` if it is NULL or cannot be parsed.
 pub(super) fn text_at(row: &[u8], backend: Backend, at: usize) -> Option<String> {
     match backend {
         Backend::Postgres => fields(row).nth(at)?.ok()?.map(Cow::into_owned),
@@ -41,7 +41,7 @@ pub(super) fn text_at(row: &[u8], backend: Backend, at: usize) -> Option<String>
     }
 }
 
-/// The integer in this column of a row, if there is one.
+/// Parses one column of a row as an integer, by its index. `None` if it is not an integer.
 pub(super) fn integer_at(row: &[u8], at: usize, backend: Backend) -> Option<i64> {
     if backend == Backend::Postgres {
         return std::str::from_utf8(row.split(|byte| *byte == b'\t').nth(at)?).ok()?.parse().ok();
@@ -52,7 +52,7 @@ pub(super) fn integer_at(row: &[u8], at: usize, backend: Backend) -> Option<i64>
     }
 }
 
-/// The values of a line of COPY's text format, in the forms that SQLite stores.
+/// Parses a line of COPY's text format into the values that SQLite stores.
 pub(super) fn of_copy<'a>(row: &'a [u8], columns: &[Column]) -> Result<Vec<Value<'a>>, RowError> {
     let values: Vec<Option<Cow<'_, str>>> = fields(row).take(columns.len() + 1).collect::<Result<_, _>>()?;
     check_count(values.len(), columns)?;
@@ -63,7 +63,7 @@ pub(super) fn of_copy<'a>(row: &'a [u8], columns: &[Column]) -> Result<Vec<Value
         .collect()
 }
 
-/// The values of SQLite's literals.
+/// Parses a row of SQLite literals into values.
 pub(super) fn of_literals<'a>(row: &'a [u8], columns: &[Column]) -> Result<Vec<Value<'a>>, RowError> {
     let values = literals(row, columns.len() + 1, columns)?;
     check_count(values.len(), columns)?;
@@ -78,12 +78,12 @@ fn check_count(found: usize, columns: &[Column]) -> Result<(), RowError> {
     }
 }
 
-/// For `map_err`: the column of the value.
+/// Returns a function for `map_err` that adds the column name to an error.
 fn in_column(column: &Column) -> impl Fn(RowError) -> RowError {
     move |why| format!("column `{}`: {why}", column.name)
 }
 
-/// Values as a line of COPY's text format, with a line feed.
+/// Appends the values as a line of COPY's text format, with a line feed.
 pub(super) fn to_copy(values: &[Value<'_>], columns: &[Column], line: &mut Vec<u8>) -> Result<(), RowError> {
     for (at, (value, column)) in values.iter().zip(columns).enumerate() {
         if at > 0 {
@@ -95,14 +95,14 @@ pub(super) fn to_copy(values: &[Value<'_>], columns: &[Column], line: &mut Vec<u
             (Value::Integer(number), _) => line.extend_from_slice(number.to_string().as_bytes()),
             (Value::Real(number), _) => line.extend_from_slice(number.to_string().as_bytes()),
             (Value::Text(text), _) if text.contains('\0') => {
-                return Err(in_column(column)("a text with a NUL, which PostgreSQL has not".to_owned()));
+                return Err(in_column(column)("a text with a NUL, which PostgreSQL cannot store".to_owned()));
             }
             (Value::Text(text), _) => escape(text, line),
             (Value::Malformed(_), _) => {
-                return Err(in_column(column)("a text that is not UTF-8, which PostgreSQL has not".to_owned()));
+                return Err(in_column(column)("a text that is not UTF-8, which PostgreSQL cannot store".to_owned()));
             }
             (Value::Blob(_), _) => {
-                return Err(in_column(column)("a blob, which no column of PostgreSQL's tables takes".to_owned()));
+                return Err(in_column(column)("a blob, which no column of PostgreSQL's tables accepts".to_owned()));
             }
         }
     }
@@ -110,7 +110,7 @@ pub(super) fn to_copy(values: &[Value<'_>], columns: &[Column], line: &mut Vec<u
     Ok(())
 }
 
-/// Values in a form in which equal ones are equal bytes, whatever engine they come from.
+/// Canonical form of a row: equal values become equal bytes, whichever engine they come from.
 pub(super) fn canonical(values: &[Value<'_>], columns: &[Column]) -> Vec<u8> {
     let mut text = String::new();
     for (value, column) in values.iter().zip(columns) {
@@ -133,7 +133,7 @@ pub(super) fn canonical(values: &[Value<'_>], columns: &[Column]) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// The fields of a line of COPY's text format; `None` is NULL.
+/// Splits a line of COPY's text format into fields. `None` is NULL.
 fn fields(row: &[u8]) -> impl Iterator<Item = Result<Option<Cow<'_, str>>, RowError>> {
     row.split(|byte| *byte == b'\t').map(|field| {
         if field == b"\\N" {
@@ -148,7 +148,8 @@ fn fields(row: &[u8]) -> impl Iterator<Item = Result<Option<Cow<'_, str>>, RowEr
     })
 }
 
-/// What the server understands: `\b \f \n \r \t \v`, `\x41`, `\101`, and any other sign for itself.
+/// Resolves the escapes that the server knows: `\b \f \n \r \t \v`, `\x41`, `\101`. Before any other character, the
+/// backslash is dropped.
 fn unescape(field: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(field.len());
     let mut rest = field;
@@ -177,7 +178,7 @@ fn unescape(field: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Takes so many digits at most; what is above a byte is cut off, as the server does.
+/// Reads at most `most` digits as one byte. Higher bits are dropped, as the server does.
 fn number(rest: &mut &[u8], base: u32, most: usize) -> u8 {
     let mut value = 0;
     for _ in 0..most {
@@ -215,12 +216,12 @@ fn of_field(field: Option<Cow<'_, str>>, kind: ColumnType) -> Result<Value<'_>, 
     let Some(text) = field else { return Ok(Value::Null) };
     match kind {
         ColumnType::Bigint | ColumnType::Integer => {
-            text.parse().map(Value::Integer).map_err(|_| format!("`{}` is no integer", text.escape_debug()))
+            text.parse().map(Value::Integer).map_err(|_| format!("`{}` is not an integer", text.escape_debug()))
         }
         ColumnType::Boolean => match &*text {
             "t" | "true" => Ok(Value::Integer(1)),
             "f" | "false" => Ok(Value::Integer(0)),
-            other => Err(format!("`{}` is no boolean", other.escape_debug())),
+            other => Err(format!("`{}` is not a boolean", other.escape_debug())),
         },
         ColumnType::Timestamp | ColumnType::Timestamptz => Ok(Value::Text(match time_of(&text) {
             Time::At(time) => Cow::Owned(sqlite_time(time)),
@@ -230,7 +231,7 @@ fn of_field(field: Option<Cow<'_, str>>, kind: ColumnType) -> Result<Value<'_>, 
     }
 }
 
-/// A time, or what is none that both engines have: infinity, years before 1 or beyond 9999.
+/// A time, or a text outside the range of both engines: infinity, years before 1 or after 9999.
 #[derive(Debug)]
 enum Time<'a> {
     At(DateTime<Utc>),
@@ -238,7 +239,7 @@ enum Time<'a> {
     Other(&'a str),
 }
 
-/// Reads the forms of both engines; a time without a zone is UTC.
+/// Parses the time formats of both engines. A time without a zone is UTC.
 fn time_of(text: &str) -> Time<'_> {
     if let Ok(time) =
         DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f%#z").or_else(|_| DateTime::parse_from_rfc3339(text))
@@ -253,7 +254,8 @@ fn sqlite_time(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::AutoSi, false)
 }
 
-/// SQLite's literals: `(1,'text',NULL)`. No more than so many are read. A refusal names the column, if columns are given.
+/// Parses SQLite literals such as `(1,'text',NULL)`, at most `most` of them. An error names the column if `columns` are
+/// given.
 fn literals<'a>(row: &'a [u8], most: usize, columns: &[Column]) -> Result<Vec<Value<'a>>, RowError> {
     let text = std::str::from_utf8(row).map_err(|_| "a text that is not UTF-8".to_owned())?;
     let mut rest = text.strip_prefix('(').and_then(|text| text.strip_suffix(')')).ok_or("a row without parentheses")?;
@@ -268,7 +270,7 @@ fn literals<'a>(row: &'a [u8], most: usize, columns: &[Column]) -> Result<Vec<Va
             Some(more) if values.len() < most => rest = more,
             Some(_) => return Ok(values),
             None if after.is_empty() => return Ok(values),
-            None => return Err("signs between two values".to_owned()),
+            None => return Err("characters between two values".to_owned()),
         }
     }
 }
@@ -298,12 +300,13 @@ fn literal(text: &str) -> Result<(Value<'_>, &str), RowError> {
     {
         Value::Real(number)
     } else {
-        return Err(format!("`{}` is no literal", word.escape_debug()));
+        return Err(format!("`{}` is not a literal", word.escape_debug()));
     };
     Ok((value, rest))
 }
 
-/// A text behind its first quote: `it''s'`, in which a line feed is written as `'||char(10)||'`, a NUL as `'||char(0)||'`.
+/// Parses a string after its opening quote. A quote is doubled, a line feed is `'||char(10)||'`, a NUL is
+/// `'||char(0)||'`.
 fn quoted(text: &str) -> Result<(Value<'_>, &str), RowError> {
     const LINE_FEED: &str = "||char(10)||'";
     const NUL: &str = "||char(0)||'";

@@ -3,18 +3,18 @@
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
-/// Rows of a table, and a digest of them that does not depend on their order: the sum of the 128-bit hashes of the rows.
+/// Row count and digest of a table. The digest is the sum of the rows' 128-bit hashes, so their order does not matter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableDigest {
-    /// The table.
+    /// Name of the table.
     pub name: String,
-    /// How many rows.
+    /// Number of rows in the table.
     pub rows: u64,
-    /// Hex.
+    /// Digest as 32 hex digits.
     pub digest: String,
 }
 
-/// Adds up rows.
+/// Running row count and digest sum.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct RowDigest {
     rows: u64,

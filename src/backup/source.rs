@@ -1,4 +1,4 @@
-//! Opens a file that may be anything, and reads its text: gzip or plain, as its first bytes tell.
+//! Opens an untrusted file and reads its text, as gzip or plain according to its first bytes.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek};
@@ -13,21 +13,21 @@ use super::error::Error;
 use super::reader::{Unreadable, wrong};
 use crate::disk::{self, LinkPolicy};
 
-/// Bytes that are handed over at once.
+/// Size of one chunk, in bytes.
 const CHUNK: usize = 1 << 18;
-/// Chunks that wait.
+/// Largest number of chunks in the queue.
 const QUEUE: usize = 4;
 
-/// An opened file: a regular one, and no link to one.
+/// An opened regular file. Symbolic links are refused.
 pub(super) struct BackupSource {
     file: File,
 }
 
 impl BackupSource {
-    /// Opens it.
+    /// Opens a file.
     ///
     /// # Errors
-    /// The path names nothing that can be a backup.
+    /// Returns an error if the path is not a regular file or cannot be opened.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
         let file = disk::open(path, LinkPolicy::Refused).map_err(|error| match error.kind() {
             io::ErrorKind::InvalidInput => {
@@ -39,10 +39,10 @@ impl BackupSource {
         Ok(Self { file })
     }
 
-    /// Its text, from the beginning.
+    /// Reads the text from the beginning of the file.
     ///
     /// # Errors
-    /// It is empty, or cannot be read.
+    /// Returns an error if the file is empty or cannot be read.
     pub(super) fn text(&self) -> Result<Text, Unreadable> {
         let mut file = self.file.try_clone()?;
         file.rewind()?;
@@ -50,7 +50,7 @@ impl BackupSource {
     }
 }
 
-/// The text of a file, unpacked by a thread of its own while it is looked at here. A few chunks wait.
+/// Text of a file. A separate thread decompresses it and keeps a few chunks queued.
 pub(super) struct Text {
     is_gzip: bool,
     chunks: Receiver<io::Result<Vec<u8>>>,
@@ -60,7 +60,7 @@ pub(super) struct Text {
 }
 
 impl Text {
-    /// Begins to read, and to unpack what is packed.
+    /// Starts the thread that reads and decompresses.
     pub(super) fn new(inner: Box<dyn Read + Send>) -> Result<Self, Unreadable> {
         let mut raw = BufReader::with_capacity(CHUNK, Hashing { inner, sha: Sha256::new(), size: 0 });
         let is_gzip = match raw.fill_buf()? {
@@ -72,12 +72,12 @@ impl Text {
         Ok(Self { is_gzip, chunks, chunk: Vec::new(), at: 0, thread })
     }
 
-    /// Whether the file is compressed.
+    /// Returns true if the file is compressed with gzip.
     pub(super) fn is_gzip(&self) -> bool {
         self.is_gzip
     }
 
-    /// SHA-256 in hex and size of the file, once its text has come to its end.
+    /// SHA-256 in hex and size in bytes of the file, once its text was read to the end.
     pub(super) fn finish(self) -> io::Result<(String, u64)> {
         drop(self.chunks);
         self.thread.join().unwrap_or_else(|_| Err(io::Error::other("the reading thread ended unexpectedly")))
@@ -107,7 +107,7 @@ impl BufRead for Text {
     }
 }
 
-/// The thread: reads to the end, or until nobody wants more.
+/// Body of the reading thread. It ends at the end of the file or when the receiver is dropped.
 fn read(
     mut raw: BufReader<Hashing>,
     is_gzip: bool,
@@ -121,13 +121,13 @@ fn read(
     Ok((super::metadata::hex(&sha.finalize()), size))
 }
 
-/// Sends all of a text; whether that came to its end.
+/// Sends a whole text in chunks. Returns true if its end was reached.
 fn send(mut text: impl Read, chunks: &SyncSender<io::Result<Vec<u8>>>) -> bool {
     loop {
         let mut chunk = Vec::with_capacity(CHUNK);
         let failed = text.by_ref().take(CHUNK as u64).read_to_end(&mut chunk).err();
         let is_end = chunk.is_empty();
-        // what came before an error is looked at first
+        // bytes before an error are delivered first
         if !is_end && chunks.send(Ok(chunk)).is_err() {
             return false;
         }
@@ -141,7 +141,7 @@ fn send(mut text: impl Read, chunks: &SyncSender<io::Result<Vec<u8>>>) -> bool {
     }
 }
 
-/// Hashes and counts what is read through it.
+/// Reader that hashes and counts the bytes it passes on.
 struct Hashing {
     inner: Box<dyn Read + Send>,
     sha: Sha256,

@@ -1,4 +1,4 @@
-//! Fills a place beside the live tables from a file, and proves that what is there is what was in the file.
+//! Fills the staging tables from a file and verifies that they hold exactly its rows.
 
 use futures_util::future::try_join;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,10 +17,10 @@ use crate::db::{
 };
 use crate::migrate::{self, MigrationSettings, SchemaVersion};
 
-/// Blocks that wait to be loaded.
+/// Largest number of blocks that wait to be loaded.
 const QUEUE: usize = 4;
 
-/// What is to be staged.
+/// Input of one staged load.
 #[derive(Clone, Copy)]
 pub(super) struct StagedLoad<'a> {
     pub(super) content: &'a Content,
@@ -30,16 +30,16 @@ pub(super) struct StagedLoad<'a> {
     pub(super) progress: &'a Arc<dyn BackupProgress>,
 }
 
-/// What was staged.
+/// Result of a staged load.
 pub(super) struct StagedTables {
     pub(super) tables: Vec<TableDigest>,
     pub(super) migrated: Vec<&'static str>,
-    /// What is worth knowing.
+    /// Warnings for the operator.
     pub(super) notes: Vec<String>,
 }
 
 impl StagedLoad<'_> {
-    /// Builds, loads, indexes, compares, and migrates to the newest schema.
+    /// Builds the tables, loads the rows, builds indexes, compares, and migrates to the newest schema.
     pub(super) async fn fill(self, staging: &mut Staging) -> Result<StagedTables, Error> {
         let Self { backend, settings, progress, .. } = self;
         let number = self.content.schema_version.number;
@@ -80,14 +80,15 @@ impl StagedLoad<'_> {
         Ok(StagedTables { tables, migrated, notes })
     }
 
-    /// Whether rows can be compared as they are written.
+    /// Returns true if rows can be compared as they are written: a backup of this program, from the same engine.
     fn is_verbatim(self) -> bool {
         self.content.header.is_some() && self.content.backend == self.backend
     }
 
-    /// The tables to load. Another engine's ledger is not loaded but made, because its checksums are those of other SQL.
+    /// Tables to load with their columns. Another engine's ledger is not loaded but created, because its checksums
+    /// belong to other SQL.
     fn loaded(self, schema_version: &SchemaVersion) -> Vec<TableLoad> {
-        // PostgreSQL's types tell times and booleans from texts and numbers
+        // only PostgreSQL's types distinguish times and booleans from texts and numbers
         let typed = migrate::version_after(schema_version.number, Backend::Postgres);
         let kind = |table: &str, name: &str| {
             let table = typed.tables.iter().find(|known| known.name == table)?;
@@ -97,7 +98,7 @@ impl StagedLoad<'_> {
             schema_version.tables.iter().filter(|table| self.is_verbatim() || !migrate::is_ledger(&table.name));
         wanted
             .map(|table| {
-                // in the order of the file; a table without rows is not in it
+                // columns in the order of the file; a table without rows is not in the file
                 let found = self.content.tables.iter().find(|found| found.name == table.name);
                 let own = || table.columns.iter().map(|column| column.name.clone()).collect();
                 let names = found.map_or_else(own, |found| found.columns.clone());
@@ -107,7 +108,7 @@ impl StagedLoad<'_> {
             .collect()
     }
 
-    /// Ledger and sequences.
+    /// SQL that sets the sequences and, where the ledger is not loaded, creates it.
     fn statements(self, schema_version: &SchemaVersion) -> String {
         let mut sql = String::new();
         if !self.is_verbatim() {
@@ -116,9 +117,9 @@ impl StagedLoad<'_> {
         for sequence @ Sequence { value, used, .. } in &self.content.sequences {
             let name = self.backend.pick(format!("{}_id_seq", sequence.table()), sequence.table().to_owned());
             let (value, used) = match self.backend {
-                // SQLite knows only values that were given out
+                // SQLite stores only values that were given out
                 Backend::Sqlite if !used => (value.saturating_sub(1), true),
-                // and has a 0 where none was, with which no sequence of PostgreSQL begins
+                // SQLite stores 0 if none was given out; sequences in PostgreSQL begin at 1
                 Backend::Postgres if *value < 1 => (1, false),
                 _ => (*value, *used),
             };
@@ -129,7 +130,7 @@ impl StagedLoad<'_> {
         sql
     }
 
-    /// Sends the rows into the tables; what is expected to be there then.
+    /// Loads the rows into the tables. Returns the digests that reading back must produce.
     async fn load(self, staging: &Staging, loaded: &[TableLoad]) -> Result<Vec<RowDigest>, Error> {
         let (blocks, received) = channel(QUEUE);
         let parse: RowParser = if self.content.backend == Backend::Postgres { row::of_copy } else { row::of_literals };
@@ -168,7 +169,7 @@ impl StagedLoad<'_> {
         Ok(if self.is_verbatim() { sent.digests } else { sent.canonical })
     }
 
-    /// What is really there.
+    /// Reads the loaded tables and returns their digests.
     async fn read_back(self, staging: &Staging, loaded: &[TableLoad]) -> Result<Vec<RowDigest>, Error> {
         let mut digests = Vec::new();
         for loaded in loaded {
@@ -186,12 +187,12 @@ impl StagedLoad<'_> {
     }
 }
 
-/// Adds up the rows that are read back.
+/// Digests the rows that are read back.
 struct DigestSink<'a> {
     columns: &'a [Column],
-    /// How to read a row, where rows are compared across engines.
+    /// Parser for the rows, if they are compared in canonical form.
     canonical: Option<RowParser>,
-    /// What ends a row as it is printed.
+    /// Bytes that end a printed row.
     end: &'static [u8],
     counted: Mutex<Result<RowDigest, crate::db::Error>>,
 }
@@ -205,7 +206,7 @@ impl DigestSink<'_> {
             match self.canonical.map(|parse| parse(row, self.columns)) {
                 None => digest.add(row),
                 Some(Ok(values)) => digest.add(&row::canonical(&values, self.columns)),
-                // what cannot be read is not what was written, and so makes another sum
+                // an unreadable row differs from the written one, so its digest differs, too
                 Some(Err(_)) => digest.add(row),
             }
         }
@@ -225,7 +226,7 @@ impl RowSink for DigestSink<'_> {
     }
 }
 
-/// The thread that reads the file a second time.
+/// Thread that reads the file a second time and sends its rows to the loader.
 struct FileSender {
     loaded: Vec<TableLoad>,
     blocks: Sender<LoadBlock>,
@@ -235,7 +236,7 @@ struct FileSender {
     sent: SentDigests,
 }
 
-/// What was sent of each table: as it is written, and in the form that both engines share.
+/// Digests of the rows that were sent, per table: as written, and in canonical form.
 struct SentDigests {
     digests: Vec<RowDigest>,
     canonical: Vec<RowDigest>,
@@ -263,7 +264,7 @@ impl FileSender {
                 }
                 (FileItem::Table(name, _), before) => {
                     current = self.loaded.iter().position(|loaded| loaded.table == name);
-                    // the same table may go on here: the rows of what is sent follow each other in the file
+                    // the next block may belong to the same table; rows in one sent block are consecutive in the file
                     (before.is_none_or(|table| self.send(table, first_line, &mut lines)), false)
                 }
                 (FileItem::End(_), before) => {
@@ -276,13 +277,13 @@ impl FileSender {
                 told = reader.position();
             }
             if is_end || !goes_on {
-                // with this the blocks' sender goes, which tells the loader that there are no more
+                // dropping the sender tells the loader that no more blocks follow
                 return Ok(self.sent);
             }
         }
     }
 
-    /// Whether the loader still takes blocks; if not, it has failed and says why.
+    /// Sends the collected lines. Returns false if the loader stopped. It reports its own error.
     fn send(&self, table: usize, first_line: u64, lines: &mut Vec<u8>) -> bool {
         if lines.is_empty() {
             return true;

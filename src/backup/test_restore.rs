@@ -1,4 +1,4 @@
-//! Proves a backup by restoring it into a scratch database, which is dropped again.
+//! Verifies a backup by a test restore into a scratch database, which is dropped afterwards.
 
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
@@ -17,22 +17,23 @@ use crate::disk;
 use crate::migrate::MigrationSettings;
 use crate::random;
 
-/// Starts the name of a scratch database.
+/// Start of a scratch database's name.
 const SCRATCH: &str = "authsvc_verify_";
-/// How the time is written in the name of a scratch database.
+/// Format of the time in a scratch database's name.
 const TIME: &str = "%Y%m%d%H%M%S";
-/// A scratch database that is not in use is left alone for so long: its maker has not connected to it yet.
+/// Age below which an unused scratch database is kept, because its creator may not have connected yet.
 const GRACE_PERIOD: TimeDelta = TimeDelta::minutes(10);
-/// Ends the names of this process's scratch databases. Not its id: in containers every process has the id 1.
+/// Random end of the names of this process's scratch databases. The process id is not unique, because it is often 1 in
+/// containers.
 static PROCESS_SUFFIX: LazyLock<std::io::Result<String>> = LazyLock::new(random::id);
 
-/// Checks a backup as [`verify::verify`] does, then restores it into a scratch database: on PostgreSQL one that is created
-/// and dropped on the same server, on SQLite a temporary file beside the live one. What is there then is compared with
-/// the metadata, in which the time of this proof is recorded.
+/// Verifies a backup as [`verify::verify`] does, then restores it into a scratch database. On PostgreSQL it is created
+/// and dropped on the same server, on SQLite it is a temporary file. The restored rows are compared with the file, and
+/// the time of success is recorded in the metadata.
 ///
 /// # Errors
-/// The path names nothing that can be a backup, or no scratch database can be made. That the backup itself is not good
-/// is no error, but told in the verdict.
+/// Returns an error if the path is not a regular file or no scratch database can be made. An invalid backup is not an
+/// error but is reported as `valid: false`.
 pub async fn test_restore(
     url: &DatabaseUrl,
     path: &Path,
@@ -78,10 +79,10 @@ fn record(path: &Path, metadata: &Metadata) -> Result<(), Error> {
     }
 }
 
-/// Drops the scratch database of an interrupted proof of this process.
+/// Drops the scratch database of this process that an interrupted test restore left.
 ///
 /// # Errors
-/// The server does not answer, or refuses.
+/// Returns an error if the server does not answer or refuses.
 pub async fn drop_own_scratch(url: &DatabaseUrl) -> Result<(), Error> {
     if url.backend() == Backend::Sqlite {
         return Ok(());
@@ -102,7 +103,7 @@ async fn fill(url: &DatabaseUrl, stage: StagedLoad<'_>) -> Result<(), Error> {
     staged.map(|_| ())
 }
 
-/// A database for one proof.
+/// Database for one test restore.
 struct ScratchDatabase {
     server: DatabaseUrl,
     url: DatabaseUrl,
@@ -110,7 +111,7 @@ struct ScratchDatabase {
 }
 
 impl ScratchDatabase {
-    /// Makes it, and drops what killed processes left.
+    /// Creates the scratch database, and drops scratch databases that killed processes left.
     async fn make(server: &DatabaseUrl, now: DateTime<Utc>) -> Result<Self, Error> {
         let own = PROCESS_SUFFIX.as_ref().map_err(|error| std::io::Error::new(error.kind(), error.to_string()))?;
         let name = format!("{SCRATCH}{}_{own}", now.format(TIME));
@@ -127,7 +128,7 @@ impl ScratchDatabase {
         if server.backend() == Backend::Postgres {
             let mut connection = Connection::open(server).await?;
             for left in connection.databases(SCRATCH).await?.iter().filter(|name| is_abandoned(name, now)) {
-                // one that is in use belongs to a proof that runs
+                // a database in use belongs to a running test restore
                 if let Err(error) = connection.drop_database(left, OpenSessions::Keep).await {
                     tracing::debug!(%error, "{left} stays");
                 }
@@ -138,7 +139,8 @@ impl ScratchDatabase {
         Ok(scratch)
     }
 
-    /// Looks whether a connection to it leads there. A pooler knows only the databases that it was told of, and can lead to another.
+    /// Checks that a connection reaches the scratch database. A pooler knows only configured databases and can connect
+    /// to another one.
     async fn check_reachable(&self) -> Result<(), Error> {
         if self.server.backend() == Backend::Sqlite {
             return Ok(());
@@ -154,7 +156,7 @@ impl ScratchDatabase {
         }
     }
 
-    /// Drops it. On SQLite it was only a file of the staging's, which is gone.
+    /// Drops the scratch database. On SQLite its file was only a staging file, which is already deleted.
     async fn remove(self) -> Result<(), Error> {
         if self.server.backend() == Backend::Postgres {
             let mut connection = Connection::open(&self.server).await?;
@@ -165,14 +167,14 @@ impl ScratchDatabase {
     }
 }
 
-/// Whether a scratch database of this name was made so long ago that its maker is connected to it or gone.
+/// Returns true if the scratch database is older than the grace period.
 fn is_abandoned(name: &str, now: DateTime<Utc>) -> bool {
     let time = name.strip_prefix(SCRATCH).and_then(|rest| rest.split('_').next());
     let made = time.and_then(|time| NaiveDateTime::parse_from_str(time, TIME).ok());
     made.is_some_and(|made| now - made.and_utc() > GRACE_PERIOD)
 }
 
-/// Removes what killed processes left beside a SQLite file: each has made a staging place of its own.
+/// Removes staging files that killed processes left beside a SQLite file.
 async fn remove_scratch(live: &Path, prefix: &str) {
     let directory = live.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
@@ -180,7 +182,7 @@ async fn remove_scratch(live: &Path, prefix: &str) {
         let scratch = name.strip_prefix('.').and_then(|name| name.strip_suffix(".restore-lock"));
         let Some(scratch) = scratch.filter(|scratch| scratch.starts_with(prefix)) else { continue };
         let url = DatabaseUrl::sqlite(live.with_file_name(scratch), db::SqliteMode::Create);
-        // one that is locked belongs to a proof that runs
+        // a locked file belongs to a running test restore
         if let Ok(left) = Staging::begin(&url).await {
             let _ = left.discard().await;
         }

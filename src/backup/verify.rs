@@ -1,4 +1,4 @@
-//! Reads a backup from disk and compares it with what is known of it: its metadata, and its own last line.
+//! Reads a backup from disk and compares it with its metadata, or with its own last line.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,60 +15,61 @@ use super::reader::Unreadable;
 use super::row_digest::TableDigest;
 use super::source::BackupSource;
 
-/// What a verification found.
+/// Result of a verification.
 #[derive(Debug, Serialize)]
 pub struct VerificationReport {
-    /// The file.
+    /// Path of the file.
     pub file: String,
-    /// Whether it is whole, as the evidence shows.
+    /// True if the file is complete and undamaged, as far as the evidence shows.
     pub valid: bool,
-    /// Every reason why not.
+    /// All reasons why the file is not valid.
     pub reasons: Vec<String>,
-    /// What the file was compared with.
+    /// Evidence that the file was compared with.
     pub evidence: Evidence,
-    /// What the metadata says, if it can be read.
+    /// Metadata beside the file, if it can be read.
     pub metadata: Option<Metadata>,
-    /// When it was last verified by a test restore.
+    /// Time of the last successful test restore.
     pub verified_at: Option<DateTime<Utc>>,
 }
 
-/// What shows that a file is whole.
+/// Evidence that a file is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Evidence {
-    /// The metadata beside it: size, checksum, rows and digests.
+    /// The metadata beside the file: size, checksum, row counts and digests.
     Metadata,
-    /// Its own last line, with rows and digests of each table. No metadata lies beside it.
+    /// The file's own last line, with row count and digest of each table. No metadata exists.
     LastLine,
-    /// A plain dump's grammar and end. No metadata lies beside it.
+    /// The grammar and the end of a plain dump. No metadata exists.
     EndOfDump,
-    /// Nothing: it cannot be read, and no metadata lies beside it.
+    /// No evidence: the file cannot be read, and no metadata exists.
     None,
 }
 
-/// A report on a file, and what is in it.
+/// Verification report of a file, with its content.
 pub(super) struct Examination {
     pub(super) report: VerificationReport,
-    /// `None`: it could not be read to its end.
+    /// Content of the file. `None` if it could not be read to its end.
     pub(super) content: Option<Content>,
 }
 
 /// A file that may be restored.
 pub(super) struct VerifiedFile {
     pub(super) content: Content,
-    /// What is worth knowing.
+    /// Warnings for the operator.
     pub(super) warnings: Vec<String>,
 }
 
-/// Checks a backup against the metadata beside it; one without metadata against its own last line, or a dump's end.
+/// Verifies a backup against the metadata beside it. Without metadata, it is compared with its last line or the end of
+/// the dump.
 ///
 /// # Errors
-/// The path names nothing that can be a backup.
+/// Returns an error if the path is not a regular file.
 pub fn verify(path: &Path, progress: &Arc<dyn BackupProgress>) -> Result<VerificationReport, Error> {
     Ok(examine(&BackupSource::open(path)?, path, progress).report)
 }
 
-/// The same of an opened file, with what is in it.
+/// Verifies an opened file against its metadata or its end, and returns its content.
 pub(super) fn examine(source: &BackupSource, path: &Path, progress: &Arc<dyn BackupProgress>) -> Examination {
     let (metadata, content, reasons) = match metadata::find(path) {
         Ok(Some(metadata)) => {
@@ -87,7 +88,7 @@ pub(super) fn examine(source: &BackupSource, path: &Path, progress: &Arc<dyn Bac
     Examination { report: VerificationReport { file, valid, reasons, evidence, metadata, verified_at }, content }
 }
 
-/// The same of a file without metadata: a stream of `backup --output -`, or a dump.
+/// Verifies a file without metadata: a stream from `backup --output -`, or a plain dump.
 fn examine_alone(source: &BackupSource, path: &Path, progress: &Arc<dyn BackupProgress>) -> Examination {
     let (content, reasons, evidence) = match read(source, None, progress) {
         Ok(content) => {
@@ -105,11 +106,11 @@ fn evidence_of(content: &Content) -> Evidence {
     if content.header.is_some() { Evidence::LastLine } else { Evidence::EndOfDump }
 }
 
-/// Proves a file before it is restored: against its metadata, or, where there is none, against its own last line. What it
-/// holds, and what is worth knowing.
+/// Verifies a file before a restore, against its metadata or, without metadata, against its own end. Returns its
+/// content and warnings.
 ///
 /// # Errors
-/// It is damaged, foreign, newer, or not what its metadata says.
+/// Returns an error if the file is damaged, foreign or newer, or does not match its metadata.
 pub(super) fn verify_for_restore(
     source: &BackupSource,
     path: &Path,
@@ -120,7 +121,7 @@ pub(super) fn verify_for_restore(
         let content = read(source, None, progress).map_err(Error::from)?;
         let reasons = against_footer(&content);
         let what = if content.header.is_some() { "only its own last line" } else { "only the end of the dump" };
-        let warning = format!("no metadata lies beside the file: {what} says that it is whole");
+        let warning = format!("no metadata exists beside the file: {what} shows that it is complete");
         let file = VerifiedFile { content, warnings: vec![warning] };
         return if reasons.is_empty() { Ok(file) } else { Err(Error::Invalid { reasons }) };
     };
@@ -146,7 +147,7 @@ impl From<Unreadable> for Error {
     }
 }
 
-/// What is in a file, or every way in which it is not what its metadata says.
+/// Reads a file and returns its content, or all differences from its metadata.
 pub(super) fn differences(
     source: &BackupSource,
     metadata: &Metadata,
@@ -171,7 +172,7 @@ fn read(
 
 fn is_of_another(path: &Path, metadata: &Metadata) -> Option<String> {
     let is_its_own = path.file_name().is_some_and(|name| name.to_string_lossy() == metadata.filename);
-    (!is_its_own).then(|| format!("its metadata is that of `{}`", metadata.filename.escape_default()))
+    (!is_its_own).then(|| format!("its metadata belongs to `{}`", metadata.filename.escape_default()))
 }
 
 fn against_metadata(content: &Content, metadata: &Metadata) -> Vec<String> {
@@ -197,14 +198,14 @@ fn against_metadata(content: &Content, metadata: &Metadata) -> Vec<String> {
     reasons
 }
 
-/// Every way in which the rows are not those that the file's own last line tells of.
+/// Differences between the rows and the digests in the file's own last line.
 pub(super) fn against_footer(content: &Content) -> Vec<String> {
     let told = content.footer.iter().map(|footer| against("its end", &content.digests(), &footer.tables));
     told.flatten().collect()
 }
 
 fn against(what: &str, found: &[TableDigest], told: &[TableDigest]) -> Option<String> {
-    (found != told).then(|| format!("the rows are not those that {what} tells of: {}", unequal(found, told)))
+    (found != told).then(|| format!("the rows differ from those that {what} names: {}", unequal(found, told)))
 }
 
 fn unequal(found: &[TableDigest], told: &[TableDigest]) -> String {
@@ -215,7 +216,7 @@ fn unequal(found: &[TableDigest], told: &[TableDigest]) -> String {
     let mut texts: Vec<String> = names
         .map(|table| {
             let name = &table.name;
-            format!("`{}` has {} rows, told {}", name.escape_debug(), rows(found, name), rows(told, name))
+            format!("`{}` has {} rows, expected {}", name.escape_debug(), rows(found, name), rows(told, name))
         })
         .collect();
     texts.dedup();

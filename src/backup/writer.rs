@@ -1,5 +1,5 @@
-//! Turns blocks of rows into the file beside the one who reads them: some threads make members, one writes them in the order
-//! in which they were sent. At most [`QUEUE`] wait, so that memory stays bounded.
+//! Writes the backup file in parallel with reading the database. Several threads make members, and one thread writes
+//! them in the order of sending. At most [`QUEUE`] members wait, so memory stays bounded.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, mpsc as jobs};
@@ -16,10 +16,10 @@ use super::row_digest::{RowDigest, TableDigest};
 use crate::db::{Backend, RowSink, SnapshotRows};
 use crate::migrate::SchemaTable;
 
-/// Members that are being made or wait for their turn.
+/// Largest number of members that are being packed or wait to be written.
 const QUEUE: usize = 8;
 
-/// How the file is made.
+/// Settings of a writer.
 pub(super) struct WriterSettings {
     pub(super) compressed: bool,
     pub(super) backend: Backend,
@@ -27,7 +27,7 @@ pub(super) struct WriterSettings {
     pub(super) progress: Arc<dyn BackupProgress>,
 }
 
-/// What the writer has done.
+/// Result of a finished writer.
 #[derive(Debug)]
 pub(super) struct Written {
     pub(super) size: u64,
@@ -36,13 +36,13 @@ pub(super) struct Written {
     pub(super) tables: Vec<TableDigest>,
 }
 
-/// A member in its place, or the end: the last line is written, and all is done.
+/// Entry of the write queue: a member, or the end, after which the last line is written.
 enum Queued {
     Member(oneshot::Receiver<Result<GzipMember, Error>>),
     End,
 }
 
-/// The threads.
+/// Handle to the packing and writing threads.
 pub(super) struct Writer {
     jobs: jobs::Sender<PackJob>,
     order: mpsc::Sender<Queued>,
@@ -63,31 +63,31 @@ impl Writer {
         Self { jobs, order, thread: std::thread::spawn(move || run(ordered, stream, &settings)) }
     }
 
-    /// Hands over a part; waits while the queue is full. Whether somebody is there to take it.
+    /// Sends a chunk and waits while the queue is full. Returns false if the writer has stopped.
     pub(super) async fn send(&self, part: Chunk) -> bool {
         let (done, member) = oneshot::channel();
         self.order.send(Queued::Member(member)).await.is_ok() && self.jobs.send(PackJob { chunk: part, done }).is_ok()
     }
 
-    /// Says that all is sent.
+    /// Signals that all chunks were sent.
     pub(super) async fn end(&self) {
         let _ = self.order.send(Queued::End).await;
     }
 
-    /// Waits for the end. `None`: the end was never sent.
+    /// Waits for the writer. `None` if `end` was never called.
     pub(super) fn finish(self) -> Result<Option<Written>, Error> {
         drop((self.jobs, self.order));
         self.thread.join().unwrap_or_else(|_| Err(io::Error::other("the writing thread ended unexpectedly").into()))
     }
 }
 
-/// Compression is most of the work. Two threads leave the server its share of a small machine; more than four would
-/// wait for the server.
+/// Number of packing threads. Compression is most of the work. Two threads leave CPU time for the database server on a
+/// small machine. More than four would wait for the server.
 fn packers() -> usize {
     std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 4)
 }
 
-/// Rows of one table, on their way to the writer.
+/// Sink that sends the rows of one table to the writer.
 pub(super) struct TableSink<'a> {
     pub(super) writer: &'a Writer,
     pub(super) table: usize,
@@ -115,7 +115,7 @@ fn run(
             stream.put(&packer.compress(format!("{LAST}{footer}\n").as_bytes())?)?;
             return Ok(stream.finish(tables).map(Some)?);
         };
-        // nobody makes it where the reader has stopped
+        // the member is never made if reading has stopped
         let Ok(member) = member.blocking_recv() else { return Ok(None) };
         let member = member?;
         stream.put(&member)?;
@@ -128,7 +128,7 @@ fn run(
     Ok(None)
 }
 
-/// The bytes on their way to the disk.
+/// Output stream with its checksum and sizes.
 struct FileStream {
     sink: Box<dyn Write + Send>,
     sha: Sha256,

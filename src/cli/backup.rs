@@ -1,4 +1,4 @@
-//! `authsvc backup`
+//! Command `authsvc backup`: makes a backup in BACKUP_DIR, in a given file or on stdout.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -20,12 +20,12 @@ use crate::shutdown;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-The file is plain SQL of schema and rows, from one snapshot. It restores without this program:
+The file holds schema and rows as plain SQL, from one snapshot. To restore it without this program:
   gunzip -c FILE | psql -X -v ON_ERROR_STOP=1 -d EMPTY_DATABASE
   gunzip -c FILE | sqlite3 -bail NEW.db
 
 Examples:
-  authsvc backup                           BACKUP_DIR/backup_YYYYMMDD_HHMMSS.sql.gz, and its .meta
+  authsvc backup                           write a new file and its .meta to BACKUP_DIR
   authsvc backup --output /mnt/today.sql.gz
   authsvc backup --output - | age -r KEY > backup.sql.gz.age")]
 pub(super) struct Arguments {
@@ -35,7 +35,7 @@ pub(super) struct Arguments {
     /// Do not read the file back
     #[arg(long)]
     no_validate: bool,
-    /// Write this file instead, which must not exist; `-` is stdout
+    /// Write to this path instead, which must not exist; `-` is stdout
     #[arg(long, value_name = "PATH")]
     output: Option<PathBuf>,
 }
@@ -44,14 +44,14 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
     let target = match &arguments.output {
         None => BackupDestination::Directory(config.backup_dir.clone()),
         Some(path) if path.as_os_str() == "-" => BackupDestination::Stdout,
-        // a link that leads nowhere is something, too
+        // a dangling link counts as existing, too
         Some(path) if path.symlink_metadata().is_ok() => {
             return Err(Error::usage(format!("{} exists already", path.display()), "name a file that does not exist"));
         }
         Some(path) => BackupDestination::File(path.clone()),
     };
     if target == BackupDestination::Stdout && output.is_json() {
-        return Err(Error::usage("stdout cannot be both the backup and a JSON document", "leave --json away"));
+        return Err(Error::usage("stdout cannot be both the backup and a JSON document", "omit --json"));
     }
     let request = BackupRequest {
         target: target.clone(),
@@ -69,7 +69,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
         signal = shutdown::requested() => Err(signal?),
     };
     shown.clear();
-    // what becomes of a stream is not known
+    // a stream is not recorded, because its further fate is unknown
     if target != BackupDestination::Stdout {
         record(config, &target, watch.elapsed(), made.as_ref()).await;
     }

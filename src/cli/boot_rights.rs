@@ -1,7 +1,8 @@
-//! Before `serve` is ready: whether its role may do what it needs.
+//! Boot step of `serve`: checks whether the database role has the privileges that the service needs.
 //!
-//! A role that cannot log accounts in is waited for, as a database is that gives no answer: a roll-out with such a role then
-//! replaces no replica that works. What else is missing is logged and reported by the check `rights`, and the service starts.
+//! While the role cannot log accounts in, boot waits, as it does for a database that does not answer. A rollout with
+//! such a role therefore replaces no working replica. Other missing privileges are logged and reported by the check
+//! `rights`, and the service starts.
 
 use std::time::Duration;
 
@@ -13,13 +14,13 @@ use crate::db::{self, DatabaseUrl};
 use crate::health::{self, MissingRights};
 use crate::http::BootStage;
 
-/// Between two questions.
+/// Pause between two queries.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Waits until the role can log accounts in, for `AUTHSVC_DATABASE_WAIT` at most.
+/// Waits at most `AUTHSVC_DATABASE_WAIT` until the role can log accounts in.
 ///
 /// # Errors
-/// It could not until then.
+/// Returns an error if the role still lacks a privilege for logins when the time is over.
 pub(super) async fn wait(config: &Config, boot_status: &BootStatus) -> Result<(), Error> {
     let watch = Stopwatch::start();
     loop {
@@ -39,7 +40,8 @@ pub(super) async fn wait(config: &Config, boot_status: &BootStatus) -> Result<()
     }
 }
 
-/// What the role lacks. Where that cannot be asked, nothing is said to be missing: requests find out.
+/// Missing privileges of the role, with a message. If the query fails, nothing counts as missing, and requests will
+/// fail instead.
 async fn missing(url: &DatabaseUrl) -> Option<(MissingRights, String)> {
     let asked = if url.wants_writes() { health::missing_rights(url).await } else { Ok(None) };
     let missing =

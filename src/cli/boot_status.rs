@@ -1,4 +1,4 @@
-//! Where `serve` is, for everybody who wants to know: probes by HTTP, and the supervisor that started it.
+//! Boot status of `serve`, for HTTP probes and for the supervisor that started the process.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::notify::Supervisor;
 pub(super) struct BootStatus {
     readiness: Arc<Readiness>,
     supervisor: Arc<Supervisor>,
-    /// How often the supervisor wants to hear of a service that runs.
+    /// Watchdog interval of the supervisor. `None` if it has no watchdog.
     watchdog: Option<Duration>,
 }
 
@@ -22,18 +22,18 @@ impl BootStatus {
         Ok(Self { readiness: Arc::default(), supervisor, watchdog: notify.watchdog })
     }
 
-    /// What probes ask.
+    /// Readiness state that HTTP probes read.
     pub(super) fn readiness(&self) -> Arc<Readiness> {
         self.readiness.clone()
     }
 
-    /// Moves on during boot.
+    /// Enters a boot stage and reports it to the supervisor.
     pub(super) fn enter(&self, stage: BootStage) {
         self.supervisor.status(&stage.to_string());
         self.readiness.enter(stage);
     }
 
-    /// Requests are served, as long as this pool gets answers. A watchdog begins to watch now, and so its beat begins.
+    /// Marks the service as ready while this pool gets answers. Also starts the watchdog notifications.
     pub(super) async fn ready(&self, pool: Pool) {
         self.readiness.ready(pool).await;
         self.supervisor.ready();
@@ -43,7 +43,7 @@ impl BootStatus {
         }
     }
 
-    /// The service ends.
+    /// Reports to the supervisor that the service is stopping.
     pub(super) fn stopping(&self) {
         self.supervisor.stopping();
     }

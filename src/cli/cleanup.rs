@@ -1,4 +1,4 @@
-//! `authsvc cleanup`
+//! Command `authsvc cleanup`: removes expired rows and backups, or counts them.
 
 use std::time::Duration;
 
@@ -15,14 +15,14 @@ use tokio_util::sync::CancellationToken;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-Removes refresh tokens that expired or were revoked for a day, erases expired OAuth tokens (accounts keep their link), removes
-events and records of runs after their retention, and backups older than RETENTION; the newest valid backup always stays.
-In short transactions that hold up no login. `serve` does the same every AUTHSVC_CLEANUP_INTERVAL, but for the backups, which
-go there after a scheduled one.
+Removes refresh tokens that are expired or were revoked a day ago, and erases expired OAuth tokens.
+Accounts keep their links. Removes events and run records after their retention, and backups older
+than RETENTION. The newest valid backup is always kept. Short transactions block no login. `serve`
+cleans up every AUTHSVC_CLEANUP_INTERVAL, but removes backups only after a scheduled backup.
 
 Examples:
-  authsvc cleanup --dry-run      count what would go
-  authsvc cleanup                backups older than AUTHSVC_BACKUP_RETENTION (168h) go, too
+  authsvc cleanup --dry-run      count what would be removed
+  authsvc cleanup                also remove backups older than AUTHSVC_BACKUP_RETENTION (168h)
   authsvc cleanup 2w             keep backups for two weeks")]
 pub(super) struct Arguments {
     /// How long backups are kept: 168h, 14d, 2w [default: AUTHSVC_BACKUP_RETENTION]
@@ -45,7 +45,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
     pool.hang_up().await;
     output.answer(&cleaned, Piped::Text, || text(&cleaned))?;
     if cleaned.cancelled {
-        Err(Error::Interrupted { signal: "a signal", left: "what was removed is removed" })
+        Err(Error::Interrupted { signal: "a signal", left: "removed rows stay removed" })
     } else {
         Ok(0)
     }
@@ -56,7 +56,7 @@ fn failed<E: Into<CleanupError>>(config: &Config) -> impl Fn(E) -> Error {
     move |error| Error::Cleanup { subject: subject.clone(), source: Box::new(error.into()) }
 }
 
-/// Waits for the exclusive lock as a migrator does; a signal ends it after the batch that is under way.
+/// Runs the cleanup, and waits for the exclusive lock as a migrator does. A signal ends it after the current batch.
 async fn until_stopped(cleanup: &Cleanup, config: &Config, output: Output) -> Result<CleanupReport, Error> {
     let stop = CancellationToken::new();
     let signal = async {
@@ -99,7 +99,7 @@ fn text(cleaned: &CleanupReport) -> String {
     ];
     let mut text: String = rows.iter().map(|(name, count)| format!("{name:<24} {count:>10}\n")).collect();
     text.push_str(&if cleaned.dry_run {
-        "would be removed; nothing was\n".to_owned()
+        "would be removed; nothing was removed\n".to_owned()
     } else {
         let CleanupReport { batches, longest_batch_ms, duration_ms, .. } = cleaned;
         format!("removed in {duration_ms} ms: {batches} batches, the longest {longest_batch_ms} ms\n")

@@ -1,4 +1,4 @@
-//! `authsvc completions`
+//! Command `authsvc completions`: prints a completion script for a shell.
 
 use clap::CommandFactory;
 use clap_complete::{Shell, generate};
@@ -14,7 +14,7 @@ Examples:
   authsvc completions zsh > ~/.zfunc/_authsvc
   authsvc completions fish > ~/.config/fish/completions/authsvc.fish")]
 pub(super) struct Arguments {
-    /// The shell
+    /// Shell to complete for
     shell: Shell,
 }
 

@@ -1,4 +1,4 @@
-//! `authsvc detailed-health`
+//! Command `authsvc detailed-health`: prints the detailed health report, once or repeatedly.
 
 use std::time::Duration;
 
@@ -10,26 +10,26 @@ use crate::config::Config;
 use crate::health::{self, QuickCheck};
 use crate::shutdown;
 
-/// Between two reports.
+/// Shortest time between two reports.
 const SHORTEST: Duration = Duration::from_millis(50);
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-Read-only; counts accounts and tokens, which scans their tables. JSON where stdout is no terminal.
-With --watch that is one document after the other; the time between two is 50ms at least.
-Exits with 0 if healthy or degraded, with 3 if unhealthy. Limits: the AUTHSVC_HEALTH_ variables, see
+Read-only. Counting accounts and tokens scans their tables. Prints JSON if stdout is not a terminal.
+With --watch it prints one report after the other, at least 50ms apart. Exits with 0 if healthy or
+degraded, with 3 if unhealthy. The AUTHSVC_HEALTH_ variables set the thresholds, see
 docs/CONFIGURATION.md.
 
 Examples:
-  authsvc detailed-health                  every check, with what to do
-  authsvc detailed-health --watch          again every two seconds, until Ctrl-C
+  authsvc detailed-health                  print every check, with a hint
+  authsvc detailed-health --watch          repeat every two seconds, until Ctrl-C
   authsvc detailed-health --watch 10s
-  authsvc detailed-health --quick-check    and have SQLite check its file, which reads all of it")]
+  authsvc detailed-health --quick-check    let SQLite check its file, which reads the whole file")]
 pub(super) struct Arguments {
-    /// Draw it again and again, each after this time
+    /// Repeat the report after this time
     #[arg(long, value_name = "TIME", num_args = 0..=1, default_missing_value = "2s", value_parser = pause)]
     watch: Option<Duration>,
-    /// Have SQLite check its file
+    /// Let SQLite check its file
     #[arg(long, conflicts_with = "watch")]
     quick_check: bool,
 }
@@ -41,7 +41,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
         (true, crate::db::Backend::Postgres) => {
             return Err(Error::usage(
                 "--quick-check is for SQLite, and this database is PostgreSQL",
-                "leave it out; pg_amcheck and data checksums do this for PostgreSQL",
+                "omit it; pg_amcheck and data checksums do this for PostgreSQL",
             ));
         }
     };
@@ -69,7 +69,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
     }
 }
 
-/// A pause that leaves the database some time for others.
+/// Parses the time between two reports. The lower limit leaves the database time for other work.
 fn pause(text: &str) -> Result<Duration, String> {
     let pause = humantime::parse_duration(text).map_err(|error| error.to_string())?;
     if pause < SHORTEST {

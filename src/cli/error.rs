@@ -1,4 +1,4 @@
-//! What went wrong, with its exit code and what to do. One kind, one code.
+//! Errors of commands, each with an exit code and a hint.
 
 use std::{fmt, io};
 
@@ -7,7 +7,7 @@ use crate::maintain::CleanupError;
 use crate::migrate::MigrationErrorKind;
 use crate::{backup, config, db, migrate, seed};
 
-/// A command's failure.
+/// Error of a command.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
     #[error(transparent)]
@@ -36,7 +36,7 @@ pub(super) enum Error {
     Io(#[from] io::Error),
 }
 
-/// The database that something happened to, and the role that the program has there.
+/// Database in which an error occurred, and the role that the program has there.
 #[derive(Debug, Clone)]
 pub(super) struct Subject {
     url: Box<str>,
@@ -44,13 +44,13 @@ pub(super) struct Subject {
 }
 
 impl Subject {
-    /// The database of the configuration.
+    /// Subject for the configured database.
     pub(super) fn of(config: &config::Config) -> Self {
         let url = &config.database_url;
         Self { url: url.to_string().into(), role: url.role().map(Into::into) }
     }
 
-    /// A hint about this database.
+    /// Completes a hint with the role of this database.
     fn filled(&self, hint: String) -> String {
         db::Error::hint_for(&hint, self.role.as_deref())
     }
@@ -67,19 +67,19 @@ impl Error {
         Self::Usage { message: message.into(), hint: hint.into() }
     }
 
-    /// For `map_err`: the database that it happened to.
+    /// Returns a function for `map_err` that adds the database to a migration error.
     pub(super) fn migrating(config: &config::Config) -> impl Fn(migrate::Error) -> Self {
         let subject = Subject::of(config);
         move |source| Self::Migrate { subject: subject.clone(), source: Box::new(source) }
     }
 
-    /// The same for a backup.
+    /// Returns a function for `map_err` that adds the database to a backup error.
     pub(super) fn backing_up(config: &config::Config) -> impl Fn(backup::Error) -> Self {
         let subject = Subject::of(config);
         move |source| Self::Backup { subject: subject.clone(), source: Box::new(source) }
     }
 
-    /// What the database said, where that is the cause.
+    /// Error that the database returned, if it is the cause.
     pub(super) fn database(&self) -> Option<&db::Error> {
         match self {
             Self::Migrate { source, .. } => source.database(),
@@ -106,7 +106,7 @@ impl Error {
         }
     }
 
-    /// Whether the program itself puts the message into several lines.
+    /// Returns true if the program itself formats the message in several lines.
     pub(super) fn has_lines(&self) -> bool {
         use migrate::Error::{Drift, NotEqual, Sql};
         let cause = match self {
@@ -124,7 +124,7 @@ impl Error {
         matches!(cause, Drift { .. } | NotEqual { .. } | Sql { .. })
     }
 
-    /// The same failure; where the server refused a write, with the reason for that.
+    /// Adds the reason to the error if the server refused a write.
     pub(super) async fn explained(self, config: &config::Config) -> Self {
         let refused = self.database().filter(|error| error.kind() == db::DbErrorKind::ReadOnly).cloned();
         match (self, refused) {
@@ -188,7 +188,7 @@ impl Error {
             Self::Cleanup { subject, source } => source.hint().map(|hint| subject.filled(hint)),
             Self::Oauth(error) => error.hint().map(str::to_owned),
             Self::Stdout(_) => {
-                Some("the answer is not complete; what the command did is done: see what stdout leads to".to_owned())
+                Some("the output is not complete, but the command has finished: check where stdout leads".to_owned())
             }
             Self::Interrupted { .. } | Self::Io(_) => None,
         }

@@ -1,4 +1,4 @@
-//! `authsvc health`
+//! Command `authsvc health`: prints the basic health report of the database or of a running service.
 
 use std::time::Duration;
 
@@ -13,19 +13,19 @@ use crate::health::{self, HealthReport, HealthStatus};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-Read-only; at most two round trips and no scan of a big table. JSON where stdout is no terminal.
-Exits with 0 if healthy or degraded, with 3 if unhealthy. Limits: the AUTHSVC_HEALTH_ variables, see
-docs/CONFIGURATION.md.
+Read-only, with at most two round trips and no scan of a large table. Prints JSON if stdout is not a
+terminal. Exits with 0 if healthy or degraded, with 3 if unhealthy. The AUTHSVC_HEALTH_ variables set
+the thresholds, see docs/CONFIGURATION.md.
 
 Examples:
-  authsvc health                                        ask the database
-  authsvc health --url http://127.0.0.1:9090            ask a running service for its report
-  authsvc health --url http://127.0.0.1:9090/livez      as a container's health check does")]
+  authsvc health                                        query the database
+  authsvc health --url http://127.0.0.1:9090            request the report of a running service
+  authsvc health --url http://127.0.0.1:9090/livez      check liveness, for a container")]
 pub(super) struct Arguments {
-    /// Ask a running service at this address instead of the database; /health unless it has a path
+    /// Query a running service at this URL instead; default path /health
     #[arg(long, value_name = "URL")]
     url: Option<ServiceUrl>,
-    /// How long a running service may take
+    /// Time limit for the response of a running service
     #[arg(long, value_name = "TIME", default_value = "4s", value_parser = humantime::parse_duration, requires = "url")]
     timeout: Duration,
 }
@@ -42,7 +42,8 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
     let failed = |message: String| Error::Service { url: answer.url.clone(), message };
     let document: serde_json::Value = serde_json::from_slice(&answer.body)
         .map_err(|_| failed(format!("it does not answer in JSON (status {})", answer.status)))?;
-    let code = answered(answer.status, &document).ok_or_else(|| failed("the answer is none of authsvc".to_owned()))?;
+    let code =
+        answered(answer.status, &document).ok_or_else(|| failed("the response is not from authsvc".to_owned()))?;
     output.answer(&document, Piped::Json, || match serde_json::from_value::<HealthReport>(document.clone()) {
         Ok(report) => text::basic(&report, "a running service", output.stdout_colours()),
         Err(_) => format!("{document:#}\n"),
@@ -50,13 +51,14 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
     Ok(code)
 }
 
-/// The exit code of an answer; none for one that says nothing of itself, so that a stranger at the address is not healthy.
+/// Exit code for a response. `None` if a successful response names no state, so that another server at the address does
+/// not count as healthy.
 fn answered(status: u16, document: &serde_json::Value) -> Option<u8> {
     let told = ["overall_status", "status", "state"].iter().find_map(|key| document.get(key));
     let verdict = told.and_then(|told| HealthStatus::deserialize(told).ok());
     match (status, verdict) {
         (_, Some(verdict)) => Some(exit_code(verdict)),
-        // `/livez` and `/readyz` have words of their own
+        // `/livez` and `/readyz` use other words for their state
         (200, None) => told.and_then(serde_json::Value::as_str).map(|_| 0),
         (_, None) => Some(exit_code(HealthStatus::Unhealthy)),
     }

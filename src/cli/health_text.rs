@@ -1,4 +1,4 @@
-//! The health reports as text for tired people: the state and what to do first, figures after it.
+//! Health reports as text: state and actions first, figures after them.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::health::{DetailedHealthReport, HealthCheck, HealthReport, HealthStatus, PerformanceHealth};
 use crate::printable::line as line_of;
 
-/// The basic report.
+/// Formats the basic report.
 pub(super) fn basic(report: &HealthReport, database: &str, colours: bool) -> String {
     let (report, database) = (&harmless(report), &line_of(database));
     let mut text = head(report.status, report.timestamp, database, &report.environment, colours);
@@ -23,7 +23,7 @@ pub(super) fn basic(report: &HealthReport, database: &str, colours: bool) -> Str
     text
 }
 
-/// The detailed report.
+/// Formats the detailed report.
 pub(super) fn detailed(report: &DetailedHealthReport, database: &str, colours: bool) -> String {
     let (report, database) = (&harmless(report), &line_of(database));
     let basic = &report.basic_health;
@@ -39,7 +39,7 @@ pub(super) fn detailed(report: &DetailedHealthReport, database: &str, colours: b
     text
 }
 
-/// The same report, whose texts fit into a line each and move no cursor.
+/// Copies the report with every text reduced to one printable line, so that no text moves the cursor.
 fn harmless<T: Serialize + DeserializeOwned + Clone>(report: &T) -> T {
     let clean = serde_json::to_value(report).ok().and_then(|document| serde_json::from_value(each_text(document)).ok());
     clean.unwrap_or_else(|| report.clone())
@@ -66,7 +66,7 @@ fn line(text: &mut String, check: &HealthCheck, colours: bool) {
     }
 }
 
-/// A sign and not only a colour.
+/// Mark of a status. It differs in its character and not only in its colour.
 fn mark(status: HealthStatus, colours: bool) -> String {
     let sign = match status {
         HealthStatus::Healthy => "✓",
@@ -90,7 +90,7 @@ fn figures(text: &mut String, report: &HealthReport) {
     if !database.connected {
         return;
     }
-    // without the platform and the compiler
+    // omit the platform and the compiler
     let version = database.version.as_deref().unwrap_or("-");
     let version = [" (", " on "].iter().fold(version, |text, end| text.split(end).next().unwrap_or_default());
     let _ = writeln!(text, "\ndatabase    {version}");
@@ -201,7 +201,7 @@ fn notes(text: &mut String, warnings: &[String]) {
     }
 }
 
-/// A table without lines, numbers to the right.
+/// Table without borders, with numbers aligned to the right.
 fn plain(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(head.iter().copied());

@@ -1,4 +1,5 @@
-//! One HTTP question to a running service, with a deadline: for a container's health check, which has no `curl`.
+//! HTTP request to a running service, with a time limit. A container's health check uses it, because the container has
+//! no `curl`.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -12,10 +13,10 @@ use tokio::net::TcpStream;
 
 use super::error::Error;
 
-/// A longer answer is none of ours.
+/// Largest accepted response body, in bytes. This service never sends a larger one.
 const LARGEST: usize = 4 << 20;
 
-/// Where a service is: `http://HOST[:PORT][/PATH]`, of which `/health` is the usual path.
+/// Address of a service: `http://HOST[:PORT][/PATH]`. Without a path, the command's usual path is used.
 #[derive(Debug, Clone)]
 pub(super) struct ServiceUrl(Uri);
 
@@ -26,26 +27,26 @@ impl FromStr for ServiceUrl {
         let uri: Uri = text.parse().map_err(|error| format!("{error}"))?;
         match (uri.scheme_str(), uri.authority()) {
             (Some("http"), Some(authority)) if authority.as_str().contains('@') => Err("it names a user".to_owned()),
-            // a number that is no port would be taken for none, and that is another one
+            // an invalid port would count as no port, which means port 80
             (Some("http"), Some(authority)) if authority.port().is_none() && authority.as_str() != authority.host() => {
-                Err("its port is no number up to 65535".to_owned())
+                Err("its port is not a number up to 65535".to_owned())
             }
             (Some("http"), Some(_)) => Ok(Self(uri)),
             (Some("http"), None) => Err("it names no host".to_owned()),
-            _ => Err("write http://HOST:PORT; for https ask the service itself, behind what ends TLS".to_owned()),
+            _ => Err("write http://HOST:PORT; for https, address the service itself, behind the TLS proxy".to_owned()),
         }
     }
 }
 
-/// An answer.
+/// Response of a service.
 pub(super) struct ProbeResponse {
-    /// Who answered.
+    /// URL that was requested.
     pub(super) url: String,
     pub(super) status: u16,
     pub(super) body: Bytes,
 }
 
-/// Asks, in at most this time.
+/// Sends one request and waits for the response, at most until the deadline.
 pub(super) async fn probe(url: &ServiceUrl, usual_path: &str, deadline: Duration) -> Result<ProbeResponse, Error> {
     let path = match url.0.path_and_query().map(|path| path.as_str()) {
         None | Some("" | "/") => usual_path,

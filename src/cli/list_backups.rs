@@ -1,4 +1,4 @@
-//! `authsvc list-backups`
+//! Command `authsvc list-backups`: lists the backups of BACKUP_DIR.
 
 use bytesize::ByteSize;
 use comfy_table::{Cell, CellAlignment, Table, presets};
@@ -12,12 +12,12 @@ use crate::printable::line;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-Newest first, from the metadata beside each file. The files are not read: `authsvc verify-backup FILE` does that.
-JSON where stdout is no terminal.
+Reads the metadata beside each file. `authsvc verify-backup FILE` reads the file itself.
+Prints JSON if stdout is not a terminal.
 
 Examples:
   authsvc list-backups
-  authsvc list-backups --json | jq -r '.[0].name'      the newest")]
+  authsvc list-backups --json | jq -r '.[0].name'      print the newest")]
 pub(super) struct Arguments {}
 
 pub(super) fn run(_: &Arguments, config: &Config, output: Output) -> Result<u8, Error> {

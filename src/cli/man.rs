@@ -1,4 +1,4 @@
-//! `authsvc man`
+//! Command `authsvc man`: writes manual pages from the help texts.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,13 +13,13 @@ use crate::disk;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-One page for the program and one for each command, as `authsvc help` tells it.
+Writes one page for the program and one for each command, with the text of `authsvc help`.
 
 Examples:
   authsvc man | man -l -                              read the page of the program
   authsvc man /usr/local/share/man/man1               install all; then `man authsvc-backup`")]
 pub(super) struct Arguments {
-    /// Write authsvc.1 and a page for each command into this directory; without it the program's page goes to stdout
+    /// Write all pages to this directory; without it, print authsvc.1 to stdout
     directory: Option<PathBuf>,
 }
 
@@ -63,7 +63,8 @@ fn page(command: &clap::Command) -> io::Result<Vec<u8>> {
     Ok(page)
 }
 
-/// What stands below the options. Lines that are set in are kept as they are: examples and tables.
+/// Formats the text after the options as a section NOTES. Indented lines are kept unchanged, because they are examples
+/// and tables.
 fn notes_section(notes: &str) -> String {
     let (mut section, mut kept) = (".SH NOTES\n".to_owned(), false);
     for line in notes.lines() {

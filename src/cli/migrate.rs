@@ -1,4 +1,4 @@
-//! `authsvc migrate`
+//! Command `authsvc migrate`: applies pending migrations, or adopts a database.
 
 use std::fmt::Write as _;
 
@@ -16,21 +16,21 @@ use crate::printable::line;
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  authsvc migrate                      apply everything that is pending
+  authsvc migrate                      apply all pending migrations
   authsvc migrate --dry-run --sql      print the SQL that would run
   authsvc migrate --to 004             stop at migration 004
-  authsvc migrate --adopt              take over a database of the earlier manager")]
+  authsvc migrate --adopt              adopt a database of the legacy manager")]
 pub(super) struct Arguments {
     /// Stop after this migration
     #[arg(long, value_name = "NNN")]
     to: Option<u32>,
-    /// Only say what would be done
+    /// Only print the plan
     #[arg(long)]
     dry_run: bool,
     /// With --dry-run: print the SQL
     #[arg(long, requires = "dry_run")]
     sql: bool,
-    /// Take over a database of the earlier manager, after comparing its schema
+    /// Adopt a database of the legacy manager, after comparing its schema
     #[arg(long, conflicts_with = "baseline")]
     adopt: bool,
     /// Record everything up to this migration as applied, after comparing the schema
@@ -71,7 +71,7 @@ fn warn(report: &MigrationReport) {
     }
     if !report.seed_accounts.is_empty() {
         tracing::warn!(
-            "accounts of the earlier manager's seed data, all with one published password, are in this database; \
+            "accounts of the legacy manager's seed data, all with one published password, are in this database; \
              delete them or change their passwords: {}",
             report.seed_accounts.join(", ")
         );

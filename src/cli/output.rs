@@ -1,5 +1,5 @@
-//! The only writer of stdout, and of what is said to people on stderr. What is written passes [`printable`], so that no text from
-//! elsewhere moves the cursor, hides a line or makes one up.
+//! The only writer of stdout and of messages on stderr. All output passes [`printable`]. No text from elsewhere can
+//! therefore move the cursor, hide a line or fake one.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -11,14 +11,14 @@ use super::error::Error;
 use crate::config::TerminalSettings;
 use crate::printable::{self, Styles};
 
-/// How answers are written.
+/// Output settings of a command.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Output {
     json: bool,
     terminal: TerminalSettings,
 }
 
-/// A stream of the process.
+/// Output stream of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OutputStream {
     Stdout,
@@ -34,7 +34,7 @@ impl OutputStream {
     }
 }
 
-/// What a command's stdout is when nobody asked for JSON and it is no terminal.
+/// Format of a report if stdout is not a terminal and `--json` is not given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Piped {
     Text,
@@ -54,19 +54,19 @@ impl Output {
         self.styles(OutputStream::Stdout) == Styles::Kept
     }
 
-    /// Whether colours are written to a stream: at a terminal that knows them, unless they are unwanted.
+    /// Colours of a stream: kept at a terminal that supports them, unless the user disabled them.
     pub(super) fn styles(self, stream: OutputStream) -> Styles {
         let has_colours = self.terminal.colours && stream.is_terminal();
         if has_colours { Styles::Kept } else { Styles::Escaped }
     }
 
-    /// Whether progress is drawn: at a terminal whose cursor can be moved.
+    /// Returns true if progress is drawn, which needs a terminal with a movable cursor.
     pub(super) fn draws(self) -> bool {
         self.terminal.cursor && io::stderr().is_terminal()
     }
 
-    /// Draws an answer over the last one at a terminal, as much of it as there is room; else writes one after the other. Whether
-    /// anybody still reads.
+    /// Draws a report over the last one at a terminal, as far as it fits. Elsewhere reports follow each other. Returns
+    /// false if the reader has closed stdout.
     pub(super) fn redraw<T: Serialize>(self, report: &T, text: impl FnOnce() -> String) -> Result<bool, Error> {
         if !self.terminal.cursor {
             return self.write(&self.form(report, Piped::Json, text)?);
@@ -80,7 +80,7 @@ impl Output {
         self.write(&if is_drawn { format!("\u{1b}[H\u{1b}[2J{drawing}") } else { drawing })
     }
 
-    /// Writes a command's answer.
+    /// Writes a command's report.
     pub(super) fn answer<T: Serialize>(
         self,
         report: &T,
@@ -90,7 +90,7 @@ impl Output {
         self.raw(&self.form(report, piped, text)?)
     }
 
-    /// An answer as a document, or as text.
+    /// Formats a report as JSON or as text.
     fn form<T: Serialize>(self, report: &T, piped: Piped, text: impl FnOnce() -> String) -> Result<String, Error> {
         if self.json || (piped == Piped::Json && !io::stdout().is_terminal()) {
             let document = serde_json::to_string_pretty(report).map_err(io::Error::from)?;
@@ -99,12 +99,12 @@ impl Output {
         Ok(printable::block(&text(), self.styles(OutputStream::Stdout)))
     }
 
-    /// Writes a text as it is. A reader that has gone away is no failure.
+    /// Writes a text unchanged. A closed stdout is not an error.
     pub(super) fn raw(self, text: &str) -> Result<(), Error> {
         self.write(text).map(|_| ())
     }
 
-    /// Writes a text; whether anybody still reads.
+    /// Writes a text. Returns false if the reader has closed stdout.
     fn write(self, text: &str) -> Result<bool, Error> {
         let mut stdout = io::stdout().lock();
         match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
@@ -113,21 +113,21 @@ impl Output {
         }
     }
 
-    /// Writes an error to stderr, and to stdout as a document where one was asked for.
+    /// Writes an error to stderr and, with `--json`, as a JSON document to stdout.
     pub(super) fn error(self, error: &Error) {
         let hint = error.hint();
         let label = match self.styles(OutputStream::Stderr) {
             Styles::Kept => "\u{1b}[1;31merror:\u{1b}[0m",
             Styles::Escaped => "error:",
         };
-        // only what the program itself puts into lines has more than one
+        // only messages that the program itself formats have several lines
         let text = error.to_string();
         let text = if error.has_lines() { printable::block(&text, Styles::Escaped) } else { printable::line(&text) };
         let mut message = format!("{label} {text}\n");
         if let Some(hint) = &hint {
             message.push_str(&format!(" hint: {}\n", printable::line(hint)));
         }
-        // there is nowhere left to report that stderr is gone
+        // a failure of stderr cannot be reported anywhere
         let _ = io::stderr().write_all(message.as_bytes());
         if self.json && !matches!(error, Error::Stdout(_)) {
             let document =
@@ -136,7 +136,7 @@ impl Output {
         }
     }
 
-    /// Writes what the parser of the command line has to say: help to stdout, a refusal to stderr; the exit code.
+    /// Writes the command line parser's text: help to stdout, an error to stderr. Returns the exit code.
     pub(super) fn usage(self, said: clap::Error) -> u8 {
         let said = in_lines_of_its_own(said);
         let stream = if said.use_stderr() { OutputStream::Stderr } else { OutputStream::Stdout };
@@ -160,7 +160,7 @@ impl Output {
         }
     }
 
-    /// Asks at a terminal; without one, `--yes` has to be there.
+    /// Asks for confirmation at a terminal. Without a terminal, `--yes` is required.
     pub(super) fn confirm(self, question: &str, yes: bool) -> Result<(), Error> {
         if yes {
             return Ok(());
@@ -178,7 +178,7 @@ impl Output {
     }
 }
 
-/// The same refusal, whose values from the command line make up no lines.
+/// Escapes line breaks in command line values that the parser's error quotes.
 fn in_lines_of_its_own(mut said: clap::Error) -> clap::Error {
     let clean = |value: &ContextValue| match value {
         ContextValue::String(text) => Some(ContextValue::String(printable::line(text))),
@@ -194,7 +194,7 @@ fn in_lines_of_its_own(mut said: clap::Error) -> clap::Error {
     said
 }
 
-/// The first lines that a screen has room for, where the terminal breaks those that are wider; all where it tells no size.
+/// First lines of a text that fit on the screen, counting wrapped lines. All lines if the screen size is unknown.
 fn fitting(text: &str, rows: usize, columns: usize) -> String {
     if rows == 0 || columns == 0 {
         return text.trim_end().to_owned();

@@ -1,4 +1,4 @@
-//! `authsvc restore`
+//! Command `authsvc restore`: replaces the content of the database with a backup.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -17,28 +17,28 @@ use crate::maintain::{self, CommandOutcome};
 use crate::printable::line;
 use crate::shutdown;
 
-/// How long removing what was staged may take after a signal.
+/// Time limit for removing the staged tables after a signal.
 const GRACE: Duration = Duration::from_secs(5);
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-The file is read and proven first, and never executed: its rows go, as data, into tables that
-the migrations in this program make, beside the live ones. Readers are served the old content
-until one short swap. A backup of what is there is taken first. Older backups are migrated; those
-of the other engine and plain pg_dump files are taken, too.
+The file is verified first and never executed. This program's migrations create new tables beside the
+live ones, and the rows are loaded into them as data. Readers get the old content until one short
+swap. A safety backup is made first. Older backups are migrated. Backups of the other engine and
+plain pg_dump files are accepted, too.
 
-Exit code 3: the file is not valid. 4: it is of a newer program. The database is as it was then.
+Exit code 3: the file is not valid. 4: it is from a newer program. The database is unchanged then.
 
 Examples:
   authsvc restore backups/backup_20261123_214500.sql.gz
   authsvc restore --yes /mnt/earlier_manager_dump.sql.gz")]
 pub(super) struct Arguments {
-    /// The backup
+    /// Backup file
     file: PathBuf,
-    /// Do not back up what is there
+    /// Do not make a safety backup
     #[arg(long)]
     no_safety_backup: bool,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long)]
     yes: bool,
 }
@@ -65,7 +65,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
         Err(signal) => {
             let removed = backup::remove_staged(&config.database_url, &settings);
             if !matches!(tokio::time::timeout(GRACE, removed).await, Ok(Ok(()))) {
-                tracing::warn!("what was staged is left behind; the next restore removes it");
+                tracing::warn!("the staged tables still exist; the next restore removes them");
             }
             maintain::record_run(&config.database_url, RunKind::Restore, watch.elapsed(), CommandOutcome::Cancelled)
                 .await;
@@ -87,16 +87,15 @@ fn text(restored: &Restored) -> String {
         let _ = writeln!(text, "{}  applied to them", line(name));
     }
     if let Some(name) = &restored.safety_backup {
-        let _ = writeln!(text, "what was there before: {}", line(name));
+        let _ = writeln!(text, "safety backup: {}", line(name));
     }
     if !restored.passed_over.is_empty() {
-        let _ =
-            writeln!(text, "passed over, because no migration makes them: {}", line(&restored.passed_over.join(", ")));
+        let _ = writeln!(text, "skipped, because no migration makes them: {}", line(&restored.passed_over.join(", ")));
     }
     if !restored.seed_accounts.is_empty() {
         let _ = writeln!(
             text,
-            "accounts with the earlier manager's published password, delete them: {}",
+            "accounts with the legacy manager's published password, delete them: {}",
             line(&restored.seed_accounts.join(", "))
         );
     }

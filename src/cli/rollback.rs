@@ -1,4 +1,4 @@
-//! `authsvc rollback`
+//! Command `authsvc rollback`: undoes applied migrations, after a safety backup.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::{backup, clock, maintain};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-Undoing a migration can delete data: a backup is taken first.
+Undoing a migration can delete data, so a safety backup is made first.
 
 Examples:
   authsvc rollback                 undo the newest migration
@@ -24,19 +24,19 @@ Examples:
   authsvc rollback --to 004        undo everything after 004
   authsvc rollback --to 0          undo everything")]
 pub(super) struct Arguments {
-    /// How many migrations to undo [default: 1]
+    /// Number of migrations to undo [default: 1]
     #[arg(conflicts_with = "to")]
     steps: Option<usize>,
-    /// Undo everything after this migration; 0 undoes everything
+    /// Undo all migrations after this one; 0 undoes all
     #[arg(long, value_name = "NNN")]
     to: Option<u32>,
-    /// Only say what would be done
+    /// Only print the plan
     #[arg(long)]
     dry_run: bool,
-    /// Do not back up what is there
+    /// Do not make a safety backup
     #[arg(long)]
     no_safety_backup: bool,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long)]
     yes: bool,
 }
@@ -69,7 +69,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
     Ok(0)
 }
 
-/// Backs up what is there. The record of it goes with the table where that is undone; the file stays.
+/// Makes the safety backup. If the rollback drops the table with its record, the file is still kept.
 async fn back_up(config: &Config, output: Output) -> Result<(), Error> {
     let request = super::safety_backup(config);
     let (watch, progress): (_, Arc<dyn backup::BackupProgress>) =
@@ -78,7 +78,7 @@ async fn back_up(config: &Config, output: Output) -> Result<(), Error> {
     drop(progress);
     maintain::record_backup(&config.database_url, watch.elapsed(), made.as_ref(), Some(&config.backup_dir)).await;
     let made = made.map_err(|error| Error::backing_up(config)(backup::Error::Safety(Box::new(error))))?;
-    tracing::info!("what was there before: {}", config.backup_dir.join(&made.filename).display());
+    tracing::info!("safety backup: {}", config.backup_dir.join(&made.filename).display());
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! `authsvc seed`
+//! Command `authsvc seed`: inserts the development data.
 
 use entity::maintenance_run::RunKind;
 
@@ -13,12 +13,12 @@ use crate::seed;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-The accounts, and their password, are in seed/README.md. Seeding twice changes nothing.
+seed/README.md lists the accounts and their password. Seeding twice changes nothing.
 A database that holds any other account is refused.
 
 Examples:
-  authsvc seed                               authsvc.db in the working directory
-  AUTHSVC_ENV=development authsvc seed       the database of DATABASE_URL")]
+  authsvc seed                               seed authsvc.db in the working directory
+  AUTHSVC_ENV=development authsvc seed       seed the database of DATABASE_URL")]
 pub(super) struct Arguments {}
 
 pub(super) async fn run(_: &Arguments, config: &Config, output: Output) -> Result<u8, Error> {
@@ -41,7 +41,7 @@ pub(super) async fn run(_: &Arguments, config: &Config, output: Output) -> Resul
     Ok(0)
 }
 
-/// Refuses a database that a newer program made.
+/// Refuses a database that a newer program migrated.
 async fn refuse_newer(config: &Config) -> Result<(), migrate::Error> {
     let mut connection = Connection::open(&config.database_url).await?;
     let state = migrate::state(&mut connection).await;
@@ -49,7 +49,7 @@ async fn refuse_newer(config: &Config) -> Result<(), migrate::Error> {
     migrate::refuse_newer(&state?, config.database_url.backend())
 }
 
-/// At boot: puts the development data in, unless the database holds other accounts.
+/// Inserts the development data at boot, unless the database holds other accounts.
 pub(super) async fn fill_at_boot(config: &Config) -> Result<(), Error> {
     match fill(config).await {
         Ok(report) => tracing::info!(users = report.users, "development data added"),
@@ -61,7 +61,7 @@ pub(super) async fn fill_at_boot(config: &Config) -> Result<(), Error> {
     Ok(())
 }
 
-/// Puts the development data in; whether it may is the caller's decision.
+/// Inserts the development data. The caller decides whether that is allowed.
 async fn fill(config: &Config) -> Result<seed::SeedReport, Error> {
     let subject = Subject::of(config);
     let pool = Pool::open(&config.database_url, PoolUse::Migrate)
@@ -80,7 +80,7 @@ async fn fill(config: &Config) -> Result<seed::SeedReport, Error> {
 
 fn text(report: &seed::SeedReport) -> String {
     if *report == seed::SeedReport::default() {
-        return "nothing to add: the development data is there\n".to_owned();
+        return "nothing to add: the development data already exists\n".to_owned();
     }
     format!(
         "added {} users, {} oauth_providers, {} refresh_tokens\n",

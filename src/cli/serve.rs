@@ -1,8 +1,8 @@
-//! `authsvc serve`: the boot sequence.
+//! `authsvc serve`: boot sequence and shutdown.
 //!
-//! Listen first, so that probes are answered from the start; wait for the database; migrate; seed in development; be
-//! ready; make backups by the schedule; stop on a signal. A signal during boot stops at once: migrations are atomic, or
-//! can be run again.
+//! The service listens first, so that probes get responses from the start. It waits for the database, migrates, seeds
+//! in development, and becomes ready. Then it makes scheduled backups and stops on a signal. A signal during boot stops
+//! it at once, because migrations are atomic or can run again.
 
 use std::io;
 use std::path::Path;
@@ -30,20 +30,21 @@ use crate::shutdown;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-Listens on AUTHSVC_LISTEN (127.0.0.1:8080) for everybody and on AUTHSVC_ADMIN_LISTEN (127.0.0.1:9090) for operators.
+Listens on AUTHSVC_LISTEN (127.0.0.1:8080) for clients and on AUTHSVC_ADMIN_LISTEN (127.0.0.1:9090)
+for operators.
 
 Examples:
-  authsvc serve                                      authsvc.db, with development data
-  DATABASE_URL_FILE=/run/secrets/url authsvc serve   production; also wants AUTHSVC_JWT_KEY_FILE")]
+  authsvc serve                                      use authsvc.db, with development data
+  DATABASE_URL_FILE=/run/secrets/url authsvc serve   production; also needs AUTHSVC_JWT_KEY_FILE")]
 pub(super) struct Arguments {}
 
-/// Where a developer's key is, in the working directory.
+/// File name of a developer's signing key, in the working directory.
 const DEVELOPMENT_KEY: &str = "authsvc-jwt.pem";
 
-/// Between two looks at the kinds of password hashes in use.
+/// Interval between two reads of the password hash kinds in use.
 const HASH_KINDS_EVERY: Duration = Duration::from_secs(60 * 60);
 
-/// What the metrics say of this program.
+/// Build information for the metrics.
 const BUILD: Build = Build {
     version: env!("CARGO_PKG_VERSION"),
     commit: env!("AUTHSVC_COMMIT"),
@@ -64,7 +65,7 @@ pub(super) async fn run(_: &Arguments, config: &Config, _: Output) -> Result<u8,
         admin_hosts: config.admin_hosts.clone(),
         database_connections: config.pool.connections(),
     };
-    // before the first answer: a supervisor may send the signal right after it
+    // before the first response, because a supervisor may send the signal right after it
     let stop = shutdown::requested();
     let server = Server::start(listen, boot_status.readiness(), &collector, &metrics, &api).await?;
     tokio::pin!(stop);
@@ -105,7 +106,7 @@ pub(super) async fn run(_: &Arguments, config: &Config, _: Output) -> Result<u8,
     Ok(0)
 }
 
-/// What is done beside answering.
+/// Background jobs of the service.
 struct BackgroundJobs {
     backups: Option<Worker>,
     cleanup: Option<Worker>,
@@ -116,7 +117,7 @@ struct BackgroundJobs {
 impl BackgroundJobs {
     fn start(config: &Config, pool: &Pool, auth: Option<Arc<Auth>>) -> Result<Self, Error> {
         let schedule = |schedule| maintain::schedule_backups(schedule, backups(config, pool));
-        // files of backups go after a scheduled one only: nobody is to miss one that was made by hand
+        // backup files are removed only after a scheduled backup, so that manual backups are not removed unexpectedly
         let clean = |interval| maintain::schedule_cleanups(interval, super::cleanup_of(config, pool, None));
         Ok(Self {
             backups: config.backup_schedule.clone().map(schedule).transpose()?,
@@ -126,9 +127,9 @@ impl BackgroundJobs {
         })
     }
 
-    /// Ends all of it, in at most this time.
+    /// Stops all jobs within this time limit.
     async fn stop(self, patience: Duration) {
-        // a link is replaced in one statement: nothing is left half done
+        // each link is replaced in one statement, so an abort leaves none half done
         [&self.reencryption, &self.hash_kinds].into_iter().flatten().for_each(JoinHandle::abort);
         tokio::join!(
             stop_worker(self.backups, "scheduled backup", patience),
@@ -145,32 +146,32 @@ async fn stop_worker(worker: Option<Worker>, what: &str, patience: Duration) {
     }
 }
 
-/// Reads once an hour which kinds of password hashes are in use, so that a refused login takes as long as the slowest of them.
+/// Reads hourly which password hash kinds are in use, so that a refused login takes as long as the slowest kind.
 async fn read_hash_kinds(auth: &Auth) {
     loop {
         if let Err(error) = auth.read_hash_kinds().await {
-            tracing::warn!("the kinds of password hashes in use cannot be read, in an hour again: {error}");
+            tracing::warn!("the kinds of password hashes in use could not be read; next try in an hour: {error}");
         }
         tokio::time::sleep(HASH_KINDS_EVERY).await;
     }
 }
 
-/// Encrypts the providers' tokens with the current key, once.
+/// Re-encrypts the OAuth tokens with the current key, once per start.
 async fn reencrypt_tokens(auth: &Auth) {
     match auth.reencrypt_tokens(crate::clock::now()).await {
         Ok(done) if done.links + done.undecryptable == 0 => {}
         Ok(done) => tracing::info!(
             reencrypted = done.links,
             undecryptable = done.undecryptable,
-            "tokens of providers were under other keys"
+            "OAuth tokens were encrypted with other keys"
         ),
         Err(error) => {
-            tracing::warn!("tokens of providers were not all encrypted anew, the next start goes on: {error}")
+            tracing::warn!("not all OAuth tokens were re-encrypted; the next start continues: {error}")
         }
     }
 }
 
-/// What makes the scheduled backups.
+/// Settings of the scheduled backups.
 fn backups(config: &Config, pool: &Pool) -> BackupJob {
     BackupJob {
         url: config.database_url.clone(),
@@ -184,14 +185,14 @@ fn backups(config: &Config, pool: &Pool) -> BackupJob {
     }
 }
 
-/// What requests are served with.
+/// Result of a successful boot.
 struct BootedService {
     pool: Pool,
-    /// `None`: there is no key to sign tokens with.
+    /// Authentication service. `None` if no signing key is set.
     auth: Option<Arc<Auth>>,
 }
 
-/// From no connection to ready.
+/// Boots the service: migration, privilege check, development data, connection pool.
 async fn boot(config: &Config, boot_status: &BootStatus, api: &Api) -> Result<BootedService, Error> {
     migrate_when_reachable(config, boot_status).await?;
     boot_rights::wait(config, boot_status).await?;
@@ -208,19 +209,19 @@ async fn boot(config: &Config, boot_status: &BootStatus, api: &Api) -> Result<Bo
     Ok(BootedService { pool, auth })
 }
 
-/// Whether there are keys to sign tokens with, or will be.
+/// Returns true if signing keys are configured, or will be created in development.
 fn can_sign(config: &Config) -> bool {
     config.jwt_keys.is_some() || config.environment.allows_seed()
 }
 
-/// The application, if there are keys to sign tokens with. Where development data may be, they are made.
+/// Builds the authentication service if signing keys are available. In development and test they are created.
 fn application(config: &Config, pool: &Pool) -> Result<Option<Auth>, Error> {
     let keys = match &config.jwt_keys {
         Some(keys) => keys.clone(),
         None if can_sign(config) => Arc::new(Keys::of_file(Path::new(DEVELOPMENT_KEY))?),
         None => {
             tracing::error!(
-                "nobody can log in: AUTHSVC_JWT_KEY is not set; `openssl genpkey -algorithm ed25519` makes one"
+                "no account can log in: AUTHSVC_JWT_KEY is not set; `openssl genpkey -algorithm ed25519` makes one"
             );
             return Ok(None);
         }
@@ -228,7 +229,7 @@ fn application(config: &Config, pool: &Pool) -> Result<Option<Auth>, Error> {
     let mailer: Arc<dyn Mailer> = if config.environment == Environment::Development {
         Arc::new(LogMailer)
     } else {
-        tracing::info!("addresses of new accounts stay unverified: no delivery of mail is set up in this program");
+        tracing::info!("addresses of new accounts remain unverified: mail delivery is not configured");
         Arc::new(NoMailer)
     };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -245,7 +246,7 @@ fn application(config: &Config, pool: &Pool) -> Result<Option<Auth>, Error> {
     Ok(Some(Auth::new(pool.clone(), parts)))
 }
 
-/// Tokens of people who use the service are stored encrypted or not at all.
+/// Storage of OAuth tokens: encrypted with a key. Without one, in clear in development and test, elsewhere not at all.
 fn provider_tokens(config: &Config) -> ProviderTokens {
     match &config.vault {
         Some(vault) => ProviderTokens::Sealed(vault.clone()),
@@ -253,7 +254,7 @@ fn provider_tokens(config: &Config) -> ProviderTokens {
         None => {
             if config.oauth.google.is_some() || config.oauth.github.is_some() {
                 tracing::warn!(
-                    "the providers' tokens are not stored: AUTHSVC_ENCRYPTION_KEY is not set; `openssl rand -base64 32` makes one"
+                    "OAuth tokens are not stored: AUTHSVC_ENCRYPTION_KEY is not set; `openssl rand -base64 32` makes one"
                 );
             }
             ProviderTokens::Dropped
@@ -261,7 +262,7 @@ fn provider_tokens(config: &Config) -> ProviderTokens {
     }
 }
 
-/// Migrates, trying again while the database does not answer. Whatever waiting cannot heal fails at once.
+/// Migrates, and retries while the database does not answer. Errors that waiting cannot solve fail at once.
 async fn migrate_when_reachable(config: &Config, boot_status: &BootStatus) -> Result<(), Error> {
     let watch = Stopwatch::start();
     let mut pause = Duration::from_millis(100);
@@ -296,7 +297,7 @@ fn log_migration(report: &MigrationReport) {
     tracing::info!(migration = report.to.as_deref().unwrap_or("none"), "schema is up to date");
 }
 
-/// Progress into the log and the readiness answer.
+/// Reports migration progress to the log and to the readiness response.
 struct BootProgress<'a> {
     boot_status: &'a BootStatus,
 }

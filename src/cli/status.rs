@@ -1,4 +1,4 @@
-//! `authsvc status`
+//! Command `authsvc status`: prints all migrations and the drift of the schema.
 
 use std::fmt::Write as _;
 
@@ -12,13 +12,13 @@ use crate::printable::{self, line};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-Read-only. JSON where stdout is no terminal.
+Read-only. Prints JSON if stdout is not a terminal.
 
 Examples:
   authsvc status                   show every migration, and drift
   authsvc status --check           exit with 3 if anything is pending, changed or drifted")]
 pub(super) struct Arguments {
-    /// Exit with 3 unless everything is applied and the schema is as the migrations make it
+    /// Exit with 3 if a migration is pending or changed, or the schema has drifted
     #[arg(long)]
     check: bool,
 }
@@ -70,14 +70,14 @@ fn migrate_origin(origin: migrate::RecordKind) -> &'static str {
     }
 }
 
-/// What it means, and what to do.
+/// Summary of the state, with the next action.
 fn conclusion(status: &MigrationStatus) -> String {
     use migrate::HistoryState;
     match status.state {
         HistoryState::UpToDate => format!("up to date: {} applied, none pending, no drift", status.applied),
         HistoryState::Pending => format!("{} pending: run `authsvc migrate`", status.pending),
         HistoryState::Empty => "the database is empty: run `authsvc migrate`".to_owned(),
-        HistoryState::EarlierManager => "a database of the earlier manager: run `authsvc migrate --adopt`".to_owned(),
+        HistoryState::EarlierManager => "a database of the legacy manager: run `authsvc migrate --adopt`".to_owned(),
         HistoryState::NoHistory => "tables without history: see `authsvc migrate --baseline`".to_owned(),
         HistoryState::Newer => "the database is newer than this program: deploy the newer one".to_owned(),
         HistoryState::Changed => "applied migrations were changed: put their files back".to_owned(),

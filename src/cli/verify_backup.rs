@@ -1,4 +1,4 @@
-//! `authsvc verify-backup`
+//! Command `authsvc verify-backup`: verifies a backup, optionally by a test restore.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,23 +16,23 @@ use crate::maintain::{self, CommandOutcome};
 use crate::printable::line;
 use crate::shutdown;
 
-/// How long dropping the scratch database may take after a signal.
+/// Time limit for dropping the scratch database after a signal.
 const GRACE: Duration = Duration::from_secs(5);
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-Exit code 0: the file is what its metadata says. 3: it is not, with every reason.
-A file without metadata (a stream of `backup --output -`, a plain dump) is judged by its own end.
-With --restore it is also restored into a scratch database beside that of DATABASE_URL, compared
-row by row, and the proof recorded in the metadata; on PostgreSQL this needs CREATEDB.
+Exit code 0: the file matches its metadata. 3: it does not, with all reasons.
+A file without metadata (a stream of `backup --output -`, a plain dump) is checked against its own end.
+With --restore, the file is also restored into a scratch database on the server of DATABASE_URL and
+compared row by row. The metadata records the time. On PostgreSQL this needs CREATEDB.
 
 Examples:
   authsvc verify-backup backups/backup_20261123_214500.sql.gz
   authsvc verify-backup --restore backups/backup_20261123_214500.sql.gz")]
 pub(super) struct Arguments {
-    /// The backup; its metadata lies beside it
+    /// Backup file, with its metadata beside it
     file: PathBuf,
-    /// Prove it by restoring it into a scratch database
+    /// Verify by a test restore into a scratch database
     #[arg(long)]
     restore: bool,
 }
@@ -49,7 +49,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
             signal = shutdown::requested() => {
                 let removed = backup::drop_own_scratch(&config.database_url);
                 if !matches!(tokio::time::timeout(GRACE, removed).await, Ok(Ok(()))) {
-                    tracing::warn!("the scratch database is left behind; the next `verify-backup --restore` drops it");
+                    tracing::warn!("the scratch database still exists; the next `verify-backup --restore` drops it");
                 }
                 maintain::record_run(&config.database_url, RunKind::Verify, watch.elapsed(), CommandOutcome::Cancelled).await;
                 return Err(Error::Interrupted { signal: signal?, left: "nothing was left" });
@@ -74,12 +74,12 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
 
 fn text(verdict: &VerificationReport) -> String {
     if verdict.valid {
-        let proven = verdict
-            .verified_at
-            .map_or(String::new(), |at| format!(", proven by restoring it on {}", at.format("%Y-%m-%d %H:%M:%S UTC")));
+        let proven = verdict.verified_at.map_or(String::new(), |at| {
+            format!(", verified by a test restore on {}", at.format("%Y-%m-%d %H:%M:%S UTC"))
+        });
         let word = match verdict.evidence {
-            Evidence::LastLine => "whole, without metadata: its last line fits its rows",
-            Evidence::EndOfDump => "whole, without metadata: a plain dump, up to its end",
+            Evidence::LastLine => "valid, without metadata: its last line matches its rows",
+            Evidence::EndOfDump => "valid, without metadata: a plain dump, complete to its end",
             Evidence::Metadata | Evidence::None => "valid",
         };
         return format!("{}: {word}{proven}\n", line(&verdict.file));

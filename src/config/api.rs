@@ -1,4 +1,4 @@
-//! What concerns the public API.
+//! Variables of the public API.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::{Error, Variables};
 use crate::auth::{BaseUrl, Keys};
 use crate::http::{ApiSettings, Rate};
 
-/// `AUTHSVC_JWT_KEY` or its `_FILE`: the keys that sign access tokens, the one that signs first.
+/// Keys that sign access tokens, the signing key first, from `AUTHSVC_JWT_KEY` or its `_FILE` twin.
 pub(super) fn jwt_keys(variables: &Variables) -> Result<Option<Keys>, Error> {
     const NAME: &str = "AUTHSVC_JWT_KEY";
     let Some(pem) = variables.secret(NAME)? else { return Ok(None) };
@@ -24,7 +24,8 @@ pub(super) fn jwt_keys(variables: &Variables) -> Result<Option<Keys>, Error> {
     })
 }
 
-/// `AUTHSVC_CORS_ORIGINS`, `AUTHSVC_TRUSTED_PROXIES`, `AUTHSVC_REQUEST_TIMEOUT`, `AUTHSVC_RATE_LIMIT` and `AUTHSVC_PASSWORD_RATE_LIMIT`.
+/// Reads `AUTHSVC_CORS_ORIGINS`, `AUTHSVC_TRUSTED_PROXIES`, `AUTHSVC_REQUEST_TIMEOUT`, `AUTHSVC_RATE_LIMIT` and
+/// `AUTHSVC_PASSWORD_RATE_LIMIT`.
 pub(super) fn settings(variables: &Variables, public_url: &BaseUrl) -> Result<ApiSettings, Error> {
     Ok(ApiSettings {
         is_https: public_url.is_https(),
@@ -37,12 +38,12 @@ pub(super) fn settings(variables: &Variables, public_url: &BaseUrl) -> Result<Ap
     })
 }
 
-/// `AUTHSVC_ADMIN_HOSTS`: names under which the operators' listener answers, beside addresses and `localhost`.
+/// Host names that the operators' listener accepts besides addresses and `localhost`, from `AUTHSVC_ADMIN_HOSTS`.
 pub(super) fn admin_hosts(variables: &Variables) -> Result<Vec<String>, Error> {
     list(variables, "AUTHSVC_ADMIN_HOSTS", "host names like authsvc.internal, without a port", host_name)
 }
 
-/// A name without scheme, port and wildcard, in lower case.
+/// Parses a host name without scheme, port and wildcard, and returns it in lower case.
 fn host_name(word: &str) -> Option<String> {
     let is_part = |part: &str| {
         let of_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
@@ -52,7 +53,7 @@ fn host_name(word: &str) -> Option<String> {
     (name.len() <= 253 && name.split('.').all(is_part)).then(|| name.to_ascii_lowercase())
 }
 
-/// `AUTHSVC_SESSION_MAX_AGE`: the age at which a session ends, however often it is refreshed.
+/// Age at which a session ends, however often it is refreshed, from `AUTHSVC_SESSION_MAX_AGE`.
 pub(super) fn session_max_age(variables: &Variables) -> Result<TimeDelta, Error> {
     const NAME: &str = "AUTHSVC_SESSION_MAX_AGE";
     const LONGEST: TimeDelta = TimeDelta::days(3650);
@@ -77,7 +78,8 @@ fn list<T>(
     parsed.collect()
 }
 
-/// Scheme and host, as browsers send it; `*` would let every page act for whoever visits it.
+/// Parses an origin: scheme and host, as browsers send it. `*` is refused, because it would let every page act for its
+/// visitors.
 fn origin(word: &str) -> Option<HeaderValue> {
     let url = BaseUrl::parse(word).ok()?;
     let host = url.as_str().split_once("://")?.1;
@@ -88,7 +90,7 @@ fn network(word: &str) -> Option<IpNet> {
     word.parse().ok().or_else(|| word.parse().ok().map(|ip: std::net::IpAddr| IpNet::from(ip)))
 }
 
-/// Requests of one client in a second or a minute; `off`: as many as it likes.
+/// Largest number of requests of one client per second or minute, or no limit with `off`.
 fn rate(variables: &Variables, name: &'static str, default: &str) -> Result<Option<Rate>, Error> {
     let text = variables.get(name).unwrap_or(default);
     if text == "off" {
@@ -104,5 +106,5 @@ fn rate(variables: &Variables, name: &'static str, default: &str) -> Result<Opti
     });
     parsed
         .map(Some)
-        .ok_or_else(|| Error::invalid(name, format!("`{text}` is no rate"), "write one like 20/s, 300/m or off"))
+        .ok_or_else(|| Error::invalid(name, format!("`{text}` is not a rate"), "write one like 20/s, 300/m or off"))
 }

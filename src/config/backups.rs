@@ -1,4 +1,4 @@
-//! What concerns scheduled backups.
+//! Variables of scheduled backups.
 
 use std::str::FromStr;
 
@@ -6,7 +6,7 @@ use super::{Error, Variables};
 use crate::backup::Retention;
 use crate::maintain::{Schedule, ScheduledVerification};
 
-/// `AUTHSVC_BACKUP_SCHEDULE`: cron's five fields, or six with seconds, in UTC; `off`, the default, is none.
+/// Schedule with five cron fields, or six with seconds, in UTC. Default `off`, from `AUTHSVC_BACKUP_SCHEDULE`.
 pub(super) fn schedule(variables: &Variables) -> Result<Option<Schedule>, Error> {
     match variables.get("AUTHSVC_BACKUP_SCHEDULE") {
         None | Some("off") => Ok(None),
@@ -19,7 +19,7 @@ pub(super) fn schedule(variables: &Variables) -> Result<Option<Schedule>, Error>
     }
 }
 
-/// `AUTHSVC_BACKUP_RETENTION`: how long backups are kept; `168h` by default.
+/// Retention of backups, by default `168h`, from `AUTHSVC_BACKUP_RETENTION`.
 pub(super) fn retention(variables: &Variables) -> Result<Retention, Error> {
     variables.get("AUTHSVC_BACKUP_RETENTION").map_or_else(
         || Ok(Retention::default()),
@@ -27,13 +27,13 @@ pub(super) fn retention(variables: &Variables) -> Result<Retention, Error> {
     )
 }
 
-/// `AUTHSVC_BACKUP_VERIFY`: `off`, the default, or `restore`.
+/// Verification of scheduled backups: `off`, the default, or `restore`, from `AUTHSVC_BACKUP_VERIFY`.
 pub(super) fn verification(variables: &Variables) -> Result<ScheduledVerification, Error> {
     const NAME: &str = "AUTHSVC_BACKUP_VERIFY";
     match variables.get(NAME) {
         None | Some("off") => Ok(ScheduledVerification::Off),
         Some("restore") => Ok(ScheduledVerification::Restore),
-        Some(other) => Err(Error::invalid(NAME, format!("`{other}` is no way to verify"), "use off or restore")),
+        Some(other) => Err(Error::invalid(NAME, format!("`{other}` is not a way to verify"), "use off or restore")),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What concerns cleaning up.
+//! Variables of the cleanup.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::db::RetentionDays;
 
 const DAY: u64 = 24 * 60 * 60;
 
-/// `AUTHSVC_CLEANUP_INTERVAL`: how often `serve` cleans up; `1h` by default, `off` is never.
+/// Interval at which `serve` cleans up, by default `1h`, or never with `off`. From `AUTHSVC_CLEANUP_INTERVAL`.
 pub(super) fn interval(variables: &Variables) -> Result<Option<Duration>, Error> {
     const NAME: &str = "AUTHSVC_CLEANUP_INTERVAL";
     match variables.get(NAME) {
@@ -16,7 +16,8 @@ pub(super) fn interval(variables: &Variables) -> Result<Option<Duration>, Error>
     }
 }
 
-/// `AUTHSVC_AUTH_EVENTS_RETENTION` (90 days) and `AUTHSVC_MAINTENANCE_RUNS_RETENTION` (365 days).
+/// Retention of events (90 days) and run records (365 days), from `AUTHSVC_AUTH_EVENTS_RETENTION` and
+/// `AUTHSVC_MAINTENANCE_RUNS_RETENTION`.
 pub(super) fn kept(variables: &Variables) -> Result<RetentionDays, Error> {
     Ok(RetentionDays {
         auth_events: days(variables, "AUTHSVC_AUTH_EVENTS_RETENTION", "90d")?,
@@ -26,7 +27,7 @@ pub(super) fn kept(variables: &Variables) -> Result<RetentionDays, Error> {
 
 fn days(variables: &Variables, name: &'static str, default: &str) -> Result<u32, Error> {
     let duration = super::duration(variables, name, default)?;
-    // nothing goes before its time: a part of a day is a day, and less than one is refused
+    // round up, so that nothing is removed too early; less than a day is refused
     let days = if duration.as_secs() < DAY { 0 } else { duration.as_secs().div_ceil(DAY) };
     let within = u32::try_from(days).ok().filter(|days| (1..=36_500).contains(days));
     within.ok_or_else(|| {

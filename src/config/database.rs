@@ -1,4 +1,4 @@
-//! Where the database is: `DATABASE_URL` or its `_FILE`, and libpq's variables for what a server's URL leaves out.
+//! Database URL from `DATABASE_URL` or its `_FILE` twin. libpq's variables supply the parts that a server's URL omits.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -8,12 +8,12 @@ use secrecy::{ExposeSecret, SecretString};
 use super::{Error, Variables};
 use crate::db::{DatabaseUrl, Defaults, PARAMETERS, SqliteMode};
 
-/// The database when `DATABASE_URL` is unset.
+/// SQLite file that is used if `DATABASE_URL` is unset.
 const DEFAULT_SQLITE_FILE: &str = "authsvc.db";
 
 const NAME: &str = "DATABASE_URL";
 
-/// The database, and whether it was chosen or is the default.
+/// Reads the database URL, and whether it was given or is the default.
 pub(super) fn url(variables: &Variables) -> Result<(DatabaseUrl, Choice), Error> {
     let Some(text) = variables.secret(NAME)? else {
         return Ok((DatabaseUrl::sqlite(DEFAULT_SQLITE_FILE, SqliteMode::Create), Choice::Default));
@@ -26,14 +26,14 @@ pub(super) fn url(variables: &Variables) -> Result<(DatabaseUrl, Choice), Error>
     Ok((url, Choice::Given))
 }
 
-/// Whether a database was chosen.
+/// Origin of the database URL: given, or the default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Choice {
     Given,
     Default,
 }
 
-/// libpq's variables. They are read for a server only; then each that is set must have a value.
+/// Values of libpq's variables. They are read only for a server. Each one that is set must have a value.
 fn defaults(variables: &Variables) -> Result<Defaults, Error> {
     let mut values = HashMap::new();
     for variable in PARAMETERS.iter().filter_map(|known| known.variable) {

@@ -1,24 +1,25 @@
-//! The form of a `.env` file: `NAME=value`, one a line, read in one way only. Nothing is substituted, so a `$` is a `$`.
+//! Parser of a `.env` file: one `NAME=value` per line. Nothing is substituted, so a `$` is a literal `$`.
 //!
-//! - Blank lines and lines that begin with `#` are skipped; `export` before the name is too; so is a byte order mark.
-//! - A value without quotes ends at the end of the line or at a `#` after a blank. Blanks around it are dropped; `\` is a `\`.
-//! - In single quotes everything stands for itself, line ends too.
-//! - In double quotes `\n`, `\r`, `\t`, `\"`, `\\` and `\$` are escapes; any other `\` is an error.
-//! - After a closing quote only a comment may follow. A name that comes twice has its last value.
+//! - Blank lines and lines that begin with `#` are skipped. `export` before a name and a byte order mark are ignored.
+//! - A value without quotes ends at the line end or at a `#` after a blank. Blanks around it are dropped. `\` is literal.
+//! - In single quotes every character is literal, including line ends.
+//! - In double quotes `\n`, `\r`, `\t`, `\"`, `\\` and `\$` are escapes. Any other `\` is an error.
+//! - After a closing quote only a comment may follow. If a name occurs twice, the last value counts.
 
 use std::collections::BTreeMap;
 
-/// A line that cannot be read, from 1, and why. Nothing of the line is repeated: it may hold a secret.
+/// Number of a line that cannot be parsed, from 1, and the reason. The text is not repeated, because it may hold a
+/// secret.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct InvalidLine {
     pub(super) line: usize,
     pub(super) why: &'static str,
 }
 
-/// The variables of a file.
+/// Parses the variables of a file.
 ///
 /// # Errors
-/// The first line that cannot be read.
+/// Returns an error for the first line that cannot be parsed.
 pub(super) fn parse(bytes: &[u8]) -> Result<BTreeMap<String, String>, InvalidLine> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
@@ -40,7 +41,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The next line, with those that its quotes reach over; none where it is blank or a comment.
+    /// Parses the next entry, including further lines inside its quotes. `None` for a blank line or a comment.
     fn entry(&mut self) -> Result<Option<(String, String)>, InvalidLine> {
         let line = self.rest.split('\n').next().unwrap_or_default();
         let trimmed = line.trim();

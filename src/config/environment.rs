@@ -1,4 +1,4 @@
-//! Which kind of installation this is. Where in doubt it is production.
+//! Kind of installation. If it is in doubt, it is production.
 
 use std::fmt;
 
@@ -8,26 +8,26 @@ use super::database::Choice;
 use super::{Error, Variables};
 use crate::db::Backend;
 
-/// The kind of installation.
+/// Kind of installation, which decides defaults and development data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Environment {
-    /// A developer's machine: development data is filled in at boot.
+    /// A developer's machine. Development data is inserted at boot.
     Development,
-    /// Automatic tests.
+    /// An installation for automatic tests.
     Test,
-    /// As production, for trying.
+    /// A trial installation with production settings.
     Staging,
-    /// Real accounts.
+    /// An installation with real accounts.
     Production,
 }
 
 const ALL: [Environment; 4] =
     [Environment::Development, Environment::Test, Environment::Staging, Environment::Production];
 
-/// `AUTHSVC_ENV`, then `APP_ENV`, then `GO_ENV`; else production, unless no database was chosen. With the URL of a server only
-/// `AUTHSVC_ENV` counts: the other two are often set for other programs, and development data has a published password. The
-/// second part are warnings about what does not count.
+/// Reads `AUTHSVC_ENV`, then `APP_ENV`, then `GO_ENV`. The default is production, or development if no database URL was
+/// given. With a server's URL only `AUTHSVC_ENV` counts. The other two are often set for other programs, and
+/// development data has a published password. Also returns warnings about ignored variables.
 pub(super) fn read(
     variables: &Variables,
     backend: Backend,
@@ -69,13 +69,13 @@ fn of_variable(variables: &Variables, name: &'static str) -> Result<Option<Envir
     let Some(text) = variables.get(name) else { return Ok(None) };
     let found = ALL.into_iter().find(|known| known.to_string() == text.to_ascii_lowercase());
     found.map(Some).ok_or_else(|| {
-        let message = format!("`{}` is no environment", text.escape_debug());
+        let message = format!("`{}` is not an environment", text.escape_debug());
         Error::invalid(name, message, "use development, test, staging or production")
     })
 }
 
 impl Environment {
-    /// Whether development data may be put into the database.
+    /// Returns true if development data may be inserted into the database.
     pub fn allows_seed(self) -> bool {
         matches!(self, Self::Development | Self::Test)
     }

@@ -1,4 +1,4 @@
-//! From where on a figure of the health reports is a finding.
+//! Variables of the health thresholds.
 
 use std::time::Duration;
 
@@ -44,25 +44,26 @@ fn backup_max_age(variables: &Variables, environment: Environment) -> Result<Opt
 fn duration(variables: &Variables, name: &'static str, default: Duration) -> Result<Duration, Error> {
     let Some(text) = variables.get(name) else { return Ok(default) };
     humantime::parse_duration(text).map_err(|error| {
-        Error::invalid(name, format!("`{text}` is no duration: {error}"), "write a duration like 100ms, 30s or 26h")
+        Error::invalid(name, format!("`{text}` is not a duration: {error}"), "write a duration like 100ms, 30s or 26h")
     })
 }
 
 fn percentage(variables: &Variables, name: &'static str, default: f64) -> Result<f64, Error> {
     let Some(text) = variables.get(name) else { return Ok(default) };
     let number = text.trim_end_matches('%').trim_end().parse().ok().filter(|number| (0.0..=100.0).contains(number));
-    number.ok_or_else(|| Error::invalid(name, format!("`{text}` is no percentage"), "write a number from 0 to 100"))
+    number.ok_or_else(|| Error::invalid(name, format!("`{text}` is not a percentage"), "write a number from 0 to 100"))
 }
 
 fn number(variables: &Variables, name: &'static str, default: u64) -> Result<u64, Error> {
     let Some(text) = variables.get(name) else { return Ok(default) };
-    text.parse().map_err(|_| Error::invalid(name, format!("`{text}` is no number"), "write a whole number like 1000"))
+    text.parse()
+        .map_err(|_| Error::invalid(name, format!("`{text}` is not a number"), "write a whole number like 1000"))
 }
 
 fn bytes(variables: &Variables, name: &'static str, default: u64) -> Result<u64, Error> {
     let Some(text) = variables.get(name) else { return Ok(default) };
     let size: Result<bytesize::ByteSize, _> = text.parse();
     size.map(|size| size.as_u64()).map_err(|error| {
-        Error::invalid(name, format!("`{text}` is no size: {error}"), "write a size like 500MB or 2GiB")
+        Error::invalid(name, format!("`{text}` is not a size: {error}"), "write a size like 500MB or 2GiB")
     })
 }

@@ -1,4 +1,4 @@
-//! What concerns logging in through providers, and where this service is reached.
+//! Variables of OAuth login, and the public URL of this service.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,8 +10,8 @@ use crate::auth::vault::Vault;
 
 const URL_HINT: &str = "write an address like https://auth.example.com, without `?` and `#`";
 
-/// `AUTHSVC_PUBLIC_URL`: where the public listener is reached from outside; by default what it listens on, which will do
-/// on a developer's machine.
+/// URL of the public listener as clients see it, from `AUTHSVC_PUBLIC_URL`. The default is the listening address, which
+/// suits a developer's machine.
 pub(super) fn public_url(variables: &Variables, listen: SocketAddr) -> Result<BaseUrl, Error> {
     let default = if listen.ip().is_unspecified() {
         format!("http://localhost:{}", listen.port())
@@ -21,7 +21,8 @@ pub(super) fn public_url(variables: &Variables, listen: SocketAddr) -> Result<Ba
     url(variables, "AUTHSVC_PUBLIC_URL", &default)
 }
 
-/// `AUTHSVC_GOOGLE_CLIENT_ID`, `AUTHSVC_GITHUB_CLIENT_ID` and their secrets; the rest has defaults.
+/// Reads `AUTHSVC_GOOGLE_CLIENT_ID`, `AUTHSVC_GITHUB_CLIENT_ID`, their secrets, and the provider URLs, which have
+/// defaults.
 pub(super) fn settings(
     variables: &Variables,
     public_url: &BaseUrl,
@@ -38,12 +39,12 @@ pub(super) fn settings(
         google_issuer: private_url(variables, "AUTHSVC_GOOGLE_ISSUER", "https://accounts.google.com")?,
         github_url: private_url(variables, "AUTHSVC_GITHUB_URL", "https://github.com")?,
         github_api_url: private_url(variables, "AUTHSVC_GITHUB_API_URL", "https://api.github.com")?,
-        // less than a request may take, so that its answer says whose fault it was
+        // shorter than a request's timeout, so that the response can name the provider as the cause
         timeout: patience * 4 / 5,
     })
 }
 
-/// `AUTHSVC_ENCRYPTION_KEY` or its `_FILE`: keys for the providers' tokens, the newest first.
+/// Keys that encrypt the OAuth tokens, the newest first, from `AUTHSVC_ENCRYPTION_KEY` or its `_FILE` twin.
 pub(super) fn vault(variables: &Variables) -> Result<Option<Vault>, Error> {
     const NAME: &str = "AUTHSVC_ENCRYPTION_KEY";
     let Some(text) = variables.secret(NAME)? else { return Ok(None) };
@@ -63,7 +64,7 @@ fn client(variables: &Variables, id: &'static str, secret: &'static str) -> Resu
     }
 }
 
-/// Client secrets and tokens are sent there.
+/// Parses a URL to which client secrets and tokens are sent. It must be private, as https is.
 fn private_url(variables: &Variables, name: &'static str, default: &str) -> Result<BaseUrl, Error> {
     let url = url(variables, name, default)?;
     if url.is_private() {
@@ -73,7 +74,7 @@ fn private_url(variables: &Variables, name: &'static str, default: &str) -> Resu
 }
 
 fn url(variables: &Variables, name: &'static str, default: &str) -> Result<BaseUrl, Error> {
-    // it may hold a password, so it is not repeated
+    // the value is not repeated, because it may hold a password
     BaseUrl::parse(variables.get(name).unwrap_or(default))
         .map_err(|error| Error::invalid(name, error.to_string(), URL_HINT))
 }

@@ -1,15 +1,16 @@
-//! What systemd tells a service of `Type=notify`.
+//! Variables that systemd sets for a service of `Type=notify`.
 
 use std::time::Duration;
 
 use super::{Error, Variables};
 
-/// Whom to tell how the service is doing.
+/// Settings of the notifications to systemd.
 #[derive(Debug, Clone, Default)]
 pub struct SupervisorSettings {
-    /// `NOTIFY_SOCKET`: where to.
+    /// Path of the notification socket, from `NOTIFY_SOCKET`.
     pub socket: Option<String>,
-    /// `WATCHDOG_USEC`: how often at least. None if it is meant for another process than this one (`WATCHDOG_PID`).
+    /// Longest time between two watchdog notifications, from `WATCHDOG_USEC`. `None` if `WATCHDOG_PID` names another
+    /// process.
     pub watchdog: Option<Duration>,
 }
 
@@ -25,7 +26,7 @@ fn microseconds(text: &str) -> Result<Duration, Error> {
         Ok(micros @ 1..) => Ok(Duration::from_micros(micros)),
         _ => Err(Error::invalid(
             "WATCHDOG_USEC",
-            format!("`{text}` is no number of microseconds"),
+            format!("`{text}` is not a number of microseconds"),
             "leave it to systemd",
         )),
     }

@@ -1,8 +1,8 @@
-//! Variables by name, from the process and `.env`, with `_FILE` twins for secrets.
+//! Reads variables by name from the process and `.env`, with `_FILE` twins for secrets.
 //!
-//! One rule for all of them: a variable that is set has a value. One that is empty, holds only blanks, or is not UTF-8 is an error,
-//! because it is a deployment gone wrong (such as `${X:-}` without an `X`), never a wish for the default. Blanks around a value
-//! are dropped; of secrets only line ends at the end are, because a password may end in a blank.
+//! Invariant: A variable that is set has a value. An empty, blank or non-UTF-8 value is an error, because it points to
+//! a broken deployment (such as `${X:-}` without an `X`). It never selects the default. Blanks around a value are
+//! dropped. Secrets lose only line ends at the end, because a password may end in a blank.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -14,7 +14,7 @@ use secrecy::SecretString;
 use super::{Error, dotenv};
 use crate::disk::{self, LinkPolicy};
 
-/// Every variable of ours, to tell a typing error from one.
+/// Names of all variables of this program, so that misspelled names can be found.
 const KNOWN: [&str; 42] = [
     "AUTHSVC_ENV",
     "AUTHSVC_LISTEN",
@@ -60,17 +60,17 @@ const KNOWN: [&str; 42] = [
     "AUTHSVC_GITHUB_API_URL",
 ];
 
-/// Other programs' names that this one reads, too.
+/// Names of variables that other programs define and this one reads.
 const OTHERS: [&str; 2] = ["DATABASE_URL", "BACKUP_DIR"];
 
-/// Every secret of ours; each has a `_FILE` twin.
+/// Names of all secrets. Each has a `_FILE` twin.
 const SECRETS: [&str; 4] =
     ["AUTHSVC_JWT_KEY", "AUTHSVC_GOOGLE_CLIENT_SECRET", "AUTHSVC_GITHUB_CLIENT_SECRET", "AUTHSVC_ENCRYPTION_KEY"];
 
-/// `.env` and files of secrets are far shorter, in bytes.
+/// Longest accepted `.env` or secret file, in bytes.
 const LONGEST: u64 = 1 << 20;
 
-/// Variables by name. Prints names only.
+/// Variables by name. The debug output shows names only.
 #[derive(Clone, Default)]
 pub struct Variables {
     texts: BTreeMap<String, String>,
@@ -91,10 +91,10 @@ impl<const N: usize> From<[(&str, &str); N]> for Variables {
 }
 
 impl Variables {
-    /// The process's environment over `.env` in the working directory.
+    /// Reads the process's environment, and `.env` in the working directory for names that the process does not set.
     ///
     /// # Errors
-    /// A `.env` that cannot be read.
+    /// Returns an error if `.env` cannot be read.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
     pub fn of_process() -> Result<Self, Error> {
         let mut variables = Self { texts: of_file(Path::new(".env"))?, not_utf8: BTreeSet::new() };
@@ -113,10 +113,10 @@ impl Variables {
         Ok(variables)
     }
 
-    /// Checks that every variable of ours that is set has a value.
+    /// Checks that every known variable that is set has a value.
     ///
     /// # Errors
-    /// The first that has none.
+    /// Returns an error for the first variable without a value.
     pub(super) fn check_all(&self) -> Result<(), Error> {
         let twins = SECRETS.iter().chain(&OTHERS[..1]).map(|name| format!("{name}_FILE"));
         let ours = KNOWN.into_iter().chain(SECRETS).chain(OTHERS).map(str::to_owned);
@@ -126,7 +126,7 @@ impl Variables {
     /// Checks that a variable has a value, if it is set.
     ///
     /// # Errors
-    /// It is empty, blank, or not UTF-8.
+    /// Returns an error if the value is empty, blank, or not UTF-8.
     pub(super) fn check(&self, name: &str) -> Result<(), Error> {
         let refuse = |what: &str| Err(Error::invalid(name, what, "give it a value, or unset it"));
         match self.texts.get(name).map(String::as_str) {
@@ -137,15 +137,15 @@ impl Variables {
         }
     }
 
-    /// The value of a variable that is no secret, without blanks around it; an empty one is none.
+    /// Value of a variable that is not a secret, without blanks around it. An empty value counts as unset.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.texts.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
     }
 
-    /// The value of a secret: of the variable, or of the file that its `_FILE` twin names.
+    /// Value of a secret, from its variable or from the file that its `_FILE` twin names.
     ///
     /// # Errors
-    /// One of the two has no value, both are set, or the file cannot be used.
+    /// Returns an error if either has no value, if both are set, or if the file cannot be used.
     pub(super) fn secret(&self, name: &'static str) -> Result<Option<SecretString>, Error> {
         let file_name = format!("{name}_FILE");
         self.check(name)?;
@@ -164,12 +164,12 @@ impl Variables {
         Ok(Some(SecretString::from(text)))
     }
 
-    /// Name of every variable that this program defines, without the `_FILE` twins of secrets and libpq's variables.
+    /// Names of all variables that this program reads, without the `_FILE` twins of secrets and libpq's variables.
     pub fn names() -> impl Iterator<Item = &'static str> {
         KNOWN.into_iter().chain(SECRETS).chain(OTHERS)
     }
 
-    /// A warning for each `AUTHSVC_` variable that is unknown, with the nearest known name.
+    /// Warnings about unknown `AUTHSVC_` variables, each with the nearest known name.
     pub(super) fn unknown(&self) -> Vec<String> {
         let twins = SECRETS.map(|name| format!("{name}_FILE"));
         let known: Vec<&str> = KNOWN.into_iter().chain(SECRETS).chain(twins.iter().map(String::as_str)).collect();
@@ -187,7 +187,7 @@ fn without_line_end(text: &str) -> &str {
     text.trim_end_matches(['\r', '\n'])
 }
 
-/// The text of a file that holds a secret, or why there is none.
+/// Reads the text of a file that holds a secret. Returns the reason as text if that fails.
 fn read_secret(path: &Path) -> Result<String, String> {
     let text = disk::read_text(path, LONGEST, LinkPolicy::Followed).map_err(|error| unreadable(&error))?;
     if text.trim().is_empty() {
@@ -196,7 +196,7 @@ fn read_secret(path: &Path) -> Result<String, String> {
     Ok(without_line_end(&text).to_owned())
 }
 
-/// The variables of a file in `.env` form; none if there is no such file.
+/// Reads the variables of a `.env` file. Empty if the file does not exist.
 fn of_file(path: &Path) -> Result<BTreeMap<String, String>, Error> {
     let refuse = |place: String, why: String| Error::invalid(place, why, "correct the file: one NAME=value a line");
     let name = path.display().to_string();
@@ -212,7 +212,7 @@ fn of_file(path: &Path) -> Result<BTreeMap<String, String>, Error> {
     dotenv::parse(text.as_bytes()).map_err(|error| refuse(format!("{name}, line {}", error.line), error.why.to_owned()))
 }
 
-/// Why a file was not read: what it is or holds, or what the system reported.
+/// Reason why a file was not read: its kind or content, or the system's error.
 fn unreadable(error: &std::io::Error) -> String {
     match error.kind() {
         ErrorKind::InvalidInput | ErrorKind::InvalidData => error.to_string(),

@@ -1,4 +1,4 @@
-//! Accounts, tokens and events, and what ran last.
+//! Figures on accounts, tokens and events, and the last maintenance runs.
 
 use super::extended::{ExtendedFigures, RecordedBackup};
 use super::report::{AuthenticationHealth, RecordedRun, SecurityHealth};
@@ -15,17 +15,17 @@ fn run(row: TaggedRow<'_>) -> Option<RecordedRun> {
     })
 }
 
-/// The newest that succeeded.
+/// Newest successful run of a kind.
 fn last<'a>(runs: &'a [RecordedRun], kind: &str) -> Option<&'a RecordedRun> {
     runs.iter().find(|run| run.kind == kind && run.outcome.as_deref() == Some("succeeded"))
 }
 
-/// What a backup's run says of its size.
+/// Size of a backup in bytes, from the counts of its run.
 fn bytes(counts: &str) -> Option<u64> {
     serde_json::from_str::<serde_json::Value>(counts).ok()?.get("bytes")?.as_u64()
 }
 
-/// The newest backup that was recorded as one of BACKUP_DIR.
+/// Newest backup that was recorded as written to BACKUP_DIR.
 fn placed(row: TaggedRow<'_>) -> Option<RecordedBackup> {
     let counts: serde_json::Value = serde_json::from_str(row.text(1)?).ok()?;
     let text = |name: &str| counts.get(name).and_then(serde_json::Value::as_str).map(str::to_owned);
@@ -37,7 +37,7 @@ fn placed(row: TaggedRow<'_>) -> Option<RecordedBackup> {
     })
 }
 
-/// Fills in what was counted.
+/// Reads the counts into the extended figures.
 pub(super) fn read(rows: &TaggedRows, extended: &mut ExtendedFigures) {
     let runs: Vec<RecordedRun> = rows.all("run").filter_map(run).collect();
     let (users, tokens) = (rows.first("users"), rows.first("tokens"));
@@ -66,8 +66,7 @@ pub(super) fn read(rows: &TaggedRows, extended: &mut ExtendedFigures) {
     extended.recorded_backup = placed(rows.first("placed"));
     if let Some(count) = rows.first("future_runs").number::<u64>(0).filter(|count| *count > 0) {
         extended.warnings.push(format!(
-            "last_backup, last_verified, last_cleanup, last_runs: {count} runs are recorded in the future, by a wrong clock, \
-             and do not count"
+            "last_backup, last_verified, last_cleanup, last_runs: {count} runs have a time in the future, because a clock was or is wrong; they are ignored"
         ));
     }
     if let Some(run) = last(&runs, "backup") {
@@ -75,6 +74,6 @@ pub(super) fn read(rows: &TaggedRows, extended: &mut ExtendedFigures) {
         extended.backups.last_size_bytes = run.bytes;
     }
     extended.backups.last_verified = last(&runs, "verify").and_then(|run| run.finished_at);
-    // the accounts of the seed are read last: where they are, the runs are all there
+    // the query reads the seed accounts last, so their row proves that all runs were read
     extended.runs = rows.first("seed").exists().then_some(runs);
 }

@@ -1,5 +1,5 @@
-//! The files of backups, and the room for more. A file system that hangs holds up nobody: it is asked in a thread, for a second, and
-//! not again before it has answered.
+//! Reads the backup files and the free space of BACKUP_DIR. A thread does it with a time limit of one second. If the
+//! file system hangs, no second thread is started before the first one has ended.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
@@ -14,25 +14,25 @@ use crate::backup::{self, DirectoryState, LiveDatabase, MetadataState};
 use crate::clock;
 
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How many files are listed.
+/// Largest number of files in the report.
 const RECENT: usize = 20;
 
-/// What was found in the directory.
+/// Content of the backup directory.
 struct BackupDirContents {
-    /// The backups of this database, newest first; those from the future last.
+    /// Backups of this database, newest first and those from the future last.
     files: Vec<BackupFile>,
-    /// The newest of them that is not from the future.
+    /// Newest backup that is not from the future.
     newest: Option<BackupFile>,
     findings: BackupDirFindings,
 }
 
-/// What a scan found, each part or why it is missing.
+/// Result of a scan: each part, or the reason why it is missing.
 struct BackupDirReading {
     contents: Result<BackupDirContents, String>,
     free_bytes: Result<u64, String>,
 }
 
-/// What to look at, and what is known already.
+/// Input of a scan.
 struct BackupDirScan {
     directory: PathBuf,
     database: LiveDatabase,
@@ -40,8 +40,8 @@ struct BackupDirScan {
     now: DateTime<Utc>,
 }
 
-/// Fills in the files of this database, and the age of the newest backup, be it a file or a recorded run. `before`: what the last extended query
-/// may still be looking at.
+/// Reads the files of this database, and the age of the newest backup, be it a file or a recorded run. `before` is the
+/// scan of the previous extended query, which may still be running.
 pub(super) async fn read(settings: &HealthSettings, extended: &mut ExtendedFigures, before: Option<&Weak<()>>) {
     let now = clock::now();
     let found = match before {
@@ -136,11 +136,11 @@ impl BackupDirScan {
         Ok(BackupDirContents { files, newest, findings })
     }
 
-    /// Why the newest recorded backup is lost, if it is.
+    /// Reason why the newest recorded backup counts as lost. `None` if it does not.
     fn lost(&self, state: DirectoryState, entries: &[backup::BackupEntry], ours: usize) -> Option<String> {
         let placed = self.placed.as_ref()?;
         let (name, recorded, directory) = (&placed.name, placed.recorded, self.directory.display());
-        // names are times; what a restore brought back of the records can be older than the files
+        // names are times; after a restore, the recorded runs can be older than the files
         let of_database = |entry: &backup::BackupEntry| is_of(entry, &self.database);
         if entries
             .iter()
@@ -156,7 +156,7 @@ impl BackupDirScan {
             DirectoryState::Missing if is_here => {
                 Some(format!("lost: {directory} does not exist any more, with backups in it ({recorded})"))
             }
-            // a replica whose backups another host makes has none of them, and no such directory
+            // a replica whose backups are made on another host has no such directory
             DirectoryState::Missing => None,
             _ if ours == 0 => Some(format!("lost: {directory} holds 0 backups of this database ({recorded})")),
             _ if is_here || placed.directory.is_none() => {
@@ -172,7 +172,7 @@ fn is_of(entry: &backup::BackupEntry, database: &LiveDatabase) -> bool {
     entry.database_url.as_deref().is_some_and(|url| database.has_backup(entry.database_id.as_deref(), url))
 }
 
-/// Free for this user where the directory is, or will be.
+/// Free space in bytes for this user, in the file system where the directory exists or would be created.
 fn free_bytes(directory: &Path) -> Result<u64, String> {
     let whole = std::path::absolute(directory).unwrap_or_else(|_| PathBuf::from("/"));
     let existing = whole.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));

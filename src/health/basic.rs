@@ -1,9 +1,10 @@
-//! The basic report: two round trips on one connection, and a deadline over both.
+//! Basic report: two round trips on one connection, under one deadline.
 //!
-//! The first asks for next to nothing: the server's version, its clock and the ledger; it is what `response_time_ms` measures. The
-//! second asks for what the server counts anyway and for the tables; if it fails midway, for a lock,
-//! what came before is kept and the rest is missing with its reason. A damaged file is no answer. A role that may not
-//! read a table costs a message for each statement.
+//! The first round trip reads the server's version, its clock and the ledger; `response_time_ms` measures it. The
+//! second reads the server's counters and the tables. If it fails midway, for example because of a lock, earlier
+//! figures are kept. The others are missing with the reason.
+//!
+//! A damaged file counts as no answer. For a role that may not read a table, each statement is sent separately.
 
 use std::time::Duration;
 
@@ -22,24 +23,24 @@ use crate::clock::{self, Stopwatch};
 use crate::db::{Backend, Connection, DbErrorKind, Error, PoolUsage};
 use crate::migrate::{self, HistorySummary, LedgerState};
 
-/// For both round trips, and the connection if there is none yet.
+/// Time limit for both round trips, including opening the connection.
 pub(super) const DEADLINE: Duration = Duration::from_millis(1500);
 
-/// The basic report and what else its round trips told.
+/// Basic report, and other figures from its round trips.
 pub(super) struct BasicReading {
     pub(super) report: HealthReport,
     pub(super) checks: Vec<HealthCheck>,
-    /// Connections of the pool; of a command: its own.
+    /// Connections of the pool, or a command's own connection.
     pub(super) usage: PoolUsage,
     pub(super) clock_skew: Option<f64>,
-    /// The database's clock.
+    /// Clock of the database at the time of the report.
     pub(super) database_time: Option<DateTime<Utc>>,
     pub(super) file: Option<SqliteFile>,
-    /// Whether the tables are those that this program's queries need.
+    /// True if the schema is the one that this program's queries need.
     pub(super) is_current: bool,
 }
 
-/// What the database answered.
+/// Figures that the database returned.
 pub(super) struct BasicFigures {
     pub(super) version: Option<String>,
     pub(super) response: Duration,
@@ -47,25 +48,25 @@ pub(super) struct BasicFigures {
     pub(super) state: LedgerState,
     pub(super) history: HistorySummary,
     pub(super) rows: TaggedRows,
-    /// Why rows are missing.
+    /// Reasons why rows are missing.
     pub(super) warnings: Vec<String>,
 }
 
-/// Asks the database, within the deadline.
+/// Queries the database within the deadline.
 pub(super) async fn fetch(settings: &HealthSettings, connection: &mut ReportConnection) -> Result<BasicFigures, Error> {
     tokio::time::timeout(DEADLINE, connection.run(&settings.url, &BasicQuery))
         .await
         .unwrap_or_else(|_| Err(Error::timed_out(DEADLINE)))
 }
 
-/// Makes the report. `usage` is that of the program's pool, `extended` the last one, if there was one.
+/// Builds the report. `usage` is the usage of the program's pool. `extended` holds the last extended figures, if any.
 pub(super) fn build(
     settings: &HealthSettings,
     asked: &Result<BasicFigures, Error>,
     usage: Option<PoolUsage>,
     extended: Option<&ExtendedFigures>,
 ) -> BasicReading {
-    // without a pool there is the report's own connection, if the database took it
+    // without a pool, the report's own connection is counted if it was opened
     let own = u32::from(asked.is_ok());
     let usage = usage.unwrap_or(PoolUsage { in_use: own, open: own, most: 1 });
     match asked {
@@ -74,7 +75,7 @@ pub(super) fn build(
     }
 }
 
-/// Both round trips.
+/// Query of both round trips.
 struct BasicQuery;
 
 impl ReportQuery for BasicQuery {
@@ -112,7 +113,7 @@ async fn fetch_both(connection: &mut Connection) -> Result<BasicFigures, Error> 
     Ok(answer)
 }
 
-/// The second round trip.
+/// Second round trip: counters and table figures.
 async fn fetch_counters(
     connection: &mut Connection,
     answer: &mut BasicFigures,
@@ -123,12 +124,12 @@ async fn fetch_counters(
     if answer.history.is_current() {
         sql.push_str(backend.read_table_figures());
     } else {
-        answer.warnings.push("tables: the schema is not that of this program, see migrations".to_owned());
+        answer.warnings.push("tables: the schema is not the one of this program, see migrations".to_owned());
     }
     let Ok(BatchRows { rows, failures }) =
         tokio::time::timeout(patience, query_batch(connection, sql, &[DbErrorKind::PermissionDenied])).await
     else {
-        // the connection is in the middle of an answer, and cannot be kept
+        // an answer is still pending on the connection, so it cannot be reused
         return Err(Error::timed_out(patience));
     };
     for error in failures {
@@ -200,10 +201,10 @@ fn build_reachable(
     basic
 }
 
-const NO_ANSWER: &str = "every figure of the database: it gave no answer";
-const REFUSED: &str = "every figure of the database: it refused the first question, see errors";
+const NO_ANSWER: &str = "every figure of the database: it did not answer";
+const REFUSED: &str = "every figure of the database: it refused the first query, see errors";
 
-/// The report of a database that gave no answer.
+/// Report on a database that did not answer.
 fn build_unreachable(settings: &HealthSettings, usage: PoolUsage, error: &Error) -> BasicReading {
     let check = verdict::unreachable(error, &settings.url);
     let database = DatabaseHealth {
@@ -262,7 +263,7 @@ fn tables(rows: &TaggedRows, warnings: &mut Vec<String>) -> Vec<TableSize> {
     let unread = names(&|table| !is_read(table));
     if !unread.is_empty() {
         warnings.push(format!(
-            "rows and last_update of {unread}: not read, so an estimate, or nothing; where it is for a missing right, GRANT SELECT"
+            "rows and last_update of {unread}: not read, so an estimate or missing; if a privilege is missing, GRANT SELECT"
         ));
     }
     let estimated = names(&|table| is_read(table) && table.row_count_estimated && table.row_count.is_some());
@@ -271,7 +272,7 @@ fn tables(rows: &TaggedRows, warnings: &mut Vec<String>) -> Vec<TableSize> {
     }
     let unknown = names(&|table| is_read(table) && table.row_count.is_none());
     if !unknown.is_empty() {
-        warnings.push(format!("rows of {unknown}: not analysed since there are any; run ANALYZE"));
+        warnings.push(format!("rows of {unknown}: unknown until the tables are analysed; run ANALYZE"));
     }
     let unmeasured = names(&|table| table.size_bytes.is_none());
     if !unmeasured.is_empty() {

@@ -1,18 +1,18 @@
-//! What a figure means: a verdict, a sentence, and what to do.
+//! Health check: a verdict on figures, with a message and a hint.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A verdict. The worst of all counts.
+/// Verdict of a check. The worst verdict of all checks decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HealthStatus {
-    /// Nothing to do.
+    /// No action is needed.
     Healthy,
-    /// It works, and somebody should look at it.
+    /// The service works, but an operator should act.
     Degraded,
-    /// It does not work, or must not go on so.
+    /// The service does not work or must not continue in this state.
     Unhealthy,
 }
 
@@ -26,36 +26,36 @@ impl fmt::Display for HealthStatus {
     }
 }
 
-/// One thing that was looked at.
+/// Result of one check.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HealthCheck {
-    /// Its name in `docs/MONITORING.md`.
+    /// Name of the check, as in `docs/MONITORING.md`.
     pub name: String,
-    /// The verdict.
+    /// Verdict of the check.
     pub status: HealthStatus,
-    /// What was found, with figures.
+    /// Finding of the check, with figures.
     pub message: String,
-    /// What to do; empty where there is nothing to do.
+    /// Action for the operator. Empty if none is needed.
     pub hint: String,
 }
 
 impl HealthCheck {
-    /// Nothing to do.
+    /// Creates a healthy check.
     pub(super) fn healthy(name: &str, message: impl Into<String>) -> Self {
         Self::new(name, HealthStatus::Healthy, message, "")
     }
 
-    /// A finding.
+    /// Creates a check with a verdict and a hint.
     pub(super) fn new(name: &str, status: HealthStatus, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { name: name.to_owned(), status, message: message.into(), hint: hint.into() }
     }
 
-    /// The worst of several; healthy if there are none.
+    /// Worst verdict of several checks. Healthy if there are none.
     pub(super) fn worst(checks: &[Self]) -> HealthStatus {
         checks.iter().map(|check| check.status).max().unwrap_or(HealthStatus::Healthy)
     }
 
-    /// What is wrong and what to do, for `errors`.
+    /// One line per check that is not healthy, with message and hint, for the field `errors`.
     pub(super) fn errors(checks: &[Self]) -> Vec<String> {
         let wrong = checks.iter().filter(|check| check.status > HealthStatus::Healthy);
         wrong.map(|check| format!("{}: {}; {}", check.name, check.message, check.hint)).collect()

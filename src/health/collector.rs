@@ -1,6 +1,7 @@
-//! The reports of a running service. Probes cannot hurt the database: it has two connections for them and no more, is asked
-//! for the basic report once a second at most and for the rest less often, however many ask. The database cannot hurt a probe:
-//! every answer comes within two seconds, with what is known by then.
+//! Makes the health reports of a running service. Probes cannot overload the database. They use at most two
+//! connections, and the basic report is queried at most once a second, however many probes arrive. The extended figures
+//! are queried less often. A slow database cannot block a probe: every response comes within two seconds, with the
+//! figures known by then.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -21,14 +22,14 @@ use super::single_flight::SingleFlight;
 use crate::clock::Stopwatch;
 use crate::db::{Pool, PoolUsage};
 
-/// How old a basic report may be.
+/// Largest age of a basic report that is served again.
 const FRESH: Duration = Duration::from_secs(1);
-/// How long a probe waits for all of it. The basic report's own deadline is shorter.
+/// Time limit of a probe for the whole report. The deadline of the basic report is shorter.
 const PATIENCE: Duration = Duration::from_millis(1750);
-/// Between two samples.
+/// Interval between two samples.
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Makes the reports, once for everybody.
+/// Makes the health reports and shares them among all callers.
 pub struct HealthCollector {
     settings: HealthSettings,
     pool: OnceLock<Pool>,
@@ -45,18 +46,18 @@ struct Dated<T> {
     made: T,
 }
 
-/// The detailed report and what the metrics add.
+/// Detailed report, with the values that only the metrics need.
 pub struct HealthReading {
-    /// The report.
+    /// Detailed report with all sections.
     pub detailed: DetailedHealthReport,
-    /// What only grows.
+    /// Counters that never decrease.
     pub counters: Counters,
-    /// The program's connections.
+    /// Usage of the program's connection pool.
     pub usage: PoolUsage,
 }
 
 impl HealthCollector {
-    /// Of a database that need not be there yet.
+    /// Creates a collector. The database need not exist yet.
     pub fn new(settings: HealthSettings) -> Arc<Self> {
         Arc::new(Self {
             settings,
@@ -70,33 +71,33 @@ impl HealthCollector {
         })
     }
 
-    /// The pool of the service, once there is one.
+    /// Sets the service's connection pool, once it is open.
     pub fn watch(&self, pool: Pool) {
         if self.pool.set(pool).is_err() {
-            tracing::debug!("the pool was known already");
+            tracing::debug!("the pool was already set");
         }
     }
 
-    /// What hashes passwords, once it is there.
+    /// Sets the probe of password hashing, once hashing is available.
     pub fn watch_hashing(&self, probe: Arc<dyn HashingProbe>) {
         if self.hashing.set(probe).is_err() {
-            tracing::debug!("what hashes passwords was known already");
+            tracing::debug!("the hashing probe was already set");
         }
     }
 
-    /// What the public listener notes about proxies.
+    /// Sets the record of forwarded requests from untrusted peers.
     pub fn watch_forwarding(&self, forwarding: Arc<UntrustedForwarding>) {
         if self.forwarding.set(forwarding).is_err() {
-            tracing::debug!("forwarded requests were watched already");
+            tracing::debug!("the record of forwarded requests was already set");
         }
     }
 
-    /// The basic report; `None`: not even its own deadline was kept.
+    /// Returns the basic report. `None` if even its deadline was missed.
     pub async fn report(self: &Arc<Self>) -> Option<HealthReport> {
         Some(self.basic(PATIENCE).await?.made.report.clone())
     }
 
-    /// The detailed report, with what is known within the time that a probe has.
+    /// Returns the detailed report with the figures known within the time limit of a probe.
     pub async fn reading(self: &Arc<Self>) -> Option<HealthReading> {
         let watch = Stopwatch::start();
         let read = async {
@@ -106,9 +107,9 @@ impl HealthCollector {
         };
         let (read, hashing) = tokio::join!(read, self.hashing());
         let (basic, extended) = read?;
-        // what was counted stays counted, however old: a counter that goes down is taken for a restart
+        // counters are kept however old they are, because a decrease would look like a restart
         let counters = extended.as_ref().map(|extended| extended.counters.clone()).unwrap_or_default();
-        // figures of a database that has gone since are none of now
+        // figures from another state of the schema are discarded
         let extended = extended.filter(|extended| extended.schema_state == basic.made.schema_state());
         let none = ExtendedFigures { warnings: vec![LATE.to_owned()], ..ExtendedFigures::default() };
         let extended = extended.as_deref().unwrap_or(&none);
@@ -124,12 +125,12 @@ impl HealthCollector {
         })
     }
 
-    /// The last hour, a sample a minute, oldest first.
+    /// Samples of the last hour, one a minute, oldest first.
     pub fn samples(&self) -> Vec<HealthSample> {
         self.history.lock().unwrap_or_else(PoisonError::into_inner).samples()
     }
 
-    /// Takes a sample a minute, for ever.
+    /// Records a sample every minute, without end.
     pub async fn sample(self: Arc<Self>) {
         loop {
             if let Some(reading) = self.reading().await {
@@ -140,15 +141,15 @@ impl HealthCollector {
         }
     }
 
-    /// Gives up both connections, as soon as they are free; waits for a moment only.
+    /// Closes both connections as soon as they are free, within one second.
     pub async fn close(&self) {
         let left = async { tokio::join!(self.basic.close(), self.extended.close()) };
         if tokio::time::timeout(FRESH, left).await.is_err() {
-            tracing::debug!("a health report was still being made");
+            tracing::debug!("a health report was still in progress");
         }
     }
 
-    /// What hashing a password shows, asked every ten seconds at most. `None`: there is nothing that hashes.
+    /// State of password hashing, probed at most every ten seconds. `None` if this process does not hash passwords.
     async fn hashing(&self) -> Option<HashingState> {
         let probe = self.hashing.get()?;
         let mut last = self.hashed.lock().await;

@@ -1,8 +1,8 @@
-//! What only grows, counted since this process began: rows are removed after their retention, and a count of the rows that
-//! are left would go down.
+//! Counters since the start of this process that never decrease. Counting the existing rows would not work, because
+//! expired rows are removed.
 //!
-//! Each extended query counts from the end of what is settled. What is younger than a minute is counted again the next time, because a
-//! transaction may add to it still.
+//! Each extended query continues after the settled rows. Rows younger than a minute are counted again next time,
+//! because an open transaction may still add some.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,10 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use super::tagged_rows::TaggedRows;
 use crate::db::Backend;
 
-/// Older rows than this are all there.
+/// Age after which no transaction adds rows any more.
 const SETTLED: TimeDelta = TimeDelta::minutes(1);
 
-/// What a cleanup counts.
+/// Kinds of rows that a cleanup counts.
 const KINDS: [&str; 8] = [
     "refresh_tokens",
     "oauth_tokens",
@@ -26,24 +26,24 @@ const KINDS: [&str; 8] = [
     "backups",
 ];
 
-/// Counters since this process began, from rows that anybody wrote.
+/// Counters since the start of this process, over rows of all replicas.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// `login_failed` in `auth_events`.
+    /// Number of `login_failed` events in `auth_events`.
     pub failed_logins: u64,
-    /// What cleanups removed, by kind, from `maintenance_runs`.
+    /// Number of rows that cleanups deleted, by kind, from `maintenance_runs`.
     pub cleanup_deleted: BTreeMap<String, u64>,
     settled: Settled,
 }
 
-/// The part that does not change any more.
+/// Settled part of the counters, which does not change any more.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Settled {
     failed_logins: u64,
     cleanup_deleted: BTreeMap<String, u64>,
 }
 
-/// Where counting goes on, by the database's clock.
+/// Start of the next count, by the database's clock.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Window(DateTime<Utc>);
 
@@ -63,13 +63,13 @@ impl Window {
         backend.read_counters(&text(self.0), &text(self.settled(now)))
     }
 
-    /// Adds what was found; where to go on.
+    /// Adds the rows of one query, and returns the start of the next count.
     pub(super) fn advance(self, now: DateTime<Utc>, rows: &TaggedRows, counters: &mut Counters) -> Self {
         let failed = rows.first("failed");
         let (Some(settled), Some(recent)) = (failed.number::<u64>(0), failed.number::<u64>(1)) else { return self };
         counters.settled.failed_logins += settled;
         counters.failed_logins = counters.settled.failed_logins + recent;
-        // known from the start, so that the first removal is seen as one
+        // every kind starts at 0, so that the first deletion shows as an increase
         let mut deleted: BTreeMap<String, u64> = KINDS.iter().map(|what| ((*what).to_owned(), 0)).collect();
         for row in rows.all("deleted") {
             let kind =
@@ -84,7 +84,7 @@ impl Window {
     }
 }
 
-/// Adds the numbers of a run's counts.
+/// Adds the numbers in a run's counts.
 fn add(sums: &mut BTreeMap<String, u64>, counts: &str) {
     let counts: BTreeMap<String, serde_json::Value> = serde_json::from_str(counts).unwrap_or_default();
     for (what, count) in counts.iter().filter_map(|(what, count)| Some((what, count.as_u64()?))) {

@@ -1,4 +1,4 @@
-//! The detailed report, of the basic one and the extended figures.
+//! Combines the basic report and the extended figures into the detailed report.
 
 use super::basic::BasicReading;
 use super::check::HealthCheck;
@@ -9,16 +9,16 @@ use super::report::{DetailedHealthReport, MaintenanceHealth, SqliteFile, Storage
 use super::settings::HealthSettings;
 use super::verdict;
 
-/// What a service knows of its own process; nothing of it in a command.
+/// State of the service process itself. Empty in a command.
 #[derive(Clone, Copy, Default)]
 pub(super) struct OwnState<'a> {
-    /// What hashing a password showed.
+    /// Result of the last password hashing probe.
     pub(super) hashing: Option<HashingState>,
-    /// What the public listener notes about proxies.
+    /// Record of forwarded requests from untrusted peers.
     pub(super) forwarding: Option<&'a UntrustedForwarding>,
 }
 
-/// Puts the two together, with what the service knows of its own process.
+/// Combines basic report, extended figures and process state.
 pub(super) fn assemble(
     basic: &BasicReading,
     extended: &ExtendedFigures,
@@ -33,9 +33,7 @@ pub(super) fn assemble(
     let mut warnings = basic.report.warnings.clone();
     warnings.extend(extended.warnings.iter().cloned());
     if extended.queries.longest.is_some() && basic.report.performance.active_connections.is_none() {
-        warnings.push(
-            "longest: those sessions only that can be seen, for the same reason as active_connections".to_owned(),
-        );
+        warnings.push("longest: only visible sessions, see active_connections".to_owned());
     }
     DetailedHealthReport {
         overall_status: HealthCheck::worst(&checks),

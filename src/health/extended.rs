@@ -1,5 +1,6 @@
-//! What the detailed report adds: counts that scan tables, the catalogue, statement statistics, drift, and the files of backups.
-//! It costs more than the basic report, so it is made less often: [`ExtendedFigures::is_fresh`].
+//! Extended figures of the detailed report: counts that scan tables, the catalogue, statement statistics, drift, and
+//! backup files. They cost more than the basic report and are therefore queried less often, see
+//! [`ExtendedFigures::is_fresh`].
 
 use std::sync::Weak;
 use std::time::Duration;
@@ -17,140 +18,141 @@ use crate::clock::Stopwatch;
 use crate::db::{Connection, DbErrorKind, Error};
 use crate::migrate::{self, Difference};
 
-/// For all of it.
+/// Time limit for all queries together.
 const DEADLINE: Duration = Duration::from_secs(10);
-/// Fresh for so many times what it took: it costs the database a twentieth of one core at most.
+/// Figures stay fresh for this multiple of their query time. The database thus spends at most a twentieth of one core
+/// on them.
 const FRESH_MULTIPLE: u32 = 20;
-/// Fresh for so long at least.
+/// Shortest time for which the figures stay fresh.
 const SHORTEST: Duration = Duration::from_secs(1);
 
-/// What the detailed report adds.
+/// Figures that the detailed report adds.
 #[derive(Default)]
 pub(super) struct ExtendedFigures {
     pub(super) authentication: AuthenticationHealth,
     pub(super) security: SecurityHealth,
     pub(super) backups: BackupHealth,
-    /// Random id of the database, by which its backups are told from others.
+    /// Random id of the database, which identifies its backups.
     pub(super) database_id: Option<String>,
-    /// What is wrong in BACKUP_DIR.
+    /// Problems found in BACKUP_DIR.
     pub(super) backup_dir: BackupDirFindings,
-    /// The newest backup that was recorded as one of BACKUP_DIR.
+    /// Newest backup that was recorded as written to BACKUP_DIR.
     pub(super) recorded_backup: Option<RecordedBackup>,
     pub(super) backup_free_bytes: Option<u64>,
-    /// There while a thread looks at the directory of backups.
+    /// Alive while a thread scans the backup directory.
     pub(super) scan_in_progress: Weak<()>,
-    /// PostgreSQL: size of the database. It asks the file system about every file of it.
+    /// Size of the database in bytes (PostgreSQL). The server reads the size of every file for it.
     pub(super) database_bytes: Option<u64>,
     pub(super) indexes: IndexHealth,
     pub(super) queries: QueryHealth,
     pub(super) slow_queries: Option<u64>,
     pub(super) mean_query_ms: Option<f64>,
-    /// Why there are no statement statistics.
+    /// Reason why statement statistics are missing.
     pub(super) no_statements: Option<String>,
     pub(super) drift: Option<Vec<Difference>>,
-    /// The newest run of each kind and outcome, newest first.
+    /// Newest run of each kind and outcome, newest first.
     pub(super) runs: Option<Vec<RecordedRun>>,
     pub(super) sequence_used: Option<f64>,
-    /// Sequences below the ids of their tables.
+    /// Sequences whose value is below the ids of their tables.
     pub(super) sequences_behind: Vec<SequenceBehind>,
     pub(super) transaction_id_age: Option<u64>,
-    /// Tables with more dead rows than live ones, where the server counts them.
+    /// Tables with more dead rows than live ones. `None` if the server does not count them.
     pub(super) dead_rows: Option<Vec<(String, u64)>>,
     pub(super) quick_check: Option<Vec<String>>,
-    /// What queries found to be damaged.
+    /// Damage that queries reported.
     pub(super) damage: Vec<String>,
     pub(super) counters: Counters,
     pub(super) window: Option<Window>,
     pub(super) warnings: Vec<String>,
-    /// How far it looked.
+    /// State of the schema when the figures were queried.
     pub(super) schema_state: SchemaState,
-    /// When it was made, and how long that took.
+    /// Stopwatch since the query, and the duration of the query.
     pub(super) fetched: Option<(Stopwatch, Duration)>,
 }
 
-/// What is wrong in BACKUP_DIR; names of files.
+/// Problems in BACKUP_DIR, as file names.
 #[derive(Debug, Clone, Default)]
 pub(super) struct BackupDirFindings {
-    /// Files that are not as their metadata tells.
+    /// Backups that do not match their metadata.
     pub(super) broken: Vec<String>,
-    /// Metadata whose file is missing.
+    /// Metadata whose backup file is missing.
     pub(super) orphaned: Vec<String>,
-    /// Files whose time is in the future.
+    /// Backups whose time is in the future.
     pub(super) in_future: Vec<String>,
-    /// A backup that was recorded and is not there: why that is known.
+    /// Message about a recorded backup that is missing.
     pub(super) lost: Option<String>,
-    /// The mode of a directory that other users can write to.
+    /// Permission bits of the directory, if other users can write to it.
     pub(super) open_to_others: Option<u32>,
 }
 
-/// A recorded backup of BACKUP_DIR.
+/// A backup that was recorded as written to BACKUP_DIR.
 #[derive(Debug, Clone)]
 pub(super) struct RecordedBackup {
-    /// How many such backups are recorded.
+    /// Number of such recorded backups.
     pub(super) recorded: u64,
-    /// Its file.
+    /// File name of the backup.
     pub(super) name: String,
-    /// The host that made it, and the directory there; older records have neither.
+    /// Host that made the backup, and the directory on it. `None` in older records.
     pub(super) host: Option<String>,
     pub(super) directory: Option<String>,
 }
 
-/// A sequence below the ids of its table.
+/// A sequence whose value is below the ids of its table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SequenceBehind {
     pub(super) table: String,
     pub(super) greatest_id: String,
-    /// The statement that corrects it.
+    /// SQL statement that corrects the sequence.
     pub(super) correction: String,
-    /// Whether inserts fail: on PostgreSQL they do.
+    /// True if inserts fail, as they do on PostgreSQL.
     pub(super) fails: bool,
 }
 
-/// What to look at.
+/// Scope of one extended query.
 pub(super) struct ExtendedScope<'a> {
-    /// Whether the database answers, and its tables are those of this program.
+    /// State of the schema, which decides how much can be queried.
     pub(super) schema_state: SchemaState,
-    /// The database's clock.
+    /// Clock of the database.
     pub(super) database_time: Option<DateTime<Utc>>,
-    /// What was counted before.
+    /// Figures of the previous query.
     pub(super) before: Option<&'a ExtendedFigures>,
-    /// Whether to have SQLite check its file.
+    /// Whether SQLite checks its file.
     pub(super) quick_check: QuickCheck,
 }
 
-/// How far the database can be looked at.
+/// State of the schema, which decides how much can be queried.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum SchemaState {
-    /// It does not answer.
+    /// The database does not answer.
     #[default]
     Unreachable,
-    /// It answers, and its schema is another one.
+    /// The database answers, but its schema is not the one of this program.
     Other,
-    /// Its schema is that of this program.
+    /// The schema is the one of this program.
     Current,
 }
 
-/// Whether SQLite is to check its file, which reads all of it.
+/// Choice to run SQLite's check of its file, which reads the whole file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QuickCheck {
-    /// No.
+    /// Skip the check of the file.
     No,
-    /// Yes.
+    /// Run the check of the file.
     Yes,
 }
 
-/// Why a extended figure is not in a basic report.
+/// Warning about a figure that only the detailed report reads.
 pub(super) fn not_fetched(figure: &str) -> String {
-    format!("{figure}: read by the detailed report only, and none was made within the last minutes")
+    format!("{figure}: only the detailed report reads it, and none was made within the last minutes")
 }
 
 impl ExtendedFigures {
-    /// Whether another one need not be made yet.
+    /// Returns true if the figures need not be queried again yet.
     pub(super) fn is_fresh(&self) -> bool {
         self.fetched.is_some_and(|(since, took)| since.elapsed() < (took * FRESH_MULTIPLE).max(SHORTEST))
     }
 
-    /// Looks at everything, for ten seconds at most.
+    /// Queries all figures, for at most ten seconds.
     pub(super) async fn fetch(
         settings: &HealthSettings,
         connection: &mut ReportConnection,
@@ -191,7 +193,8 @@ impl ExtendedFigures {
         extended
     }
 
-    /// Notes why a figure is missing. What will pass is an error of the whole; damage is a finding, asked for or not.
+    /// Records why a figure is missing. A transient error is returned and ends the whole query. Damage is a finding in
+    /// any case.
     fn record_failure(&mut self, figure: &str, error: Error) -> Result<(), Error> {
         if error.is_transient() && error.kind() != DbErrorKind::Locked {
             return Err(error);
@@ -204,7 +207,7 @@ impl ExtendedFigures {
     }
 }
 
-/// The look at the database.
+/// Query of the database part.
 struct ExtendedQuery<'a> {
     settings: &'a HealthSettings,
     scope: &'a ExtendedScope<'a>,
@@ -233,9 +236,9 @@ impl ReportQuery for ExtendedQuery<'_> {
             extended.quick_check = Some(found.into_iter().filter(|line| line != "ok").collect());
         }
         if self.scope.schema_state == SchemaState::Other {
-            extended
-                .warnings
-                .push("every figure of accounts, tokens and events: the schema is not that of this program".to_owned());
+            extended.warnings.push(
+                "every figure of accounts, tokens and events: the schema is not the one of this program".to_owned(),
+            );
         } else {
             self.count(connection, &mut extended).await?;
         }
@@ -244,7 +247,7 @@ impl ReportQuery for ExtendedQuery<'_> {
 }
 
 impl ExtendedQuery<'_> {
-    /// What needs the tables of this program.
+    /// Queries the figures that need the schema of this program.
     async fn count(&self, connection: &mut Connection, extended: &mut ExtendedFigures) -> Result<(), Error> {
         let backend = connection.backend();
         let sql = [&backend.read_accounts(), "\n", &backend.read_seed_accounts(&crate::seed::addresses())].concat();
@@ -266,7 +269,7 @@ impl ExtendedQuery<'_> {
     }
 }
 
-/// The rows that came; why the others did not is a warning.
+/// Runs a batch and returns its rows. Failures become warnings.
 async fn query_batch(
     connection: &mut Connection,
     sql: String,

@@ -1,7 +1,8 @@
-//! Requests that say for whom they are forwarded, from a peer that is not trusted to say so.
+//! Detects requests with a forwarding header from a peer that is not a trusted proxy.
 //!
-//! A proxy that is missing in `AUTHSVC_TRUSTED_PROXIES` makes all clients behind it one client: one attacker's failures lock all of
-//! them. A client that sends such a header itself looks alike, so the finding only warns, and ends an hour after the last request.
+//! A proxy missing in `AUTHSVC_TRUSTED_PROXIES` makes all clients behind it look like one. Failed logins of one
+//! attacker then lock out all of them. A client that sends such a header itself looks the same. The finding therefore
+//! only warns, and it ends an hour after the last request.
 
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
@@ -10,10 +11,10 @@ use std::time::Duration;
 use super::check::{HealthCheck, HealthStatus};
 use crate::clock::Stopwatch;
 
-/// How long the finding lasts after the last request.
+/// Duration of the finding after the last such request.
 const LASTING: Duration = Duration::from_secs(60 * 60);
 
-/// Such requests to this process.
+/// Record of such requests to this process.
 #[derive(Default)]
 pub struct UntrustedForwarding {
     seen: Mutex<Option<Seen>>,
@@ -26,7 +27,7 @@ struct Seen {
 }
 
 impl UntrustedForwarding {
-    /// Notes a request of a peer. The first one in an hour is logged.
+    /// Records a request of a peer. The first one in an hour is logged.
     pub fn note(&self, peer: IpAddr) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let last = Stopwatch::start();
@@ -43,7 +44,7 @@ impl UntrustedForwarding {
         }
     }
 
-    /// The finding.
+    /// Health check on the recorded requests.
     pub(super) fn check(&self) -> HealthCheck {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(seen) = seen.as_ref().filter(|seen| seen.last.elapsed() < LASTING) else {

@@ -1,31 +1,31 @@
-//! Whether a service can hash passwords: it hashes one.
+//! Probe of password hashing: the service hashes one password.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-/// How old an answer may be: a hash costs 19 MiB and a hundredth of a second.
+/// Largest age of a probe's result. One hash costs 19 MiB and about 10 milliseconds.
 pub(super) const FRESH: Duration = Duration::from_secs(10);
-/// How long one may take, with its turn in the queue.
+/// Time limit of one probe, including its wait in the queue.
 pub(super) const PATIENCE: Duration = Duration::from_millis(1000);
 
-/// What hashing one password showed.
+/// Result of a hashing probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HashingState {
-    /// Time until it was hashed; `None`: it was not within the time that it had.
+    /// Duration of the probe. `None` if it timed out.
     pub took: Option<Duration>,
-    /// Passwords that wait.
+    /// Number of passwords waiting in the queue.
     pub waiting: usize,
-    /// Logins to accounts whose stored hash costs too much or cannot be read, since the process began.
+    /// Number of logins since the process began whose stored hash costs too much or cannot be read.
     pub refused_hashes: u64,
 }
 
-/// What can hash passwords.
+/// Service that can hash passwords.
 #[async_trait]
 pub trait HashingProbe: Send + Sync {
-    /// Hashes one password, within this time.
+    /// Hashes one password within this time limit.
     async fn hash_once(&self, patience: Duration) -> HashingState;
 
-    /// Logins to accounts whose stored hash costs too much or cannot be read, since the process began.
+    /// Number of logins since the process began whose stored hash costs too much or cannot be read.
     fn refused_hashes(&self) -> u64;
 }

@@ -1,4 +1,4 @@
-//! The last hour of this process, a sample a minute, for the status page's lines.
+//! Samples of the last hour of this process, one a minute, for the charts of the status page.
 
 use std::collections::VecDeque;
 
@@ -7,34 +7,34 @@ use chrono::{DateTime, Utc};
 use super::check::HealthStatus;
 use super::report::DetailedHealthReport;
 
-/// How many are kept.
+/// Number of samples that are kept.
 const LONGEST: usize = 60;
 
-/// One minute.
+/// One sample of the health figures.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HealthSample {
-    /// When it was taken.
+    /// Time of the sample.
     pub at: DateTime<Utc>,
-    /// The verdict.
+    /// Worst verdict of all checks.
     pub status: HealthStatus,
-    /// One round trip to the database.
+    /// Duration of one round trip to the database, in milliseconds.
     pub response_time_ms: Option<f64>,
-    /// Connections of the pool that are in use.
+    /// Pool connections in use.
     pub pool_in_use: u32,
-    /// Sessions that run something.
+    /// Sessions that run a statement.
     pub active_connections: Option<u64>,
-    /// Failed logins of the last 24 hours.
+    /// Failed logins in the last 24 hours.
     pub failed_logins: Option<u64>,
-    /// Size of the database.
+    /// Size of the database, in bytes.
     pub database_bytes: Option<u64>,
 }
 
-/// Samples, oldest first.
+/// Samples of the last hour, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct SampleHistory(VecDeque<HealthSample>);
 
 impl SampleHistory {
-    /// Adds one and forgets the oldest.
+    /// Adds a sample and drops the oldest one if the history is full.
     pub(super) fn add(&mut self, detailed: &DetailedHealthReport, pool_in_use: u32) {
         if self.0.len() == LONGEST {
             self.0.pop_front();
@@ -50,7 +50,7 @@ impl SampleHistory {
         });
     }
 
-    /// All of them.
+    /// Copies all samples, oldest first.
     pub(super) fn samples(&self) -> Vec<HealthSample> {
         self.0.iter().cloned().collect()
     }

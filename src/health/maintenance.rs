@@ -1,11 +1,12 @@
-//! Indexes, sequences, transaction ids, sessions: what the catalogue tells.
+//! Figures from the catalogue: indexes, sequences, transaction ids and sessions.
 
 use super::extended::{ExtendedFigures, SequenceBehind};
 use super::report::{IndexHealth, ServerSession};
 use super::tagged_rows::{TaggedRow, TaggedRows};
 use crate::db::Backend;
 
-/// Fills in what the catalogue tells; nothing where it was not read to its end, because an empty list would say that all is well.
+/// Reads the figures from the catalogue rows. If the catalogue was not read to its end, nothing is set, because empty
+/// lists would look healthy.
 pub(super) fn read(rows: &TaggedRows, backend: Backend, extended: &mut ExtendedFigures) {
     let last = backend.pick("transaction_ids", "sequences");
     if !rows.first(last).exists() {
@@ -14,7 +15,7 @@ pub(super) fn read(rows: &TaggedRows, backend: Backend, extended: &mut ExtendedF
     extended.indexes = match backend {
         Backend::Postgres => of_server(rows),
         Backend::Sqlite => {
-            extended.warnings.push("unused: SQLite does not count how often one is used".to_owned());
+            extended.warnings.push("unused: SQLite does not count index scans".to_owned());
             of_file(rows)
         }
     };
@@ -40,7 +41,7 @@ pub(super) fn read(rows: &TaggedRows, backend: Backend, extended: &mut ExtendedF
     extended.queries.longest = Some(rows.all("session").filter_map(session).collect());
 }
 
-/// The sequences that are below the ids of their tables.
+/// Sequences whose value is below the ids of their tables.
 pub(super) fn sequences_behind(rows: &TaggedRows) -> Vec<SequenceBehind> {
     let behind = |row: TaggedRow<'_>| SequenceBehind {
         table: row.string(0),
@@ -66,7 +67,7 @@ fn name(row: TaggedRow<'_>) -> String {
     }
 }
 
-/// An index of SQLite: name, whether it is unique, its columns.
+/// An index in SQLite: name, uniqueness and columns.
 struct Columns<'a> {
     name: &'a str,
     is_unique: bool,
@@ -74,7 +75,7 @@ struct Columns<'a> {
 }
 
 fn of_file(rows: &TaggedRows) -> IndexHealth {
-    // of an expression or a condition the catalogue tells only that there is one
+    // for an expression or a condition, the catalogue only shows that one exists
     let plain = rows.all("columns").filter(|row| row.text(3) == Some("0"));
     let all: Vec<Columns<'_>> = plain
         .filter_map(|row| {

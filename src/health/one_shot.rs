@@ -1,4 +1,4 @@
-//! Reports of a command: made once, on a connection of their own.
+//! Reports of a command: made once, each on its own connections.
 
 use super::basic::{self, BasicReading};
 use super::detailed;
@@ -9,7 +9,7 @@ use super::settings::HealthSettings;
 use crate::db::{Connection, Error};
 use crate::migrate::{self, Catalogue};
 
-/// The basic report. The schema is read at the same time on a connection of its own, and first: it takes longer than all the rest.
+/// Makes the basic report. A second connection reads the schema at the same time, because that takes longest.
 pub async fn report(settings: &HealthSettings) -> HealthReport {
     let mut connection = ReportConnection::default();
     let (live, asked) = tokio::join!(catalogue(settings), basic::fetch(settings, &mut connection));
@@ -28,7 +28,8 @@ pub async fn report(settings: &HealthSettings) -> HealthReport {
     report
 }
 
-const NO_STATEMENTS: &str = "`authsvc detailed-health` reads pg_stat_statements, which takes longer than all the rest";
+const NO_STATEMENTS: &str =
+    "`authsvc detailed-health` reads pg_stat_statements, which takes longer than the whole basic report";
 
 async fn catalogue(settings: &HealthSettings) -> Result<Catalogue, Error> {
     let look = async {
@@ -40,7 +41,7 @@ async fn catalogue(settings: &HealthSettings) -> Result<Catalogue, Error> {
     tokio::time::timeout(basic::DEADLINE, look).await.unwrap_or_else(|_| Err(Error::timed_out(basic::DEADLINE)))
 }
 
-/// The detailed report. Its basic part is built after the extended figures, which are in it.
+/// Makes the detailed report. Its basic part is built last, because it contains some extended figures.
 pub async fn detailed(settings: &HealthSettings, quick_check: QuickCheck) -> DetailedHealthReport {
     let mut connection = ReportConnection::default();
     let asked = basic::fetch(settings, &mut connection).await;
@@ -58,7 +59,7 @@ pub async fn detailed(settings: &HealthSettings, quick_check: QuickCheck) -> Det
 }
 
 impl BasicReading {
-    /// How far the database can be looked at.
+    /// State of the schema, which decides how much can be queried.
     pub(super) fn schema_state(&self) -> SchemaState {
         match (self.report.database.connected, self.is_current) {
             (false, _) => SchemaState::Unreachable,

@@ -1,4 +1,4 @@
-//! What the server counts: caches, sessions, scans; of SQLite, its file.
+//! Performance figures: caches, sessions and scans of a PostgreSQL server, or the file of SQLite.
 
 use super::basic::BasicFigures;
 use super::extended::{self, ExtendedFigures};
@@ -7,7 +7,7 @@ use super::settings::HealthSettings;
 use super::tagged_rows::TaggedRows;
 use crate::db::{Backend, DatabaseTarget, DatabaseUrl, PoolUsage};
 
-/// The figures, and why some are missing.
+/// Reads the figures, and the reasons why some are missing.
 pub(super) fn read(
     answer: &BasicFigures,
     backend: Backend,
@@ -59,7 +59,7 @@ fn of_server(
     (performance, missing)
 }
 
-/// What the server counts as it goes, if it does.
+/// Figures from the server's counters, if counting is on.
 fn counted(rows: &TaggedRows) -> (PerformanceHealth, Vec<String>) {
     let (database, scans) = (rows.first("database"), rows.first("scans"));
     if database.text(3) == Some("off") {
@@ -83,33 +83,33 @@ fn counted(rows: &TaggedRows) -> (PerformanceHealth, Vec<String>) {
     (performance, missing)
 }
 
-/// Why some sessions do not show what they do.
+/// Reason why the activity of some sessions is hidden. `None` if all are visible.
 pub(super) fn why_sessions_hidden(rows: &TaggedRows) -> Option<String> {
     let sessions = rows.first("sessions");
     match (sessions.number::<u64>(3)?, sessions.number::<u64>(6)?) {
         (0, 0) => None,
-        (0, silent) => Some(format!("{silent} sessions do not tell what they do; set track_activities = on")),
+        (0, silent) => Some(format!("{silent} sessions do not show their activity; set track_activities = on")),
         (hidden, _) => {
             Some(format!("this role may not see {hidden} sessions of other roles; GRANT pg_read_all_stats TO it"))
         }
     }
 }
 
-/// Statements that run for longer.
+/// Number of statements that run for more than this many seconds.
 fn running_for(rows: &TaggedRows, seconds: f64) -> Option<u64> {
     let running = rows.first("sessions").text(4)?;
     let longer = running.split(',').filter_map(|text| text.parse::<f64>().ok()).filter(|running| *running > seconds);
     u64::try_from(longer.count()).ok()
 }
 
-/// The first's percentage of both.
+/// Percentage of `part` in the sum of both, with two decimals.
 pub(super) fn ratio(part: Option<f64>, rest: Option<f64>) -> Option<f64> {
     let (part, rest) = (part?, rest?);
     let all = part + rest;
     (all > 0.0).then(|| (part / all * 10_000.0).round() / 100.0)
 }
 
-/// SQLite's file.
+/// Figures on the SQLite file.
 pub(super) fn file(rows: &TaggedRows, url: &DatabaseUrl) -> Option<SqliteFile> {
     let DatabaseTarget::Sqlite(target) = url.target() else { return None };
     let file = rows.first("file");

@@ -1,5 +1,6 @@
-//! Several statements in one message. Where one of them fails for what is wrong with one table only, each in a message of its own, so
-//! that it hides no other figure. In the SQL an empty line ends each statement, and the settings before the first.
+//! Sends several statements in one message. If one statement fails because of a single table, each statement is sent
+//! separately, so that other figures are not lost. In the SQL, an empty line ends each statement, and the settings
+//! before the first.
 
 use super::tagged_rows::TaggedRows;
 use crate::db::{Backend, Connection, DbErrorKind, Error, PartialRows};
@@ -7,11 +8,12 @@ use crate::db::{Backend, Connection, DbErrorKind, Error, PartialRows};
 /// Rows of several statements.
 pub(super) struct BatchRows {
     pub(super) rows: TaggedRows,
-    /// Why the rows of other statements are missing.
+    /// Reasons why rows of other statements are missing.
     pub(super) failures: Vec<Error>,
 }
 
-/// The rows that came, and why others did not. `of_one_table`: failures that are not those of the next statement, too.
+/// Runs the statements and returns their rows and failures. `of_one_table` lists the error kinds after which the other
+/// statements can succeed.
 pub(super) async fn query_batch(connection: &mut Connection, sql: String, of_one_table: &[DbErrorKind]) -> BatchRows {
     let PartialRows { rows, failure } = connection.query_partial(sql.clone()).await;
     match failure {

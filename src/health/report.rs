@@ -1,316 +1,318 @@
-//! The two reports, as they are printed, served, drawn and measured. A figure that cannot be had is `None`, never zero, and
-//! `warnings` says why. Ratios are percentages, times milliseconds unless their name says otherwise.
+//! Data of the two health reports, for text, JSON, status page and metrics. A figure that is not available is `None`,
+//! never zero, with the reason in `warnings`. Ratios are percentages, and durations are milliseconds unless the name
+//! states another unit.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::check::{HealthCheck, HealthStatus};
 
-/// The basic report: at most two round trips, no scan of a big table.
+/// Basic report: at most two round trips, no scan of a large table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HealthReport {
-    /// The worst check.
+    /// Worst verdict of all checks.
     pub status: HealthStatus,
-    /// When it was made, by this program's clock.
+    /// Time of the report, by this program's clock.
     pub timestamp: DateTime<Utc>,
-    /// `development`, `test`, `staging` or `production`.
+    /// Environment: `development`, `test`, `staging` or `production`.
     pub environment: String,
-    /// How the database is reached.
+    /// Connection to the database.
     pub database: DatabaseHealth,
-    /// Where its schema is.
+    /// State of the schema.
     pub migrations: MigrationHealth,
-    /// Every table of the schema.
+    /// Size of every table of the schema.
     pub tables: Vec<TableSize>,
-    /// What the server counts.
+    /// Performance figures of the server.
     pub performance: PerformanceHealth,
-    /// What is wrong, and what to do: each check that is not healthy.
+    /// Each check that is not healthy, with its message and hint.
     pub errors: Vec<String>,
-    /// Which figures are missing or estimates, and why.
+    /// Figures that are missing or estimated, with the reason.
     pub warnings: Vec<String>,
 }
 
-/// How the database is reached.
+/// Connection to the database.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DatabaseHealth {
-    /// Whether it answered.
+    /// True if the database answered.
     pub connected: bool,
-    /// One round trip on an open connection.
+    /// Duration of one round trip on an open connection, in milliseconds.
     pub response_time_ms: Option<f64>,
-    /// Connections of this program's pool; of a command: its own.
+    /// Open connections of this program's pool, or a command's own connection.
     pub open_connections: u32,
-    /// How many it may have.
+    /// Largest number of connections of the pool.
     pub max_connections: u32,
-    /// The server's version.
+    /// Version of the database server.
     pub version: Option<String>,
-    /// `postgres` or `sqlite`.
+    /// Database engine: `postgres` or `sqlite`.
     pub backend: String,
 }
 
-/// Where the schema is.
+/// State of the schema's migrations.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct MigrationHealth {
-    /// How many are applied.
+    /// Number of applied migrations.
     pub applied: Option<usize>,
-    /// How many of this program's are not.
+    /// Number of this program's migrations that are not applied.
     pub pending: Option<usize>,
-    /// The newest applied one.
+    /// Name of the newest applied migration.
     pub latest: Option<String>,
-    /// Whether the live schema differs from what they make.
+    /// True if the live schema differs from what the applied migrations make.
     pub drift: Option<bool>,
 }
 
-/// A table.
+/// Size of one table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TableSize {
-    /// Its name.
+    /// Name of the table.
     pub name: String,
-    /// Its rows.
+    /// Number of rows, an estimate for a large table.
     pub row_count: Option<i64>,
-    /// Whether that is an estimate: small tables are counted.
+    /// True if the number of rows is an estimate. Small tables are counted.
     pub row_count_estimated: bool,
-    /// With its indexes, for people.
+    /// Size including indexes, as text with a unit.
     pub size: Option<String>,
-    /// With its indexes.
+    /// Size including indexes, in bytes.
     pub size_bytes: Option<u64>,
-    /// When a row was last added or changed; of a big table, as far as an index tells.
+    /// Time of the last insert or update. For a large table, only as far as an index shows it.
     pub last_update: Option<DateTime<Utc>>,
 }
 
-/// What the server counts.
+/// Performance figures of the server.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct PerformanceHealth {
-    /// Statements whose mean time is over the threshold, from `pg_stat_statements`.
+    /// Number of statements whose mean time exceeds the threshold, from `pg_stat_statements`.
     pub slow_queries: Option<u64>,
-    /// Mean over all statements, from there.
+    /// Mean time of all statements in milliseconds, from `pg_stat_statements`.
     pub avg_query_time_ms: Option<f64>,
-    /// Blocks found in the server's cache, of all that were asked for.
+    /// Percentage of blocks that were found in the server's cache.
     pub cache_hit_ratio: Option<f64>,
-    /// Since the statistics were reset.
+    /// Number of deadlocks since the statistics were reset.
     pub deadlocks: Option<u64>,
-    /// Sessions in this database that run something.
+    /// Number of sessions in this database that run a statement.
     pub active_connections: Option<u64>,
-    /// Sessions in this database that wait for their client.
+    /// Number of sessions in this database that wait for their client.
     pub idle_connections: Option<u64>,
-    /// Statements that run for longer than the threshold.
+    /// Number of statements that run for longer than the threshold.
     pub long_running_queries: Option<u64>,
-    /// Index scans, of all scans of our tables.
+    /// Percentage of index scans in all scans of this program's tables.
     pub index_usage_ratio: Option<f64>,
 }
 
-/// The detailed report.
+/// Detailed report: the basic report and figures that cost more.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DetailedHealthReport {
-    /// The worst check.
+    /// Worst verdict of all checks.
     pub overall_status: HealthStatus,
-    /// When it was made, by this program's clock.
+    /// Time of the report, by this program's clock.
     pub timestamp: DateTime<Utc>,
-    /// The basic report.
+    /// Basic report, which is a part of the detailed one.
     pub basic_health: HealthReport,
-    /// Accounts and tokens.
+    /// Figures on accounts and tokens.
     pub authentication_health: AuthenticationHealth,
-    /// What should not be.
+    /// Figures on accounts and logins that need attention.
     pub security_health: SecurityHealth,
     /// Backups of this database.
     pub backups: BackupHealth,
-    /// Indexes that cost more than they give.
+    /// Indexes that cost more than they help.
     pub indexes: IndexHealth,
-    /// Room.
+    /// Sizes, free space and limits.
     pub storage: StorageHealth,
-    /// The slowest statements and the longest-running ones.
+    /// Slowest statements and longest-running sessions.
     pub queries: QueryHealth,
-    /// What ran last.
+    /// Last run of each kind of maintenance.
     pub maintenance: MaintenanceHealth,
-    /// Every check, with what to do.
+    /// All checks, with their hints.
     pub checks: Vec<HealthCheck>,
-    /// What is wrong, and what to do: each check that is not healthy.
+    /// Each check that is not healthy, with its message and hint.
     pub errors: Vec<String>,
-    /// Which figures are missing or estimates, and why.
+    /// Figures that are missing or estimated, with the reason.
     pub warnings: Vec<String>,
 }
 
-/// Accounts (soft-deleted ones left out) and tokens.
+/// Figures on accounts and tokens. Soft-deleted accounts are excluded.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct AuthenticationHealth {
-    /// Accounts.
+    /// Number of accounts in total.
     pub total_users: Option<u64>,
-    /// Those that may log in.
+    /// Number of accounts that may log in.
     pub active_users: Option<u64>,
-    /// Those whose address is theirs.
+    /// Number of accounts with a verified email address.
     pub verified_users: Option<u64>,
-    /// Those of a provider.
+    /// Number of accounts that log in with an OAuth provider.
     pub oauth_users: Option<u64>,
-    /// Those with a password.
+    /// Number of accounts with a password.
     pub email_users: Option<u64>,
-    /// Those that logged in within seven days.
+    /// Number of accounts with a login in the last seven days.
     pub recent_logins: Option<u64>,
-    /// Refresh tokens that can be used.
+    /// Number of refresh tokens that can be used.
     pub active_tokens: Option<u64>,
-    /// Refresh tokens past their time and not revoked.
+    /// Number of refresh tokens that are expired and not revoked.
     pub expired_tokens: Option<u64>,
-    /// Refresh tokens that were used, logged out or revoked.
+    /// Number of refresh tokens that were used, logged out or revoked.
     pub revoked_tokens: Option<u64>,
-    /// Access tokens of providers past their time and not erased.
+    /// Number of OAuth access tokens that are expired and not erased.
     pub expired_oauth_tokens: Option<u64>,
-    /// End of the last cleanup that succeeded.
+    /// End of the last successful cleanup.
     pub last_cleanup: Option<DateTime<Utc>>,
 }
 
-/// What should not be. Soft-deleted accounts are left out.
+/// Figures on accounts and logins that need attention. Soft-deleted accounts are excluded.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct SecurityHealth {
-    /// Accounts whose address was never shown to be theirs.
+    /// Number of accounts whose email address was never verified.
     pub unverified_accounts: Option<u64>,
-    /// Accounts without a login for 90 days, or ever.
+    /// Number of accounts without a login in the last 90 days, including accounts that never logged in.
     pub inactive_accounts: Option<u64>,
-    /// Accounts that are locked now.
+    /// Number of accounts that are locked now.
     pub locked_accounts: Option<u64>,
-    /// Failed logins of the last 24 hours.
+    /// Number of failed logins in the last 24 hours.
     pub failed_login_attempts: Option<u64>,
-    /// Refresh tokens that were used twice, of the last 24 hours, and client addresses with twenty or more failed logins in
-    /// the last hour.
+    /// Refresh tokens that were used twice in the last 24 hours, plus client addresses with at least twenty failed
+    /// logins in the last hour.
     pub suspicious_activity: Option<u64>,
-    /// Known development accounts, deactivated ones too: those of `seed/`, and those the earlier manager brought.
+    /// Number of known development accounts, including deactivated ones: those of `seed/` and the legacy manager's seed
+    /// data.
     pub seed_accounts: Option<u64>,
 }
 
-/// Backups of this database: files of `BACKUP_DIR`, and runs that are recorded in the database.
+/// Backups of this database: files in `BACKUP_DIR`, and runs recorded in the database.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct BackupHealth {
-    /// When the newest one was taken.
+    /// Time of the newest backup.
     pub last_backup: Option<DateTime<Utc>>,
-    /// When one was last proven by restoring it.
+    /// Time of the last successful test restore.
     pub last_verified: Option<DateTime<Utc>>,
-    /// Of the newest one.
+    /// Age of the newest backup, in seconds.
     pub age_seconds: Option<i64>,
-    /// Files in `BACKUP_DIR` whose metadata is of this database.
+    /// Number of files in `BACKUP_DIR` whose metadata names this database.
     pub count: Option<u64>,
-    /// Bytes of the newest one.
+    /// Size of the newest backup, in bytes.
     pub last_size_bytes: Option<u64>,
     /// The newest files, newest first, twenty at most.
     pub recent: Vec<BackupFile>,
 }
 
-/// One backup.
+/// One backup file in `BACKUP_DIR`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BackupFile {
-    /// Its name.
+    /// File name, without directories.
     pub name: String,
-    /// When it was taken.
+    /// Time of the snapshot.
     pub created_at: DateTime<Utc>,
-    /// Its bytes.
+    /// Size of the file, in bytes.
     pub size_bytes: u64,
-    /// When it was proven by restoring it.
+    /// Time of the last successful test restore.
     pub verified_at: Option<DateTime<Utc>>,
 }
 
-/// Indexes that cost more than they give, each as `table.index` with the reason where there is one.
+/// Indexes that cost more than they help, each as `table.index`, with a reason where one is known.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct IndexHealth {
-    /// Not unique and never used, on a table whose indexes were used a thousand times.
+    /// Indexes that are not unique and were never used, on a table whose indexes were used a thousand times.
     pub unused: Option<Vec<String>>,
-    /// With the same or the first columns of another one.
+    /// Indexes whose columns are the columns of another index or its first columns.
     pub duplicate: Option<Vec<String>>,
-    /// Left unfinished by `CREATE INDEX CONCURRENTLY`.
+    /// Indexes that `CREATE INDEX CONCURRENTLY` left unfinished.
     pub invalid: Option<Vec<String>>,
 }
 
-/// Room.
+/// Sizes, free space and limits.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct StorageHealth {
-    /// Of the database.
+    /// Size of the database, in bytes.
     pub database_bytes: Option<u64>,
-    /// Free in the file system of `BACKUP_DIR`, for this user.
+    /// Free bytes in the file system of `BACKUP_DIR`, for this user.
     pub backup_free_bytes: Option<u64>,
-    /// The fullest sequence: given out, of all its numbers.
+    /// Percentage of numbers given out, for the fullest sequence.
     pub sequence_used_ratio: Option<f64>,
-    /// PostgreSQL: age of the oldest transaction id, in transactions; at two thousand million it stops.
+    /// Age of the oldest transaction id, in transactions (PostgreSQL). At two thousand million the server stops.
     pub transaction_id_age: Option<u64>,
-    /// Database's clock minus this program's, in seconds.
+    /// Database's clock minus this program's clock, in seconds.
     pub clock_skew_seconds: Option<f64>,
-    /// SQLite's file.
+    /// Figures on the SQLite file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sqlite: Option<SqliteFile>,
 }
 
-/// SQLite's file.
+/// Figures on the SQLite file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SqliteFile {
-    /// Pages of the file.
+    /// Number of pages in the file.
     pub page_count: u64,
-    /// Bytes of a page.
+    /// Size of a page, in bytes.
     pub page_size: u64,
-    /// Pages that are free in it.
+    /// Number of free pages in the file.
     pub freelist_count: u64,
-    /// Bytes that a connection may cache.
+    /// Largest cache of a connection, in bytes.
     pub cache_bytes: u64,
-    /// `wal`, `delete`, …
+    /// Journal mode, for example `wal` or `delete`.
     pub journal_mode: String,
-    /// Bytes of the write-ahead log.
+    /// Size of the write-ahead log, in bytes.
     pub wal_bytes: u64,
-    /// What `PRAGMA quick_check` found, where it was asked for; empty: nothing.
+    /// Findings of `PRAGMA quick_check`. Empty if there are none, `None` if it was not requested.
     pub quick_check: Option<Vec<String>>,
 }
 
-/// The slowest statements and the longest-running ones.
+/// Slowest statements and longest-running sessions.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct QueryHealth {
-    /// By total time, ten at most, from `pg_stat_statements`; data statements only, their constants are `$1`.
+    /// At most ten data statements by total time, from `pg_stat_statements`. Constants are replaced by `$1`.
     pub slowest: Option<Vec<StatementStatistics>>,
-    /// Running for longer than a second, ten at most; their text is not shown, because it may hold secrets.
+    /// At most ten sessions that run for more than a second. Their text is not shown, because it may hold secrets.
     pub longest: Option<Vec<ServerSession>>,
 }
 
-/// A statement of `pg_stat_statements`.
+/// One statement of `pg_stat_statements`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StatementStatistics {
-    /// Its normalised text, 300 characters at most.
+    /// Normalised text, at most 300 characters.
     pub query: String,
-    /// How often it ran.
+    /// Number of executions since the statistics were reset.
     pub calls: u64,
-    /// Mean time.
+    /// Mean time, in milliseconds.
     pub mean_ms: f64,
-    /// Total time.
+    /// Total time, in milliseconds.
     pub total_ms: f64,
 }
 
-/// A session at work.
+/// A session that runs a statement or holds a transaction open.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServerSession {
-    /// Its process.
+    /// Process id on the server.
     pub pid: i64,
-    /// Name of the program.
+    /// Name that the client program gave.
     pub application: String,
-    /// `active`, `idle in transaction`, …
+    /// State of the session, for example `active` or `idle in transaction`.
     pub state: String,
-    /// What it waits for.
+    /// Event that the session waits for.
     pub wait: Option<String>,
-    /// How long its statement runs, or its transaction waits.
+    /// Duration of its statement, or of its idle transaction, in seconds.
     pub seconds: f64,
     /// First word of its statement.
     pub command: String,
 }
 
-/// What ran last, from `maintenance_runs`.
+/// Last maintenance runs, from `maintenance_runs`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct MaintenanceHealth {
-    /// The last run of each kind and outcome, newest first.
+    /// Last run of each kind and outcome, newest first.
     pub last_runs: Vec<RecordedRun>,
 }
 
-/// A run.
+/// One run recorded in `maintenance_runs`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RecordedRun {
-    /// `backup`, `verify`, `cleanup`, …
+    /// Kind of the run, for example `backup`, `verify` or `cleanup`.
     pub kind: String,
-    /// When it began.
+    /// Start of the run.
     pub started_at: DateTime<Utc>,
-    /// When it ended.
+    /// End of the run. `None` while it runs, or if it was killed.
     pub finished_at: Option<DateTime<Utc>>,
-    /// `succeeded`, `failed` or `cancelled`; none: it runs, or was killed.
+    /// Outcome: `succeeded`, `failed` or `cancelled`. `None` while it runs, or if it was killed.
     pub outcome: Option<String>,
-    /// Of a backup: its size.
+    /// Size of the backup in bytes, for backup runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
-    /// Why it failed.
+    /// Error message of a failed run.
     pub error: Option<String>,
 }

@@ -1,9 +1,9 @@
-//! The connection of a report. It is kept from one to the next, and given up whenever an answer failed or was late, so that
-//! nobody waits behind an answer that nobody wants any more.
+//! Database connection of a report. It is reused for the next report, and closed whenever an answer failed or was late.
+//! No report therefore waits behind an unwanted answer.
 
 use crate::db::{Connection, DatabaseUrl, Error};
 
-/// What a report asks.
+/// A query that a report runs.
 pub(super) trait ReportQuery: Sync {
     type Output: Send;
 
@@ -14,7 +14,7 @@ pub(super) trait ReportQuery: Sync {
 pub(super) struct ReportConnection(Option<Connection>);
 
 impl ReportConnection {
-    /// Asks something. The connection may have ended meanwhile, with its server: then once more, on a new one.
+    /// Runs a query. If the reused connection was lost meanwhile, the query runs once more on a new connection.
     pub(super) async fn run<Q: ReportQuery>(&mut self, url: &DatabaseUrl, question: &Q) -> Result<Q::Output, Error> {
         if let Some(mut kept) = self.0.take() {
             match question.run(&mut kept).await {
@@ -32,7 +32,7 @@ impl ReportConnection {
         Ok(answer)
     }
 
-    /// Says goodbye.
+    /// Closes the connection properly.
     pub(super) async fn close(&mut self) {
         if let Some(connection) = self.0.take() {
             connection.hang_up().await;

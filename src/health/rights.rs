@@ -1,36 +1,36 @@
-//! Whether the role may do what the service does, as the server decides it.
+//! Checks whether the database role has every privilege that the service needs, as the server decides it.
 
 use super::check::{HealthCheck, HealthStatus};
 use super::settings::SignIn;
 use super::tagged_rows::{TaggedRow, TaggedRows};
 use crate::db::{Backend, Connection, DatabaseUrl, Error};
 
-/// The purpose without which no request is served.
+/// Purpose of privileges without which no request is served.
 const LOGIN: &str = "login";
 
-/// What the role may not do.
+/// Privileges that the role lacks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MissingRights {
     missing: Vec<MissingRight>,
-    /// Tables with row security for this role, and whether a policy lets it see rows.
+    /// Tables with row-level security for this role. The flag is true if a policy lets the role see rows.
     filtered: Vec<(String, bool)>,
-    /// Whether the role may change any table.
+    /// True if the role may change any table.
     may_write: bool,
 }
 
-/// A right that the service needs and the role does not have.
+/// A privilege that the service needs and the role lacks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct MissingRight {
-    /// `INSERT`.
+    /// Privilege, for example `INSERT`.
     privilege: String,
-    /// `users`, `SEQUENCE users_id_seq`, as SQL writes it.
+    /// Object in SQL notation, for example `users` or `SEQUENCE users_id_seq`.
     object: String,
-    /// What fails without it.
+    /// Function that fails without the privilege.
     purpose: String,
 }
 
 impl MissingRights {
-    /// From the rows of the report; none where they were not read.
+    /// Parses the rows of the report. `None` if the privileges were not read.
     pub(super) fn read(rows: &TaggedRows) -> Option<Self> {
         let may_write: u64 = rows.first("may_write").number(0)?;
         let right = |row: TaggedRow<'_>| MissingRight {
@@ -46,13 +46,13 @@ impl MissingRights {
         })
     }
 
-    /// Whether no account can log in.
+    /// Returns true if no account can log in.
     pub fn ends_logins(&self) -> bool {
         self.missing.iter().any(|right| right.purpose == LOGIN)
             || self.filtered.iter().any(|(_, has_policy)| !has_policy)
     }
 
-    /// What is missing, and what fails; none where nothing is missing.
+    /// Message about missing privileges and failing functions. `None` if nothing is missing.
     pub fn message(&self) -> Option<String> {
         let mut parts = Vec::new();
         let mut purposes: Vec<&str> = self.missing.iter().map(|right| right.purpose.as_str()).collect();
@@ -73,7 +73,7 @@ impl MissingRights {
         Some(parts.join("; ")).filter(|message| !message.is_empty())
     }
 
-    /// The statements that give the role what it lacks.
+    /// Statements that grant the missing privileges to the role.
     pub fn hint(&self, role: &str) -> String {
         let grants =
             self.missing.iter().map(|right| format!("GRANT {} ON {} TO {role}", right.privilege, right.object));
@@ -85,10 +85,10 @@ impl MissingRights {
     }
 }
 
-/// Asks the server for the rights of the role; none of a SQLite file.
+/// Reads the missing privileges of the role from the server. `None` for SQLite.
 ///
 /// # Errors
-/// What the database said.
+/// Returns an error if the database does not answer.
 pub async fn missing_rights(url: &DatabaseUrl) -> Result<Option<MissingRights>, Error> {
     if url.backend() == Backend::Sqlite {
         return Ok(None);
@@ -99,7 +99,7 @@ pub async fn missing_rights(url: &DatabaseUrl) -> Result<Option<MissingRights>, 
     Ok(MissingRights::read(&TaggedRows::new(rows?)))
 }
 
-/// The check. A command may run as a role that only reads, which is not the role of the service.
+/// Check of the privileges. A command may run as a read-only role that is not the role of the service.
 pub(super) fn check(rows: &TaggedRows, url: &DatabaseUrl, sign_in: SignIn) -> Option<HealthCheck> {
     let rights = MissingRights::read(rows)?;
     let Some(message) = rights.message() else {

@@ -1,32 +1,32 @@
-//! What it takes to make a report.
+//! Settings of the health reports.
 
 use std::path::PathBuf;
 
 use super::thresholds::Thresholds;
 use crate::db::DatabaseUrl;
 
-/// What it takes to make a report.
+/// Settings of the health reports.
 #[derive(Debug, Clone)]
 pub struct HealthSettings {
-    /// The database.
+    /// URL of the database.
     pub url: DatabaseUrl,
-    /// `development`, `test`, `staging` or `production`.
+    /// Environment: `development`, `test`, `staging` or `production`.
     pub environment: String,
-    /// Where backups are.
+    /// Directory of the backups.
     pub backup_dir: PathBuf,
-    /// From where on a figure is a finding.
+    /// Thresholds above or below which a figure is a finding.
     pub thresholds: Thresholds,
-    /// Whether people can log in.
+    /// Ability of this process to sign tokens for logins.
     pub sign_in: SignIn,
 }
 
-/// Whether this process can sign tokens, without which nobody can log in.
+/// Ability of this process to sign tokens. Without a key, no account can log in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SignIn {
-    /// It is a command, which signs nothing.
+    /// This is a command, which signs no tokens.
     NotServed,
-    /// It has a key.
+    /// The process has a signing key.
     Possible,
-    /// It has none.
+    /// The process has no signing key.
     NoKey,
 }

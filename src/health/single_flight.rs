@@ -1,4 +1,4 @@
-//! One answer for everybody who asks meanwhile, and for a while after.
+//! Shares one report among all concurrent callers, and keeps it for a while.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
 use super::report_connection::ReportConnection;
 
-/// The last answer, and the right to make the next.
+/// The latest report, and the right to make the next one.
 pub(super) struct SingleFlight<T> {
     latest: watch::Sender<Option<Arc<T>>>,
     connection: Arc<Mutex<ReportConnection>>,
@@ -20,13 +20,14 @@ impl<T> Default for SingleFlight<T> {
 }
 
 impl<T> SingleFlight<T> {
-    /// The last answer, however old.
+    /// Latest report, however old.
     pub(super) fn latest(&self) -> Option<Arc<T>> {
         self.latest.borrow().clone()
     }
 
-    /// The last answer if it is fresh. Else one is begun by `begin`, unless that was done, and waited for as long as `patience`; an
-    /// old one is better than none. What is begun goes on when nobody waits any more.
+    /// Returns the latest report if it is fresh. Otherwise `begin` starts a new one, unless one is in progress, and the
+    /// caller waits at most `patience`. If that times out, an old report is returned. A started report is completed
+    /// even if no caller waits any more.
     pub(super) async fn get(
         &self,
         is_fresh: impl Fn(&T) -> bool,
@@ -39,7 +40,7 @@ impl<T> SingleFlight<T> {
             return Some(answer);
         }
         if let Ok(connection) = self.connection.clone().try_lock_owned() {
-            // another one may have landed meanwhile
+            // another task may have published a report meanwhile
             if let Some(answer) = fresh(self.latest()) {
                 return Some(answer);
             }
@@ -49,12 +50,12 @@ impl<T> SingleFlight<T> {
         self.latest()
     }
 
-    /// Waits for an answer that is being made, and gives up the connection.
+    /// Waits for a report in progress, then closes the connection.
     pub(super) async fn close(&self) {
         self.connection.lock().await.close().await;
     }
 
-    /// Gives everybody the answer. The connection is held until then, so that nobody begins another one.
+    /// Publishes a report to all callers. The connection is held until then, so that no second report begins.
     pub(super) fn publish(&self, answer: T, connection: OwnedMutexGuard<ReportConnection>) {
         self.latest.send_replace(Some(Arc::new(answer)));
         drop(connection);

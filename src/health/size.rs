@@ -1,8 +1,8 @@
-//! Bytes for people, as PostgreSQL's `pg_size_pretty` writes them.
+//! Formats sizes as PostgreSQL's `pg_size_pretty` does.
 
 const UNITS: [&str; 5] = ["bytes", "kB", "MB", "GB", "TB"];
 
-/// `8192 bytes`, `64 kB`, `475 MB`: below 10240 of a unit that unit is kept, and a half is rounded up.
+/// Size with a unit: `8192 bytes`, `64 kB`, `475 MB`. A unit is kept below 10240 of it, and a half is rounded up.
 pub fn size_text(bytes: u64) -> String {
     let mut halves = bytes.saturating_mul(2);
     let mut unit = 0;

@@ -1,4 +1,4 @@
-//! `pg_stat_statements`, under the names its columns have in this version, where it is installed.
+//! Reads `pg_stat_statements`, if it is installed, with the column names of the installed version.
 
 use super::extended::ExtendedFigures;
 use super::report::StatementStatistics;
@@ -6,7 +6,7 @@ use super::tagged_rows::{TaggedRow, TaggedRows};
 use super::thresholds::Thresholds;
 use crate::db::{Backend, Connection, Error, PartialRows};
 
-/// Fills in what the statements took; `rows` tell where the statistics are.
+/// Reads the statement statistics. `rows` name the schema of the extension.
 pub(super) async fn read(
     connection: &mut Connection,
     rows: &TaggedRows,

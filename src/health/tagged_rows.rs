@@ -1,4 +1,4 @@
-//! Rows of the health queries, found by the word that each begins with.
+//! Rows of the health queries, found by the tag in their first column.
 
 use std::str::FromStr;
 
@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::db::Row;
 
-/// What was read.
+/// Rows of a health query.
 #[derive(Debug, Default)]
 pub(super) struct TaggedRows(Vec<Row>);
 
@@ -15,7 +15,7 @@ impl TaggedRows {
         Self(rows)
     }
 
-    /// Every row that begins so, without that word.
+    /// All rows with this tag, without the tag.
     pub(super) fn all<'a>(&'a self, word: &'a str) -> impl Iterator<Item = TaggedRow<'a>> {
         self.0.iter().filter_map(move |row| match row.split_first() {
             Some((Some(first), rest)) if first == word => Some(TaggedRow(rest)),
@@ -23,18 +23,18 @@ impl TaggedRows {
         })
     }
 
-    /// The first row that begins so; one without columns where there is none.
+    /// First row with this tag, or a row without columns.
     pub(super) fn first<'a>(&'a self, word: &'a str) -> TaggedRow<'a> {
         self.all(word).next().unwrap_or(TaggedRow(&[]))
     }
 }
 
-/// A row's columns.
+/// Columns of one row, without the tag.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TaggedRow<'a>(&'a [Option<String>]);
 
 impl<'a> TaggedRow<'a> {
-    /// Whether there is such a row.
+    /// Returns true if the row exists.
     pub(super) fn exists(self) -> bool {
         !self.0.is_empty()
     }

@@ -1,31 +1,33 @@
-//! From where on a figure is a finding. Each is an environment variable that `docs/CONFIGURATION.md` and `docs/MONITORING.md` document.
+//! Thresholds above or below which a figure is a finding. Each is an environment variable, documented in
+//! `docs/CONFIGURATION.md` and `docs/MONITORING.md`.
 
 use std::time::Duration;
 
-/// From where on a figure is a finding.
+/// Thresholds above or below which a figure is a finding.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Thresholds {
-    /// `AUTHSVC_BACKUP_MAX_AGE`: the newest backup may be so old; `None`: none is expected.
+    /// Largest age of the newest backup. `None` if no backup is expected. From `AUTHSVC_BACKUP_MAX_AGE`.
     pub backup_max_age: Option<Duration>,
-    /// `AUTHSVC_HEALTH_RESPONSE_TIME`: a round trip may take so long.
+    /// Longest accepted round trip, from `AUTHSVC_HEALTH_RESPONSE_TIME`.
     pub response_time: Duration,
-    /// `AUTHSVC_HEALTH_SLOW_QUERY`: a statement's mean time may be so long.
+    /// Mean time above which a statement is slow, from `AUTHSVC_HEALTH_SLOW_QUERY`.
     pub slow_query: Duration,
-    /// `AUTHSVC_HEALTH_LONG_QUERY`: a statement may run for so long.
+    /// Longest accepted run of a statement, from `AUTHSVC_HEALTH_LONG_QUERY`.
     pub long_query: Duration,
-    /// `AUTHSVC_HEALTH_LONG_TRANSACTION`: a transaction may be open for so long.
+    /// Longest accepted open transaction, from `AUTHSVC_HEALTH_LONG_TRANSACTION`.
     pub long_transaction: Duration,
-    /// `AUTHSVC_HEALTH_CACHE_HIT`: least percentage of blocks found in the cache.
+    /// Smallest accepted percentage of blocks found in the cache, from `AUTHSVC_HEALTH_CACHE_HIT`.
     pub cache_hit: f64,
-    /// `AUTHSVC_HEALTH_CONNECTIONS`: most percentage of the server's connections in use.
+    /// Largest accepted percentage of the server's connections in use, from `AUTHSVC_HEALTH_CONNECTIONS`.
     pub connections: f64,
-    /// `AUTHSVC_HEALTH_FAILED_LOGINS`: most failed logins in 24 hours.
+    /// Largest accepted number of failed logins in 24 hours, from `AUTHSVC_HEALTH_FAILED_LOGINS`.
     pub failed_logins: u64,
-    /// `AUTHSVC_HEALTH_SUSPICIOUS_ACTIVITY`: most signs of stolen tokens and guessed passwords.
+    /// Largest accepted number of signs of stolen tokens or guessed passwords, from
+    /// `AUTHSVC_HEALTH_SUSPICIOUS_ACTIVITY`.
     pub suspicious_activity: u64,
-    /// `AUTHSVC_HEALTH_FREE_SPACE`: least free bytes where backups go.
+    /// Smallest accepted free space for backups, in bytes, from `AUTHSVC_HEALTH_FREE_SPACE`.
     pub free_space: u64,
-    /// `AUTHSVC_HEALTH_CLOCK_SKEW`: most difference between the two clocks.
+    /// Largest accepted difference between the two clocks, from `AUTHSVC_HEALTH_CLOCK_SKEW`.
     pub clock_skew: Duration,
 }
 

@@ -1,7 +1,8 @@
-//! The checks: what a figure means and what to do about it. `docs/MONITORING.md` lists them; a test compares the names.
+//! The health checks: verdict, message and hint for each figure. `docs/MONITORING.md` lists them, and a test compares
+//! the names.
 //!
-//! A figure that is not known makes no check: its absence is told in `warnings`. To add a check: a function here, a call in
-//! [`basic`] or [`extended`], a line in the list.
+//! An unknown figure makes no check. `warnings` states why it is missing. A new check needs a function here, a call in
+//! [`basic`] or [`extended`], and a line in the list.
 
 mod accounts;
 mod backup_dir;
@@ -18,7 +19,7 @@ use super::settings::HealthSettings;
 use crate::db::{Backend, DatabaseUrl, DbErrorKind, Error};
 use crate::migrate::Difference;
 
-/// The check of a database that gave no answer.
+/// Check of a database that did not answer.
 pub(super) fn unreachable(error: &Error, url: &DatabaseUrl) -> HealthCheck {
     let hint = match error.kind() {
         DbErrorKind::NoSuchFile if url.may_be_created() => {
@@ -32,18 +33,18 @@ pub(super) fn unreachable(error: &Error, url: &DatabaseUrl) -> HealthCheck {
         }
         _ => match error.hint() {
             Some(hint) => Error::hint_for(&hint, url.role().as_deref()),
-            None => "look into the log of the database server".to_owned(),
+            None => "check the log of the database server".to_owned(),
         },
     };
     let message = match error.kind() {
-        // it has the path
+        // this message already contains the path
         DbErrorKind::NoSuchFile => error.to_string(),
         _ => format!("{error} ({url})"),
     };
     HealthCheck::new("database", HealthStatus::Unhealthy, message, hint)
 }
 
-/// The checks of the basic report.
+/// Checks of the basic report.
 pub(super) fn basic(
     basic: &BasicReading,
     answer: &BasicFigures,
@@ -69,7 +70,7 @@ pub(super) fn basic(
     .collect()
 }
 
-/// The checks that the detailed report adds.
+/// Checks that the detailed report adds.
 pub(super) fn extended(
     extended: &ExtendedFigures,
     basic: &BasicReading,
@@ -98,12 +99,12 @@ pub(super) fn extended(
     .collect()
 }
 
-/// The checks of what the process itself can do.
+/// Checks of password hashing in this process.
 pub(super) fn hashing(state: HashingState) -> [HealthCheck; 2] {
     [accounts::password_hashing(state), accounts::password_hashes(state)]
 }
 
-/// A number of things, in its own grammar.
+/// Formats a count with the singular or plural noun.
 pub(super) fn pluralized(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }

@@ -1,5 +1,5 @@
-//! The scheduled backup: made under the exclusive lock, recorded, followed by retention and, if asked for, by the proof that it
-//! restores.
+//! Scheduled backup: made under the exclusive lock and recorded, followed by retention and, if configured, by a test
+//! restore.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,69 +16,70 @@ use crate::db::{DatabaseUrl, Error, ExclusiveLock, Pool};
 use crate::migrate::MigrationSettings;
 use tokio_util::sync::CancellationToken;
 
-/// How long the record of an end may take, and that of a stop, which somebody waits for.
+/// Time limits for recording the end of a run. After a stop it is shorter, because the shutdown waits for it.
 const RECORDING: Duration = Duration::from_secs(10);
 const RECORDING_A_STOP: Duration = Duration::from_secs(1);
-/// How long asking for the lock may take.
+/// Time limit for trying the lock.
 const ASKING: Duration = Duration::from_secs(30);
 
-/// Whether a scheduled backup is proven once it is made.
+/// Verification of a scheduled backup after it was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScheduledVerification {
-    /// It is read back and compared, as every backup.
+    /// The backup is read back and compared, as every backup is.
     Off,
-    /// It is restored into a scratch database and compared with its metadata.
+    /// The backup is restored into a scratch database and compared with its metadata.
     Restore,
 }
 
-/// What became of a scheduled time.
+/// Outcome of an attempt at a scheduled time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BackupAttempt {
-    /// The backup is there.
+    /// This replica made the backup.
     Made,
-    /// It failed; why was logged and recorded.
+    /// The backup failed. The cause was logged and recorded.
     Failed,
-    /// It was made before, here or elsewhere.
+    /// The backup of this time was made before, here or on another replica.
     Served,
-    /// Another replica is at work.
+    /// Another replica holds the lock.
     Busy,
-    /// A stop was asked for.
+    /// A stop was requested.
     Stopped,
 }
 
-/// What it takes to make the scheduled backups of a database.
+/// Settings and connections of the scheduled backups.
 pub struct BackupJob {
-    /// The database.
+    /// URL of the database.
     pub url: DatabaseUrl,
-    /// Connections to it, for the records.
+    /// Connection pool for the records.
     pub pool: Pool,
-    /// Where they go.
+    /// Directory of the backups.
     pub directory: PathBuf,
-    /// How long they are kept.
+    /// Retention of the backups.
     pub retention: Retention,
-    /// Whether they are proven.
+    /// Verification of each backup after it was made.
     pub verification: ScheduledVerification,
-    /// How the migrations of a proof behave.
+    /// Settings of the migrations in a test restore.
     pub settings: MigrationSettings,
-    /// Recorded in them.
+    /// Version of authsvc, recorded in each backup.
     pub app_version: String,
-    /// Recorded in them.
+    /// Name of the environment, recorded in each backup.
     pub environment: String,
 }
 
 impl BackupJob {
-    /// Whether a scheduled time's backup was begun, and may have been left midway. Where nobody answers, it was not.
+    /// Returns true if the backup of a scheduled time was begun and may be unfinished. False if the database does not
+    /// answer.
     pub(super) async fn is_begun(&self, scheduled: DateTime<Utc>) -> bool {
         service_runs::is_begun(&self.pool, scheduled).await.unwrap_or_else(|error| {
-            tracing::debug!("whether a backup was left midway is not known: {error}");
+            tracing::debug!("it is unknown whether a backup was left unfinished: {error}");
             false
         })
     }
 
-    /// Makes the backup of a scheduled time, if this is the replica to do it.
+    /// Makes the backup of a scheduled time, unless another replica makes or has made it.
     ///
     /// # Errors
-    /// It could not begin: the database gives no answer, or refuses the lock or the record.
+    /// Returns an error if the database does not answer, or refuses the lock or the record.
     pub async fn attempt(&self, scheduled: DateTime<Utc>, stop: &CancellationToken) -> Result<BackupAttempt, Error> {
         let lock = async {
             let lock = tokio::time::timeout(ASKING, ExclusiveLock::try_acquire(&self.url)).await;
@@ -101,7 +102,7 @@ impl BackupJob {
         };
         let Some(begun) = stop.run_until_cancelled(begin).await else { return Ok(BackupAttempt::Stopped) };
         let Some(run) = begun? else { return Ok(BackupAttempt::Served) };
-        // beside this thread, which a file system that hangs can hold
+        // the warning runs as its own task, because a hanging file system can block this thread
         let watch = tokio::spawn(warn_while_running(scheduled));
         let made = stop.run_until_cancelled(self.make()).await;
         watch.abort();
@@ -120,7 +121,7 @@ impl BackupJob {
                 Ok(BackupAttempt::Failed)
             }
             None => {
-                tracing::info!("the scheduled backup is stopped, nothing is left of it");
+                tracing::info!("the scheduled backup was stopped, and no file is left");
                 let counts = service_runs::counts(Some(scheduled), None);
                 run.end(end(RunOutcome::Cancelled, counts, None), RECORDING_A_STOP).await;
                 Ok(BackupAttempt::Stopped)
@@ -139,7 +140,7 @@ impl BackupJob {
         backup::create(&self.url, &request, clock::now(), &no_progress()).await
     }
 
-    /// Records the backup at once, and what retention removed after that: a kill between leaves a backup that is known.
+    /// Records the backup at once, and the retention's result afterwards. A kill in between leaves a recorded backup.
     async fn record_made(&self, run: &ServiceRun<'_>, scheduled: DateTime<Utc>, made: &Metadata) {
         tracing::info!(filename = made.filename, bytes = made.size, "scheduled backup made");
         for name in &made.not_included {
@@ -165,7 +166,7 @@ impl BackupJob {
         }
     }
 
-    /// Proves the backup, as a run of its own.
+    /// Verifies the backup by a test restore, recorded as its own run.
     async fn verify(&self, made: &Metadata, stop: &CancellationToken) {
         let counts = service_runs::counts(None, Some(made));
         let begun = stop.run_until_cancelled(ServiceRun::begin(&self.pool, RunKind::Verify, counts.clone())).await;
@@ -185,7 +186,7 @@ impl BackupJob {
             None => {
                 let removed = backup::drop_own_scratch(&self.url);
                 if !matches!(tokio::time::timeout(RECORDING_A_STOP, removed).await, Ok(Ok(()))) {
-                    tracing::warn!("the scratch database is left behind; the next verification drops it");
+                    tracing::warn!("the scratch database still exists; the next verification drops it");
                 }
                 (RunOutcome::Cancelled, None, RECORDING_A_STOP)
             }
@@ -193,7 +194,7 @@ impl BackupJob {
         run.end(end(outcome, counts, error), patience).await;
     }
 
-    /// Restores it into a scratch database.
+    /// Restores the backup into a scratch database. An invalid backup is an error.
     async fn test_restore(&self, filename: &str) -> Result<(), backup::Error> {
         let file = self.directory.join(filename);
         let verdict = backup::test_restore(&self.url, &file, &self.settings, clock::now(), &no_progress()).await?;
@@ -201,23 +202,23 @@ impl BackupJob {
     }
 }
 
-/// How often a backup that is still being made is warned about.
+/// Interval of the warnings about a running backup.
 const STILL_RUNNING: Duration = Duration::from_mins(15);
 
-/// Warns again and again that a backup has not ended. Never ends itself.
+/// Logs a warning at each interval until it is aborted.
 async fn warn_while_running(scheduled: DateTime<Utc>) {
     let watch = clock::Stopwatch::start();
     loop {
         tokio::time::sleep(STILL_RUNNING).await;
         let passed = humantime::format_duration(Duration::from_secs(watch.elapsed().as_secs()));
         tracing::warn!(
-            hint = "look whether BACKUP_DIR answers (`ls` hangs, too), and for locks in the database",
-            "the scheduled backup of {scheduled} has been running for {passed}; no other one is made meanwhile"
+            hint = "check whether BACKUP_DIR answers (`ls` hangs, too), and for locks in the database",
+            "the scheduled backup of {scheduled} has been running for {passed}; no other backup is made meanwhile"
         );
     }
 }
 
-/// Nobody watches the progress.
+/// Progress receiver that ignores all events.
 fn no_progress() -> Arc<dyn backup::BackupProgress> {
     Arc::new(())
 }
@@ -237,7 +238,9 @@ fn log_retention(report: &RetentionReport) {
     for kept in &report.kept {
         match &kept.reason {
             KeepReason::NotValid(reasons) => tracing::warn!("{} is not valid: {}", kept.name, reasons.join("; ")),
-            KeepReason::FromTheFuture => tracing::warn!("{} was made in the future: a clock was wrong", kept.name),
+            KeepReason::FromTheFuture => {
+                tracing::warn!("{} has a time in the future: a clock was or is wrong", kept.name)
+            }
             _ => {}
         }
     }

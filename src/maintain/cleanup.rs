@@ -1,8 +1,11 @@
-//! Removing what has had its time: tokens, events, records of runs, files of backups.
+//! Cleanup: removes expired tokens, events, run records and backup files.
 //!
-//! In batches, each a short transaction. A batch is as large as takes about the time it is given; one that took long, because others are at
-//! work, is followed by a pause as long, and on SQLite, where others cannot write meanwhile, every one is. It goes by the index until more than a twentieth of the table is removed, and then, from
-//! PostgreSQL 14 on, by ranges of pages. It can be stopped after any batch; what is removed is removed.
+//! Rows are removed in batches, each a short transaction. The batch size adapts so that a batch takes about the
+//! configured time. A batch that took long under load is followed by an equally long pause. On SQLite every batch is,
+//! because other writers are blocked meanwhile.
+//!
+//! Removal uses the index until it has removed more than a twentieth of the table. From PostgreSQL 14 on, it then uses
+//! ranges of pages. It can be stopped after any batch, and removed rows stay removed.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,94 +24,94 @@ use crate::db::{self, Backend, CleanupKind, Connection, DatabaseUrl, Error, Excl
 use crate::migrate;
 use tokio_util::sync::CancellationToken;
 
-/// Rows of the first batch, and of the largest one.
+/// Rows in the first batch and in the largest batch.
 const ROWS: (u64, u64) = (2_000, 20_000);
-/// Pages of the first range, and of the largest one.
+/// Pages in the first range and in the largest range.
 const PAGES: (u64, u64) = (32, 256);
-/// A share of the table from which on ranges of pages are faster than an index.
+/// Share of the table above which ranges of pages are faster than the index.
 const MANY: f64 = 0.05;
-/// How often a batch is tried that others are in the way of.
+/// Number of attempts at a batch that waits for other sessions' locks.
 const ATTEMPTS: u32 = 5;
-/// How long the record of an end may take.
+/// Time limit for recording the end of a run.
 const RECORDING: Duration = Duration::from_secs(5);
 
-/// What it takes to clean up.
+/// Settings and connections of a cleanup.
 pub struct Cleanup {
-    /// The database.
+    /// URL of the database.
     pub url: DatabaseUrl,
-    /// Connections to it, for the records.
+    /// Connection pool for the records.
     pub pool: Pool,
-    /// Where backups are.
+    /// Directory of the backups.
     pub backup_dir: PathBuf,
-    /// How long they are kept; `None`: they are left alone.
+    /// Retention of backups. `None` if no backups are removed.
     pub backup_retention: Option<Retention>,
-    /// How long events and records are kept.
+    /// Retention of events and run records, in days.
     pub retention_days: RetentionDays,
-    /// How long a batch is to take.
+    /// Target duration of a batch.
     pub batch: Duration,
 }
 
-/// What was removed, or would be.
+/// Numbers of rows and files that were removed or would be removed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct CleanupReport {
-    /// Whether nothing was removed.
+    /// True if nothing was removed.
     pub dry_run: bool,
-    /// Whether it was stopped before the end.
+    /// True if the cleanup was stopped before its end.
     pub cancelled: bool,
-    /// Refresh tokens that had expired.
+    /// Number of expired refresh tokens.
     pub expired_tokens: u64,
-    /// Refresh tokens that were revoked for a day.
+    /// Number of refresh tokens revoked for more than a day.
     pub revoked_tokens: u64,
-    /// Expired tokens of providers; erased, their accounts keep the link.
+    /// Number of expired OAuth tokens. They are erased, and the accounts keep their links.
     pub oauth_tokens: u64,
-    /// Events after their retention.
+    /// Number of events older than their retention.
     pub auth_events: u64,
-    /// Records of runs after theirs.
+    /// Number of run records older than their retention.
     pub maintenance_runs: u64,
-    /// Counts of failed logins that are forgotten.
+    /// Number of expired counts of failed logins.
     pub login_throttles: u64,
-    /// Used OAuth states that would have expired.
+    /// Number of used OAuth states past their expiry.
     pub oauth_states: u64,
-    /// Devices without a login for 90 days.
+    /// Number of devices without a login in the last 90 days.
     pub known_devices: u64,
-    /// Files of backups.
+    /// Number of backup files.
     pub backups: u64,
-    /// Short transactions that it took.
+    /// Number of batches, each a short transaction.
     pub batches: u64,
-    /// The longest of them.
+    /// Duration of the longest batch, in milliseconds.
     pub longest_batch_ms: u64,
-    /// All of it.
+    /// Duration of the whole cleanup, in milliseconds.
     pub duration_ms: u64,
 }
 
-/// Why it did not come to its end. What was removed before is removed.
+/// Reason why a cleanup did not finish. Rows removed before stay removed.
 #[derive(Debug, thiserror::Error)]
 pub enum CleanupError {
-    /// The database refused, or gave no answer.
+    /// The database refused a statement or did not answer.
     #[error(transparent)]
     Database(#[from] Error),
-    /// Backups could not be looked through.
+    /// The backup directory could not be read.
     #[error(transparent)]
     Backups(#[from] backup::Error),
     /// The database is newer than this program.
     #[error(transparent)]
     Schema(#[from] migrate::Error),
     /// Another process holds the exclusive lock.
-    #[error("another process is at work on this database: a cleanup or a scheduled backup")]
+    #[error("another process runs a cleanup or a scheduled backup on this database")]
     Busy,
-    /// There are no tables.
+    /// The database has no tables.
     #[error("the database is empty")]
     Empty,
-    /// The tables are not those of this program.
-    #[error("the schema is not that of this program; pending migrations: {pending}")]
+    /// The schema is not the one of this program.
+    #[error("the schema is not the one of this program; pending migrations: {pending}")]
     Pending {
-        /// How many.
+        /// Number of pending migrations.
         pending: usize,
     },
 }
 
 impl CleanupError {
-    /// What to do about it.
+    /// Hint for the operator: how to solve the problem.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Database(error) => error.hint(),
@@ -135,7 +138,7 @@ impl CleanupReport {
         }
     }
 
-    /// By the names that metrics have.
+    /// Counts under the names that the metrics use.
     fn counts(&self) -> serde_json::Value {
         json!({
             "refresh_tokens": self.expired_tokens + self.revoked_tokens,
@@ -154,7 +157,7 @@ impl Cleanup {
     /// Counts what would be removed. Read-only.
     ///
     /// # Errors
-    /// What the database or the file system said.
+    /// Returns an error if the database or the file system fails.
     pub async fn plan(&self, now: DateTime<Utc>) -> Result<CleanupReport, CleanupError> {
         let watch = Stopwatch::start();
         let mut connection = self.connect().await?;
@@ -168,10 +171,10 @@ impl Cleanup {
         Ok(cleaned)
     }
 
-    /// Removes it, under the exclusive lock, and records the run.
+    /// Removes expired rows and files under the exclusive lock, and records the run.
     ///
     /// # Errors
-    /// Another process holds the exclusive lock, or what the database or the file system said.
+    /// Returns [`CleanupError::Busy`] if another process holds the lock, or an error of the database or file system.
     pub async fn run(
         &self,
         now: DateTime<Utc>,
@@ -186,7 +189,7 @@ impl Cleanup {
         done
     }
 
-    /// Files of backups that have had their time.
+    /// Number of expired backup files. In mode `Apply` they are removed.
     fn files(&self, now: DateTime<Utc>, mode: RetentionMode) -> Result<u64, CleanupError> {
         let Some(retention) = self.backup_retention else { return Ok(0) };
         Ok(backup::retain(&self.backup_dir, retention, now, mode)?.removed.len() as u64)
@@ -233,7 +236,7 @@ impl Cleanup {
         done.map(|()| cleaned)
     }
 
-    /// One kind after the other, until a stop.
+    /// Removes one kind of rows after the other, until a stop is requested.
     async fn rows(
         &self,
         connection: &mut Connection,
@@ -262,7 +265,7 @@ impl Cleanup {
     }
 }
 
-/// The removal of one kind.
+/// Removal of one kind of rows.
 struct KindCleanup<'a> {
     connection: &'a mut Connection,
     kind: CleanupKind,
@@ -293,7 +296,8 @@ impl KindCleanup<'_> {
         }
     }
 
-    /// Through the whole table. It does not look into the index again, which is full of dead entries by then.
+    /// Removes rows in page ranges through the whole table. It does not use the index, which is full of dead entries by
+    /// then.
     async fn by_pages(&mut self, pages: u64) -> Result<(), Error> {
         let ((mut step, most), mut from) = (PAGES, 0);
         while from < pages {
@@ -318,7 +322,7 @@ impl KindCleanup<'_> {
         self.cleaned.longest_batch_ms = self.cleaned.longest_batch_ms.max(took);
     }
 
-    /// A batch by the index, and how long it took. Where somebody is in the way for too long, it is tried again.
+    /// Removes one batch by the index and returns its size and duration. A batch that times out on a lock is retried.
     async fn batch(&mut self, limit: u64) -> Result<(u64, Duration), Error> {
         let mut attempt = 1;
         loop {
@@ -333,8 +337,8 @@ impl KindCleanup<'_> {
         }
     }
 
-    /// Pauses after a batch that took long, and on SQLite, which has room for one writer, after every batch; whether a stop
-    /// was asked for.
+    /// Pauses after a slow batch, and on SQLite after every batch, because SQLite allows one writer. Returns true if a
+    /// stop was requested.
     async fn is_stopped(&mut self, took: Duration) -> bool {
         let is_alone = self.connection.backend() == Backend::Sqlite;
         let pause = if is_alone || took > self.target * 2 { took } else { Duration::ZERO };
@@ -342,7 +346,7 @@ impl KindCleanup<'_> {
         self.cleaned.cancelled
     }
 
-    /// A size that is likely to take as long as a batch is to take.
+    /// Batch size that is likely to take the target duration.
     fn fitting(&self, size: u64, took: Duration, most: u64) -> u64 {
         let ratio = self.target.as_secs_f64() / took.as_secs_f64().max(1e-6);
         ((size as f64 * ratio.clamp(0.25, 2.0)) as u64).clamp(most / 64, most)

@@ -1,7 +1,7 @@
-//! Cleans up in `serve`: one replica at a time, when the last cleanup that succeeded is older than the interval.
+//! Cleanup in `serve`: one replica at a time, when the last successful cleanup is older than the interval.
 //!
-//! Every replica looks as often as the interval, and once a minute at least, each at its own moments. What a killed
-//! replica left undone another one does.
+//! Each replica checks once per interval, and at least once a minute, with jitter. If a replica is killed midway,
+//! another one continues the cleanup.
 
 use std::io;
 use std::time::Duration;
@@ -13,13 +13,13 @@ use crate::clock;
 use crate::migrate::with_jitter;
 use tokio_util::sync::CancellationToken;
 
-/// It looks at least so often whether a cleanup is due.
+/// Longest time between two checks whether a cleanup is due.
 const LOOK: Duration = Duration::from_secs(60);
 
-/// Cleans up whenever that is due, in a thread of its own. A stop ends it after the batch that is under way.
+/// Starts a thread that cleans up whenever it is due. A stop ends it after the current batch.
 ///
 /// # Errors
-/// The system gives no thread.
+/// Returns an error if the system cannot create a thread.
 pub fn schedule_cleanups(interval: Duration, cleanup: Cleanup) -> io::Result<Worker> {
     Worker::start("cleanup", move |stop| async move { run(interval, &cleanup, &stop).await })
 }
@@ -30,7 +30,7 @@ async fn run(interval: Duration, cleanup: &Cleanup, stop: &CancellationToken) {
         match attempt(interval, cleanup, stop).await {
             Ok(()) => told = false,
             Err(CleanupError::Busy) => {}
-            // the same failure again and again is told once; every one is recorded
+            // a repeated failure is logged as an error once, but every failure is recorded
             Err(error) if told => tracing::debug!("the cleanup failed again: {error}"),
             Err(error) => {
                 told = true;

@@ -1,9 +1,11 @@
-//! Runs of commands, recorded in `maintenance_runs` once they have ended. Those of `serve` are in `service_runs`.
+//! Records finished runs of commands in `maintenance_runs`. Runs of `serve` are in `service_runs`.
 //!
-//! As well as can be: no command fails because of it, or waits for longer than [`PATIENCE`]. The table may not be there (a
-//! schema before 009) and the role may have no right to it, so that is looked for first, and no server logs an error. A run
-//! that did nothing is not recorded, nor is a refusal: what begins nothing writes nothing. Simple queries only, because the
-//! schema may be any. To add a kind: a variant of `entity::maintenance_run::Kind`, and the command calls [`record_run`].
+//! Recording never makes a command fail and never waits longer than [`PATIENCE`]. Table and privilege are checked
+//! first, so that the server logs no error. The table is missing in a schema before migration 009. A run that changed
+//! nothing, or was refused, is not recorded.
+//!
+//! Only simple queries are used, because the schema may have any version. A new kind needs a variant of
+//! `entity::maintenance_run::Kind`, and its command calls [`record_run`].
 
 use std::fmt;
 use std::path::Path;
@@ -19,22 +21,22 @@ use crate::db::{Connection, DatabaseUrl, Error, FinishedRun};
 use crate::migrate;
 
 const PATIENCE: Duration = Duration::from_secs(5);
-/// After a stop, which somebody waits for.
+/// Time limit for a record after a stop, when the operator waits for the exit.
 const PATIENCE_AFTER_A_STOP: Duration = Duration::from_secs(1);
 
-/// How a run ended.
+/// Outcome of a command's run.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CommandOutcome {
-    /// What it did, by kind.
+    /// The run succeeded, with its counts by kind.
     Succeeded(Value),
-    /// Why it failed.
+    /// The run failed, with its error message.
     Failed(String),
-    /// Somebody stopped it.
+    /// A signal stopped the run.
     Cancelled,
 }
 
 impl CommandOutcome {
-    /// From what a command has of it.
+    /// Converts the result of a command.
     pub fn of<E: fmt::Display>(done: Result<Value, E>) -> Self {
         match done {
             Ok(counts) => Self::Succeeded(counts),
@@ -43,7 +45,7 @@ impl CommandOutcome {
     }
 }
 
-/// Records a run that took so long and ends now.
+/// Records a run that ends now and lasted for `took`.
 pub async fn record_run(url: &DatabaseUrl, kind: RunKind, took: Duration, ended: CommandOutcome) {
     let (outcome, counts, error) = match ended {
         CommandOutcome::Succeeded(counts) => (RunOutcome::Succeeded, counts, None),
@@ -55,8 +57,10 @@ pub async fn record_run(url: &DatabaseUrl, kind: RunKind, took: Duration, ended:
         FinishedRun { kind: kind.to_value(), took, outcome: outcome.to_value(), counts: counts.to_string(), error };
     match tokio::time::timeout(patience, insert(url, &run)).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::debug!("the {} is not in maintenance_runs: {error}", run.kind),
-        Err(_) => tracing::debug!("the {} is not in maintenance_runs: no answer within {patience:?}", run.kind),
+        Ok(Err(error)) => tracing::debug!("the {} was not recorded in maintenance_runs: {error}", run.kind),
+        Err(_) => {
+            tracing::debug!("the {} was not recorded in maintenance_runs: no answer within {patience:?}", run.kind)
+        }
     }
 }
 
@@ -71,8 +75,7 @@ async fn insert(url: &DatabaseUrl, run: &FinishedRun) -> Result<(), Error> {
     inserted
 }
 
-/// Records a backup that somebody made by hand, once its file is complete, or why there is none.
-/// `directory`: BACKUP_DIR, where it was made there.
+/// Records a manual backup, or why it failed. `directory` is BACKUP_DIR, if the backup was made there.
 pub async fn record_backup(
     url: &DatabaseUrl,
     took: Duration,
@@ -92,7 +95,7 @@ pub async fn record_backup(
     record_run(url, RunKind::Backup, took, CommandOutcome::of(made.map(counts))).await;
 }
 
-/// Records a restore, in the content that it put in place; one that failed, in the old content.
+/// Records a restore in the restored content, or a failed restore in the old content.
 pub async fn record_restore(url: &DatabaseUrl, took: Duration, restored: Result<&Restored, &backup::Error>) {
     let counts = |restored: &Restored| {
         let mut counts = json!({
@@ -111,7 +114,7 @@ pub async fn record_restore(url: &DatabaseUrl, took: Duration, restored: Result<
     record_run(url, RunKind::Restore, took, CommandOutcome::of(restored.map(counts))).await;
 }
 
-/// Records migrations that were applied, or undone, or that failed.
+/// Records migrations that were applied, undone or failed.
 pub async fn record_migration(
     url: &DatabaseUrl,
     kind: RunKind,

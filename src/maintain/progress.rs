@@ -1,27 +1,27 @@
-//! What a cleanup tells while it runs.
+//! Progress events of a running cleanup.
 
 use crate::db::CleanupKind;
 
-/// One thing that happened.
+/// Progress event of a cleanup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CleanupEvent {
-    /// Another process is at work; its exclusive lock is waited for.
+    /// Another process holds the exclusive lock, and the cleanup waits for it.
     Waiting,
     /// The removal of a kind of rows begins.
     Began(CleanupKind),
-    /// A batch of them is removed: so many.
+    /// A batch was removed, with its number of rows.
     Removed(u64),
-    /// Rows are done; backups are looked through.
+    /// All rows are done, and backup files follow.
     Backups,
 }
 
-/// Somebody who listens.
+/// Receiver of progress events.
 pub trait CleanupProgress: Sync {
-    /// Called for each event, in order.
+    /// Handles one event. Events arrive in order.
     fn event(&self, event: CleanupEvent);
 }
 
-/// Nobody.
+/// Ignores all events, for callers that show no progress.
 impl CleanupProgress for () {
     fn event(&self, _event: CleanupEvent) {}
 }

@@ -1,4 +1,4 @@
-//! When: cron's five fields, or six with seconds before them, in UTC.
+//! Schedule in cron syntax: five fields, or six with seconds first, in UTC.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,14 +7,15 @@ use chrono::{DateTime, Utc};
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
 
-/// Times that come again, in UTC: no hour is there twice or not at all.
+/// Recurring times in UTC. Because UTC has no summer time, no time is skipped or doubled.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Schedule(Cron);
 
 impl FromStr for Schedule {
     type Err = String;
 
-    /// Reads `0 3 * * *` or, with seconds, `30 0 3 * * *`. A pattern that never comes, such as the 30th of February, is refused.
+    /// Parses `0 3 * * *` or, with seconds, `30 0 3 * * *`. A pattern that never occurs, such as 30 February, is
+    /// refused.
     fn from_str(text: &str) -> Result<Self, String> {
         let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build();
         let cron = parser.parse(text).map_err(|error| error.to_string().trim_end_matches('.').to_owned())?;
@@ -27,12 +28,12 @@ impl FromStr for Schedule {
 }
 
 impl Schedule {
-    /// The first of its times after a moment.
+    /// First scheduled time after a moment.
     pub fn next_after(&self, moment: DateTime<Utc>) -> Option<DateTime<Utc>> {
         self.0.find_next_occurrence(&moment, false).ok()
     }
 
-    /// The last of its times up to a moment.
+    /// Last scheduled time up to a moment.
     pub fn last_until(&self, moment: DateTime<Utc>) -> Option<DateTime<Utc>> {
         self.0.find_previous_occurrence(&moment, true).ok()
     }

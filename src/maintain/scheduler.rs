@@ -1,4 +1,4 @@
-//! Waits for the scheduled times, and serves each.
+//! Scheduler: waits for the scheduled times and makes a backup at each.
 
 use std::io;
 use std::time::Duration;
@@ -12,17 +12,17 @@ use crate::clock;
 use crate::migrate::with_jitter;
 use tokio_util::sync::CancellationToken;
 
-/// It waits in slices, because the wall clock can be set and a machine can be suspended.
+/// Longest single sleep, because the wall clock can be set and a machine can be suspended.
 const SLICE: Duration = Duration::from_secs(30);
-/// A time that nobody has begun to serve for so long is left out.
+/// Age at which a scheduled time is skipped if no replica has begun its backup.
 const LATEST: TimeDelta = TimeDelta::hours(1);
-/// Between two attempts for one time, growing.
+/// First and longest pause between two attempts at one time.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(30));
 
-/// Makes backups by a schedule, in a thread of its own. A stop cancels the one that is under way, and nothing is left of it.
+/// Starts a thread that makes backups by a schedule. A stop cancels the running backup and leaves no unfinished file.
 ///
 /// # Errors
-/// The system gives no thread.
+/// Returns an error if the system cannot create a thread.
 pub fn schedule_backups(schedule: Schedule, backups: BackupJob) -> io::Result<Worker> {
     Worker::start("backups", move |stop| async move { run(&schedule, &backups, &stop).await })
 }
@@ -32,7 +32,7 @@ async fn run(schedule: &Schedule, backups: &BackupJob, stop: &CancellationToken)
     let Some(mut served) = stop.run_until_cancelled(start(schedule, backups, clock::now())).await else { return };
     loop {
         let now = clock::now();
-        // where the clock was set back, it goes on from there
+        // if the clock was set back, continue from the new time
         served = served.min(now);
         let Some(next) = schedule.next_after(served) else { return };
         if let Ok(wait @ 1..) = u64::try_from((next - now).num_milliseconds()) {
@@ -42,7 +42,7 @@ async fn run(schedule: &Schedule, backups: &BackupJob, stop: &CancellationToken)
             }
             continue;
         }
-        // of several times that passed meanwhile, the last
+        // if several times have passed, serve only the last one
         let scheduled = schedule.last_until(now).unwrap_or(next);
         let following = schedule.next_after(scheduled).unwrap_or(DateTime::<Utc>::MAX_UTC);
         if serve(scheduled, following.min(scheduled + LATEST), backups, stop).await == BackupAttempt::Stopped {
@@ -52,7 +52,8 @@ async fn run(schedule: &Schedule, backups: &BackupJob, stop: &CancellationToken)
     }
 }
 
-/// From when on times are served: from now, but with the last one if its backup was begun and its replica was replaced.
+/// Time after which scheduled times are served. That is now, or just before the last time if its backup was left
+/// unfinished by another replica.
 async fn start(schedule: &Schedule, backups: &BackupJob, now: DateTime<Utc>) -> DateTime<Utc> {
     match schedule.last_until(now).filter(|last| now - last < LATEST) {
         Some(last) if backups.is_begun(last).await => last - TimeDelta::seconds(1),
@@ -60,7 +61,7 @@ async fn start(schedule: &Schedule, backups: &BackupJob, now: DateTime<Utc>) -> 
     }
 }
 
-/// Tries until the backup of a time is made, here or elsewhere, or it is too late for it.
+/// Retries until the backup of a time is made, here or on another replica, or the deadline passes.
 async fn serve(
     scheduled: DateTime<Utc>,
     deadline: DateTime<Utc>,

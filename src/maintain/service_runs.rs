@@ -1,7 +1,8 @@
-//! Runs of `serve` and of cleanups in `maintenance_runs`: begun, and how they ended. Those of commands are in `command_runs`.
+//! Records runs of `serve` and of cleanups in `maintenance_runs`, at their start and end. Runs of commands are in
+//! `command_runs`.
 //!
-//! The database's clock tells when, because replicas whose clocks differ read what the others wrote. No question to the
-//! database waits for longer than [`PATIENCE`].
+//! Times come from the database's clock, because replicas with different clocks read each other's records. No query
+//! waits longer than [`PATIENCE`].
 
 use std::path::Path;
 use std::time::Duration;
@@ -24,14 +25,14 @@ pub(super) struct ServiceRun<'a> {
 }
 
 impl<'a> ServiceRun<'a> {
-    /// Records the beginning.
+    /// Records the start of a run.
     pub(super) async fn begin(pool: &'a Pool, kind: RunKind, counts: Value) -> Result<Self, Error> {
         let run = ActiveModel { kind: Set(kind), counts: Set(counts), ..Default::default() };
         let inserted = in_time(pool, PATIENCE, run.insert(pool.runner())).await?;
         Ok(Self { pool, id: inserted.id })
     }
 
-    /// Records the end, in at most this time. A record that cannot be written stops nothing.
+    /// Records the end of a run, within this time limit. A failure to record is only logged.
     pub(super) async fn end(&self, end: RunEnd, patience: Duration) {
         let run = ActiveModel {
             outcome: Set(Some(end.outcome)),
@@ -49,32 +50,33 @@ impl<'a> ServiceRun<'a> {
     }
 }
 
-/// How a run ended.
+/// End of a run.
 pub(super) struct RunEnd {
     pub(super) outcome: RunOutcome,
     pub(super) counts: Value,
     pub(super) error: Option<String>,
 }
 
-/// Whether the backup of a scheduled time was made, or failed. One that was begun only, or was cancelled, was not.
+/// Returns true if the backup of a scheduled time succeeded or failed. A run that was only begun or was cancelled does
+/// not count.
 pub(super) async fn is_served(pool: &Pool, scheduled: DateTime<Utc>) -> Result<bool, Error> {
     let ended = runs_for(pool, scheduled).filter(Column::Outcome.is_in([RunOutcome::Succeeded, RunOutcome::Failed]));
     Ok(in_time(pool, PATIENCE, ended.count(pool.runner())).await? > 0)
 }
 
-/// Whether a cleanup has succeeded that began within this time.
+/// Returns true if a cleanup that began within this time has succeeded.
 pub(super) async fn is_cleaned_within(pool: &Pool, time: Duration) -> Result<bool, Error> {
     let done = Entity::find()
         .filter(Column::Kind.eq(RunKind::Cleanup))
         .filter(Expr::col(Column::StartedAt).gt(ago(pool, time)))
-        // the server's clock, too, may have been set back
+        // the server's clock may have been set back, too
         .filter(Expr::col(Column::StartedAt).lte(ago(pool, Duration::ZERO)))
         .filter(Column::Outcome.eq(RunOutcome::Succeeded))
         .filter(is_of_this_database(pool));
     Ok(in_time(pool, PATIENCE, done.count(pool.runner())).await? > 0)
 }
 
-/// Whether somebody began it at all.
+/// Returns true if any replica began the backup of this time.
 pub(super) async fn is_begun(pool: &Pool, scheduled: DateTime<Utc>) -> Result<bool, Error> {
     Ok(in_time(pool, PATIENCE, runs_for(pool, scheduled).count(pool.runner())).await? > 0)
 }
@@ -82,19 +84,19 @@ pub(super) async fn is_begun(pool: &Pool, scheduled: DateTime<Utc>) -> Result<bo
 fn runs_for(pool: &Pool, scheduled: DateTime<Utc>) -> Select<Entity> {
     Entity::find()
         .filter(Column::Kind.eq(RunKind::Backup))
-        // by the index: no time is served for as long as a day, whatever the clocks of the replicas are
+        // for the index: every time is served within a day, whatever the clocks of the replicas are
         .filter(Expr::col(Column::StartedAt).gt(ago(pool, Duration::from_hours(24))))
-        // both engines read JSON so
+        // this JSON operator works on both engines
         .filter(Expr::cust("counts ->> 'scheduled'").eq(text(scheduled)))
         .filter(is_of_this_database(pool))
 }
 
-/// Not one that a restore brought from another database.
+/// Condition that excludes runs that a restore brought from another database.
 fn is_of_this_database(pool: &Pool) -> Expr {
     Expr::cust(pool.backend().is_own_run())
 }
 
-/// What a backup was, for `counts`; `scheduled` is missing where somebody made it by hand.
+/// Description of a backup for the column `counts`. `scheduled` is omitted for a manual backup.
 pub(super) fn counts(scheduled: Option<DateTime<Utc>>, made: Option<&Metadata>) -> Value {
     let mut counts = json!({});
     if let Some(scheduled) = scheduled {
@@ -108,14 +110,14 @@ pub(super) fn counts(scheduled: Option<DateTime<Utc>>, made: Option<&Metadata>) 
     counts
 }
 
-/// Adds where a backup was made: health looks for it there.
+/// Adds the host and the directory of a backup. Health looks for the file there.
 pub(super) fn add_place(counts: &mut Value, directory: &Path) {
     let PlaceOfBackup { host, directory } = PlaceOfBackup::of(directory);
     counts["host"] = host.into();
     counts["directory"] = directory.into();
 }
 
-/// So long before now.
+/// SQL expression for the time this long before now.
 fn ago(pool: &Pool, time: Duration) -> Expr {
     Expr::cust(pool.backend().ago(time))
 }

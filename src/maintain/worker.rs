@@ -1,4 +1,4 @@
-//! A thread beside the ones that answer: reading backups through is work that must not hold up an answer.
+//! Worker thread for background jobs, because reading whole backups must not delay requests.
 
 use std::io;
 use std::time::Duration;
@@ -8,14 +8,14 @@ use tokio::sync::oneshot;
 
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// Work that goes on until it is stopped.
+/// Background work that runs until it is stopped.
 pub struct Worker {
     cancel: DropGuard,
     done: oneshot::Receiver<()>,
 }
 
 impl Worker {
-    /// Starts it. The work ends soon after its stop is asked for, with nothing left unfinished.
+    /// Starts the thread. The work ends soon after a stop is requested, with nothing left unfinished.
     pub(super) fn start<F: Future<Output = ()>>(
         thread: &str,
         work: impl FnOnce(CancellationToken) -> F + Send + 'static,
@@ -26,14 +26,14 @@ impl Worker {
         let runtime = Handle::current();
         let work = move || {
             runtime.block_on(work(stop));
-            // nobody listens any more where the patience was over
+            // the receiver is gone if the stop has timed out
             let _ = end.send(());
         };
         std::thread::Builder::new().name(thread.to_owned()).spawn(work)?;
         Ok(Self { cancel, done })
     }
 
-    /// Asks for the stop and waits until the work has ended, for as long as `patience`; whether it came to that.
+    /// Requests the stop and waits at most `patience`. Returns true if the work has ended by then.
     pub async fn stop(self, patience: Duration) -> bool {
         drop(self.cancel);
         tokio::time::timeout(patience, self.done).await.is_ok()

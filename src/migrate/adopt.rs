@@ -1,4 +1,4 @@
-//! Taking over a database whose history this program did not write.
+//! Adoption of a database whose history this program did not write.
 
 use entity::value::Email;
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
@@ -13,14 +13,14 @@ use super::session::MigrationSettings;
 use crate::db::{Backend, Connection, PartialRows};
 use crate::password_hashes;
 
-/// Compares the live schema with what the migrations up to the recorded one make.
+/// Returns an error if the live schema differs from what the migrations up to the recorded one make.
 pub(crate) async fn compare(reader: &mut Connection, recorded: Recorded) -> Result<(), Error> {
     let expected = Catalogue::after(recorded.up_to, reader.backend());
     let differences = catalogue::read(reader).await?.shape_differs_from(&expected);
     if differences.is_empty() { Ok(()) } else { Err(Error::NotEqual { name: recorded.up_to.name, differences }) }
 }
 
-/// Refuses objects that a migration could not change, or that would end with another owner than those it makes: before
+/// Refuses objects that a migration could not change, or that would end up with several owners. The check runs before
 /// any row is copied.
 pub(crate) async fn check_owners(reader: &mut Connection, up_to: &'static Migration) -> Result<(), Error> {
     let backend = reader.backend();
@@ -39,7 +39,7 @@ pub(crate) async fn check_owners(reader: &mut Connection, up_to: &'static Migrat
     Err(Error::OtherOwners { role, objects })
 }
 
-/// Writes the recorded migrations into the ledger, in the caller's transaction.
+/// Records the migrations in the ledger without running them, in the caller's transaction.
 pub(crate) async fn record(
     transaction: &DatabaseTransaction,
     recorded: Recorded,
@@ -55,11 +55,11 @@ pub(crate) async fn record(
     Ok(names)
 }
 
-/// The accounts that came with the earlier manager's seed migration: they were inserted with one hash, which two
-/// accounts never share otherwise, because hashes are salted; fifty at most.
+/// Emails of accounts from the legacy manager's seed migration, fifty at most. They are recognised by a shared password
+/// hash, which salted hashes otherwise never have.
 ///
 /// # Errors
-/// What the database said.
+/// Returns an error if the database does not answer.
 pub async fn seed_accounts(reader: &mut Connection) -> Result<Vec<String>, Error> {
     let rows = reader
         .query(
@@ -71,12 +71,13 @@ pub async fn seed_accounts(reader: &mut Connection) -> Result<Vec<String>, Error
     Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
 }
 
-/// Addresses that no mail can be sent to and that a new account would not get; fifty at most. Their accounts keep them.
+/// Email addresses to which no mail can be sent and that a new account would not get, fifty at most. Their accounts
+/// keep them.
 ///
 /// # Errors
-/// What the database said.
+/// Returns an error if the database does not answer.
 pub(crate) async fn odd_addresses(reader: &mut Connection) -> Result<Vec<String>, Error> {
-    // what the check of the database accepts, and the library may not; the library decides
+    // the SQL selects candidates that the database's check accepts; `Email::parse` decides
     let rows = reader
         .query(
             "SELECT email FROM users WHERE email LIKE '.%' OR email LIKE '%..%' OR email LIKE '%.@%' OR email LIKE '%@.%' \
@@ -87,10 +88,10 @@ pub(crate) async fn odd_addresses(reader: &mut Connection) -> Result<Vec<String>
     Ok(addresses.filter(|address| Email::parse(address).is_err()).take(50).collect())
 }
 
-/// Names that several accounts have in different letters; fifty at most. Their accounts keep them.
+/// Usernames that several accounts share if letter case is ignored, fifty at most. Their accounts keep them.
 ///
 /// # Errors
-/// What the database said.
+/// Returns an error if the database does not answer.
 pub(crate) async fn shared_names(reader: &mut Connection) -> Result<Vec<String>, Error> {
     let rows = reader
         .query(
@@ -102,11 +103,11 @@ pub(crate) async fn shared_names(reader: &mut Connection) -> Result<Vec<String>,
     Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
 }
 
-/// Accounts of a database that was taken over and whose stored password hash costs more than a login may take, each with its cost;
-/// fifty at most. Hashes of usual kinds and costs are left out by the database.
+/// Accounts of an adopted database whose stored password hash costs more than a login may cost, each with its cost.
+/// Fifty at most. The query already excludes hashes of usual kinds and costs.
 ///
 /// # Errors
-/// What the database said.
+/// Returns an error if the database does not answer.
 pub(crate) async fn costly_hashes(reader: &mut Connection) -> Result<Vec<String>, Error> {
     let rows = reader
         .query(

@@ -1,4 +1,4 @@
-//! Makes a schema anew in a place that the caller chose: what a restore does beside the live tables.
+//! Builds a schema in the place that the caller's transaction selects. A restore builds it beside the live tables.
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
 
@@ -10,11 +10,11 @@ use super::schema_version::SchemaVersion;
 use super::session::MigrationSettings;
 use crate::db::Backend;
 
-/// Runs the migrations above one number up to another in the caller's transaction, in whose schema the tables come.
-/// From 0 the ledger is made first.
+/// Runs the migrations above one number and up to another in the caller's transaction. From 0 it creates the ledger
+/// first.
 ///
 /// # Errors
-/// A migration that failed; the transaction is only good for rolling back.
+/// Returns an error if a migration fails. The transaction can then only be rolled back.
 pub async fn build(
     transaction: &DatabaseTransaction,
     above: u32,
@@ -34,8 +34,8 @@ pub async fn build(
     Ok(names)
 }
 
-/// The ledger of a state, as statements: taken over from another engine's history, or, where there is none, recorded as
-/// adopted.
+/// Statements that write the ledger rows of a schema version. A row of another engine's history keeps its time and
+/// kind; a missing one is recorded as adopted.
 pub fn ledger_of(
     schema_version: &SchemaVersion,
     history: &[AppliedMigration],
@@ -51,7 +51,7 @@ pub fn ledger_of(
         .collect()
 }
 
-/// Statements of the migrations above one number up to another, in one text. From 0 the ledger's tables are made first.
+/// SQL of the migrations above one number and up to another. From 0 it creates the ledger tables first.
 pub fn sql_between(above: u32, up_to: u32, backend: Backend) -> String {
     let ledger = if above == 0 { backend.create_ledger() } else { "" };
     let wanted = embedded::migrations().iter().filter(|known| known.number > above && known.number <= up_to);

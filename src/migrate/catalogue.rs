@@ -1,15 +1,15 @@
-//! The schema as a set of facts, and how two of them differ.
+//! The schema as a set of facts, and the differences between two such sets.
 //!
-//! A fact is one object of the live catalogue: a key (`column users.email`), its shape, and details. Two schemas are the
-//! same if their facts are. For adoption the details are left out: the earlier manager's databases have the same
-//! objects, but nobody knows how their predicates and function bodies were phrased.
+//! A fact is one object of the live catalogue: a key (`column users.email`), its shape, and details. Two schemas are
+//! equal if their facts are equal. Adoption ignores the details: databases of the legacy manager have the same objects,
+//! but their predicates and function bodies may be phrased differently.
 //!
-//! Texts are compared by meaning ([`canonical`]): how a server prints an expression depends on its version and on whether
-//! the database went through a dump. A difference is an *obstacle*, for which a boot is refused, only if the program or
-//! the pending SQL can fail for it ([`Difference::is_obstacle`]); every other one is reported.
+//! Texts are compared by meaning ([`canonical`]), because a server's output of an expression depends on its version and
+//! on dumps. A difference is an *obstacle* only if the program or the pending SQL can fail because of it
+//! ([`Difference::is_obstacle`]). An obstacle refuses the boot; every other difference is reported.
 //!
-//! What the migrations produce is written down, one file per migration, in `migration/catalogue/`; a test makes every
-//! state on a real database and compares.
+//! `migration/catalogue/` holds one file per migration with the facts that it leaves. A test builds every state on a
+//! real database and compares.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -29,47 +29,47 @@ struct Fact {
     detail: String,
 }
 
-/// One object that is not as it should be.
+/// One object that differs from the expected schema.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// The object, such as `index users.idx_users_last_login`.
+    /// The object, for example `index users.idx_users_last_login`.
     pub object: String,
-    /// How it differs.
+    /// Kind of the difference.
     #[serde(flatten)]
     pub change: CatalogueChange,
 }
 
-/// How an object differs.
+/// Kind of a difference, with the expected and the found form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "change", rename_all = "snake_case")]
 pub enum CatalogueChange {
-    /// The migrations make it; it is not there.
+    /// The migrations make the object, but it does not exist.
     Missing {
-        /// As the migrations make it.
+        /// Form that the migrations make.
         expected: String,
     },
-    /// It is there in another form.
+    /// The object exists in another form.
     Changed {
-        /// As the migrations make it.
+        /// Form that the migrations make.
         expected: String,
-        /// As it is.
+        /// Form in the live database.
         found: String,
     },
-    /// It is there; no migration makes it.
+    /// The object exists, but no migration makes it.
     Unexpected {
-        /// As it is.
+        /// Form in the live database.
         found: String,
     },
 }
 
 impl Difference {
-    /// Whether no migration makes the object.
+    /// Returns true if no migration makes the object.
     pub fn is_extra(&self) -> bool {
         matches!(self.change, CatalogueChange::Unexpected { .. })
     }
 
-    /// Whether the program or this pending SQL can fail for it: a table or column is missing, a column has a type that is
-    /// read in another way, or an object is missing that the SQL names.
+    /// Returns true if the program or the pending SQL can fail because of the difference. That is a missing table or
+    /// column, an incompatible column type, or a missing object that the SQL names.
     pub(crate) fn is_obstacle(&self, pending: &str) -> bool {
         let (kind, name) = self.object.split_once(' ').unwrap_or_default();
         match &self.change {
@@ -82,7 +82,8 @@ impl Difference {
     }
 }
 
-/// Whether SQL holds the name of an object, `users.idx_users_email` or `cleanup(integer)`, as a word.
+/// Returns true if the SQL contains the name of an object as a word. Objects are `users.idx_users_email` or
+/// `cleanup(integer)`.
 fn names(sql: &str, object: &str) -> bool {
     let object = object.split('(').next().unwrap_or_default();
     let name = object.rsplit('.').next().unwrap_or_default();
@@ -105,26 +106,26 @@ impl fmt::Display for Difference {
 /// Reads the live schema.
 ///
 /// # Errors
-/// What the database said.
+/// Returns an error if the database does not answer.
 pub async fn read(connection: &mut Connection) -> Result<Catalogue, Error> {
     let sql = connection.backend().read_catalogue();
     Ok(Catalogue::from_rows(&connection.query(sql).await?))
 }
 
 impl Catalogue {
-    /// From rows of `fact`, key, shape, detail; other rows are passed over.
+    /// Builds a catalogue from rows of `fact`, key, shape and detail. Other rows are skipped.
     pub(crate) fn from_rows(rows: &[Row]) -> Self {
         let column = |row: &Row, at: usize| one_line(row.get(at).and_then(Option::as_deref).unwrap_or_default());
         let facts = rows.iter().filter(|row| column(row, 0) == "fact");
         Self(facts.map(|row| (column(row, 1), Fact { shape: column(row, 2), detail: column(row, 3) })).collect())
     }
 
-    /// What a migration leaves behind.
+    /// Catalogue that a migration leaves.
     pub(crate) fn after(migration: &Migration, backend: Backend) -> Self {
         Self::parse(migration.pair(backend).catalogue)
     }
 
-    /// Reads the lines that `Display` writes.
+    /// Parses the lines that `Display` writes.
     pub(crate) fn parse(text: &str) -> Self {
         let line = |line: &str| {
             let mut parts = line.split('\t').map(str::to_owned);
@@ -134,22 +135,22 @@ impl Catalogue {
         Self(text.lines().filter(|text| !text.is_empty()).filter_map(line).collect())
     }
 
-    /// The keys of one kind of object, without the kind: `users` of `table users`.
+    /// Names of all objects of one kind, for example `users` for `table users`.
     pub(crate) fn names_of(&self, kind: &str) -> Vec<&str> {
         let prefix = format!("{kind} ");
         self.0.keys().filter_map(|key| key.strip_prefix(&prefix)).collect()
     }
 
-    /// The columns of a table, by name.
+    /// Columns of a table, by name.
     pub(crate) fn columns_of(&self, table: &str) -> Vec<Column> {
         let prefix = format!("column {table}.");
         let columns = self.0.iter().filter_map(|(key, fact)| Some((key.strip_prefix(&prefix)?, fact)));
         columns.map(|(name, fact)| Column { name: name.to_owned(), kind: ColumnType::parse(&fact.shape) }).collect()
     }
 
-    /// How this live schema differs from the one the migrations make, in every fact. Tables that no migration makes
-    /// belong to somebody else and are left out with all that is on them. Where the database was taken over, the details
-    /// of what no migration has touched since are its own.
+    /// Differences of this live schema from the one the migrations make, in every fact. Tables that no migration makes,
+    /// and objects on them, are ignored. In an adopted database, details may differ on objects that no later migration
+    /// has changed.
     pub(crate) fn drift_from(&self, expected: &Self, taken_over: Option<&Self>) -> Vec<Difference> {
         let mut differences =
             self.compare(expected, |fact| format!("{} {}", fact.shape, fact.detail).trim().to_owned());
@@ -164,7 +165,7 @@ impl Catalogue {
         differences
     }
 
-    /// The same without the details, for adoption.
+    /// Differences in shape only, for adoption.
     pub(crate) fn shape_differs_from(&self, expected: &Self) -> Vec<Difference> {
         self.compare(expected, |fact| fact.shape.clone())
     }
@@ -191,7 +192,7 @@ impl Catalogue {
         differences
     }
 
-    /// Whether an object sits on one of these tables: `column users.x` does, `table other` does not.
+    /// Returns true if the object belongs to one of these tables, as `column users.x` does.
     fn owns(&self, object: &str) -> bool {
         let table = object.split_once(' ').and_then(|(_, name)| name.split_once('.')).map(|(table, _)| table);
         table.is_some_and(|table| self.0.contains_key(&format!("table {table}")))
@@ -207,7 +208,7 @@ impl fmt::Display for Catalogue {
     }
 }
 
-/// White space as single spaces, so that a fact is one line.
+/// Joins all white space into single spaces, so that a fact fits on one line.
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -1,45 +1,45 @@
-//! The migrations inside this program: a static table that `build.rs` writes.
+//! The migrations in this program: a static table that `build.rs` generates.
 
 use crate::db::Backend;
 
-/// One migration in both dialects.
+/// One migration with its SQL for both engines.
 #[derive(Debug)]
 pub struct Migration {
-    /// The three digits of its name.
+    /// The three digits of its name, as a number.
     pub number: u32,
-    /// `NNN_name`: its version in the ledger.
+    /// Name of the form `NNN_name`, which is its version in the ledger.
     pub name: &'static str,
-    /// Whether a program that does not know this migration works with a database that has it.
+    /// True if a program that does not know this migration works with a database that has it.
     pub compatible: bool,
     postgres: Pair,
     sqlite: Pair,
 }
 
-/// What one dialect needs to go up and down.
+/// Scripts of one migration for one engine.
 #[derive(Debug)]
 pub(crate) struct Pair {
     pub(crate) up: Script,
-    /// `None`: irreversible.
+    /// Script that undoes the migration. `None` if it is irreversible.
     pub(crate) down: Option<Script>,
-    /// SHA-256, in hex, of the up script's canonical text.
+    /// SHA-256 of the up script's canonical text, in hex.
     pub(crate) checksum: &'static str,
-    /// The catalogue after this migration: the lines of [`super::catalogue`].
+    /// Schema after this migration, in the line format of [`super::catalogue`].
     pub(crate) catalogue: &'static str,
 }
 
-/// One SQL file.
+/// One SQL file of a migration.
 #[derive(Debug)]
 pub(crate) struct Script {
-    /// Path in the repository, for messages.
+    /// Path in the repository, for error messages.
     pub(crate) file: &'static str,
     pub(crate) transactional: bool,
     pub(crate) lock_timeout_ms: Option<u64>,
-    /// The statements for one round trip in a transaction.
+    /// All statements as one text, sent in one round trip inside a transaction.
     pub(crate) batch: &'static str,
     pub(crate) statements: &'static [MigrationStatement],
 }
 
-/// A statement and the line of the file it starts on.
+/// A statement and the line of the file on which it starts.
 #[derive(Debug)]
 pub(crate) struct MigrationStatement {
     pub(crate) line: usize,
@@ -53,12 +53,12 @@ pub fn migrations() -> &'static [Migration] {
     MIGRATIONS
 }
 
-/// The newest migration's name.
+/// Name of the newest migration.
 pub fn newest() -> &'static str {
     MIGRATIONS.last().map_or("", |migration| migration.name)
 }
 
-/// The migration with this name.
+/// Finds the migration with this name.
 pub(crate) fn find(name: &str) -> Option<&'static Migration> {
     MIGRATIONS.iter().find(|migration| migration.name == name)
 }
@@ -68,17 +68,17 @@ impl Migration {
         backend.pick(&self.postgres, &self.sqlite)
     }
 
-    /// SHA-256 of what it does on this engine.
+    /// SHA-256 of the up script for this engine, in hex.
     pub fn checksum(&self, backend: Backend) -> &'static str {
         self.pair(backend).checksum
     }
 
-    /// The SQL of going up, as it is in the file.
+    /// SQL that applies the migration, as in its file.
     pub fn sql(&self, backend: Backend) -> String {
         self.pair(backend).up.sql()
     }
 
-    /// The SQL of going down, unless it cannot be undone.
+    /// SQL that undoes the migration. `None` if it is irreversible.
     pub fn down_sql(&self, backend: Backend) -> Option<String> {
         self.pair(backend).down.as_ref().map(Script::sql)
     }

@@ -1,4 +1,4 @@
-//! Why a migration, rollback or adoption did not happen.
+//! Errors of migration, rollback and adoption, with their hints.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::catalogue::Difference;
 use crate::db;
 use crate::printable::line;
 
-/// A refusal or a failure. Unless it says otherwise, the database is as it was.
+/// Refusal or failure of a migration. The database is unchanged unless the variant states otherwise.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -18,164 +18,164 @@ pub enum Error {
     Sql {
         /// Path of the file.
         file: &'static str,
-        /// Line of the statement.
+        /// Line of the statement in the file.
         line: usize,
         /// First line of the statement.
         excerpt: String,
-        /// What was rolled back.
+        /// Extent of the rollback.
         scope: FailureScope,
-        /// What the server said.
+        /// Error that the server returned.
         source: Box<db::Error>,
     },
-    /// Rows point to rows that are not there after the migration (SQLite).
+    /// After the migration, rows refer to rows that do not exist (SQLite).
     #[error("{file}: the migration leaves {count} rows of `{table}` pointing to rows that do not exist")]
     ForeignKeys {
-        /// Path of the last file.
+        /// Path of the last file that ran.
         file: &'static str,
-        /// Table of the pointing rows.
+        /// Table of the referring rows.
         table: String,
-        /// How many.
+        /// Number of foreign key violations.
         count: usize,
     },
-    /// The ledger has migrations this program does not know.
+    /// The ledger has migrations that this program does not know.
     #[error("the database is newer than this program: it has {}", names.join(", "))]
     Newer {
-        /// The unknown migrations.
+        /// Names of the unknown migrations.
         names: Vec<String>,
     },
-    /// The SQL of an applied migration is not what was applied.
+    /// The SQL of an applied migration differs from the SQL that was applied.
     #[error("applied migrations were changed: {}", names.join(", "))]
     Changed {
-        /// The changed migrations.
+        /// Names of the changed migrations.
         names: Vec<String>,
     },
-    /// A migration is pending below one that is applied.
+    /// A migration is pending although a later one is applied.
     #[error("{pending} is not applied, but the later {applied} is")]
     OutOfOrder {
-        /// The pending one.
+        /// Name of the pending migration.
         pending: String,
-        /// The newest applied one.
+        /// Name of the newest applied migration.
         applied: String,
     },
-    /// The database of the earlier manager.
-    #[error("the database belongs to the earlier manager (it has the table migration_records)")]
+    /// The database belongs to the legacy manager and was not adopted.
+    #[error("the database belongs to the legacy manager (it has the table migration_records)")]
     Legacy,
-    /// A new database whose encoding is not UTF8.
+    /// The encoding of a new database is not UTF8.
     #[error("the database has the encoding {encoding}; authsvc needs UTF8")]
     Encoding {
-        /// As the server names it.
+        /// Encoding, as the server names it.
         encoding: String,
     },
-    /// No tables.
+    /// The database has no tables.
     #[error("the database is empty")]
     Empty,
-    /// Tables, but no history.
+    /// The database has tables but no migration history.
     #[error("the database has tables but no migration history: {}", shorten(tables))]
     UnknownTables {
-        /// Their names.
+        /// Names of the tables.
         tables: Vec<String>,
     },
-    /// Nothing there that could be taken over.
+    /// The database has nothing that could be adopted.
     #[error("there is nothing to adopt: {found}")]
     NothingToAdopt {
-        /// What is there instead.
+        /// State of the database instead.
         found: &'static str,
     },
-    /// The schema is not the one that is to be recorded as applied.
+    /// The schema differs from the one that would be recorded as applied.
     #[error("the schema differs from what {name} makes, in {} places:{}", differences.len(), list(differences))]
     NotEqual {
-        /// The migration compared with.
+        /// Newest migration that would be recorded.
         name: &'static str,
-        /// Every difference.
+        /// All differences from the expected schema.
         differences: Vec<Difference>,
     },
-    /// A takeover would leave tables and sequences with several owners.
-    #[error("these objects do not belong to `{role}`, as which the migration would run: {}", shorten(objects))]
+    /// An adoption would leave tables and sequences with several owners.
+    #[error("these objects do not belong to `{role}`, the role that would run the migration: {}", shorten(objects))]
     OtherOwners {
-        /// The role as which it would run: the owner of the history where the current role may act as that one.
+        /// Role that would run the migration. It is the history's owner if the current role may act as that owner.
         role: String,
-        /// `table users of owner`
+        /// Objects with their owners, for example `table users of owner`.
         objects: Vec<String>,
     },
-    /// The live schema is not what the applied migrations made.
+    /// The live schema differs from what the applied migrations made.
     #[error("the schema has drifted from what {name} made, in {} places:{}", differences.len(), list(differences))]
     Drift {
-        /// The newest applied migration.
+        /// Name of the newest applied migration.
         name: String,
-        /// Every difference.
+        /// All differences from the expected schema.
         differences: Vec<Difference>,
     },
-    /// Another program migrates, or a table stayed locked.
+    /// Timed out waiting for another migrator or for a table lock.
     #[error("{what} for {}", humantime::format_duration(*waited))]
     LockTimeout {
-        /// Which lock.
+        /// Reason for waiting, as the start of the message.
         what: &'static str,
-        /// How long was waited.
+        /// Duration of the wait.
         waited: Duration,
     },
     /// No migration has this number.
     #[error("there is no migration {number:03}")]
     NoSuchMigration {
-        /// The number asked for.
+        /// Number of the requested migration.
         number: u32,
-        /// The numbers there are.
+        /// Numbers of all migrations, separated by commas.
         known: String,
     },
-    /// `--to` points the other way.
+    /// The target of `--to` is in the wrong direction.
     #[error("{asked} is {relation} the newest applied migration, {applied}")]
     WrongDirection {
-        /// The migration asked for.
+        /// Name of the requested migration.
         asked: String,
-        /// `below` or `above`.
+        /// Position relative to the newest applied migration: `below` or `above`.
         relation: &'static str,
-        /// The newest applied one.
+        /// Name of the newest applied migration.
         applied: String,
     },
-    /// More steps down than migrations are applied.
+    /// More rollback steps were requested than migrations are applied.
     #[error("{asked} steps are more than the applied migrations: {applied}")]
     TooManySteps {
-        /// The number of steps asked for.
+        /// Number of steps that were requested.
         asked: usize,
-        /// The number of applied migrations.
+        /// Number of applied migrations.
         applied: usize,
     },
-    /// A migration on the way down cannot be undone.
+    /// A migration that would be undone is irreversible.
     #[error("{name} cannot be undone")]
     Irreversible {
-        /// Its name.
+        /// Name of the migration.
         name: &'static str,
     },
 }
 
-/// The lock of a SQLite file, in [`Error::LockTimeout`].
+/// Message of [`Error::LockTimeout`] for the lock of a SQLite file.
 pub(super) const SQLITE_LOCK: &str = "another program writes to the SQLite file and held its lock";
 
-/// What a failed statement of a migration took with it.
+/// Extent of the rollback after a failed statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureScope {
     /// The whole migration was rolled back.
     Migration,
-    /// Only the statement: the migration runs outside a transaction.
+    /// Only the statement was undone, because the migration runs outside a transaction.
     Statement,
 }
 
-/// What kind of outcome an error is: one exit code each.
+/// Kind of an error. Each kind has its own exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MigrationErrorKind {
-    /// It failed, or was refused.
+    /// The migration failed or was refused.
     Failed,
-    /// It was asked wrongly.
+    /// The command line was wrong.
     Usage,
     /// The database is newer than this program.
     Newer,
     /// An applied migration was changed.
     Changed,
-    /// A lock was not got in time.
+    /// Timed out waiting for a lock.
     Lock,
 }
 
 impl Error {
-    /// The kind of outcome.
+    /// Kind of the error, which decides the exit code.
     pub fn kind(&self) -> MigrationErrorKind {
         match self {
             Self::Newer { .. } => MigrationErrorKind::Newer,
@@ -191,7 +191,7 @@ impl Error {
         }
     }
 
-    /// What to do about it.
+    /// Hint for the operator: how to solve the problem.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Database(error) => return error.hint(),
@@ -205,7 +205,7 @@ impl Error {
                 return source.hint();
             }
             Self::Sql { scope: FailureScope::Statement, .. } => {
-                "what this migration did before is kept; correct the cause and run `authsvc migrate` again, which goes on from there"
+                "the steps before are kept; correct the cause and run `authsvc migrate` again, which continues from there"
             }
             Self::Sql { .. } => {
                 "nothing of this migration was applied; correct the cause and run `authsvc migrate` again"
@@ -216,7 +216,7 @@ impl Error {
                 "put the files back as they were when they were applied, and make the change a new migration"
             }
             Self::OutOfOrder { .. } => "give the pending migration a number above every applied one",
-            Self::Legacy => "take it over, keeping every row: take a backup, then run `authsvc migrate --adopt`",
+            Self::Legacy => "adopt it, which keeps every row: make a backup, then run `authsvc migrate --adopt`",
             Self::OtherOwners { .. } => {
                 "nothing was changed; where owners differ, give all of them to one role first (ALTER TABLE ... OWNER TO); then run it as that role"
             }
@@ -251,7 +251,7 @@ impl Error {
         Some(hint.to_owned())
     }
 
-    /// What the database said, where that is the cause.
+    /// Error that the database returned, if it is the cause.
     pub fn database(&self) -> Option<&db::Error> {
         match self {
             Self::Database(source) => Some(source),
@@ -260,7 +260,7 @@ impl Error {
         }
     }
 
-    /// The same failure; where the server refused a write, with the reason for that.
+    /// Adds the reason to the error if the server refused a write.
     #[must_use]
     pub async fn explained(self, url: &db::DatabaseUrl) -> Self {
         match self {
@@ -272,17 +272,17 @@ impl Error {
         }
     }
 
-    /// Whether it was refused before anything began.
+    /// Returns true if the migration was refused before anything began.
     pub fn is_refusal(&self) -> bool {
         !matches!(self, Self::Database(_) | Self::Sql { .. } | Self::ForeignKeys { .. } | Self::LockTimeout { .. })
     }
 
-    /// Whether the database could not be spoken with.
+    /// Returns true if the database could not be reached.
     pub fn is_unreachable(&self) -> bool {
         matches!(self, Self::Database(error) if error.is_unreachable())
     }
 
-    /// Whether trying again can help.
+    /// Returns true if a retry can help.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Database(error) => error.is_transient(),

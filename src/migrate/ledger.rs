@@ -1,58 +1,58 @@
-//! What a database says of its own history.
+//! Reads the migration ledger of a database.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::db::{Backend, Connection, DbErrorKind, Error, Row, first_column};
 
-/// The tables of the ledger itself.
+/// Tables of the ledger itself.
 const LEDGER_TABLES: [&str; 2] = ["seaql_migrations", LEDGER];
-/// The ledger that is read.
+/// Ledger table that this program reads.
 pub const LEDGER: &str = "authsvc_migrations";
-/// The ledger of the earlier manager.
+/// Ledger table of the legacy manager.
 const LEGACY_LEDGER: &str = "migration_records";
 
-/// What a database is, seen from this program.
+/// State of a database's migration history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LedgerState {
-    /// No tables.
+    /// The database has no tables.
     Empty,
-    /// This program's ledger: what is applied, oldest first.
+    /// The ledger of this program: applied migrations, oldest first.
     Ledger(Vec<AppliedMigration>),
-    /// The earlier manager's ledger: the files it applied.
+    /// The ledger of the legacy manager: names of the files that it applied.
     Legacy(Vec<String>),
-    /// Tables and no ledger.
+    /// Names of the tables in a database without a ledger.
     Unknown(Vec<String>),
 }
 
 /// One row of the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppliedMigration {
-    /// `NNN_name`.
+    /// Name of the form `NNN_name`.
     pub version: String,
-    /// When.
+    /// Time of the application, in whole seconds.
     pub applied_at: Option<DateTime<Utc>>,
-    /// Checksum of what was applied.
+    /// SHA-256 of the applied SQL, in hex.
     pub checksum: String,
-    /// How it got there.
+    /// Kind of the record. `None` if it is unknown to this program.
     pub origin: Option<RecordKind>,
-    /// How long it took.
+    /// Duration of the migration, in milliseconds.
     pub duration_ms: Option<u64>,
-    /// The program that applied it.
+    /// Version of authsvc that applied the migration.
     pub app_version: Option<String>,
-    /// Whether programs that do not know it may work with the database.
+    /// True if programs that do not know the migration may work with the database.
     pub compatible: bool,
 }
 
-/// How a migration came to be recorded.
+/// Kind of a ledger record: applied by its SQL, or recorded without running it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RecordKind {
     /// Its SQL was run.
     Applied,
-    /// Found in a database of the earlier manager.
+    /// It was recorded when a legacy manager's database was adopted.
     Adopted,
-    /// Recorded by `--baseline`.
+    /// It was recorded by `--baseline`.
     Baseline,
 }
 
@@ -70,10 +70,10 @@ impl RecordKind {
     }
 }
 
-/// Reads the state: one round trip where there is a ledger.
+/// Reads the history, in one round trip if a ledger exists.
 ///
 /// # Errors
-/// What the database said.
+/// Returns an error if the database does not answer.
 pub async fn read(connection: &mut Connection) -> Result<LedgerState, Error> {
     let sql = connection.backend().read_ledger();
     match connection.query(sql).await {
@@ -88,7 +88,8 @@ pub(crate) fn is_missing_table(error: &Error, backend: Backend) -> bool {
         || (backend == Backend::Sqlite && error.to_string().contains("no such table"))
 }
 
-/// Tells the states without a ledger apart. If there is one by now, another migrator has just made it.
+/// Determines the state of a database without a ledger. If a ledger exists by now, another migrator has just created
+/// it.
 pub(crate) async fn without_ledger(connection: &mut Connection) -> Result<LedgerState, Error> {
     let backend = connection.backend();
     let rows = connection.query(backend.read_tables()).await?;
@@ -108,17 +109,17 @@ pub(crate) async fn without_ledger(connection: &mut Connection) -> Result<Ledger
 }
 
 impl LedgerState {
-    /// What is applied, oldest first.
+    /// Applied migrations, oldest first.
     pub(crate) fn applied(&self) -> &[AppliedMigration] {
         if let Self::Ledger(applied) = self { applied } else { &[] }
     }
 
-    /// The newest applied migration.
+    /// Name of the newest applied migration.
     pub(crate) fn newest(&self) -> Option<&str> {
         self.applied().last().map(|applied| applied.version.as_str())
     }
 
-    /// From rows of the ledger query; other rows are passed over.
+    /// Builds the state from rows of the ledger query. Other rows are skipped.
     pub(crate) fn from_rows(rows: &[Row]) -> Self {
         let mut applied: Vec<AppliedMigration> = rows.iter().filter_map(AppliedMigration::from_row).collect();
         applied.sort_by(|one, other| one.version.cmp(&other.version));
@@ -127,7 +128,7 @@ impl LedgerState {
 }
 
 impl AppliedMigration {
-    /// From the columns of a ledger row that did not come from a query, by name.
+    /// Parses a ledger row from a source other than a query. `column` returns the text of a named column.
     pub fn from_columns(column: impl Fn(&str) -> Option<String>) -> Option<Self> {
         let seconds = column("applied_at").and_then(|text| text.parse().ok());
         Some(Self {

@@ -1,9 +1,10 @@
-//! One migrator at a time.
+//! Lock that allows one migrator at a time.
 //!
-//! PostgreSQL: an advisory lock that belongs to a transaction, on a connection of its own. It is *tried* and tried
-//! again, never waited for: a session that waits for a lock holds a snapshot, and `CREATE INDEX CONCURRENTLY` of the
-//! holder would wait for that. A transaction pins its server connection, so the lock is safe behind a
-//! transaction-pooling PgBouncer, and it goes with the process. SQLite: `BEGIN IMMEDIATE`, which is the only writer.
+//! On PostgreSQL it is an advisory lock of a transaction on its own connection. The lock is *polled*, because a waiting
+//! session holds a snapshot that would block the lock holder's `CREATE INDEX CONCURRENTLY`. A transaction pins its
+//! server connection, so the lock is safe behind a transaction-pooling PgBouncer. It ends with the process.
+//!
+//! On SQLite it is `BEGIN IMMEDIATE`, which admits one writer.
 
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use super::progress::{MigrationEvent, MigrationProgress};
 use crate::clock::Stopwatch;
 use crate::db::{self, Backend, Pool};
 
-/// Takes the lock, waiting at most `patience`. The transaction is the lock: end it to release it.
+/// Acquires the lock, waiting at most `patience`. The returned transaction is the lock. Ending it releases the lock.
 pub(crate) async fn acquire(
     pool: &Pool,
     patience: Duration,
@@ -44,10 +45,10 @@ pub(crate) async fn acquire(
     }
 }
 
-/// Runs something in a transaction that excludes every migrator and everything else that runs under this lock.
+/// Runs `work` in a transaction that excludes every migrator and all other work under this lock.
 ///
 /// # Errors
-/// The lock was not got in time, or the work failed and was rolled back.
+/// Returns an error if waiting for the lock times out, or if the work fails and is rolled back.
 pub async fn with_lock<T, E: From<Error>>(
     pool: &Pool,
     patience: Duration,
@@ -59,10 +60,10 @@ pub async fn with_lock<T, E: From<Error>>(
     Ok(done)
 }
 
-/// Whether the lock's connection is there yet: without it somebody else may have the lock by now.
+/// Checks that the lock's connection still exists. Otherwise another process may hold the lock.
 ///
 /// # Errors
-/// It is gone.
+/// Returns an error if the connection is gone.
 pub async fn still_holds(lock: &DatabaseTransaction) -> Result<(), Error> {
     lock.execute_unprepared("SELECT 1").await?;
     Ok(())
@@ -85,7 +86,7 @@ async fn attempt(pool: &Pool) -> Result<Option<DatabaseTransaction>, Error> {
 
 async fn try_attempt(pool: &Pool, backend: Backend) -> Result<Option<DatabaseTransaction>, DbErr> {
     if backend == Backend::Sqlite {
-        // readers do not block the writer in this mode; it stays with the file
+        // in WAL mode readers do not block the writer; the mode is stored in the file
         pool.orm().execute_unprepared("PRAGMA journal_mode = WAL").await?;
     }
     let options = TransactionOptions {
@@ -102,7 +103,7 @@ async fn try_attempt(pool: &Pool, backend: Backend) -> Result<Option<DatabaseTra
     Ok(None)
 }
 
-/// Between half and all of it, so that many waiters do not move in step.
+/// Random duration between half of the pause and all of it, so that many waiters do not retry in step.
 pub(crate) fn with_jitter(pause: Duration) -> Duration {
     pause.mul_f64(0.5 + fastrand::f64() / 2.0)
 }

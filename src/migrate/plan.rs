@@ -1,29 +1,29 @@
-//! From a state to what is to be done, or the reason why nothing is: pure functions.
+//! Plans a migration or rollback from the ledger's state, as pure functions.
 
 use super::embedded::{self, Migration};
 use super::error::Error;
 use super::ledger::{AppliedMigration, LedgerState};
 use crate::db::Backend;
 
-/// Where to go.
+/// Target of a migration or rollback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MigrationTarget {
-    /// Up: everything. Down: one step.
+    /// Up: all pending migrations. Down: one step.
     Default,
-    /// This many steps (down only); more than are applied are refused.
+    /// This many steps, for rollback only. More steps than applied migrations are refused.
     Steps(usize),
-    /// This number becomes the newest applied one; 0 stands for nothing applied.
+    /// This number becomes the newest applied migration. 0 means that none is applied.
     Number(u32),
 }
 
-/// What to do with a database without a usable ledger.
+/// Handling of a database without a usable ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Adoption {
-    /// Refuse it.
+    /// Refuse a database without a usable ledger.
     No,
-    /// Take over a database of the earlier manager.
+    /// Adopt a database of the legacy manager.
     Adopt,
-    /// Record everything up to this number as applied, after comparing.
+    /// Compare, then record every migration up to this number as applied.
     Baseline(u32),
 }
 
@@ -34,16 +34,16 @@ pub(crate) struct Recorded {
     pub(crate) origin: super::ledger::RecordKind,
 }
 
-/// What is to be done to go up.
+/// Plan of a migration upwards.
 #[derive(Debug, Default)]
 pub(crate) struct MigrationPlan {
-    /// Whether there is nothing yet: everything can be one transaction.
+    /// True if the database is empty, so that everything can run in one transaction.
     pub(crate) fresh: bool,
-    /// Recorded first.
+    /// Migrations to record first, without running them.
     pub(crate) record: Option<Recorded>,
-    /// Then run, in this order.
+    /// Migrations to run afterwards, in this order.
     pub(crate) steps: Vec<&'static Migration>,
-    /// The newest applied migration before.
+    /// Newest applied migration before the run.
     pub(crate) from: Option<String>,
     /// Newer, compatible migrations that this program does not know.
     pub(crate) unknown: Vec<String>,
@@ -55,10 +55,10 @@ impl MigrationPlan {
     }
 }
 
-/// Plans the way up.
+/// Plans a migration upwards.
 ///
 /// # Errors
-/// Every reason not to touch this database.
+/// Returns an error for every reason not to change this database.
 pub(crate) fn up(
     state: &LedgerState,
     target: MigrationTarget,
@@ -92,10 +92,10 @@ pub(crate) fn up(
     Ok(MigrationPlan { fresh: applied.is_empty(), record: None, steps, from: newest, unknown })
 }
 
-/// Plans the way down: the migrations to undo, newest first.
+/// Plans a rollback: the migrations to undo, newest first.
 ///
 /// # Errors
-/// A ledger that is not this program's, a number that is not on the way, or a migration that cannot be undone.
+/// Returns an error if the ledger is not this program's, the target cannot be reached, or a migration is irreversible.
 pub(crate) fn down(
     state: &LedgerState,
     target: MigrationTarget,
@@ -137,8 +137,8 @@ pub(crate) fn down(
     }
 }
 
-/// Compares the ledger with what is embedded. Migrations that this program does not know are refused, unless all of
-/// them say that an older program may go on; then they are returned.
+/// Compares the ledger with the embedded migrations. Returns the migrations that this program does not know, if all of
+/// them are marked compatible. Otherwise the database is refused.
 pub(crate) fn check(applied: &[AppliedMigration], known: &[Migration], backend: Backend) -> Result<Vec<String>, Error> {
     let find = |applied: &AppliedMigration| known.iter().find(|migration| migration.name == applied.version);
     let unknown: Vec<&AppliedMigration> = applied.iter().filter(|applied| find(applied).is_none()).collect();
@@ -188,7 +188,7 @@ fn wrong_direction(number: u32, relation: &'static str, newest: Option<&str>) ->
     Error::WrongDirection { asked: format!("{number:03}"), relation, applied }
 }
 
-/// The migration with this number.
+/// Finds the migration with this number.
 pub(crate) fn find_number(number: u32) -> Result<&'static Migration, Error> {
     let known = embedded::migrations();
     known.iter().find(|migration| migration.number == number).ok_or_else(|| {
@@ -197,10 +197,10 @@ pub(crate) fn find_number(number: u32) -> Result<&'static Migration, Error> {
     })
 }
 
-/// For what changes rows and applies nothing: refuses a database that a newer program made so that this one does not fit.
+/// Refuses a database that a newer, incompatible program migrated. Commands that change rows call it.
 ///
 /// # Errors
-/// [`Error::Newer`] with the names of its migrations.
+/// Returns [`Error::Newer`] with the names of the unknown migrations.
 pub fn refuse_newer(state: &LedgerState, backend: Backend) -> Result<(), Error> {
     match up(state, MigrationTarget::Default, Adoption::No, backend) {
         Err(newer @ Error::Newer { .. }) => Err(newer),

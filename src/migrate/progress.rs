@@ -1,44 +1,44 @@
-//! What a migration tells while it runs.
+//! Progress events of a running migration.
 
 use std::time::Duration;
 
-/// One thing that happened.
+/// Progress event of a migration or rollback.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MigrationEvent<'a> {
-    /// Another program holds the lock.
+    /// Another process holds the migration lock.
     WaitingForLock,
-    /// A migration starts (or its undoing).
+    /// A migration or its rollback starts.
     Started {
-        /// Its name.
+        /// Name of the migration.
         name: &'a str,
-        /// Which of the run, from 1.
+        /// Position in this run, from 1.
         position: usize,
-        /// How many there are.
+        /// Number of migrations in this run.
         total: usize,
     },
-    /// A table was locked for too long; it will be tried again.
+    /// Waiting for a table lock timed out. The migration will be retried.
     Retrying {
-        /// The migration.
+        /// Name of the migration.
         name: &'a str,
-        /// After this pause.
+        /// Pause before the retry.
         pause: Duration,
     },
-    /// A migration is done.
+    /// A migration or its rollback is complete.
     Finished {
-        /// Its name.
+        /// Name of the migration.
         name: &'a str,
-        /// How long it took.
+        /// Duration of the migration.
         duration: Duration,
     },
 }
 
-/// Somebody who listens.
+/// Receiver of progress events.
 pub trait MigrationProgress: Sync {
-    /// Called for each event, in order.
+    /// Handles one event. Events arrive in order.
     fn event(&self, event: MigrationEvent<'_>);
 }
 
-/// Nobody.
+/// Ignores all events, for callers that show no progress.
 impl MigrationProgress for () {
     fn event(&self, _event: MigrationEvent<'_>) {}
 }

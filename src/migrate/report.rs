@@ -1,4 +1,4 @@
-//! What a run did, or would do: one struct for text, JSON, log and test.
+//! Report on a migration, rollback or dry run. One type serves text, JSON, log and tests.
 
 use std::time::Duration;
 
@@ -8,57 +8,57 @@ use super::embedded;
 use super::plan::MigrationPlan;
 use crate::db::DatabaseUrl;
 
-/// How a run ended.
+/// Outcome of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MigrationOutcome {
-    /// There was nothing to do.
+    /// No migration was pending.
     Current,
-    /// What was to be done is done.
+    /// All planned migrations were applied.
     Applied,
-    /// What would be done is listed; nothing was.
+    /// Dry run: the plan is listed and nothing was changed.
     Planned,
-    /// Migrations were undone.
+    /// Applied migrations were undone.
     RolledBack,
 }
 
-/// What a run did.
+/// Report on a run.
 #[derive(Debug, Clone, Serialize)]
 pub struct MigrationReport {
-    /// How it ended.
+    /// Outcome of the run.
     pub outcome: MigrationOutcome,
-    /// The database, without its password.
+    /// URL of the database, without the password.
     pub database: String,
-    /// Which engine.
+    /// Database engine: `postgres` or `sqlite`.
     pub backend: String,
-    /// The newest applied migration before.
+    /// Newest applied migration before the run.
     pub from: Option<String>,
-    /// The newest applied migration after.
+    /// Newest applied migration after the run.
     pub to: Option<String>,
-    /// Recorded as applied without running.
+    /// Migrations that were recorded as applied without running.
     pub recorded: Vec<String>,
-    /// Run (or undone, or planned), in order.
+    /// Migrations that were run, undone or planned, in order.
     pub migrations: Vec<MigrationEntry>,
     /// Newer, compatible migrations that this program does not know.
     pub unknown: Vec<String>,
-    /// After an adoption: accounts of the earlier manager's seed data.
+    /// After an adoption: accounts of the legacy manager's seed data.
     pub seed_accounts: Vec<String>,
-    /// After an adoption: addresses that no mail can be sent to; fifty at most.
+    /// After an adoption: addresses to which no mail can be sent, fifty at most.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub odd_addresses: Vec<String>,
-    /// After an adoption: names that several accounts have in different letters; fifty at most.
+    /// After an adoption: usernames that several accounts share if letter case is ignored, fifty at most.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub shared_names: Vec<String>,
-    /// After an adoption: accounts whose stored password hash costs more than a login may take, each with its cost.
+    /// After an adoption: accounts whose stored password hash costs more than a login may cost, each with its cost.
     pub costly_hashes: Vec<String>,
 }
 
-/// A migration in a [`MigrationReport`].
+/// One migration in a [`MigrationReport`].
 #[derive(Debug, Clone, Serialize)]
 pub struct MigrationEntry {
-    /// `NNN_name`.
+    /// Name of the form `NNN_name`.
     pub name: String,
-    /// How long it took; absent in a plan.
+    /// Duration in milliseconds. Absent in a plan.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<u64>,
 }
@@ -91,12 +91,12 @@ impl MigrationReport {
         }
     }
 
-    /// Whether the run changed the database.
+    /// Returns true if the run changed the database.
     pub fn has_changed_something(&self) -> bool {
         matches!(self.outcome, MigrationOutcome::Applied | MigrationOutcome::RolledBack)
     }
 
-    /// What a plan would do.
+    /// Report on a dry run, or on a run with nothing to do.
     pub(super) fn planned(url: &DatabaseUrl, plan: &MigrationPlan) -> Self {
         let outcome = if plan.is_empty() { MigrationOutcome::Current } else { MigrationOutcome::Planned };
         let mut report = Self::new(url, outcome, plan.from.clone());

@@ -1,4 +1,4 @@
-//! Runs one migration, up or down, and its line in the ledger.
+//! Runs one migration up or down, and updates its ledger row.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use super::session::MigrationSettings;
 use crate::clock::Stopwatch;
 use crate::db::{self, Backend, NoTimeoutSession, Pool};
 
-/// Up or down.
+/// Direction of a migration step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Direction {
     Up,
@@ -47,7 +47,7 @@ impl Step {
     }
 }
 
-/// Runs a step in the caller's transaction; on failure the transaction is only good for rolling back.
+/// Runs a step in the caller's transaction. After a failure the transaction can only be rolled back.
 pub(crate) async fn in_transaction(
     step: Step,
     transaction: &DatabaseTransaction,
@@ -73,7 +73,7 @@ pub(crate) async fn in_transaction(
     Ok(watch.elapsed())
 }
 
-/// Runs a step in a transaction of its own, again and again while somebody else's lock is in the way.
+/// Runs a step in its own transaction, and retries while another session's lock blocks it.
 pub(crate) async fn with_retry(
     step: Step,
     pool: &Pool,
@@ -92,7 +92,7 @@ pub(crate) async fn with_retry(
             Err(error) => error,
         };
         if let Err(rollback) = transaction.rollback().await {
-            tracing::debug!(%rollback, "rolling back failed: the server has done it, or has to");
+            tracing::debug!(%rollback, "the rollback command failed; the server rolls back by itself");
         }
         if !is_lock_timeout(&error) {
             return Err(error);
@@ -110,15 +110,15 @@ pub(crate) async fn with_retry(
     }
 }
 
-/// A transaction that changes the schema: where our tables are, under our settings, as their owner.
+/// Begins a transaction for schema changes, with pinned schema and settings, as the owner of the tables.
 pub(super) async fn begin(pool: &Pool) -> Result<DatabaseTransaction, Error> {
     let transaction = pool.begin_pinned().await?;
     transaction.execute_unprepared(&pool.backend().assume_owner()).await?;
     Ok(transaction)
 }
 
-/// Runs a step outside a transaction, statement by statement, without limits of time. It can be run again after any
-/// failure, and goes on after what it has done.
+/// Runs a step outside a transaction, one statement at a time and without timeouts. After a failure it can run again
+/// and continues after its completed statements.
 pub(crate) async fn without_transaction(
     step: Step,
     pool: &Pool,
@@ -148,7 +148,7 @@ async fn run_each(script: &'static Script, session: &mut NoTimeoutSession) -> Re
     Ok(())
 }
 
-/// The name of the index that a statement builds concurrently.
+/// Name of the index that a statement builds concurrently. `None` for other statements.
 fn index_built_concurrently(sql: &str) -> Option<&str> {
     let words: Vec<&str> = sql.split_whitespace().collect();
     let at = words.iter().position(|word| word.eq_ignore_ascii_case("CONCURRENTLY"))?;
@@ -161,18 +161,19 @@ fn index_built_concurrently(sql: &str) -> Option<&str> {
         .find(|word| !["IF", "NOT", "EXISTS"].iter().any(|skip| skip.eq_ignore_ascii_case(word)))
 }
 
-/// An index whose concurrent building was interrupted is there, but not used; `IF NOT EXISTS` would leave it so.
+/// Drops an index whose concurrent build was interrupted. Such an index exists but is unused, and `IF NOT EXISTS` would
+/// keep it.
 async fn drop_if_invalid(session: &mut NoTimeoutSession, index: &str) -> Result<(), Error> {
     let name = Backend::Postgres.literal(index);
     let invalid = format!("SELECT 1 FROM pg_index WHERE indexrelid = to_regclass({name}) AND NOT indisvalid");
     if session.execute(&invalid).await? > 0 {
-        tracing::info!(index, "dropping an index whose building was interrupted");
+        tracing::info!(index, "dropping an index whose build was interrupted");
         session.execute(&format!("DROP INDEX CONCURRENTLY IF EXISTS {index}")).await?;
     }
     Ok(())
 }
 
-/// Finds the statement that failed: by the position the server gave, else by running them one by one.
+/// Finds the statement that failed, by the position that the server reported or by running the statements one by one.
 async fn locate(script: &'static Script, error: DbErr, transaction: &DatabaseTransaction) -> Error {
     let error = db::Error::from(error);
     if error.kind() == db::DbErrorKind::Locked || error.kind() == db::DbErrorKind::Unreachable {
@@ -194,12 +195,12 @@ async fn locate(script: &'static Script, error: DbErr, transaction: &DatabaseTra
     Error::Database(error)
 }
 
-/// Which statement, and which of its lines, a character of the batch belongs to.
+/// Finds the statement, and the line in it, to which a character position of the batch belongs.
 fn statement_at(script: &Script, position: usize) -> Option<(usize, usize)> {
     let byte = script.batch.char_indices().nth(position.checked_sub(1)?)?.0;
     let mut start = 0;
     for (at, statement) in script.statements.iter().enumerate() {
-        // the batch holds the same statements; only CONCURRENTLY is left out of some
+        // the batch holds the same statements, without CONCURRENTLY
         let end =
             start + script.batch[start..].find(&format!("{};\n", statement.sql)).unwrap_or(0) + statement.sql.len() + 2;
         if byte < end {
@@ -221,7 +222,7 @@ fn is_lock_timeout(error: &Error) -> bool {
     error.database().is_some_and(|source| source.kind() == db::DbErrorKind::Locked)
 }
 
-/// The ledger rows of a migration.
+/// Ledger rows of a migration that was applied at `now`.
 pub(crate) fn insert(
     migration: &Migration,
     origin: RecordKind,
@@ -233,7 +234,7 @@ pub(crate) fn insert(
     insert_at(migration, origin, backend, settings, &now.timestamp().to_string(), duration)
 }
 
-/// The same; `at` is an expression, in Unix seconds.
+/// Ledger rows of a migration that was applied at the SQL expression `at`, in Unix seconds.
 pub(crate) fn insert_at(
     migration: &Migration,
     origin: RecordKind,
@@ -255,7 +256,7 @@ pub(crate) fn insert_at(
     )
 }
 
-/// The ledger rows of a migration that came with rows from elsewhere: when and how it was applied there stays known.
+/// Ledger rows of a migration from another database's history. They keep its time, duration and kind.
 pub(crate) fn taken_over(
     migration: &Migration,
     before: Option<&AppliedMigration>,

@@ -1,4 +1,4 @@
-//! The schema that a database has, as SQL that makes it anew and as tables with their columns: what a backup holds.
+//! The live schema as a backup holds it: SQL that recreates it, and tables with their columns.
 
 use super::catalogue::{self, Catalogue, Difference};
 use super::embedded;
@@ -8,17 +8,17 @@ use super::plan;
 use super::schema_version;
 use crate::db::{Column, ColumnType, Connection, Row};
 
-/// The table that says which database it is.
+/// Table that holds the random id of the database.
 pub const IDENTITY_TABLE: &str = "database_identity";
 
-/// The schema after a migration.
+/// Schema after a migration.
 #[derive(Debug)]
 pub struct Schema {
-    /// The newest applied migration.
+    /// Name of the newest applied migration.
     pub migration: String,
-    /// Statements that make ledger and schema in an empty database.
+    /// Statements that create ledger and schema in an empty database.
     pub sql: String,
-    /// Every table, the ledger first, then parents before children.
+    /// All tables: the ledger first, then parents before children.
     pub tables: Vec<SchemaTable>,
     /// Tables and columns of the database that no migration makes.
     pub not_included: Vec<String>,
@@ -27,13 +27,13 @@ pub struct Schema {
 /// A table and its columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SchemaTable {
-    /// Its name.
+    /// Name of the table.
     pub name: String,
-    /// Its columns, in alphabetical order; those of the ledger as they were made.
+    /// Columns in alphabetical order. Ledger columns are in the order of their definition.
     pub columns: Vec<Column>,
 }
 
-/// The ledger's own tables: not in the catalogue, because they are there before and after every migration.
+/// Tables of the ledger. They are not in the catalogue, because they exist before and after every migration.
 const LEDGER_TABLES: [(&str, &[(&str, ColumnType)]); 2] = [
     ("seaql_migrations", &[("version", ColumnType::Text), ("applied_at", ColumnType::Bigint)]),
     (
@@ -50,10 +50,10 @@ const LEDGER_TABLES: [(&str, &[(&str, ColumnType)]); 2] = [
     ),
 ];
 
-/// The schema of a live database, from its ledger.
+/// Schema of a live database, from its ledger.
 ///
 /// # Errors
-/// A ledger that is not this program's, or a schema that lacks what the migrations made.
+/// Returns an error if the ledger is not this program's, or if the schema lacks objects that the migrations made.
 pub async fn schema_of(connection: &mut Connection) -> Result<Schema, Error> {
     let backend = connection.backend();
     let state = ledger::read(connection).await?;
@@ -88,13 +88,13 @@ pub async fn schema_of(connection: &mut Connection) -> Result<Schema, Error> {
 }
 
 impl Schema {
-    /// Whether a ledger, read later, still tells of this schema.
+    /// Returns true if the ledger, read later, still describes this schema.
     pub(crate) fn is_that_of(&self, ledger: &[Row]) -> bool {
         LedgerState::from_rows(ledger).newest().unwrap_or_default() == self.migration
     }
 }
 
-/// A column that the migrations make and that is missing, or of another type, cannot be backed up.
+/// Returns an error if a table or column is missing, or a column has another type. Such a schema cannot be backed up.
 fn missing(live: &Catalogue, expected: &Catalogue, name: &str) -> Result<(), Error> {
     let mut differences = live.shape_differs_from(expected);
     differences.retain(|difference| difference.is_obstacle(""));
@@ -107,7 +107,7 @@ fn extras(live: &Catalogue, expected: &Catalogue) -> Vec<String> {
         let known = expected.names_of(kind);
         extras.extend(live.names_of(kind).into_iter().filter(|name| !known.contains(name)).map(str::to_owned));
     }
-    // the columns of a table that is named already say nothing more
+    // skip the columns of a table that is already listed
     let tables: Vec<String> = extras.iter().filter(|name| !name.contains('.')).map(|name| format!("{name}.")).collect();
     extras.retain(|name| !tables.iter().any(|table| name.starts_with(table)));
     extras
@@ -124,10 +124,11 @@ pub(crate) fn tables(expected: &Catalogue) -> Vec<SchemaTable> {
     ledger.into_iter().chain(made).collect()
 }
 
-/// What no migration makes on tables of a live database's state: `column users.phone`, `index users.idx_phone`.
+/// Objects that no migration makes, on tables that migrations make. Examples: `column users.phone`, `index
+/// users.idx_phone`.
 ///
 /// # Errors
-/// What the database said.
+/// Returns an error if the database does not answer.
 pub async fn extra_objects(connection: &mut Connection, applied: &[AppliedMigration]) -> Result<Vec<String>, Error> {
     let expected = schema_version::catalogue_of_newest(applied, connection.backend());
     let differences = catalogue::read(connection).await?.shape_differs_from(&expected);
@@ -135,13 +136,13 @@ pub async fn extra_objects(connection: &mut Connection, applied: &[AppliedMigrat
     Ok(extra.map(|difference| difference.object).collect())
 }
 
-/// Whether a table is one of the ledger's.
+/// Returns true if the table belongs to the ledger.
 pub fn is_ledger(table: &str) -> bool {
     LEDGER_TABLES.iter().any(|(name, _)| *name == table)
 }
 
 impl SchemaTable {
-    /// `a, b, c`
+    /// Column names, separated by commas: `a, b, c`.
     pub fn column_list(&self) -> String {
         self.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ")
     }

@@ -1,4 +1,4 @@
-//! The tables of one state of the schema, known without a database: what a backup's rows belong to.
+//! Tables of one schema version, known without a database. A backup's rows belong to such a version.
 
 use std::collections::BTreeSet;
 
@@ -10,26 +10,26 @@ use super::plan;
 use super::schema::{self, SchemaTable};
 use crate::db::{Backend, SchemaObjects};
 
-/// The newest migration that the earlier manager's databases have.
+/// Number of the newest migration in databases of the legacy manager.
 const LEGACY_NUMBER: u32 = 4;
 
-/// One state of the schema.
+/// One version of the schema.
 #[derive(Debug, Clone)]
 pub struct SchemaVersion {
-    /// Number of the newest migration; 0 where there is none.
+    /// Number of the newest migration. 0 before the first one.
     pub number: u32,
-    /// Its name; empty where there is none.
+    /// Name of the newest migration. Empty before the first one.
     pub migration: String,
-    /// Every table, the ledger first, then parents before children.
+    /// All tables: the ledger first, then parents before children.
     pub tables: Vec<SchemaTable>,
-    /// The same tables, and functions and sequences.
+    /// Names of the tables, functions and sequences.
     pub objects: SchemaObjects,
 }
 
-/// The state that a ledger tells of.
+/// Schema version that a ledger describes.
 ///
 /// # Errors
-/// A ledger that is not this program's: with migrations it does not know, changed ones, or gaps.
+/// Returns an error if the ledger has unknown or changed migrations, or gaps.
 pub fn version_of_ledger(applied: &[AppliedMigration], backend: Backend) -> Result<SchemaVersion, Error> {
     let unknown = plan::check(applied, embedded::migrations(), backend)?;
     if !unknown.is_empty() {
@@ -48,12 +48,12 @@ pub fn version_of_ledger(applied: &[AppliedMigration], backend: Backend) -> Resu
     }
 }
 
-/// The state of the earlier manager's databases.
+/// Schema version of the legacy manager's databases.
 pub fn legacy_version(backend: Backend) -> SchemaVersion {
     version_after(LEGACY_NUMBER, backend)
 }
 
-/// The state after a migration.
+/// Schema version after the migration with this number.
 pub fn version_after(number: u32, backend: Backend) -> SchemaVersion {
     let newest = embedded::migrations().iter().rfind(|migration| migration.number <= number);
     let catalogue = newest.map(|newest| Catalogue::after(newest, backend)).unwrap_or_default();
@@ -68,17 +68,17 @@ pub fn version_after(number: u32, backend: Backend) -> SchemaVersion {
     SchemaVersion { number: newest.map_or(0, |newest| newest.number), migration, tables, objects }
 }
 
-/// The state that this program's migrations end with.
+/// Schema version after all migrations of this program.
 pub fn newest_version(backend: Backend) -> SchemaVersion {
     version_after(u32::MAX, backend)
 }
 
-/// The state after the newest of these migrations that this program knows.
+/// Schema version after the newest of these migrations that this program knows.
 pub fn version_of_newest(applied: &[AppliedMigration], backend: Backend) -> SchemaVersion {
     version_after(newest_of(applied).map_or(0, |known| known.number), backend)
 }
 
-/// Everything that those migrations made.
+/// Catalogue after the newest of these migrations that this program knows.
 pub(crate) fn catalogue_of_newest(applied: &[AppliedMigration], backend: Backend) -> Catalogue {
     newest_of(applied).map(|known| Catalogue::after(known, backend)).unwrap_or_default()
 }
@@ -87,8 +87,8 @@ fn newest_of(applied: &[AppliedMigration]) -> Option<&'static Migration> {
     applied.iter().filter_map(|applied| embedded::find(&applied.version)).max_by_key(|known| known.number)
 }
 
-/// The newest state up to a number in which no copy of tables is half done. Rows of the other engine go in there, because the
-/// engines copy at different steps.
+/// Newest schema version up to a number in which no copy of tables is half done. Rows of the other engine are loaded
+/// into it, because the engines copy tables at different steps.
 pub fn settled_version(number: u32, backend: Backend) -> SchemaVersion {
     let states = embedded::migrations().iter().rev().filter(|known| known.number <= number);
     let mut states = states.map(|known| version_after(known.number, backend));
@@ -97,19 +97,19 @@ pub fn settled_version(number: u32, backend: Backend) -> SchemaVersion {
     states.find(|state| state.tables.iter().all(is_final)).unwrap_or_else(|| version_after(0, backend))
 }
 
-/// The migrations of a ledger that this program does not know.
+/// Names of the migrations in a ledger that this program does not know.
 pub fn unknown_migrations(applied: &[AppliedMigration]) -> Vec<String> {
     let unknown = applied.iter().filter(|applied| embedded::find(&applied.version).is_none());
     unknown.map(|applied| applied.version.clone()).collect()
 }
 
-/// The names of all tables that any migration makes.
+/// Names of all tables that any migration makes.
 pub fn all_tables() -> BTreeSet<String> {
     let states = embedded::migrations().iter().map(|migration| version_after(migration.number, Backend::Postgres));
     states.flat_map(|state| state.objects.tables).collect()
 }
 
-/// Whether any migration makes a table of this name.
+/// Returns true if any migration makes a table of this name.
 pub fn makes_table(name: &str) -> bool {
     all_tables().contains(name)
 }

@@ -6,7 +6,7 @@ use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTrait, SchemaMana
 use super::embedded::{self, Migration, Script};
 use crate::db::Backend;
 
-/// One embedded migration as SeaORM knows it.
+/// SeaORM form of one embedded migration.
 pub(crate) struct SqlMigration(pub(crate) &'static Migration);
 
 impl MigrationName for SqlMigration {
@@ -33,7 +33,7 @@ impl MigrationTrait for SqlMigration {
     }
 }
 
-/// All statements in one round trip: the caller's transaction makes them one.
+/// Sends all statements in one round trip. The caller's transaction makes them atomic.
 async fn send(manager: &SchemaManager<'_>, script: &Script) -> Result<(), DbErr> {
     if !script.batch.is_empty() {
         manager.get_connection().execute_unprepared(script.batch).await?;
@@ -49,8 +49,8 @@ fn backend(manager: &SchemaManager<'_>) -> Result<Backend, DbErr> {
     }
 }
 
-/// The embedded history for SeaORM's own tools, which read the same ledger. Programs should use
-/// [`super::migrate`], which locks, checks and records more.
+/// The embedded history for SeaORM's own tools, which read the same ledger. Programs should call [`super::migrate`],
+/// which locks, checks and records more.
 pub struct Migrator;
 
 impl MigratorTrait for Migrator {

@@ -1,4 +1,4 @@
-//! A run: read, plan, lock, read again, plan again, do, report.
+//! One migration run: read, plan, lock, read and plan again, execute, report.
 
 use std::time::Duration;
 
@@ -17,32 +17,32 @@ use super::run::{self, Direction, Step};
 use super::verify;
 use crate::db::{Backend, Connection, DatabaseUrl, DbErrorKind, PartialRows, Pool, PoolUse, first_column};
 
-/// How a run behaves.
+/// Settings of a migration run.
 #[derive(Debug, Clone)]
 pub struct MigrationSettings {
-    /// How long to wait for another migrator, and for locks on tables altogether.
+    /// Longest wait for another migrator, and for all table locks together.
     pub patience: Duration,
-    /// How long one statement may wait for a lock on a table, and so how long requests can queue behind it.
+    /// Longest wait of one statement for a table lock. Requests can queue behind it for this long.
     pub lock_timeout: Duration,
-    /// Recorded in the ledger.
+    /// Version of authsvc, recorded in the ledger.
     pub app_version: String,
 }
 
-/// What to do when going up.
+/// Options of a migration upwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MigrateAction {
-    /// How far.
+    /// Target of the migration.
     pub target: MigrationTarget,
-    /// What to do with a database without a ledger.
+    /// True if a database of the legacy manager is adopted.
     pub adopt: bool,
-    /// Record everything up to this number as applied.
+    /// Record every migration up to this number as applied.
     pub baseline: Option<u32>,
-    /// Only say what would be done.
+    /// True if the plan is only reported.
     pub dry_run: bool,
 }
 
 impl MigrateAction {
-    /// Everything that is pending.
+    /// Applies all pending migrations.
     pub fn latest() -> Self {
         Self { target: MigrationTarget::Default, adopt: false, baseline: None, dry_run: false }
     }
@@ -56,10 +56,10 @@ impl MigrateAction {
     }
 }
 
-/// Applies what is pending. With nothing pending it is one round trip that only reads.
+/// Applies pending migrations. If none is pending, it makes one round trip that only reads.
 ///
 /// # Errors
-/// Every refusal and failure of [`Error`]; what was committed before a failure stays.
+/// Returns an error if the migration is refused or fails. Migrations committed before the failure stay applied.
 pub async fn migrate(
     url: &DatabaseUrl,
     action: MigrateAction,
@@ -82,7 +82,7 @@ pub async fn migrate(
 /// Undoes applied migrations, newest first.
 ///
 /// # Errors
-/// Every refusal and failure of [`Error`]; what was undone before a failure stays undone.
+/// Returns an error if the rollback is refused or fails. Migrations undone before the failure stay undone.
 pub async fn rollback(
     url: &DatabaseUrl,
     target: MigrationTarget,
@@ -105,7 +105,7 @@ pub async fn rollback(
     end(pool, done).await
 }
 
-/// After a failure the open transaction is rolled back before this returns.
+/// Closes the pool. After a failure, the open transaction is rolled back before this returns.
 async fn end(pool: Pool, done: Result<MigrationReport, Error>) -> Result<MigrationReport, Error> {
     match done {
         Ok(_) => pool.hang_up().await,
@@ -120,24 +120,24 @@ async fn hang_up(reader: Option<Connection>) {
     }
 }
 
-/// The history of a database, and the connection that read it.
+/// History of a database, and the connection that read it.
 struct HistoryReading {
     state: LedgerState,
-    /// The live schema; `None`: it was not read.
+    /// The live schema. `None` if it was not read.
     live: Option<Catalogue>,
-    /// `None`: there is no database yet.
+    /// Connection that read the history. `None` if no database exists yet.
     reader: Option<Connection>,
 }
 
 impl HistoryReading {
-    /// That of a SQLite file that is not there yet.
+    /// Reading of a SQLite file that does not exist yet.
     fn of_no_file() -> Self {
         Self { state: LedgerState::Empty, live: None, reader: None }
     }
 }
 
-/// Reads the state, on a connection that is there already or a new one. A SQLite file that may be created and is not
-/// there yet is an empty database.
+/// Reads the history on a given or a new connection. A missing SQLite file that may be created counts as an empty
+/// database.
 async fn read_state(url: &DatabaseUrl, reader: Option<Connection>) -> Result<HistoryReading, Error> {
     let mut reader = match reader {
         Some(reader) => reader,
@@ -152,8 +152,8 @@ async fn read_state(url: &DatabaseUrl, reader: Option<Connection>) -> Result<His
     Ok(HistoryReading { state: ledger::read(&mut reader).await?, live: None, reader: Some(reader) })
 }
 
-/// The same, with the live schema, in one round trip where there is a ledger. The schema may be unreadable for a moment,
-/// because another replica changes it: then it is not known.
+/// Reads the history and the live schema, in one round trip if a ledger exists. The schema is `None` if another replica
+/// is changing it and it cannot be read.
 async fn read_state_and_schema(url: &DatabaseUrl) -> Result<HistoryReading, Error> {
     let mut reader = match Connection::open(url).await {
         Ok(reader) => reader,
@@ -170,7 +170,7 @@ async fn read_state_and_schema(url: &DatabaseUrl) -> Result<HistoryReading, Erro
             reader: Some(reader),
         }),
         Some(error) if error.kind() == DbErrorKind::Locked => {
-            tracing::warn!("drift was not looked for: {error}");
+            tracing::warn!("drift was not checked: {error}");
             read_state(url, Some(reader)).await
         }
         Some(error) if ledger::is_missing_table(&error, reader.backend()) => {
@@ -181,9 +181,8 @@ async fn read_state_and_schema(url: &DatabaseUrl) -> Result<HistoryReading, Erro
     }
 }
 
-/// Whether the live schema is the one that the plan starts from: what the applied migrations made, or, for a takeover,
-/// what is to be recorded as applied.
-/// `live`: the schema, if it was read with the state.
+/// Checks that the live schema is the one that the plan starts from. That is the result of the applied migrations or,
+/// for an adoption, of the migrations to record. `live` is the schema, if it was already read.
 async fn preflight(
     reader: Option<&mut Connection>,
     live: Option<Catalogue>,
@@ -202,14 +201,15 @@ async fn preflight(
     }
 }
 
-/// Refuses a new database that cannot hold every name, before anything is made in it.
+/// Refuses a new database whose encoding cannot hold every name, before any table is created.
 async fn check_encoding(reader: &mut Connection) -> Result<(), Error> {
     let sql = reader.backend().read_encoding();
     let encoding = first_column(reader.query(sql).await?).pop().unwrap_or_default();
     if matches!(encoding.as_str(), "" | "UTF8") { Ok(()) } else { Err(Error::Encoding { encoding }) }
 }
 
-/// Refuses a difference that the program or the pending SQL can fail for; every other one is a warning.
+/// Refuses a difference that can make the program or the pending SQL fail. Every other difference is logged as a
+/// warning.
 async fn check_drift(
     reader: &mut Connection,
     live: Option<Catalogue>,
@@ -231,7 +231,7 @@ async fn check_drift(
     if differences.is_empty() { Ok(()) } else { Err(Error::Drift { name: newest.version.clone(), differences }) }
 }
 
-/// One run on one database.
+/// One migration run on one database.
 #[derive(Clone, Copy)]
 struct MigrationRun<'a> {
     url: &'a DatabaseUrl,
@@ -241,7 +241,7 @@ struct MigrationRun<'a> {
 }
 
 impl MigrationRun<'_> {
-    /// Locks, reads and plans again (another migrator may have been here), and does it.
+    /// Locks, reads and plans again, because another migrator may have finished meanwhile, and runs the plan.
     async fn up(self, action: MigrateAction, reader: Option<Connection>) -> Result<MigrationReport, Error> {
         let lock = lock::acquire(self.pool, self.settings.patience, self.progress).await?;
         let HistoryReading { state, mut reader, .. } = read_state(self.url, reader).await?;
@@ -277,7 +277,7 @@ impl MigrationRun<'_> {
         Ok(report)
     }
 
-    /// The same, downwards.
+    /// Locks, reads and plans again, and undoes the planned migrations.
     async fn down(self, target: MigrationTarget, reader: Option<Connection>) -> Result<MigrationReport, Error> {
         let lock = lock::acquire(self.pool, self.settings.patience, self.progress).await?;
         let HistoryReading { state, reader, .. } = read_state(self.url, reader).await?;
@@ -295,7 +295,7 @@ impl MigrationRun<'_> {
         Ok(report)
     }
 
-    /// Makes the ledger and what is to be recorded in it.
+    /// Creates the ledger, and records the migrations that are not run.
     async fn prepare(self, transaction: &DatabaseTransaction, plan: &MigrationPlan) -> Result<(), Error> {
         let backend = self.pool.backend();
         transaction.execute_unprepared(backend.create_ledger()).await?;
@@ -305,7 +305,7 @@ impl MigrationRun<'_> {
         Ok(())
     }
 
-    /// All steps in one transaction.
+    /// Runs all steps in one transaction.
     async fn all_in(self, transaction: &DatabaseTransaction, steps: &[Step]) -> Result<Vec<MigrationEntry>, Error> {
         let backend = self.pool.backend();
         let mut entries = Vec::new();
@@ -319,7 +319,7 @@ impl MigrationRun<'_> {
         Ok(entries)
     }
 
-    /// Each step in a transaction of its own, or, where it says so, in none.
+    /// Runs each step in its own transaction, or without one if the step is marked so.
     async fn one_by_one(self, steps: &[Step]) -> Result<Vec<MigrationEntry>, Error> {
         let mut entries = Vec::new();
         for (index, step) in steps.iter().enumerate() {
@@ -348,7 +348,7 @@ fn steps(migrations: &[&'static Migration], direction: Direction) -> Vec<Step> {
     migrations.iter().map(|migration| Step { migration, direction }).collect()
 }
 
-/// Foreign keys were off while SQLite's tables were rebuilt; this is what they would have refused.
+/// Checks all foreign keys, because they were off while SQLite's tables were rebuilt.
 async fn check_foreign_keys(transaction: &DatabaseTransaction, file: &'static str) -> Result<(), Error> {
     let check = Statement::from_string(sea_orm::DbBackend::Sqlite, "PRAGMA foreign_key_check");
     let violations = transaction.query_all_raw(check).await?;

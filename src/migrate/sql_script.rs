@@ -1,8 +1,8 @@
-//! `migrate --dry-run --sql`: the plan as a script that psql or sqlite3 runs as printed, and that records itself.
+//! Script of `migrate --dry-run --sql`, which psql or sqlite3 runs as printed and which records itself in the ledger.
 //!
-//! Each block of PostgreSQL stands alone: it pins schema and settings as a run does, and begins with a guard that fails
-//! unless the migration before it is the newest one. `psql -1` puts a BEGIN before the first block, which that block's
-//! COMMIT ends; psql then warns, but no statement runs inside a transaction that must not.
+//! Each PostgreSQL block stands alone. It pins schema and settings as a run does. It begins with a guard that fails
+//! unless the migration before it is the newest one. `psql -1` adds a BEGIN before the first block, which that block's
+//! COMMIT ends. psql then warns, but no statement runs inside a transaction that must not.
 
 use std::time::Duration;
 
@@ -13,16 +13,16 @@ use super::run;
 use super::session::MigrationSettings;
 use crate::db::{Backend, MigrationScript};
 
-/// A part of the script: what it is for, and its statements.
+/// One block of the script.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct SqlBlock {
-    /// The name of its migration, or `ledger`.
+    /// Name of the migration, or `ledger`.
     pub name: &'static str,
     /// SQL with a line feed at its end.
     pub sql: String,
 }
 
-/// The script of a planned run; empty if nothing is pending. `origin`: how migrations are recorded that are taken over.
+/// Script of a planned run. Empty if nothing is pending. `origin` is the record kind of adopted migrations.
 pub fn sql_script(
     report: &MigrationReport,
     backend: Backend,
@@ -59,7 +59,7 @@ struct Printer<'a> {
 }
 
 impl Printer<'_> {
-    /// Begins the first transaction: the ledger, and what is recorded in it without running.
+    /// Begins the first transaction: creates the ledger and records migrations that are not run.
     fn first(&self, recorded: &[&'static Migration], origin: RecordKind) -> SqlBlock {
         let mut sql = MigrationScript::begin_script(self.backend) + &MigrationScript::begin(self.backend);
         sql.push_str(self.backend.create_ledger());
@@ -69,13 +69,13 @@ impl Printer<'_> {
         SqlBlock { name: "ledger", sql }
     }
 
-    /// A migration in the transaction of all of them.
+    /// Block of a migration in the transaction of the first block.
     fn in_first_transaction(&self, migration: &'static Migration) -> SqlBlock {
         let sql = migration.pair(self.backend).up.batch.to_owned() + &self.insert(migration, RecordKind::Applied);
         SqlBlock { name: migration.name, sql }
     }
 
-    /// A migration of PostgreSQL by itself.
+    /// Block of a PostgreSQL migration that stands alone.
     fn alone(&self, migration: &'static Migration, before: Option<&str>) -> SqlBlock {
         let script = &migration.pair(self.backend).up;
         let statements: String = script.statements.iter().map(|statement| format!("{};\n", statement.sql)).collect();

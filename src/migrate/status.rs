@@ -1,4 +1,4 @@
-//! What `authsvc status` tells: every migration, and how the live schema differs from what they make. Read-only.
+//! Report of `authsvc status`: all migrations, and the drift of the live schema. Read-only.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -11,93 +11,93 @@ use super::plan;
 use super::verify;
 use crate::db::{Backend, Connection, DatabaseUrl, DbErrorKind, PartialRows, Row};
 
-/// The state of a database's history.
+/// State of a database's migration history.
 #[derive(Debug, Serialize)]
 pub struct MigrationStatus {
-    /// The database, without its password.
+    /// URL of the database, without the password.
     pub database: String,
-    /// Which engine.
+    /// Database engine: `postgres` or `sqlite`.
     pub backend: String,
-    /// `up_to_date`, `pending`, `empty`, `earlier_manager`, `no_history`, `newer`, `changed` or `drifted`.
+    /// State: `up_to_date`, `pending`, `empty`, `earlier_manager`, `no_history`, `newer`, `changed` or `drifted`.
     pub state: HistoryState,
-    /// How many are applied.
+    /// Number of applied migrations.
     pub applied: usize,
-    /// How many are pending.
+    /// Number of pending migrations.
     pub pending: usize,
-    /// Every migration, oldest first: those of this program, and those that only the database knows.
+    /// All migrations, oldest first: those of this program, and those that only the database has.
     pub migrations: Vec<MigrationLine>,
-    /// How the live schema differs from what the applied migrations make.
+    /// Differences of the live schema from what the applied migrations make.
     pub drift: Vec<Difference>,
 }
 
-/// One word for the whole.
+/// Overall state of the migration history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HistoryState {
-    /// Nothing to do.
+    /// All migrations are applied, and the schema matches.
     UpToDate,
-    /// `authsvc migrate` has something to do.
+    /// Migrations are pending. `authsvc migrate` applies them.
     Pending,
-    /// No tables.
+    /// The database has no tables.
     Empty,
-    /// A database of the earlier manager.
+    /// The database belongs to the legacy manager.
     EarlierManager,
-    /// Tables and no history.
+    /// The database has tables but no history.
     NoHistory,
-    /// It has migrations that this program does not know.
+    /// The database has migrations that this program does not know.
     Newer,
     /// An applied migration was changed.
     Changed,
-    /// The schema was changed by hand.
+    /// The live schema differs from what the migrations make.
     Drifted,
 }
 
-/// One migration.
+/// One migration in the report.
 #[derive(Debug, Serialize)]
 pub struct MigrationLine {
-    /// The digits of its name.
+    /// The three digits of the name.
     pub number: String,
-    /// `NNN_name`.
+    /// Name of the form `NNN_name`.
     pub name: String,
-    /// `applied` or `pending`.
+    /// State: `applied` or `pending`.
     pub state: &'static str,
-    /// When it was applied.
+    /// Time of the application.
     pub applied_at: Option<DateTime<Utc>>,
-    /// How long that took.
+    /// Duration of the migration, in milliseconds.
     pub duration_ms: Option<u64>,
-    /// How it got into the ledger.
+    /// Kind of its ledger record. `None` if it is not applied.
     pub origin: Option<RecordKind>,
-    /// The program that applied it.
+    /// Version of authsvc that applied the migration.
     pub app_version: Option<String>,
-    /// Whether its SQL is what was applied.
+    /// Comparison of the program's SQL with the applied SQL.
     pub checksum: ChecksumState,
 }
 
-/// Whether the SQL in this program is what was applied.
+/// Result of comparing the program's SQL with the applied SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChecksumState {
-    /// It is.
+    /// The SQL is unchanged.
     Ok,
-    /// It is not.
+    /// The SQL differs from what was applied.
     Changed,
-    /// This program does not have it.
+    /// This program does not have the migration.
     Unknown,
-    /// Nothing was applied.
+    /// The migration is not applied.
     None,
 }
 
 impl MigrationStatus {
-    /// Whether there is nothing to do and nothing wrong: what `--check` asks.
+    /// Returns true if nothing is pending and nothing is wrong. `--check` uses it.
     pub fn is_clean(&self) -> bool {
         self.state == HistoryState::UpToDate
     }
 }
 
-/// Reads ledger and catalogue: one round trip where there is a ledger.
+/// Reads ledger and catalogue, in one round trip if a ledger exists.
 ///
 /// # Errors
-/// The database could not be reached or read.
+/// Returns an error if the database could not be reached or read.
 pub async fn status(url: &DatabaseUrl) -> Result<MigrationStatus, Error> {
     match Connection::open(url).await {
         Ok(mut connection) => {
@@ -112,33 +112,33 @@ pub async fn status(url: &DatabaseUrl) -> Result<MigrationStatus, Error> {
     }
 }
 
-/// How the live schema differs from what the applied migrations make, on an open connection.
+/// Reads the drift of the live schema on an open connection.
 ///
 /// # Errors
-/// The database could not be read.
+/// Returns an error if the database could not be read.
 pub async fn drift(connection: &mut Connection) -> Result<Vec<Difference>, crate::db::Error> {
     let LedgerAndCatalogue { state, rows } = read(connection).await?;
     Ok(drift_of(&Catalogue::from_rows(&rows), &state, connection.backend()))
 }
 
-/// The same of a schema and a history that were read.
+/// Computes the drift from a schema and a history that were read before.
 pub fn drift_of(live: &Catalogue, state: &LedgerState, backend: Backend) -> Vec<Difference> {
     verify::drift(live, state.applied(), backend)
 }
 
-/// A history in short, without a look at the live schema.
+/// Short form of a history, without a check of the live schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HistorySummary {
-    /// One word.
+    /// Overall state of the history.
     pub summary: HistoryState,
-    /// How many migrations are applied.
+    /// Number of applied migrations.
     pub applied: usize,
-    /// How many of this program's are not.
+    /// Number of this program's migrations that are not applied.
     pub pending: usize,
 }
 
 impl HistorySummary {
-    /// Of a history that was read.
+    /// Summarises a history that was read.
     pub fn of(state: &LedgerState, backend: Backend) -> Self {
         let applied = state.applied();
         let is_pending = |name: &str| !applied.iter().any(|applied| applied.version == name);
@@ -146,7 +146,7 @@ impl HistorySummary {
         Self { summary: summary(state, pending, &[], backend), applied: applied.len(), pending }
     }
 
-    /// Whether every migration of this program is applied, so that its queries fit.
+    /// Returns true if every migration of this program is applied, so that its queries work.
     pub fn is_current(self) -> bool {
         self.applied > 0 && self.pending == 0
     }
@@ -169,10 +169,10 @@ fn build_status(url: &DatabaseUrl, state: &LedgerState, rows: &[Row]) -> Migrati
     }
 }
 
-/// What one round trip reads.
+/// Result of one round trip.
 struct LedgerAndCatalogue {
     state: LedgerState,
-    /// Those of the catalogue, among others.
+    /// Rows of the catalogue, among others.
     rows: Vec<Row>,
 }
 

@@ -1,11 +1,12 @@
-//! Drift: the live schema compared with what the applied migrations produce.
+//! Drift: the live schema compared with what the applied migrations make.
 
 use super::catalogue::{Catalogue, Difference};
 use super::embedded;
 use super::ledger::{AppliedMigration, RecordKind};
 use crate::db::Backend;
 
-/// How a live schema differs from what the applied migrations make, as far as this program knows the newest of them.
+/// Differences of a live schema from what the applied migrations make. Empty if the newest applied migration is
+/// unknown.
 pub(crate) fn drift(live: &Catalogue, applied: &[AppliedMigration], backend: Backend) -> Vec<Difference> {
     let after =
         |applied: &AppliedMigration| embedded::find(&applied.version).map(|known| Catalogue::after(known, backend));

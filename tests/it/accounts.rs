@@ -1,4 +1,4 @@
-//! Accounts through the API: made, logged in to, changed, on both engines.
+//! Accounts through the API on both engines: registration, login and changes.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Databases of the earlier manager, made by hand from what is known of them.
+//! Adoption of legacy manager databases, which these tests create by hand from the known schema.
 
 use crate::support::{Database, Engine, Program};
 
@@ -42,7 +42,7 @@ fn without_adopt_it_is_refused_and_says_how() {
         let program =
             Program::on(&database).env("AUTHSVC_LISTEN", "127.0.0.1:0").env("AUTHSVC_ADMIN_LISTEN", "127.0.0.1:0");
         let error = program.run(command).code(1).error();
-        assert!(error.contains("earlier manager") && error.contains("migrate --adopt"), "{error}");
+        assert!(error.contains("legacy manager") && error.contains("migrate --adopt"), "{error}");
     }
     assert_same(&rows(&database), &before);
     assert_eq!(Program::on(&database).run(&["status"]).success().json()["state"], "earlier_manager");

@@ -1,4 +1,4 @@
-//! The API as a whole: what describes it, what it refuses, and what every answer has.
+//! The API as a whole: its OpenAPI document, refused requests, and the parts that every response has.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,7 @@ fn without_a_key_it_says_so_and_everything_else_works() {
     assert_eq!(refused.problem(503), "unavailable");
     assert!(refused.body.contains("AUTHSVC_JWT_KEY"), "{refused:?}");
     assert_eq!(refused.header("retry-after"), Some("5"));
-    assert!(server.stop().success().stderr.contains("nobody can log in: AUTHSVC_JWT_KEY is not set"));
+    assert!(server.stop().success().stderr.contains("no account can log in: AUTHSVC_JWT_KEY is not set"));
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Requests that nobody thought of: schemathesis makes them from the OpenAPI document, and holds every answer against it. No
-//! answer is a 500 or one that the document does not name, and nothing that breaks the document is accepted.
+//! Fuzzing of the API: schemathesis generates requests from the OpenAPI document and checks every response against it.
+//! No response is a 500 or undocumented, and no request that breaks the document is accepted.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! Backups: what is in them, that they restore without the program, and what is left when making one fails.
+//! Backups: their content, restoring them without the program, and the remains of a failed backup.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -313,7 +313,7 @@ fn a_full_disk_and_places_that_cannot_be_written() {
     let program = Program::on(&database).through(&["unshare", "-m", "sh", "-c", full]);
     let outcome = program.run(&["backup", "--no-compress"]).code(1);
     let error = outcome.error();
-    assert!(error.contains("No space left on device") && error.contains("make room"), "{error}");
+    assert!(error.contains("No space left on device") && error.contains("free space"), "{error}");
     let (_, left) = outcome.stderr.split_once("left:").unwrap();
     assert_eq!(left.trim(), "", "{error}");
     let program = Program::on(&database);

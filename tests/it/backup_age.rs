@@ -1,4 +1,4 @@
-//! Which backup is the newest, whatever a clock said, and whether the backups that were made still exist.
+//! The newest backup despite wrong clocks, and backups that were recorded but no longer exist.
 
 use serde_json::Value;
 

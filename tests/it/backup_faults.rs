@@ -53,7 +53,7 @@ fn what_fails_is_an_error_that_leaves_nothing() {
     let database = Database::migrated(Engine::Postgres);
     for (calls, skipped) in [("fsync", 0), ("fsync", 1), ("link,linkat", 0), ("flock", 0), ("rename", 0), ("fsync", 2)]
     {
-        for (error, hint) in [("EIO", "dmesg"), ("ENOSPC", "make room"), ("EDQUOT", "quota")] {
+        for (error, hint) in [("EIO", "dmesg"), ("ENOSPC", "free space"), ("EDQUOT", "quota")] {
             let rule = format!("inject={calls}:error={error}:when={}+", skipped + 1);
             let program = injected(&database, &[rule]);
             let told = program.run(&["backup"]).code(1).error();
@@ -126,7 +126,8 @@ fn a_second_signal_ends_a_command_that_hangs() {
         let program = Program::on(&database);
         let directory = program.directory().join("backups").display().to_string();
         shell(&format!("mkdir -m 700 {directory}"));
-        // strace as a child, so that signals reach the program; it reports the end of the thread it delays after the delay only
+        // strace as a child, so that signals reach the program; it reports the end of the thread it delays after the
+        // delay only
         let wrapper = ["strace", "-D", "-f", "-qq", "-o", "trace", "-P", &directory, "-e", "trace=fsync", "-e"];
         let program = program.through(&[wrapper.as_slice(), &["inject=fsync:delay_enter=8000000:when=1"]].concat());
         let program = program.env("BACKUP_DIR", &directory);

@@ -1,4 +1,5 @@
-//! What the build refuses, each on a folder of its own, with the file named. The code is that of `build.rs`.
+//! Migrations that the build refuses, each in its own folder, with the file named. The tests run the code of
+//! `build.rs`.
 
 #[path = "../../build/migrations.rs"]
 #[expect(dead_code, reason = "only the build script reads some fields")]

@@ -1,4 +1,4 @@
-//! Every migration goes up, down and up again, and leaves the schema that `migration/catalogue/` says.
+//! Every migration runs up, down and up again, and leaves the schema in `migration/catalogue/`.
 
 use std::path::PathBuf;
 

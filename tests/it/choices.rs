@@ -1,4 +1,4 @@
-//! What people may choose: addresses, passwords and pictures. Each kind is a table of what is refused and of what is accepted.
+//! Values that users choose: addresses, passwords and pictures. Each kind has a table of refused and accepted values.
 
 use std::time::{Duration, Instant};
 

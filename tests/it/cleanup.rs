@@ -1,4 +1,4 @@
-//! P12: a cleanup removes what has had its time, never a live token, and never blocks a login.
+//! P12: a cleanup removes expired rows, never a live token, and never blocks a login.
 
 use std::collections::BTreeMap;
 
@@ -161,7 +161,7 @@ fn a_cleanup_waits_for_its_turn_and_gives_up_in_time() {
         let turn = runtime.block_on(authsvc::db::ExclusiveLock::try_acquire(&url)).unwrap().unwrap();
         let program = Program::on(&database).env("AUTHSVC_LOCK_WAIT", "500ms");
         let error = program.run(&["cleanup"]).code(6).error();
-        assert!(error.contains("another process is at work") && error.contains("hint: "), "{error}");
+        assert!(error.contains("another process runs a cleanup") && error.contains("hint: "), "{error}");
         program.run(&["cleanup", "--dry-run"]).success();
         runtime.block_on(turn.release());
         program.run(&["cleanup"]).success();

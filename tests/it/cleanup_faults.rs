@@ -1,4 +1,4 @@
-//! P12 under faults: a cleanup among logins, among cleaners, killed, and with a clock that is wrong.
+//! P12 under faults: a cleanup during logins, beside other cleanups, killed midway, and with a wrong clock.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -84,7 +84,8 @@ fn stream(database: &Database, engine: Engine, over: &AtomicBool, logins: &Atomi
     slowest
 }
 
-/// A million expired tokens on PostgreSQL; fewer on SQLite, which inserts and deletes them more slowly, one after the other.
+/// A million expired tokens on PostgreSQL; fewer on SQLite, which inserts and deletes them more slowly, one after the
+/// other.
 #[test]
 fn p12_logins_go_on_while_two_cleaners_remove_a_million() {
     for (engine, all) in [(Engine::Postgres, 1_111_111), (Engine::Sqlite, 222_222)] {
@@ -143,7 +144,7 @@ fn a_stop_or_a_kill_midway_leaves_whole_batches() {
         proxy.delay(Duration::ZERO);
         assert_eq!(count(&database, "TRUE") - expired(&database, engine), 5_000);
         if signal == "TERM" {
-            assert!(outcome.code(1).error().contains("what was removed is removed"));
+            assert!(outcome.code(1).error().contains("removed rows stay removed"));
             assert_eq!(database.one("SELECT outcome FROM maintenance_runs"), "cancelled");
         } else {
             assert_eq!(database.one("SELECT outcome FROM maintenance_runs"), "∅", "it tells no end");
@@ -177,8 +178,8 @@ fn p12_the_clock_of_the_database_decides() {
     }
 }
 
-/// By its own clock a replica that is behind would see that a cleanup was done long after now, and one that is ahead would
-/// tell the others so.
+/// By its own clock a replica that is behind would see that a cleanup was done long after now, and one that is ahead
+/// would tell the others so.
 #[test]
 fn replicas_with_wrong_clocks_clean_up_and_let_others_clean_up() {
     let database = filled(Engine::Postgres);

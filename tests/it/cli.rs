@@ -1,4 +1,4 @@
-//! What people see: help, versions, answers in text and JSON, and errors.
+//! Output of commands: help, versions, reports in text and JSON, and errors.
 
 use authsvc::migrate::{migrations, newest};
 

@@ -1,4 +1,4 @@
-//! Configuration: forms of the URL, defaults, files, environments, and that nothing secret is ever printed (P10).
+//! Configuration: forms of the URL, defaults, files and environments. No secret is ever printed (P10).
 
 use authsvc::config::{Config, Environment, Variables};
 use authsvc::db::{DatabaseTarget, PostgresTarget, SessionAttrs, SqliteMode, SslMode};

@@ -1,4 +1,5 @@
-//! Connection strings as providers and other programs print them: they work as pasted, or the error says what to write.
+//! Connection strings as providers and other programs print them. Each works as pasted, or the error says what to
+//! write.
 
 use std::time::Duration;
 

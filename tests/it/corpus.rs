@@ -1,4 +1,5 @@
-//! The fuzzer's corpus, and files that are made to be dear: whatever a file holds, reading it ends soon and without a panic.
+//! The fuzzer's corpus, and files that are made to be costly. Reading ends soon and without a panic, whatever a file
+//! holds.
 
 use std::path::{Path, PathBuf};
 
@@ -105,9 +106,9 @@ fn long_lists_are_refused() {
     let end = format!("-- authsvc end {{\"tables\":[{}]}}\n", tables.join(","));
     refused(&format!("{}{end}", header("postgres")), "more tables than");
     let columns = vec!["a"; 1_000_000].join(", ");
-    refused(&format!("{}COPY users ({columns}) FROM stdin;\n", header("postgres")), "none that authsvc writes");
+    refused(&format!("{}COPY users ({columns}) FROM stdin;\n", header("postgres")), "not a line that authsvc writes");
     let name = "a".repeat(64);
-    refused(&format!("{}COPY {name} (a) FROM stdin;\n", header("postgres")), "none that authsvc writes");
+    refused(&format!("{}COPY {name} (a) FROM stdin;\n", header("postgres")), "not a line that authsvc writes");
     let rows = format!("{}\tx\n", "v".repeat(1_000_000)).repeat(6);
     let block = format!("COPY authsvc_migrations (version, checksum) FROM stdin;\n{rows}\\.\n");
     refused(&format!("{}{block}", header("postgres")), "ledger is longer");
@@ -169,7 +170,7 @@ fn the_last_line_has_to_tell_of_every_table() {
         let (_, bytes) = corpus().into_iter().find(|(found, _)| found == name).unwrap();
         let text = String::from_utf8(bytes).unwrap();
         let (body, _) = text.rsplit_once("-- authsvc end ").unwrap();
-        refused(&format!("{body}-- authsvc end {{\"tables\":[]}}\n"), "the rows are not those");
+        refused(&format!("{body}-- authsvc end {{\"tables\":[]}}\n"), "the rows differ from those");
     }
 }
 

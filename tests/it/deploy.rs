@@ -1,4 +1,4 @@
-//! What is in `deploy/` is valid by the tools of its field, and says what the program takes.
+//! The files in `deploy/` are valid for their tools and match the program's options.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -1,8 +1,8 @@
-//! The documents are right: their commands run as written, their links lead somewhere, their tables are those of the program.
+//! The documents are correct: their commands run as written, their links resolve, and their tables match the program.
 //!
-//! A block of ```` ```sh ```` is run. The line `<!-- test: SITUATION -->` before it says on what; blocks of one section and
-//! situation are one script, in a directory of its own. Anything else that looks like a command is
-//! ```` ```console ````, after a line `<!-- not run: REASON -->`.
+//! A block of ```` ```sh ```` is run. The line `<!-- test: SITUATION -->` before it names its situation. Blocks of one
+//! section and situation form one script, which runs in its own directory. Every other block that looks like a command
+//! is ```` ```console ````, after a line `<!-- not run: REASON -->`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -51,7 +51,8 @@ pub(crate) enum Situation {
     Server,
     /// The same, and the role `authsvc` owns a migrated database of its name.
     Owned,
-    /// `DATABASE_URL` names a migrated PostgreSQL database with development data, a client that is blocked, and live sessions.
+    /// `DATABASE_URL` names a migrated PostgreSQL database with development data, a client that is blocked, and live
+    /// sessions.
     Accounts,
     /// `DATABASE_URL` names an empty one, and `authsvc.db` is there with rows.
     Moving,
@@ -124,7 +125,8 @@ impl Place {
         if let (Situation::Earlier, Some(database)) = (situation, &database) {
             database.execute(&format!("SET ROLE app; {EARLIER}"));
             if Cluster::shared().version() < 15 {
-                // whose databases have it so; another owner would be in the dump, and only a superuser could set that again
+                // whose databases have it so; another owner would be in the dump, and only a superuser could set that
+                // again
                 database.execute("ALTER SCHEMA public OWNER TO postgres");
             }
         }

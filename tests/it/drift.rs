@@ -1,4 +1,5 @@
-//! Drift: what a dump or another version prints otherwise is none, and only what breaks the program refuses a boot.
+//! Drift: different output of a dump or of another server version is not drift. Only drift that breaks the program
+//! refuses a boot.
 
 use std::process::{Command, Stdio};
 

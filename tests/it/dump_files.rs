@@ -1,5 +1,5 @@
-//! Files that are given to `verify-backup` and `restore`: whole ones without metadata, dumps that text or a transport changed, and
-//! files of other programs, each recognised by name.
+//! Files given to `verify-backup` and `restore`: valid ones without metadata, dumps that an editor or a transport
+//! changed, and files of other programs. Each of the latter is recognised by name.
 
 use std::path::{Path, PathBuf};
 
@@ -168,7 +168,7 @@ fn files_of_other_programs_are_named_with_what_to_do() {
         ("UTF-32LE", "UTF-32"),
         ("UTF-32BE", "UTF-32"),
         ("warned", "error message of pg_dump"),
-        ("merged", "other output stands before it"),
+        ("merged", "other output precedes it"),
         ("twice", "compressed twice"),
         ("a.db", "SQLite database file"),
         ("a.sql", "sqlite3's .dump"),
@@ -193,7 +193,7 @@ fn files_of_other_programs_are_named_with_what_to_do() {
         (b"<?xml version=\"1.0\"?><Error/>", "XML"),
         (b"age-encryption.org/v1\n", "age -d"),
         (b"-----BEGIN PGP MESSAGE-----\n", "gpg -d"),
-        (b"INSERT INTO users VALUES (1);\n", "without the marks of a whole dump"),
+        (b"INSERT INTO users VALUES (1);\n", "without the header of a complete dump"),
         (b"hello\n", "begins neither"),
         (b"\x7fELF\0\0", "neither gzip nor plain SQL"),
     ] {

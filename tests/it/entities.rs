@@ -1,5 +1,5 @@
-//! The entities are the schema: SeaORM's schema sync finds nothing to do on a migrated database, and every column is
-//! there with the same nullability.
+//! The entities match the schema: SeaORM's schema sync changes nothing on a migrated database, and every column has the
+//! same nullability.
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! One kind of failure, one exit code, whichever command meets it. The kinds are those of `authsvc --help`.
+//! Each kind of failure has one exit code, whichever command meets it. `authsvc --help` lists the kinds.
 
 use crate::support::{Cluster, Database, Engine, Program};
 

@@ -1,4 +1,4 @@
-//! A primary that is lost, demoted or silent, and a standby that takes its place, under a service that runs on.
+//! A primary that is lost, demoted or silent, and a standby that replaces it while the service runs.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;

@@ -1,5 +1,5 @@
-//! A cause that the server, SQLite or the system names reaches the operator: its text and code, a hint for this cause, the exit
-//! code of its kind.
+//! An error of the server, SQLite or the system reaches the operator with its text, its code, a hint, and the right
+//! exit code.
 
 use std::fs::File;
 use std::process::{Command, Stdio};

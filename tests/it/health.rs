@@ -1,4 +1,4 @@
-//! The health reports against SQL written by hand, on both engines, and what makes a report unhealthy.
+//! The health reports compared with hand-written SQL on both engines, and the causes of an unhealthy report.
 
 use serde_json::Value;
 
@@ -204,7 +204,10 @@ fn a_schema_that_is_not_current_is_told_with_what_to_do() {
         let report = outcome.json();
         assert!(report["errors"][0].as_str().unwrap().contains("authsvc migrate"), "{report}");
         assert_eq!(report["tables"], serde_json::json!([]));
-        assert!(report["warnings"].to_string().contains("tables: the schema is not that of this program"), "{report}");
+        assert!(
+            report["warnings"].to_string().contains("tables: the schema is not the one of this program"),
+            "{report}"
+        );
         let report = detailed(&Program::on(&empty));
         assert_eq!(report["authentication_health"]["total_users"], Value::Null);
 

@@ -1,4 +1,5 @@
-//! P11: probes answer in time whatever the database does, cost it one set of queries a second, and tell the truth meanwhile.
+//! P11: probes respond in time whatever the database does, and report the truth. They cost it one set of queries a
+//! second.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! The reports on the two listeners, in the shapes of the contract, and asked for by `health --url`.
+//! The health reports on both listeners, in the shapes of the contract, and through `health --url`.
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -276,7 +276,7 @@ fn a_stranger_at_the_address_is_not_healthy() {
     assert_eq!(told_by(r#"200 {"status":"degraded"}"#).code, Some(0));
     assert_eq!(told_by(r#"200 {"status":"unhealthy"}"#).code, Some(3));
     let error = told_by(r#"200 {"hello":1}"#).code(1).error();
-    assert!(error.contains("the answer is none of authsvc"), "{error}");
+    assert!(error.contains("the response is not from authsvc"), "{error}");
     let error = told_by("302 moved").code(1).error();
     assert!(error.contains("/health: it does not answer in JSON (status 302)"), "{error}");
 }

@@ -1,4 +1,4 @@
-//! What only PostgreSQL tells: statement statistics under both names of their columns, sessions, indexes, sequences.
+//! PostgreSQL's own figures: statement statistics in both versions of their columns, sessions, indexes, sequences.
 
 use std::sync::OnceLock;
 
@@ -228,7 +228,7 @@ fn sessions_that_cannot_be_seen_are_not_judged() {
     session.execute("BEGIN");
     let report = detailed(&reader(&database));
     assert!(!names(&report).contains(&"long_transactions"), "{report}");
-    assert!(report["warnings"].to_string().contains("longest: those sessions only"), "{report}");
+    assert!(report["warnings"].to_string().contains("longest: only visible sessions"), "{report}");
     drop(session);
     let name = database.name();
     cluster().superuser(&format!("ALTER DATABASE {name} SET track_activities = off"));
@@ -264,7 +264,7 @@ fn rows_that_came_after_the_planner_looked_are_unknown_and_not_zero() {
     );
     let report = program.run(&["health"]).json();
     assert_eq!(report["tables"][0]["row_count"], Value::Null, "{report}");
-    assert!(report["warnings"].to_string().contains("rows of users: not analysed"), "{report}");
+    assert!(report["warnings"].to_string().contains("rows of users: unknown until"), "{report}");
     database.execute("ANALYZE users");
     assert_eq!(program.run(&["health"]).json()["tables"][0]["row_count"], 20_000);
 }
@@ -354,7 +354,7 @@ fn a_server_that_takes_no_writes_is_told() {
     cluster().superuser(&format!("ALTER DATABASE {} SET default_transaction_read_only = on", database.name()));
     let report = program.run(&["health"]).success().json();
     assert_eq!(report["status"], "degraded");
-    assert!(report["errors"].to_string().contains("nobody can log in"), "{report}");
+    assert!(report["errors"].to_string().contains("no account can log in"), "{report}");
     // whoever asks for such a server gets what was asked for
     let url = format!("{}?target_session_attrs=read-only", database.url);
     let report = program.env("DATABASE_URL", &url).run(&["health"]).success().json();
@@ -371,7 +371,7 @@ fn what_a_role_may_not_read_at_all_is_refused_and_not_silence() {
         report["errors"][0].as_str().unwrap().contains("permission denied for table authsvc_migrations"),
         "{report}"
     );
-    assert!(report["warnings"].to_string().contains("it refused the first question"), "{report}");
+    assert!(report["warnings"].to_string().contains("it refused the first query"), "{report}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Which hosts requests may name, and the headers of every answer, errors included.
+//! Host names that requests may have, and the headers of every response, including errors.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};

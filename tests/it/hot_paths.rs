@@ -1,4 +1,5 @@
-//! Every query of the API finds its rows through an index, on a filled database: what was really sent is explained.
+//! Every query of the API finds its rows through an index on a filled database. The tests explain the queries that were
+//! really sent.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,4 @@
-//! Which database it is: an id that no spelling and no restore changes, and an epoch that every restore replaces.
+//! Identity of the database: an id that no spelling and no restore changes, and an epoch that every restore replaces.
 
 use std::collections::BTreeSet;
 use std::path::Path;

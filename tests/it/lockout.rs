@@ -1,4 +1,4 @@
-//! Failed logins, and clients that ask too often.
+//! Lockouts after failed logins, and rate limits of clients.
 
 use serde_json::json;
 
@@ -89,7 +89,8 @@ fn a_client_that_tries_many_addresses_is_blocked_and_others_are_not() {
     assert_eq!(database.one("SELECT DISTINCT ip FROM auth_events WHERE email = 'n7@example.com'"), "2001:db8:1:2::7");
 }
 
-/// Sixty at once get as many checks as five in a row, also where two replicas answer them; right ones wait for each other.
+/// Sixty at once get as many checks as five in a row, also where two replicas answer them; right ones wait for each
+/// other.
 #[test]
 fn many_attempts_at_once_are_checked_as_often_as_the_limit_allows() {
     for engine in ENGINES {

@@ -1,4 +1,4 @@
-//! Known devices and open sessions have limits of their own, at chosen times; and what other processes leave behind.
+//! Separate limits of known devices and open sessions, at chosen times, and counters that other processes left behind.
 
 use authsvc::db::Client;
 use chrono::TimeDelta;

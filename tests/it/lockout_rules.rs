@@ -1,4 +1,5 @@
-//! The rules of lockouts at chosen times: decay, known devices, open sessions, and no difference between an account and none.
+//! Lockout rules at chosen times: decay, known devices, open sessions. Addresses with and without an account behave
+//! alike.
 
 use std::sync::Arc;
 

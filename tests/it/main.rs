@@ -1,4 +1,4 @@
-//! All integration tests: one binary, so that it links once and shares one PostgreSQL cluster.
+//! All integration tests in one binary, which links once and shares one PostgreSQL cluster.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![expect(clippy::disallowed_methods, reason = "tests measure waiting and read the flags they are run with")]

@@ -1,4 +1,4 @@
-//! `/metrics`: what a report becomes, and how requests are timed.
+//! `/metrics`: the metrics of a report, and the timing of requests.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -1,4 +1,4 @@
-//! `/metrics` of a running service: what the contract names, from real figures, and what commands did meanwhile.
+//! `/metrics` of a running service: the metrics of the contract with real figures, also after runs of commands.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Promises P8 and P9, and the faults under "Migration and boot": the real thing is broken, and what is left is checked.
+//! Promises P8 and P9, and the faults under "Migration and boot". Each test breaks a real database and checks the
+//! result.
 
 use std::time::{Duration, Instant};
 

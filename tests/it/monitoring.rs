@@ -1,4 +1,4 @@
-//! The alert rules, the dashboard and their page are made of metrics that exist, and do what they say.
+//! The alert rules, the dashboard and their page use only existing metrics and work as described.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Names that need quoting: everything works in a schema, by a role and in a database with capitals, spaces, quotes and umlauts.
+//! Names that need quoting: schema, role and database with capitals, spaces, quotes and umlauts.
 
 use crate::backup::{backup, rows};
 use crate::restore::{content, restored};

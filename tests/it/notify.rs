@@ -1,4 +1,4 @@
-//! What a supervisor such as systemd is told, by a real socket of each kind.
+//! Notifications to a supervisor such as systemd, over a real socket of each kind.
 
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
@@ -100,5 +100,5 @@ fn a_supervisor_that_is_gone_takes_nothing_with_it() {
         server.ready().stop().success();
     }
     let error = Program::on(&database).env("NOTIFY_SOCKET", "@x").env("WATCHDOG_USEC", "soon").run(&["serve"]);
-    assert!(error.code(2).error().contains("WATCHDOG_USEC: `soon` is no number of microseconds"));
+    assert!(error.code(2).error().contains("WATCHDOG_USEC: `soon` is not a number of microseconds"));
 }

@@ -1,5 +1,5 @@
-//! Logging in through a provider: the state and its cookie, what the browser comes back with, settings, and that nothing
-//! secret is printed.
+//! Login with a provider: the state and its cookie, the parameters of the callback, and the settings. No secret is
+//! printed.
 
 use std::sync::LazyLock;
 

@@ -1,5 +1,5 @@
-//! Which account a login through a provider enters: the linked one, the one with the address that the provider vouches for, or a new one;
-//! and no other.
+//! The account that a login with a provider uses: the linked one, the one whose address the provider has verified, or a
+//! new one.
 
 use std::collections::BTreeSet;
 

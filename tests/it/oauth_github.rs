@@ -1,4 +1,4 @@
-//! GitHub's double: a login from beginning to end, which address counts, and errors with status 200.
+//! Login with GitHub's test double: a complete login, the address that counts, and errors with status 200.
 
 use authsvc::auth::oauth::{Error, OauthErrorKind, ProviderFailure, ProviderProfile};
 use base64::Engine;

@@ -1,4 +1,4 @@
-//! Google's double: a login from beginning to end, every way in which an ID token may be wrong, and a provider that fails.
+//! Login with Google's test double: a complete login, all kinds of invalid ID tokens, and a provider that fails.
 
 use std::net::TcpStream;
 use std::process::Stdio;

@@ -1,4 +1,4 @@
-//! Logging in through a provider, by HTTP: both flows, the cookie, and that a state serves one browser once.
+//! Login with a provider over HTTP: both flows and the cookie. A state works once and in one browser.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The providers' tokens in the database: encrypted, in clear, or not at all; and encrypted anew when the key changes.
+//! OAuth tokens in the database: encrypted, in clear, or not stored, and re-encrypted when the key changes.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -75,7 +75,7 @@ fn oauth_tokens_without_a_key_are_clear_in_tests_and_dropped_in_production() {
         log_in(&double, &mut Visitor::of(server.public), Person { id: 2, email: "b@example.com", ..ADA }).status(200);
         assert_eq!(database.query(STORED), ["- - -", "- - -"]);
         let log = server.stop().success().stderr;
-        assert_eq!(log.matches("the providers' tokens are not stored").count(), 1, "{log}");
+        assert_eq!(log.matches("OAuth tokens are not stored").count(), 1, "{log}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! The status page, in a real browser and as text.
+//! The status page in a real browser and as text.
 
 use authsvc::health::{DetailedHealthReport, HealthSample, HealthStatus, StatementStatistics};
 use authsvc::http::{BootStage, render_status_page, status_page};
@@ -291,11 +291,12 @@ fn what_was_not_read_is_not_told_to_be_nothing() {
     let page = html(&(detailed.clone(), samples.clone()));
     assert!(page.contains("No tables.") && page.contains("Nothing has run yet."), "{page}");
     // a database in the middle of its migrations, and a report that is not done
-    detailed.basic_health.warnings = vec!["tables: the schema is not that of this program, see migrations".to_owned()];
+    detailed.basic_health.warnings =
+        vec!["tables: the schema is not the one of this program, see migrations".to_owned()];
     detailed.warnings = vec!["every figure of the detailed report: still being read, ask again".to_owned()];
     let page = html(&(detailed, samples));
     assert!(!page.contains("No tables.") && !page.contains("Nothing has run yet."), "{page}");
-    assert!(page.contains("– the schema is not that of this program"), "{page}");
+    assert!(page.contains("– the schema is not the one of this program"), "{page}");
 }
 
 #[test]

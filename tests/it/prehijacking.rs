@@ -1,5 +1,5 @@
-//! The five classes of account pre-hijacking (Sudhodanan and Paverd, 2022), each tried against the owner of an address who comes through a
-//! provider later: what the attacker prepared opens nothing.
+//! The five classes of account pre-hijacking (Sudhodanan and Paverd, 2022). In each, the owner of an address later logs
+//! in with a provider. Nothing that the attacker prepared gives access.
 
 use serde_json::{Value, json};
 
@@ -98,7 +98,8 @@ fn classic_federated_merge_and_unexpired_session() {
 fn trojan_identifier() {
     for engine in ENGINES {
         let mut scene = Scene::on(engine);
-        // an earlier service linked the attacker's account at Google, by a row, and at GitHub, by the account's own columns
+        // an earlier service linked the attacker's account at Google, by a row, and at GitHub, by the account's own
+        // columns
         scene.database.execute(
             "UPDATE users SET provider = 'github', provider_id = '666', password_hash = '';
              INSERT INTO oauth_providers (user_id, provider, provider_id) SELECT id, 'google', '666' FROM users",
@@ -120,8 +121,8 @@ fn trojan_identifier() {
     }
 }
 
-/// There is no change of an address yet. What is left of the class is the token that was mailed before the owner came: it opens nothing,
-/// with or without what the attacker has.
+/// There is no change of an address yet. What is left of the class is the token that was mailed before the owner came:
+/// it opens nothing, with or without what the attacker has.
 #[test]
 fn unexpired_email_change() {
     for engine in ENGINES {

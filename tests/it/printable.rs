@@ -1,4 +1,5 @@
-//! Text from elsewhere reaches a terminal or a log without its control characters; colours only where a terminal knows them.
+//! Text from elsewhere reaches a terminal or a log without control characters. Colours appear only on terminals that
+//! support them.
 
 use std::process::Command;
 

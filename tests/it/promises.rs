@@ -1,4 +1,4 @@
-//! What the documents promise: the tests behind the README's promises, and the state after each section's blocks.
+//! The promises of the documents: tests behind the README's promises, and the state after the blocks of each section.
 
 use serde_json::Value;
 

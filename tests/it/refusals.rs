@@ -1,4 +1,4 @@
-//! States in which nothing is touched: each has its reason, its hint and its exit code.
+//! States in which the program changes nothing. Each has its reason, its hint and its exit code.
 
 use crate::support::database::ENGINES;
 use crate::support::{Database, Engine, Program};

@@ -1,4 +1,4 @@
-//! A row that a restore refuses is named by table, line of the file or primary key, column and constraint, whatever the reason.
+//! A restore names each row that it refuses: table, line of the file or primary key, column, constraint, and reason.
 
 use std::path::Path;
 

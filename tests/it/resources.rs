@@ -1,4 +1,5 @@
-//! What clients can use up: connections, places to hash passwords, memory, rows of events. Each bound with many clients at once.
+//! Resources that clients can exhaust: connections, hashing capacity, memory, event rows. Many clients test each limit
+//! at once.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -221,14 +222,15 @@ fn a_flood_from_eight_networks_leaves_a_login_its_turn() {
     }
 }
 
-/// Half of the logins take less than five seconds. A machine that is busy with other tests slows single ones; none of them is refused, so
-/// each has taken less than the ten seconds of a request.
+/// Half of the logins take less than five seconds. A machine that is busy with other tests slows single ones; none of
+/// them is refused, so each has taken less than the ten seconds of a request.
 fn assert_prompt(mut times: Vec<Duration>, engine: Engine) {
     times.sort_unstable();
     assert!(times[times.len() / 2] < Duration::from_secs(5), "{engine:?} {times:?}");
 }
 
-/// Strangers lock the account for addresses that it never logged in from; a known one logs in, and neither waits behind them.
+/// Strangers lock the account for addresses that it never logged in from; a known one logs in, and neither waits behind
+/// them.
 #[test]
 fn a_flood_of_wrong_passwords_for_one_account_leaves_its_owner_a_turn() {
     for engine in ENGINES {

@@ -1,4 +1,4 @@
-//! `restore`: a backup becomes the database, on both engines and across them, all at once or not at all.
+//! `restore`: a backup replaces the database, on both engines and across them, completely or not at all.
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,5 @@
-//! What other programs have built on our tables: a restore carries it over, or refuses all of it by name before the question
-//! and before the first write.
+//! Objects of other programs that depend on the tables. A restore keeps them, or refuses all of them by name before the
+//! question and before the first write.
 
 use std::path::PathBuf;
 
@@ -146,7 +146,7 @@ fn each_dependent_is_refused_by_name_and_nothing_is_changed() {
     for (make, named, drop) in DEPENDENTS.into_iter().filter(|(make, ..)| is_supported(make)) {
         case.database.execute(make);
         let error = case.refused();
-        assert!(error.contains(named) && error.contains("create them again"), "{make}: {error}");
+        assert!(error.contains(named) && error.contains("create the objects again"), "{make}: {error}");
         case.database.execute(drop);
     }
     case.program.run(&["restore", "--yes", case.file.to_str().unwrap()]).success();

@@ -1,4 +1,4 @@
-//! Edges of what a restore carries over: sequences, numbers, documents, and files that lie beside the database.
+//! Edge cases of a restore: sequences, numbers, documents, and files beside the database.
 
 use std::path::Path;
 

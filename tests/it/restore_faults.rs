@@ -1,4 +1,4 @@
-//! What `restore` survives: everything that can break midway leaves the old content, and service goes on meanwhile.
+//! Faults during `restore`: a restore that breaks midway keeps the old content, and the service continues meanwhile.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -243,7 +243,7 @@ fn what_is_of_others_is_left_alone() {
     ] {
         database.execute(make);
         let error = program.run(&["restore", "--yes", "--no-safety-backup", file.to_str().unwrap()]).code(1).error();
-        assert!(error.contains(named) && error.contains("create them again"), "{error}");
+        assert!(error.contains(named) && error.contains("create the objects again"), "{error}");
         database.execute(drop);
         assert!(content(&database).0 == before && !staged(&database, Engine::Postgres));
     }
@@ -283,7 +283,7 @@ fn databases_that_are_not_replaced() {
     let broken = seeded(Engine::Postgres);
     broken.execute("DROP TABLE refresh_tokens");
     let error = Program::on(&broken).run(&["restore", "--yes", file]).code(1).error();
-    assert!(error.contains("no safety backup") && error.contains("--no-safety-backup"), "{error}");
+    assert!(error.contains("the safety backup failed") && error.contains("--no-safety-backup"), "{error}");
     Program::on(&broken).run(&["restore", "--yes", "--no-safety-backup", file]).success();
     Program::on(&broken).run(&["status", "--check"]).success();
     // a role that may not make a schema

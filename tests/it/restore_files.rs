@@ -1,5 +1,5 @@
-//! What `restore` makes of files: damaged and foreign ones are refused before the first write (P5), and nothing in a file is
-//! ever executed (P6), also as a superuser.
+//! Files given to `restore`: damaged and foreign ones are refused before the first write (P5). Nothing in a file is
+//! ever executed (P6), even for a superuser.
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -196,7 +196,7 @@ fn p6_rows_are_data_whatever_they_say() {
         // a row with other sums is not what the last line tells of
         let forged =
             forge(&case.file, "forged.sql.gz", text.replacen("ada@example.com", "eve@example.com", 1).as_bytes());
-        case.refused(&forged, 3, "the rows are not those");
+        case.refused(&forged, 3, "the rows differ from those");
     }
 }
 
@@ -206,8 +206,8 @@ fn metadata_that_is_tampered_with_is_not_believed() {
     let meta = PathBuf::from(format!("{}.meta", case.file.display()));
     let good = std::fs::read_to_string(&meta).unwrap();
     for (bad, expected) in [
-        (good.replace("\"rows\": 13", "\"rows\": 12"), "`users` has 13 rows, told 12"),
-        (good.replace("\"filename\": \"", "\"filename\": \"../../"), "its metadata is that of"),
+        (good.replace("\"rows\": 13", "\"rows\": 12"), "`users` has 13 rows, expected 12"),
+        (good.replace("\"filename\": \"", "\"filename\": \"../../"), "its metadata belongs to"),
         (good.replace("\"sha256\": \"", "\"sha256\": \"00"), "its sha256"),
         ("[".repeat(100_000), "not what this program writes"),
         (" ".repeat(2 << 20), "bytes long"),

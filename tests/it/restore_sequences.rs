@@ -1,4 +1,4 @@
-//! Ids after a restore: one that was ever given out, in the file or in the live database, is never given out again.
+//! Ids after a restore: an id that was given out in the file or in the live database is never given out again.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! A restore into a SQLite file keeps what the file says about itself, and what other programs have in it.
+//! A restore into a SQLite file keeps the file's own settings and the objects of other programs in it.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
@@ -114,7 +114,7 @@ fn what_other_programs_have_in_the_file_is_kept() {
             assert_eq!(objects(&database), before, "{journal}, {others}");
             assert!(content(&database) == restored(&expected), "{journal}, {others}");
             let notes = report["warnings"].to_string();
-            assert!(notes.contains("carried over: index users.mine") && notes.contains("trigger users.audit"), "{notes}");
+            assert!(notes.contains("it was kept: index users.mine") && notes.contains("trigger users.audit"), "{notes}");
             if !others.is_empty() {
                 assert_eq!(database.query("SELECT id, u FROM notes ORDER BY id"), ["1|1", "2|∅"]);
                 assert_eq!(database.query("SELECT username FROM names ORDER BY 1"), ["a", "ü"]);

@@ -1,4 +1,4 @@
-//! A restore leaves every row of the catalogue about our objects as it was: it keeps what was altered, or refuses by name.
+//! A restore keeps every catalogue row of the program's objects, including alterations, or refuses by name.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! Retention: what goes is old, ours, and older than a backup that is whole; everything else stays (P7).
+//! Retention (P7): removed files are expired, made by this program, and older than a valid backup. All others are kept.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::symlink;

@@ -1,4 +1,4 @@
-//! A role without DDL: what the documents grant is all that the service needs, and what is missing is named.
+//! A role without DDL: the documented grants are all that the service needs, and missing privileges are named.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Whatever the tables hold is there again after backup and restore (P3): random rows, on each engine and across.
+//! Backup and restore keep everything that the tables hold (P3): random rows, on each engine and across engines.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! `maintenance_runs`: what commands tell of themselves, and that those tell nothing that did nothing.
+//! `maintenance_runs`: commands record their runs, except runs that changed nothing.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ fn runs(database: &Database) -> Vec<String> {
 #[track_caller]
 fn run(program: &Program, arguments: &[&str]) -> Outcome {
     let outcome = program.run(arguments).success();
-    assert!(!outcome.stderr.contains("not in maintenance_runs"), "{}", outcome.stderr);
+    assert!(!outcome.stderr.contains("not recorded in maintenance_runs"), "{}", outcome.stderr);
     outcome
 }
 

@@ -1,4 +1,4 @@
-//! Scheduled backups: one for each time, whatever the number of replicas, and nothing left of one that was stopped.
+//! Scheduled backups: one for each time, whatever the number of replicas, and no remains of a stopped one.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -83,7 +83,7 @@ fn stuck() -> (Database, tempfile::TempDir, crate::support::database::Session, c
 fn sigterm_during_a_backup_leaves_nothing_and_a_cancelled_run() {
     let (database, directory, _session, server) = stuck();
     let outcome = server.stop().success();
-    assert!(outcome.stderr.contains("is stopped, nothing is left of it"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("was stopped, and no file is left"), "{}", outcome.stderr);
     assert_eq!(files(directory.path()), BTreeSet::new());
     assert_eq!(with_outcome(&database, "cancelled"), 1);
     assert_eq!(database.one("SELECT count(*) FROM maintenance_runs WHERE finished_at IS NULL"), "0");

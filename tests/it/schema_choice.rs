@@ -1,4 +1,4 @@
-//! One schema is found once and used by everything, whatever the search_path and what else is in it.
+//! The schema is chosen once and used by every query, whatever the search_path and the other schemas hold.
 
 use std::io::{Read as _, Write as _};
 

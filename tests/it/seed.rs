@@ -1,4 +1,4 @@
-//! Development data: what is in it, that it goes in once, and that it never goes where it must not.
+//! Development data: its content, its idempotent insertion, and the databases that refuse it.
 
 use argon2::{Argon2, PasswordHash, PasswordVerifier};
 

@@ -1,4 +1,4 @@
-//! Boot, probes and shutdown.
+//! Boot, probes and shutdown of the service.
 
 use std::io::Write;
 use std::net::TcpStream;

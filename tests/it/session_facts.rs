@@ -1,4 +1,4 @@
-//! Used and ended are two facts of a session: what `/api` answers after an end, a lost answer, the age at which a session ends.
+//! Used and ended sessions are distinct: responses of `/api` after an end, after a lost response, and at the age limit.
 
 use serde_json::json;
 

@@ -1,7 +1,7 @@
-//! A model of sessions: two devices of an owner and a thief who copies a token do anything in any order, with answers that are lost.
+//! Model of sessions: two devices of an owner and a thief with a copied token act in any order, and responses are lost.
 //!
-//! Invariants: after an end nothing of the session works; a lost answer never ends a session; of two holders of one token at most one
-//! goes on.
+//! Invariants: After an end, nothing of the session works. A lost response never ends a session. Of two holders of one
+//! token, at most one continues.
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -160,8 +160,8 @@ impl World<'_> {
         self.is_over(1 - device)
     }
 
-    /// The thief refreshes what it has, and uses the access token. Of thief and owner at most one goes on: the other's next refresh
-    /// either fails or ends the thief's session.
+    /// The thief refreshes what it has, and uses the access token. Of thief and owner at most one goes on: the other's
+    /// next refresh either fails or ends the thief's session.
     fn thief_refreshes(&mut self) {
         let Some(((_, token), device)) = self.thief.take() else { return };
         let answer = refresh(self.server.public, &token);

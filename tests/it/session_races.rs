@@ -1,7 +1,7 @@
-//! Whoever ends a session wins over whoever refreshes it at that moment, and over a login with a password that is being changed.
+//! An end of a session wins over a simultaneous refresh, and over a login with a password that is being changed.
 //!
-//! Each race runs through the HTTP API for many rounds, on PostgreSQL through two replicas. A thief refreshes at full speed, and the
-//! session ends meanwhile. A request that the thief begins after the end was acknowledged must not succeed.
+//! Each race runs many rounds through the HTTP API, on PostgreSQL through two replicas. A thief refreshes at full speed
+//! while the session ends. A request that the thief begins after the end was acknowledged must not succeed.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};

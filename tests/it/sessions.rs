@@ -1,4 +1,4 @@
-//! Sessions through the API: refresh tokens that are used once, access tokens that prove themselves, keys that change.
+//! Sessions through the API: single-use refresh tokens, self-contained access tokens, and key changes.
 
 use std::collections::BTreeSet;
 
@@ -50,8 +50,8 @@ fn a_token_used_twice_ends_its_session() {
     }
 }
 
-/// Any number of clients use a token of one session at once. None of them has used what it got, so each may be the one whose answer was
-/// lost; the session has one live token. Of those that got one at most one goes on.
+/// Any number of clients use a token of one session at once. None of them has used what it got, so each may be the one
+/// whose answer was lost; the session has one live token. Of those that got one at most one goes on.
 #[test]
 fn of_two_uses_of_a_token_at_most_one_goes_on() {
     for engine in ENGINES {

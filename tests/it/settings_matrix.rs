@@ -1,4 +1,4 @@
-//! Settings of a server, a database or a role change nothing of what the program does: each setting × every command.
+//! Settings of a server, a database or a role do not change what the program does: each setting × every command.
 
 use crate::accounts::unlimited;
 use crate::backup::backup;
@@ -101,7 +101,8 @@ fn other_settings_change_nothing() {
     try_each(&OTHERS);
 }
 
-/// Every command whose sessions a pooler gives to other programs between two transactions, and that others leave settings on.
+/// Every command whose sessions a pooler gives to other programs between two transactions, and that others leave
+/// settings on.
 fn use_behind_a_pooler(setting: &str, database: &Database) {
     let bouncer = PgBouncer::configured(database, "default_pool_size = 6\nmax_client_conn = 100\n");
     let url = format!("{}?prepared_statements=false", bouncer.url);

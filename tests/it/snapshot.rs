@@ -1,4 +1,4 @@
-//! Reading a snapshot: what comes out is what the server itself prints, on one connection and on two.
+//! Reading a snapshot gives what the server itself prints, on one connection and on two.
 
 use std::sync::Mutex;
 

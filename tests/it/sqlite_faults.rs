@@ -1,4 +1,4 @@
-//! What can be wrong with a file.
+//! Faults of a SQLite file.
 
 use std::os::unix::fs::PermissionsExt;
 

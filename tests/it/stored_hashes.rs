@@ -1,4 +1,4 @@
-//! Stored password hashes that cost too much, or are none: at login, in health, in a restore, in an adoption.
+//! Stored password hashes that are too costly or invalid: at login, in health, in a restore, in an adoption.
 
 use std::time::{Duration, Instant};
 

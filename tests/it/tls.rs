@@ -1,4 +1,4 @@
-//! TLS as `sslmode` says, against certificates of every kind, each compared with what psql does on the same server.
+//! TLS by `sslmode` with certificates of every kind. Each result is compared with that of psql on the same server.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -11,8 +11,9 @@ use crate::support::{CANARY, Cluster, Database, Program, eventually};
 
 const MODES: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
 
-/// Servers' certificates: `good` (signed, right name), `expired`, `host` (another name), `stranger` (another authority),
-/// `own` (signed by itself, as an authority), `named` (right name in the subject only), `v1` (signed by itself, version 1).
+/// Servers' certificates: `good` (signed, right name), `expired`, `host` (another name), `stranger` (another
+/// authority), `own` (signed by itself, as an authority), `named` (right name in the subject only), `v1` (signed by
+/// itself, version 1).
 const CERTIFICATES: [&str; 7] = ["good", "expired", "host", "stranger", "own", "named", "v1"];
 
 const SCRIPT: &str = r#"

@@ -1,4 +1,4 @@
-//! `docs/TROUBLESHOOTING.md` has every message and code of the program, and none that is gone.
+//! `docs/TROUBLESHOOTING.md` lists every message and code of the program, and no message that no longer exists.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -1,5 +1,5 @@
-//! An address that is not proven belongs to no account for good: what a registration holds, for how long, and what is left of it when the
-//! owner of the address comes. Time is an argument here; the races run through the HTTP API.
+//! An unverified address belongs to no account permanently: what a registration reserves, for how long, and what
+//! remains when the owner of the address comes. Time is an argument here; the races run through the HTTP API.
 
 use std::sync::{Arc, Mutex};
 
@@ -146,7 +146,8 @@ fn an_abandoned_registration_holds_its_address_for_a_day() {
     }
 }
 
-/// Hours after the registration at which an account is used, and whether it holds its address then: where mail is delivered, and where not.
+/// Hours after the registration at which an account is used, and whether it holds its address then: where mail is
+/// delivered, and where not.
 const USES: [(&[i64], bool, bool); 9] = [
     (&[], false, false),
     (&[1, 2, 3, 11], false, false),

@@ -1,5 +1,6 @@
-//! The owner of an address takes it over while the old holder logs in and refreshes at full speed: no session of the old holder survives,
-//! and of several registrations at once one gets the address. On PostgreSQL through two replicas.
+//! The owner of an address claims it while the old holder logs in and refreshes at full speed. No session of the old
+//! holder survives. Of several registrations at once, one gets the address. On PostgreSQL the races run through two
+//! replicas.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};

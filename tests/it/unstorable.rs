@@ -1,4 +1,4 @@
-//! Texts that an engine cannot hold: a NUL, and on SQLite bytes that are not UTF-8 and blobs in columns of texts.
+//! Texts that an engine cannot store: a NUL, and on SQLite non-UTF-8 bytes and blobs in text columns.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Names of accounts are unique without regard to case, and the engine decides. Accounts that shared a name before keep it.
+//! Usernames are unique without regard to case, and the engine enforces it. Accounts that shared one before keep it.
 
 use serde_json::json;
 

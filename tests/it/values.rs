@@ -1,4 +1,5 @@
-//! Values that a column can hold and the program cannot: refused by the schema, cleaned by its migrations, and no end of a request.
+//! Values that a column can hold and the program cannot: the schema refuses them, and its migrations clean them. No
+//! request fails because of one.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! One rule for every variable: what is set has a value. A matrix over all that are known, `.env`, and SQLite's names.
+//! Every variable that is set must have a value. The tests cover all known variables, `.env`, and SQLite's names.
 
 mod table;
 

@@ -1,4 +1,4 @@
-//! Tokens at rest: rotation of keys, and ciphertexts that were changed or moved.
+//! Encrypted tokens: rotation of keys, and ciphertexts that were changed or moved.
 
 use authsvc::auth::vault::{Error, InvalidKeys, TokenColumn, TokenLocation, Vault};
 use base64::Engine;

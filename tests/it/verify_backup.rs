@@ -1,4 +1,4 @@
-//! `verify-backup` and `list-backups`: a damaged or foreign file is told as what it is (P5, as far as reading goes).
+//! `verify-backup` and `list-backups`: a damaged or foreign file is reported as such (P5, without restoring).
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -143,15 +143,15 @@ fn metadata_that_is_missing_tampered_huge_or_of_another_file() {
         let reasons = reasons(&file);
         assert!(reasons.iter().any(|reason| reason.contains(expected)), "{expected}: {reasons:?}");
     };
-    rejected(&good.replace("\"rows\": 13", "\"rows\": 12"), "`users` has 13 rows, told 12");
+    rejected(&good.replace("\"rows\": 13", "\"rows\": 12"), "`users` has 13 rows, expected 12");
     rejected(&good.replace("\"format\": 1", "\"format\": 2"), "format 2");
-    rejected(&good.replace(".sql.gz\"", ".sql.gz/../../etc/passwd\""), "its metadata is that of");
+    rejected(&good.replace(".sql.gz\"", ".sql.gz/../../etc/passwd\""), "its metadata belongs to");
     assert!(listed().to_string().contains("wrong_metadata"));
     rejected(&"[".repeat(100_000), "not what this program writes");
     rejected(&" ".repeat(2 << 20), "bytes long");
     rejected("", "not what this program writes");
     std::fs::remove_file(&meta).unwrap();
-    assert_eq!(reasons(&file), Vec::<String>::new(), "its own last line says that it is whole");
+    assert_eq!(reasons(&file), Vec::<String>::new(), "its own last line shows that it is complete");
     std::os::unix::fs::symlink("nowhere", &meta).unwrap();
     assert!(reasons(&file)[0].contains("not a regular file"), "a link to nothing is something");
     std::fs::remove_file(&meta).unwrap();

@@ -1,4 +1,4 @@
-//! `verify-backup --restore`: the proof by a restore into a scratch database, and what is left of it.
+//! `verify-backup --restore`: the test restore into a scratch database, and its remains.
 
 use crate::backup::{backup, seeded};
 use crate::restore_faults::{grow, staged};

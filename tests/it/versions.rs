@@ -1,5 +1,5 @@
-//! Databases that move between PostgreSQL versions: by `pg_upgrade`, and by backups of this program, which this program
-//! or `psql` restores.
+//! Databases that move between PostgreSQL versions: by `pg_upgrade`, and by backups that this program or `psql`
+//! restores.
 
 use crate::backup::backup;
 use crate::support::installation::Installation;

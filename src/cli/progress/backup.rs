@@ -1,4 +1,4 @@
-//! Shows the progress of making, reading and restoring a backup: a bar at a terminal, nothing elsewhere.
+//! Progress of making, reading and restoring a backup: a bar at a terminal, nothing elsewhere.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -10,13 +10,13 @@ use crate::backup::{BackupEvent, BackupPhase, BackupProgress};
 use crate::cli::output::Output;
 use crate::clock::Stopwatch;
 
-/// The bar.
+/// Progress bar of a backup.
 pub(in crate::cli) struct BackupProgressBar {
     bar: ProgressBar,
     done: Mutex<RowsDone>,
 }
 
-/// Rows of a database that are in the file.
+/// Rows that are already in the file, for the estimate.
 struct RowsDone {
     watch: Stopwatch,
     rows: u64,
@@ -30,12 +30,12 @@ impl BackupProgressBar {
         Self { bar, done: Mutex::new(RowsDone::new(0)) }
     }
 
-    /// Takes the bar away, for a question or an answer.
+    /// Removes the bar from the screen, before a question or a result.
     pub(in crate::cli) fn clear(&self) {
         self.bar.finish_and_clear();
     }
 
-    /// A bar for bytes of which it is known how many there are, or a spinner.
+    /// Starts a bar if the total number of bytes is known, otherwise a spinner.
     fn begin(&self, words: &'static str, total: Option<u64>) {
         let template = match total {
             Some(_) => "{spinner} {msg} {wide_bar} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left",
@@ -75,12 +75,12 @@ impl BackupProgress for BackupProgressBar {
                 self.bar.set_message(done.text(table));
             }
             BackupEvent::Phase(BackupPhase::Verifying(total)) => self.begin("reading the file", total),
-            BackupEvent::Phase(BackupPhase::SafetyBackup) => self.begin("backing up what is there", None),
+            BackupEvent::Phase(BackupPhase::SafetyBackup) => self.begin("backing up the live content", None),
             BackupEvent::Phase(BackupPhase::Building) => self.begin("making the schema", None),
             BackupEvent::Phase(BackupPhase::Loading(total)) => self.begin("loading rows", Some(total)),
             BackupEvent::Phase(BackupPhase::Indexing) => self.begin("building indexes, reading the rows back", None),
             BackupEvent::Phase(BackupPhase::Migrating) => self.begin("migrating", None),
-            BackupEvent::Phase(BackupPhase::Swapping) => self.begin("putting the new tables in place", None),
+            BackupEvent::Phase(BackupPhase::Swapping) => self.begin("swapping in the new tables", None),
             BackupEvent::Advanced(bytes) => self.bar.inc(bytes),
         }
     }
@@ -95,7 +95,7 @@ impl RowsDone {
         let seconds = self.watch.elapsed().as_secs_f64().max(0.001);
         let rate = ByteSize((self.bytes as f64 / seconds) as u64).display().iec_short();
         let (rows, size) = (HumanCount(self.rows), ByteSize(self.bytes).display().iec_short());
-        // the count is an estimate, and there may be more rows
+        // the estimate may be lower than the number of rows
         let left = self.estimate.saturating_sub(self.rows) as f64 * seconds / self.rows.max(1) as f64;
         let left = HumanDuration(Duration::from_secs_f64(left.min(1e9)));
         format!("{table}: {rows} of about {} rows, {size}, {rate}/s, about {left} left", HumanCount(self.estimate))

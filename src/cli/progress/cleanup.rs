@@ -1,4 +1,4 @@
-//! Shows the progress of a cleanup: a line at a terminal, nothing elsewhere.
+//! Progress of a cleanup: a line at a terminal, nothing elsewhere.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -9,13 +9,13 @@ use crate::cli::output::Output;
 use crate::db::CleanupKind;
 use crate::maintain::{CleanupEvent, CleanupProgress};
 
-/// The line.
+/// Progress line of a cleanup.
 pub(in crate::cli) struct CleanupProgressBar {
     bar: ProgressBar,
     done: Mutex<KindDone>,
 }
 
-/// Of the kind that is being removed.
+/// Progress of the kind of rows that is being removed.
 struct KindDone {
     name: &'static str,
     rows: u64,
@@ -28,7 +28,7 @@ impl KindDone {
     }
 }
 
-/// What people call a kind of rows.
+/// Display name of a kind of rows.
 pub(in crate::cli) fn kind_name(kind: CleanupKind) -> &'static str {
     match kind {
         CleanupKind::ExpiredTokens => "refresh tokens, expired",

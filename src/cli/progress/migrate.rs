@@ -1,4 +1,4 @@
-//! Shows a migration's progress: a bar at a terminal, log lines elsewhere.
+//! Progress of a migration: a bar at a terminal, log lines elsewhere.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::cli::output::Output;
 use crate::migrate::{MigrationEvent, MigrationProgress};
 
-/// The bar or the log.
+/// Progress as a bar or as log lines.
 pub(in crate::cli) enum MigrationProgressDisplay {
     Bar(ProgressBar),
     Log(MigrationProgressLog),
@@ -34,7 +34,7 @@ impl Drop for MigrationProgressDisplay {
 impl MigrationProgress for MigrationProgressDisplay {
     fn event(&self, event: MigrationEvent<'_>) {
         match self {
-            // the answer on stdout lists what was done
+            // the report on stdout lists finished migrations
             Self::Log(_) if matches!(event, MigrationEvent::Finished { .. }) => {}
             Self::Log(log) => log.event(event),
             Self::Bar(bar) => show(bar, &event),

@@ -1,4 +1,4 @@
-//! Accounts and logins.
+//! Checks of accounts and logins.
 
 use super::pluralized;
 use crate::health::check::{HealthCheck, HealthStatus};
@@ -7,20 +7,20 @@ use crate::health::report::SecurityHealth;
 use crate::health::settings::SignIn;
 use crate::health::thresholds::Thresholds;
 
-/// Whether this process can let anybody in.
+/// Check whether this process has a key for signing tokens.
 pub(super) fn signing_key(sign_in: SignIn) -> Option<HealthCheck> {
     match sign_in {
         SignIn::NotServed => None,
-        SignIn::Possible => Some(HealthCheck::healthy("signing_key", "there is a key to sign tokens with")),
+        SignIn::Possible => Some(HealthCheck::healthy("signing_key", "a signing key is set")),
         SignIn::NoKey => {
-            let hint = "`openssl genpkey -algorithm ed25519` makes one; give every replica the same and restart it";
-            let message = "nobody can log in: AUTHSVC_JWT_KEY is not set";
+            let hint = "`openssl genpkey -algorithm ed25519` makes one; give every replica the same key and restart it";
+            let message = "no account can log in: AUTHSVC_JWT_KEY is not set";
             Some(HealthCheck::new("signing_key", HealthStatus::Unhealthy, message, hint))
         }
     }
 }
 
-/// Whether a password was hashed just now.
+/// Check whether a password was hashed in time.
 pub(in crate::health) fn password_hashing(state: HashingState) -> HealthCheck {
     match state.took {
         Some(took) => {
@@ -36,7 +36,7 @@ pub(in crate::health) fn password_hashing(state: HashingState) -> HealthCheck {
     }
 }
 
-/// Accounts that no password opens, because their stored hash is not checked.
+/// Check of accounts that cannot log in because their stored hash is refused.
 pub(in crate::health) fn password_hashes(state: HashingState) -> HealthCheck {
     if state.refused_hashes == 0 {
         return HealthCheck::healthy("password_hashes", "every stored hash that a login needed was checked");
@@ -47,7 +47,7 @@ pub(in crate::health) fn password_hashes(state: HashingState) -> HealthCheck {
     HealthCheck::new("password_hashes", HealthStatus::Degraded, message, hint)
 }
 
-/// Published accounts where real ones are.
+/// Check of published development accounts in staging or production.
 pub(super) fn seed_accounts(security: &SecurityHealth, environment: &str) -> Option<HealthCheck> {
     let found = security.seed_accounts?;
     let status = match environment {
@@ -71,7 +71,7 @@ pub(super) fn failed_logins(security: &SecurityHealth, thresholds: &Thresholds) 
     if failed <= thresholds.failed_logins {
         return Some(HealthCheck::healthy("failed_logins", message));
     }
-    let hint = "somebody may be guessing: see auth_events by ip and email (AUTHSVC_HEALTH_FAILED_LOGINS is the limit)";
+    let hint = "a client may be guessing passwords: see auth_events by ip and email (AUTHSVC_HEALTH_FAILED_LOGINS is the limit)";
     Some(HealthCheck::new("failed_logins", HealthStatus::Degraded, message, hint))
 }
 
@@ -80,7 +80,7 @@ pub(super) fn suspicious(security: &SecurityHealth, thresholds: &Thresholds) -> 
     if found == 0 {
         return Some(HealthCheck::healthy(
             "suspicious_activity",
-            "no refresh token used twice, no address that guesses",
+            "no refresh token was used twice, and no address guesses passwords",
         ));
     }
     let message = format!("refresh tokens used twice, and addresses with twenty failed logins in an hour: {found}");

@@ -1,4 +1,4 @@
-//! The checks of backups: whether there is one that is young enough, and whether BACKUP_DIR is as it should be.
+//! Checks of backups: the age of the newest one, and the state of BACKUP_DIR.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::health::thresholds::Thresholds;
 pub(super) fn backups(extended: &ExtendedFigures, thresholds: &Thresholds) -> Option<HealthCheck> {
     let hint = "run `authsvc backup`, or set AUTHSVC_BACKUP_SCHEDULE (AUTHSVC_BACKUP_MAX_AGE is the limit)";
     if let Some(lost) = &extended.backup_dir.lost {
-        let hint = "look whether BACKUP_DIR is the right directory and is mounted, search for copies, and run `authsvc backup`";
+        let hint = "check whether BACKUP_DIR is the right directory and is mounted, search for copies, and run `authsvc backup`";
         return Some(HealthCheck::new("backups", HealthStatus::Degraded, lost.clone(), hint));
     }
     let age = extended.backups.age_seconds.map(|age| Duration::from_secs(age.max(0).unsigned_abs()));
@@ -22,7 +22,7 @@ pub(super) fn backups(extended: &ExtendedFigures, thresholds: &Thresholds) -> Op
     };
     let Some((age, told)) = age.zip(told) else {
         if extended.backups.count.is_none() {
-            let hint = "`warnings` say why; let this user read BACKUP_DIR";
+            let hint = "see `warnings`; let this user read BACKUP_DIR";
             return Some(HealthCheck::new(
                 "backups",
                 HealthStatus::Degraded,
@@ -45,7 +45,7 @@ pub(super) fn backups(extended: &ExtendedFigures, thresholds: &Thresholds) -> Op
     })
 }
 
-/// Backups that will not restore, or whose time is wrong, while the runs that made them count as backups.
+/// Check of backups that will not restore or have a wrong time, although their recorded runs count as backups.
 pub(super) fn backup_files(found: &BackupDirFindings) -> Option<HealthCheck> {
     let named = |names: &[String], one: &str, many: &str| {
         let first = names.first()?;
@@ -54,12 +54,12 @@ pub(super) fn backup_files(found: &BackupDirFindings) -> Option<HealthCheck> {
     };
     let open = found.open_to_others.map(|mode| format!("BACKUP_DIR has mode {mode:04o}: other users can write there"));
     let all: Vec<String> = [
-        named(&found.broken, "file is not as its metadata tells", "files are not as their metadata tells"),
+        named(&found.broken, "file does not match its metadata", "files do not match their metadata"),
         named(&found.orphaned, "metadata has no file", "metadata have no file"),
         named(
             &found.in_future,
-            "file is from the future, by a wrong clock",
-            "files are from the future, by a wrong clock",
+            "file has a time in the future, from a wrong clock",
+            "files have a time in the future, from a wrong clock",
         ),
         open,
     ]
@@ -72,7 +72,7 @@ pub(super) fn backup_files(found: &BackupDirFindings) -> Option<HealthCheck> {
     let hint = if found.open_to_others.is_some() {
         "run `chmod go-w` on BACKUP_DIR: no backup is made there until then"
     } else {
-        "see `authsvc list-backups`; run `authsvc backup`, and remove them if no copy of them is whole"
+        "see `authsvc list-backups`; run `authsvc backup`, and remove these files if no valid copy exists"
     };
     Some(HealthCheck::new("backup_files", HealthStatus::Degraded, all.join("; "), hint))
 }

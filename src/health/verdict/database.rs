@@ -1,4 +1,4 @@
-//! Whether the database answers, and whether it is the one that this program needs.
+//! Checks of the connection and the schema of the database.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::health::size::size_text;
 use crate::health::thresholds::Thresholds;
 use crate::migrate::{self, Difference, HistoryState};
 
-/// A log larger than this was not written back for long.
+/// Size in bytes above which a write-ahead log has not been checkpointed for long.
 const LARGE_LOG: u64 = 64 << 20;
 
 pub(super) fn response(took: Duration, thresholds: &Thresholds) -> HealthCheck {
@@ -34,7 +34,7 @@ pub(super) fn schema(summary: HistoryState, migrations: &MigrationHealth, drift:
         HistoryState::Empty => (HealthStatus::Unhealthy, "the database is empty".to_owned(), "run `authsvc migrate`"),
         HistoryState::EarlierManager => (
             HealthStatus::Unhealthy,
-            "it is a database of the earlier manager".to_owned(),
+            "it is a database of the legacy manager".to_owned(),
             "take a backup, then run `authsvc migrate --adopt`",
         ),
         HistoryState::NoHistory => (
@@ -49,7 +49,7 @@ pub(super) fn schema(summary: HistoryState, migrations: &MigrationHealth, drift:
         ),
         HistoryState::Changed => (
             HealthStatus::Degraded,
-            "an applied migration is not what this program holds".to_owned(),
+            "an applied migration differs from this program's".to_owned(),
             "see `authsvc status`; deploy the program that applied it",
         ),
         _ if pending > 0 => (
@@ -77,7 +77,7 @@ fn first(drift: &[Difference]) -> String {
     format!("{}{more}", shown.join("; "))
 }
 
-/// SQLite's file: a log that nobody writes back, and pages that nobody uses.
+/// Check of the SQLite file: a log that is not checkpointed, and unused pages.
 pub(super) fn file(file: Option<&SqliteFile>) -> Option<HealthCheck> {
     let file = file?;
     let (size, free) = (file.page_count * file.page_size, file.freelist_count * file.page_size);
@@ -90,7 +90,7 @@ pub(super) fn file(file: Option<&SqliteFile>) -> Option<HealthCheck> {
             "sqlite_file",
             HealthStatus::Degraded,
             message,
-            "stop the service and run VACUUM to give the room back",
+            "stop the service and run VACUUM to free the space",
         )
     } else {
         HealthCheck::healthy("sqlite_file", message)

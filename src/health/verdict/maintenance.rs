@@ -1,4 +1,4 @@
-//! Room for backups, runs, indexes, numbers that run out, dead rows and slow statements.
+//! Checks of free space, runs, indexes, sequences, transaction ids, dead rows and slow statements.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -10,34 +10,35 @@ use crate::health::report::{IndexHealth, RecordedRun};
 use crate::health::size::size_text;
 use crate::health::thresholds::Thresholds;
 
-/// Of two thousand million transaction ids: autovacuum works against it from 200 million on; here it has failed to.
+/// Transaction id ages for a warning and for an error, of two thousand million. Autovacuum acts from 200 million, so a
+/// greater age means that it has failed.
 const OLD_IDS: u64 = 500_000_000;
 const OLDEST_IDS: u64 = 1_500_000_000;
 
-/// Room for the next backup, which is likely to be as large as the last.
+/// Check of the free space. The next backup is expected to be as large as the last one.
 pub(super) fn free_space(extended: &ExtendedFigures, thresholds: &Thresholds) -> Option<HealthCheck> {
     let free = extended.backup_free_bytes?;
     let needed = thresholds.free_space.max(extended.backups.last_size_bytes.unwrap_or_default() * 2);
-    let message = format!("{} are free where backups go", size_text(free));
+    let message = format!("{} are free for backups", size_text(free));
     if free >= needed {
         return Some(HealthCheck::healthy("free_space", message));
     }
     let message = format!("{message}, less than {}", size_text(needed));
-    let hint = "remove old backups, or give BACKUP_DIR more room (AUTHSVC_HEALTH_FREE_SPACE is the limit)";
+    let hint = "remove old backups, or give BACKUP_DIR more space (AUTHSVC_HEALTH_FREE_SPACE is the limit)";
     Some(HealthCheck::new("free_space", HealthStatus::Degraded, message, hint))
 }
 
-/// What runs again and again. Whoever ran a migration or a restore that failed was told so, and there may be no next one to
-/// clear it; what it left behind shows in the schema.
+/// Kinds of runs that recur. A failed migration or restore was already reported to its operator, and there may be no
+/// next run that clears it. Its remains show in the schema.
 const RECURRING: [&str; 3] = ["backup", "cleanup", "verify"];
 
-/// A run that began longer ago and has not ended waits for something, or its process was killed.
+/// Age above which an unfinished run is stuck or its process was killed.
 const STUCK: TimeDelta = TimeDelta::hours(6);
 
-/// Kinds of runs that failed and have not succeeded since, and kinds whose newest run does not end.
+/// Check of kinds whose newest run failed or does not end.
 pub(super) fn runs(extended: &ExtendedFigures, now: DateTime<Utc>) -> Option<HealthCheck> {
     let all = extended.runs.as_ref()?.iter().filter(|run| RECURRING.contains(&run.kind.as_str()));
-    // a time from the future would hide what happened since
+    // a time in the future would hide later runs
     let runs: Vec<&RecordedRun> = all.filter(|run| !backup::is_in_future(run.started_at, now)).collect();
     let is_newest = |run: &RecordedRun, outcomes: &[&str]| {
         let hides = |other: &&&RecordedRun| {
@@ -61,7 +62,7 @@ pub(super) fn runs(extended: &ExtendedFigures, now: DateTime<Utc>) -> Option<Hea
     if found.is_empty() {
         return Some(HealthCheck::healthy("maintenance", "the newest backup, cleanup and verification did not fail"));
     }
-    let hint = "see the log of that time, and whether BACKUP_DIR answers; the next run that succeeds clears this";
+    let hint = "see the log of that time, and whether BACKUP_DIR answers; the next successful run clears this";
     Some(HealthCheck::new("maintenance", HealthStatus::Degraded, found.join("; "), hint))
 }
 
@@ -69,7 +70,7 @@ pub(super) fn indexes(indexes: &IndexHealth) -> Option<HealthCheck> {
     let invalid = indexes.invalid.as_ref()?;
     let (unused, duplicate) = (listed(indexes.unused.as_ref()), listed(indexes.duplicate.as_ref()));
     if !invalid.is_empty() {
-        let hint = "they are written and never read; DROP INDEX CONCURRENTLY them, then make them anew";
+        let hint = "they are written and never read; drop them with DROP INDEX CONCURRENTLY, then recreate them";
         return Some(HealthCheck::new(
             "indexes",
             HealthStatus::Degraded,
@@ -77,7 +78,7 @@ pub(super) fn indexes(indexes: &IndexHealth) -> Option<HealthCheck> {
             hint,
         ));
     }
-    // superfluous ones cost writes and room, and break nothing
+    // superfluous indexes cost writes and space, but break nothing
     let found: Vec<String> = [("unused", unused), ("duplicate", duplicate)]
         .into_iter()
         .filter_map(|(word, names)| Some(format!("{word}: {}", names?)))
@@ -85,7 +86,7 @@ pub(super) fn indexes(indexes: &IndexHealth) -> Option<HealthCheck> {
     let mut check = HealthCheck::healthy("indexes", "all are valid");
     if !found.is_empty() {
         check = HealthCheck::healthy("indexes", format!("all are valid; {}", found.join("; ")));
-        check.hint = "those that no migration made cost writes and room: consider to drop them".to_owned();
+        check.hint = "those that no migration made cost writes and space: consider dropping them".to_owned();
     }
     Some(check)
 }
@@ -164,7 +165,7 @@ pub(super) fn slow_queries(extended: &ExtendedFigures, thresholds: &Thresholds) 
             format!("no statement takes longer than {limit} on average"),
         ));
     }
-    // a slow report of an analyst is no reason to wake somebody
+    // an analyst's slow report must not raise an alarm
     let mut check = HealthCheck::healthy(
         "slow_queries",
         pluralized(slow, "statement takes", "statements take") + &format!(" longer than {limit} on average"),
@@ -180,8 +181,9 @@ pub(super) fn quick_check(extended: &ExtendedFigures) -> Option<HealthCheck> {
         return extended
             .quick_check
             .as_ref()
-            .map(|_| HealthCheck::healthy("quick_check", "SQLite finds its file whole"));
+            .map(|_| HealthCheck::healthy("quick_check", "SQLite finds its file undamaged"));
     }
-    let hint = "what is stored is damaged: stop the service, keep a copy of it, and restore the newest verified backup";
+    let hint =
+        "the stored data is damaged: stop the service, keep a copy of it, and restore the newest verified backup";
     Some(HealthCheck::new("quick_check", HealthStatus::Unhealthy, found.join("; "), hint))
 }

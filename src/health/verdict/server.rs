@@ -1,4 +1,4 @@
-//! Connections, the cache, what runs for long, and the server's clock.
+//! Checks of connections, cache, long-running statements and the server's clock.
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use crate::health::report::PerformanceHealth;
 use crate::health::tagged_rows::TaggedRows;
 use crate::health::thresholds::Thresholds;
 
-/// A ratio over fewer blocks says nothing.
+/// Number of blocks below which the ratio is not meaningful.
 const ENOUGH_BLOCKS: f64 = 100_000.0;
 
-/// The program's own connections. One that is in use by this report is always there.
+/// Check of the program's own connections. This report itself always uses one.
 pub(super) fn pool(usage: PoolUsage) -> HealthCheck {
     let message = format!("{} of {} connections of this program are in use", usage.in_use, usage.most);
     if usage.in_use < usage.most || usage.most <= 1 {
@@ -30,34 +30,34 @@ pub(super) fn pool(usage: PoolUsage) -> HealthCheck {
     )
 }
 
-/// Without them nobody can log in.
+/// Check whether the database accepts writes, without which no account can log in.
 pub(super) fn writes(rows: &TaggedRows, url: &DatabaseUrl) -> Option<HealthCheck> {
     if let DatabaseTarget::Sqlite(target) = url.target() {
         return Some(writes_to_file(target));
     }
     let database = rows.first("database");
     if database.text(4)? == "off" {
-        return Some(HealthCheck::healthy("writes", "the server takes writes"));
+        return Some(HealthCheck::healthy("writes", "the server accepts writes"));
     }
     let (message, hint) = if database.text(5) == Some("false") {
         let source = database.text(6).unwrap_or("unknown");
         (
             format!(
-                "the server accepts no writes, so nobody can log in: default_transaction_read_only is on (set by: {source})"
+                "the server accepts no writes, so no account can log in: default_transaction_read_only is on (set by: {source})"
             ),
             "no failover changes this: reset default_transaction_read_only of the role, the database or the server"
                 .to_owned(),
         )
     } else {
         (
-            "the server accepts no writes, so nobody can log in: it is a standby".to_owned(),
+            "the server accepts no writes, so no account can log in: it is a standby".to_owned(),
             "connect to the primary (target_session_attrs=read-write in DATABASE_URL)".to_owned(),
         )
     };
     Some(HealthCheck::new("writes", HealthStatus::Degraded, message, hint))
 }
 
-/// Whether this user may write the file, and its directory, in which SQLite makes its log.
+/// Checks that this user may write the file and its directory, in which SQLite creates its log.
 fn writes_to_file(target: &SqliteTarget) -> HealthCheck {
     let directory = target.path.parent().filter(|directory| !directory.as_os_str().is_empty());
     let places = [target.path.as_path(), directory.unwrap_or(Path::new("."))];
@@ -65,7 +65,7 @@ fn writes_to_file(target: &SqliteTarget) -> HealthCheck {
     let Some(refused) = places.iter().find(|path| refused(path)) else {
         return HealthCheck::healthy("writes", "the file can be written");
     };
-    let message = format!("`{}` cannot be written, so nobody can log in", refused.display());
+    let message = format!("`{}` cannot be written, so no account can log in", refused.display());
     let hint = "let this user write the file and its directory; look for a read-only mount";
     HealthCheck::new("writes", HealthStatus::Degraded, message, hint)
 }
@@ -119,7 +119,7 @@ pub(super) fn long_transactions(rows: &TaggedRows, thresholds: &Thresholds) -> O
     let age = humantime::format_duration(oldest);
     let message = format!("the oldest transaction is {age} old, {idle} are idle, {waiting} are prepared");
     if oldest <= thresholds.long_transaction {
-        // those that cannot be seen may be older
+        // hidden transactions may be older
         return why_sessions_hidden(rows).is_none().then(|| HealthCheck::healthy("long_transactions", message));
     }
     let hint = "it keeps dead rows from being removed; find it with `authsvc detailed-health` and end it with \
@@ -138,6 +138,6 @@ pub(super) fn clock(skew: Option<f64>, thresholds: &Thresholds) -> Option<Health
         "clock",
         HealthStatus::Degraded,
         message,
-        "set both machines' clocks by NTP; the database's decides",
+        "set both machines' clocks by NTP; the database's clock decides",
     ))
 }

@@ -1,4 +1,4 @@
-//! A client of the API, as plain as can be, so that a test sees every header.
+//! Plain client of the API that shows every header to a test.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};

@@ -1,4 +1,4 @@
-//! A headless Chromium of the test's own, driven by WebDriver over plain HTTP. It ends with the test, however that ends.
+//! Headless Chromium for one test, driven by WebDriver over plain HTTP. It ends with the test, however the test ends.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;

@@ -1,4 +1,4 @@
-//! The catalogue of our objects on PostgreSQL as rows, read in another way than the program does.
+//! Catalogue of the program's objects on PostgreSQL as rows, read independently of the program.
 
 use super::Database;
 

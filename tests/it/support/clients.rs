@@ -1,4 +1,4 @@
-//! Clients that refresh their tokens again and again, and remember what was acknowledged.
+//! Clients that refresh their tokens repeatedly and record the acknowledged responses.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -30,8 +30,8 @@ impl Client {
         Self { name: name.to_owned(), issued, used: Vec::new(), unanswered: 0, is_in_doubt: false }
     }
 
-    /// Uses the live token; whether that was acknowledged. Where an earlier use of it was not answered and was done all the
-    /// same, the session is over, and another one is begun.
+    /// Uses the live token; whether that was acknowledged. Where an earlier use of it was not answered and was done all
+    /// the same, the session is over, and another one is begun.
     pub(crate) fn refresh(&mut self, at: SocketAddr) -> bool {
         let token = self.issued.last().unwrap().clone();
         let mut answer = refresh(at, &token);
@@ -57,8 +57,8 @@ impl Client {
     }
 }
 
-/// Whether the database has what was acknowledged: every token, and every use of one. How many rows it has that nobody was
-/// told of.
+/// Whether the database has what was acknowledged: every token, and every use of one. How many rows it has that nobody
+/// was told of.
 pub(crate) fn check(clients: &[Client], database: &Database) -> usize {
     let rows = database.query("SELECT token_hash || ' ' || revoked FROM refresh_tokens");
     let stored: BTreeMap<&str, bool> =

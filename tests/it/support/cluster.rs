@@ -1,5 +1,5 @@
-//! PostgreSQL servers of the tests' own, from the installed binaries (`installation`). They listen on a unix socket and a free port of
-//! 127.0.0.1, never touch a server that was there before, and end with the test process however that ends.
+//! PostgreSQL servers of the tests, run from installed binaries (`installation`). They listen on a unix socket and a
+//! free port of 127.0.0.1. They never touch existing servers, and they end with the test process.
 
 use std::collections::BTreeMap;
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! The columns of the tables that generated contents fill.
+//! Columns of the tables that generated content fills.
 
 pub(crate) const USERS: &str = "id, email, username, password_hash, avatar_url, provider, provider_id, last_login, email_verified, \
     active, failed_login_count, locked_until, created_at, updated_at, deleted_at, failed_logins_as_of, pending_attempts, pending_until";

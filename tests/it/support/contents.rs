@@ -1,4 +1,4 @@
-//! Random contents of every table, within the constraints of the schema, and how each engine is told to insert them.
+//! Random content of every table within the constraints of the schema, and the SQL that inserts it on each engine.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -1,4 +1,4 @@
-//! Databases for tests, and a look into them that does not go through the code under test.
+//! Databases for tests, and queries on them that bypass the code under test.
 
 use std::path::PathBuf;
 use std::sync::OnceLock;

@@ -1,4 +1,4 @@
-//! Logins through doubles of providers, by HTTP. Client secret, codes and tokens hold the canary.
+//! Logins with test doubles of providers over HTTP. Client secret, codes and tokens contain the canary.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,4 +1,4 @@
-//! The harness: a private PostgreSQL cluster, SQLite files, the program as a process, and a look into the databases.
+//! Test harness: a private PostgreSQL cluster, SQLite files, the program as a process, and queries on the databases.
 
 pub(crate) mod api;
 pub(crate) mod browser;

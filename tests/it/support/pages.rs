@@ -1,4 +1,4 @@
-//! The status page behind a listener of the test's own, with the headers that it really has.
+//! The status page behind a listener of the test, with its real headers.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-//! A PgBouncer in transaction mode in front of one database.
+//! PgBouncer in transaction mode in front of one database.
 
 use std::process::{Child, Command, Stdio};
 

@@ -1,5 +1,5 @@
-//! The program as a process: a clean environment, a working directory of its own, logging at trace level, and every
-//! output searched for the canary.
+//! The program as a process with a clean environment, its own working directory and logging at trace level. Every
+//! output is searched for the canary.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};

@@ -1,4 +1,4 @@
-//! `promtool`, of the Debian package `prometheus`: what Prometheus itself says of metrics, rules and queries.
+//! `promtool` of the Debian package `prometheus`, which checks metrics, rules and queries as Prometheus does.
 
 use std::io::Write;
 use std::process::{Command, Stdio};

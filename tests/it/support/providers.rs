@@ -1,4 +1,5 @@
-//! Doubles of Google and GitHub on this machine. Google's signs with real keys, by another library than the one that checks.
+//! Local test doubles of Google and GitHub. Google's double signs with real keys, by another library than the one that
+//! verifies.
 
 use std::collections::HashMap;
 use std::future::Future;

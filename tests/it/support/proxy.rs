@@ -1,4 +1,4 @@
-//! A TCP proxy between the program and a server, to count connections and to be in the way.
+//! TCP proxy between the program and a server, which counts connections and can block them.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

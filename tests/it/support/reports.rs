@@ -100,7 +100,7 @@ pub(crate) fn gone() -> (DetailedHealthReport, Vec<HealthSample>) {
     report.migrations = MigrationHealth::default();
     report.performance = PerformanceHealth::default();
     report.tables = Vec::new();
-    report.warnings = vec!["every figure of the database: it gave no answer".to_owned()];
+    report.warnings = vec!["every figure of the database: it did not answer".to_owned()];
     detailed.authentication_health = AuthenticationHealth::default();
     detailed.security_health = SecurityHealth::default();
     detailed.indexes = IndexHealth::default();

@@ -1,4 +1,4 @@
-//! Programs that check what is in `deploy/`: of the system, or where `./test.sh` installs them.
+//! Programs that check the files in `deploy/`, from the system or from the place where `./test.sh` installs them.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! A client of the API that keeps cookies, as a browser does.
+//! Client of the API that keeps cookies, as a browser does.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

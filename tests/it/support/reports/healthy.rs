@@ -1,4 +1,4 @@
-//! PostgreSQL in production, all in order.
+//! Healthy report of a PostgreSQL database in production.
 
 use authsvc::health::{
     AuthenticationHealth, BackupFile, BackupHealth, DatabaseHealth, DetailedHealthReport, HealthCheck, HealthReport,
