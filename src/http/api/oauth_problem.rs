@@ -1,4 +1,4 @@
-//! Logins through providers that did not happen, as problem documents. What is an operator's to mend is for the log only.
+//! Problem documents for failed logins through providers. Details that only an operator can fix are logged, not sent.
 
 use axum::http::StatusCode;
 

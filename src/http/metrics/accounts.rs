@@ -1,4 +1,4 @@
-//! Accounts, tokens and logins.
+//! Metrics of accounts, tokens and logins.
 
 use prometheus::Result;
 

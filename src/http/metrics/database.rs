@@ -1,4 +1,4 @@
-//! The database: whether it answers, what it counts, its tables, and this process's connections to it.
+//! Metrics of the database: availability, statistics, tables, and the connections of this process.
 
 use prometheus::Result;
 

@@ -1,4 +1,4 @@
-//! What runs and whether it is well: build, verdicts, migrations, backups, cleanup.
+//! Metrics of operation: build, health status, migrations, backups, cleanup.
 
 use chrono::{DateTime, Utc};
 use prometheus::Result;
@@ -10,7 +10,7 @@ use crate::health::{
     MaintenanceHealth, RecordedRun,
 };
 
-/// What the program is; needs no report.
+/// Adds the metric of the build, which needs no report.
 pub(super) fn describe_build(families: &Families, build: Build) -> Result<()> {
     families.gauges(
         "authsvc_build_info",

@@ -1,4 +1,4 @@
-//! What this process counts itself: connections, hashes of passwords, and events that were not recorded.
+//! Figures of this process: connections, password hashes, and events that were not recorded.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
@@ -9,7 +9,7 @@ use super::families::Families;
 use crate::http::Api;
 use crate::http::listener::ConnectionCounters;
 
-/// The figures of a service; all zero before it begins.
+/// Figures of the service. They are zero before it starts.
 #[derive(Default)]
 pub(super) struct ServiceFigures {
     public: Arc<ConnectionCounters>,
@@ -23,7 +23,7 @@ impl ServiceFigures {
         let _ = self.api.set(api.clone());
     }
 
-    /// Whether there is a service that is counted.
+    /// Returns true if an API is set whose figures are shown.
     pub(super) fn is_watched(&self) -> bool {
         self.api.get().is_some()
     }
