@@ -13,9 +13,9 @@ use entity::auth_event::AuthEventKind;
 use entity::{login_throttle, user};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
 
-use super::account_counter;
+use super::account_lockouts;
 use super::accounts::{FailedLogin, failed};
-use super::counter::{Lockout, Reserved};
+use super::lockout_counter::{Lockout, Reserved};
 use super::login_throttles;
 use super::pinned::CommitWait;
 use super::query_runner::unique_row;
@@ -121,7 +121,7 @@ impl Pool {
         };
         let locked = rows.iter().filter_map(|row| login_throttles::lock(row).decided(now)).max();
         let of_account = account.filter(|_| matches!(counters.lane, Lane::Account(_)));
-        Ok(locked.max(of_account.and_then(|account| account_counter::lock(account).decided(now))))
+        Ok(locked.max(of_account.and_then(|account| account_lockouts::lock(account).decided(now))))
     }
 
     /// Counts an attempt in its lane and for its client; in both, or in none.
@@ -163,7 +163,7 @@ impl Pool {
         let transaction = self.runner().begin().await?;
         let lock = (reservation.lockouts.lane, reservation.lane_until);
         match &reservation.counters.lane {
-            Lane::Account(id) => account_counter::forgive(&transaction, *id, 1, lock, now).await?,
+            Lane::Account(id) => account_lockouts::forgive(&transaction, *id, 1, lock, now).await?,
             Lane::Address(subject) | Lane::Own { subject, .. } => {
                 login_throttles::forgive(&transaction, subject, 1, lock, now).await?;
             }
@@ -209,7 +209,7 @@ impl Pool {
         let counters = &reservation.counters;
         let locked = match &counters.lane {
             Lane::Account(id) => {
-                account_counter::failed(&transaction, *id, context.now).await?;
+                account_lockouts::failed(&transaction, *id, context.now).await?;
                 reservation.lane_until
             }
             Lane::Address(subject) => {
@@ -218,7 +218,7 @@ impl Pool {
             }
             Lane::Own { user_id, subject } => {
                 let locked =
-                    account_counter::add_failure(&transaction, *user_id, reservation.lockouts.lane, context.now)
+                    account_lockouts::add_failure(&transaction, *user_id, reservation.lockouts.lane, context.now)
                         .await?;
                 login_throttles::failed(&transaction, subject, context.now).await?;
                 locked
@@ -257,11 +257,11 @@ pub(super) async fn succeeded(
     let pair = counters.client.as_ref().map(|subjects| (subjects.pair.as_str(), lockouts.client));
     let [failures, of_pair] = login_throttles::failures(transaction, [own, pair], now).await?;
     match &counters.lane {
-        Lane::Account(id) => account_counter::reset(transaction, *id, now).await?,
+        Lane::Account(id) => account_lockouts::reset(transaction, *id, now).await?,
         Lane::Address(subject) => login_throttles::forgive(transaction, subject, 1, lock, now).await?,
         Lane::Own { user_id, subject } => {
             if failures > 0 {
-                account_counter::take_off(transaction, *user_id, failures, lockouts.lane, now).await?;
+                account_lockouts::take_off(transaction, *user_id, failures, lockouts.lane, now).await?;
             }
             login_throttles::forgive(transaction, subject, failures + 1, lock, now).await?;
         }
@@ -294,7 +294,7 @@ async fn reserve_lane(
     now: DateTime<Utc>,
 ) -> Result<Reserved, DbErr> {
     match lane {
-        Lane::Account(id) => account_counter::reserve(transaction, *id, lockout, now).await,
+        Lane::Account(id) => account_lockouts::reserve(transaction, *id, lockout, now).await,
         Lane::Address(subject) => login_throttles::reserve(transaction, subject, lockout, now).await,
         Lane::Own { user_id, subject } => {
             let reserved = login_throttles::reserve(transaction, subject, lockout, now).await?;

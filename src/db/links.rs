@@ -46,7 +46,7 @@ pub struct ProviderIdentity {
     pub tokens: StoredTokens,
 }
 
-/// An account here that somebody with an [`Identity`] may enter.
+/// An account here that somebody with an [`ProviderIdentity`] may enter.
 #[derive(Debug, Clone)]
 pub struct LinkedAccount {
     /// The account; it may be soft-deleted or inactive.
@@ -57,7 +57,7 @@ pub struct LinkedAccount {
     pub epoch: Epoch,
 }
 
-/// An account that is about to be made for somebody with an [`Identity`].
+/// An account that is about to be made for somebody with an [`ProviderIdentity`].
 #[derive(Debug, Clone)]
 pub struct NewLinkedAccount {
     /// Its address, which the provider vouches for.

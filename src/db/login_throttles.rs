@@ -5,7 +5,7 @@ use entity::login_throttle::{ActiveModel, Column, Entity, Model};
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, OnConflict, Query, SimpleExpr};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, Set};
 
-use super::counter::{CounterColumns, Lockout, Reserved, StoredLock, lease_end};
+use super::lockout_counter::{CounterColumns, Lockout, Reserved, StoredLock, lease_end};
 use super::query_runner::unique_row;
 
 /// The count of an older version began anew after a day without a failure, and cleanup removes a row an hour later.

@@ -6,7 +6,7 @@ pub(super) mod sqlite;
 use super::binary_copy;
 use super::{Column, Connection, DatabaseUrl, DbErrorKind, Error, Row};
 
-/// Rows of one table, about [`BLOCK`] bytes of them, as the engine gave them.
+/// Rows of one table, about [`BLOCK_BYTES`] bytes of them, as the engine gave them.
 #[derive(Debug)]
 pub enum SnapshotRows {
     /// A line each, as they are in a backup.

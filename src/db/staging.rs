@@ -103,7 +103,7 @@ impl TableLoad {
 pub struct LoadBlock {
     /// Which of the loaded tables.
     pub table: usize,
-    /// On PostgreSQL, lines of COPY's text format; on SQLite what the [`Parse`] function takes.
+    /// On PostgreSQL, lines of COPY's text format; on SQLite what the [`RowParser`] function takes.
     pub lines: Vec<u8>,
     /// The line of the file that has the first row, from 1; the others follow it.
     pub first_line: u64,

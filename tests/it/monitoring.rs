@@ -195,7 +195,8 @@ fn every_check_is_described() {
         "maintenance.rs",
     ] {
         let text: String = read(&format!("src/health/verdict/{file}")).split_whitespace().collect::<Vec<_>>().join(" ");
-        for start in ["Check::healthy(\"", "Check::new(\"", "Check::new( \""] {
+        let text = text.replace("( \"", "(\"");
+        for start in ["HealthCheck::healthy(\"", "HealthCheck::new(\""] {
             made.extend(text.split(start).skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()));
         }
     }

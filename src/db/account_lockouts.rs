@@ -5,7 +5,7 @@ use entity::user::{Column, Entity, Model};
 use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, UpdateMany};
 
-use super::counter::{CounterColumns, Lockout, Reserved, StoredLock, lease_end};
+use super::lockout_counter::{CounterColumns, Lockout, Reserved, StoredLock, lease_end};
 use super::query_runner::unique_row;
 
 /// The lock of an account.
