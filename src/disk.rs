@@ -71,7 +71,7 @@ impl Operation {
             Self::Flush => "cannot flush a file to disk: a power failure can lose the newest backup",
             Self::FlushDirectory => "cannot flush a directory: a power failure can lose the name of the newest file",
             Self::Lock => "has no file locks: two processes can do the same work at once",
-            Self::Link | Self::RenameExclusively => "has no hard links; files are renamed instead",
+            Self::Link | Self::RenameExclusively => "has no hard links, so files are renamed",
         };
         WARNED[self as usize].call_once(|| {
             tracing::warn!("the file system of {} {what} ({error})", path.display());

@@ -135,7 +135,7 @@ impl Server {
 async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::bind(address)
         .await
-        .map_err(|error| io::Error::new(error.kind(), format!("{address} cannot be bound: {error}")))
+        .map_err(|error| io::Error::new(error.kind(), format!("cannot bind {address}: {error}")))
 }
 
 fn public_router(collector: &Arc<HealthCollector>, api: &Api) -> Router {
@@ -173,7 +173,7 @@ fn panicked(_: Box<dyn Any + Send>) -> Response {
     let status = StatusCode::INTERNAL_SERVER_ERROR;
     let body = serde_json::json!({
         "type": "about:blank", "title": "Internal Server Error", "status": status.as_u16(), "code": "internal",
-        "detail": "this request failed; the log says why",
+        "detail": "this request failed. The log contains the reason",
     });
     let headers = [(CONTENT_TYPE, "application/problem+json"), (CACHE_CONTROL, "no-store")];
     (status, headers, body.to_string()).into_response()

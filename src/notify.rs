@@ -63,7 +63,7 @@ impl Supervisor {
         if let Some((socket, address)) = &self.socket
             && let Err(error) = socket.send_to_addr(message.as_bytes(), address)
         {
-            tracing::debug!("the supervisor was not told: {error}");
+            tracing::debug!("cannot notify the supervisor: {error}");
         }
     }
 }

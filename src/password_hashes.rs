@@ -26,21 +26,23 @@ const OUTPUT: usize = 32;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum UnusableHash {
     /// The hash needs more time or memory than a login may use.
-    #[error("it costs more than is allowed: {0}")]
+    #[error("its cost exceeds the limit: {0}")]
     TooCostly(CostBound),
     /// The hash is damaged, or of an unknown kind.
-    #[error("it is neither a hash of Argon2 nor of bcrypt, or it is damaged")]
+    #[error("it is not a hash of Argon2 or bcrypt, or it is damaged")]
     Unreadable,
 }
 
 /// Cost limit that a hash exceeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CostBound {
-    #[error("bcrypt with cost {0}; at most {MOST_BCRYPT} is checked")]
+    #[error("bcrypt with cost {0}, and at most {MOST_BCRYPT} is accepted")]
     Bcrypt(u64),
-    #[error("Argon2 with {memory} KiB and {passes} passes; at most {MOST_MEMORY} KiB and {MOST_WORK} in all are used")]
+    #[error(
+        "Argon2 with {memory} KiB and {passes} passes, and at most {MOST_MEMORY} KiB and a product of {MOST_WORK} are accepted"
+    )]
     Work { memory: u64, passes: u64 },
-    #[error("Argon2 with {0} lanes; at most {MOST_LANES} are computed")]
+    #[error("Argon2 with {0} lanes, and at most {MOST_LANES} are accepted")]
     Lanes(u64),
 }
 

@@ -73,7 +73,7 @@ fn listen() -> io::Result<watch::Receiver<Option<Signal>>> {
     Ok(first)
 }
 
-#[expect(clippy::exit, reason = "the thread that works can be held by a file system, and can end nothing")]
+#[expect(clippy::exit, reason = "a hanging file system can block the thread that works")]
 async fn exit_at_the_second(publish: &watch::Sender<Option<Signal>>, ready: &mpsc::SyncSender<io::Result<()>>) {
     let streams = signal(SignalKind::terminate()).and_then(|one| Ok((one, signal(SignalKind::interrupt())?)));
     let (mut terminate, mut interrupt) = match streams {

@@ -25,7 +25,11 @@ pub enum LogFormat {
 /// Logs a panic in one line, with its place in the code. The text is logged only if it is a literal, because a
 /// formatted text may contain data of a request.
 fn log_panic(panic: &PanicHookInfo<'_>) {
-    let text = panic.payload().downcast_ref::<&'static str>().copied().unwrap_or("its text may hold data");
+    let text = panic
+        .payload()
+        .downcast_ref::<&'static str>()
+        .copied()
+        .unwrap_or("its text is omitted because it may contain data");
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
     tracing::error!(place, "internal error: the program panicked: {text}");
 }
@@ -53,7 +57,7 @@ pub fn start(
 ) -> Option<String> {
     let (parsed, warning) = match filter.map(EnvFilter::try_new) {
         Some(Ok(filter)) => (filter, None),
-        Some(Err(error)) => (EnvFilter::new(DEFAULT_FILTER), Some(format!("AUTHSVC_LOG cannot be read: {error}"))),
+        Some(Err(error)) => (EnvFilter::new(DEFAULT_FILTER), Some(format!("AUTHSVC_LOG is not valid: {error}"))),
         None => (EnvFilter::new(DEFAULT_FILTER), None),
     };
     let layer = tracing_subscriber::fmt::layer().with_writer(move || LogLines(clean));

@@ -45,10 +45,10 @@ pub(super) fn parse(text: &str) -> Result<String, String> {
     }
     if !text.chars().all(|sign| sign.is_ascii_graphic()) {
         return Err(
-            "is no https address: it has spaces, control characters or characters that are not ASCII".to_owned()
+            "is not an https URL: it has spaces, control characters or characters that are not ASCII".to_owned()
         );
     }
-    let url = Url::parse(text).ok().filter(|url| url.scheme() == "https").ok_or("is no https address")?;
+    let url = Url::parse(text).ok().filter(|url| url.scheme() == "https").ok_or("is not an https URL")?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err("has a user name or a password".to_owned());
     }

@@ -70,7 +70,7 @@ impl Auth {
         let devices: Vec<DeviceDigest> = cookies.chain(addresses).collect();
         let known = self.pool.known_device(&devices, context.now).await;
         known.unwrap_or_else(|error| {
-            tracing::warn!("known devices cannot be read, so this login counts as one of an unknown device: {error}");
+            tracing::warn!("cannot read known devices, so this login counts for an unknown device: {error}");
             None
         })
     }
@@ -83,7 +83,7 @@ impl Auth {
         match self.remember_and_issue_cookie(principal, context).await {
             Ok(cookie) => cookie,
             Err(error) => {
-                tracing::warn!(user_id = principal.user_id, "a device is not remembered: {error}");
+                tracing::warn!(user_id = principal.user_id, "cannot remember a device: {error}");
                 None
             }
         }

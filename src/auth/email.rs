@@ -78,7 +78,7 @@ impl Auth {
             Err(error) => Err(error.to_string()),
         };
         if let Err(why) = sent {
-            tracing::warn!(user_id = user.id, "no verification was sent: {why}");
+            tracing::warn!(user_id = user.id, "cannot send a verification token: {why}");
         }
     }
 

@@ -22,7 +22,7 @@ pub struct InvalidField {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Fields of the request are not valid.
-    #[error("some fields cannot be used")]
+    #[error("some fields are not valid")]
     Invalid(Vec<InvalidField>),
     /// Another account has a value that must be unique.
     #[error("already taken")]
@@ -40,28 +40,28 @@ pub enum Error {
         retry_after: Duration,
     },
     /// The refresh token is unknown, expired or already used.
-    #[error("the refresh token is unknown, expired, or was used before")]
+    #[error("the refresh token is unknown, expired or already used")]
     RefreshToken,
     /// The access token is missing or not valid.
     #[error("{0}")]
     AccessToken(&'static str),
     /// The verification token is not valid.
-    #[error("the token is not one of this service, has expired, or is for another address")]
+    #[error("the token is not valid, has expired, or is for another address")]
     VerificationToken,
     /// The verification token is valid, but the request does not prove the account.
-    #[error("the token proves the address; the account is proven by one of its sessions or by its password")]
+    #[error("the token proves only the address, and the request must also prove the account")]
     VerificationProof,
     /// The session does not exist, or belongs to another account.
-    #[error("there is no such session of this account")]
+    #[error("the account has no such session")]
     NoSession,
     /// The account has no password, because it belongs to a provider.
-    #[error("the account has no password: it is one of {provider}")]
+    #[error("the account has no password because it belongs to {provider}")]
     NoPassword {
         /// Name of the provider.
         provider: &'static str,
     },
     /// The credentials are valid, but the account is deleted or inactive.
-    #[error("the account cannot be used any more")]
+    #[error("the account is inactive or deleted")]
     Inactive,
     /// The login at a provider failed.
     #[error(transparent)]

@@ -112,7 +112,7 @@ impl Drop for HeldAttempt {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         runtime.spawn(async move {
             if let Err(error) = pool.give_attempt_back(&reservation, now).await {
-                tracing::warn!("an attempt of a request that was given up stays counted as failed: {error}");
+                tracing::warn!("the attempt of a cancelled request remains counted as failed: {error}");
             }
         });
     }
@@ -189,7 +189,7 @@ impl Auth {
                 let ip = context.client.ip().map(|ip| network(ip).to_string()).unwrap_or_default();
                 tracing::warn!(
                     client = ip, until = %until.to_rfc3339(),
-                    "a client failed to log in too often, and is locked: if it is a proxy, all clients behind it are locked; set AUTHSVC_TRUSTED_PROXIES"
+                    "a client is locked after too many failed logins. If it is a proxy, all clients behind it are locked: set AUTHSVC_TRUSTED_PROXIES"
                 );
             }
         }

@@ -14,7 +14,7 @@ use super::{Auth, User};
 use crate::db::{AccountChange, AccountChangeOutcome, AccountView, PasswordChangeOutcome, RequestContext, SessionEnd};
 
 const GONE: Error = Error::AccessToken(
-    "the session has ended, or the account does not exist any more, is inactive, or the database was restored since",
+    "the session has ended, the account is deleted or inactive, or the database was restored since the login",
 );
 
 /// Changes to a profile. `None` keeps a value.

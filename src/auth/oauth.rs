@@ -175,19 +175,19 @@ impl fmt::Debug for Providers {
 
 impl fmt::Debug for StartedLogin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Begun").finish_non_exhaustive()
+        f.debug_struct("StartedLogin").finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for CallbackParams {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answer").finish_non_exhaustive()
+        f.debug_struct("CallbackParams").finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for VerifiedCallback {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Checked").field("provider", &self.flow.provider).finish_non_exhaustive()
+        f.debug_struct("VerifiedCallback").field("provider", &self.flow.provider).finish_non_exhaustive()
     }
 }
 

@@ -108,7 +108,7 @@ impl Auth {
                 return self.session(entered, token, context.now);
             }
         }
-        Err(Error::internal("account, link or name were changed each time while somebody logged in"))
+        Err(Error::internal("the account, the link or the name changed during each attempt to log in"))
     }
 
     /// Returns the account of a user at a provider; `None` if a new one can be created.

@@ -183,8 +183,8 @@ impl RefusedHashes {
         if named.len() < MOST_NAMED && named.insert(user_id) {
             tracing::warn!(
                 user_id,
-                "the stored password hash of an account is not checked, so that no password is right: {why}; the account needs a \
-                 new password"
+                "the stored password hash of an account is not checked, so every password is refused: {why}. Set a new \
+                 password"
             );
         }
     }

@@ -68,7 +68,7 @@ impl Auth {
             Err(error) => {
                 done.undecryptable += 1;
                 if done.reasons.insert(error.to_string()) {
-                    tracing::warn!(hint = error.hint(), "tokens of providers are left as they are: {error}");
+                    tracing::warn!(hint = error.hint(), "cannot encrypt tokens of providers again: {error}");
                 }
             }
         }

@@ -18,7 +18,7 @@ impl Auth {
             Rotation::Done(entered) => self.session(*entered, next, context.now),
             Rotation::Refused => Err(Error::RefreshToken),
             Rotation::Reused { user_id, session } => {
-                tracing::warn!(user_id, session, "a refresh token was used twice: its session is ended");
+                tracing::warn!(user_id, session, "a refresh token was used twice, and its session was ended");
                 Err(Error::RefreshToken)
             }
         }

@@ -53,5 +53,5 @@ impl Auth {
 pub(super) fn taken(taken: TakenFields) -> Error {
     let fields = [("email", taken.email), ("username", taken.username)];
     let fields = fields.into_iter().filter(|(_, taken)| *taken);
-    Error::Taken(fields.map(|(field, _)| InvalidField { field, message: "is another account's".to_owned() }).collect())
+    Error::Taken(fields.map(|(field, _)| InvalidField { field, message: "is already taken".to_owned() }).collect())
 }

@@ -73,7 +73,7 @@ pub enum InvalidKeys {
     #[error("key {0} is not base64")]
     NotBase64(usize),
     /// The key at a position has a wrong length.
-    #[error("key {number} has {bytes} bytes, and not 32")]
+    #[error("key {number} has {bytes} bytes instead of 32")]
     Length {
         /// Position of the key, counted from 1.
         number: usize,
@@ -81,14 +81,14 @@ pub enum InvalidKeys {
         bytes: usize,
     },
     /// The key at this position, counted from 1, repeats an earlier key.
-    #[error("key {0} is there twice")]
+    #[error("key {0} repeats an earlier key")]
     Twice(usize),
 }
 
 impl InvalidKeys {
     /// Returns the instruction for the operator.
     pub fn hint(&self) -> &'static str {
-        "write keys of 32 bytes in base64, one a line or separated by commas, the newest first; `openssl rand -base64 32` makes one"
+        "write keys of 32 bytes in base64, one per line or separated by commas, the newest first. `openssl rand -base64 32` makes one"
     }
 }
 
@@ -99,7 +99,7 @@ pub enum Error {
     #[error("the token was encrypted with key {0}, which is not in AUTHSVC_ENCRYPTION_KEY")]
     UnknownKey(String),
     /// The ciphertext was changed, or belongs to another row or column.
-    #[error("the token does not open with key {0}: it was changed, or moved from another row")]
+    #[error("the token cannot be decrypted with key {0}: it was changed, or moved from another row")]
     Broken(String),
     /// The system has no randomness, or the token is too long.
     #[error("the token cannot be encrypted: {0}")]
@@ -110,8 +110,10 @@ impl Error {
     /// Returns the instruction for the operator, if there is one.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::UnknownKey(_) => Some("add that key behind the first one, or let the account's owner log in again"),
-            Self::Broken(_) => Some("let the account's owner log in again; find out who writes to oauth_providers"),
+            Self::UnknownKey(_) => Some("add that key after the first one, or ask the account owner to log in again"),
+            Self::Broken(_) => {
+                Some("ask the account owner to log in again, and find out which program writes to oauth_providers")
+            }
             Self::Seal(_) => None,
         }
     }

@@ -101,7 +101,7 @@ impl Api {
     fn auth(&self) -> Result<&Auth, Problem> {
         match self.auth.get() {
             Some(Some(auth)) => Ok(auth),
-            Some(None) => Err(Problem::closed("no key to sign tokens with is set: see AUTHSVC_JWT_KEY")),
+            Some(None) => Err(Problem::closed("no key to sign tokens is set: see AUTHSVC_JWT_KEY")),
             None => Err(Problem::closed("the service is starting")),
         }
     }

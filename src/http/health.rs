@@ -76,7 +76,7 @@ fn unknown() -> Value {
 /// Builds the admin answer for a process that could not collect a report in time.
 fn timed_out() -> Response {
     let mut body = unknown();
-    body["errors"] = json!(["no report within the time that a probe has: this process gets no processor time"]);
+    body["errors"] = json!(["no report within the time limit of a probe: this process gets no processor time"]);
     answer(HealthStatus::Unhealthy, &body)
 }
 

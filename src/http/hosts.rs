@@ -35,7 +35,7 @@ pub(super) async fn require_admin(State(known): State<AdminHosts>, request: Requ
         Ok(Some(host)) if !is_admin(&host, &known) => problem_with(
             StatusCode::MISDIRECTED_REQUEST,
             "host_not_allowed",
-            "the Host is no address, not localhost and not in AUTHSVC_ADMIN_HOSTS",
+            "the Host is not an IP address, not localhost and not in AUTHSVC_ADMIN_HOSTS",
         ),
         Ok(_) => next.run(request).await,
         Err(why) => problem_with(StatusCode::BAD_REQUEST, "host", why),

@@ -111,7 +111,9 @@ async fn take(listener: &TcpListener, places: &Arc<ConnectionSlots>) -> (TcpStre
         match listener.accept().await {
             Ok((stream, peer)) => match places.take(peer.ip()).await {
                 Some(place) => return (stream, peer, place),
-                None => tracing::debug!(%peer, "a connection was closed: its client answers for all of its places"),
+                None => {
+                    tracing::debug!(%peer, "a connection was closed: the requests of its client use all of its slots")
+                }
             },
             Err(error) => recover(&error, places).await,
         }
@@ -123,12 +125,10 @@ async fn recover(error: &std::io::Error, places: &ConnectionSlots) {
     let is_out_of_files =
         [Errno::MFILE, Errno::NFILE].iter().any(|code| error.raw_os_error() == Some(code.raw_os_error()));
     if is_out_of_files {
-        tracing::warn!(
-            "a connection could not be taken: {error}; raise the limit of open files (ulimit -n, LimitNOFILE)"
-        );
+        tracing::warn!("cannot accept a connection: {error}. Raise the limit of open files (ulimit -n, LimitNOFILE)");
         places.displace_any();
     } else {
-        tracing::debug!("a connection could not be taken: {error}");
+        tracing::debug!("cannot accept a connection: {error}");
     }
     tokio::time::sleep(PAUSE).await;
 }
@@ -148,7 +148,7 @@ async fn answer(
         let answer = router.call(request);
         async move {
             if !is_open {
-                return Err(std::io::Error::other("its place was given to another connection"));
+                return Err(std::io::Error::other("its slot was given to another connection"));
             }
             let answer = answer.await.map_err(std::io::Error::other);
             phase.end_answer();

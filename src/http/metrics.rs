@@ -79,7 +79,7 @@ impl Metrics {
         match self.encode(reading) {
             Ok(text) => ([(CONTENT_TYPE, TEXT_FORMAT)], text).into_response(),
             Err(error) => {
-                tracing::error!("the metrics could not be written: {error}");
+                tracing::error!("cannot encode the metrics: {error}");
                 super::problem(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
             }
         }

@@ -41,15 +41,15 @@ struct Verbosity {
 fn steps(stage: &BootStage) -> String {
     let (failing, reason) = match stage {
         BootStage::Ready => (None, String::new()),
-        BootStage::Starting => (Some("database"), "not asked yet".to_owned()),
+        BootStage::Starting => (Some("database"), "not checked yet".to_owned()),
         BootStage::WaitingForDatabase { reason } | BootStage::DatabaseGone { reason } => {
             (Some("database"), reason.clone())
         }
         BootStage::Migrating { current, target } => {
-            (Some("migrations"), format!("at {}, going to {target}", current.as_deref().unwrap_or("none")))
+            (Some("migrations"), format!("at {}, target {target}", current.as_deref().unwrap_or("none")))
         }
-        BootStage::Seeding => (Some("seed"), "development data is filled in".to_owned()),
-        BootStage::ShuttingDown => (Some("shutdown"), "it was told to stop".to_owned()),
+        BootStage::Seeding => (Some("seed"), "development data is being inserted".to_owned()),
+        BootStage::ShuttingDown => (Some("shutdown"), "the service is stopping".to_owned()),
     };
     let mut text = String::new();
     let mut is_past = false;

@@ -39,7 +39,7 @@ pub enum BootStage {
     Seeding,
     /// The service answers requests.
     Ready,
-    /// The database was available before, and does not answer any more.
+    /// The database was available before, and cannot be used now.
     DatabaseGone {
         /// Error of the last check.
         reason: String,
@@ -56,9 +56,9 @@ impl fmt::Display for BootStage {
             Self::Migrating { current, target } => {
                 write!(f, "migrating to {target}, at {}", current.as_deref().unwrap_or("the beginning"))
             }
-            Self::Seeding => f.write_str("filling in development data"),
+            Self::Seeding => f.write_str("inserting development data"),
             Self::Ready => f.write_str("ready"),
-            Self::DatabaseGone { reason } => write!(f, "the database is gone: {reason}"),
+            Self::DatabaseGone { reason } => write!(f, "the database is not available: {reason}"),
             Self::ShuttingDown => f.write_str("stopping"),
         }
     }
@@ -107,7 +107,7 @@ impl Readiness {
         if !stage.is_ready() {
             return stage;
         }
-        let late = || BootStage::DatabaseGone { reason: "no answer in time".to_owned() };
+        let late = || BootStage::DatabaseGone { reason: "timed out waiting for an answer".to_owned() };
         tokio::time::timeout(DEADLINE + FRESH / 4, self.ask()).await.unwrap_or_else(|_| late())
     }
 

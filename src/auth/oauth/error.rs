@@ -11,7 +11,7 @@ use super::http::ProviderFailure;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The provider is not configured, or the name is not one of an OAuth provider.
-    #[error("logging in with {} is not set up", name(*.0))]
+    #[error("login with {} is not configured", name(*.0))]
     NotConfigured(Provider),
     /// The browser sent no state, or no cookie to compare it with.
     #[error("the state of this login is missing")]
@@ -20,10 +20,10 @@ pub enum Error {
     #[error("the state does not belong to this login")]
     StateMismatch,
     /// More than ten minutes passed since the login began.
-    #[error("this login took too long")]
+    #[error("this login has expired")]
     StateExpired,
     /// The state was already used.
-    #[error("the state of this login was used before")]
+    #[error("the state of this login was already used")]
     StateUsed,
     /// The user denied access at the provider.
     #[error("access was denied at {}", name(*.0))]
@@ -32,7 +32,7 @@ pub enum Error {
     #[error("the code is missing")]
     CodeMissing,
     /// The provider refuses the code because it is forged, expired or already used.
-    #[error("{} does not accept the code", name(*.0))]
+    #[error("{} refused the code", name(*.0))]
     CodeRefused(Provider),
     /// The account at the provider has no verified e-mail address.
     #[error("the account at {} has no verified e-mail address", name(*.0))]
@@ -56,10 +56,10 @@ pub enum Error {
         why: &'static str,
     },
     /// The HTTP client cannot be created.
-    #[error("providers cannot be asked: {0}")]
+    #[error("cannot create the client for providers: {0}")]
     Setup(String),
     /// The system has no randomness for a state.
-    #[error("no state can be made: {0}")]
+    #[error("cannot create a state: {0}")]
     Random(#[from] io::Error),
 }
 
@@ -108,7 +108,7 @@ impl Error {
             Self::NoVerifiedEmail(_) => Some("verify an address at the provider, then begin the login again"),
             Self::Setup(_) => Some("install the system's CA certificates, or name a file of them in SSL_CERT_FILE"),
             Self::Provider { failure: ProviderFailure::Refused(_), .. } => {
-                Some("compare the client id, the secret and the redirect URI with what the provider has")
+                Some("compare the client id, the secret and the redirect URI with the registration at the provider")
             }
             Self::Denied(_) | Self::Provider { .. } | Self::IdToken { .. } | Self::Random(_) => None,
         }

@@ -81,11 +81,11 @@ impl Github {
         let tokens = ProviderTokenSet::of(&response, now);
         let token = tokens.access.expose_secret();
         let user: User =
-            http.get(&self.api.at("/user"), token, headers()).await.map_err(at(PROVIDER, "asking for the account"))?;
+            http.get(&self.api.at("/user"), token, headers()).await.map_err(at(PROVIDER, "reading the account"))?;
         let addresses: Vec<Address> = http
             .get(&self.api.at("/user/emails?per_page=100"), token, headers())
             .await
-            .map_err(at(PROVIDER, "asking for its addresses"))?;
+            .map_err(at(PROVIDER, "reading its addresses"))?;
         Ok(profile_of(user, addresses, tokens))
     }
 

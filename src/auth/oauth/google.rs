@@ -91,7 +91,7 @@ impl Google {
             .map_err(|_| at(PROVIDER, "discovery")(ProviderFailure::Unreadable))?
             .set_pkce_verifier(PkceCodeVerifier::new(flow.verifier.clone()));
         let response = request.request_async(http).await.map_err(token_error::of(PROVIDER))?;
-        let token = response.id_token().ok_or(refused("there is none"))?;
+        let token = response.id_token().ok_or(refused("it is missing"))?;
         let nonce = Nonce::new(flow.nonce.clone());
         let checked = match check(&client, token, &nonce, response.access_token(), now) {
             // the token may be signed with a key that is newer than the cached keys
@@ -202,12 +202,12 @@ fn refusal(error: &ClaimsVerificationError) -> Refusal {
         ClaimsVerificationError::SignatureVerification(SignatureVerificationError::DisallowedAlg(_)) => {
             "it is signed with another algorithm than RS256"
         }
-        ClaimsVerificationError::SignatureVerification(_) => "its signature does not fit",
-        ClaimsVerificationError::Expired(_) => "its time is over, or has not come",
-        ClaimsVerificationError::InvalidAudience(_) => "it was made for somebody else",
-        ClaimsVerificationError::InvalidIssuer(_) => "it was made by somebody else",
-        ClaimsVerificationError::InvalidNonce(_) => "it was made for another login",
-        _ => "it has an unknown form",
+        ClaimsVerificationError::SignatureVerification(_) => "its signature is not valid",
+        ClaimsVerificationError::Expired(_) => "it has expired, or is not valid yet",
+        ClaimsVerificationError::InvalidAudience(_) => "it was issued for another client",
+        ClaimsVerificationError::InvalidIssuer(_) => "another issuer issued it",
+        ClaimsVerificationError::InvalidNonce(_) => "it was issued for another login",
+        _ => "its format is not valid",
     })
 }
 

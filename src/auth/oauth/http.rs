@@ -22,13 +22,13 @@ const USER_AGENT: &str = concat!("authsvc/", env!("CARGO_PKG_VERSION"));
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProviderFailure {
     /// The request would leave this machine unencrypted.
-    #[error("the address is neither https nor on this machine")]
+    #[error("the URL is neither https nor on this machine")]
     Insecure,
     /// The connection could not be opened, or was lost.
     #[error("it cannot be reached: {0}")]
     Unreachable(String),
     /// The answer did not arrive within the time limit.
-    #[error("it took too long")]
+    #[error("it timed out")]
     Late,
     /// The answer has an unexpected status.
     #[error("it answered with status {0}")]
@@ -37,7 +37,7 @@ pub enum ProviderFailure {
     #[error("its answer is too long")]
     TooLong,
     /// The answer cannot be parsed.
-    #[error("its answer cannot be read")]
+    #[error("its answer cannot be parsed")]
     Unreadable,
     /// The provider returned an error of RFC 6749, 5.2, which the registration or the settings of this service cause.
     #[error("it refused: {0}")]

@@ -41,8 +41,8 @@ pub(super) struct Registration {
 
 /// Creates an account and begins its first session
 #[utoipa::path(post, path = "/auth/register", tag = "sessions", request_body = Registration,
-    responses((status = 201, description = "The account is made", body = Session, headers(("Set-Cookie" = String))),
-        (status = 409, description = "The address or the name is taken; `errors` says which", body = Problem, content_type = "application/problem+json"), Refused))]
+    responses((status = 201, description = "The account was created", body = Session, headers(("Set-Cookie" = String))),
+        (status = 409, description = "The address or the name is already taken. `errors` lists the fields", body = Problem, content_type = "application/problem+json"), Refused))]
 pub(super) async fn register(
     State(api): State<Api>,
     Caller(client): Caller,
@@ -95,7 +95,7 @@ pub(super) struct Refresh {
 /// Each token can be used once. A second use ends the session, unless the first answer was lost. If no token of that
 /// answer was used, the second use returns new tokens and revokes those of the lost answer.
 #[utoipa::path(post, path = "/auth/refresh", tag = "sessions", request_body = Refresh,
-    responses((status = 200, description = "New tokens of the same session", body = Session), Unauthorized, Refused))]
+    responses((status = 200, description = "New tokens of the session", body = Session), Unauthorized, Refused))]
 pub(super) async fn refresh(
     State(api): State<Api>,
     Caller(client): Caller,
@@ -121,7 +121,7 @@ pub(super) struct Logout {
 /// This service refuses the access tokens of an ended session at once. Other services accept them until they expire,
 /// for at most fifteen minutes.
 #[utoipa::path(post, path = "/auth/logout", tag = "sessions", request_body = Logout,
-    responses((status = 204, description = "The session is ended, or there was none"), Refused))]
+    responses((status = 204, description = "The session was ended, or did not exist"), Refused))]
 pub(super) async fn logout(
     State(api): State<Api>,
     Caller(client): Caller,
@@ -165,7 +165,7 @@ pub(super) async fn verify_email(
 
 /// Sends a new verification token to the address
 #[utoipa::path(post, path = "/auth/verify-email/resend", tag = "accounts", security(("bearer" = [])),
-    responses((status = 204, description = "It is sent, or the address is verified already"), Unauthorized, Unavailable))]
+    responses((status = 204, description = "The token was sent, or the address is already verified"), Unauthorized, Unavailable))]
 pub(super) async fn resend_verification(
     State(api): State<Api>,
     Authenticated(bearer): Authenticated,
@@ -187,9 +187,9 @@ pub(super) struct PasswordChange {
 
 /// Changes the password, and ends every other session
 #[utoipa::path(post, path = "/auth/password/change", tag = "accounts", request_body = PasswordChange, security(("bearer" = [])),
-    responses((status = 204, description = "The password is changed"), Unauthorized,
+    responses((status = 204, description = "The password was changed"), Unauthorized,
         (status = 403, description = "The current password is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The account is one of a provider and has no password", body = Problem, content_type = "application/problem+json"), Refused))]
+        (status = 409, description = "The account belongs to a provider and has no password", body = Problem, content_type = "application/problem+json"), Refused))]
 pub(super) async fn change_password(
     State(api): State<Api>,
     Caller(client): Caller,

@@ -60,7 +60,7 @@ impl FromRequestParts<Api> for Authenticated {
         let token =
             header.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
         let Some((_, token)) = token else {
-            return Err(auth::Error::AccessToken("an access token is needed").into());
+            return Err(auth::Error::AccessToken("an access token is required").into());
         };
         Ok(Self(auth.bearer(&SecretString::from(token.trim()), clock::now())?))
     }

@@ -13,7 +13,7 @@ use super::{accounts, me, oauth, page};
 
 /// Errors of every operation with a body.
 #[derive(IntoResponses)]
-#[expect(dead_code, reason = "it is only read by the description")]
+#[expect(dead_code, reason = "only the OpenAPI document reads it")]
 pub(super) enum Refused {
     /// The body is not JSON, or its token is not valid
     #[response(status = 400, content_type = "application/problem+json")]
@@ -37,7 +37,7 @@ pub(super) enum Refused {
 
 /// Errors of every operation without a body.
 #[derive(IntoResponses)]
-#[expect(dead_code, reason = "it is only read by the description")]
+#[expect(dead_code, reason = "only the OpenAPI document reads it")]
 pub(super) enum Unavailable {
     /// Too many requests; `Retry-After` gives the wait
     #[response(status = 429, content_type = "application/problem+json")]
@@ -49,7 +49,7 @@ pub(super) enum Unavailable {
 
 /// Error of operations that require a token or a password.
 #[derive(IntoResponses)]
-#[expect(dead_code, reason = "it is only read by the description")]
+#[expect(dead_code, reason = "only the OpenAPI document reads it")]
 pub(super) enum Unauthorized {
     /// The token or the password is missing, wrong or expired
     #[response(status = 401, content_type = "application/problem+json")]
@@ -58,7 +58,7 @@ pub(super) enum Unauthorized {
 
 /// Errors of every operation with a provider.
 #[derive(IntoResponses)]
-#[expect(dead_code, reason = "it is only read by the description")]
+#[expect(dead_code, reason = "only the OpenAPI document reads it")]
 pub(super) enum AtProvider {
     /// The provider is unknown or not configured
     #[response(status = 404, content_type = "application/problem+json")]
@@ -70,7 +70,7 @@ pub(super) enum AtProvider {
 
 /// Errors of a login through a provider.
 #[derive(IntoResponses)]
-#[expect(dead_code, reason = "it is only read by the description")]
+#[expect(dead_code, reason = "only the OpenAPI document reads it")]
 pub(super) enum NotEntered {
     /// The provider denied access or has no verified address, or the account is inactive; `code` gives the reason
     #[response(status = 403, content_type = "application/problem+json")]

@@ -36,7 +36,7 @@ impl Limit {
 /// Answers 503 if a handler exceeds the time limit, for example because the database does not respond.
 pub(super) async fn in_time(State(timeout): State<Duration>, request: Request, next: Next) -> Response {
     let answer = tokio::time::timeout(timeout, next.run(request)).await;
-    answer.unwrap_or_else(|_| Problem::closed("there was no answer in time").into_response())
+    answer.unwrap_or_else(|_| Problem::closed("the request timed out").into_response())
 }
 
 pub(super) async fn check(State((api, limit)): State<(Api, Limit)>, request: Request, next: Next) -> Response {

@@ -56,7 +56,7 @@ pub(super) async fn change(
 
 /// Lists the live sessions, newest first
 #[utoipa::path(get, path = "/api/me/sessions", tag = "sessions", security(("bearer" = [])),
-    responses((status = 200, description = "200 at most", body = Vec<SessionView>), Unauthorized, Unavailable))]
+    responses((status = 200, description = "List of at most 200 sessions", body = Vec<SessionView>), Unauthorized, Unavailable))]
 pub(super) async fn sessions(
     State(api): State<Api>,
     Authenticated(bearer): Authenticated,
@@ -66,9 +66,9 @@ pub(super) async fn sessions(
 
 /// Ends one session of the account
 #[utoipa::path(delete, path = "/api/me/sessions/{id}", tag = "sessions", security(("bearer" = [])),
-    params(("id" = i64, Path, description = "Of the list of sessions")),
-    responses((status = 204, description = "The session is ended"), Unauthorized,
-        (status = 404, description = "There is no such live session of this account", body = Problem, content_type = "application/problem+json"),
+    params(("id" = i64, Path, description = "Id of a session from the list")),
+    responses((status = 204, description = "The session was ended"), Unauthorized,
+        (status = 404, description = "The account has no such live session", body = Problem, content_type = "application/problem+json"),
         Unavailable))]
 pub(super) async fn end_session(
     State(api): State<Api>,

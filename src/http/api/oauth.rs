@@ -47,8 +47,8 @@ impl FromRequestParts<Api> for PathProvider {
 /// A link on a page leads here. After the consent, the browser returns to the callback.
 #[utoipa::path(get, path = "/auth/oauth/{provider}", tag = "oauth",
     params(("provider" = String, Path, description = "`google` or `github`", example = "google")),
-    responses((status = 303, description = "To the provider; a cookie holds the login for ten minutes",
-        headers(("Location" = String, description = "Where the provider asks for consent"), ("Set-Cookie" = String))),
+    responses((status = 303, description = "Redirect to the provider. A cookie holds the login for ten minutes",
+        headers(("Location" = String, description = "Page of the provider that asks for consent"), ("Set-Cookie" = String))),
         AtProvider, Unavailable))]
 pub(super) async fn redirect(
     State(api): State<Api>,
@@ -79,7 +79,7 @@ pub(super) struct CallbackQuery {
 #[utoipa::path(get, path = "/auth/oauth/{provider}/callback", tag = "oauth",
     params(("provider" = String, Path, description = "`google` or `github`", example = "google"), CallbackQuery),
     responses((status = 200, description = "The session has begun", body = Session, headers(("Set-Cookie" = String))),
-        (status = 400, description = "State or code are missing, foreign, expired, or were used before; begin again", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "State or code is missing, not valid, expired or already used. Begin the login again", body = Problem, content_type = "application/problem+json"),
         NotEntered, AtProvider, Unavailable))]
 pub(super) async fn callback(
     State(api): State<Api>,
@@ -114,7 +114,7 @@ pub(super) struct Beginning {
 /// that the browser stores the cookie.
 #[utoipa::path(get, path = "/auth/oauth/state/{provider}", tag = "oauth",
     params(("provider" = String, Path, description = "`google` or `github`", example = "google")),
-    responses((status = 200, description = "The login has begun; a cookie holds it for ten minutes", body = Beginning, headers(("Set-Cookie" = String))),
+    responses((status = 200, description = "The login has begun. A cookie holds it for ten minutes", body = Beginning, headers(("Set-Cookie" = String))),
         AtProvider, Unavailable))]
 pub(super) async fn begin(State(api): State<Api>, PathProvider(provider): PathProvider) -> Result<Response, Problem> {
     let begun = api.auth()?.begin_oauth(provider, RedirectMode::Page, clock::now()).await?;

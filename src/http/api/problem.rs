@@ -64,7 +64,7 @@ impl Problem {
 
     /// Builds the problem of a failure that the client cannot fix (500).
     pub(super) fn internal() -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "this request failed; the log says why")
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "this request failed. The log contains the reason")
     }
 
     pub(super) fn hinting(mut self, hint: Option<&'static str>) -> Self {
@@ -104,7 +104,7 @@ impl From<Error> for Problem {
                 .later(retry_after.max(Duration::from_secs(1))),
             Error::Database(error) if error.is_transient() => {
                 tracing::warn!("a request failed: {error}");
-                Self::closed("the database gives no answer")
+                Self::closed("the database does not answer")
             }
             Error::VerificationProof => Self::new(StatusCode::UNAUTHORIZED, "verification_proof", detail)
                 .hinting(Some("log in to the account and send its access token, or send `password` with the token")),
@@ -149,5 +149,5 @@ fn seconds(duration: Duration) -> u64 {
 }
 
 pub(super) async fn method_not_allowed() -> Problem {
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this path does not take this method")
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this path does not accept this method")
 }

@@ -21,7 +21,7 @@ pub(in crate::http) fn raise_limit() -> OpenFiles {
     if limit.current != limit.maximum
         && let Err(error) = setrlimit(Resource::Nofile, raised)
     {
-        tracing::warn!(limit = ?limit.current, "the limit of open files could not be raised: {error}");
+        tracing::warn!(limit = ?limit.current, "cannot raise the limit of open files: {error}");
     }
     OpenFiles(getrlimit(Resource::Nofile).current.unwrap_or(MOST).min(MOST))
 }

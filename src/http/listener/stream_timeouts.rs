@@ -76,7 +76,7 @@ impl TimeoutStream {
         let limit = self.limits.write;
         let timer = self.writing.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
         ready!(timer.as_mut().poll(cx));
-        Poll::Ready(Err(late("an answer was not read in time")))
+        Poll::Ready(Err(late("timed out writing an answer")))
     }
 }
 
@@ -87,7 +87,7 @@ fn late(what: &'static str) -> io::Error {
 impl Read for TimeoutStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
         if self.poll_late_read(cx).is_ready() {
-            return Poll::Ready(Err(late("a request did not come in time")));
+            return Poll::Ready(Err(late("timed out waiting for a request")));
         }
         ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
         self.note_read();

@@ -24,8 +24,8 @@ impl Requests {
     pub(super) fn new() -> Result<Self> {
         let options = HistogramOpts::new(
             "authsvc_http_request_duration_seconds",
-            "Seconds from a request's head to its answer's head, by this process. Route is the pattern that matched, or \
-             unmatched; status 499 is a client that went away before the answer.",
+            "Seconds from a request's head to its answer's head, by this process. Route is the matched pattern, or \
+             unmatched; status 499 is a client that disconnected before the answer.",
         );
         let labels = ["listener", "method", "route", "status"];
         Ok(Self(HistogramVec::new(options.buckets(BUCKETS.to_vec()), &labels)?))

@@ -49,22 +49,22 @@ impl ServiceFigures {
         });
         families.counters(
             "authsvc_http_connections_closed_total",
-            "Connections that were closed for a bound, by listener: displaced waited for a request and gave way to a newer \
-             one, refused were new ones of a client whose places were all in use. From this process.",
+            "Connections closed by a limit, by listener: displaced were idle and closed in favour of a newer \
+             one, refused were new ones of a client at its limit. From this process.",
             ["listener", "reason"],
             closed,
         )?;
         let figures = self.api.get().map(Api::figures).unwrap_or_default();
         families.counters(
             "authsvc_auth_events_skipped_total",
-            "Refused logins that were not recorded in auth_events, because their client had used up its events. From this \
+            "Refused logins that were not recorded in auth_events, because their client had reached its event limit. From this \
              process.",
             [],
             [([""; 0], Some(figures.skipped_events))],
         )?;
         families.counters(
             "authsvc_password_hashes_refused_total",
-            "Logins to accounts whose stored password hash costs too much, or cannot be read. From this process.",
+            "Logins to accounts whose stored password hash exceeds a cost limit or cannot be parsed. From this process.",
             [],
             [([""; 0], Some(figures.refused_hashes))],
         )?;

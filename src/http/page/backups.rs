@@ -76,7 +76,7 @@ impl Timeline {
         let span = (now - oldest).max(TimeDelta::hours(1));
         let width = (WIDTH / (files.len() as f64 * 2.0)).clamp(6.0, 24.0);
         let label = format!(
-            "{} since {}: smallest {}, biggest {}, newest {}",
+            "{} since {}: smallest {}, largest {}, newest {}",
             format::counted(files.len(), "backup", "backups"),
             When::new(oldest, now).exact,
             format::size(least),

@@ -77,12 +77,12 @@ fn room(detailed: &DetailedHealthReport, reasons: &Reasons) -> FactGroup {
     if detailed.basic_health.database.backend != "sqlite" {
         facts.push(("Oldest transaction id", reasons.figure("transaction_id_age", ids)));
     }
-    FactGroup { title: "Room", facts }
+    FactGroup { title: "Storage", facts }
 }
 
 fn sqlite(file: &SqliteFile) -> FactGroup {
     let check = match file.quick_check.as_deref() {
-        None => "not asked for".to_owned(),
+        None => "not requested".to_owned(),
         Some([]) => "ok".to_owned(),
         Some(found) => found.join("; "),
     };

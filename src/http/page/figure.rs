@@ -65,7 +65,7 @@ impl Reasons {
             (Some(reason), _) => Figure::Unknown { href: reason.href(), why: reason.why.clone() },
             (None, Some(all)) => Figure::Unknown { href: all.href(), why: format!("{}: {}", all.what, all.why) },
             (None, None) => {
-                Figure::Unknown { href: "#not-known".to_owned(), why: "the report does not say why".to_owned() }
+                Figure::Unknown { href: "#not-known".to_owned(), why: "the report gives no reason".to_owned() }
             }
         }
     }

@@ -107,11 +107,11 @@ pub(super) fn accounts(detailed: &DetailedHealthReport, reasons: &Reasons) -> [S
         },
         StateGroup {
             id: "watched",
-            caption: "What should not be",
+            caption: "Security findings",
             rows: vec![
                 alone("accounts locked now", "locked_accounts", security.locked_accounts),
                 alone("failed logins, 24 h", "failed_login_attempts", security.failed_login_attempts),
-                alone("signs of an attack", "suspicious_activity", security.suspicious_activity),
+                alone("suspicious activity", "suspicious_activity", security.suspicious_activity),
                 alone("development accounts", "seed_accounts", security.seed_accounts),
             ],
         },
@@ -180,7 +180,7 @@ impl<'a> RunRow<'a> {
             run,
             started: When::new(run.started_at, now),
             took: format::milliseconds(took.max(0.0)),
-            outcome: run.outcome.as_deref().unwrap_or("runs, or was killed"),
+            outcome: run.outcome.as_deref().unwrap_or("running or killed"),
             status: match run.outcome.as_deref() {
                 Some("succeeded") => Some(HealthStatus::Healthy),
                 Some("failed") => Some(HealthStatus::Unhealthy),

@@ -106,8 +106,8 @@ fn size(detailed: &DetailedHealthReport, reasons: &Reasons, draw: impl Fn(Series
 fn backup(detailed: &DetailedHealthReport, reasons: &Reasons) -> Tile {
     let backups = &detailed.backups;
     let proven = match backups.last_verified {
-        Some(at) => format!("proven by restoring {}", format::age(detailed.timestamp - at)),
-        None => "never proven by restoring".to_owned(),
+        Some(at) => format!("verified by a test restore {}", format::age(detailed.timestamp - at)),
+        None => "never verified by a test restore".to_owned(),
     };
     let size = backups.last_size_bytes.map(format::size);
     let count = backups.count.map(|count| format::counted(count as usize, "file", "files"));
