@@ -38,9 +38,7 @@ pub(crate) enum UnusableHash {
 pub(crate) enum CostBound {
     #[error("bcrypt with cost {0}, and at most {MOST_BCRYPT} is accepted")]
     Bcrypt(u64),
-    #[error(
-        "Argon2 with {memory} KiB and {passes} passes, and at most {MOST_MEMORY} KiB and a product of {MOST_WORK} are accepted"
-    )]
+    #[error("Argon2 with {memory} KiB and {passes} passes, above {MOST_MEMORY} KiB or a product of {MOST_WORK}")]
     Work { memory: u64, passes: u64 },
     #[error("Argon2 with {0} lanes, and at most {MOST_LANES} are accepted")]
     Lanes(u64),

@@ -1,4 +1,4 @@
-//! `auth_events`: the audit log of accounts. Rows are inserted, never updated, and deleted after their retention.
+//! `auth_events`: the audit log of accounts. Rows are inserted, and deleted after their retention.
 
 use sea_orm::entity::prelude::*;
 
@@ -44,7 +44,7 @@ pub struct Model {
     pub kind: AuthEventKind,
     /// Id of the account; `None` if no account matched, or if it was deleted since.
     pub user_id: Option<i64>,
-    /// E-mail address that the client sent.
+    /// E-mail address of the event, for example of a login attempt.
     #[sea_orm(column_type = "String(StringLen::N(255))", nullable)]
     pub email: Option<String>,
     /// IP address of the client.
@@ -53,7 +53,7 @@ pub struct Model {
     /// `User-Agent` header of the client.
     #[sea_orm(column_type = "String(StringLen::N(500))", nullable)]
     pub user_agent: Option<String>,
-    /// Details for people, in English.
+    /// Details of the event, for people.
     #[sea_orm(column_type = "Text", nullable)]
     pub detail: Option<String>,
     /// Account of the event.

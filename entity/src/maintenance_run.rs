@@ -10,11 +10,11 @@ pub enum RunKind {
     Cleanup,
     /// Run of `authsvc backup`, or the scheduled backup of the service.
     Backup,
-    /// Run of `authsvc verify-backup`.
+    /// Run of `authsvc verify-backup`, or the test restore of a scheduled backup.
     Verify,
     /// Run of `authsvc restore`.
     Restore,
-    /// Run of `authsvc migrate`.
+    /// Run of `authsvc migrate`, or the migration at the start of the service.
     Migrate,
     /// Run of `authsvc rollback`.
     Rollback,

@@ -39,7 +39,7 @@ impl Mailer for LogMailer {
     }
 }
 
-/// Mailer that sends nothing. The service logs a warning about it once, at its start.
+/// Mailer that sends nothing. The service logs this once at its start.
 pub struct NoMailer;
 
 #[async_trait]

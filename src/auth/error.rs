@@ -69,7 +69,7 @@ pub enum Error {
     /// The token of a provider cannot be encrypted or decrypted.
     #[error(transparent)]
     Vault(#[from] vault::Error),
-    /// This process has no capacity left to check passwords.
+    /// Concurrent attempts may lock a counter, and did not end within the wait limit.
     #[error("too many passwords are being checked")]
     Busy,
     /// The password would be checked only after the time limit of the request.

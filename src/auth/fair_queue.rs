@@ -29,7 +29,7 @@ pub(super) struct QueuePlace<T> {
     since: Stopwatch,
 }
 
-/// The estimated wait, which is contained, exceeds the time limit of the request.
+/// Refusal of a request whose estimated wait exceeds its time limit. It contains the wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct QueueTooLong(pub(super) Duration);
 

@@ -111,8 +111,7 @@ impl Auth {
 
     /// Checks the password of an account that the caller has already proven otherwise, for example by a session.
     ///
-    /// The proof has its own counter. Failures of other clients do not lock it, and its failures do not lock other
-    /// clients.
+    /// The proof has its own counter. Failures of other clients neither lock it nor count for it.
     pub(super) async fn check_password(
         &self,
         user: &user::Model,

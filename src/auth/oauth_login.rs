@@ -4,7 +4,8 @@
 //! that the provider has verified counts. The account with this address is linked, or a new account is created.
 //!
 //! Another person may have registered the address first. The first link therefore ends every session and erases the
-//! password of an unverified account. It also removes everything else that opens the account (`db/account_claims.rs`).
+//! password. If the address was unverified, it also removes everything else that opens the account
+//! (`db/account_claims.rs`).
 
 use chrono::{DateTime, Utc};
 use entity::user;

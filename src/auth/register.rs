@@ -11,7 +11,7 @@ use crate::random;
 impl Auth {
     /// Creates an account with a password, begins its first session, and sends a verification token to the address.
     ///
-    /// An older unverified registration of the address is replaced if it is older than a day and was not used again.
+    /// An unverified registration of the address loses it if it is older than a day and was not used again.
     ///
     /// # Errors
     /// Returns an error if a field is not valid or already taken, or if the database does not answer. No account is

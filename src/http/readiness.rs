@@ -107,7 +107,7 @@ impl Readiness {
         if !stage.is_ready() {
             return stage;
         }
-        let late = || BootStage::DatabaseGone { reason: "timed out waiting for an answer".to_owned() };
+        let late = || BootStage::DatabaseGone { reason: "no answer within the time limit".to_owned() };
         tokio::time::timeout(DEADLINE + FRESH / 4, self.ask()).await.unwrap_or_else(|_| late())
     }
 

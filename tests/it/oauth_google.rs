@@ -103,16 +103,16 @@ fn oauth_google_claims_that_are_refused() {
         let providers = double.providers();
         let time = now().timestamp();
         for (changes, why) in [
-            (json!({"aud": "another-client"}), "made for somebody else"),
-            (json!({"aud": [CLIENT_ID, "another-client"]}), "made for somebody else"),
-            (json!({"aud": []}), "made for somebody else"),
-            (json!({"iss": "https://accounts.google.com"}), "made by somebody else"),
-            (json!({"iss": format!("{}/", double.server.uri())}), "made by somebody else"),
-            (json!({"exp": time}), "its time is over"),
-            (json!({"exp": time - 3600}), "its time is over"),
+            (json!({"aud": "another-client"}), "issued for another client"),
+            (json!({"aud": [CLIENT_ID, "another-client"]}), "issued for another client"),
+            (json!({"aud": []}), "issued for another client"),
+            (json!({"iss": "https://accounts.google.com"}), "another issuer issued it"),
+            (json!({"iss": format!("{}/", double.server.uri())}), "another issuer issued it"),
+            (json!({"exp": time}), "it has expired"),
+            (json!({"exp": time - 3600}), "it has expired"),
             (json!({"iat": time + 3600}), "it has expired, or is not valid yet"),
-            (json!({"nonce": "of-another-login"}), "made for another login"),
-            (json!({"nonce": null}), "made for another login"),
+            (json!({"nonce": "of-another-login"}), "issued for another login"),
+            (json!({"nonce": null}), "issued for another login"),
             (json!({"at_hash": "AAAAAAAAAAAAAAAAAAAAAA"}), "another access token"),
             (json!({"sub": ""}), "its subject"),
             (json!({"sub": "1".repeat(256)}), "its subject"),
@@ -265,7 +265,7 @@ fn oauth_google_that_fails() {
         merge(&mut bare, json!({"id_token": null}));
         double.answers_once("POST", "/token", json(200, bare)).await;
         let error = complete(&providers, Provider::Google, &begun).await.unwrap_err();
-        assert!(error.to_string().contains("there is none"), "{error}");
+        assert!(error.to_string().contains("it is missing"), "{error}");
     });
 }
 

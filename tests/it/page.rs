@@ -65,7 +65,7 @@ fn it_is_read_without_scripts() {
     browser.go(&pages.url);
     let document = browser.devtools("DOM.getDocument", &json!({"depth": -1}));
     let shown = document["root"].to_string();
-    for text in ["Degraded", "54 h old", "look at the last run", "Loads itself again every 30 s"] {
+    for text in ["Degraded", "54 h old", "look at the last run", "This page reloads every 30 s"] {
         assert!(shown.contains(text), "{text} is not in {shown}");
     }
     let root = &document["root"]["nodeId"];

@@ -68,7 +68,7 @@ pub(super) struct Credentials {
 /// Begins a session with a password
 ///
 /// The cookie makes the device known. Failed attempts of other clients do not lock the account for a known device. A
-/// client without cookies is known by the address of its last login.
+/// client without cookies is known by the address from which it logged in.
 #[utoipa::path(post, path = "/auth/login", tag = "sessions", request_body = Credentials,
     responses((status = 200, description = "The session has begun", body = Session, headers(("Set-Cookie" = String))), Unauthorized, Refused))]
 pub(super) async fn login(

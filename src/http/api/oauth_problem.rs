@@ -14,11 +14,7 @@ impl From<Error> for Problem {
             OauthErrorKind::Refused => Self::new(StatusCode::FORBIDDEN, code(&error), detail).hinting(hint),
             OauthErrorKind::Provider => {
                 tracing::warn!(hint, "a login failed: {detail}");
-                Self::new(
-                    StatusCode::BAD_GATEWAY,
-                    "provider",
-                    "the provider does not answer, or its answer is not valid",
-                )
+                Self::new(StatusCode::BAD_GATEWAY, "provider", "no valid answer from the provider")
             }
             OauthErrorKind::Internal => {
                 tracing::error!(hint, "a request failed: {detail}");
