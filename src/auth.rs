@@ -1,12 +1,13 @@
-//! The application: accounts, their sessions, and what proves both. It knows no SQL: every question to the database is a use case of
-//! [`crate::db`].
+//! Accounts, sessions, and the tokens and passwords that prove them. All SQL is in [`crate::db`].
 //!
-//! An access token is a signed statement, valid for fifteen minutes, that is checked without asking anybody. A refresh token is a random
-//! text, stored as its hash, that is exchanged for a new one at each use; using one twice ends its session, because one of the two
-//! who had it is a thief, unless the first answer was lost. `/api` asks for the session of an access token in the statement that looks
-//! the account up; other services accept the token until it expires. Invariants: whoever fails to log in learns nothing about whether the account exists, by answer or by
-//! time; no password, token or key is in a type that can print it; time is an argument.
-//! To add a use case: a file with `impl Auth`, its queries in `db/`, its route in `http/api/`.
+//! An access token is signed and valid for fifteen minutes. Other services check it without a request until it expires.
+//! `/api` also checks its session, in the statement that reads the account. A refresh token is random, stored as its
+//! hash, and replaced at each use. A second use ends its session, because one of the two users is a thief, unless the
+//! first answer was lost.
+//!
+//! A failed login does not reveal whether the account exists, neither by its answer nor by its duration. No type that
+//! holds a password, token or key can print it. Time is always an argument. To add a use case, add a file with `impl
+//! Auth`, its queries in `db/`, and its route in `http/api/`.
 
 mod access_token;
 mod attempts;
@@ -66,12 +67,12 @@ pub use passwords::Passwords;
 pub use provider_tokens::ProviderTokens;
 pub use reencrypt::ReencryptionReport;
 
-/// So many access tokens are remembered as proven; of 50 bytes each.
+/// Capacity of the cache of verified access tokens. Each entry has about 50 bytes.
 const MOST_VERIFIED_TOKENS: usize = 20_000;
-/// How long an access token is valid, in seconds.
+/// Lifetime of an access token, in seconds.
 const ACCESS_SECONDS: i64 = 15 * 60;
 
-/// The application on one database.
+/// Use cases of accounts and sessions on one database.
 pub struct Auth {
     pool: Pool,
     keys: Arc<Keys>,
@@ -86,49 +87,49 @@ pub struct Auth {
     session_max_age: TimeDelta,
 }
 
-/// What the application works with, besides a database.
+/// Dependencies of [`Auth`] besides the database.
 pub struct AuthParts {
-    /// Sign and check tokens.
+    /// Keys that sign and verify access tokens.
     pub keys: Arc<Keys>,
-    /// Hashes and checks passwords.
+    /// Threads that hash and check passwords.
     pub passwords: Passwords,
-    /// Delivers what is for an address' owner.
+    /// Sender of messages to the owner of an e-mail address.
     pub mailer: Arc<dyn Mailer>,
-    /// The address that clients know the service by.
+    /// Base URL of the service, the `iss` claim of access tokens.
     pub issuer: String,
-    /// Those that one can log in through.
+    /// OAuth providers through which users log in.
     pub providers: Providers,
-    /// What becomes of their tokens.
+    /// Policy for storing the tokens of providers.
     pub provider_tokens: ProviderTokens,
-    /// The age at which a session ends, however often it is refreshed; from AUTHSVC_SESSION_MAX_AGE.
+    /// Age at which a session ends, however often it is refreshed; from AUTHSVC_SESSION_MAX_AGE.
     pub session_max_age: TimeDelta,
 }
 
-/// What is counted of passwords.
+/// Counters of password checks.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct PasswordFigures {
-    /// Logins to accounts whose stored hash is not checked, since the process began.
+    /// Logins to accounts whose stored hash is not checked, since the start of the process.
     pub refused_hashes: u64,
-    /// Passwords that wait to be hashed or checked.
+    /// Passwords in the queue for hashing or checking.
     pub waiting: u64,
 }
 
-/// An account, as its owner sees it.
+/// Account, as its owner sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct User {
-    /// Never used again, even after deletion.
+    /// Id of the account. It is never reused, even after deletion.
     pub id: i64,
-    /// As its owner wrote it.
+    /// E-mail address in its owner's spelling.
     #[schema(format = "email")]
     pub email: String,
-    /// Unique.
+    /// Unique user name of the account.
     pub username: String,
-    /// Address of a picture.
+    /// URL of a picture.
     pub avatar: Option<String>,
-    /// Where the account came from.
+    /// Origin of the account: `email`, or the name of a provider.
     #[schema(value_type = String, example = "email")]
     pub provider: Provider,
-    /// Whether the address was shown to be theirs.
+    /// True if the account owner proved control of the e-mail address.
     pub email_verified: bool,
 }
 
@@ -158,27 +159,27 @@ impl From<AccountView> for User {
     }
 }
 
-/// What a client gets that may act for an account.
+/// Tokens of a session, and its account.
 #[derive(Serialize, ToSchema)]
 pub struct Session {
-    /// Whose.
+    /// Account of the session.
     pub user: User,
-    /// The account and the epoch in which the session began; clients do not get it.
+    /// Account and epoch in which the session began. Clients do not receive it.
     #[serde(skip)]
     #[schema(ignore)]
     pub principal: Principal,
-    /// For `Authorization: Bearer`.
+    /// Token for `Authorization: Bearer`.
     #[serde(serialize_with = "exposed")]
     #[schema(value_type = String)]
     pub access_token: SecretString,
-    /// For one `POST /auth/refresh`, within seven days.
+    /// Token for one `POST /auth/refresh`, within seven days.
     #[serde(serialize_with = "exposed")]
     #[schema(value_type = String)]
     pub refresh_token: SecretString,
-    /// `Bearer`.
+    /// Type of the access token, always `Bearer`.
     #[schema(example = "Bearer")]
     pub token_type: &'static str,
-    /// Seconds for which the access token is valid.
+    /// Lifetime of the access token, in seconds.
     #[schema(example = 900)]
     pub expires_in: i64,
 }
@@ -188,7 +189,7 @@ fn exposed<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok,
 }
 
 impl Auth {
-    /// On this database.
+    /// Creates the use cases for one database.
     pub fn new(pool: Pool, parts: AuthParts) -> Self {
         let AuthParts { keys, passwords, mailer, issuer, providers, provider_tokens, session_max_age } = parts;
         let proven = VerifiedTokens::new(MOST_VERIFIED_TOKENS);
@@ -207,12 +208,12 @@ impl Auth {
         }
     }
 
-    /// The threads that hash passwords.
+    /// Returns the threads that hash passwords.
     pub fn passwords(&self) -> &Passwords {
         &self.passwords
     }
 
-    /// What is counted of passwords.
+    /// Returns the current counters of password checks.
     pub fn password_figures(&self) -> PasswordFigures {
         PasswordFigures {
             refused_hashes: HashingProbe::refused_hashes(&self.passwords),
@@ -220,12 +221,12 @@ impl Auth {
         }
     }
 
-    /// The keys that access tokens are checked with.
+    /// Returns the keys that verify access tokens.
     pub fn keys(&self) -> &Keys {
         &self.keys
     }
 
-    /// What a client gets once its session has begun.
+    /// Builds the answer to a client whose session has begun, with a new access token.
     fn session(&self, entered: NewSession, refresh_token: SecretString, now: DateTime<Utc>) -> Result<Session, Error> {
         let access_token = self.access_token(&entered, now)?;
         let principal = Principal { user_id: entered.user.id, epoch: entered.epoch };

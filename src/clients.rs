@@ -1,7 +1,8 @@
-//! Clients, as they are told apart and bounded: by the networks of their addresses.
+//! Rate limits and networks of clients, derived from their IP addresses.
 //!
-//! A client with an IPv6 address has all of its first 64 bits, and may have all of its first 48. Both are bounded, the second one more
-//! generously, because several clients may share it. An IPv4 address is a client; its first 24 bits are treated like 48 of IPv6.
+//! An IPv6 client controls all addresses of its first 64 bits, and possibly of its first 48. Both networks are limited.
+//! The limit of the wide network is a multiple, because several clients may share it. An IPv4 client has one address.
+//! Its first 24 bits are treated like the first 48 bits of IPv6.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroU32;
@@ -11,24 +12,24 @@ use std::time::Duration;
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota};
 
-/// Clients that share a wide network of IPv4, as far as its bounds are concerned.
+/// Number of clients assumed to share a /24 of IPv4. The limits of the wide network are multiplied by it.
 pub(crate) const SHARERS_V4: u32 = 16;
-/// Likewise of IPv6.
+/// Number of clients assumed to share a /48 of IPv6. The limits of the wide network are multiplied by it.
 pub(crate) const SHARERS_V6: u32 = 4;
-/// After so many questions the clients that were not seen lately are forgotten.
+/// Number of calls of [`ClientRates::wait`] after which idle clients are evicted.
 const FORGET_EVERY: u32 = 4096;
 
-/// The networks of one address. Each is written as its first address.
+/// The two networks of one client address. Each is written as the first address of the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct ClientNetworks {
-    /// IPv4: the address. IPv6: its first 64 bits.
+    /// The whole address for IPv4, the first 64 bits for IPv6.
     pub(crate) narrow: IpAddr,
-    /// IPv4: the first 24 bits. IPv6: the first 48 bits.
+    /// The first 24 bits for IPv4, the first 48 bits for IPv6.
     pub(crate) wide: IpAddr,
 }
 
 impl ClientNetworks {
-    /// The networks of an address. An IPv4 address that is written as one of IPv6 counts as IPv4.
+    /// Returns the networks of an address. An IPv4-mapped IPv6 address counts as IPv4.
     pub(crate) fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(ip) => {
@@ -43,7 +44,7 @@ impl ClientNetworks {
     }
 }
 
-/// How often one client may do something: a rate for its narrow network, and a multiple of it for the wide one.
+/// Rate limiter per client: one rate for the narrow network, and a multiple of it for the wide network.
 pub(crate) struct ClientRates {
     narrow: DefaultKeyedRateLimiter<IpAddr>,
     wide_v4: DefaultKeyedRateLimiter<IpAddr>,
@@ -52,7 +53,7 @@ pub(crate) struct ClientRates {
 }
 
 impl ClientRates {
-    /// So many in a period, evenly; `burst` may come at once.
+    /// Allows `count` requests per `period` and narrow network, refilled evenly, and up to `burst` requests at once.
     pub(crate) fn new(count: NonZeroU32, period: Duration, burst: NonZeroU32) -> Self {
         let limiter = |sharers: u32| {
             let sharers = NonZeroU32::MIN.saturating_add(sharers.saturating_sub(1));
@@ -68,7 +69,7 @@ impl ClientRates {
         }
     }
 
-    /// Counts one of a client. `Some`: how long it has to wait, because it has done too many.
+    /// Counts one request of a client. Returns the time until the next allowed request if the client is over its rate.
     pub(crate) fn wait(&self, client: IpAddr) -> Option<Duration> {
         if self.asked.fetch_add(1, Ordering::Relaxed) % FORGET_EVERY == FORGET_EVERY - 1 {
             [&self.narrow, &self.wide_v4, &self.wide_v6].into_iter().for_each(DefaultKeyedRateLimiter::retain_recent);

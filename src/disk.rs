@@ -1,9 +1,11 @@
-//! Files on any file system: opened without waiting, created without following a link, named without overwriting.
+//! File access on any file system: opens without blocking, creates without following links, renames without
+//! overwriting.
 //!
-//! Invariants: only regular files are opened, so that a named pipe or a device cannot make the program wait; a new file is
-//! created exclusively, for its owner only; a name that another file has is never overwritten by [`place`]. An operation that the
-//! file system does not have (links, locks, flushing a directory) is skipped, and each is warned about once per process. A full
-//! or failing disk is always an error. To tolerate another operation: a variant of `Operation` and its error codes.
+//! Only regular files are opened, so that a named pipe or a device cannot block the program. A new file is created
+//! exclusively and is accessible to its owner only. [`place`] never overwrites another file. An operation that the file
+//! system does not support (links, locks, flushing a directory) is skipped, with one warning per process. A full or
+//! failing disk is always an error. To tolerate another unsupported operation, add a variant of `Operation` and its
+//! error codes.
 
 use std::fs::{self, File, FileType, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read as _};
@@ -17,27 +19,27 @@ use rustix::io::Errno;
 
 use crate::random;
 
-/// Whether the last component of a path may be a symbolic link.
+/// Policy for a symbolic link as the last component of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkPolicy {
-    /// It is followed. What it leads to must be a regular file.
+    /// The link is followed. Its target must be a regular file.
     Followed,
-    /// It is refused.
+    /// The link is refused with an error.
     Refused,
 }
 
-/// State of a lock that was tried.
+/// Result of an attempt to lock a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LockState {
-    /// This process holds it, until the file is closed.
+    /// This process holds the lock until the file is closed.
     Held,
-    /// Another process holds it.
+    /// Another process holds the lock.
     Busy,
-    /// The file system has no locks.
+    /// The file system does not support locks.
     Unsupported,
 }
 
-/// What some file systems do not have.
+/// Operation that some file systems do not support.
 #[derive(Debug, Clone, Copy)]
 enum Operation {
     Flush,
@@ -48,13 +50,13 @@ enum Operation {
 }
 
 impl Operation {
-    /// Whether an error says that the file system does not have the operation.
+    /// Returns true if the error means that the file system does not support the operation.
     fn is_missing(self, error: &io::Error) -> bool {
         let codes: &[Errno] = match self {
             Self::Flush => &[],
             Self::FlushDirectory => &[Errno::BADF, Errno::ISDIR],
             Self::Lock => &[Errno::NOLCK],
-            // a container's system call filter answers EPERM; so does vfat to a link
+            // the system call filter of a container answers EPERM, and vfat answers EPERM to a link
             Self::Link => &[Errno::PERM, Errno::ACCESS, Errno::MLINK],
             Self::RenameExclusively => &[Errno::PERM],
         };
@@ -69,14 +71,14 @@ impl Operation {
             Self::Flush => "cannot flush a file to disk: a power failure can lose the newest backup",
             Self::FlushDirectory => "cannot flush a directory: a power failure can lose the name of the newest file",
             Self::Lock => "has no file locks: two processes can do the same work at once",
-            Self::Link | Self::RenameExclusively => "has no hard links; files are renamed instead",
+            Self::Link | Self::RenameExclusively => "has no hard links, so files are renamed",
         };
         WARNED[self as usize].call_once(|| {
             tracing::warn!("the file system of {} {what} ({error})", path.display());
         });
     }
 
-    /// The result without the error that says that the file system does not have the operation.
+    /// Turns the error of an unsupported operation into success, after one warning per process.
     fn tolerate(self, path: &Path, done: io::Result<()>) -> io::Result<()> {
         match done {
             Err(error) if self.is_missing(&error) => {
@@ -88,10 +90,11 @@ impl Operation {
     }
 }
 
-/// Opens a regular file to read. Nothing else is opened: opening a pipe or a device can wait, or do something.
+/// Opens a regular file to read. Other kinds are refused, because opening a pipe or a device can block or have effects.
 ///
 /// # Errors
-/// `InvalidInput`, with what the path names, where that is not a regular file. What the system said.
+/// Returns `InvalidInput`, with the kind of file, if the path does not name a regular file. Returns the error of the
+/// system if the file cannot be opened.
 pub fn open(path: &Path, links: LinkPolicy) -> io::Result<File> {
     let found = match links {
         LinkPolicy::Followed => fs::metadata(path)?,
@@ -103,15 +106,16 @@ pub fn open(path: &Path, links: LinkPolicy) -> io::Result<File> {
         LinkPolicy::Refused => OFlags::NONBLOCK | OFlags::NOFOLLOW,
     };
     let file = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
-    // another process may have replaced it in between
+    // another process may have replaced the file since the first check
     require_regular(&file.metadata()?)?;
     Ok(file)
 }
 
-/// Reads a text file of at most so many bytes.
+/// Reads a UTF-8 text file of at most `longest` bytes.
 ///
 /// # Errors
-/// As [`open`]; `InvalidData` where it is longer, or not UTF-8, with the line.
+/// Returns the errors of [`open`]. Returns `InvalidData` if the file is longer, or if it is not UTF-8, with the line
+/// number.
 pub fn read_text(path: &Path, longest: u64, links: LinkPolicy) -> io::Result<String> {
     let file = open(path, links)?;
     let refuse = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
@@ -126,13 +130,13 @@ pub fn read_text(path: &Path, longest: u64, links: LinkPolicy) -> io::Result<Str
     })
 }
 
-/// Begins the refusal of what is not a regular file.
+/// Start of the error message for a path that is not a regular file.
 pub const NOT_REGULAR: &str = "is not a regular file but ";
 
-/// Refuses what is not a regular file.
+/// Checks that metadata is of a regular file.
 ///
 /// # Errors
-/// `InvalidInput`, with what it is.
+/// Returns `InvalidInput`, with the kind of file, if it is not a regular file.
 pub fn require_regular(found: &Metadata) -> io::Result<()> {
     if found.is_file() {
         return Ok(());
@@ -141,7 +145,7 @@ pub fn require_regular(found: &Metadata) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::InvalidInput, message))
 }
 
-/// The name of a kind of file, with its article.
+/// Name of a kind of file, with its article, for error messages.
 fn name_of(kind: FileType) -> &'static str {
     if kind.is_dir() {
         "a directory"
@@ -158,19 +162,21 @@ fn name_of(kind: FileType) -> &'static str {
     }
 }
 
-/// Creates a file that did not exist, for its owner only. A link under this name is not followed.
+/// Creates a file with mode 0600. The file must not exist, and a symbolic link of this name is not followed.
 ///
 /// # Errors
-/// `AlreadyExists`; what the system said.
+/// Returns `AlreadyExists` if the name is in use. Returns the error of the system if the file cannot be created.
 pub fn create(path: &Path) -> io::Result<File> {
     let flags = OFlags::NOFOLLOW.bits().cast_signed();
     OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).custom_flags(flags).open(path)
 }
 
-/// Opens a file to lock it, and creates it where there is none. A link, pipe or device under this name is refused.
+/// Opens a file for locking, and creates it if it does not exist. A symbolic link, pipe or device of this name is
+/// refused.
 ///
 /// # Errors
-/// As [`open`]; what the system said.
+/// Returns `InvalidInput`, with the kind of file, if the path does not name a regular file. Returns the error of the
+/// system if the file cannot be opened.
 pub fn open_lock(path: &Path) -> io::Result<File> {
     match fs::symlink_metadata(path) {
         Ok(found) => require_regular(&found)?,
@@ -185,10 +191,10 @@ pub fn open_lock(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Tries to lock a file.
+/// Tries to lock a file exclusively, without waiting.
 ///
 /// # Errors
-/// What the system said, but for a file system without locks.
+/// Returns the error of the system, unless the file system does not support locks.
 pub fn try_lock(file: &File, path: &Path) -> io::Result<LockState> {
     match file.try_lock() {
         Ok(()) => Ok(LockState::Held),
@@ -200,24 +206,24 @@ pub fn try_lock(file: &File, path: &Path) -> io::Result<LockState> {
     }
 }
 
-/// Whether a path still names this open file.
+/// Returns true if the path still names this open file.
 pub fn is_at(file: &File, path: &Path) -> bool {
     let same = |own: &Metadata, found: &Metadata| (own.dev(), own.ino()) == (found.dev(), found.ino());
     fs::symlink_metadata(path).is_ok_and(|found| file.metadata().is_ok_and(|own| same(&own, &found)))
 }
 
-/// Flushes a file's content to disk.
+/// Flushes the content of a file to disk.
 ///
 /// # Errors
-/// What the system said, but for a file system that cannot.
+/// Returns the error of the system, unless the file system does not support flushing.
 pub fn flush(file: &File, path: &Path) -> io::Result<()> {
     Operation::Flush.tolerate(path, file.sync_all())
 }
 
-/// Flushes the names in the directory of a file to disk.
+/// Flushes the directory that contains a file to disk, so that the name of the file survives a power failure.
 ///
 /// # Errors
-/// What the system said, but for a file system that cannot.
+/// Returns the error of the system, unless the file system does not support flushing directories.
 pub fn flush_directory_of(path: &Path) -> io::Result<()> {
     let directory = directory_of(path);
     let flags = OFlags::DIRECTORY.bits().cast_signed();
@@ -225,19 +231,22 @@ pub fn flush_directory_of(path: &Path) -> io::Result<()> {
     Operation::FlushDirectory.tolerate(directory, flushed)
 }
 
-/// The directory that a file is in.
+/// Returns the directory that contains a file, `.` for a bare file name.
 pub fn directory_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Gives an open file, which is at `from`, the name `to`: by a hard link, else by a rename that does not replace, else by a rename
-/// over an empty file that was just created there. Afterwards `from` can exist or not.
+/// Gives the open file at `from` the name `to`, without overwriting another file.
+///
+/// The first method that the file system supports is used. The methods are a hard link, a rename that does not replace,
+/// and a rename over a newly created empty file. Depending on the method, `from` still exists afterwards.
 ///
 /// # Errors
-/// `AlreadyExists` where another file has the name; it is untouched. What the system said.
+/// Returns `AlreadyExists` if another file has the name. That file is not changed. Returns the error of the system if
+/// the file cannot be linked or renamed.
 pub fn place(file: &File, from: &Path, to: &Path) -> io::Result<()> {
     match fs::hard_link(from, to) {
-        // over NFS a request that was sent twice is answered so
+        // NFS answers AlreadyExists to a request that it received twice
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && is_at(file, to) => Ok(()),
         Err(error) if Operation::Link.is_missing(&error) => {
             Operation::Link.warn_once(to, &error);
@@ -263,10 +272,10 @@ fn rename_exclusively(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// Writes a small file, complete or not at all, in place of what has the name.
+/// Writes a small file atomically, and replaces a file of this name.
 ///
 /// # Errors
-/// What the system said; nothing is left then.
+/// Returns the error of the system. No partial file is left behind.
 pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let (beside, mut file) = create_beside(path)?;
     let written = io::Write::write_all(&mut file, content).and_then(|()| flush(&file, path));
@@ -277,19 +286,19 @@ pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     written.and_then(|()| flush_directory_of(path))
 }
 
-/// Ends the name of a file that is being written.
+/// Suffix of a file that is being written.
 const UNFINISHED: &str = ".unfinished";
 
-/// Creates and locks a hidden file beside another, under a name that no other process can guess.
+/// Creates and locks a hidden file in the directory of another file, under a name that no other process can guess.
 ///
 /// # Errors
-/// What the system said.
+/// Returns the error of the system if the file cannot be created or locked, or if there is no randomness.
 pub fn create_beside(path: &Path) -> io::Result<(PathBuf, File)> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     loop {
         let beside = path.with_file_name(format!(".{name}.{}{UNFINISHED}", random::id()?));
         let file = create(&beside)?;
-        // the cleanup of another process can have locked or removed it
+        // the cleanup of another process may have locked or removed the file
         let locked = try_lock(&file, &beside);
         if locked.as_ref().is_ok_and(|locked| *locked != LockState::Busy) && is_at(&file, &beside) {
             return Ok((beside, file));
@@ -299,10 +308,12 @@ pub fn create_beside(path: &Path) -> io::Result<(PathBuf, File)> {
     }
 }
 
-/// Where there are no locks, a file that was not written to for so long is abandoned.
+/// Age after the last write at which an unfinished file counts as abandoned, if the file system does not support locks.
 const ABANDONED: Duration = Duration::from_hours(24);
 
-/// Removes a file of [`create_beside`] that a killed process left; whether it did. One that is being written is locked.
+/// Removes an unfinished file of [`create_beside`] that a killed process left behind. Returns true if it was removed.
+///
+/// A file that another process is writing is locked, and is kept.
 pub fn remove_unfinished(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     if !name.starts_with('.') || !name.ends_with(UNFINISHED) {
@@ -315,11 +326,11 @@ pub fn remove_unfinished(path: &Path) -> bool {
         Ok(LockState::Unsupported) => idle().is_some_and(|idle| idle > ABANDONED),
         Ok(LockState::Busy) | Err(_) => false,
     };
-    // the lock is held until it is removed
+    // the lock is held until the file is removed
     abandoned && fs::remove_file(path).is_ok()
 }
 
-/// The mode of a directory, in octal, where its group or others may write to it.
+/// Returns the mode of a directory, in octal, if its group or others may write to it.
 pub fn mode_open_to_others(directory: &Metadata) -> Option<u32> {
     let mode = directory.permissions().mode() & 0o7777;
     (mode & 0o022 != 0).then_some(mode)

@@ -1,4 +1,4 @@
-//! Two listeners: the public one, and the operators'. Both tell whether the process lives and whether it is ready.
+//! HTTP server with two listeners: the public one, and the admin one for operators. Both answer probes.
 
 mod api;
 mod headers;
@@ -47,20 +47,21 @@ pub struct Server {
     tasks: Vec<JoinHandle<()>>,
 }
 
-/// Where to listen, and for whom.
+/// Addresses and limits of both listeners.
 #[derive(Debug, Clone)]
 pub struct ListenSettings {
     /// Address of the public listener.
     pub public: SocketAddr,
-    /// Address of the operators' listener.
+    /// Address of the admin listener.
     pub admin: SocketAddr,
-    /// Names in `Host` under which operators' requests are answered, in lower case; addresses and `localhost` always are.
+    /// Accepted values of `Host` on the admin listener, in lower case. IP addresses and `localhost` are always
+    /// accepted.
     pub admin_hosts: Vec<String>,
-    /// Connections to the database that this process may have: files are left for them.
+    /// Maximum number of database connections of this process, for which open files are reserved.
     pub database_connections: u32,
 }
 
-/// One of the two listeners, before it answers.
+/// Bound listener that does not answer yet.
 struct Listening {
     name: &'static str,
     listener: TcpListener,
@@ -70,10 +71,10 @@ struct Listening {
 }
 
 impl Server {
-    /// Raises the limit of open files, binds both listeners and starts to answer.
+    /// Raises the limit of open files, binds both listeners, and starts to answer.
     ///
     /// # Errors
-    /// An address that cannot be bound, with the address.
+    /// Returns an error with the address if an address cannot be bound.
     pub async fn start(
         settings: ListenSettings,
         readiness: Arc<Readiness>,
@@ -116,8 +117,9 @@ impl Server {
         Ok(Self { readiness, stop, tasks })
     }
 
-    /// Says that it is no longer ready, answers what is running, and stops; after `patience` whatever is left is cut
-    /// off. Whether everything was answered.
+    /// Reports that the service is not ready, completes the running requests, and stops.
+    ///
+    /// After `patience` the remaining connections are closed. Returns true if all requests were completed.
     pub async fn stop(self, patience: Duration) -> bool {
         self.readiness.enter(BootStage::ShuttingDown);
         let _ = self.stop.send(true);
@@ -133,7 +135,7 @@ impl Server {
 async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::bind(address)
         .await
-        .map_err(|error| io::Error::new(error.kind(), format!("{address} cannot be bound: {error}")))
+        .map_err(|error| io::Error::new(error.kind(), format!("cannot bind {address}: {error}")))
 }
 
 fn public_router(collector: &Arc<HealthCollector>, api: &Api) -> Router {
@@ -156,7 +158,8 @@ async fn scrape(State((collector, metrics)): State<(Arc<HealthCollector>, Metric
     metrics.answer(collector.reading().await.as_ref())
 }
 
-/// The status page. It is there in any state; where not even the deadline was kept, it says so by its status.
+/// Serves the status page in every state of the service. The status is 503 if no reading was available within the time
+/// limit.
 async fn show_page(State((collector, readiness)): State<(Arc<HealthCollector>, Arc<Readiness>)>) -> Response {
     match tokio::join!(collector.reading(), readiness.check()) {
         (Some(reading), stage) => page::response(&reading.detailed, &collector.samples(), &stage),
@@ -164,12 +167,13 @@ async fn show_page(State((collector, readiness)): State<(Arc<HealthCollector>, A
     }
 }
 
-/// A handler that panics fails one request; the hook of [`crate::telemetry`] has logged where. The payload may hold data.
+/// Answers a request whose handler panicked. The hook of [`crate::telemetry`] has logged the place. The payload may
+/// contain data of the request.
 fn panicked(_: Box<dyn Any + Send>) -> Response {
     let status = StatusCode::INTERNAL_SERVER_ERROR;
     let body = serde_json::json!({
         "type": "about:blank", "title": "Internal Server Error", "status": status.as_u16(), "code": "internal",
-        "detail": "this request failed; the log says why",
+        "detail": "this request failed. The log contains the reason",
     });
     let headers = [(CONTENT_TYPE, "application/problem+json"), (CACHE_CONTROL, "no-store")];
     (status, headers, body.to_string()).into_response()
@@ -183,7 +187,7 @@ async fn not_allowed() -> Response {
     problem(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
 }
 
-/// A problem document with a code for programs and a sentence for people.
+/// Builds a problem document with a code for programs and a sentence for people.
 fn problem_with(status: StatusCode, code: &str, detail: &str) -> Response {
     let title = status.canonical_reason().unwrap_or("Error");
     let body = serde_json::json!({
@@ -192,7 +196,7 @@ fn problem_with(status: StatusCode, code: &str, detail: &str) -> Response {
     (status, [(CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
 }
 
-/// An RFC 9457 problem document.
+/// Builds a problem document (RFC 9457) without a code.
 fn problem(status: StatusCode, title: &str) -> Response {
     let body = serde_json::json!({"type": "about:blank", "title": title, "status": status.as_u16()});
     (status, [("content-type", "application/problem+json")], body.to_string()).into_response()

@@ -1,7 +1,9 @@
-//! An authentication service whose whole database layer is compiled into it.
+//! Authentication service that contains its whole database layer: schema, migrations, backups, restore and health.
 //!
-//! Imports point one way: `cli` → `http` → `auth` / `maintain` / `seed` → `backup` → `migrate` → `db` → `entity`; `config` reads the environment,
-//! `clients`, `clock`, `notify`, `password_hashes`, `printable`, `random`, `shutdown` and `telemetry` are leaves, and `disk`, which opens files, stands right above them. `tests/it/tidy.rs` holds this. The map is `docs/ARCHITECTURE.md`.
+//! Imports point one way: `cli` → `http` → `auth` / `maintain` / `seed` → `backup` → `migrate` → `db` → `entity`.
+//! `config` reads the environment. `clients`, `clock`, `notify`, `password_hashes`, `printable`, `random`, `shutdown`
+//! and `telemetry` import no other module of the crate. `disk` opens files and imports only leaves. `tests/it/tidy.rs`
+//! checks these rules. `docs/ARCHITECTURE.md` describes the modules.
 
 pub mod auth;
 pub mod backup;

@@ -1,4 +1,4 @@
-//! `authsvc`: see `authsvc help`.
+//! Entry point of the `authsvc` command. `authsvc help` lists its subcommands.
 
 use std::process::ExitCode;
 

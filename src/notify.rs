@@ -1,26 +1,27 @@
-//! Tells the supervisor that started the service how it is doing: sd_notify(3), without libsystemd.
+//! Reports the state of the service to its supervisor with the protocol of sd_notify(3), without libsystemd.
 //!
-//! Each message is one datagram to the socket that `NOTIFY_SOCKET` names. Nobody answers, and what cannot be sent is dropped:
-//! a supervisor that is gone must not take the service with it. Without a socket everything here does nothing.
+//! Each message is one datagram to the socket that `NOTIFY_SOCKET` names. The supervisor does not answer. A message
+//! that cannot be sent is dropped, because a missing supervisor must not stop the service. Without a socket, all
+//! methods do nothing.
 
 use std::io;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
-/// How long a message may wait for room in the supervisor's queue.
+/// Wait limit for space in the supervisor's queue, per message.
 const PATIENCE: Duration = Duration::from_millis(250);
 
-/// Who started the service and wants to know.
+/// Supervisor that started the service, for example systemd. The default is no supervisor.
 #[derive(Debug, Default)]
 pub struct Supervisor {
     socket: Option<(UnixDatagram, SocketAddr)>,
 }
 
 impl Supervisor {
-    /// The one behind a socket: a path, or a name in the abstract namespace after `@`.
+    /// Creates the supervisor from `NOTIFY_SOCKET`: a path, or `@` and a name in the abstract namespace.
     ///
     /// # Errors
-    /// The name cannot be that of a socket, or there are no descriptors left.
+    /// Returns an error if the name is not a valid socket address, or if no file descriptors are left.
     pub fn at(socket: Option<&str>) -> io::Result<Self> {
         let Some(name) = socket else { return Ok(Self::default()) };
         let address = match name.strip_prefix('@') {
@@ -32,23 +33,25 @@ impl Supervisor {
         Ok(Self { socket: Some((socket, address)) })
     }
 
-    /// What the service is doing, in one line that `systemctl status` shows.
+    /// Reports the current activity, in one line that `systemctl status` shows.
     pub fn status(&self, text: &str) {
         self.send(&format!("STATUS={}", one_line(text)));
     }
 
-    /// Requests are served from now on.
+    /// Reports that the service serves requests.
     pub fn ready(&self) {
         self.send("READY=1\nSTATUS=ready");
     }
 
-    /// The service ends.
+    /// Reports that the service is stopping.
     pub fn stopping(&self) {
         self.send("STOPPING=1\nSTATUS=stopping");
     }
 
-    /// Says twice in each interval that tasks still get their turn; the database is no part of it, because a new process
-    /// would not have another one. Never ends.
+    /// Sends a watchdog message twice in each interval, which shows that the runtime still schedules tasks. Never
+    /// returns.
+    ///
+    /// The state of the database does not matter, because a restart of the process would not repair it.
     pub async fn beat(&self, interval: Duration) {
         loop {
             self.send("WATCHDOG=1");
@@ -60,12 +63,12 @@ impl Supervisor {
         if let Some((socket, address)) = &self.socket
             && let Err(error) = socket.send_to_addr(message.as_bytes(), address)
         {
-            tracing::debug!("the supervisor was not told: {error}");
+            tracing::debug!("cannot notify the supervisor: {error}");
         }
     }
 }
 
-/// A message is made of lines: what follows the first would be another field.
+/// Returns the first line of a text, because the supervisor would read a second line as another field.
 fn one_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
 }

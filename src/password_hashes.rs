@@ -1,71 +1,71 @@
-//! Password hashes as they are stored: which ones are checked, what they cost, and how Argon2 is computed in memory that is used again.
+//! Checks of stored password hashes: supported kinds, limits of their cost, and Argon2 with reused memory.
 //!
-//! A stored hash names its own cost, and a restored or adopted database may hold any text. A hash that costs more than a login may take
-//! would occupy the threads that check passwords, so it is refused before anything is computed. The bounds are far above what
-//! services store: bcrypt with cost 10 to 12, Argon2 with 19 to 64 MiB. Every kind that is checked can also be imitated (`auth/hash_kinds.rs`).
+//! A stored hash names its own cost, and a restored or adopted database may hold any text. An expensive hash would
+//! occupy the threads that check passwords, so it is refused before the computation. The limits are far above common
+//! costs: bcrypt 10 to 12, Argon2 with 19 to 64 MiB. `auth/hash_kinds.rs` can imitate every supported kind.
 
 use argon2::password_hash::{self, Encoding, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use subtle::ConstantTimeEq;
 
-/// What new hashes cost: KiB, passes, lanes. OWASP's recommendation.
+/// Cost of new hashes: memory in KiB, passes, lanes. The values are OWASP's recommendation.
 const COST: (u32, u32, u32) = (19_456, 2, 1);
-/// The greatest cost of bcrypt that is checked: about a second.
+/// Highest accepted bcrypt cost. A check at this cost takes about 1 second.
 const MOST_BCRYPT: u64 = 14;
-/// The most memory of Argon2 that is used, in KiB.
+/// Highest accepted Argon2 memory, in KiB.
 const MOST_MEMORY: u64 = 256 * 1024;
-/// The most memory times passes, in KiB: about 1 second.
+/// Highest accepted product of Argon2 memory in KiB and passes. A check at this cost takes about 1 second.
 const MOST_WORK: u64 = 1_000_000;
-/// The most lanes. They are computed one after the other.
+/// Highest accepted number of Argon2 lanes. Lanes are computed one after the other.
 const MOST_LANES: u64 = 64;
-/// Bytes of a salt and of a hash.
+/// Length of a new salt and of a new hash, in bytes.
 const SALT: usize = 16;
 const OUTPUT: usize = 32;
 
-/// Why a stored hash is not checked. No message holds any of it.
+/// Reason for which a stored hash is not checked. No message contains a part of the hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum UnusableHash {
-    /// It asks for more time or memory than a login may take.
-    #[error("it costs more than is allowed: {0}")]
+    /// The hash needs more time or memory than a login may use.
+    #[error("its cost exceeds the limit: {0}")]
     TooCostly(CostBound),
-    /// It is of no kind that is known, or damaged.
-    #[error("it is neither a hash of Argon2 nor of bcrypt, or it is damaged")]
+    /// The hash is damaged, or of an unknown kind.
+    #[error("it is not a hash of Argon2 or bcrypt, or it is damaged")]
     Unreadable,
 }
 
-/// The bound that a hash is above.
+/// Cost limit that a hash exceeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CostBound {
-    #[error("bcrypt with cost {0}; at most {MOST_BCRYPT} is checked")]
+    #[error("bcrypt with cost {0}, and at most {MOST_BCRYPT} is accepted")]
     Bcrypt(u64),
-    #[error("Argon2 with {memory} KiB and {passes} passes; at most {MOST_MEMORY} KiB and {MOST_WORK} in all are used")]
+    #[error("Argon2 with {memory} KiB and {passes} passes, above {MOST_MEMORY} KiB or a product of {MOST_WORK}")]
     Work { memory: u64, passes: u64 },
-    #[error("Argon2 with {0} lanes; at most {MOST_LANES} are computed")]
+    #[error("Argon2 with {0} lanes, and at most {MOST_LANES} are accepted")]
     Lanes(u64),
 }
 
-/// Memory of Argon2, used again for each hash.
+/// Working memory of Argon2, reused for each hash.
 #[derive(Default)]
 pub(crate) struct HashMemory(Vec<Block>);
 
-/// A stored hash that is checked.
+/// Stored hash of a supported kind, with a cost within the limits.
 pub(crate) enum CheckableHash<'a> {
     Bcrypt(&'a str),
     Argon2 { argon2: Box<Argon2<'static>>, salt: Vec<u8>, expected: password_hash::Output, is_current: bool },
 }
 
 impl HashMemory {
-    /// So many blocks of 1 KiB. What is above the cost of new hashes is given back by [`Self::shrink`].
+    /// Returns `count` blocks of 1 KiB. [`Self::shrink`] frees the memory above the cost of new hashes.
     fn blocks(&mut self, count: usize) -> &mut [Block] {
         if self.0.len() < count {
-            // the content is not worth a copy
+            // the old content need not be copied
             self.0 = Vec::new();
             self.0.resize_with(count, Block::default);
         }
         &mut self.0[..count]
     }
 
-    /// Gives back what is above the cost of new hashes.
+    /// Frees the memory above the cost of new hashes.
     fn shrink(&mut self) {
         let usual = COST.0 as usize;
         if self.0.len() > usual {
@@ -82,10 +82,10 @@ impl HashMemory {
     }
 }
 
-/// What is stored of a password.
+/// Hashes a password with Argon2id at the current cost. Returns the PHC string to store.
 ///
 /// # Errors
-/// The salt cannot be encoded, which does not happen.
+/// Returns an error if the salt cannot be encoded, which does not happen for a salt of this length.
 pub(crate) fn hash(password: &[u8], salt: [u8; SALT], memory: &mut HashMemory) -> password_hash::Result<String> {
     let (kib, passes, lanes) = COST;
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(kib, passes, lanes, None)?);
@@ -103,10 +103,10 @@ pub(crate) fn hash(password: &[u8], salt: [u8; SALT], memory: &mut HashMemory) -
     Ok(hash.to_string())
 }
 
-/// Reads a stored hash and compares its cost with the bounds. Nothing is computed.
+/// Parses a stored hash and compares its cost with the limits, without computing a hash.
 ///
 /// # Errors
-/// It is not checked, and why.
+/// Returns the reason if the hash cannot be checked.
 pub(crate) fn read(stored: &str) -> Result<CheckableHash<'_>, UnusableHash> {
     match excess(stored) {
         Some(bound) => Err(UnusableHash::TooCostly(bound)),
@@ -115,7 +115,7 @@ pub(crate) fn read(stored: &str) -> Result<CheckableHash<'_>, UnusableHash> {
     }
 }
 
-/// The bound that a stored hash is above, by the cost that it names, whether or not the rest of it can be read.
+/// Returns the cost limit that a stored hash exceeds. Only the parameters of the cost must be readable.
 pub(crate) fn excess(stored: &str) -> Option<CostBound> {
     let mut parts = stored.strip_prefix('$')?.split('$');
     let kind = parts.next()?;
@@ -125,7 +125,7 @@ pub(crate) fn excess(stored: &str) -> Option<CostBound> {
     }
     let is_of_cost = |pair: &str| ["m=", "t=", "p="].iter().any(|name| pair.starts_with(name));
     let parameters = parts.find(|part| part.split(',').any(is_of_cost)).filter(|_| kind.starts_with("argon2"))?;
-    // of a parameter that is there twice the greatest counts, of a missing one its default
+    // the highest value of a repeated parameter counts, and a missing parameter has its default
     let number = |name: &str, default: u32| {
         let values = parameters.split(',').filter_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
         values.map(|digits| digits.parse().unwrap_or(u64::MAX)).max().unwrap_or(default.into())
@@ -162,12 +162,12 @@ fn read_argon2(stored: &str) -> Result<CheckableHash<'_>, UnusableHash> {
 }
 
 impl CheckableHash<'_> {
-    /// Whether new hashes are of this kind and cost.
+    /// Returns true if the hash has the kind and the cost of new hashes.
     pub(crate) fn is_current(&self) -> bool {
         matches!(self, Self::Argon2 { is_current: true, .. })
     }
 
-    /// Whether the password is the one that was hashed.
+    /// Returns true if the password matches the hash.
     pub(crate) fn matches(&self, password: &[u8], memory: &mut HashMemory) -> bool {
         match self {
             Self::Bcrypt(stored) => bcrypt::verify(password, stored).unwrap_or(false),

@@ -1,32 +1,33 @@
-//! Text from elsewhere, made harmless for a terminal and a log: names of files, columns and databases, metadata, messages of servers,
-//! values of variables.
+//! Escapes untrusted text for terminals and logs.
 //!
-//! Control characters (C0, DEL, C1, and so every escape sequence), line and paragraph separators and the characters that change the
-//! direction of text are written as escapes. Whatever a command writes to stdout or stderr passes [`block`] in `cli/output.rs`, and
-//! each line of the log passes [`log_line`]. A value that belongs into one line passes [`line()`] where it is put into the line.
+//! Untrusted text includes names of files, columns and databases, metadata, messages of servers, and values of
+//! variables. Escaped are control characters (C0, DEL, C1, and thereby every escape sequence), line and paragraph
+//! separators, and characters that change the direction of text. Everything that a command writes to stdout or stderr
+//! passes [`block`] in `cli/output.rs`. Each line of the log passes [`log_line`]. A value inside a line passes
+//! [`line()`] at the point where the line is built.
 
-/// What [`block`] does with the escape sequences of colours.
+/// Policy for the escape sequences of colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Styles {
-    /// They are the program's own.
+    /// Colour sequences are kept, because the program wrote them.
     Kept,
-    /// The program writes none, so they come from elsewhere.
+    /// Colour sequences are escaped, because the program writes none.
     Escaped,
 }
 
-/// Whether a terminal could obey this character, or show what follows in another order.
+/// Returns true if a terminal could act on the character or display the text after it in another order.
 fn is_unsafe(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}')
         || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// One line: also line breaks and tabs are escaped.
+/// Escapes a text for use within one line, including line breaks and tabs.
 pub fn line(text: &str) -> String {
     escaped(text, |_| false)
 }
 
-/// Several lines: line breaks and tabs are kept.
+/// Escapes a text of several lines. Line breaks and tabs are kept.
 pub fn block(text: &str, styles: Styles) -> String {
     let is_kept = |character: char| matches!(character, '\n' | '\t');
     match styles {
@@ -35,7 +36,7 @@ pub fn block(text: &str, styles: Styles) -> String {
     }
 }
 
-/// One line of a log, which may end in a line break.
+/// Escapes one line of a log. A line break at its end is kept.
 pub fn log_line(text: &str, styles: Styles) -> String {
     let (text, end) = text.strip_suffix('\n').map_or((text, ""), |text| (text, "\n"));
     let text = match styles {
@@ -45,7 +46,7 @@ pub fn log_line(text: &str, styles: Styles) -> String {
     text + end
 }
 
-/// A JSON document with the same value: what JSON does not have to escape is escaped, too.
+/// Escapes the unsafe characters of a JSON document as `\uXXXX`. The value of the document does not change.
 pub fn json(document: &str) -> String {
     let mut safe = String::with_capacity(document.len());
     for character in document.chars() {
@@ -70,7 +71,7 @@ fn escaped(text: &str, is_kept: impl Fn(char) -> bool) -> String {
     safe
 }
 
-/// Keeps sequences such as `ESC [ 1 ; 31 m`, which change colours and nothing else.
+/// Escapes a text, but keeps colour sequences such as `ESC [ 1 ; 31 m`.
 fn with_styles(text: &str, is_kept: impl Fn(char) -> bool + Copy) -> String {
     let mut parts = text.split("\u{1b}[");
     let mut safe = escaped(parts.next().unwrap_or_default(), is_kept);

@@ -1,7 +1,7 @@
-//! When to stop: at the first SIGTERM or SIGINT in order, at the second at once.
+//! Shutdown on SIGTERM or SIGINT: the first signal ends the work in order, the second ends the process at once.
 //!
-//! A thread of its own listens, because a file system that hangs holds the thread that works, whatever it was about to do with a
-//! signal. Until [`requested`] is called, the first signal ends the process.
+//! A separate thread receives the signals, because a hanging file system can block the thread that works. Until
+//! [`requested`] is called, the first signal ends the process.
 
 use std::io;
 use std::sync::OnceLock;
@@ -13,10 +13,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// A supervisor can send one signal to the process and to its group. Two within this time are one.
+/// Time within which two signals count as one. A supervisor can send a signal to the process and to its group.
 const ONE_SIGNAL: Duration = Duration::from_millis(1);
 
-/// A signal that asks for the end.
+/// Signal that requests a shutdown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Signal {
     Terminate,
@@ -31,7 +31,7 @@ impl Signal {
         }
     }
 
-    /// As a shell reports a process that the signal ended.
+    /// Exit code that a shell reports for a process that this signal ended.
     fn exit_code(self) -> i32 {
         match self {
             Self::Terminate => 143,
@@ -40,11 +40,13 @@ impl Signal {
     }
 }
 
-/// Listens from the call on, before the future is awaited; the future waits for the first SIGTERM or SIGINT since the first call, and returns
-/// its name. After that a second signal ends the process at once.
+/// Starts to listen for signals at the call. The returned future resolves to the name of the first SIGTERM or SIGINT.
+///
+/// Signals count from the first call of this function in the process. After the first signal, a second one ends the
+/// process at once.
 ///
 /// # Errors
-/// The system refused to report signals.
+/// Returns an error if the signal handlers or their thread cannot be installed.
 pub fn requested() -> impl Future<Output = io::Result<&'static str>> {
     static FIRST: OnceLock<io::Result<watch::Receiver<Option<Signal>>>> = OnceLock::new();
     let first = match FIRST.get_or_init(listen) {
@@ -58,7 +60,7 @@ pub fn requested() -> impl Future<Output = io::Result<&'static str>> {
     }
 }
 
-/// Starts the thread that listens, and returns once it does.
+/// Starts the thread that receives signals. Returns when the signal handlers are installed.
 fn listen() -> io::Result<watch::Receiver<Option<Signal>>> {
     let (publish, first) = watch::channel(None);
     let (ready, listening) = mpsc::sync_channel(1);
@@ -71,7 +73,7 @@ fn listen() -> io::Result<watch::Receiver<Option<Signal>>> {
     Ok(first)
 }
 
-#[expect(clippy::exit, reason = "the thread that works can be held by a file system, and can end nothing")]
+#[expect(clippy::exit, reason = "a hanging file system can block the thread that works")]
 async fn exit_at_the_second(publish: &watch::Sender<Option<Signal>>, ready: &mpsc::SyncSender<io::Result<()>>) {
     let streams = signal(SignalKind::terminate()).and_then(|one| Ok((one, signal(SignalKind::interrupt())?)));
     let (mut terminate, mut interrupt) = match streams {

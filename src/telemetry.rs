@@ -1,4 +1,4 @@
-//! Logs: to stderr, as text or JSON lines.
+//! Logging to stderr, as text or JSON lines.
 
 use std::io::{self, Write};
 use std::panic::PanicHookInfo;
@@ -7,33 +7,38 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// What is logged when nothing else is asked for.
+/// Log filter that applies if AUTHSVC_LOG is not set.
 pub const DEFAULT_FILTER: &str = "warn,authsvc=info";
 
-/// The form of a log line.
+/// Format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// One line of text for people per event.
     Text {
-        /// With colours.
+        /// True to colour the lines.
         colours: bool,
     },
-    /// One JSON object a line.
+    /// One line with a JSON object per event.
     Json,
 }
 
-/// Logs a panic in one line: its place, and its text if that is a literal. A text with values may hold data of a request.
+/// Logs a panic in one line, with its place in the code. The text is logged only if it is a literal, because a
+/// formatted text may contain data of a request.
 fn log_panic(panic: &PanicHookInfo<'_>) {
-    let text = panic.payload().downcast_ref::<&'static str>().copied().unwrap_or("its text may hold data");
+    let text = panic
+        .payload()
+        .downcast_ref::<&'static str>()
+        .copied()
+        .unwrap_or("its text is omitted because it may contain data");
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
     tracing::error!(place, "internal error: the program panicked: {text}");
 }
 
-/// Stderr, for lines that are made harmless first.
+/// Writer to stderr that cleans each line first.
 struct LogLines<F>(F);
 
 impl<F: Fn(&str) -> String> Write for LogLines<F> {
-    /// Takes a whole line, as the subscriber writes it.
+    /// Writes one line. The subscriber passes each line in a single call.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         io::stderr().write_all((self.0)(&String::from_utf8_lossy(line)).as_bytes()).map(|()| line.len())
     }
@@ -43,7 +48,8 @@ impl<F: Fn(&str) -> String> Write for LogLines<F> {
     }
 }
 
-/// Starts logging; `clean` makes a line harmless. A filter that cannot be read is replaced by the default and returned as a warning.
+/// Starts logging. `clean` escapes each line. If the filter cannot be parsed, the default applies and a warning is
+/// returned.
 pub fn start(
     filter: Option<&str>,
     format: LogFormat,
@@ -51,7 +57,7 @@ pub fn start(
 ) -> Option<String> {
     let (parsed, warning) = match filter.map(EnvFilter::try_new) {
         Some(Ok(filter)) => (filter, None),
-        Some(Err(error)) => (EnvFilter::new(DEFAULT_FILTER), Some(format!("AUTHSVC_LOG cannot be read: {error}"))),
+        Some(Err(error)) => (EnvFilter::new(DEFAULT_FILTER), Some(format!("AUTHSVC_LOG is not valid: {error}"))),
         None => (EnvFilter::new(DEFAULT_FILTER), None),
     };
     let layer = tracing_subscriber::fmt::layer().with_writer(move || LogLines(clean));

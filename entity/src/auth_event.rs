@@ -1,62 +1,62 @@
-//! `auth_events`: the audit log of what happened to accounts. Rows are added, and removed after their retention.
+//! `auth_events`: the audit log of accounts. Rows are inserted, and deleted after their retention.
 
 use sea_orm::entity::prelude::*;
 
-/// What happened.
+/// Kind of an event in the audit log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::N(50))", rename_all = "snake_case")]
 pub enum AuthEventKind {
-    /// An account was made.
+    /// An account was created.
     Registered,
-    /// Right password.
+    /// A login had the right password.
     LoginSucceeded,
-    /// Wrong password, unknown address, or locked.
+    /// A login failed: wrong password, unknown address or locked account.
     LoginFailed,
-    /// Too many failures.
+    /// An account was locked after too many failed logins.
     AccountLocked,
-    /// A session was ended by its owner.
+    /// The account owner ended a session.
     Logout,
-    /// A new password.
+    /// The password of an account was changed.
     PasswordChanged,
-    /// The address was shown to be theirs.
+    /// The account owner proved control of the e-mail address.
     EmailVerified,
     /// A refresh token was rotated.
     TokenRefreshed,
-    /// A refresh token was used a second time: its family is revoked.
+    /// A refresh token was used a second time, and its family was revoked.
     RefreshTokenReused,
     /// An account at a provider was linked.
     OauthLinked,
-    /// A provider's answer was not accepted.
+    /// The answer of a provider was rejected.
     OauthLoginFailed,
 }
 
-/// One event.
+/// One event of the audit log.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "auth_events")]
 pub struct Model {
-    /// Order of insertion.
+    /// Primary key, in order of insertion.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// When.
+    /// Time of the event.
     pub occurred_at: DateTimeUtc,
-    /// What.
+    /// Kind of the event.
     pub kind: AuthEventKind,
-    /// To whom; `None`: no such account, or deleted since.
+    /// Id of the account; `None` if no account matched, or if it was deleted since.
     pub user_id: Option<i64>,
-    /// The address that was tried.
+    /// E-mail address of the event, for example of a login attempt.
     #[sea_orm(column_type = "String(StringLen::N(255))", nullable)]
     pub email: Option<String>,
-    /// The client's address.
+    /// IP address of the client.
     #[sea_orm(column_type = "String(StringLen::N(45))", nullable)]
     pub ip: Option<String>,
-    /// The client's name for itself.
+    /// `User-Agent` header of the client.
     #[sea_orm(column_type = "String(StringLen::N(500))", nullable)]
     pub user_agent: Option<String>,
-    /// More, for people.
+    /// Details of the event, for people.
     #[sea_orm(column_type = "Text", nullable)]
     pub detail: Option<String>,
-    /// To whom.
+    /// Account of the event.
     #[sea_orm(belongs_to, from = "user_id", to = "id", on_delete = "SetNull")]
     pub user: HasOne<super::user::Entity>,
 }

@@ -1,25 +1,25 @@
-//! `database_identity`: which database this is, in one row.
+//! `database_identity`: the identity of this database, in one row.
 
 use sea_orm::entity::prelude::*;
 
 /// Primary key of the only row.
 pub const ONLY_ROW: i32 = 1;
 
-/// The only row.
+/// The only row of the table.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "database_identity")]
 pub struct Model {
-    /// Always [`ONLY_ROW`].
+    /// Primary key, always [`ONLY_ROW`].
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: i32,
-    /// Random UUID of the database. A restore keeps the one of the live database.
+    /// Random UUID of the database. A restore keeps the UUID of the live database.
     #[sea_orm(column_type = "String(StringLen::N(36))")]
     pub database_id: String,
-    /// Random UUID that every restore replaces. Access tokens of another epoch are void.
+    /// Random UUID that each restore replaces. Access tokens of another epoch are invalid.
     #[sea_orm(column_type = "String(StringLen::N(36))")]
     pub epoch: String,
-    /// When `database_id` was made.
+    /// Time at which `database_id` was created.
     pub created_at: DateTimeUtc,
 }
 

@@ -1,8 +1,9 @@
-//! The database of authsvc as SeaORM entities: one module per table, newtypes for values, finders that leave
-//! soft-deleted rows out. `README.md` beside this crate lists them, with an example.
+//! Tables of authsvc as SeaORM entities: one module per table, newtypes for values, finders that exclude soft-deleted
+//! rows.
 //!
-//! The schema is made by the SQL in `migration/`, never from these types; a test compares the two. To add a table: the
-//! migration first, then a module here, then its name in [`TABLES`].
+//! `README.md` beside this crate lists the tables and finders, with an example. The SQL in `migration/` creates the
+//! schema, never these types, and a test compares both. To add a table, write the migration first, then a module here,
+//! then its name in [`TABLES`].
 
 pub mod auth_event;
 pub mod database_identity;
@@ -15,7 +16,7 @@ pub mod refresh_token;
 pub mod user;
 pub mod value;
 
-/// Every table the migrations make, parents before children.
+/// Names of all tables that the migrations create, parents before children.
 pub const TABLES: [&str; 9] = [
     "users",
     "oauth_providers",

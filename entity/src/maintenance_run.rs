@@ -1,59 +1,59 @@
-//! `maintenance_runs`: what ran, when, and how it ended.
+//! `maintenance_runs`: runs of commands and jobs, with their times and outcomes.
 
 use sea_orm::entity::prelude::*;
 
-/// What ran.
+/// Command or job of a maintenance run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::N(20))", rename_all = "snake_case")]
 pub enum RunKind {
-    /// `authsvc cleanup`.
+    /// Run of `authsvc cleanup`, or the cleanup of the service.
     Cleanup,
-    /// `authsvc backup`.
+    /// Run of `authsvc backup`, or the scheduled backup of the service.
     Backup,
-    /// `authsvc verify-backup`.
+    /// Run of `authsvc verify-backup`, or the test restore of a scheduled backup.
     Verify,
-    /// `authsvc restore`.
+    /// Run of `authsvc restore`.
     Restore,
-    /// `authsvc migrate`.
+    /// Run of `authsvc migrate`, or the migration at the start of the service.
     Migrate,
-    /// `authsvc rollback`.
+    /// Run of `authsvc rollback`.
     Rollback,
-    /// `authsvc seed`.
+    /// Run of `authsvc seed`.
     Seed,
 }
 
-/// How it ended.
+/// Outcome of a maintenance run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::N(20))", rename_all = "snake_case")]
 pub enum RunOutcome {
-    /// It did what it was to do.
+    /// The run completed without an error.
     Succeeded,
-    /// It did not.
+    /// The run ended with an error.
     Failed,
-    /// Somebody stopped it.
+    /// The run was cancelled before its end.
     Cancelled,
 }
 
-/// One run.
+/// Row of one maintenance run.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "maintenance_runs")]
 pub struct Model {
-    /// Order of insertion.
+    /// Primary key, in order of insertion.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// What.
+    /// Command or job that ran.
     pub kind: RunKind,
-    /// From.
+    /// Time at which the run began.
     pub started_at: DateTimeUtc,
-    /// To; `None` while it runs, and for ever if its process was killed.
+    /// Time at which the run ended; `None` while it runs, and always if its process was killed.
     pub finished_at: Option<DateTimeUtc>,
-    /// How it ended.
+    /// Outcome; `None` while the run is in progress, and always if its process was killed.
     pub outcome: Option<RunOutcome>,
-    /// What it did, by kind.
+    /// Figures of the run, by kind, as a JSON object.
     #[sea_orm(column_type = "JsonBinary")]
     pub counts: Json,
-    /// Why it failed.
+    /// Error message of a failed run.
     #[sea_orm(column_type = "Text", nullable)]
     pub error: Option<String>,
 }

@@ -1,10 +1,10 @@
-//! `oauth_providers`: links of accounts to accounts at providers.
+//! `oauth_providers`: links between accounts and accounts at providers.
 
 use sea_orm::entity::prelude::*;
 
 use crate::value::{Provider, ProviderToken};
 
-/// A link. It stays when its tokens are erased.
+/// Link to an account at a provider. The row is kept when its tokens are erased.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "oauth_providers")]
@@ -12,30 +12,30 @@ pub struct Model {
     /// Id of the link.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// The account here.
+    /// Id of the account in `users`.
     pub user_id: i64,
-    /// The provider.
+    /// Provider of the linked account.
     #[sea_orm(unique_key = "provider_provider_id")]
     pub provider: Provider,
-    /// The account there.
+    /// Id of the account at the provider.
     #[sea_orm(unique_key = "provider_provider_id", column_type = "String(StringLen::N(255))")]
     pub provider_id: String,
-    /// `None` once erased.
+    /// Access token of the provider; `None` once erased.
     #[sea_orm(column_type = "Text", nullable)]
     pub access_token: Option<ProviderToken>,
-    /// `None` once erased, or never given.
+    /// Refresh token of the provider; `None` once erased, or if the provider issued none.
     #[sea_orm(column_type = "Text", nullable)]
     pub refresh_token: Option<ProviderToken>,
-    /// Of the access token.
+    /// Expiry of the access token.
     pub expires_at: Option<DateTimeUtc>,
-    /// The key that encrypted the tokens; `None`: they are in clear.
+    /// Id of the key that encrypted the tokens; `None` if they are stored unencrypted.
     #[sea_orm(column_type = "String(StringLen::N(64))", nullable)]
     pub key_id: Option<String>,
-    /// When the link was made.
+    /// Time at which the link was created.
     pub created_at: DateTimeUtc,
-    /// When the program last changed the row.
+    /// Time at which the program last changed the row.
     pub updated_at: DateTimeUtc,
-    /// The account here.
+    /// Account that the link belongs to.
     #[sea_orm(belongs_to, from = "user_id", to = "id", on_delete = "Cascade")]
     pub user: HasOne<super::user::Entity>,
 }
@@ -43,14 +43,14 @@ pub struct Model {
 impl ActiveModelBehavior for ActiveModel {}
 
 impl Entity {
-    /// The link of this account at a provider, if its account here is not soft-deleted.
+    /// Selects the link of an account at a provider, unless the account in `users` is soft-deleted.
     pub fn of_existing(provider: Provider, provider_id: &str) -> Select<Self> {
         Self::of_with_deleted(provider, provider_id)
             .inner_join(super::user::Entity)
             .filter(super::user::Column::DeletedAt.is_null())
     }
 
-    /// The link of this account at a provider, its account here soft-deleted or not: there is one at most.
+    /// Selects the link of an account at a provider, at most one, even if the account in `users` is soft-deleted.
     pub fn of_with_deleted(provider: Provider, provider_id: &str) -> Select<Self> {
         Self::find().filter(Column::Provider.eq(provider)).filter(Column::ProviderId.eq(provider_id))
     }

@@ -5,7 +5,7 @@ use sea_orm::entity::prelude::*;
 
 use crate::value::TokenHash;
 
-/// A refresh token, known by its hash.
+/// Refresh token of a session, stored as its hash.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "refresh_tokens")]
@@ -13,36 +13,37 @@ pub struct Model {
     /// Id of the token.
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// Whose.
+    /// Id of the account.
     pub user_id: i64,
-    /// SHA-256 in hex.
+    /// SHA-256 of the token, in hex.
     #[sea_orm(unique, column_type = "String(StringLen::N(255))")]
     pub token_hash: TokenHash,
-    /// Id of the session's first token; `None`: this is the first.
+    /// Id of the session's first token; `None` for the first token itself.
     pub family_id: Option<i64>,
-    /// No use after this time.
+    /// Expiry of the token.
     pub expires_at: DateTimeUtc,
-    /// When it was issued.
+    /// Time at which the token was issued.
     pub created_at: DateTimeUtc,
-    /// It cannot be used: it was used, replaced, or its session was ended. A session lives as long as one of its tokens can be used.
+    /// True if the token was used or replaced, or if its session was ended. A session lives while one of its tokens is
+    /// usable.
     pub revoked: bool,
-    /// When; `None` for tokens revoked before this was recorded.
+    /// Time of the revocation; `None` for tokens revoked by a version that did not record it.
     pub revoked_at: Option<DateTimeUtc>,
-    /// Address of the client that it was issued to.
+    /// IP address of the client that received the token.
     #[sea_orm(column_type = "String(StringLen::N(45))", nullable)]
     pub ip: Option<String>,
-    /// That client's name for itself.
+    /// `User-Agent` header of the client that received the token.
     #[sea_orm(column_type = "String(StringLen::N(500))", nullable)]
     pub user_agent: Option<String>,
-    /// When it was first used; `None`: never, or by an older version.
+    /// Time of the first use; `None` if the token was never used, or was used with an older version of the program.
     pub rotated_at: Option<DateTimeUtc>,
-    /// Id of the token that follows it. Without `rotated_at`: the answer with this token was lost, and it was never used.
+    /// Id of the next token. Without `rotated_at`, the answer with this token was lost and the token was never used.
     pub replaced_by: Option<i64>,
-    /// When the access token that was issued with it was first used on `/api`.
+    /// Time at which the access token issued with this token was first used on `/api`.
     pub access_used_at: Option<DateTimeUtc>,
-    /// When the session began; `None`: `created_at` counts.
+    /// Time at which the session began; `None` if `created_at` counts.
     pub session_started_at: Option<DateTimeUtc>,
-    /// Whose.
+    /// Account of the session.
     #[sea_orm(belongs_to, from = "user_id", to = "id", on_delete = "Cascade")]
     pub user: HasOne<super::user::Entity>,
 }
@@ -50,39 +51,40 @@ pub struct Model {
 impl ActiveModelBehavior for ActiveModel {}
 
 impl Model {
-    /// Id of the session: that of its first token.
+    /// Returns the id of the session, which is the id of its first token.
     pub fn family(&self) -> i64 {
         self.family_id.unwrap_or(self.id)
     }
 
-    /// When the session began.
+    /// Returns the time at which the session began.
     pub fn session_start(&self) -> DateTimeUtc {
         self.session_started_at.unwrap_or(self.created_at)
     }
 
-    /// Whether it was handed out, never used, and no answer of the API was given to its access token.
+    /// Returns true if the token is not revoked, was never used, and its access token was never used on `/api`.
     pub fn is_untouched(&self) -> bool {
         !self.revoked && self.rotated_at.is_none() && self.access_used_at.is_none()
     }
 
-    /// Whether it can be used at this time.
+    /// Returns true if the token is usable at this time.
     pub fn is_live(&self, now: DateTimeUtc) -> bool {
         !self.revoked && now < self.expires_at
     }
 }
 
 impl Entity {
-    /// The token with this hash, live or not (a used one tells of theft), of an account that is not soft-deleted.
+    /// Selects the token with this hash, usable or not, unless its account is soft-deleted. A used token is a sign of
+    /// theft.
     pub fn by_hash(hash: &TokenHash) -> Select<Self> {
         Self::of_existing().filter(Column::TokenHash.eq(hash.clone()))
     }
 
-    /// The tokens that can be used at this time.
+    /// Selects the tokens that are usable at this time.
     pub fn live(now: DateTimeUtc) -> Select<Self> {
         Self::of_existing().filter(Column::Revoked.eq(false)).filter(Column::ExpiresAt.gt(now))
     }
 
-    /// All tokens of one session.
+    /// Selects all tokens of one session.
     pub fn of_family(family: i64) -> Select<Self> {
         Self::find().filter(Condition::any().add(Column::Id.eq(family)).add(Column::FamilyId.eq(family)))
     }

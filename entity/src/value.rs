@@ -1,14 +1,14 @@
-//! Values with a meaning: parsed once, and unable to print what is secret.
+//! Value types: validated once, and unable to print secrets.
 
 use std::fmt;
 
 use sea_orm::entity::prelude::*;
 
-/// An e-mail address as its owner wrote it. Two are the same if they differ only in case.
+/// E-mail address in its owner's spelling. Addresses that differ only in the case of ASCII letters name one account.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, DeriveValueType)]
 pub struct Email(String);
 
-/// A text that is not an e-mail address this service accepts.
+/// Error for a text that is not an e-mail address this service accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidEmail;
 
@@ -23,12 +23,13 @@ impl fmt::Display for InvalidEmail {
 impl std::error::Error for InvalidEmail {}
 
 impl Email {
-    /// An address for a new account: one that [`Self::parse_stored`] accepts and that RFC 5321 and 5322 allow as well. Each label of
-    /// the host has 1 to 63 characters and neither begins nor ends with a hyphen. No dot is first, last or doubled. The part before
-    /// the `@` has at most 64 characters.
+    /// Parses the address of a new account: [`Self::parse_stored`] must accept it, and RFC 5321 and 5322 must allow it.
+    ///
+    /// Each label of the host has 1 to 63 characters and neither begins nor ends with a hyphen. No dot is first, last
+    /// or doubled. The part before the `@` has at most 64 characters.
     ///
     /// # Errors
-    /// [`InvalidEmail`] for anything else.
+    /// Returns [`InvalidEmail`] for any other text.
     pub fn parse(text: &str) -> Result<Self, InvalidEmail> {
         let email = Self::parse_stored(text)?;
         let options =
@@ -39,12 +40,14 @@ impl Email {
         }
     }
 
-    /// An address to look an account up by: accounts of earlier versions have addresses that [`Self::parse`] refuses. Accepts what the
-    /// database's check accepts: ASCII letters, digits and `._%+-` before the `@`, a host with a dot and a top-level domain of letters
-    /// after it.
+    /// Parses the address of an existing account. Accounts of earlier versions have addresses that [`Self::parse`]
+    /// refuses.
+    ///
+    /// The rule is the check of the database. Before the `@` it allows ASCII letters, digits and `._%+-`. The host
+    /// after it needs a dot and a top-level domain of letters.
     ///
     /// # Errors
-    /// [`InvalidEmail`] for anything else.
+    /// Returns [`InvalidEmail`] for any other text.
     pub fn parse_stored(text: &str) -> Result<Self, InvalidEmail> {
         let text = text.trim();
         let (local, host) = text.split_once('@').ok_or(InvalidEmail)?;
@@ -57,29 +60,30 @@ impl Email {
         if valid { Ok(Self(text.to_owned())) } else { Err(InvalidEmail) }
     }
 
-    /// As its owner wrote it.
+    /// Returns the address in its owner's spelling.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The form that is unique: ASCII letters in lower case, and nothing else changed, as `lower(email COLLATE "C")` of PostgreSQL
-    /// and `COLLATE NOCASE` of SQLite do under every locale.
+    /// Returns the unique form of the address, with ASCII letters in lower case.
+    ///
+    /// The result equals `lower(email COLLATE "C")` of PostgreSQL and `COLLATE NOCASE` of SQLite, under every locale.
     pub fn folded(&self) -> String {
         self.0.to_ascii_lowercase()
     }
 }
 
-/// A password's PHC string; empty for accounts of a provider. Prints as `****`.
+/// PHC string of a password hash, empty for accounts of a provider. `Debug` prints `****`.
 #[derive(Clone, PartialEq, Eq, Hash, DeriveValueType)]
 pub struct PasswordHash(String);
 
 impl PasswordHash {
-    /// Wraps a PHC string.
+    /// Wraps a PHC string without checking it.
     pub fn new(phc: impl Into<String>) -> Self {
         Self(phc.into())
     }
 
-    /// The PHC string, to verify a password against.
+    /// Returns the PHC string, to verify a password.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -91,17 +95,17 @@ impl fmt::Debug for PasswordHash {
     }
 }
 
-/// SHA-256 of a refresh token, in hex.
+/// SHA-256 of a refresh token, in hex. `Debug` prints `****`.
 #[derive(Clone, PartialEq, Eq, Hash, DeriveValueType)]
 pub struct TokenHash(String);
 
 impl TokenHash {
-    /// Wraps a digest.
+    /// Wraps a digest in hex without checking it.
     pub fn new(hex: impl Into<String>) -> Self {
         Self(hex.into())
     }
 
-    /// The digest in hex.
+    /// Returns the digest in hex.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -113,17 +117,17 @@ impl fmt::Debug for TokenHash {
     }
 }
 
-/// A token of a provider, in clear or as ciphertext. Prints as `****`.
+/// Token of a provider, unencrypted or as ciphertext. `Debug` prints `****`.
 #[derive(Clone, PartialEq, Eq, Hash, DeriveValueType)]
 pub struct ProviderToken(String);
 
 impl ProviderToken {
-    /// Wraps a token.
+    /// Wraps a token without checking it.
     pub fn new(token: impl Into<String>) -> Self {
         Self(token.into())
     }
 
-    /// The token.
+    /// Returns the token as stored.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -135,24 +139,24 @@ impl fmt::Debug for ProviderToken {
     }
 }
 
-/// Where an account comes from.
+/// Origin of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, serde::Serialize, serde::Deserialize)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::N(50))")]
 #[serde(rename_all = "snake_case")]
 pub enum Provider {
-    /// Address and password.
+    /// Registration with an e-mail address and a password.
     #[sea_orm(string_value = "email")]
     Email,
-    /// Google.
+    /// Login through an account at Google.
     #[sea_orm(string_value = "google")]
     Google,
-    /// GitHub.
+    /// Login through an account at GitHub.
     #[sea_orm(string_value = "github")]
     Github,
 }
 
 impl Provider {
-    /// As it is stored and written in addresses.
+    /// Returns the name that the database stores and that URLs contain.
     pub fn name(self) -> &'static str {
         match self {
             Self::Email => "email",

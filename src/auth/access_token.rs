@@ -1,15 +1,17 @@
-//! Tokens that this service signs: access tokens, and the ones that prove an address. RFC 9068 gives the former their form.
+//! Tokens that this service signs: access tokens in the form of RFC 9068, and tokens that verify an e-mail address.
 //!
-//! A restore replaces the content of the database, and with it who has an id. An access token therefore holds the epoch of the
-//! database it was issued in. `/api` compares it with that of the database in the statement that looks the account up, so a replica
-//! that served during the restore refuses old tokens at once. A token without an epoch is refused: an earlier version issued it.
+//! A restore replaces the content of the database, so an account id may name another person afterwards. An access token
+//! therefore holds the epoch of the database that issued it. `/api` compares it with the epoch of the database in the
+//! statement that reads the account. A replica that served during the restore thus refuses old tokens at once. A token
+//! without an epoch comes from an earlier version and is refused.
 //!
-//! Other things that outlive a restore, and why none opens the account of another person:
-//! - a refresh token is found by its random hash: either the restored content has it, with its account, or it is unknown;
-//! - the token that proves an address names an account and its address, and is accepted only where the account has that address;
-//! - the OAuth cookie and state name no account: the provider says who it is when the browser comes back;
-//! - a sealed provider token opens only in the row of the same account at the provider;
-//! - a request that is under way while the restore swaps holds an id: each later statement has the epoch in its condition.
+//! Other credentials survive a restore, and none of them opens the account of another person:
+//! - A refresh token is found by its random hash. The restored content contains the token with its account, or the
+//!   token is unknown.
+//! - A verification token names an account and its address. It is accepted only if the account has that address.
+//! - The OAuth cookie and state name no account. The provider identifies the user when the browser returns.
+//! - A sealed provider token can be decrypted only in the row of the same account at the provider.
+//! - A request that is in progress during the restore holds an id. Each later statement has the epoch in its condition.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::{Algorithm, Header, Validation};
@@ -23,31 +25,31 @@ use super::{ACCESS_SECONDS, Auth};
 use crate::db::{Epoch, NewSession, Principal, SessionClaim};
 use crate::random;
 
-/// How far the clocks of two replicas may be apart.
+/// Accepted difference between the clocks of two replicas, in seconds.
 const LEEWAY: i64 = 5;
 
-/// What a token is for; one is never taken for another.
+/// `typ` header of access tokens. A token of another type is not accepted in their place.
 const ACCESS: &str = "at+jwt";
 
-/// Who asks with an access token.
+/// Account and session that an access token proves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bearer {
-    /// The account, and the epoch it was issued in.
+    /// Account, and the epoch in which the token was issued.
     pub principal: Principal,
-    /// The session.
+    /// Id of the session.
     pub session: i64,
-    /// The refresh token that was issued with it; `None`: an earlier version issued it.
+    /// Id of the refresh token that was issued with it; `None` if an earlier version issued the token.
     pub token: Option<i64>,
 }
 
-/// Tokens whose signature was found right, by their SHA-256.
+/// Cache of tokens with a valid signature, by their SHA-256.
 pub(super) type VerifiedTokens = Cache<[u8; 32], VerifiedToken>;
 
-/// What a right signature says.
+/// Content of a token with a valid signature.
 #[derive(Clone, Copy)]
 pub(super) struct VerifiedToken {
     bearer: Bearer,
-    /// In seconds since 1970.
+    /// Expiry in seconds since 1970.
     expires_at: i64,
 }
 
@@ -57,9 +59,9 @@ struct AccessClaims {
     aud: String,
     sub: String,
     sid: i64,
-    /// Id of the refresh token that was issued with it.
+    /// Id of the refresh token that was issued with this token.
     rid: Option<i64>,
-    /// RFC 9068: the client that asked for it, which is this service itself.
+    /// Client that requested the token (RFC 9068), which is always this service.
     #[serde(skip_deserializing)]
     client_id: String,
     epoch: String,
@@ -69,7 +71,7 @@ struct AccessClaims {
 }
 
 impl Auth {
-    /// Signs that whoever has this acts for an account.
+    /// Signs an access token for an account and its session.
     pub(super) fn access_token(&self, entered: &NewSession, now: DateTime<Utc>) -> Result<SecretString, Error> {
         let claims = AccessClaims {
             iss: self.issuer.clone(),
@@ -86,10 +88,10 @@ impl Auth {
         self.sign(ACCESS, &claims)
     }
 
-    /// Who has this token.
+    /// Verifies an access token, and returns its account and session.
     ///
     /// # Errors
-    /// It is not one of ours, or has expired.
+    /// Returns [`Error::AccessToken`] if this service did not issue the token, or if it has expired.
     pub fn bearer(&self, token: &SecretString, now: DateTime<Utc>) -> Result<Bearer, Error> {
         let verified = self.verify_cached(token).ok_or(Error::AccessToken("the access token is not valid"))?;
         if now.timestamp() >= verified.expires_at.saturating_add(LEEWAY) {
@@ -98,13 +100,13 @@ impl Auth {
         Ok(verified.bearer)
     }
 
-    /// What the database is asked about the session of a bearer.
+    /// Builds the condition that the database checks for the session of a bearer.
     pub(super) fn claim(&self, bearer: Bearer, now: DateTime<Utc>) -> SessionClaim {
         let Bearer { principal, session, token } = bearer;
         SessionClaim { principal, session, token, now, too_old: now - self.session_max_age }
     }
 
-    /// A signature is checked once, not at each of the requests that a client makes with its token.
+    /// Verifies the signature of a token once. Later requests with this token find the result in the cache.
     fn verify_cached(&self, token: &SecretString) -> Option<VerifiedToken> {
         let digest = Sha256::digest(token.expose_secret()).into();
         if let Some(verified) = self.verified_tokens.get(&digest) {
@@ -118,7 +120,7 @@ impl Auth {
         Some(verified)
     }
 
-    /// Signs claims for one purpose.
+    /// Signs claims as a token of one type, which `purpose` names.
     pub(super) fn sign(&self, purpose: &str, claims: &impl Serialize) -> Result<SecretString, Error> {
         let (id, key) = self.keys.signing().ok_or_else(|| Error::internal("there is no signing key"))?;
         let mut header = Header::new(Algorithm::EdDSA);
@@ -127,7 +129,7 @@ impl Auth {
         jsonwebtoken::encode(&header, claims, key).map(SecretString::from).map_err(Error::internal)
     }
 
-    /// The claims of a token that we signed, for this purpose. Whether they hold at this time is the caller's question.
+    /// Returns the claims of a token of this type with a valid signature. The caller checks the expiry.
     pub(super) fn verified<T: DeserializeOwned + Clone>(&self, purpose: &str, token: &SecretString) -> Option<T> {
         let token = token.expose_secret();
         let header = jsonwebtoken::decode_header(token).ok()?;

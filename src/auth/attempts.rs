@@ -1,6 +1,8 @@
-//! Attempts with a password that are under way in this process. An attempt is counted as a failure until its password was found right,
-//! so that too many right ones at once would lock their own account: they wait for each other here instead. Clients take turns at an
-//! account, so that the owner's attempt does not wait for all those that others made before.
+//! Password attempts in progress in this process.
+//!
+//! An attempt counts as a failure until its password was verified, so many valid attempts at once could lock their own
+//! account. They wait for each other here instead. Clients take turns at an account, so that the owner's attempt does
+//! not wait for all earlier attempts of other clients.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -10,23 +12,25 @@ use super::error::Error;
 use super::fair_queue::{FairQueue, QueuePlace};
 use super::turns::{self, AttemptTurn};
 
-/// Above so many subjects those without an attempt are removed.
+/// Number of subjects above which subjects without an attempt are removed.
 const SUBJECTS: usize = 1024;
-/// First estimate of how long an attempt takes.
+/// First estimate of the duration of an attempt.
 const MEAN: Duration = Duration::from_millis(50);
 
-/// A place for each attempt of a subject: an address, or a client.
+/// Queue of attempts for each subject, which is an e-mail address or a client.
 #[derive(Default)]
 pub(super) struct Attempts {
     subjects: Mutex<HashMap<String, Weak<FairQueue<()>>>>,
 }
 
 impl Attempts {
-    /// Waits until fewer than `most` attempts of the subject are under way, and counts as one until the place is dropped. The turn is
-    /// given to other attempts meanwhile.
+    /// Waits until fewer than `most` attempts of the subject are in progress. The attempt counts until the place is
+    /// dropped.
+    ///
+    /// Other attempts use the turn during the wait.
     ///
     /// # Errors
-    /// The place, or the turn after it, would come too late.
+    /// Returns an error if the place, or the turn after it, would come after the time limit of the attempt.
     pub(super) async fn enter(
         &self,
         subject: &str,
@@ -60,7 +64,7 @@ mod tests {
     use super::*;
     use crate::clients::ClientNetworks;
 
-    /// 160 attempts from eight networks wait for one account; the one of another network has its turn after one of each.
+    /// 160 attempts from eight networks wait for one account; a ninth network gets its turn after one attempt of each
     #[tokio::test]
     async fn clients_take_turns_at_an_account() {
         let attempts = Arc::new(Attempts::default());

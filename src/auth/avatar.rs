@@ -1,16 +1,17 @@
-//! Addresses of pictures, wherever they come from: a profile, or a provider.
+//! Validation of picture URLs from a profile or a provider.
 //!
-//! Other people's browsers, and services that cut pictures to size, fetch them. So an address is https, has no credentials, and names a
-//! host of the internet. IP addresses are refused in every spelling, and so are names that only local networks have. What is
-//! stored is the URL as the URL standard prints it: no two programs read that in two ways. A name of the internet may still lead to
-//! an address of a private network, so a service that fetches pictures has to look at the address that the name leads to.
+//! Browsers of other users fetch these URLs, and so do services that resize pictures. A URL must therefore be https,
+//! without credentials, and with a host name of the internet. IP addresses are refused in every spelling, and so are
+//! names that exist only in local networks. The stored form is the serialisation of the URL standard, which all
+//! programs parse alike. A name of the internet can still resolve to a private address. A service that fetches pictures
+//! must check the resolved address.
 
 use url::{Host, Url};
 
-/// As `users.avatar_url` can hold it, in characters.
+/// Length of the column `users.avatar_url`, in characters.
 const LONGEST: usize = 500;
 
-/// Last labels of names that only local networks resolve: RFC 6761, 6762 with its appendix G, 7686, 8375 and 9476.
+/// Top-level labels that only local networks resolve: RFC 6761, 6762 with its appendix G, 7686, 8375 and 9476.
 const LOCAL: [&str; 20] = [
     "alt",
     "arpa",
@@ -34,20 +35,20 @@ const LOCAL: [&str; 20] = [
     "workgroup",
 ];
 
-/// The URL of a picture as it is stored.
+/// Validates the URL of a picture, and returns its stored form.
 ///
 /// # Errors
-/// What is wrong with it, as the end of a sentence about it.
+/// Returns the reason as the end of a sentence that begins with the field name.
 pub(super) fn parse(text: &str) -> Result<String, String> {
     if text.len() > LONGEST {
         return Err(format!("has more than {LONGEST} characters"));
     }
     if !text.chars().all(|sign| sign.is_ascii_graphic()) {
         return Err(
-            "is no https address: it has spaces, control characters or characters that are not ASCII".to_owned()
+            "is not an https URL: it has spaces, control characters or characters that are not ASCII".to_owned()
         );
     }
-    let url = Url::parse(text).ok().filter(|url| url.scheme() == "https").ok_or("is no https address")?;
+    let url = Url::parse(text).ok().filter(|url| url.scheme() == "https").ok_or("is not an https URL")?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err("has a user name or a password".to_owned());
     }
@@ -58,8 +59,10 @@ pub(super) fn parse(text: &str) -> Result<String, String> {
     if printed.len() > LONGEST { Err(format!("has more than {LONGEST} characters")) } else { Ok(printed) }
 }
 
-/// Whether a host is a name below a top-level domain. The URL parser has read decimal, octal and hexadecimal spellings as IP addresses,
-/// mapped IDN to ASCII and made letters small.
+/// Returns true if the host is a name below a public top-level domain.
+///
+/// The URL parser has already turned decimal, octal and hexadecimal spellings into IP addresses, and internationalised
+/// names into lower-case ASCII.
 fn is_public(host: &Host<&str>) -> bool {
     let Host::Domain(name) = host else { return false };
     let name = name.strip_suffix('.').unwrap_or(name);

@@ -1,10 +1,10 @@
-//! The address of a service, ours or a provider's, to which paths are appended.
+//! Base URL of this service or of a provider, to which paths are appended.
 
 use std::fmt;
 
 use url::{Host, Url};
 
-/// An `http:` or `https:` URL without credentials, query and fragment. It is kept as it was written, because an issuer is
+/// `http:` or `https:` URL without credentials, query and fragment. The original spelling is kept, because an issuer is
 /// compared character by character.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseUrl {
@@ -12,16 +12,16 @@ pub struct BaseUrl {
     url: Url,
 }
 
-/// A text that is no such URL, and why. It does not repeat the text.
+/// Reason for which a text is not a base URL. It does not repeat the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidBaseUrl(&'static str);
 
 impl BaseUrl {
-    /// Reads a URL.
+    /// Parses a base URL.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// Returns the reason if the text is not a URL of this form.
     pub fn parse(text: &str) -> Result<Self, InvalidBaseUrl> {
         let text = text.trim();
         let url = Url::parse(text).map_err(|_| InvalidBaseUrl("is not a URL"))?;
@@ -34,27 +34,27 @@ impl BaseUrl {
         }
     }
 
-    /// As it was written.
+    /// Returns the URL in its original spelling.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The URL of a path below it; the path starts with `/`.
+    /// Returns the URL of a path below the base URL. The path starts with `/`.
     pub fn at(&self, path: &str) -> String {
         format!("{}{path}", self.text.trim_end_matches('/'))
     }
 
-    /// What precedes a path below it, after the host; without a `/` at its end.
+    /// Returns the path of the base URL, without a `/` at its end.
     pub fn path(&self) -> &str {
         self.url.path().trim_end_matches('/')
     }
 
-    /// Whether what is sent there is encrypted.
+    /// Returns true if the scheme is https.
     pub fn is_https(&self) -> bool {
         self.url.scheme() == "https"
     }
 
-    /// Whether nobody on the way can read what is sent there: it is encrypted, or stays on this machine.
+    /// Returns true if a connection to the URL is encrypted or does not leave this machine.
     pub fn is_private(&self) -> bool {
         is_private(&self.url)
     }
@@ -66,7 +66,7 @@ impl fmt::Display for BaseUrl {
     }
 }
 
-/// [`BaseUrl::is_private`], of any URL.
+/// Returns true if a connection to the URL is encrypted or does not leave this machine.
 pub(super) fn is_private(url: &Url) -> bool {
     let loopback = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",

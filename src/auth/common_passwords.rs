@@ -1,17 +1,17 @@
-//! The most common passwords, which attackers try first: none of them can be chosen (ASVS 5.0, 6.2.4).
+//! List of the most common passwords. An account cannot choose one of them (ASVS 5.0, 6.2.4).
 //!
-//! `common_passwords/list.txt` is compiled in, and its `README.md` says where it comes from. A search reads about 17 lines and
-//! allocates nothing but the folded password. Passwords of existing accounts are not looked up.
+//! `common_passwords/list.txt` is compiled in, and its `README.md` names the sources. A search reads about 17 lines and
+//! allocates only the folded password. Passwords of existing accounts are not searched.
 
-/// One password a line, folded as [`fold`] does, in the order of its bytes.
+/// Common passwords, one per line, folded by [`fold`] and sorted by their bytes.
 static LIST: &str = include_str!("common_passwords/list.txt");
 
-/// The form in which passwords are compared: no spaces around it, letters small.
+/// Returns the form in which passwords are compared, in lower case and without surrounding spaces.
 pub(super) fn fold(password: &str) -> String {
     password.trim().to_lowercase()
 }
 
-/// Whether a folded password is one of the most common ones.
+/// Returns true if a folded password is in the list.
 pub(super) fn contains(folded: &str) -> bool {
     let mut lines = LIST;
     while !lines.is_empty() {
@@ -25,7 +25,7 @@ pub(super) fn contains(folded: &str) -> bool {
     false
 }
 
-/// The line in the middle of lines, with those before and after it.
+/// Splits lines into the lines before the middle line, the middle line, and the lines after it.
 fn middle(lines: &str) -> (&str, &str, &str) {
     let bytes = lines.as_bytes();
     let half = bytes.len() / 2;

@@ -1,7 +1,8 @@
-//! Known devices: a device that an account logged in from has a counter of failed attempts of its own.
+//! Known devices: a device from which an account logged in has its own counter of failed attempts.
 //!
-//! A device is known by a random cookie that it got at a login, or by the address of its client. Keyed digests of both together with the
-//! account are stored. The keys are derived from those that sign tokens, so that a digest of any accepted key is found.
+//! A device is known by the random cookie of an earlier login, or by the address of its client. The database stores
+//! keyed digests of cookie or address together with the account. The digest keys are derived from the signing keys of
+//! tokens, so a digest of each accepted key is found.
 
 use entity::known_device::DeviceKind;
 use entity::user;
@@ -15,13 +16,13 @@ use super::lockout::network;
 use crate::db::{Client, CookieValue, DeviceDigest, Principal, RequestContext};
 use crate::random;
 
-/// Days for which a cookie is sent after the last login.
+/// Lifetime of the cookie after the last login, in days.
 pub const DEVICE_DAYS: u32 = crate::db::KNOWN_DAYS;
-/// Length of a cookie's value, in characters: 32 random bytes in hex.
+/// Length of a cookie value, in characters: 32 random bytes in hex.
 const LENGTH: usize = 64;
 const CONTEXT: &[u8] = b"authsvc known device 1\n";
 
-/// What digests of devices are made with.
+/// Key for the digests of devices.
 pub(super) struct DeviceKey(Hkdf<Sha256>);
 
 impl DeviceKey {
@@ -41,7 +42,7 @@ impl DeviceKey {
         Some(DeviceDigest { kind, digest: hex(&digest) })
     }
 
-    /// `None`: the value is not one of this service.
+    /// Returns the digest of a cookie; `None` if this service did not issue the value.
     fn by_cookie(&self, user_id: i64, cookie: &SecretString) -> Option<DeviceDigest> {
         let value = cookie.expose_secret();
         let is_ours = value.len() == LENGTH && value.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -54,8 +55,9 @@ impl DeviceKey {
 }
 
 impl Auth {
-    /// The known device of an account that a request comes from: by its cookie, or by its address. An address without an account is looked up as
-    /// well, so that it takes as long.
+    /// Finds the known device of a request, by its cookie or by the address of its client.
+    ///
+    /// An address without an account is looked up as well, so that both cases take the same time.
     pub(super) async fn known_device(
         &self,
         account: Option<&user::Model>,
@@ -68,18 +70,20 @@ impl Auth {
         let devices: Vec<DeviceDigest> = cookies.chain(addresses).collect();
         let known = self.pool.known_device(&devices, context.now).await;
         known.unwrap_or_else(|error| {
-            tracing::warn!("known devices cannot be read, so this login counts as one of an unknown device: {error}");
+            tracing::warn!("cannot read known devices, so this login counts for an unknown device: {error}");
             None
         })
     }
 
-    /// Records that an account logged in from a device. Returns the cookie that the device is to keep: the one that it has if that is known,
-    /// otherwise a new one. A failure is logged, and the login goes on.
+    /// Records a login of an account from a device. Returns the cookie that the device must keep.
+    ///
+    /// A known cookie is kept, and a new one replaces an unknown cookie. A failure is logged, and the login succeeds
+    /// without a cookie.
     pub async fn remember_device(&self, principal: Principal, context: &RequestContext) -> Option<SecretString> {
         match self.remember_and_issue_cookie(principal, context).await {
             Ok(cookie) => cookie,
             Err(error) => {
-                tracing::warn!(user_id = principal.user_id, "a device is not remembered: {error}");
+                tracing::warn!(user_id = principal.user_id, "cannot remember a device: {error}");
                 None
             }
         }
@@ -97,7 +101,7 @@ impl Auth {
             None => Vec::new(),
         };
         let is_known = !has.is_empty() && self.pool.known_device(&has, context.now).await?.is_some();
-        // a value that the browser was given by another site is not taken over
+        // an unknown value is not adopted, because another site may have planted it in the browser
         let (cookie, value) = match context.client.device().filter(|_| is_known) {
             Some(cookie) => (cookie.clone(), CookieValue::Kept),
             None => (new_cookie()?, CookieValue::New),

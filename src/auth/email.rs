@@ -1,4 +1,4 @@
-//! Proving that an address is its account's: a signed token is sent to it, and comes back.
+//! Verification of e-mail addresses: the service sends a signed token to the address, and the owner sends it back.
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -14,17 +14,17 @@ use crate::db::{RequestContext, VerificationProof};
 const PURPOSE: &str = "email+jwt";
 const LIFETIME: TimeDelta = TimeDelta::days(1);
 
-/// Delivers what is for an address' owner only.
+/// Sender of messages that only the owner of an address may read.
 #[async_trait]
 pub trait Mailer: Send + Sync {
-    /// Sends the token that proves an address. What went wrong is for the log.
+    /// Sends the verification token for an address. The error is a text for the log.
     async fn send_verification(&self, to: &Email, token: &SecretString) -> Result<(), String>;
 
-    /// Whether what is sent arrives, so that an address can be verified.
+    /// Returns true if messages arrive, so that an address can be verified.
     fn delivers(&self) -> bool;
 }
 
-/// Writes to the log: for developers only, because the log holds the token then.
+/// Mailer that writes messages to the log, for development only: the log then contains the token.
 pub struct LogMailer;
 
 #[async_trait]
@@ -39,7 +39,7 @@ impl Mailer for LogMailer {
     }
 }
 
-/// Sends nothing: whoever starts the service is told once.
+/// Mailer that sends nothing. The service logs this once at its start.
 pub struct NoMailer;
 
 #[async_trait]
@@ -63,7 +63,8 @@ struct Claims {
 }
 
 impl Auth {
-    /// Sends a token to the address of an account. A registration does not fail because no mail can be sent.
+    /// Sends a verification token to the address of an account. A failure is logged, and does not fail the
+    /// registration.
     pub(super) async fn send_verification(&self, user: &user::Model, now: DateTime<Utc>) {
         let claims = Claims {
             iss: self.issuer.clone(),
@@ -77,14 +78,14 @@ impl Auth {
             Err(error) => Err(error.to_string()),
         };
         if let Err(why) = sent {
-            tracing::warn!(user_id = user.id, "no verification was sent: {why}");
+            tracing::warn!(user_id = user.id, "cannot send a verification token: {why}");
         }
     }
 
-    /// Sends the token once more, unless the address is verified already.
+    /// Sends a new verification token, unless the address is already verified.
     ///
     /// # Errors
-    /// The account is gone; or the database gave no answer.
+    /// Returns an error if the session has ended, if the account is deleted, or if the database does not answer.
     pub async fn resend_verification(&self, bearer: Bearer, now: DateTime<Utc>) -> Result<(), Error> {
         let user = self.account(bearer, now).await?;
         if !user.email_verified {
@@ -93,12 +94,14 @@ impl Auth {
         Ok(())
     }
 
-    /// Records that an address is its account's, as a token proves, for a caller who proves the account as well: by a session of it, or by
-    /// its password. Proving it twice is as good as once.
+    /// Marks the address of an account as verified by a token. The caller must also prove the account, by a session or
+    /// by its password.
+    ///
+    /// A second verification with a valid token succeeds as well.
     ///
     /// # Errors
-    /// The token is not one of ours, has expired, or is for an address that the account has not; the account is not proven; or the database
-    /// gave no answer.
+    /// Returns an error if the token is not valid, has expired, or is for an address that the account no longer has.
+    /// Returns an error if the account is not proven, or if the database does not answer.
     pub async fn verify_email(
         &self,
         token: &SecretString,

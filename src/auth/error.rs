@@ -1,4 +1,4 @@
-//! Why a request was not granted.
+//! Errors of the use cases of accounts and sessions.
 
 use std::time::Duration;
 
@@ -9,79 +9,79 @@ use utoipa::ToSchema;
 use super::{oauth, vault};
 use crate::db;
 
-/// A field that cannot be used.
+/// Field of a request that was rejected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct InvalidField {
-    /// Its name.
+    /// Name of the field.
     pub field: &'static str,
-    /// What is wrong with it.
+    /// Reason of the rejection.
     pub message: String,
 }
 
-/// Why. No message holds a password or a token.
+/// Error of a use case. No message contains a password or a token.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// What was sent cannot be used.
-    #[error("some fields cannot be used")]
+    /// Fields of the request are not valid.
+    #[error("some fields are not valid")]
     Invalid(Vec<InvalidField>),
-    /// What must be unique is another account's.
+    /// Another account has a value that must be unique.
     #[error("already taken")]
     Taken(Vec<InvalidField>),
-    /// Wrong password, or no such account; which of the two nobody is told.
+    /// The password is wrong, or the account does not exist. The answer does not distinguish these cases.
     #[error("address or password is wrong")]
     Credentials,
-    /// The password that was to be replaced is another one.
+    /// The current password, which a change must repeat, is wrong.
     #[error("the current password is wrong")]
     CurrentPassword,
-    /// Too many failed attempts.
+    /// Too many attempts failed.
     #[error("too many failed attempts")]
     Throttled {
-        /// When the next one may be made.
+        /// Time until the next attempt is allowed.
         retry_after: Duration,
     },
-    /// The refresh token is of no use.
-    #[error("the refresh token is unknown, expired, or was used before")]
+    /// The refresh token is unknown, expired or already used.
+    #[error("the refresh token is unknown, expired or already used")]
     RefreshToken,
-    /// There is no access token, or it is of no use.
+    /// The access token is missing or not valid.
     #[error("{0}")]
     AccessToken(&'static str),
-    /// The token of a verification is of no use.
-    #[error("the token is not one of this service, has expired, or is for another address")]
+    /// The verification token is not valid.
+    #[error("the token is not valid, has expired, or is for another address")]
     VerificationToken,
-    /// The token proves an address, and nothing proves the account.
-    #[error("the token proves the address; the account is proven by one of its sessions or by its password")]
+    /// The verification token is valid, but the request does not prove the account.
+    #[error("the token proves only the address, and the request must also prove the account")]
     VerificationProof,
-    /// The session is not there, or is somebody else's.
-    #[error("there is no such session of this account")]
+    /// The session does not exist, or belongs to another account.
+    #[error("the account has no such session")]
     NoSession,
-    /// The account is one of a provider.
-    #[error("the account has no password: it is one of {provider}")]
+    /// The account has no password, because it belongs to a provider.
+    #[error("the account has no password because it belongs to {provider}")]
     NoPassword {
-        /// Which.
+        /// Name of the provider.
         provider: &'static str,
     },
-    /// Whoever asks has proven who they are, but the account is deleted or switched off.
-    #[error("the account cannot be used any more")]
+    /// The credentials are valid, but the account is deleted or inactive.
+    #[error("the account is inactive or deleted")]
     Inactive,
-    /// A provider did not prove who somebody is.
+    /// The login at a provider failed.
     #[error(transparent)]
     Oauth(#[from] oauth::Error),
-    /// A provider's token cannot be encrypted or decrypted.
+    /// The token of a provider cannot be encrypted or decrypted.
     #[error(transparent)]
     Vault(#[from] vault::Error),
-    /// More passwords are to be checked than this process can.
+    /// Concurrent attempts may lock a counter, and did not end within the wait limit.
     #[error("too many passwords are being checked")]
     Busy,
-    /// A password would be checked only after the request's time.
+    /// The password would be checked only after the time limit of the request.
     #[error("too many passwords are being checked")]
     QueueFull {
-        /// When the passwords that wait now will have been checked.
+        /// Estimated time in which the passwords in the queue are checked.
         retry_after: Duration,
     },
-    /// The database gave no answer.
+    /// The database does not answer.
     #[error(transparent)]
     Database(#[from] db::Error),
-    /// Something that does not fail failed.
+    /// An operation failed that fails only because of a bug or a broken system.
     #[error("{0}")]
     Internal(String),
 }

@@ -1,7 +1,7 @@
-//! Places for work, given to clients in turn: for attempts with a password, for hashing, and for the attempts of one account.
+//! Fair queue for password attempts, for hashing, and for the attempts of one account.
 //!
-//! Each wide network gets a place before another one gets its second, and so does each client of a network: a client that sends hundreds
-//! of requests waits for itself. A request that would wait for longer than it may take is refused at once.
+//! Wide networks take turns, and so do the clients within one network. A client that sends hundreds of requests
+//! therefore delays only itself. A request that would wait for longer than its time limit is refused at once.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -13,35 +13,35 @@ use tokio::sync::oneshot;
 use crate::clients::ClientNetworks;
 use crate::clock::Stopwatch;
 
-/// Of the mean time of work, how much the newest one counts: one eighth.
+/// Divisor of the moving average: the newest duration has a weight of one eighth.
 const NEWEST: u32 = 8;
 
-/// Places, each with something that is needed to work, such as memory.
+/// Queue for a fixed number of places. Each place has a tool that the work needs, such as memory.
 pub(super) struct FairQueue<T> {
     state: Mutex<QueueState<T>>,
     places: u32,
 }
 
-/// A place. It is given to the next in the queue when this is dropped.
+/// Place in use. When it is dropped, the next client in the queue receives its tool.
 pub(super) struct QueuePlace<T> {
     queue: Arc<FairQueue<T>>,
     tool: Option<T>,
     since: Stopwatch,
 }
 
-/// Nothing is waited for: the wait would have been this long.
+/// Refusal of a request whose estimated wait exceeds its time limit. It contains the wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct QueueTooLong(pub(super) Duration);
 
 struct QueueState<T> {
     free: Vec<T>,
     turns: Turns<T>,
-    /// Time that a place was taken for, lately.
+    /// Moving average of the time for which a place is used.
     mean: Duration,
     next_ticket: u64,
 }
 
-/// Those that wait, by wide network and by client.
+/// Waiting tickets, by wide network and by client.
 struct Turns<T> {
     order: VecDeque<IpAddr>,
     networks: HashMap<IpAddr, NetworkTurns<T>>,
@@ -57,15 +57,16 @@ struct Ticket<T> {
     give: oneshot::Sender<T>,
 }
 
-/// What came of asking for a place.
+/// Result of a request for a place.
 enum Admission<T> {
     /// A place was free.
     Now(QueuePlace<T>),
-    /// None was; a ticket waits for one.
+    /// All places are in use. The ticket waits for one.
     Later(Waiting<T>),
 }
 
-/// A ticket that is taken back when the client goes away, and a place that was given meanwhile.
+/// Waiting ticket. When it is dropped, the ticket is removed, and a tool that it already received passes to the next
+/// one.
 struct Waiting<T> {
     queue: Arc<FairQueue<T>>,
     client: ClientNetworks,
@@ -74,17 +75,17 @@ struct Waiting<T> {
 }
 
 impl<T> FairQueue<T> {
-    /// A place for each of these tools; `mean` is the first estimate of how long one is taken for.
+    /// Creates a queue with one place per tool. `mean` is the first estimate of the time for which a place is used.
     pub(super) fn new(tools: Vec<T>, mean: Duration) -> Arc<Self> {
         let places = u32::try_from(tools.len()).unwrap_or(u32::MAX).max(1);
         let turns = Turns { order: VecDeque::new(), networks: HashMap::new() };
         Arc::new(Self { state: Mutex::new(QueueState { free: tools, turns, mean, next_ticket: 0 }), places })
     }
 
-    /// Waits for this client's turn.
+    /// Waits for the turn of this client.
     ///
     /// # Errors
-    /// With the work it would take longer than `patience`.
+    /// Returns the estimated wait at once if the wait and the work would exceed `patience`.
     pub(super) async fn enter(
         self: &Arc<Self>,
         client: ClientNetworks,
@@ -95,17 +96,17 @@ impl<T> FairQueue<T> {
             Admission::Later(waiting) => waiting,
         };
         let tool = (&mut waiting.given).await;
-        // the sender lives in the queue for as long as the ticket
+        // the sender is in the queue as long as the ticket
         tool.map(|tool| self.place(tool)).map_err(|_| QueueTooLong(patience))
     }
 
-    /// A place, if one is free: then no client waits.
+    /// Returns a place if one is free. A free place means that no client waits.
     pub(super) fn free_place(self: &Arc<Self>) -> Option<QueuePlace<T>> {
         let tool = self.state().free.pop()?;
         Some(self.place(tool))
     }
 
-    /// How many wait.
+    /// Returns the number of waiting tickets.
     pub(super) fn waiting(&self) -> usize {
         self.state().turns.len()
     }
@@ -132,7 +133,7 @@ impl<T> FairQueue<T> {
         QueuePlace { queue: self.clone(), tool: Some(tool), since: Stopwatch::start() }
     }
 
-    /// Gives a tool to the next one that still waits.
+    /// Gives a tool to the next ticket whose client still waits.
     fn pass_on(&self, mut tool: T) {
         let mut state = self.state();
         while let Some(ticket) = state.turns.pop() {
@@ -150,7 +151,7 @@ impl<T> FairQueue<T> {
 }
 
 impl<T> QueuePlace<T> {
-    /// What the work is done with.
+    /// Returns the tool of the place.
     pub(super) fn tool(&mut self) -> Option<&mut T> {
         self.tool.as_mut()
     }
@@ -192,7 +193,7 @@ impl<T> Turns<T> {
         tickets.push_back(ticket);
     }
 
-    /// The ticket whose turn it is.
+    /// Removes and returns the ticket that has the next turn.
     fn pop(&mut self) -> Option<Ticket<T>> {
         let wide = self.order.pop_front()?;
         let network = self.networks.get_mut(&wide)?;
@@ -219,7 +220,7 @@ impl<T> Turns<T> {
         }
     }
 
-    /// How many have their turn before the next ticket of a client.
+    /// Returns the number of tickets that have their turn before the next ticket of a client.
     fn ahead_of(&self, client: ClientNetworks) -> usize {
         let network = self.networks.get(&client.wide);
         let in_network = network.map_or(0, |network| {

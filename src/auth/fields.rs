@@ -1,4 +1,4 @@
-//! What people choose: parsed once, everything that is wrong told at once.
+//! Validation of fields that users choose. One answer reports all invalid fields.
 
 use entity::value::Email;
 use secrecy::{ExposeSecret, SecretString};
@@ -10,20 +10,20 @@ pub(super) const SHORTEST_USERNAME: usize = 3;
 const SHORTEST_PASSWORD: usize = 8;
 const LONGEST_PASSWORD: usize = 128;
 pub(super) const LONGEST_USERNAME: usize = 64;
-/// The fewest characters of a word of the account that a password must not depend on.
+/// Minimum length of a word of the account (address or name) that a password must not depend on, in characters.
 const SHORTEST_KNOWN: usize = 3;
 
-/// Letters, digits and `._-` of any script would invite lookalikes, so ASCII ones.
+/// Returns true if a user name may contain the character. Only ASCII is allowed, because other scripts have lookalikes.
 pub(super) fn is_of_username(sign: char) -> bool {
     sign.is_ascii_alphanumeric() || "._-".contains(sign)
 }
 
-/// Fields that were looked at, and what is wrong with them.
+/// Validator that collects the errors of all fields.
 #[derive(Default)]
 pub(super) struct Fields(Vec<InvalidField>);
 
 impl Fields {
-    /// Notes what is wrong with a field, if something is.
+    /// Records the error of a field, if it has one.
     fn note<T>(&mut self, field: &'static str, parsed: Result<T, String>) -> Option<T> {
         parsed.map_err(|message| self.0.push(InvalidField { field, message })).ok()
     }
@@ -45,13 +45,15 @@ impl Fields {
         self.note("username", parsed)
     }
 
-    /// A password to be: long enough, none of the most common ones, and more than what is public about its owner: the address, its
-    /// part before the `@`, and the name.
+    /// Validates a new password. It must be long enough and not be one of the most common passwords.
+    ///
+    /// It must also contain enough besides public words of its owner: the address, its part before the `@`, and the
+    /// name.
     pub(super) fn password(&mut self, field: &'static str, password: &SecretString, known: [&str; 2]) -> Option<()> {
         let text = password.expose_secret();
         let too_long = || Err(format!("has more than {LONGEST_PASSWORD} characters"));
         let parsed = match text.len() {
-            // no character has more bytes than four
+            // a character has at most four bytes
             bytes if bytes > LONGEST_PASSWORD * 4 => too_long(),
             _ => match text.chars().count() {
                 0..SHORTEST_PASSWORD => Err(format!("has fewer than {SHORTEST_PASSWORD} characters")),
@@ -66,14 +68,16 @@ impl Fields {
         self.note("avatar", avatar::parse(text))
     }
 
+    /// Returns the errors of all fields together.
+    ///
     /// # Errors
-    /// Something was wrong.
+    /// Returns [`Error::Invalid`] if a field is not valid.
     pub(super) fn check(self) -> Result<(), Error> {
         if self.0.is_empty() { Ok(()) } else { Err(Error::Invalid(self.0)) }
     }
 }
 
-/// Whether a password is none that an attacker tries first.
+/// Checks that a password is not one that an attacker tries first.
 fn hard_to_guess(password: &str, known: [&str; 2]) -> Result<(), String> {
     let folded = common_passwords::fold(password);
     if folded.chars().count() < SHORTEST_PASSWORD {
@@ -85,7 +89,7 @@ fn hard_to_guess(password: &str, known: [&str; 2]) -> Result<(), String> {
     let mut words: Vec<String> = known.iter().map(|word| common_passwords::fold(word)).collect();
     words.extend(known.iter().filter_map(|word| word.split_once('@')).map(|(local, _)| common_passwords::fold(local)));
     words.retain(|word| word.chars().count() >= SHORTEST_KNOWN);
-    // the address first, because it holds the part before the `@`
+    // the whole address first, because it contains the part before the `@`
     words.sort_by_key(|word| std::cmp::Reverse(word.len()));
     let rest = words.iter().fold(folded.clone(), |rest, word| rest.replace(word.as_str(), ""));
     if rest.len() < folded.len() && rest.chars().count() < SHORTEST_PASSWORD {

@@ -1,7 +1,8 @@
-//! Wrong passwords that were tried lately, so that a script that repeats one is counted once for its client.
+//! Memory of recent wrong passwords, so that a script that repeats one password is counted once for its client.
 //!
-//! A guess is a client, an address, the hash of the account, and a password. Only a keyed digest of it is kept, in memory, under a random
-//! key that never leaves the process: nothing that is stored or backed up depends on a password that was tried.
+//! A guess consists of a client, an address, the hash of the account, and a password. The process keeps only a keyed
+//! digest of it, in memory. The key is random and never leaves the process, so no stored or backed-up data depends on a
+//! tried password.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -15,17 +16,17 @@ use crate::random;
 
 /// Length of a digest, in bytes.
 const LENGTH: usize = 16;
-/// How long a guess is remembered at least; at most twice as long.
+/// Minimum time for which a guess is remembered. The maximum is twice as long.
 const REMEMBERED: TimeDelta = TimeDelta::hours(1);
-/// Guesses of one generation, of 16 bytes each.
+/// Capacity of one generation, in guesses of 16 bytes each.
 const MOST: usize = 50_000;
 
-/// A digest of a guess.
+/// Keyed digest of a guess.
 pub(super) type GuessDigest = [u8; LENGTH];
 
-/// Wrong guesses of the last hour or two.
+/// Wrong guesses of the last one to two hours.
 pub(super) struct WrongGuesses {
-    /// `None`: the system gave no random bytes, and each guess counts as a new one.
+    /// Key of the digests; `None` if the system has no randomness. Each guess then counts as a new one.
     key: Option<Hkdf<Sha256>>,
     generations: Mutex<Generations>,
 }
@@ -38,13 +39,13 @@ struct Generations {
 }
 
 impl WrongGuesses {
-    /// Remembers none.
+    /// Creates an empty memory with a new key.
     pub(super) fn new() -> Self {
         let key = random::bytes::<32>().map(|secret| Hkdf::new(None, &secret)).ok();
         Self { key, generations: Mutex::default() }
     }
 
-    /// The digest of a guess.
+    /// Returns the digest of a guess; `None` without a key.
     pub(super) fn digest(&self, subject: &str, password: &SecretString) -> Option<GuessDigest> {
         let mut digest = GuessDigest::default();
         let parts = [subject.as_bytes(), b"\n", password.expose_secret().as_bytes()];
@@ -52,14 +53,14 @@ impl WrongGuesses {
         Some(digest)
     }
 
-    /// Whether a guess was wrong lately.
+    /// Returns true if the guess was wrong recently.
     pub(super) fn contains(&self, guess: Option<&GuessDigest>) -> bool {
         let Some(guess) = guess else { return false };
         let generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
         generations.young.contains(guess) || generations.old.contains(guess)
     }
 
-    /// Remembers a wrong guess; `false`: it is remembered already.
+    /// Remembers a wrong guess. Returns false if it was already remembered.
     pub(super) fn insert(&self, guess: Option<GuessDigest>, now: DateTime<Utc>) -> bool {
         let Some(guess) = guess else { return true };
         let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
@@ -69,7 +70,7 @@ impl WrongGuesses {
             generations.since = Some(now);
         }
         let is_old = generations.old.contains(&guess);
-        // a guess that is repeated is kept
+        // a repeated guess is kept in the young generation
         generations.young.insert(guess) && !is_old
     }
 }

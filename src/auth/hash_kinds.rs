@@ -1,7 +1,8 @@
 //! Kinds of password hashes: each algorithm with its cost.
 //!
-//! A refused login takes the time of one check of each kind that is in use, whether the address has an account or not, and whatever kind the
-//! account has: one of them is the account's hash, the others are dummies. So the time shows neither.
+//! A refused login takes the time of one check for each kind in use. This holds for every account and for an address
+//! without an account. One of the checks is the check of the account's hash, the others are of dummies. The duration
+//! thus reveals neither the existence of an account nor its kind of hash.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -12,31 +13,33 @@ use super::Auth;
 use super::error::Error;
 use crate::password_hashes;
 
-/// Dummies that are checked at most, those of the greatest cost.
+/// Maximum number of dummies per login. The ones with the highest cost are checked.
 const MOST: usize = 4;
 
-/// A kind: `$2b$12$`, or `$argon2id$v=19$m=19456,t=2,p=1`.
+/// Prefix that identifies a kind, for example `$2b$12$` or `$argon2id$v=19$m=19456,t=2,p=1`.
 type HashKind = String;
 
-/// The kinds in use, with a dummy of each. A clone shares them.
+/// Kinds in use, with their cost and a dummy hash each. Clones share the content.
 #[derive(Clone)]
 pub(super) struct HashKinds(Arc<RwLock<BTreeMap<HashKind, (u64, PasswordHash)>>>);
 
 impl HashKinds {
-    /// Knows the kind of new hashes by a dummy of it.
+    /// Creates the kinds in use with only the kind of new hashes. `current` is a dummy of it.
     pub(super) fn new(current: &PasswordHash) -> Self {
         let kinds = kind(current.expose()).map(|(kind, cost)| (kind.to_owned(), (cost, current.clone())));
         Self(Arc::new(RwLock::new(kinds.into_iter().collect())))
     }
 
-    /// Replaces what is known by these kinds and the current one. Each text is the beginning of a hash.
+    /// Replaces all kinds with the kinds of `found` and the current one. Each text is the beginning of a hash.
     pub(super) fn replace<'a>(&self, found: impl Iterator<Item = &'a str>, current: &PasswordHash) {
         let kinds = found.filter_map(|text| dummy(text, current));
         let current = kind(current.expose()).map(|(kind, cost)| (kind.to_owned(), (cost, current.clone())));
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = kinds.chain(current).collect();
     }
 
-    /// What is checked besides a hash; without one, a dummy of each kind. A kind that is new is in use from now on.
+    /// Returns the dummies to check besides a stored hash, or a dummy of each kind without one.
+    ///
+    /// A stored hash of an unknown kind adds its kind to the kinds in use.
     pub(super) fn dummies(&self, stored: Option<&PasswordHash>, current: &PasswordHash) -> Vec<PasswordHash> {
         let of_stored = stored.and_then(|stored| kind(stored.expose())).map(|(kind, _)| kind.to_owned());
         if let (Some(kind), Some(stored)) = (&of_stored, stored)
@@ -54,7 +57,7 @@ impl HashKinds {
     }
 }
 
-/// The kind of a hash, and what it costs; `None`: it is not known.
+/// Returns the kind of a hash and its relative cost; `None` for an unknown kind.
 fn kind(hash: &str) -> Option<(&str, u64)> {
     if hash.starts_with("$2") {
         let kind = hash.get(..7).filter(|kind| kind.ends_with('$'))?;
@@ -71,7 +74,9 @@ fn kind(hash: &str) -> Option<(&str, u64)> {
     (hash.starts_with("$argon2") && parameter("p=")? > 0).then_some((&hash[..end], cost * 3 / 2))
 }
 
-/// A hash of the same kind that no password has; `None`: the kind is not known, or is not checked because of its cost.
+/// Returns a hash of the same kind that matches no password.
+///
+/// The result is `None` for an unknown kind, and for a kind whose cost exceeds the limits.
 fn dummy(hash: &str, current: &PasswordHash) -> Option<(HashKind, (u64, PasswordHash))> {
     let (kind, cost) = kind(hash).filter(|_| password_hashes::excess(hash).is_none())?;
     let dummy = if kind.starts_with("$2") {
@@ -85,10 +90,10 @@ fn dummy(hash: &str, current: &PasswordHash) -> Option<(HashKind, (u64, Password
 }
 
 impl Auth {
-    /// Asks the database for the kinds of hashes that are in use; the whole table of accounts is read.
+    /// Reads the kinds of hashes in use from the database. The query reads the whole table of accounts.
     ///
     /// # Errors
-    /// The database gave no answer.
+    /// Returns an error if the database does not answer.
     pub async fn read_hash_kinds(&self) -> Result<(), Error> {
         let kinds = self.pool.hash_kinds().await?;
         self.passwords.set_kinds(kinds.iter().map(String::as_str));
@@ -116,7 +121,7 @@ mod tests {
         let kinds = HashKinds::new(&current);
         assert_eq!(dummies(&kinds, None), [CURRENT]);
         assert!(dummies(&kinds, Some(CURRENT)).is_empty());
-        // an account with a kind that was not known yet makes it known
+        // an account with an unknown kind adds the kind
         assert_eq!(dummies(&kinds, Some(BCRYPT)), [CURRENT]);
         assert_eq!(dummies(&kinds, None).len(), 2);
         assert_eq!(dummies(&kinds, Some(CURRENT)), [BCRYPT]);

@@ -1,5 +1,7 @@
-//! The keys that sign tokens: Ed25519, in PEM. The first signs, all of them are accepted and published, so that keys can be
-//! rotated: publish the new one as the second, make it the first, take the old one away once its tokens have expired.
+//! Keys that sign tokens: Ed25519, in PEM. The first key signs, and all keys are accepted and published.
+//!
+//! To rotate, add the new key as the second, move it to the first place, and remove the old key when its tokens have
+//! expired.
 
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -16,13 +18,13 @@ use super::oauth::FlowKey;
 use crate::disk::{self, LinkPolicy};
 use crate::random;
 
-/// What precedes the 32 bytes of an Ed25519 key in PKCS #8.
+/// PKCS #8 header before the 32 bytes of an Ed25519 key.
 const PKCS8: [u8; 16] = *b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20";
 
-/// A file of keys is far shorter, in bytes.
+/// Maximum size of a key file, in bytes.
 const LONGEST: u64 = 1 << 20;
 
-/// Why a text is no key. It holds nothing of it.
+/// Reason for which a text is not a key. It contains no part of the text.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidKey(String);
@@ -34,7 +36,7 @@ struct Key {
     public: Jwk,
 }
 
-/// The keys of a service.
+/// Signing keys of the service, and the keys derived from them.
 pub struct Keys {
     keys: Vec<Key>,
     secret: SecretSlice<u8>,
@@ -48,10 +50,10 @@ impl std::fmt::Debug for Keys {
 }
 
 impl Keys {
-    /// Reads `PRIVATE KEY` blocks, one or more.
+    /// Parses one or more PEM blocks with the label `PRIVATE KEY`.
     ///
     /// # Errors
-    /// There is none, or one is not Ed25519.
+    /// Returns an error if the text has no such block, or if one is not an Ed25519 key.
     pub fn parse(pem: &SecretString) -> Result<Self, InvalidKey> {
         let refuse = |why: &str| InvalidKey(why.to_owned());
         let blocks = pem::parse_many(pem.expose_secret()).map_err(|_| refuse("is not PEM"))?;
@@ -62,10 +64,11 @@ impl Keys {
         Ok(Self { keys, secret: SecretSlice::from(first.contents().to_vec()), device_keys })
     }
 
-    /// Reads the key of a developer's machine, which is made the first time, for its owner only.
+    /// Reads the key file of a development machine. A missing file is created with a new key, readable by its owner
+    /// only.
     ///
     /// # Errors
-    /// The file cannot be written, or is no key.
+    /// Returns an error if the file cannot be read or created, or if it is not a key.
     pub fn of_file(path: &Path) -> io::Result<Self> {
         let about = |error: io::Error| io::Error::new(error.kind(), format!("the key in {}: {error}", path.display()));
         if path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
@@ -75,27 +78,27 @@ impl Keys {
         Self::parse(&pem).map_err(|error| about(io::Error::other(error.to_string())))
     }
 
-    /// What everybody may know of them, to check tokens with.
+    /// Returns the public keys, with which other services verify tokens.
     pub fn published(&self) -> JwkSet {
         JwkSet { keys: self.keys.iter().map(|key| key.public.clone()).collect() }
     }
 
-    /// The key that signs, and its id.
+    /// Returns the key that signs tokens, and its id.
     pub(super) fn signing(&self) -> Option<(&str, &EncodingKey)> {
         self.keys.first().map(|key| (key.id.as_str(), &key.signing))
     }
 
-    /// The key with an id.
+    /// Returns the key with an id, to verify a token.
     pub(super) fn verifying(&self, id: &str) -> Option<&DecodingKey> {
         self.keys.iter().find(|key| key.id == id).map(|key| &key.verifying)
     }
 
-    /// What known devices are recognised with; the first one is for new digests.
+    /// Returns the keys for digests of known devices. The first one makes new digests.
     pub(super) fn device_keys(&self) -> &[DeviceKey] {
         &self.device_keys
     }
 
-    /// What every replica with the same first key seals the cookies of OAuth with.
+    /// Derives the key that seals OAuth cookies. Replicas with the same first key derive the same value.
     pub fn flow_key(&self) -> FlowKey {
         FlowKey::derived_from(&self.secret)
     }
@@ -118,7 +121,7 @@ impl Key {
     }
 }
 
-/// Writes beside and links, so that of several processes one makes it and nobody reads half of it.
+/// Creates a key file. Of several processes, one creates the file, and the others never read an incomplete one.
 fn create(path: &Path) -> io::Result<()> {
     let mut der = Zeroizing::new(PKCS8.to_vec());
     der.extend_from_slice(random::bytes::<32>()?.as_slice());

@@ -1,6 +1,7 @@
-//! The limits of attempts with a password: what an attempt is counted under, and how it waits for others.
+//! Limits of password attempts: the counters of an attempt, and its wait for other attempts.
 //!
-//! The table of all limits is in `docs/OPERATIONS.md`, the reasons are in `docs/adr/0012-lockouts-decay-and-spare-known-devices.md`.
+//! `docs/OPERATIONS.md` has the table of all limits. `docs/adr/0012-lockouts-decay-and-spare-known-devices.md` gives
+//! the reasons.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -25,25 +26,25 @@ use crate::db::{Reservation, ReserveOutcome};
 const LOCKOUTS: Lockouts =
     Lockouts { lane: lockout(5, TimeDelta::hours(1)), client: lockout(50, TimeDelta::minutes(15)) };
 
-/// Attempts of one lane that are under way at once in this process. Further ones wait in memory, without a query.
+/// Maximum number of concurrent attempts of one lane in this process. Further attempts wait in memory, without a query.
 const ATTEMPTS_OF_LANE: usize = 2;
-/// Likewise for one client.
+/// Maximum number of concurrent attempts of one client in this process.
 const ATTEMPTS_OF_CLIENT: usize = 16;
-/// How long an attempt waits for attempts of other processes that may lock its counter. A password is checked sooner.
+/// Wait limit for attempts of other processes that may lock the counter. A password check takes less time.
 const PATIENCE: Duration = Duration::from_secs(8);
-/// Between two looks at them.
+/// Pause between two queries for attempts of other processes.
 const PAUSE: Duration = Duration::from_millis(25);
 
 const fn lockout(threshold: i32, decay: TimeDelta) -> Lockout {
     Lockout { threshold, first: TimeDelta::seconds(30), longest: TimeDelta::minutes(15), decay }
 }
 
-/// The client that an address stands for: a client with an IPv6 address has all of its first 64 bits.
+/// Returns the network that counts as one client: the IPv4 address, or the first 64 bits of an IPv6 address.
 pub(super) fn network(ip: IpAddr) -> IpAddr {
     ClientNetworks::of(ip).narrow
 }
 
-/// An address that a client tries to log in with.
+/// E-mail address with which a client tries to log in.
 pub(super) struct TriedAddress {
     pub(super) email: Option<Email>,
     folded: String,
@@ -52,13 +53,14 @@ pub(super) struct TriedAddress {
 
 impl TriedAddress {
     pub(super) fn new(email: &str, client: &Client) -> Self {
-        // ASCII only, as accounts are found: the Kelvin sign is no `k`, and must not lock the address with a `k`
+        // ASCII only, like the lookup of accounts: the Kelvin sign must not lock an address with the letter `k`
         let folded = email.trim().to_ascii_lowercase();
         Self { email: Email::parse_stored(email).ok(), folded, client: client.ip().map(network) }
     }
 
-    /// What an attempt for this account is counted under; `None`: no account has the address. A device that has the account's cookie
-    /// has a counter of its own, and is not counted for its client.
+    /// Returns the counters of an attempt. Without an account, the attempt counts under the address.
+    ///
+    /// A device with a cookie of the account has its own counter, and does not count for its client.
     pub(super) fn counters(&self, account: Option<&user::Model>, device: Option<&DeviceDigest>) -> AttemptCounters {
         let lane = match (account, device) {
             (Some(user), Some(device)) => Lane::Own { user_id: user.id, subject: format!("device:{}", device.digest) },
@@ -75,17 +77,17 @@ impl TriedAddress {
         Some(ClientSubjects { client: format!("ip:{client}"), pair: format!("pair:{pair}") })
     }
 
-    /// What identifies a guess of this client, besides the password.
+    /// Returns the part of a guess that identifies the client, the address and the stored hash, without the password.
     pub(super) fn guess(&self, account: Option<&user::Model>) -> String {
-        // a new password makes each guess a new one
+        // after a change of the password, each guess counts as new
         let hash = account.map_or("", |user| user.password_hash.expose());
         let client = self.client.map(|client| client.to_string()).unwrap_or_default();
         format!("{client}\n{}\n{hash}", self.folded)
     }
 }
 
-/// An attempt that is counted. If it is dropped before it is decided, because its request was given up, it is given back: its client got no
-/// answer.
+/// Counted attempt. If its request is cancelled before the decision, the drop takes the attempt out of the count,
+/// because the client received no answer.
 pub(super) struct HeldAttempt {
     pool: Pool,
     reservation: Option<Box<Reservation>>,
@@ -97,7 +99,7 @@ impl HeldAttempt {
         self.reservation.as_deref_mut()
     }
 
-    /// It was decided, and that is recorded.
+    /// Ends the attempt after its result was recorded.
     pub(super) fn decided(mut self) {
         self.reservation = None;
     }
@@ -110,14 +112,14 @@ impl Drop for HeldAttempt {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         runtime.spawn(async move {
             if let Err(error) = pool.give_attempt_back(&reservation, now).await {
-                tracing::warn!("an attempt of a request that was given up stays counted as failed: {error}");
+                tracing::warn!("the attempt of a cancelled request remains counted as failed: {error}");
             }
         });
     }
 }
 
 impl Auth {
-    /// Refuses an attempt that a lock refuses, without waiting.
+    /// Refuses the attempt at once if one of its counters is locked.
     pub(super) async fn check_locks(
         &self,
         counters: &AttemptCounters,
@@ -145,7 +147,8 @@ impl Auth {
         Ok([Some(lane), Some(self.attempts.enter(&subjects.client, ATTEMPTS_OF_CLIENT, turn).await?)])
     }
 
-    /// Counts an attempt before its password is checked. It waits for attempts of other processes if they may lock its counter.
+    /// Counts an attempt before its password is checked. It waits for attempts of other processes that may lock its
+    /// counter.
     pub(super) async fn reserve(
         &self,
         turn: &mut AttemptTurn,
@@ -186,7 +189,7 @@ impl Auth {
                 let ip = context.client.ip().map(|ip| network(ip).to_string()).unwrap_or_default();
                 tracing::warn!(
                     client = ip, until = %until.to_rfc3339(),
-                    "a client failed to log in too often, and is locked: if it is a proxy, all clients behind it are locked; set AUTHSVC_TRUSTED_PROXIES"
+                    "a client is locked after too many failed logins. If it is a proxy, all clients behind it are locked: set AUTHSVC_TRUSTED_PROXIES"
                 );
             }
         }

@@ -1,7 +1,8 @@
-//! `POST /auth/login`, and the password of a logged-in account.
+//! `POST /auth/login`, and the password check of a logged-in account.
 //!
-//! An attempt is counted before its password is checked, and given back if it was right, so that many at once get no more checks
-//! (`auth/lockout.rs`). An address without an account is locked alike, and takes the same time: no answer shows which accounts exist.
+//! An attempt is counted before its password is checked, and taken out of the count if the password is right.
+//! Concurrent attempts therefore get no additional checks (`auth/lockout.rs`). An address without an account is locked
+//! by the same rules and takes the same time. No answer reveals which accounts exist.
 
 use entity::user;
 use entity::value::Email;
@@ -13,10 +14,10 @@ use super::lockout::{HeldAttempt, TriedAddress};
 use super::{Auth, Session, refresh_token};
 use crate::db::{AttemptCounters, FailedLogin, FoundAccount, Lane, RequestContext};
 
-/// How often one login checks a password whose hash is replaced meanwhile: by its owner, or by a login that stores a stronger one.
+/// Maximum number of checks in one login. A check is repeated if the stored hash was replaced during it.
 const CHECKS: usize = 3;
 
-/// A login whose attempt is counted.
+/// Login whose attempt is counted.
 struct CountedLogin<'a> {
     tried: &'a TriedAddress,
     password: &'a SecretString,
@@ -25,10 +26,11 @@ struct CountedLogin<'a> {
 }
 
 impl Auth {
-    /// Begins a session for a client that knows the password.
+    /// Checks the password of an account, and begins a session.
     ///
     /// # Errors
-    /// The password is wrong, or a limit of attempts is reached; or the database gave no answer.
+    /// Returns an error if the password is wrong, if a limit of attempts is reached, or if the database does not
+    /// answer.
     pub async fn log_in(
         &self,
         email: &str,
@@ -45,14 +47,15 @@ impl Auth {
         self.check_locks(&counters, user, &locked, context).await?;
         let _places = self.wait_for_places(&counters, &mut turn).await?;
         let guess = self.wrong_guesses.digest(&tried.guess(user), password);
-        // the client made this guess before, and learns nothing new
+        // the client made this guess before and learns nothing new
         counters.client = counters.client.filter(|_| !self.wrong_guesses.contains(guess.as_ref()));
         let held = self.reserve(&mut turn, &counters, &locked, context).await?;
         let login = CountedLogin { tried: &tried, password, guess, held };
         self.log_in_with(login, found, context).await
     }
 
-    /// Checks the password and begins a session. An account whose hash was replaced during the check is looked up and checked again.
+    /// Checks the password and begins a session. If the stored hash was replaced during the check, the account is read
+    /// and checked again.
     async fn log_in_with(
         &self,
         mut login: CountedLogin<'_>,
@@ -84,7 +87,7 @@ impl Auth {
         Err(Error::Credentials)
     }
 
-    /// Records a wrong password. One that the client tried before is not counted for the client again.
+    /// Records a wrong password. A password that the client tried before does not count for the client again.
     async fn refuse(
         &self,
         mut login: CountedLogin<'_>,
@@ -106,8 +109,9 @@ impl Auth {
         }
     }
 
-    /// Checks the password of an account that the caller has proven otherwise. The proof, such as a session, has a counter of its own:
-    /// failures of others do not lock it, and they do not add to it.
+    /// Checks the password of an account that the caller has already proven otherwise, for example by a session.
+    ///
+    /// The proof has its own counter. Failures of other clients neither lock it nor count for it.
     pub(super) async fn check_password(
         &self,
         user: &user::Model,

@@ -1,4 +1,4 @@
-//! `POST /auth/logout`.
+//! `POST /auth/logout`: the end of sessions.
 
 use secrecy::SecretString;
 
@@ -7,10 +7,10 @@ use super::{Auth, refresh_token};
 use crate::db::{LogoutScope, RequestContext};
 
 impl Auth {
-    /// Ends a session, or all of its account. A token that is unknown has no session, which is as good.
+    /// Ends one session, or all sessions of its account. An unknown token succeeds without an effect.
     ///
     /// # Errors
-    /// The database gave no answer.
+    /// Returns an error if the database does not answer.
     pub async fn log_out(
         &self,
         token: &SecretString,

@@ -1,4 +1,4 @@
-//! `/api/me`, and changing one's password: what an account's owner sees and does.
+//! `/api/me` and the change of a password: operations of an account owner.
 
 use chrono::{DateTime, Utc};
 use entity::{refresh_token, user};
@@ -14,32 +14,32 @@ use super::{Auth, User};
 use crate::db::{AccountChange, AccountChangeOutcome, AccountView, PasswordChangeOutcome, RequestContext, SessionEnd};
 
 const GONE: Error = Error::AccessToken(
-    "the session has ended, or the account does not exist any more, is inactive, or the database was restored since",
+    "the session has ended, the account is deleted or inactive, or the database was restored since the login",
 );
 
-/// What its owner changes of an account; `None`: nothing.
+/// Changes to a profile. `None` keeps a value.
 #[derive(Debug, Clone, Default)]
 pub struct Profile {
-    /// Its name.
+    /// New user name, if it changes.
     pub username: Option<String>,
-    /// Its picture; `Some(None)`: none any more.
+    /// New URL of a picture; `Some(None)` removes the picture.
     pub avatar: Option<Option<String>>,
 }
 
-/// A live session.
+/// Live session of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SessionView {
-    /// To end it by.
+    /// Id of the session, for `DELETE /api/me/sessions/{id}`.
     pub id: i64,
-    /// When its tokens were last refreshed, or it began.
+    /// Time of the last refresh, or of the login.
     pub last_used_at: DateTime<Utc>,
-    /// When it ends if it is not used.
+    /// Time at which the session ends unless it is refreshed.
     pub expires_at: DateTime<Utc>,
-    /// The address it was last used from.
+    /// IP address of the last refresh or login.
     pub ip: Option<String>,
-    /// What the client calls itself.
+    /// `User-Agent` header of the last refresh or login.
     pub user_agent: Option<String>,
-    /// Whether it is the one that asks.
+    /// True for the session of this request.
     pub current: bool,
 }
 
@@ -57,15 +57,15 @@ impl SessionView {
 }
 
 impl Auth {
-    /// The account of a bearer.
+    /// Returns the account of a bearer.
     ///
     /// # Errors
-    /// It is gone, or the session has ended; or the database gave no answer.
+    /// Returns an error if the session has ended, if the account is deleted, or if the database does not answer.
     pub async fn me(&self, bearer: Bearer, now: DateTime<Utc>) -> Result<User, Error> {
         Ok(self.account_view(bearer, now).await?.into())
     }
 
-    /// The account of a bearer, without its password hash.
+    /// Returns the account of a bearer, without its password hash.
     pub(super) async fn account_view(&self, bearer: Bearer, now: DateTime<Utc>) -> Result<AccountView, Error> {
         self.pool.session_account_view(self.claim(bearer, now)).await?.ok_or(GONE)
     }
@@ -74,10 +74,11 @@ impl Auth {
         self.pool.session_account(self.claim(bearer, now)).await?.ok_or(GONE)
     }
 
-    /// Changes a profile.
+    /// Changes the profile of a bearer's account.
     ///
     /// # Errors
-    /// What was chosen cannot be used, or is taken; or the database gave no answer.
+    /// Returns an error if a value is not valid or already taken, if the session has ended, or if the database does not
+    /// answer.
     pub async fn change_profile(&self, bearer: Bearer, profile: Profile, now: DateTime<Utc>) -> Result<User, Error> {
         let mut fields = Fields::default();
         let change = AccountChange {
@@ -92,20 +93,21 @@ impl Auth {
         }
     }
 
-    /// The live sessions of an account, newest first.
+    /// Returns the live sessions of a bearer's account, newest first.
     ///
     /// # Errors
-    /// The account is gone, or the session has ended; or the database gave no answer.
+    /// Returns an error if the session has ended, if the account is deleted, or if the database does not answer.
     pub async fn sessions(&self, bearer: Bearer, now: DateTime<Utc>) -> Result<Vec<SessionView>, Error> {
         self.account_view(bearer, now).await?;
         let tokens = self.pool.sessions_of(self.claim(bearer, now)).await?;
         Ok(tokens.into_iter().map(|token| SessionView::of(token, bearer)).collect())
     }
 
-    /// Ends one of them.
+    /// Ends one session of a bearer's account.
     ///
     /// # Errors
-    /// There is none such, or the account is gone; or the database gave no answer.
+    /// Returns an error if the account has no such session, if the bearer's session has ended, or if the database does
+    /// not answer.
     pub async fn end_session(&self, bearer: Bearer, session: i64, context: &RequestContext) -> Result<(), Error> {
         self.account_view(bearer, context.now).await?;
         match self.pool.end_session(self.claim(bearer, context.now), session, context).await? {
@@ -115,10 +117,11 @@ impl Auth {
         }
     }
 
-    /// Changes the password, which ends every other session.
+    /// Changes the password, and ends every other session of the account.
     ///
     /// # Errors
-    /// The old one is wrong, or was wrong too often; the new one cannot be used; the account has none; or the database gave no answer.
+    /// Returns an error if the current password is wrong or was wrong too often, or if the new password is not valid.
+    /// Returns an error if the account has no password, if the session has ended, or if the database does not answer.
     pub async fn change_password(
         &self,
         bearer: Bearer,

@@ -1,11 +1,12 @@
-//! Logging in through Google and GitHub: the authorization code flow with PKCE (RFC 6749, 7636, 9700).
+//! Login through Google and GitHub: the authorization code flow with PKCE (RFC 6749, 7636, 9700).
 //!
-//! Three steps. [`Providers::begin`] makes a state and the address to send the browser to. [`Providers::check`] takes what the
-//! browser comes back with, and proves without asking anybody that this browser began this login. The caller then records
-//! [`VerifiedCallback::state_hash`] as used, and only if it was not used before does [`Providers::exchange`] talk to the provider.
+//! A login has three steps. [`Providers::begin`] creates a state and the URL to which the browser is redirected.
+//! [`Providers::check`] verifies, without a request to the provider, that the returning browser began this login. The
+//! caller then records [`VerifiedCallback::state_hash`] as used. Only if the state was unused does the caller call
+//! [`Providers::exchange`], which sends requests to the provider.
 //!
-//! One more provider: a variant of `entity::value::Provider`, a file beside `github.rs`, a field of [`OauthSettings`],
-//! an arm wherever `Service` is matched.
+//! To add a provider, add a variant of `entity::value::Provider`, a file beside `github.rs`, a field of
+//! [`OauthSettings`], and an arm wherever `Service` is matched.
 
 mod error;
 mod flow;
@@ -34,7 +35,7 @@ use github::Github;
 use google::Google;
 use http::ProviderHttp;
 
-/// The providers that are set up.
+/// Clients of all configured OAuth providers.
 pub struct Providers {
     settings: OauthSettings,
     key: FlowKey,
@@ -43,47 +44,47 @@ pub struct Providers {
     github: Option<Github>,
 }
 
-/// One that is set up.
+/// Client of one configured provider.
 enum Service<'a> {
     Google(&'a Google),
     Github(&'a Github),
 }
 
-/// A login that has begun.
+/// Data of a login that has begun, for the browser.
 #[derive(Clone)]
 pub struct StartedLogin {
-    /// Where to send the browser.
+    /// URL of the provider to which the browser is redirected.
     pub url: String,
-    /// What the provider will send back with it.
+    /// State that the provider returns unchanged.
     pub state: String,
-    /// The value of a cookie for this browser, `HttpOnly`, `SameSite=Lax`, for [`LIFETIME`].
+    /// Value of a cookie for this browser, with `HttpOnly`, `SameSite=Lax` and the lifetime [`LIFETIME`].
     pub cookie: SecretString,
 }
 
-/// What the browser comes back with.
+/// Parameters with which the browser returns from a provider.
 #[derive(Clone, Default)]
 pub struct CallbackParams {
-    /// `state` of the query or the body.
+    /// Parameter `state` of the query or the body.
     pub state: Option<String>,
-    /// `code` likewise.
+    /// Parameter `code` of the query or the body.
     pub code: Option<SecretString>,
-    /// `error` likewise: the provider's, if there is no code.
+    /// Parameter `error` of the query or the body, which the provider sends in place of a code.
     pub error: Option<String>,
-    /// The value of [`StartedLogin::cookie`].
+    /// Value of the cookie [`StartedLogin::cookie`].
     pub cookie: Option<SecretString>,
 }
 
-/// A login whose state is proven. It can be exchanged once.
+/// Login with a verified state. Its code can be exchanged once.
 pub struct VerifiedCallback {
     flow: Flow,
     code: SecretString,
 }
 
 impl Providers {
-    /// Asks no provider yet.
+    /// Creates the client of the configured providers, without a request to them.
     ///
     /// # Errors
-    /// [`Error::Setup`]
+    /// Returns [`Error::Setup`] if the HTTP client cannot be created.
     pub fn new(settings: OauthSettings, key: FlowKey) -> Result<Self, Error> {
         let google = settings.google.clone().map(|client| Google::new(client, settings.google_issuer.clone()));
         let github = settings
@@ -93,10 +94,10 @@ impl Providers {
         Ok(Self { http: ProviderHttp::new(&settings)?, settings, key, google, github })
     }
 
-    /// Makes a state, and the address to send the browser to.
+    /// Begins a login: creates a state, and the URL to which the browser is redirected.
     ///
     /// # Errors
-    /// A provider that is not set up, or whose endpoints cannot be discovered.
+    /// Returns an error if the provider is not configured, or if its endpoints cannot be discovered.
     pub async fn begin(&self, provider: Provider, to: RedirectMode, now: DateTime<Utc>) -> Result<StartedLogin, Error> {
         let flow = Flow::begin(provider, self.settings.redirect_uri(provider, to), now)?;
         let url = match self.service(provider)? {
@@ -109,10 +110,10 @@ impl Providers {
         Ok(StartedLogin { url: url.into(), cookie: flow.seal(&self.key)?.into(), state: flow.state })
     }
 
-    /// Proves that the browser that comes back is the one that began this login, not long ago, at this provider.
+    /// Verifies that the returning browser began this login at this provider, within [`LIFETIME`].
     ///
     /// # Errors
-    /// A state that does not belong here; what the provider says instead of giving a code.
+    /// Returns an error if the state is not valid, or if the provider returned an error in place of a code.
     pub fn check(
         &self,
         provider: Provider,
@@ -129,10 +130,10 @@ impl Providers {
         }
     }
 
-    /// Exchanges the code for tokens, and asks who it is.
+    /// Exchanges the code for tokens, and reads the profile of the user at the provider.
     ///
     /// # Errors
-    /// A code that is refused, a provider that fails, an ID token that proves nothing.
+    /// Returns an error if the code is refused, if the provider fails, or if the ID token is not valid.
     pub async fn exchange(&self, checked: VerifiedCallback, now: DateTime<Utc>) -> Result<ProviderProfile, Error> {
         let VerifiedCallback { flow, code } = checked;
         let profile = async {
@@ -155,12 +156,12 @@ impl Providers {
 }
 
 impl VerifiedCallback {
-    /// SHA-256 of the state in hex, to be recorded as used.
+    /// Returns the SHA-256 of the state in hex, which must be recorded as used.
     pub fn state_hash(&self) -> String {
         self.flow.state_hash()
     }
 
-    /// Until when that record is needed.
+    /// Returns the time until which the record of the used state is needed.
     pub fn state_expires_at(&self) -> DateTime<Utc> {
         self.flow.expires_at
     }
@@ -174,23 +175,23 @@ impl fmt::Debug for Providers {
 
 impl fmt::Debug for StartedLogin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Begun").finish_non_exhaustive()
+        f.debug_struct("StartedLogin").finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for CallbackParams {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answer").finish_non_exhaustive()
+        f.debug_struct("CallbackParams").finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for VerifiedCallback {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Checked").field("provider", &self.flow.provider).finish_non_exhaustive()
+        f.debug_struct("VerifiedCallback").field("provider", &self.flow.provider).finish_non_exhaustive()
     }
 }
 
-/// A step has one deadline, of however many requests it is made.
+/// Runs one step of a login with a time limit for all its requests together.
 async fn within<T>(
     timeout: Duration,
     provider: Provider,

@@ -1,9 +1,11 @@
-//! `/auth/oauth/…`: logging in through a provider.
+//! `/auth/oauth/…`: login through a provider.
 //!
-//! Who comes back from a provider enters the account that is linked to theirs. If there is none, only an address counts that the provider
-//! vouches for: the account that has it is linked. Another person may have registered that address first, so the first link ends every
-//! session and erases the password, and whatever else opens an account whose address is unverified (`db/account_claims.rs`). If no account has the
-//! address, one is made.
+//! A returning user enters the account that is linked to the account at the provider. Without a link, only an address
+//! that the provider has verified counts. The account with this address is linked, or a new account is created.
+//!
+//! Another person may have registered the address first. The first link therefore ends every session and erases the
+//! password. If the address was unverified, it also removes everything else that opens the account
+//! (`db/account_claims.rs`).
 
 use chrono::{DateTime, Utc};
 use entity::user;
@@ -17,14 +19,14 @@ use crate::db::{
     RequestContext,
 };
 
-/// How often somebody else may have been faster, or have the name.
+/// Maximum number of attempts, in case of concurrent changes or a taken user name.
 const ATTEMPTS: usize = 8;
 
 impl Auth {
-    /// Begins a login; what comes of it goes to the browser.
+    /// Begins a login. The result is for the browser.
     ///
     /// # Errors
-    /// The provider is not set up, or cannot be asked for its endpoints.
+    /// Returns an error if the provider is not configured, or if its endpoints cannot be discovered.
     pub async fn begin_oauth(
         &self,
         provider: Provider,
@@ -34,10 +36,11 @@ impl Auth {
         Ok(self.providers.begin(provider, to, now).await?)
     }
 
-    /// Begins a session for whoever comes back from a provider, and an account if they have none.
+    /// Begins a session for a user who returned from a provider. A user without an account gets a new one.
     ///
     /// # Errors
-    /// They did not prove who they are; their account cannot be used, or must not be linked; or the database gave no answer.
+    /// Returns an error if the login at the provider is not valid, or if the account is inactive or must not be linked.
+    /// Returns an error if the database does not answer.
     pub async fn finish_oauth(
         &self,
         provider: Provider,
@@ -61,8 +64,10 @@ impl Auth {
         finished
     }
 
-    /// Who somebody is at the provider. The state is used up before the provider is asked, so that of two who come back with it one
-    /// gets through.
+    /// Returns the profile of the user at the provider.
+    ///
+    /// The state is marked as used before the request to the provider. Of two browsers with one state, only the first
+    /// continues.
     async fn verified_profile(
         &self,
         provider: Provider,
@@ -104,10 +109,10 @@ impl Auth {
                 return self.session(entered, token, context.now);
             }
         }
-        Err(Error::internal("account, link or name were changed each time while somebody logged in"))
+        Err(Error::internal("the account, the link or the name changed during each attempt to log in"))
     }
 
-    /// The account that somebody may enter; `None`: one can be made for them.
+    /// Returns the account of a user at a provider; `None` if a new one can be created.
     async fn account_of(
         &self,
         profile: &ProviderProfile,
@@ -137,7 +142,7 @@ fn new_account(profile: &ProviderProfile, attempt: usize) -> Result<NewLinkedAcc
     Ok(NewLinkedAccount { email, username, avatar_url: profile.avatar_url.clone() })
 }
 
-/// Whether somebody was refused, and not merely the service unable.
+/// Returns true if the login was refused, and false if the service failed.
 fn is_refusal(error: &Error) -> bool {
     match error {
         Error::Inactive => true,

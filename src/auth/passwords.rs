@@ -1,8 +1,9 @@
-//! Passwords: hashed with Argon2id, on threads of their own, so many at a time as there are processors.
+//! Password hashing with Argon2id on separate threads, one per processor.
 //!
-//! The parameters are OWASP's (19 MiB, two passes). A hash with others, and one of bcrypt from the earlier service, still counts, and is
-//! replaced at the next login. A refusal takes as long for every kind of hash and without an account (`auth/hash_kinds.rs`); a stored hash
-//! that is not checked (`password_hashes`) counts as none. Each thread's memory is used again, and clients take turns (`fair_queue`).
+//! The parameters are OWASP's (19 MiB, two passes). A hash with other parameters, or a bcrypt hash of the legacy
+//! service, is accepted and replaced at the next login. A refusal takes the same time for each kind of hash and without
+//! an account (`auth/hash_kinds.rs`). A stored hash that is not checked (`password_hashes`) counts as no hash. Each
+//! thread reuses its memory, and clients take turns (`fair_queue`).
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
@@ -25,20 +26,20 @@ use crate::health::{HashingProbe, HashingState};
 use crate::password_hashes::{self, HashMemory, UnusableHash};
 use crate::random;
 
-/// How long a request waits for its turn where nothing else is set.
+/// Default wait limit of a request for its turn.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Accounts whose stored hash is not checked and that are named in the log, each once.
+/// Maximum number of accounts with an unusable hash that the log names, once each.
 const MOST_NAMED: usize = 1000;
 
-/// What came of a check.
+/// Result of a password check.
 pub(super) struct PasswordCheck {
-    /// Whether the password is the one.
+    /// True if the password matches.
     pub(super) matches: bool,
-    /// The hash that should be stored instead.
+    /// New hash that should replace the stored one.
     pub(super) rehashed: Option<PasswordHash>,
 }
 
-/// The threads that check passwords. A clone shares them.
+/// Threads that hash and check passwords. Clones share them.
 #[derive(Clone)]
 pub struct Passwords {
     queue: Arc<FairQueue<HashMemory>>,
@@ -48,7 +49,7 @@ pub struct Passwords {
     refused: Arc<RefusedHashes>,
 }
 
-/// Logins to accounts whose stored hash is not checked.
+/// Counter of logins to accounts whose stored hash is not checked.
 #[derive(Default)]
 struct RefusedHashes {
     logins: AtomicU64,
@@ -56,10 +57,10 @@ struct RefusedHashes {
 }
 
 impl Passwords {
-    /// With so many threads.
+    /// Creates the queue for a number of threads.
     ///
     /// # Errors
-    /// The system gives no random bytes.
+    /// Returns an error if the system has no randomness.
     pub fn new(threads: usize) -> std::io::Result<Self> {
         let (password, watch) = (random::bytes::<32>()?, Stopwatch::start());
         let mut memory = HashMemory::default();
@@ -72,36 +73,38 @@ impl Passwords {
         Ok(Self { kinds, queue, turns, dummy_hash, refused: Arc::default() })
     }
 
-    /// Refuses at once what would wait for longer than this.
+    /// Sets the wait limit. A request with a longer estimated wait is refused at once.
     #[must_use]
     pub fn with_patience(mut self, patience: Duration) -> Self {
         self.turns.patience = patience;
         self
     }
 
-    /// How many passwords wait, for their turn or for a thread.
+    /// Returns the number of passwords that wait for a turn or for a thread.
     pub(super) fn waiting(&self) -> usize {
         self.turns.waiting() + self.queue.waiting()
     }
 
-    /// Waits for the turn of a client to begin an attempt with a password. Held for as long as the attempt takes.
+    /// Waits for the turn of a client to begin a password attempt. The caller holds the turn during the attempt.
     pub(super) async fn turn(&self, client: &Client) -> Result<AttemptTurn, Error> {
         self.turns.enter(networks(client)).await
     }
 
-    /// What is stored of a password.
+    /// Hashes a new password. Returns the PHC string to store.
     pub(super) async fn hash(&self, password: &SecretString, client: &Client) -> Result<PasswordHash, Error> {
         let password = password.clone();
         let work = move |memory: &mut HashMemory| hash(password.expose_secret().as_bytes(), memory);
         self.run(networks(client), work).await?.map_err(Error::internal)
     }
 
-    /// Sets the kinds of hashes that are in use, by how such hashes begin.
+    /// Sets the kinds of hashes in use. Each item is the beginning of a stored hash.
     pub(super) fn set_kinds<'a>(&self, found: impl Iterator<Item = &'a str>) {
         self.kinds.replace(found, &self.dummy_hash);
     }
 
-    /// Whether a password is the one that was stored; against `None` it is not. A refusal takes one check of each kind of hash in use.
+    /// Checks a password against the stored hash of an account. Without an account, no password matches.
+    ///
+    /// A refusal takes the time of one check for each kind of hash in use.
     pub(super) async fn verify(
         &self,
         password: &SecretString,
@@ -123,10 +126,11 @@ impl Passwords {
         self.run(networks(client), work).await
     }
 
-    /// Whether the stored hash of an account is one that is checked. The log names each account once that has another.
+    /// Returns true if the stored hash of an account can be checked. The log names each account with an unusable hash
+    /// once.
     fn is_checked(&self, account: &user::Model) -> bool {
         let stored = account.password_hash.expose();
-        // an account of a provider has none
+        // an account of a provider has no hash
         let Some(why) = password_hashes::read(stored).err().filter(|_| !stored.is_empty()) else {
             return !stored.is_empty();
         };
@@ -135,7 +139,7 @@ impl Passwords {
         false
     }
 
-    /// Runs work on a thread; a client that goes away meanwhile does not make room for another one before the work is done.
+    /// Runs work on a thread. If the request is cancelled, the place is in use until the work is done.
     async fn run<T: Send + 'static>(
         &self,
         client: ClientNetworks,
@@ -156,7 +160,7 @@ impl Passwords {
 impl HashingProbe for Passwords {
     async fn hash_once(&self, patience: Duration) -> HashingState {
         let watch = Stopwatch::start();
-        // an address that no client has, so that the probe has turns of its own
+        // no client has this address, so the probe has its own turns
         let probe =
             ClientNetworks { narrow: IpAddr::V6(Ipv6Addr::UNSPECIFIED), wide: IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
         let hashed = self.run(probe, |memory| hash(b"health", memory).is_ok());
@@ -179,8 +183,8 @@ impl RefusedHashes {
         if named.len() < MOST_NAMED && named.insert(user_id) {
             tracing::warn!(
                 user_id,
-                "the stored password hash of an account is not checked, so that no password is right: {why}; the account needs a \
-                 new password"
+                "the stored password hash of an account is not checked, so every password is refused: {why}. Set a new \
+                 password"
             );
         }
     }

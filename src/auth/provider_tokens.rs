@@ -1,4 +1,4 @@
-//! What becomes of the tokens that providers give. Nothing here needs them yet; they are kept for asking a provider again.
+//! Storage of the tokens that providers issue. They are stored for later requests to providers, which do not exist yet.
 
 use std::sync::Arc;
 
@@ -9,22 +9,22 @@ use super::oauth::ProviderProfile;
 use super::vault::{Error, TokenColumn, TokenLocation, Vault};
 use crate::db::StoredTokens;
 
-/// How they are stored.
+/// Policy for storing tokens of providers.
 #[derive(Debug, Clone)]
 pub enum ProviderTokens {
-    /// Encrypted.
+    /// Tokens are stored encrypted.
     Sealed(Arc<Vault>),
-    /// In clear: on a developer's machine and in tests only.
+    /// Tokens are stored unencrypted, in development and tests only.
     InClear,
-    /// Not at all.
+    /// Tokens are not stored.
     Dropped,
 }
 
 impl ProviderTokens {
-    /// What is stored of the tokens of a login.
+    /// Returns the form in which the tokens of a login are stored.
     ///
     /// # Errors
-    /// [`Error::Seal`]
+    /// Returns [`Error::Seal`] if the tokens cannot be encrypted.
     pub(super) fn stored(&self, profile: &ProviderProfile) -> Result<StoredTokens, Error> {
         let (access, refresh) = (&profile.tokens.access, profile.tokens.refresh.as_ref());
         let clear = |token: &SecretString| ProviderToken::new(token.expose_secret());
@@ -41,7 +41,7 @@ impl ProviderTokens {
         }
     }
 
-    /// The keys, if there are any.
+    /// Returns the encryption keys, if tokens are stored encrypted.
     pub(super) fn vault(&self) -> Option<&Vault> {
         match self {
             Self::Sealed(vault) => Some(vault),

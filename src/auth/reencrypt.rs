@@ -1,8 +1,8 @@
-//! Rotation of the key that encrypts the providers' tokens: whatever is stored under another key, or in clear, is encrypted with the
-//! current one.
+//! Rotation of the key that encrypts tokens of providers.
 //!
-//! One pass over the table, in pages. A link whose tokens a login replaces meanwhile is left as that login has it, and so is one
-//! whose key we do not have: the next pass finds it, once the key is there.
+//! One pass reads the table in pages. It encrypts all tokens under another key, and all unencrypted tokens, with the
+//! current key. A link whose tokens are replaced by a concurrent login is skipped. A link whose key is missing is
+//! skipped, too, and a later pass with the key encrypts it.
 
 use std::collections::BTreeSet;
 
@@ -17,27 +17,29 @@ use super::provider_tokens::sealed;
 use super::vault::{self, TokenColumn, TokenLocation, Vault};
 use crate::db::StoredTokens;
 
-/// Links that are read at once.
+/// Number of links per page.
 const PAGE: u64 = 100;
 
-/// What a pass came to.
+/// Result of one pass.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReencryptionReport {
-    /// Links whose tokens are under the current key now.
+    /// Links whose tokens were encrypted with the current key.
     pub links: u64,
-    /// Links whose tokens were replaced meanwhile.
+    /// Links whose tokens were replaced during the pass.
     pub superseded: u64,
-    /// Links whose tokens do not open.
+    /// Links whose tokens cannot be decrypted.
     pub undecryptable: u64,
-    /// Why not; each reason is in the log, once.
+    /// Reasons for which tokens cannot be decrypted. The log contains each reason once.
     pub reasons: BTreeSet<String>,
 }
 
 impl Auth {
-    /// Encrypts every token that is not under the current key with it; nothing without a key.
+    /// Encrypts all tokens under other keys, and all unencrypted tokens, with the current key. Does nothing without a
+    /// key.
     ///
     /// # Errors
-    /// The database gave no answer, or there is no randomness. What was done until then stays.
+    /// Returns an error if the database does not answer, or if the system has no randomness. Links that were already
+    /// encrypted are kept.
     pub async fn reencrypt_tokens(&self, now: DateTime<Utc>) -> Result<ReencryptionReport, Error> {
         let mut done = ReencryptionReport::default();
         let Some(vault) = self.provider_tokens.vault() else { return Ok(done) };
@@ -66,7 +68,7 @@ impl Auth {
             Err(error) => {
                 done.undecryptable += 1;
                 if done.reasons.insert(error.to_string()) {
-                    tracing::warn!(hint = error.hint(), "tokens of providers are left as they are: {error}");
+                    tracing::warn!(hint = error.hint(), "cannot encrypt tokens of providers again: {error}");
                 }
             }
         }
@@ -74,7 +76,7 @@ impl Auth {
     }
 }
 
-/// The tokens of a link under the current key.
+/// Returns the tokens of a link, encrypted with the current key.
 fn reencrypted(vault: &Vault, link: &Model) -> Result<StoredTokens, vault::Error> {
     let open = |token: &Option<ProviderToken>, column| {
         let place = TokenLocation { provider: link.provider, provider_id: &link.provider_id, column };

@@ -1,4 +1,4 @@
-//! `POST /auth/refresh`.
+//! `POST /auth/refresh`: the rotation of refresh tokens.
 
 use secrecy::SecretString;
 
@@ -7,17 +7,18 @@ use super::{Auth, Session, refresh_token};
 use crate::db::{RequestContext, Rotation};
 
 impl Auth {
-    /// Exchanges a refresh token for a new session's worth of tokens.
+    /// Exchanges a refresh token for a new access token and a new refresh token.
     ///
     /// # Errors
-    /// The token is unknown, expired, or was used before, which ends its session; or the database gave no answer.
+    /// Returns [`Error::RefreshToken`] if the token is unknown, expired, or already used. A second use also ends the
+    /// session. Returns an error if the database does not answer.
     pub async fn refresh(&self, token: &SecretString, context: &RequestContext) -> Result<Session, Error> {
         let (next, stored) = refresh_token::issue(context.now, self.session_max_age)?;
         match self.pool.rotate(&refresh_token::hash(token), &stored, context).await? {
             Rotation::Done(entered) => self.session(*entered, next, context.now),
             Rotation::Refused => Err(Error::RefreshToken),
             Rotation::Reused { user_id, session } => {
-                tracing::warn!(user_id, session, "a refresh token was used twice: its session is ended");
+                tracing::warn!(user_id, session, "a refresh token was used twice, and its session was ended");
                 Err(Error::RefreshToken)
             }
         }

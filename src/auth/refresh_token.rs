@@ -1,4 +1,4 @@
-//! Refresh tokens: 256 random bits that mean nothing, stored as their SHA-256.
+//! Refresh tokens: 256 random bits without content, stored as their SHA-256.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,10 +11,10 @@ use super::error::Error;
 use crate::db::NewRefreshToken;
 use crate::random;
 
-/// How long one can be used.
+/// Lifetime of a refresh token.
 const LIFETIME: TimeDelta = TimeDelta::days(7);
 
-/// A new one of a session that ends at a maximum age, and what is stored of it.
+/// Creates a refresh token for a session with a maximum age. Returns the token and the row to store.
 pub(super) fn issue(now: DateTime<Utc>, max_age: TimeDelta) -> Result<(SecretString, NewRefreshToken), Error> {
     let bytes = random::bytes::<32>().map_err(Error::internal)?;
     let token = SecretString::from(URL_SAFE_NO_PAD.encode(bytes));
@@ -22,7 +22,7 @@ pub(super) fn issue(now: DateTime<Utc>, max_age: TimeDelta) -> Result<(SecretStr
     Ok((token, stored))
 }
 
-/// What is stored of one.
+/// Returns the hash by which a token is stored.
 pub(super) fn hash(token: &SecretString) -> TokenHash {
     TokenHash::new(sha256_hex(token.expose_secret().as_bytes()))
 }

@@ -1,4 +1,4 @@
-//! `POST /auth/register`.
+//! `POST /auth/register`: registration with a password.
 
 use secrecy::SecretString;
 
@@ -9,11 +9,13 @@ use crate::db::{NewAccount, RegistrationOutcome, RequestContext, TakenFields, Ta
 use crate::random;
 
 impl Auth {
-    /// Makes an account with a password, begins its first session, and sends a token that proves the address. An unverified registration
-    /// of the address loses it if it is older than a day and was not used again.
+    /// Creates an account with a password, begins its first session, and sends a verification token to the address.
+    ///
+    /// An unverified registration of the address loses it if it is older than a day and was not used again.
     ///
     /// # Errors
-    /// What was chosen cannot be used, or is taken; or the database gave no answer. Then nothing is made.
+    /// Returns an error if a field is not valid or already taken, or if the database does not answer. No account is
+    /// created then.
     pub async fn register(
         &self,
         email: &str,
@@ -39,7 +41,9 @@ impl Auth {
         }
     }
 
-    /// Where no mail is sent, no account can be verified: one that was used again holds its address then.
+    /// Returns the rule by which an unverified registration loses its address.
+    ///
+    /// Without a mailer no account can be verified. One further use then suffices to keep the address.
     fn takeover(&self) -> Result<Takeover, Error> {
         let uses = if self.mailer.delivers() { USES_UNTIL_HELD } else { USES_UNTIL_HELD - 1 };
         Ok(Takeover { suffix: random::id().map_err(Error::internal)?, uses })
@@ -49,5 +53,5 @@ impl Auth {
 pub(super) fn taken(taken: TakenFields) -> Error {
     let fields = [("email", taken.email), ("username", taken.username)];
     let fields = fields.into_iter().filter(|(_, taken)| *taken);
-    Error::Taken(fields.map(|(field, _)| InvalidField { field, message: "is another account's".to_owned() }).collect())
+    Error::Taken(fields.map(|(field, _)| InvalidField { field, message: "is already taken".to_owned() }).collect())
 }

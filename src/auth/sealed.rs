@@ -1,5 +1,6 @@
-//! XChaCha20-Poly1305 with a random nonce before the ciphertext. Nonces of 192 bits may be drawn at random without
-//! counting how many were drawn.
+//! Encryption with XChaCha20-Poly1305. The ciphertext follows a random nonce.
+//!
+//! Nonces of 192 bits can be random without a count, because a collision is improbable.
 
 use std::io;
 
@@ -10,15 +11,15 @@ use secrecy::{ExposeSecret, SecretBox};
 
 use crate::random;
 
-/// A key of the cipher.
+/// Key of the cipher, 32 bytes.
 pub(super) type SealingKey = SecretBox<[u8; 32]>;
 
 const NONCE: usize = 24;
 
-/// Encrypts; `associated` has to be the same when it is opened.
+/// Encrypts bytes. Decryption requires equal `associated` data.
 ///
 /// # Errors
-/// No randomness.
+/// Returns an error if the system has no randomness, or if the text is too long.
 pub(super) fn seal(key: &SealingKey, plain: &[u8], associated: &[u8]) -> io::Result<Vec<u8>> {
     let nonce: [u8; NONCE] = random::bytes()?;
     let payload = Payload { msg: plain, aad: associated };
@@ -28,7 +29,7 @@ pub(super) fn seal(key: &SealingKey, plain: &[u8], associated: &[u8]) -> io::Res
     Ok([nonce.as_slice(), &ciphertext].concat())
 }
 
-/// Decrypts; `None` if the key or `associated` is another one, or if anything was changed.
+/// Decrypts bytes. Returns `None` if the key or `associated` differs, or if the ciphertext was changed.
 pub(super) fn open(key: &SealingKey, sealed: &[u8], associated: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let (nonce, ciphertext) = sealed.split_first_chunk::<NONCE>()?;
     let payload = Payload { msg: ciphertext, aad: associated };

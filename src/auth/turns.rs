@@ -1,9 +1,11 @@
-//! Turns of attempts with a password, from the first query to the last.
+//! Turns of password attempts, from the first query to the last.
 //!
-//! Only a few attempts are under way at once, and clients take turns at them (`fair_queue`). The pool of connections serves in order of
-//! arrival, and SQLite's write lock in no order: without turns before them, a flood of attempts delays the attempts of all other clients.
-//! An attempt that waits for something else gives its place to the next one, so that attempts for one account do not delay others.
-//! Lock order: an attempt that waits for a place of its account or of its client holds no turn.
+//! Only a few attempts run at once, and clients take turns (`fair_queue`). The connection pool serves requests in order
+//! of arrival, and SQLite's write lock has no order. Without turns, a flood of attempts would delay the attempts of all
+//! other clients.
+//!
+//! An attempt that waits for something else gives its place to the next one, so that attempts for one account do not
+//! delay others. Lock order: an attempt that waits for a place of its account or of its client holds no turn.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,18 +14,18 @@ use super::error::Error;
 use super::fair_queue::{FairQueue, QueuePlace, QueueTooLong};
 use crate::clients::ClientNetworks;
 
-/// Attempts under way for each thread that hashes: while one is hashed, another one queries the database.
+/// Concurrent attempts per hashing thread: while one is hashed, another one queries the database.
 const FOR_EACH_THREAD: usize = 2;
 
-/// The attempts of this process. A clone shares them.
+/// Queue of the attempts in this process. Clones share it.
 #[derive(Clone)]
 pub(super) struct AttemptTurns {
     queue: Arc<FairQueue<()>>,
-    /// Longest wait of one attempt.
+    /// Wait limit of one attempt.
     pub(super) patience: Duration,
 }
 
-/// The place of one attempt, until it is dropped.
+/// Place of one attempt. The drop frees it.
 pub(super) struct AttemptTurn {
     turns: AttemptTurns,
     client: ClientNetworks,
@@ -31,21 +33,21 @@ pub(super) struct AttemptTurn {
 }
 
 impl AttemptTurns {
-    /// For so many threads that hash; `mean` is the first estimate of the time of one attempt.
+    /// Creates the queue for a number of hashing threads. `mean` is the first estimate of the duration of an attempt.
     pub(super) fn new(threads: usize, mean: Duration, patience: Duration) -> Self {
         let places = vec![(); threads.saturating_mul(FOR_EACH_THREAD)];
         Self { queue: FairQueue::new(places, mean), patience }
     }
 
-    /// How many attempts wait for their turn.
+    /// Returns the number of attempts that wait for their turn.
     pub(super) fn waiting(&self) -> usize {
         self.queue.waiting()
     }
 
-    /// Waits for this client's turn.
+    /// Waits for the turn of this client.
     ///
     /// # Errors
-    /// It would come too late.
+    /// Returns [`Error::QueueFull`] at once if the estimated wait exceeds the limit.
     pub(super) async fn enter(&self, client: ClientNetworks) -> Result<AttemptTurn, Error> {
         let place = Some(take(&self.queue, client, self.patience).await?);
         Ok(AttemptTurn { turns: self.clone(), client, place })
@@ -53,20 +55,20 @@ impl AttemptTurns {
 }
 
 impl AttemptTurn {
-    /// The client whose turn it is.
+    /// Returns the client that holds the turn.
     pub(super) fn client(&self) -> ClientNetworks {
         self.client
     }
 
-    /// Longest wait of one attempt.
+    /// Returns the wait limit of one attempt.
     pub(super) fn patience(&self) -> Duration {
         self.turns.patience
     }
 
-    /// Waits for something else without a place, and then for a new turn.
+    /// Gives up the place, waits for a future, and then waits for a new turn.
     ///
     /// # Errors
-    /// The new turn would come too late.
+    /// Returns [`Error::QueueFull`] if the estimated wait for the new turn exceeds the limit.
     pub(super) async fn pause<T>(&mut self, wait: impl Future<Output = T>) -> Result<T, Error> {
         self.place = None;
         let waited = wait.await;
@@ -75,10 +77,10 @@ impl AttemptTurn {
     }
 }
 
-/// Waits for a place.
+/// Waits for a place in a queue.
 ///
 /// # Errors
-/// It would come too late.
+/// Returns [`Error::QueueFull`] at once if the estimated wait exceeds `patience`.
 pub(super) async fn take<T>(
     queue: &Arc<FairQueue<T>>,
     client: ClientNetworks,

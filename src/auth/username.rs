@@ -1,4 +1,4 @@
-//! A name for an account whose owner did not choose one: of what the provider calls them, or of their address.
+//! User names for accounts from providers, derived from the name at the provider or from the address.
 
 use entity::value::Email;
 
@@ -6,28 +6,28 @@ use super::error::Error;
 use super::fields::{LONGEST_USERNAME, SHORTEST_USERNAME, is_of_username};
 use crate::random;
 
-/// Of `-` and six hexadecimal digits.
+/// Length of the suffix: `-` and six hexadecimal digits.
 const SUFFIX: usize = 7;
-/// For those of whom nothing is left in ASCII.
+/// User name if no ASCII characters are left of name and address.
 const NAMELESS: &str = "user";
 
-/// A name as [`super::fields::Fields::username`] takes it, with room for a suffix.
+/// Derives a valid user name ([`super::fields::Fields::username`]), with space left for a suffix.
 pub(super) fn of(name: Option<&str>, email: &Email) -> String {
     let local = email.as_str().split('@').next();
     let usable = |text: &str| Some(plain(text)).filter(|text| text.len() >= SHORTEST_USERNAME);
     name.and_then(usable).or_else(|| local.and_then(usable)).unwrap_or_else(|| NAMELESS.to_owned())
 }
 
-/// The same name, made unlike any other.
+/// Adds a random suffix to a name that is already taken.
 ///
 /// # Errors
-/// No randomness.
+/// Returns an error if the system has no randomness.
 pub(super) fn distinct(name: &str) -> Result<String, Error> {
     let [a, b, c] = random::bytes().map_err(Error::internal)?;
     Ok(format!("{name}-{a:02x}{b:02x}{c:02x}"))
 }
 
-/// What a name may hold; words are joined by a dot.
+/// Removes the characters that a user name must not contain, and joins words by a dot.
 fn plain(text: &str) -> String {
     let words = text.split_whitespace().map(|word| word.chars().filter(|sign| is_of_username(*sign)).collect());
     let words: Vec<String> = words.filter(|word: &String| !word.is_empty()).collect();

@@ -1,7 +1,7 @@
-//! Tokens of providers at rest: encrypted with XChaCha20-Poly1305, each bound to its row and column.
+//! Encryption of provider tokens at rest with XChaCha20-Poly1305. Each ciphertext is bound to its row and column.
 //!
-//! There may be several keys, for rotation: the first encrypts, all decrypt. To rotate: put the new key first, seal every
-//! row again whose key is not [`Vault::current_key_id`], then take the old key away.
+//! Several keys allow a rotation: the first key encrypts, and all keys decrypt. To rotate, put the new key first, seal
+//! all tokens under other keys than [`Vault::current_key_id`] again, and then remove the old key.
 
 use std::{fmt, io};
 
@@ -17,13 +17,13 @@ use secrecy::{ExposeSecret, SecretString};
 use super::digest;
 use super::sealed::{self, SealingKey};
 
-/// Either alphabet (the other one's signs are replaced first), padded or not.
+/// Base64 decoder for both alphabets, with or without padding. Characters of the standard alphabet are replaced first.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &URL_SAFE,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The keys. Prints their ids.
+/// Encryption keys. `Debug` prints only their ids.
 pub struct Vault {
     current: Key,
     former: Vec<Key>,
@@ -34,94 +34,97 @@ struct Key {
     secret: SealingKey,
 }
 
-/// A token as it is stored: `access_token` or `refresh_token`, and `key_id`.
+/// Encrypted token with the id of its key, for `access_token` or `refresh_token`, and `key_id`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealedToken {
     /// Nonce and ciphertext in base64.
     pub token: ProviderToken,
-    /// Which key encrypted it.
+    /// Id of the key that encrypted the token.
     pub key_id: String,
 }
 
-/// Where a token is stored. A ciphertext opens nowhere else.
+/// Row and column of a token. A ciphertext can be decrypted only at its location.
 #[derive(Clone, Copy, Debug)]
 pub struct TokenLocation<'a> {
-    /// `oauth_providers.provider`
+    /// Provider of the token, as in `oauth_providers.provider`.
     pub provider: Provider,
-    /// `oauth_providers.provider_id`
+    /// Id of the account at the provider, as in `oauth_providers.provider_id`.
     pub provider_id: &'a str,
-    /// The column.
+    /// Column of the token.
     pub column: TokenColumn,
 }
 
-/// The column of a token.
+/// Column of a provider token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenColumn {
-    /// `oauth_providers.access_token`
+    /// Column `oauth_providers.access_token` of an access token.
     AccessToken,
-    /// `oauth_providers.refresh_token`
+    /// Column `oauth_providers.refresh_token` of a refresh token.
     RefreshToken,
 }
 
-/// Keys that cannot be used. Never holds one.
+/// Reason for which the text of AUTHSVC_ENCRYPTION_KEY is not valid. It contains no part of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidKeys {
-    /// Nothing but separators.
+    /// The text has no key.
     #[error("holds no key")]
     Missing,
-    /// This one (the first is 1) is not base64.
+    /// The key at this position, counted from 1, is not base64.
     #[error("key {0} is not base64")]
     NotBase64(usize),
-    /// This one is of the wrong length.
-    #[error("key {number} has {bytes} bytes, and not 32")]
+    /// The key at a position has a wrong length.
+    #[error("key {number} has {bytes} bytes instead of 32")]
     Length {
-        /// Which, from 1.
+        /// Position of the key, counted from 1.
         number: usize,
-        /// How many bytes it has.
+        /// Length of the key, in bytes.
         bytes: usize,
     },
-    /// This one was there before.
-    #[error("key {0} is there twice")]
+    /// The key at this position, counted from 1, repeats an earlier key.
+    #[error("key {0} repeats an earlier key")]
     Twice(usize),
 }
 
 impl InvalidKeys {
-    /// What to do about it.
+    /// Returns the instruction for the operator.
     pub fn hint(&self) -> &'static str {
-        "write keys of 32 bytes in base64, one a line or separated by commas, the newest first; `openssl rand -base64 32` makes one"
+        "write keys of 32 bytes in base64, one per line or separated by commas, the newest first. `openssl rand -base64 32` makes one"
     }
 }
 
-/// A token that cannot be sealed or opened. Never holds it.
+/// Error for a token that cannot be sealed or opened. No message contains a part of the token.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It was encrypted with a key that is not among ours.
+    /// The token was encrypted with a key that is not configured.
     #[error("the token was encrypted with key {0}, which is not in AUTHSVC_ENCRYPTION_KEY")]
     UnknownKey(String),
-    /// It was changed, or belongs to another row or column.
-    #[error("the token does not open with key {0}: it was changed, or moved from another row")]
+    /// The ciphertext was changed, or belongs to another row or column.
+    #[error("the token cannot be decrypted with key {0}: it was changed, or moved from another row")]
     Broken(String),
-    /// No randomness.
+    /// The system has no randomness, or the token is too long.
     #[error("the token cannot be encrypted: {0}")]
     Seal(#[from] io::Error),
 }
 
 impl Error {
-    /// What to do about it.
+    /// Returns the instruction for the operator, if there is one.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::UnknownKey(_) => Some("add that key behind the first one, or let the account's owner log in again"),
-            Self::Broken(_) => Some("let the account's owner log in again; find out who writes to oauth_providers"),
+            Self::UnknownKey(_) => Some("add that key after the first one, or ask the account owner to log in again"),
+            Self::Broken(_) => {
+                Some("ask the account owner to log in again, and find out which program writes to oauth_providers")
+            }
             Self::Seal(_) => None,
         }
     }
 }
 
 impl Vault {
-    /// Reads one or more keys, one a line or separated by commas: base64, standard or URL-safe, of 32 bytes each.
+    /// Parses one or more keys, one per line or separated by commas. Each key has 32 bytes in standard or URL-safe
+    /// base64.
     ///
     /// # Errors
-    /// The first key that cannot be used, by its number.
+    /// Returns the position of the first key that is not valid, and the reason.
     pub fn from_keys(text: &SecretString) -> Result<Self, InvalidKeys> {
         let words = text.expose_secret().split([',', '\n']).map(str::trim).filter(|word| !word.is_empty());
         let mut keys: Vec<Key> = Vec::new();
@@ -137,24 +140,24 @@ impl Vault {
         Ok(Self { current, former: keys.collect() })
     }
 
-    /// The id of the key that encrypts.
+    /// Returns the id of the key that encrypts.
     pub fn current_key_id(&self) -> &str {
         &self.current.id
     }
 
-    /// Encrypts a token for its place.
+    /// Encrypts a token for its location.
     ///
     /// # Errors
-    /// No randomness.
+    /// Returns [`Error::Seal`] if the token cannot be encrypted.
     pub fn seal(&self, plain: &SecretString, place: TokenLocation<'_>) -> Result<SealedToken, Error> {
         let sealed = sealed::seal(&self.current.secret, plain.expose_secret().as_bytes(), &place.associated())?;
         Ok(SealedToken { token: ProviderToken::new(STANDARD.encode(sealed)), key_id: self.current.id.clone() })
     }
 
-    /// Decrypts a token that was sealed for this place.
+    /// Decrypts a token that was sealed for this location.
     ///
     /// # Errors
-    /// A key that is missing; a token that was changed or moved.
+    /// Returns an error if the key is missing, or if the token was changed or moved.
     pub fn open(&self, token: &ProviderToken, key_id: &str, place: TokenLocation<'_>) -> Result<SecretString, Error> {
         let key = self.keys().find(|key| key.id == key_id).ok_or_else(|| Error::UnknownKey(shown(key_id)))?;
         let text = STANDARD
@@ -182,14 +185,14 @@ impl Key {
         let bytes = Zeroizing::new(BASE64.decode(word.as_bytes()).map_err(|_| InvalidKeys::NotBase64(number))?);
         let secret: Box<[u8; 32]> =
             Box::new(bytes.as_slice().try_into().map_err(|_| InvalidKeys::Length { number, bytes: bytes.len() })?);
-        // a quarter of a digest tells keys apart, and tells nothing about a random key
+        // a quarter of a digest identifies a key and reveals nothing about a random key
         let id = digest::sha256_hex(secret.as_slice()).chars().take(16).collect();
         Ok(Self { id, secret: SealingKey::new(secret) })
     }
 }
 
 impl TokenLocation<'_> {
-    /// The parts are apart: only the last one can hold a NUL.
+    /// Returns the associated data. NUL separates the parts, because only the last part can contain one.
     fn associated(&self) -> Vec<u8> {
         let column = match self.column {
             TokenColumn::AccessToken => "access_token",
@@ -199,7 +202,7 @@ impl TokenLocation<'_> {
     }
 }
 
-/// A key id as the database has it; whatever else stands there is cut off.
+/// Returns the letters and digits of a key id from the database, at most 64, for a message.
 fn shown(key_id: &str) -> String {
     key_id.chars().filter(char::is_ascii_alphanumeric).take(64).collect()
 }

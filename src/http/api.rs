@@ -1,8 +1,9 @@
-//! The JSON API of the public listener: accounts, sessions, and the documents that describe it.
+//! JSON API of the public listener: accounts, sessions, and the API documents.
 //!
-//! A handler reads a request into the words of [`crate::auth`], calls one use case, and answers with its report; errors are problem
-//! documents (RFC 9457) with a `code` for programs. To add an operation: the use case, a handler with its `utoipa` description,
-//! a line in `document` and one in `router`; the test that compares routes with the document, and schemathesis, look at the rest.
+//! A handler converts a request into types of [`crate::auth`], calls one use case, and converts its result into an
+//! answer. Errors are problem documents (RFC 9457) with a `code` for programs. To add an operation, write the use case,
+//! a handler with its `utoipa` description, a line in `document`, and a line in `router`. One test compares the routes
+//! with the document, and schemathesis checks the answers.
 
 mod accounts;
 mod body;
@@ -37,29 +38,29 @@ use problem::Problem;
 
 pub use limits::Rate;
 
-/// More than any request of this API needs.
+/// Maximum size of a request body, in bytes. Valid requests are far smaller.
 const LARGEST_BODY: usize = 16 * 1024;
 
-/// What is let through.
+/// Limits and addresses of the API.
 #[derive(Debug, Clone)]
 pub struct ApiSettings {
-    /// Whether clients reach the service by https.
+    /// True if clients reach the service by https.
     pub is_https: bool,
-    /// What precedes the paths of this service, as clients see them; without a `/` at its end.
+    /// Path prefix of this service in the URLs of clients, without a `/` at its end.
     pub base_path: String,
-    /// Pages that may call it from a browser.
+    /// Origins of pages that may call the API from a browser.
     pub origins: Vec<HeaderValue>,
-    /// Whose word on a client's address is taken.
+    /// Networks of proxies that are trusted to report the address of a client.
     pub trusted_proxies: Vec<IpNet>,
-    /// How long a request may take.
+    /// Time limit of a request.
     pub timeout: Duration,
-    /// Requests of one client.
+    /// Rate limit of one client.
     pub rate: Option<Rate>,
-    /// Requests of one client that check a password.
+    /// Rate limit of one client for requests that check a password.
     pub password_rate: Option<Rate>,
 }
 
-/// The API: closed until the application is there. A clone is the same.
+/// API of the public listener. It answers 503 until [`Self::open`] is called. Clones share the state.
 #[derive(Clone)]
 pub struct Api {
     auth: Arc<OnceLock<Option<Arc<Auth>>>>,
@@ -68,31 +69,31 @@ pub struct Api {
     forwarding: Arc<UntrustedForwarding>,
 }
 
-/// What the API counts.
+/// Counters of the API.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct ApiFigures {
-    /// Refused logins that were not recorded.
+    /// Refused logins that were not recorded in the audit log.
     pub(super) skipped_events: u64,
     /// Logins to accounts whose stored hash is not checked.
     pub(super) refused_hashes: u64,
-    /// Passwords that wait.
+    /// Passwords in the queue for hashing or checking.
     pub(super) waiting_passwords: u64,
 }
 
 impl Api {
-    /// Answers that it is not ready.
+    /// Creates an API that answers 503 until it is opened.
     pub fn new(settings: ApiSettings) -> Self {
         let (events, forwarding) = (EventBudget::default(), Arc::default());
         Self { auth: Arc::default(), settings: Arc::new(settings), events, forwarding }
     }
 
-    /// Opens it; `None`: without keys to sign tokens with, it stays closed and says why.
+    /// Opens the API. Without keys to sign tokens (`None`), it continues to answer 503 with the reason.
     pub fn open(&self, auth: Option<Arc<Auth>>) {
-        // it is opened once, at the end of the boot
+        // the boot opens the API once, at its end
         let _ = self.auth.set(auth);
     }
 
-    /// The requests that a peer forwarded and is not trusted to.
+    /// Returns the counter of requests that an untrusted peer forwarded.
     pub fn forwarding(&self) -> Arc<UntrustedForwarding> {
         self.forwarding.clone()
     }
@@ -100,18 +101,18 @@ impl Api {
     fn auth(&self) -> Result<&Auth, Problem> {
         match self.auth.get() {
             Some(Some(auth)) => Ok(auth),
-            Some(None) => Err(Problem::closed("no key to sign tokens with is set: see AUTHSVC_JWT_KEY")),
+            Some(None) => Err(Problem::closed("no key to sign tokens is set: see AUTHSVC_JWT_KEY")),
             None => Err(Problem::closed("the service is starting")),
         }
     }
 
-    /// Its routes.
+    /// Returns the routes of the API.
     pub(super) fn router(&self) -> Router {
         let limited = |router: Router<Self>, rate| match rate {
             Some(rate) => router.layer(from_fn_with_state((self.clone(), Limit::new(rate)), limits::check)),
             None => router,
         };
-        // what costs a hash, a question to a provider, or a row in the database
+        // operations that compute a hash, call a provider, or insert a row
         let costly = Router::new()
             .route("/auth/register", post(accounts::register))
             .route("/auth/login", post(accounts::login))
@@ -139,19 +140,19 @@ impl Api {
         router.with_state(self.clone())
     }
 
-    /// What is counted until now.
+    /// Returns the current counters.
     pub(super) fn figures(&self) -> ApiFigures {
         let passwords = self.auth.get().and_then(Option::as_ref).map(|auth| auth.password_figures());
         let PasswordFigures { refused_hashes, waiting } = passwords.unwrap_or_default();
         ApiFigures { skipped_events: self.events.skipped(), refused_hashes, waiting_passwords: waiting }
     }
 
-    /// Networks whose word on a client's address is taken.
+    /// Returns the networks of trusted proxies.
     pub(super) fn trusted_proxies(&self) -> Vec<IpNet> {
         self.settings.trusted_proxies.clone()
     }
 
-    /// What holds for every answer of the public listener.
+    /// Adds the headers and checks that apply to every answer of the public listener.
     pub(super) fn protected(&self, router: Router) -> Router {
         policy::apply(router.layer(from_fn_with_state(self.clone(), caller::note_forwarded)), &self.settings)
     }

@@ -1,4 +1,6 @@
-//! Headers that browsers heed, for every answer of both listeners (ASVS 5.0, V3.4 and V14.3). An answer that sets one itself keeps it.
+//! Security headers for every answer of both listeners (ASVS 5.0, V3.4 and V14.3).
+//!
+//! A header that the handler has set is kept.
 
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
@@ -10,14 +12,14 @@ use axum::response::Response;
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
-/// How clients reach a listener.
+/// Scheme by which clients reach a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scheme {
     Http,
     Https,
 }
 
-/// Adds what an answer does not say itself.
+/// Adds the security headers that an answer does not have yet.
 pub(super) fn secure(headers: &mut HeaderMap, scheme: Scheme) {
     let is_page = headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
     let mut set = |name, value| {
@@ -30,7 +32,7 @@ pub(super) fn secure(headers: &mut HeaderMap, scheme: Scheme) {
     set(CONTENT_SECURITY_POLICY, "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
     set(RESOURCE_POLICY, "same-origin");
     if is_page {
-        // an answer of a login in a window of its own must not lose the page that opened it
+        // only for pages: the JSON answer of a login in a popup must not lose its opener
         set(OPENER_POLICY, "same-origin");
     }
     if scheme == Scheme::Https {
@@ -38,7 +40,7 @@ pub(super) fn secure(headers: &mut HeaderMap, scheme: Scheme) {
     }
 }
 
-/// The same for the operators' listener, which is reached by plain HTTP.
+/// Adds the security headers to an answer of the admin listener, which clients reach by plain HTTP.
 pub(super) async fn secure_plain(mut response: Response) -> Response {
     secure(response.headers_mut(), Scheme::Http);
     response

@@ -1,5 +1,6 @@
-//! `/health` and `/health/detailed`: 200, or 503 where the report is unhealthy. Asked for `application/health+json`, the answer has the
-//! form of that draft (`pass`, `warn`, `fail`).
+//! `/health` and `/health/detailed`: status 200, or 503 if the report is unhealthy.
+//!
+//! A request for `application/health+json` is answered in the form of that draft (`pass`, `warn`, `fail`).
 
 use std::sync::Arc;
 
@@ -14,15 +15,15 @@ use serde_json::{Value, json};
 use crate::clock;
 use crate::health::{DetailedHealthReport, HealthCheck, HealthCollector, HealthReport, HealthStatus};
 
-/// The draft's content type.
+/// Content type of the health check draft.
 const HEALTH_JSON: &str = "application/health+json";
 
-/// What everybody may know: nothing more than whether it works.
+/// Returns the route of the public listener. Its answer contains only the status and the database connection.
 pub(super) fn public(collector: Arc<HealthCollector>) -> Router {
     Router::new().route("/health", get(short)).with_state(collector)
 }
 
-/// The two reports.
+/// Returns the routes of both full reports, for the admin listener.
 pub(super) fn admin(collector: Arc<HealthCollector>) -> Router {
     Router::new().route("/health", get(basic)).route("/health/detailed", get(detailed)).with_state(collector)
 }
@@ -66,20 +67,22 @@ fn answer<T: Serialize>(status: HealthStatus, body: &T) -> Response {
     (code(status), headers, axum::Json(body)).into_response()
 }
 
-/// The public answer of a program that is too busy to ask.
+/// Builds the public answer for a process that could not collect a report in time.
 fn unknown() -> Value {
     let database = json!({"connected": false, "response_time_ms": null});
     json!({"status": HealthStatus::Unhealthy, "timestamp": clock::now(), "database": database})
 }
 
-/// The same for operators.
+/// Builds the admin answer for a process that could not collect a report in time.
 fn timed_out() -> Response {
     let mut body = unknown();
-    body["errors"] = json!(["no report within the time that a probe has: this process gets no processor time"]);
+    body["errors"] = json!(["no report within the time limit of a probe: this process gets no processor time"]);
     answer(HealthStatus::Unhealthy, &body)
 }
 
-/// Whether `application/health+json` is accepted by its name, and no less than JSON is: a wildcard asks for the contract's form.
+/// Returns true if `Accept` names `application/health+json` with a quality not below that of JSON.
+///
+/// A wildcard selects the form of the contract.
 fn wants_health_json(headers: &HeaderMap) -> bool {
     let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let kinds: Vec<(String, f32)> = accepted.flat_map(|value| value.split(',')).map(quality).collect();
@@ -87,7 +90,7 @@ fn wants_health_json(headers: &HeaderMap) -> bool {
     best(HEALTH_JSON).is_some_and(|q| q > 0.0 && q >= best("application/json").unwrap_or(0.0))
 }
 
-/// One entry of `Accept`: what it names, and how much it is wanted.
+/// Splits an entry of `Accept` into its media type and its quality.
 fn quality(entry: &str) -> (String, f32) {
     let mut parts = entry.split(';').map(str::trim);
     let kind = parts.next().unwrap_or_default().to_ascii_lowercase();

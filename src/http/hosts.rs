@@ -1,7 +1,8 @@
-//! The host that a request is for: exactly one, and on the operators' listener one of theirs.
+//! Check of the host of a request: exactly one, and on the admin listener an accepted one.
 //!
-//! A page in an operator's browser may give its own name the address of the operators' listener (DNS rebinding), and would read its
-//! answers then. Such a request names the page's host. Addresses cannot be rebound, and `localhost` is never looked up.
+//! A page in an operator's browser can point its own name to the address of the admin listener (DNS rebinding) and then
+//! read answers. Such a request names the host of the page. IP addresses cannot be rebound, and browsers do not resolve
+//! `localhost` by DNS.
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -16,10 +17,11 @@ use axum::response::Response;
 
 use super::problem_with;
 
-/// The names of the operators' listener, in lower case, beside addresses and `localhost`; from AUTHSVC_ADMIN_HOSTS.
+/// Accepted host names of the admin listener, in lower case, besides IP addresses and `localhost`; from
+/// AUTHSVC_ADMIN_HOSTS.
 pub(super) type AdminHosts = Arc<[String]>;
 
-/// Refuses a request without exactly one valid host (RFC 9112, 3.2). HTTP/1.0 has no host.
+/// Refuses a request without exactly one valid host (RFC 9112, 3.2). HTTP/1.0 requires no host.
 pub(super) async fn require_one(request: Request, next: Next) -> Response {
     match host(&request) {
         Ok(_) => next.run(request).await,
@@ -27,13 +29,13 @@ pub(super) async fn require_one(request: Request, next: Next) -> Response {
     }
 }
 
-/// Refuses a request for a host that is no address, not `localhost`, and none of the configured names.
+/// Refuses a request whose host is neither an IP address, nor `localhost`, nor one of the configured names.
 pub(super) async fn require_admin(State(known): State<AdminHosts>, request: Request, next: Next) -> Response {
     match host(&request) {
         Ok(Some(host)) if !is_admin(&host, &known) => problem_with(
             StatusCode::MISDIRECTED_REQUEST,
             "host_not_allowed",
-            "the Host is no address, not localhost and not in AUTHSVC_ADMIN_HOSTS",
+            "the Host is not an IP address, not localhost and not in AUTHSVC_ADMIN_HOSTS",
         ),
         Ok(_) => next.run(request).await,
         Err(why) => problem_with(StatusCode::BAD_REQUEST, "host", why),
@@ -46,10 +48,10 @@ fn is_admin(host: &str, known: &[String]) -> bool {
     IpAddr::from_str(address).is_ok() || name == "localhost" || known.contains(&name)
 }
 
-/// The host that a request names, without its port; `None`: HTTP/1.0 without one.
+/// Returns the host of a request without its port; `None` for HTTP/1.0 without a host.
 fn host(request: &Request) -> Result<Option<String>, &'static str> {
     let named = header(request.headers(), request.version())?;
-    // a target in absolute form wins over the header (RFC 9112, 3.2.2)
+    // a target in absolute form takes precedence over the header (RFC 9112, 3.2.2)
     match request.uri().authority() {
         Some(target) => valid(target.as_str()).map(Some).ok_or("the host of the request's target is not valid"),
         None => Ok(named),
@@ -70,7 +72,7 @@ fn text(value: &HeaderValue) -> Option<String> {
     valid(value.to_str().ok()?)
 }
 
-/// The host of `HOST` or `HOST:PORT`.
+/// Returns the host of `HOST` or `HOST:PORT`.
 fn valid(text: &str) -> Option<String> {
     let authority = Authority::from_str(text).ok()?;
     let host = authority.host();

@@ -1,5 +1,6 @@
-//! Takes connections: no more than there is room for, no more of one client than its share, and each only while its client is fast
-//! enough. Idle and slow clients therefore never take the file descriptors that the other listener, its probes and the database's
+//! Connections of a listener, with limits for their number, for each client, and for slow clients.
+//!
+//! Idle and slow clients therefore cannot exhaust the file descriptors that the other listener, its probes and database
 //! connections need.
 
 mod connection_slots;
@@ -27,27 +28,27 @@ use connection_slots::{ConnectionPhase, ConnectionSlot, ConnectionSlots, SlotLim
 pub(super) use open_files::raise_limit;
 use stream_timeouts::{StreamTimeouts, TimeoutStream};
 
-/// Before another connection is taken after one that could not be.
+/// Pause after a connection that could not be accepted.
 const PAUSE: Duration = Duration::from_millis(100);
-/// For a client that has asked nothing yet, to end its first request's head when it is time to stop.
+/// Time for a new client to complete its first request head when the service stops.
 const GRACE: Duration = Duration::from_secs(1);
-/// Time for a request's head.
+/// Time limit for a request head.
 const HEAD: Duration = Duration::from_secs(10);
-/// Time between an answer and the next request on a connection: load balancers keep one for 60 seconds.
+/// Time limit between an answer and the next request on a connection. Load balancers keep one for 60 seconds.
 const IDLE: Duration = Duration::from_secs(75);
-/// Time for the next byte of an answer.
+/// Time limit for the next byte of an answer.
 const WRITE: Duration = Duration::from_secs(30);
-/// Bytes of a request's head. A longer one is answered with 431.
+/// Maximum size of a request head, in bytes. A longer one is answered with 431.
 const LARGEST_HEAD: usize = 64 * 1024;
-/// Connections of one client.
+/// Maximum number of connections of one client.
 const MOST_OF_CLIENT: u32 = 256;
 
-/// What connections may take.
+/// Limits of the connections of a listener.
 #[derive(Debug, Clone, Copy)]
 pub struct ListenerLimits {
-    /// How many there are at once; the others wait in the system's queue.
+    /// Maximum number of concurrent connections. Further ones wait in the queue of the system.
     pub most: u32,
-    /// For a request's head: from its first byte, or from the begin of the connection.
+    /// Time limit for a request head, from its first byte, or from the start of the connection.
     pub head: Duration,
 }
 
@@ -56,7 +57,7 @@ impl ListenerLimits {
         Self { most, head: HEAD }
     }
 
-    /// A client has a quarter of the places at most, its wide network a half.
+    /// Returns the limits of the slots: one client has at most a quarter of them, and its wide network at most a half.
     fn places(self, unbounded: Vec<IpNet>) -> SlotLimits {
         let share = |divisor: u32, most: u32| (self.most / divisor).clamp(1, most) as usize;
         SlotLimits {
@@ -72,12 +73,14 @@ impl ListenerLimits {
     }
 }
 
-/// Answers until it is told to stop, and then what was asked.
+/// Accepts connections until `stopped` is set, and then completes the running requests.
 pub async fn serve(listener: TcpListener, router: Router, limits: ListenerLimits, stopped: watch::Receiver<bool>) {
     serve_counted(listener, router, limits, Vec::new(), Arc::default(), stopped).await;
 }
 
-/// As [`serve`]. Connections from `proxies` are bounded only with all others.
+/// Accepts connections until `stopped` is set, and counts them.
+///
+/// Connections from `proxies` have no limit per client.
 pub(super) async fn serve_counted(
     listener: TcpListener,
     router: Router,
@@ -102,30 +105,30 @@ pub(super) async fn serve_counted(
     places.all_free().await;
 }
 
-/// The next connection that has a place.
+/// Accepts the next connection that receives a slot.
 async fn take(listener: &TcpListener, places: &Arc<ConnectionSlots>) -> (TcpStream, SocketAddr, ConnectionSlot) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => match places.take(peer.ip()).await {
                 Some(place) => return (stream, peer, place),
-                None => tracing::debug!(%peer, "a connection was closed: its client answers for all of its places"),
+                None => {
+                    tracing::debug!(%peer, "a connection was closed: the requests of its client use all of its slots")
+                }
             },
             Err(error) => recover(&error, places).await,
         }
     }
 }
 
-/// Goes on after a connection that could not be taken. Without file descriptors a waiting connection gives its own.
+/// Pauses after a connection that could not be accepted. Without file descriptors, it closes an idle connection.
 async fn recover(error: &std::io::Error, places: &ConnectionSlots) {
     let is_out_of_files =
         [Errno::MFILE, Errno::NFILE].iter().any(|code| error.raw_os_error() == Some(code.raw_os_error()));
     if is_out_of_files {
-        tracing::warn!(
-            "a connection could not be taken: {error}; raise the limit of open files (ulimit -n, LimitNOFILE)"
-        );
+        tracing::warn!("cannot accept a connection: {error}. Raise the limit of open files (ulimit -n, LimitNOFILE)");
         places.displace_any();
     } else {
-        tracing::debug!("a connection could not be taken: {error}");
+        tracing::debug!("cannot accept a connection: {error}");
     }
     tokio::time::sleep(PAUSE).await;
 }
@@ -145,7 +148,7 @@ async fn answer(
         let answer = router.call(request);
         async move {
             if !is_open {
-                return Err(std::io::Error::other("its place was given to another connection"));
+                return Err(std::io::Error::other("its slot was given to another connection"));
             }
             let answer = answer.await.map_err(std::io::Error::other);
             phase.end_answer();
@@ -172,8 +175,8 @@ async fn answer(
     }
 }
 
-/// Comes back when it is time to stop.
+/// Waits until the service stops.
 async fn stop(stopped: &mut watch::Receiver<bool>) {
-    // an error means that the sender is gone, which is a reason to stop as well
+    // an error means that the sender was dropped, which is a reason to stop as well
     let _ = stopped.wait_for(|stop| *stop).await;
 }

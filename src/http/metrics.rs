@@ -1,9 +1,12 @@
 //! `GET /metrics`: the detailed report, and the requests of this process, as Prometheus text.
 //!
-//! Every scrape has a registry of its own, so that a figure that cannot be had is absent and nothing of an earlier report
-//! stays; only the requests are counted on. Invariants: base units, ratios from 0 to 1, `_total` on what only grows. A label holds
-//! a name out of a fixed set (tables, checks, kinds, routes, versions), never what a client sent or an error said.
-//! To add a metric: an entry in the file of its subject, and a row in `docs/MONITORING.md`; `tests/it/metrics.rs` compares the two.
+//! Each scrape has its own registry, so a figure that is not available is absent, and no figure of an earlier report is
+//! repeated. Only the requests are counted across scrapes. All metrics use base units and ratios from 0 to 1, and
+//! counters end in `_total`. A label holds a name from a fixed set (tables, checks, kinds, routes, versions), never
+//! text from a client or an error.
+//!
+//! To add a metric, add an entry in the file of its subject and a row in `docs/MONITORING.md`. `tests/it/metrics.rs`
+//! compares both.
 
 mod accounts;
 mod database;
@@ -27,18 +30,18 @@ use families::Families;
 use requests::Requests;
 use service::ServiceFigures;
 
-/// What this program is.
+/// Build of this program, for `authsvc_build_info`.
 #[derive(Debug, Clone, Copy)]
 pub struct Build {
-    /// Of the package.
+    /// Version of the package.
     pub version: &'static str,
-    /// It was built from.
+    /// Git commit of the build.
     pub commit: &'static str,
-    /// The newest one inside.
+    /// Newest migration in the program.
     pub migration: &'static str,
 }
 
-/// The metrics of one process. A clone counts with the original.
+/// Metrics of one process. Clones share the counters.
 #[derive(Clone)]
 pub struct Metrics {
     build: Build,
@@ -47,44 +50,45 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Nothing is counted yet.
+    /// Creates metrics with all counters at zero.
     ///
     /// # Errors
-    /// A name that Prometheus does not take, which a test excludes.
+    /// Returns an error if Prometheus rejects a metric name, which a test excludes.
     pub fn new(build: Build) -> Result<Self> {
         Ok(Self { build, requests: Requests::new()?, service: Arc::default() })
     }
 
-    /// Times the requests of a router. Routes that are added to it afterwards are not timed.
+    /// Measures the duration of the requests of a router. Routes that are added afterwards are not measured.
     pub fn measured(&self, router: Router, listener: &'static str) -> Router {
         self.requests.measured(router, listener)
     }
 
-    /// The API whose figures are shown.
+    /// Sets the API whose figures are shown.
     pub(super) fn watch(&self, api: &Api) {
         self.service.watch(api);
     }
 
-    /// Where the listener of this name counts its connections.
+    /// Returns the connection counters of a listener.
     pub(super) fn connections(&self, listener: &'static str) -> Arc<ConnectionCounters> {
         self.service.connections(listener)
     }
 
-    /// The answer to a scrape. Without a report (none was made yet) it holds what the process knows of itself.
+    /// Answers a scrape. Without a reading, which is missing before the first report, it contains only figures of the
+    /// process.
     pub fn answer(&self, reading: Option<&HealthReading>) -> Response {
         match self.encode(reading) {
             Ok(text) => ([(CONTENT_TYPE, TEXT_FORMAT)], text).into_response(),
             Err(error) => {
-                tracing::error!("the metrics could not be written: {error}");
+                tracing::error!("cannot encode the metrics: {error}");
                 super::problem(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
             }
         }
     }
 
-    /// The text of [`Self::answer`].
+    /// Encodes the metrics as Prometheus text.
     ///
     /// # Errors
-    /// A name that Prometheus does not take, which a test excludes.
+    /// Returns an error if Prometheus rejects a metric name, which a test excludes.
     pub fn encode(&self, reading: Option<&HealthReading>) -> Result<String> {
         let families = Families::default();
         operations::describe_build(&families, self.build)?;

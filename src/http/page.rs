@@ -1,9 +1,9 @@
-//! The operators' status page: the detailed report as one HTML document that needs nothing else.
+//! Status page for operators: the detailed report as one HTML document without other files.
 //!
-//! Rust prepares every text, the template in `templates/` only places it; askama escapes all of it, and names of backups, errors
-//! and query texts come from outside. Nothing is loaded: style and script are inline, allowed by their hash, and the
-//! page works without the script, which only fetches it again. To add a figure: a field of the report, a line in `tiles`,
-//! `tables` or `facts`.
+//! Rust prepares every text, and the template in `templates/` only places it. All texts are escaped, because names of
+//! backups, errors and queries come from outside. The page loads nothing: style and script are inline and allowed by
+//! their hash. It works without the script, which only reloads it. To add a figure, add a field to the report and a
+//! line in `tiles`, `tables` or `facts`.
 
 mod backups;
 mod facts;
@@ -38,7 +38,7 @@ const STYLE: &str = include_str!("templates/status.css");
 const BUILD: &str = concat!(env!("CARGO_PKG_VERSION"), "+", env!("AUTHSVC_COMMIT"));
 const SCRIPT: &str = include_str!("templates/status.js");
 
-/// Nothing but this page's own style and script, and a fetch of itself.
+/// Content security policy: only the inline style and script of this page, and a request for the page itself.
 static POLICY: LazyLock<String> = LazyLock::new(|| {
     let [style, script] = [STYLE, SCRIPT].map(|text| STANDARD.encode(Sha256::digest(text)));
     format!(
@@ -47,7 +47,8 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// The page with its headers. It is 200 in any state: the page itself is there; probes ask `/readyz` and `/health`.
+/// Returns the status page with its headers. The status is 200 in every state of the service. Probes use `/readyz` and
+/// `/health`.
 pub fn response(detailed: &DetailedHealthReport, samples: &[HealthSample], stage: &BootStage) -> Response {
     let html = match render(detailed, samples, stage) {
         Ok(html) => html,
@@ -66,10 +67,10 @@ pub fn response(detailed: &DetailedHealthReport, samples: &[HealthSample], stage
     (headers, html).into_response()
 }
 
-/// The page.
+/// Renders the status page as HTML.
 ///
 /// # Errors
-/// None that is known: a text can always be written to.
+/// Returns an error if the template fails, which has no known cause.
 pub fn render(
     detailed: &DetailedHealthReport,
     samples: &[HealthSample],
@@ -87,14 +88,14 @@ struct Page<'a> {
     environment: &'a str,
     status: HealthStatus,
     word: &'static str,
-    /// Where the process is, unless it serves.
+    /// Boot stage of the process; `None` if it serves requests.
     stage: Option<&'a BootStage>,
     summary: String,
     since: Option<Since>,
-    /// When the report was made: for machines, and for people.
+    /// Time of the report in two forms, for machines and for people.
     made: [String; 2],
     findings: Vec<Finding<'a>>,
-    /// The head of the page as text.
+    /// Head of the page as plain text.
     ticket: String,
     strip: Option<Strip>,
     tiles: Vec<Tile>,

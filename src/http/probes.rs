@@ -1,4 +1,4 @@
-//! `/livez` and `/readyz`; `/readyz?verbose` tells step by step, as text, the way Kubernetes' own probes do.
+//! `/livez` and `/readyz`. `/readyz?verbose` lists the boot steps as text, in the format of the probes of Kubernetes.
 
 use std::sync::Arc;
 
@@ -16,12 +16,12 @@ pub(super) fn router(readiness: Arc<Readiness>) -> Router {
     Router::new().route("/livez", get(livez)).route("/readyz", get(readyz)).with_state(readiness)
 }
 
-/// 200 while the process runs, whatever the database does.
+/// Answers 200 while the process runs, in any state of the database.
 async fn livez() -> Response {
     Json(serde_json::json!({"status": "alive"})).into_response()
 }
 
-/// 200 when requests can be served, else 503 with the stage as JSON.
+/// Answers 200 if requests can be served, else 503 with the stage as JSON.
 async fn readyz(State(readiness): State<Arc<Readiness>>, Query(query): Query<Verbosity>) -> Response {
     let stage = readiness.check().await;
     let status = if stage.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -37,19 +37,19 @@ struct Verbosity {
     verbose: Option<String>,
 }
 
-/// What boot goes through, and how far it is.
+/// Returns one line per boot step, with its result.
 fn steps(stage: &BootStage) -> String {
     let (failing, reason) = match stage {
         BootStage::Ready => (None, String::new()),
-        BootStage::Starting => (Some("database"), "not asked yet".to_owned()),
+        BootStage::Starting => (Some("database"), "not checked yet".to_owned()),
         BootStage::WaitingForDatabase { reason } | BootStage::DatabaseGone { reason } => {
             (Some("database"), reason.clone())
         }
         BootStage::Migrating { current, target } => {
-            (Some("migrations"), format!("at {}, going to {target}", current.as_deref().unwrap_or("none")))
+            (Some("migrations"), format!("at {}, target {target}", current.as_deref().unwrap_or("none")))
         }
-        BootStage::Seeding => (Some("seed"), "development data is filled in".to_owned()),
-        BootStage::ShuttingDown => (Some("shutdown"), "it was told to stop".to_owned()),
+        BootStage::Seeding => (Some("seed"), "development data is being inserted".to_owned()),
+        BootStage::ShuttingDown => (Some("shutdown"), "the service is stopping".to_owned()),
     };
     let mut text = String::new();
     let mut is_past = false;

@@ -1,7 +1,7 @@
-//! Whether requests can be served, and if not, why.
+//! Readiness of the service, and the reason if it is not ready.
 //!
-//! Once booted, the database is asked on demand, at most once a second whatever the number of probes, and never for
-//! longer than the deadline: a probe gets an answer in time even when the database gives none.
+//! After the boot, a probe checks the database on demand, at most once a second for any number of probes. A check has a
+//! time limit, so a probe gets its answer in time even if the database does not answer.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -12,39 +12,39 @@ use serde::Serialize;
 use crate::clock::Stopwatch;
 use crate::db::Pool;
 
-/// How old an answer of the database may be.
+/// Maximum age of a check result.
 const FRESH: Duration = Duration::from_secs(1);
-/// How long one question may take.
+/// Time limit of a check.
 const DEADLINE: Duration = Duration::from_millis(1500);
 
-/// Where the service is.
+/// Boot stage of the service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum BootStage {
-    /// Nothing was tried yet.
+    /// The boot has not tried anything yet.
     Starting,
     /// The database does not answer.
     WaitingForDatabase {
-        /// What it said last.
+        /// Error of the last attempt.
         reason: String,
     },
-    /// The schema is brought up to date.
+    /// The migrations are being applied.
     Migrating {
-        /// The newest applied migration.
+        /// Newest applied migration; `None` if none is applied.
         current: Option<String>,
-        /// The newest migration of this program.
+        /// Newest migration of this program.
         target: String,
     },
-    /// Development data is filled in.
+    /// The development data is being inserted.
     Seeding,
-    /// Requests are served.
+    /// The service answers requests.
     Ready,
-    /// The database was there and is gone.
+    /// The database was available before, and cannot be used now.
     DatabaseGone {
-        /// What it said last.
+        /// Error of the last check.
         reason: String,
     },
-    /// SIGTERM came.
+    /// The service received a signal to stop.
     ShuttingDown,
 }
 
@@ -56,22 +56,22 @@ impl fmt::Display for BootStage {
             Self::Migrating { current, target } => {
                 write!(f, "migrating to {target}, at {}", current.as_deref().unwrap_or("the beginning"))
             }
-            Self::Seeding => f.write_str("filling in development data"),
+            Self::Seeding => f.write_str("inserting development data"),
             Self::Ready => f.write_str("ready"),
-            Self::DatabaseGone { reason } => write!(f, "the database is gone: {reason}"),
+            Self::DatabaseGone { reason } => write!(f, "the database is not available: {reason}"),
             Self::ShuttingDown => f.write_str("stopping"),
         }
     }
 }
 
 impl BootStage {
-    /// Whether requests can be served.
+    /// Returns true if requests can be served.
     pub fn is_ready(&self) -> bool {
         *self == Self::Ready
     }
 }
 
-/// The stage, and the pool to ask once there is one.
+/// Boot stage of the service, and the pool for checks after the boot.
 pub struct Readiness {
     stage: Mutex<BootStage>,
     probe: tokio::sync::Mutex<Probe>,
@@ -90,28 +90,28 @@ impl Default for Readiness {
 }
 
 impl Readiness {
-    /// Moves on.
+    /// Sets the boot stage.
     pub fn enter(&self, stage: BootStage) {
         *self.stage.lock().unwrap_or_else(PoisonError::into_inner) = stage;
     }
 
-    /// Ready, as long as this pool gets answers.
+    /// Sets the stage to ready. Checks use this pool from now on.
     pub async fn ready(&self, pool: Pool) {
         self.probe.lock().await.pool = Some(pool);
         self.enter(BootStage::Ready);
     }
 
-    /// The stage now; asks the database when ready.
+    /// Returns the current stage. If the service is ready, the database is checked.
     pub async fn check(&self) -> BootStage {
         let stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if !stage.is_ready() {
             return stage;
         }
-        let late = || BootStage::DatabaseGone { reason: "no answer in time".to_owned() };
+        let late = || BootStage::DatabaseGone { reason: "no answer within the time limit".to_owned() };
         tokio::time::timeout(DEADLINE + FRESH / 4, self.ask()).await.unwrap_or_else(|_| late())
     }
 
-    /// The answer of the last second, or a new one; who asks meanwhile waits for that.
+    /// Returns a result of the last second, or of a new check. Concurrent probes wait for one check.
     async fn ask(&self) -> BootStage {
         let mut probe = self.probe.lock().await;
         if let Some((age, stage)) = &probe.last

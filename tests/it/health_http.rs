@@ -157,7 +157,7 @@ fn the_status_page_is_for_operators_and_there_in_every_state() {
     assert_eq!(get(server.public, "/").unwrap().0, 404);
     cluster.crash();
     let html = page("<title>Unhealthy, not ready");
-    assert!(html.contains("check that the server runs") && html.contains("the database is gone: "), "{html}");
+    assert!(html.contains("check that the server runs") && html.contains("the database is not available: "), "{html}");
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn a_supervisor_hears_of_every_stage() {
     let heard = ear.until("READY=1");
     let newest = authsvc::migrate::newest();
     assert!(heard.contains(&format!("STATUS=migrating to {newest}, at {newest}")), "{heard:?}");
-    assert!(heard.contains(&"STATUS=filling in development data".to_owned()), "{heard:?}");
+    assert!(heard.contains(&"STATUS=inserting development data".to_owned()), "{heard:?}");
     assert_eq!(heard.last().unwrap(), "READY=1\nSTATUS=ready");
     server.ready().stop().success();
     assert_eq!(ear.next(), "STOPPING=1\nSTATUS=stopping");

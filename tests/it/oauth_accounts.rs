@@ -81,7 +81,7 @@ fn oauth_account_that_cannot_be_used() {
         database.execute("DELETE FROM oauth_providers");
         log_in(&double, &mut visitor, ADA).refused(403, "inactive");
         log_in(&double, &mut visitor, Person { id: 2, ..ADA }).refused(403, "inactive");
-        let refused = format!("{id} Ada@example.com google: the account cannot be used any more");
+        let refused = format!("{id} Ada@example.com google: the account is inactive or deleted");
         assert_eq!(database.query(FAILED).iter().filter(|event| **event == refused).count(), 4, "{engine:?}");
         assert_eq!(database.one("SELECT count(*) FROM refresh_tokens"), "1");
         database.execute("UPDATE users SET deleted_at = NULL");

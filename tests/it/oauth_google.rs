@@ -103,16 +103,16 @@ fn oauth_google_claims_that_are_refused() {
         let providers = double.providers();
         let time = now().timestamp();
         for (changes, why) in [
-            (json!({"aud": "another-client"}), "made for somebody else"),
-            (json!({"aud": [CLIENT_ID, "another-client"]}), "made for somebody else"),
-            (json!({"aud": []}), "made for somebody else"),
-            (json!({"iss": "https://accounts.google.com"}), "made by somebody else"),
-            (json!({"iss": format!("{}/", double.server.uri())}), "made by somebody else"),
-            (json!({"exp": time}), "its time is over"),
-            (json!({"exp": time - 3600}), "its time is over"),
-            (json!({"iat": time + 3600}), "its time is over, or has not come"),
-            (json!({"nonce": "of-another-login"}), "made for another login"),
-            (json!({"nonce": null}), "made for another login"),
+            (json!({"aud": "another-client"}), "issued for another client"),
+            (json!({"aud": [CLIENT_ID, "another-client"]}), "issued for another client"),
+            (json!({"aud": []}), "issued for another client"),
+            (json!({"iss": "https://accounts.google.com"}), "another issuer issued it"),
+            (json!({"iss": format!("{}/", double.server.uri())}), "another issuer issued it"),
+            (json!({"exp": time}), "it has expired"),
+            (json!({"exp": time - 3600}), "it has expired"),
+            (json!({"iat": time + 3600}), "it has expired, or is not valid yet"),
+            (json!({"nonce": "of-another-login"}), "issued for another login"),
+            (json!({"nonce": null}), "issued for another login"),
             (json!({"at_hash": "AAAAAAAAAAAAAAAAAAAAAA"}), "another access token"),
             (json!({"sub": ""}), "its subject"),
             (json!({"sub": "1".repeat(256)}), "its subject"),
@@ -146,14 +146,14 @@ fn oauth_google_signatures_that_are_refused() {
         let secret = format!("{SECRET}-of-client");
         type Sign<'a> = &'a dyn Fn(&Value) -> String;
         let cases: [(Sign<'_>, &str); 9] = [
-            (&|claims| other.sign_as(claims, ours.id), "its signature does not fit"),
+            (&|claims| other.sign_as(claims, ours.id), "its signature is not valid"),
             (&|claims| other.sign(claims), "unknown key"),
             (&|claims| forged("none", claims, None), "it is not signed"),
             (&|claims| forged("None", claims, None), ""),
             (&|claims| forged("HS256", claims, Some(ours.public.as_bytes())), "another algorithm"),
             (&|claims| forged("HS256", claims, Some(secret.as_bytes())), "another algorithm"),
-            (&|claims| forged("RS256", claims, None), "its signature does not fit"),
-            (&|claims| forged("RS256", claims, Some(ours.public.as_bytes())), "its signature does not fit"),
+            (&|claims| forged("RS256", claims, None), "its signature is not valid"),
+            (&|claims| forged("RS256", claims, Some(ours.public.as_bytes())), "its signature is not valid"),
             (&|_| "not.a.token".to_owned(), ""),
         ];
         for (number, (sign, why)) in cases.into_iter().enumerate() {
@@ -167,7 +167,7 @@ fn oauth_google_signatures_that_are_refused() {
             format!("{}{}", forged, token.rsplit('.').next().unwrap())
         };
         let error = login(&double, &providers, changed).await.unwrap_err();
-        assert!(error.to_string().contains("its signature does not fit"), "{error}");
+        assert!(error.to_string().contains("its signature is not valid"), "{error}");
     });
 }
 
@@ -265,7 +265,7 @@ fn oauth_google_that_fails() {
         merge(&mut bare, json!({"id_token": null}));
         double.answers_once("POST", "/token", json(200, bare)).await;
         let error = complete(&providers, Provider::Google, &begun).await.unwrap_err();
-        assert!(error.to_string().contains("there is none"), "{error}");
+        assert!(error.to_string().contains("it is missing"), "{error}");
     });
 }
 

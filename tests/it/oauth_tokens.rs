@@ -117,8 +117,10 @@ fn oauth_tokens_follow_the_key() {
         assert!(rows[3..253].iter().all(|row| !row.contains("cAn4ry") && row.ends_with(&format!(" - {current}"))));
         assert_eq!(rows[253], "- - -");
         let log = server.stop().success().stderr;
-        let told =
-            format!("are left as they are: the token was encrypted with key {}", vault(&key(9)).current_key_id());
+        let told = format!(
+            "cannot encrypt tokens of providers again: the token was encrypted with key {}",
+            vault(&key(9)).current_key_id()
+        );
         assert_eq!(log.matches(&told).count(), 1, "{log}");
     }
 }

@@ -65,7 +65,7 @@ fn it_is_read_without_scripts() {
     browser.go(&pages.url);
     let document = browser.devtools("DOM.getDocument", &json!({"depth": -1}));
     let shown = document["root"].to_string();
-    for text in ["Degraded", "54 h old", "look at the last run", "Loads itself again every 30 s"] {
+    for text in ["Degraded", "54 h old", "look at the last run", "This page reloads every 30 s"] {
         assert!(shown.contains(text), "{text} is not in {shown}");
     }
     let root = &document["root"]["nodeId"];
@@ -265,7 +265,7 @@ fn figures_have_units_and_missing_ones_their_reason() {
     // by the reason that names it, else the list of all reasons
     let why = "title=\"not known: pg_stat_statements is not installed";
     assert_eq!(page.matches(why).count(), 2, "slow queries and the mean");
-    assert!(page.contains("href=\"#not-known\" title=\"not known: the report does not say why\""));
+    assert!(page.contains("href=\"#not-known\" title=\"not known: the report gives no reason\""));
     let label = "aria-label=\"Database latency in the last hour: min 0.70 ms, max 66.0 ms, last 48.0 ms\"";
     assert!(page.contains(label), "{page}");
 
@@ -328,7 +328,7 @@ fn its_head_can_be_pasted_into_a_ticket() {
     let page =
         render_status_page(&gone, &samples, &BootStage::DatabaseGone { reason: "no answer".to_owned() }).unwrap();
     let text = page.split("as text\">").nth(1).unwrap().split("</pre>").next().unwrap();
-    assert!(text.contains("process: the database is gone: no answer") && !text.contains("latency"), "{text}");
+    assert!(text.contains("process: the database is not available: no answer") && !text.contains("latency"), "{text}");
 }
 
 #[test]
@@ -361,6 +361,6 @@ fn a_process_that_serves_nothing_says_so_whatever_the_database_says() {
         (BootStage::ShuttingDown, "stopping."),
     ] {
         let (title, page) = told(stage);
-        assert!(title && page.contains("It serves no requests:</b> ") && page.contains(text), "{page}");
+        assert!(title && page.contains("The service is not ready:</b> ") && page.contains(text), "{page}");
     }
 }

@@ -234,6 +234,6 @@ fn an_address_in_use_is_an_error_that_names_it() {
     let address = taken.local_addr().unwrap().to_string();
     let program = Program::new().env("AUTHSVC_LISTEN", &address);
     let error = program.run(&["serve"]).code(1).error();
-    assert!(error.contains(&address) && error.contains("cannot be bound"), "{error}");
+    assert!(error.contains(&address) && error.contains("cannot bind"), "{error}");
     assert!(!program.directory().join("authsvc.db").exists());
 }

@@ -30,7 +30,7 @@ fn a_name_is_unique_without_regard_to_case() {
         {
             let refused = register(&server, &format!("b{number}"), name);
             refused.refused(409, "taken");
-            assert_eq!(refused.json()["errors"], json!([{"field": "username", "message": "is another account's"}]));
+            assert_eq!(refused.json()["errors"], json!([{"field": "username", "message": "is already taken"}]));
         }
         let (other, _) = register(&server, "c", "ada_lovelace").status(201).tokens();
         rename(&server, &other, "ADA.lovelace").refused(409, "taken");

@@ -1,4 +1,4 @@
-//! Why a login through a provider did not happen. Never holds a code, a token or a secret.
+//! Errors of a login through a provider. No message contains a code, a token or a secret.
 
 use std::io;
 
@@ -7,79 +7,79 @@ use sea_orm::ActiveEnum;
 
 use super::http::ProviderFailure;
 
-/// A login that did not happen.
+/// Error of a login through a provider.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No client id is set for this provider, or it is none.
-    #[error("logging in with {} is not set up", name(*.0))]
+    /// The provider is not configured, or the name is not one of an OAuth provider.
+    #[error("login with {} is not configured", name(*.0))]
     NotConfigured(Provider),
     /// The browser sent no state, or no cookie to compare it with.
     #[error("the state of this login is missing")]
     StateMissing,
-    /// The state belongs to another browser, provider or login, or was made up.
+    /// The state belongs to another browser, provider or login, or is forged.
     #[error("the state does not belong to this login")]
     StateMismatch,
-    /// More than ten minutes went by.
-    #[error("this login took too long")]
+    /// More than ten minutes passed since the login began.
+    #[error("this login has expired")]
     StateExpired,
-    /// Somebody came back with it before.
-    #[error("the state of this login was used before")]
+    /// The state was already used.
+    #[error("the state of this login was already used")]
     StateUsed,
-    /// The account's owner said no.
+    /// The user denied access at the provider.
     #[error("access was denied at {}", name(*.0))]
     Denied(Provider),
-    /// The browser came back without a code.
+    /// The browser returned without a code.
     #[error("the code is missing")]
     CodeMissing,
-    /// The provider does not take the code: it is made up, too old, or was used before.
-    #[error("{} does not accept the code", name(*.0))]
+    /// The provider refuses the code because it is forged, expired or already used.
+    #[error("{} refused the code", name(*.0))]
     CodeRefused(Provider),
-    /// The account has no address that the provider vouches for.
+    /// The account at the provider has no verified e-mail address.
     #[error("the account at {} has no verified e-mail address", name(*.0))]
     NoVerifiedEmail(Provider),
-    /// The provider is unreachable, late, or answers what it should not.
+    /// The provider is unreachable, exceeds the time limit, or sends an unexpected answer.
     #[error("{}: {step}: {failure}", name(*.provider))]
     Provider {
-        /// Which.
+        /// Provider at which the step failed.
         provider: Provider,
-        /// What was asked of it.
+        /// Step that failed, as a phrase for the message.
         step: &'static str,
-        /// What it did.
+        /// Kind of the failure.
         failure: ProviderFailure,
     },
-    /// The ID token does not prove what it has to.
+    /// The ID token is not valid.
     #[error("{}: the ID token is refused: {why}", name(*.provider))]
     IdToken {
-        /// Which.
+        /// Provider that issued the token.
         provider: Provider,
-        /// What is wrong with it.
+        /// Reason for which the token is not valid, as a clause.
         why: &'static str,
     },
-    /// No client for HTTP can be made.
-    #[error("providers cannot be asked: {0}")]
+    /// The HTTP client cannot be created.
+    #[error("cannot create the client for providers: {0}")]
     Setup(String),
-    /// No randomness.
-    #[error("no state can be made: {0}")]
+    /// The system has no randomness for a state.
+    #[error("cannot create a state: {0}")]
     Random(#[from] io::Error),
 }
 
-/// Whose fault it is, and so which status an answer has.
+/// Party that caused an error, which determines the HTTP status of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OauthErrorKind {
-    /// There is no such way to log in: 404.
+    /// The login method does not exist: status 404.
     NotFound,
-    /// The browser's; beginning again may help: 400.
+    /// The browser sent invalid parameters, and a new login may succeed: status 400.
     Browser,
-    /// Nobody's: the account's owner or the provider said no: 403.
+    /// The user or the provider denied the login: status 403.
     Refused,
-    /// The provider's: 502.
+    /// The provider failed: status 502.
     Provider,
-    /// Ours: 500.
+    /// This service failed: status 500.
     Internal,
 }
 
 impl Error {
-    /// Whose fault it is.
+    /// Returns the party that caused the error.
     pub fn kind(&self) -> OauthErrorKind {
         match self {
             Self::NotConfigured(_) => OauthErrorKind::NotFound,
@@ -95,7 +95,7 @@ impl Error {
         }
     }
 
-    /// What to do about it.
+    /// Returns an instruction for the user or the operator, if there is one.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::NotConfigured(_) => Some("set the client id and secret of this provider"),
@@ -108,14 +108,14 @@ impl Error {
             Self::NoVerifiedEmail(_) => Some("verify an address at the provider, then begin the login again"),
             Self::Setup(_) => Some("install the system's CA certificates, or name a file of them in SSL_CERT_FILE"),
             Self::Provider { failure: ProviderFailure::Refused(_), .. } => {
-                Some("compare the client id, the secret and the redirect URI with what the provider has")
+                Some("compare the client id, the secret and the redirect URI with the registration at the provider")
             }
             Self::Denied(_) | Self::Provider { .. } | Self::IdToken { .. } | Self::Random(_) => None,
         }
     }
 }
 
-/// For `map_err`: what was asked of a provider.
+/// Converts the failure of a step into an error, for `map_err`.
 pub(super) fn at(provider: Provider, step: &'static str) -> impl FnOnce(ProviderFailure) -> Error {
     move |failure| Error::Provider { provider, step, failure }
 }

@@ -1,5 +1,7 @@
-//! A login that was begun: what has to be known again when the browser comes back. The browser itself keeps it, in a cookie
-//! that only we can read and make, so that replicas share nothing but a key.
+//! State of a login between its begin and the return of the browser.
+//!
+//! The browser keeps it in an encrypted cookie that only this service can read and create. Replicas therefore share
+//! only a key.
 
 use std::io;
 
@@ -19,33 +21,33 @@ use crate::auth::digest::sha256_hex;
 use crate::auth::sealed::{self, SealingKey};
 use crate::random;
 
-/// How long a login may take, from the first redirect to the code.
+/// Time limit of a login, from the first redirect to the code.
 pub const LIFETIME: TimeDelta = TimeDelta::minutes(10);
 
-/// Tells these ciphertexts from everything else that is made with the same secret.
+/// Purpose of the derived key, which separates these ciphertexts from others under the same secret.
 const CONTEXT: &[u8] = b"authsvc oauth flow 1";
 
-/// The key of the cookies. Prints nothing.
+/// Key that encrypts the cookies. `Debug` prints no part of it.
 #[derive(Debug)]
 pub struct FlowKey(SealingKey);
 
 impl FlowKey {
-    /// Derives the key from a secret of at least 32 random bytes that all replicas share. It tells nothing about the
-    /// secret, which may serve for other things.
+    /// Derives the key from a secret of at least 32 random bytes that all replicas share. The key reveals nothing about
+    /// the secret, which may have other uses.
     pub fn derived_from(secret: &SecretSlice<u8>) -> Self {
         Self(SealingKey::init_with_mut(|key| {
-            // this fails for keys of more than 8160 bytes only
+            // this fails only for keys of more than 8160 bytes
             let _ = Hkdf::<Sha256>::new(None, secret.expose_secret()).expand(CONTEXT, key);
         }))
     }
 }
 
-/// What is in the cookie.
+/// Content of the cookie.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Flow {
     pub(super) provider: Provider,
     pub(super) state: String,
-    /// Of PKCE.
+    /// Code verifier of PKCE.
     pub(super) verifier: String,
     pub(super) nonce: String,
     pub(super) redirect_uri: String,
@@ -63,7 +65,7 @@ impl Flow {
         Ok(URL_SAFE_NO_PAD.encode(sealed::seal(&key.0, &plain, CONTEXT)?))
     }
 
-    /// The login of this answer's cookie, if it is this provider's, has this state and is young enough.
+    /// Returns the login of the cookie, if provider and state match and the login has not expired.
     pub(super) fn resume(
         key: &FlowKey,
         provider: Provider,
@@ -89,7 +91,7 @@ impl Flow {
     }
 }
 
-/// 256 random bits, as RFC 7636, 4.1, recommends for its verifier.
+/// Returns 256 random bits in base64url, as RFC 7636, 4.1, recommends for the verifier.
 fn token() -> io::Result<String> {
     Ok(URL_SAFE_NO_PAD.encode(random::bytes::<32>()?))
 }

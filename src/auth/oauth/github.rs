@@ -1,4 +1,4 @@
-//! GitHub, by OAuth 2: who somebody is has to be asked with the access token, for there is no ID token.
+//! GitHub login by OAuth 2. GitHub issues no ID token, so the profile is read with the access token.
 
 use chrono::{DateTime, Utc};
 use entity::value::{Email, Provider};
@@ -30,17 +30,17 @@ pub(super) struct Github {
     api: BaseUrl,
 }
 
-/// Of `GET /user`.
+/// Answer of `GET /user`.
 #[derive(Deserialize)]
 struct GithubUser {
-    /// Never changes; the login may, and may then be another's.
+    /// Permanent id of the user. The login name can change and can pass to another user.
     id: u64,
     login: String,
     name: Option<String>,
     avatar_url: Option<String>,
 }
 
-/// Of `GET /user/emails`.
+/// Item of the answer of `GET /user/emails`.
 #[derive(Deserialize)]
 struct GithubAddress {
     email: String,
@@ -53,7 +53,7 @@ impl Github {
         Self { client, url, api }
     }
 
-    /// Where to send the browser.
+    /// Returns the URL to which the browser is redirected.
     pub(super) fn authorize_url(&self, flow: &Flow) -> Result<Url, Error> {
         let state = CsrfToken::new(flow.state.clone());
         let verifier = PkceCodeVerifier::new(flow.verifier.clone());
@@ -65,7 +65,7 @@ impl Github {
         Ok(request.url().0)
     }
 
-    /// Exchanges the code and asks who it is.
+    /// Exchanges the code for tokens, and reads the profile of the user.
     pub(super) async fn profile(
         &self,
         http: &ProviderHttp,
@@ -81,11 +81,11 @@ impl Github {
         let tokens = ProviderTokenSet::of(&response, now);
         let token = tokens.access.expose_secret();
         let user: GithubUser =
-            http.get(&self.api.at("/user"), token, headers()).await.map_err(at(PROVIDER, "asking for the account"))?;
+            http.get(&self.api.at("/user"), token, headers()).await.map_err(at(PROVIDER, "reading the account"))?;
         let addresses: Vec<GithubAddress> = http
             .get(&self.api.at("/user/emails?per_page=100"), token, headers())
             .await
-            .map_err(at(PROVIDER, "asking for its addresses"))?;
+            .map_err(at(PROVIDER, "reading its addresses"))?;
         Ok(profile_of(user, addresses, tokens))
     }
 
@@ -108,7 +108,7 @@ fn headers() -> HeaderMap {
     ])
 }
 
-/// Only the primary address counts: the others may be old ones that somebody else has by now.
+/// Builds the profile. Only the primary address counts, because another person may own an older address by now.
 fn profile_of(user: GithubUser, addresses: Vec<GithubAddress>, tokens: ProviderTokenSet) -> ProviderProfile {
     let primary = addresses.into_iter().find(|address| address.primary);
     ProviderProfile {

@@ -1,5 +1,7 @@
-//! Google, by OpenID Connect: endpoints and keys are discovered, and who somebody is stands in an ID token that is checked
-//! here (OpenID Connect Core, 3.1.3.7).
+//! Google login by OpenID Connect.
+//!
+//! Endpoints and keys are discovered. The profile comes from an ID token that this module verifies (OpenID Connect
+//! Core, 3.1.3.7).
 
 use std::sync::Arc;
 
@@ -26,11 +28,11 @@ use super::settings::OauthClient;
 use super::{Error, token_error};
 use crate::auth::{BaseUrl, base_url};
 
-/// Google publishes a new key days before it signs with it.
+/// Lifetime of the discovered endpoints and keys. Google publishes a new key days before it signs with it.
 const METADATA_LIFETIME: TimeDelta = TimeDelta::hours(1);
-/// How far Google's clock may be ahead of ours.
+/// Accepted lead of Google's clock.
 const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
-/// `users.provider_id` and its like.
+/// Maximum length of a subject, the width of `users.provider_id` and `oauth_providers.provider_id`.
 const MAX_SUBJECT: usize = 255;
 const PROVIDER: Provider = Provider::Google;
 
@@ -53,7 +55,7 @@ impl Google {
         Self { client, issuer, metadata: RwLock::default() }
     }
 
-    /// Where to send the browser.
+    /// Returns the URL to which the browser is redirected.
     pub(super) async fn authorize_url(
         &self,
         http: &ProviderHttp,
@@ -74,7 +76,7 @@ impl Google {
         Ok(request.url().0)
     }
 
-    /// Exchanges the code and checks the ID token.
+    /// Exchanges the code for tokens, and verifies the ID token.
     pub(super) async fn profile(
         &self,
         http: &ProviderHttp,
@@ -89,10 +91,10 @@ impl Google {
             .map_err(|_| at(PROVIDER, "discovery")(ProviderFailure::Unreadable))?
             .set_pkce_verifier(PkceCodeVerifier::new(flow.verifier.clone()));
         let response = request.request_async(http).await.map_err(token_error::of(PROVIDER))?;
-        let token = response.id_token().ok_or(refused("there is none"))?;
+        let token = response.id_token().ok_or(refused("it is missing"))?;
         let nonce = Nonce::new(flow.nonce.clone());
         let checked = match check(&client, token, &nonce, response.access_token(), now) {
-            // it may have been signed with a key that is newer than our copy of the keys
+            // the token may be signed with a key that is newer than the cached keys
             Err(Refusal::UnknownKey) if discovered.at < now => {
                 let discovered = self.discovered(http, now, now).await?;
                 check(&self.client(&discovered.metadata, flow)?, token, &nonce, response.access_token(), now)
@@ -102,7 +104,7 @@ impl Google {
         profile_of(checked?, ProviderTokenSet::of(&response, now))
     }
 
-    /// The provider's endpoints and keys as they were after `since`.
+    /// Returns the endpoints and keys of the provider. A copy from before `since` is discovered again.
     async fn discovered(
         &self,
         http: &ProviderHttp,
@@ -117,7 +119,7 @@ impl Google {
         let Ok(issuer) = IssuerUrl::new(self.issuer.as_str().to_owned()) else {
             return Err(discovering(ProviderFailure::Unreadable));
         };
-        // nobody waits for anybody else's request: those who come at once ask at once
+        // concurrent requests discover concurrently, so that none waits for the request of another
         let metadata = CoreProviderMetadata::discover_async(issuer, http)
             .await
             .map_err(|error| discovering(discovery_failure(error)))?;
@@ -131,13 +133,13 @@ impl Google {
         let redirect = RedirectUrl::new(flow.redirect_uri.clone()).map_err(|_| Error::StateMismatch)?;
         let client =
             CoreClient::from_provider_metadata(metadata.clone(), ClientId::new(self.client.id.clone()), Some(secret));
-        // as Google documents it; the other way encodes the secret in a manner that servers disagree about
+        // as Google documents it; servers disagree about the encoding of the secret in the other method
         Ok(client.set_auth_type(AuthType::RequestBody).set_redirect_uri(redirect))
     }
 }
 
 enum Refusal {
-    /// No key of this id: look for newer ones.
+    /// No known key has the id of the token, so newer keys must be read.
     UnknownKey,
     Because(&'static str),
 }
@@ -155,7 +157,7 @@ fn refused(why: &'static str) -> Error {
     Error::IdToken { provider: PROVIDER, why }
 }
 
-/// Signature, issuer, audience, times, nonce, and the hash of the access token where there is one.
+/// Verifies signature, issuer, audience, times and nonce of an ID token, and the hash of the access token if present.
 fn check(
     client: &OidcClient,
     token: &CoreIdToken,
@@ -165,7 +167,7 @@ fn check(
 ) -> Result<CoreIdTokenClaims, Refusal> {
     let verifier = client
         .id_token_verifier()
-        // whatever the token or the metadata say: no other algorithm is what we registered for
+        // this client is registered for one algorithm, whatever the token or the metadata say
         .set_allowed_algs([CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256])
         .set_time_fn(move || now)
         .set_issue_time_verifier_fn(move |issued| {
@@ -190,7 +192,7 @@ fn access_token_hash(
     AccessTokenHash::from_token(access_token, algorithm, key).ok()
 }
 
-/// In our words: the library's repeat what stands in the token.
+/// Words the error without the library's text, which repeats parts of the token.
 fn refusal(error: &ClaimsVerificationError) -> Refusal {
     Refusal::Because(match error {
         ClaimsVerificationError::SignatureVerification(SignatureVerificationError::NoMatchingKey) => {
@@ -200,12 +202,12 @@ fn refusal(error: &ClaimsVerificationError) -> Refusal {
         ClaimsVerificationError::SignatureVerification(SignatureVerificationError::DisallowedAlg(_)) => {
             "it is signed with another algorithm than RS256"
         }
-        ClaimsVerificationError::SignatureVerification(_) => "its signature does not fit",
-        ClaimsVerificationError::Expired(_) => "its time is over, or has not come",
-        ClaimsVerificationError::InvalidAudience(_) => "it was made for somebody else",
-        ClaimsVerificationError::InvalidIssuer(_) => "it was made by somebody else",
-        ClaimsVerificationError::InvalidNonce(_) => "it was made for another login",
-        _ => "it has an unknown form",
+        ClaimsVerificationError::SignatureVerification(_) => "its signature is not valid",
+        ClaimsVerificationError::Expired(_) => "it has expired, or is not valid yet",
+        ClaimsVerificationError::InvalidAudience(_) => "it was issued for another client",
+        ClaimsVerificationError::InvalidIssuer(_) => "another issuer issued it",
+        ClaimsVerificationError::InvalidNonce(_) => "it was issued for another login",
+        _ => "its format is not valid",
     })
 }
 

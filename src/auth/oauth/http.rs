@@ -1,4 +1,4 @@
-//! Requests to providers: TLS by rustls with ring, no redirects, little patience, answers of bounded size.
+//! HTTP client for providers: TLS by rustls with ring, no redirects, short timeouts, answers of limited size.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,44 +12,44 @@ use url::Url;
 use super::{Error, OauthSettings};
 use crate::auth::base_url;
 
-/// No answer of a provider comes near it.
+/// Maximum size of an answer, in bytes. Real answers are far smaller.
 const MAX_BODY: usize = 1024 * 1024;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// GitHub refuses requests without one.
+/// `User-Agent` header. GitHub refuses requests without one.
 const USER_AGENT: &str = concat!("authsvc/", env!("CARGO_PKG_VERSION"));
 
-/// What a provider did instead of answering. Holds nothing of what was sent.
+/// Failure of a request to a provider. No message contains a part of the request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProviderFailure {
-    /// The request would have been readable on its way.
-    #[error("the address is neither https nor on this machine")]
+    /// The request would leave this machine unencrypted.
+    #[error("the URL is neither https nor on this machine")]
     Insecure,
-    /// No connection, or one that broke.
+    /// The connection could not be opened, or was lost.
     #[error("it cannot be reached: {0}")]
     Unreachable(String),
-    /// No answer in time.
-    #[error("it took too long")]
+    /// The answer did not arrive within the time limit.
+    #[error("it timed out")]
     Late,
-    /// Another status than the expected.
+    /// The answer has an unexpected status.
     #[error("it answered with status {0}")]
     Status(u16),
-    /// More than a MiB.
+    /// The answer is longer than 1 MiB.
     #[error("its answer is too long")]
     TooLong,
-    /// Not what it should be.
-    #[error("its answer cannot be read")]
+    /// The answer cannot be parsed.
+    #[error("its answer cannot be parsed")]
     Unreadable,
-    /// An error of RFC 6749, 5.2: the fault of our registration or settings.
+    /// The provider returned an error of RFC 6749, 5.2, which the registration or the settings of this service cause.
     #[error("it refused: {0}")]
     Refused(String),
 }
 
-/// A client for all providers.
+/// HTTP client for all providers.
 #[derive(Clone, Debug)]
 pub(super) struct ProviderHttp(reqwest::Client);
 
 impl ProviderHttp {
-    /// Reads the system's CA certificates, if a provider is to be asked over TLS.
+    /// Creates the client. The CA certificates of the system are read only if a provider is called over TLS.
     pub(super) fn new(settings: &OauthSettings) -> Result<Self, Error> {
         let roots = if settings.uses_tls() { roots()? } else { RootCertStore::empty() };
         let builder = reqwest::Client::builder()
@@ -63,7 +63,7 @@ impl ProviderHttp {
         builder.build().map(Self).map_err(|error| Error::Setup(causes(&error)))
     }
 
-    /// Asks for JSON with an access token.
+    /// Sends a GET request with an access token, and parses the answer as JSON.
     pub(super) async fn get<T: serde::de::DeserializeOwned>(
         &self,
         url: &str,
@@ -81,7 +81,7 @@ impl ProviderHttp {
         }
     }
 
-    /// Sends a request and reads the whole answer, unless its status says that there is none.
+    /// Sends a request and reads the whole answer. A redirect or a server error is a failure.
     async fn send(&self, request: reqwest::Request) -> Result<HttpResponse, ProviderFailure> {
         if !base_url::is_private(request.url()) {
             return Err(ProviderFailure::Insecure);
@@ -120,7 +120,7 @@ fn roots() -> Result<RootCertStore, Error> {
     if added == 0 { Err(Error::Setup("no CA certificate is installed".to_owned())) } else { Ok(roots) }
 }
 
-/// The provider of cryptography is named here, so that none has to be installed for the whole process.
+/// Builds the TLS settings. They name the crypto provider, so that no process-wide one must be installed.
 fn tls(roots: RootCertStore) -> Result<ClientConfig, Error> {
     let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -132,7 +132,7 @@ fn unreachable(error: reqwest::Error) -> ProviderFailure {
     if error.is_timeout() { ProviderFailure::Late } else { ProviderFailure::Unreachable(causes(&error.without_url())) }
 }
 
-/// The innermost cause says the most.
+/// Returns the text of the innermost cause, which is the most precise one.
 fn causes(error: &dyn std::error::Error) -> String {
     let mut innermost = error;
     while let Some(cause) = innermost.source() {

@@ -1,4 +1,4 @@
-//! Who came back from a provider.
+//! Profile and tokens of a user at a provider.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::value::{Email, Provider};
@@ -8,44 +8,44 @@ use secrecy::SecretString;
 use super::super::avatar;
 use super::Error;
 
-/// As much of a name as is read.
+/// Maximum length of a name, in characters. A longer name is cut.
 const MAX_NAME: usize = 255;
 
-/// An account at a provider, as the provider tells it.
+/// Account at a provider, as the provider describes it.
 #[derive(Clone, Debug)]
 pub struct ProviderProfile {
-    /// Which.
+    /// Provider of the account.
     pub provider: Provider,
-    /// Never changes, and is never given to anybody else; unlike the address.
+    /// Permanent id of the account at the provider. In contrast to the address, it never passes to another user.
     pub provider_id: String,
-    /// `None`: it has none, or none that we accept.
+    /// E-mail address; `None` if the account has none that this service accepts.
     pub email: Option<Email>,
-    /// Whether the provider vouches for it.
+    /// True if the provider has verified the address.
     pub email_verified: bool,
-    /// What its owner is called.
+    /// Name of the user.
     pub name: Option<String>,
-    /// A picture, by https.
+    /// URL of a picture, with https.
     pub avatar_url: Option<String>,
-    /// For asking the provider again.
+    /// Tokens for further requests to the provider.
     pub tokens: ProviderTokenSet,
 }
 
-/// Tokens of a provider, in clear. Prints none.
+/// Unencrypted tokens of a provider. `Debug` prints none.
 #[derive(Clone, Debug)]
 pub struct ProviderTokenSet {
-    /// Access.
+    /// Access token of the provider.
     pub access: SecretString,
-    /// `None`: it gave none.
+    /// Refresh token; `None` if the provider issued none.
     pub refresh: Option<SecretString>,
-    /// Of the access token; `None`: it did not say.
+    /// Expiry of the access token; `None` if the provider reported none.
     pub expires_at: Option<DateTime<Utc>>,
 }
 
 impl ProviderProfile {
-    /// The only address by which an account may be found or made.
+    /// Returns the only address by which an account may be found or created.
     ///
     /// # Errors
-    /// [`Error::NoVerifiedEmail`]
+    /// Returns [`Error::NoVerifiedEmail`] if the provider has not verified an address.
     pub fn verified_email(&self) -> Result<&Email, Error> {
         self.email.as_ref().filter(|_| self.email_verified).ok_or(Error::NoVerifiedEmail(self.provider))
     }
@@ -62,13 +62,13 @@ impl ProviderTokenSet {
     }
 }
 
-/// A name without control characters, cut to what is stored; `None` if nothing is left.
+/// Removes control characters from a name and cuts it to 255 characters. Returns `None` if nothing is left.
 pub(super) fn name(text: &str) -> Option<String> {
     let name: String = text.trim().chars().filter(|sign| !sign.is_control()).take(MAX_NAME).collect();
     Some(name).filter(|name| !name.is_empty())
 }
 
-/// The address of a picture, if it is one that a profile could have, too.
+/// Returns the URL of a picture, if it is valid for a profile.
 pub(super) fn picture(text: &str) -> Option<String> {
     avatar::parse(text).ok()
 }

@@ -1,4 +1,4 @@
-//! What has to be known to log in through providers.
+//! Settings of the login through providers.
 
 use std::time::Duration;
 
@@ -8,54 +8,55 @@ use secrecy::SecretString;
 
 use crate::auth::BaseUrl;
 
-/// Providers, and where browsers come back to. Prints no secret.
+/// Registrations at providers, and the redirect URLs. `Debug` prints no secret.
 #[derive(Clone, Debug)]
 pub struct OauthSettings {
-    /// Ours at Google.
+    /// Registration of this service at Google.
     pub google: Option<OauthClient>,
-    /// Ours at GitHub.
+    /// Registration of this service at GitHub.
     pub github: Option<OauthClient>,
-    /// Where this service is reached from outside.
+    /// URL under which clients reach this service.
     pub public_url: BaseUrl,
-    /// Where the single-page application is sent back to; `{provider}` in it is replaced. `None`: as everybody else.
+    /// Redirect URL of the single-page application, with the placeholder `{provider}`; `None` for the callback of this
+    /// service.
     pub page_url: Option<BaseUrl>,
-    /// Google's issuer identifier; its endpoints are discovered below it.
+    /// Issuer identifier of Google, below which its endpoints are discovered.
     pub google_issuer: BaseUrl,
-    /// Where GitHub authorizes and gives tokens.
+    /// Base URL of GitHub for authorization and tokens.
     pub github_url: BaseUrl,
-    /// Where GitHub tells who somebody is.
+    /// Base URL of the GitHub API, which returns the profile.
     pub github_api_url: BaseUrl,
-    /// How long a provider may take for a whole step of a login.
+    /// Time limit for all requests to a provider in one step of a login.
     pub timeout: Duration,
 }
 
-/// A registration at a provider.
+/// Registration of this service at a provider.
 #[derive(Clone, Debug)]
 pub struct OauthClient {
-    /// It is no secret.
+    /// Client id, which is not secret.
     pub id: String,
-    /// It is.
+    /// Secret of this client at the provider.
     pub secret: SecretString,
 }
 
-/// Where the browser comes back to.
+/// Target of the redirect from the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RedirectMode {
-    /// To this service: `{public_url}/auth/oauth/{provider}/callback`.
+    /// Callback of this service at `{public_url}/auth/oauth/{provider}/callback`.
     Callback,
-    /// To the single-page application, which posts code and state.
+    /// The single-page application, which sends code and state to this service.
     Page,
 }
 
 impl OauthSettings {
-    /// Whether a provider that is set up is asked over TLS.
+    /// Returns true if a configured provider is called over TLS.
     pub(super) fn uses_tls(&self) -> bool {
         let google = self.google.is_some() && self.google_issuer.is_https();
         let github = self.github.is_some() && (self.github_url.is_https() || self.github_api_url.is_https());
         google || github
     }
 
-    /// The redirect URI, which has to be registered at the provider.
+    /// Returns the redirect URI, which must be registered at the provider.
     pub fn redirect_uri(&self, provider: Provider, to: RedirectMode) -> String {
         let name = provider.to_value();
         match (to, &self.page_url) {

@@ -1,4 +1,4 @@
-//! What a provider's refusal means.
+//! Meaning of the OAuth error codes of a provider.
 
 use entity::value::Provider;
 use oauth2::RequestTokenError;
@@ -10,7 +10,7 @@ use super::http::ProviderFailure;
 
 const STEP: &str = "exchanging the code";
 
-/// For `map_err` of a token request.
+/// Converts the error of a token request, for `map_err`.
 pub(super) fn of(provider: Provider) -> impl FnOnce(RequestTokenError<ProviderFailure, BasicErrorResponse>) -> Error {
     move |error| match error {
         RequestTokenError::ServerResponse(response) => refusal(provider, &response),
@@ -24,7 +24,7 @@ pub(super) fn of(provider: Provider) -> impl FnOnce(RequestTokenError<ProviderFa
     }
 }
 
-/// The error that a browser comes back with.
+/// Converts the error code with which a browser returned from the provider.
 pub(super) fn at_authorization(provider: Provider, error: &str) -> Error {
     at(provider, "authorization")(ProviderFailure::Refused(word(error)))
 }
@@ -37,7 +37,7 @@ fn refusal(provider: Provider, response: &BasicErrorResponse) -> Error {
     }
 }
 
-/// An error code; whatever else a provider sends in its place is cut out.
+/// Returns the characters of an error code, at most 40. All other characters are removed.
 fn word(text: &str) -> String {
     text.chars().filter(|sign| sign.is_ascii_lowercase() || *sign == '_').take(40).collect()
 }

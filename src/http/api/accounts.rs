@@ -1,4 +1,4 @@
-//! `/auth/…`: accounts and sessions.
+//! `/auth/…`: operations on accounts and sessions.
 
 use axum::Json;
 use axum::extract::State;
@@ -23,7 +23,7 @@ use crate::db::RequestContext;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Registration {
-    /// `name@host.tld`, 255 characters at most, 64 of them before the `@`.
+    /// `name@host.tld` with at most 255 characters, at most 64 of them before the `@`.
     #[schema(
         format = "email",
         example = "ada@example.com",
@@ -31,18 +31,18 @@ pub(super) struct Registration {
         pattern = r"^[A-Za-z0-9_%+-]+(\.[A-Za-z0-9_%+-]+)*@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}$"
     )]
     email: String,
-    /// 3 to 64 letters, digits, `.`, `_` and `-`; unique without regard to case.
+    /// 3 to 64 letters, digits, `.`, `_` and `-`, unique without regard to case.
     #[schema(example = "ada", min_length = 3, max_length = 64, pattern = "^[A-Za-z0-9._-]+$")]
     username: String,
-    /// 8 to 128 characters; none of the most common passwords, and more than the address and the name.
+    /// 8 to 128 characters. Common passwords are refused, and so are passwords made of the address or the name.
     #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
     password: SecretString,
 }
 
-/// Makes an account and begins its first session
+/// Creates an account and begins its first session
 #[utoipa::path(post, path = "/auth/register", tag = "sessions", request_body = Registration,
-    responses((status = 201, description = "The account is made", body = Session, headers(("Set-Cookie" = String))),
-        (status = 409, description = "The address or the name is taken; `errors` says which", body = Problem, content_type = "application/problem+json"), Refused))]
+    responses((status = 201, description = "The account was created", body = Session, headers(("Set-Cookie" = String))),
+        (status = 409, description = "The address or the name is already taken. `errors` lists the fields", body = Problem, content_type = "application/problem+json"), Refused))]
 pub(super) async fn register(
     State(api): State<Api>,
     Caller(client): Caller,
@@ -57,18 +57,18 @@ pub(super) async fn register(
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Credentials {
-    /// In any case.
+    /// E-mail address in any case.
     #[schema(example = "ada@example.com")]
     email: String,
-    /// As it was chosen.
+    /// Current password of the account.
     #[schema(value_type = String, format = Password)]
     password: SecretString,
 }
 
-/// Begins a session
+/// Begins a session with a password
 ///
-/// The cookie makes the device known: failed attempts of others do not lock the account for it. A client without cookies is known by the
-/// address that it logged in from.
+/// The cookie makes the device known. Failed attempts of other clients do not lock the account for a known device. A
+/// client without cookies is known by the address from which it logged in.
 #[utoipa::path(post, path = "/auth/login", tag = "sessions", request_body = Credentials,
     responses((status = 200, description = "The session has begun", body = Session, headers(("Set-Cookie" = String))), Unauthorized, Refused))]
 pub(super) async fn login(
@@ -85,17 +85,17 @@ pub(super) async fn login(
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Refresh {
-    /// The newest one of the session, or the one before if the answer to its use was lost.
+    /// Newest refresh token of the session, or the one before if the answer to its use was lost.
     #[schema(value_type = String)]
     refresh_token: SecretString,
 }
 
 /// Exchanges a refresh token for new tokens
 ///
-/// Each token can be used once. Using it twice ends the session, unless the first answer was lost: as long as none of the tokens in that
-/// answer was used, the same token gives new ones, and those of the lost answer are void.
+/// Each token can be used once. A second use ends the session, unless the first answer was lost. If no token of that
+/// answer was used, the second use returns new tokens and revokes those of the lost answer.
 #[utoipa::path(post, path = "/auth/refresh", tag = "sessions", request_body = Refresh,
-    responses((status = 200, description = "New tokens of the same session", body = Session), Unauthorized, Refused))]
+    responses((status = 200, description = "New tokens of the session", body = Session), Unauthorized, Refused))]
 pub(super) async fn refresh(
     State(api): State<Api>,
     Caller(client): Caller,
@@ -108,19 +108,20 @@ pub(super) async fn refresh(
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Logout {
-    /// One of the session.
+    /// Refresh token of the session.
     #[schema(value_type = String)]
     refresh_token: SecretString,
-    /// Whether every session of the account ends.
+    /// True to end every session of the account.
     #[serde(default)]
     all: bool,
 }
 
 /// Ends this session, or all sessions
 ///
-/// This service refuses the access tokens of an ended session at once. Other services accept them for the rest of their fifteen minutes.
+/// This service refuses the access tokens of an ended session at once. Other services accept them until they expire,
+/// for at most fifteen minutes.
 #[utoipa::path(post, path = "/auth/logout", tag = "sessions", request_body = Logout,
-    responses((status = 204, description = "The session is ended, or there was none"), Refused))]
+    responses((status = 204, description = "The session was ended, or did not exist"), Refused))]
 pub(super) async fn logout(
     State(api): State<Api>,
     Caller(client): Caller,
@@ -135,18 +136,18 @@ pub(super) async fn logout(
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Verification {
-    /// The one that was sent to the address.
+    /// Token from the message to the address.
     #[schema(value_type = String)]
     token: SecretString,
-    /// The password of the account; needed without an access token of it.
+    /// Password of the account, required without an access token of the account.
     #[schema(value_type = Option<String>, format = Password)]
     password: Option<SecretString>,
 }
 
-/// Proves that an address is its account's
+/// Verifies the e-mail address of an account
 ///
-/// The token proves the address. Another person may have registered the address, so the account is proven as well: by an access token of it,
-/// or by its password.
+/// The token proves the address. Another person may have registered the address. The request must therefore also prove
+/// the account, by an access token or by the password.
 #[utoipa::path(post, path = "/auth/verify-email", tag = "accounts", request_body = Verification, security((), ("bearer" = [])),
     responses((status = 204, description = "The address is verified"),
         (status = 401, description = "Neither an access token nor the password of the account was sent, or the session has ended", body = Problem, content_type = "application/problem+json"),
@@ -162,9 +163,9 @@ pub(super) async fn verify_email(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Sends the token that proves the address once more
+/// Sends a new verification token to the address
 #[utoipa::path(post, path = "/auth/verify-email/resend", tag = "accounts", security(("bearer" = [])),
-    responses((status = 204, description = "It is sent, or the address is verified already"), Unauthorized, Unavailable))]
+    responses((status = 204, description = "The token was sent, or the address is already verified"), Unauthorized, Unavailable))]
 pub(super) async fn resend_verification(
     State(api): State<Api>,
     Authenticated(bearer): Authenticated,
@@ -176,19 +177,19 @@ pub(super) async fn resend_verification(
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PasswordChange {
-    /// The one that is replaced.
+    /// Current password of the account.
     #[schema(value_type = String, format = Password)]
     current_password: SecretString,
-    /// 8 to 128 characters; none of the most common passwords, and more than the address and the name.
+    /// 8 to 128 characters. Common passwords are refused, and so are passwords made of the address or the name.
     #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
     new_password: SecretString,
 }
 
 /// Changes the password, and ends every other session
 #[utoipa::path(post, path = "/auth/password/change", tag = "accounts", request_body = PasswordChange, security(("bearer" = [])),
-    responses((status = 204, description = "The password is changed"), Unauthorized,
+    responses((status = 204, description = "The password was changed"), Unauthorized,
         (status = 403, description = "The current password is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The account is one of a provider and has no password", body = Problem, content_type = "application/problem+json"), Refused))]
+        (status = 409, description = "The account belongs to a provider and has no password", body = Problem, content_type = "application/problem+json"), Refused))]
 pub(super) async fn change_password(
     State(api): State<Api>,
     Caller(client): Caller,
@@ -198,11 +199,11 @@ pub(super) async fn change_password(
     let context = &RequestContext::new(client, clock::now());
     let auth = api.auth()?;
     auth.change_password(bearer, &body.current_password, &body.new_password, context).await?;
-    // a new password forgets every device; this one knows it
+    // the change made all known devices unknown, so this device is remembered again
     Ok((StatusCode::NO_CONTENT, remember(auth, bearer.principal, context, &api.settings).await))
 }
 
-/// The keys that access tokens are signed with (RFC 7517)
+/// Returns the keys that verify access tokens (RFC 7517)
 #[utoipa::path(get, path = "/.well-known/jwks.json", tag = "documents",
     responses((status = 200, description = "A JSON Web Key Set; the first key signs", body = Object), Unavailable))]
 pub(super) async fn keys(State(api): State<Api>) -> Result<impl IntoResponse, Problem> {

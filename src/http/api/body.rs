@@ -1,4 +1,4 @@
-//! A JSON body, refused with a problem document.
+//! JSON request bodies, with problem documents for invalid ones.
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, Request};
@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::problem::Problem;
 
-/// A body that is what it should be.
+/// Parsed JSON body of a request.
 pub(super) struct Body<T>(pub(super) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
@@ -18,7 +18,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
         let body = axum::Json::<Box<RawValue>>::from_request(request, state).await;
         let axum::Json(body) = body.map_err(|rejection| refuse(&rejection))?;
         if !body.get().starts_with('{') {
-            // serde would take the values of an array for the fields in their order
+            // serde would read the items of an array as the fields in their order
             return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "the body must be an object"));
         }
         let parsed = axum::Json::from_bytes(body.get().as_bytes());
@@ -26,7 +26,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     }
 }
 
-/// What the parser says names fields and positions, never values.
+/// Converts a rejection into a problem document. Its text names fields and positions, never values.
 fn refuse(rejection: &JsonRejection) -> Problem {
     let (code, detail) = match rejection {
         JsonRejection::JsonDataError(_) => ("invalid", without_values(&rejection.body_text())),
@@ -38,7 +38,7 @@ fn refuse(rejection: &JsonRejection) -> Problem {
     Problem::new(rejection.status(), code, detail)
 }
 
-/// Where the parser says what is wrong. A value of the wrong type is quoted by it, and may be a password.
+/// Removes values from a message of the parser. It quotes a value of a wrong type, which may be a password.
 fn without_values(text: &str) -> String {
     let reason = text.rsplit_once("target type: ").map_or(text, |(_, reason)| reason);
     match reason.split_once("invalid ") {

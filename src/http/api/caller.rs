@@ -1,4 +1,4 @@
-//! Who asks: the client, and the account it acts for.
+//! Client of a request, and the account for which it acts.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
@@ -17,7 +17,7 @@ use crate::auth::{self, Bearer};
 use crate::clock;
 use crate::db::Client;
 
-/// The client.
+/// Client that sent the request.
 pub(super) struct Caller(pub(super) Client);
 
 impl FromRequestParts<Api> for Caller {
@@ -31,14 +31,14 @@ impl FromRequestParts<Api> for Caller {
     }
 }
 
-/// The address of a request's client: of the connection, or what a proxy that is trusted says.
+/// Returns the client's address: the peer of the connection, or the address that a trusted proxy reports.
 pub(super) fn address(parts: &Parts, trusted: &[IpNet]) -> Option<IpAddr> {
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>()?.0.ip().to_canonical();
     let is_trusted = forwarded::is_trusted(peer, trusted);
     Some(if is_trusted { forwarded::client(peer, &parts.headers, trusted) } else { peer })
 }
 
-/// Notes a request that a peer forwards and is not trusted to.
+/// Counts a request that an untrusted peer forwards.
 pub(super) async fn note_forwarded(State(api): State<Api>, request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip().to_canonical());
     let is_trusted = |peer| forwarded::is_trusted(peer, &api.settings.trusted_proxies);
@@ -48,7 +48,7 @@ pub(super) async fn note_forwarded(State(api): State<Api>, request: Request, nex
     next.run(request).await
 }
 
-/// The account a request acts for, by its access token.
+/// Account and session of the access token. A request without a valid token is refused.
 pub(super) struct Authenticated(pub(super) Bearer);
 
 impl FromRequestParts<Api> for Authenticated {
@@ -60,13 +60,13 @@ impl FromRequestParts<Api> for Authenticated {
         let token =
             header.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
         let Some((_, token)) = token else {
-            return Err(auth::Error::AccessToken("an access token is needed").into());
+            return Err(auth::Error::AccessToken("an access token is required").into());
         };
         Ok(Self(auth.bearer(&SecretString::from(token.trim()), clock::now())?))
     }
 }
 
-/// The account a request acts for, if it names one: a header without a valid access token is refused.
+/// Account and session of the access token, if the request has one. An invalid token is refused.
 pub(super) struct MaybeAuthenticated(pub(super) Option<Bearer>);
 
 impl FromRequestParts<Api> for MaybeAuthenticated {

@@ -1,5 +1,7 @@
-//! The cookie by which a device is known to the accounts that logged in from it. Scripts cannot read it, requests of other sites do not
-//! carry it, and it is sent to `/auth` only. It opens nothing: it only gives failed attempts of this device a counter of their own.
+//! Cookie that makes a device known to the accounts that logged in from it.
+//!
+//! Scripts cannot read the cookie, requests from other sites do not include it, and browsers send it only to `/auth`.
+//! It grants no access. It only gives the failed attempts of this device their own counter.
 
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
@@ -10,15 +12,15 @@ use super::{ApiSettings, flow_cookie};
 use crate::auth::{Auth, DEVICE_DAYS};
 use crate::db::{Principal, RequestContext};
 
-/// `Set-Cookie`, or nothing.
+/// `Set-Cookie` header, or no header.
 pub(super) type SetCookies = AppendHeaders<Vec<(HeaderName, HeaderValue)>>;
 
-/// What a client sent.
+/// Returns the cookie value of a request.
 pub(super) fn read(settings: &ApiSettings, headers: &HeaderMap) -> Option<SecretString> {
     flow_cookie::read(name(settings), headers)
 }
 
-/// Remembers that an account logged in from the device of a client, and tells the device by what it is known.
+/// Remembers that an account logged in from a device. Returns the cookie header for the device.
 pub(super) async fn remember(
     auth: &Auth,
     principal: Principal,
@@ -30,7 +32,7 @@ pub(super) async fn remember(
     AppendHeaders(header.map(|header| (SET_COOKIE, header)).into_iter().collect())
 }
 
-/// Browsers accept a cookie of this prefix only from https.
+/// Returns the cookie name. Browsers accept a cookie with the prefix `__Secure-` only from https.
 fn name(settings: &ApiSettings) -> &'static str {
     if settings.is_https { "__Secure-authsvc_device" } else { "authsvc_device" }
 }

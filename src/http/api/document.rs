@@ -1,4 +1,4 @@
-//! `/openapi.json`, written from the handlers, and `/docs`, the same for people.
+//! `/openapi.json`, generated from the handlers, and `/docs`, its page for people.
 
 use std::sync::LazyLock;
 
@@ -11,71 +11,71 @@ use utoipa::{IntoResponses, Modify, OpenApi};
 use super::problem::Problem;
 use super::{accounts, me, oauth, page};
 
-/// What every operation with a body may answer.
+/// Errors of every operation with a body.
 #[derive(IntoResponses)]
-#[expect(dead_code, reason = "it is only read by the description")]
+#[expect(dead_code, reason = "only the OpenAPI document reads it")]
 pub(super) enum Refused {
-    /// The body is not JSON, or its token is of no use
+    /// The body is not JSON, or its token is not valid
     #[response(status = 400, content_type = "application/problem+json")]
     BadRequest(#[to_schema] Problem),
     /// The body is too large
     #[response(status = 413, content_type = "application/problem+json")]
     TooLarge(#[to_schema] Problem),
-    /// The body is not declared as JSON
+    /// The content type of the body is not JSON
     #[response(status = 415, content_type = "application/problem+json")]
     UnsupportedMediaType(#[to_schema] Problem),
-    /// Fields are missing, unknown, or cannot be used; `errors` says which
+    /// Fields are missing, unknown or not valid; `errors` lists them
     #[response(status = 422, content_type = "application/problem+json")]
     Unprocessable(#[to_schema] Problem),
-    /// Too often, or too many failures; `Retry-After` says when
+    /// Too many requests or failed attempts; `Retry-After` gives the wait
     #[response(status = 429, content_type = "application/problem+json")]
     TooMany(#[to_schema] Problem),
-    /// The service is starting, or its database gives no answer
+    /// The service is starting, or its database does not answer
     #[response(status = 503, content_type = "application/problem+json")]
     Unavailable(#[to_schema] Problem),
 }
 
-/// What every operation without one may answer.
+/// Errors of every operation without a body.
 #[derive(IntoResponses)]
-#[expect(dead_code, reason = "it is only read by the description")]
+#[expect(dead_code, reason = "only the OpenAPI document reads it")]
 pub(super) enum Unavailable {
-    /// Too often; `Retry-After` says when
+    /// Too many requests; `Retry-After` gives the wait
     #[response(status = 429, content_type = "application/problem+json")]
     TooMany(#[to_schema] Problem),
-    /// The service is starting, or its database gives no answer
+    /// The service is starting, or its database does not answer
     #[response(status = 503, content_type = "application/problem+json")]
     Closed(#[to_schema] Problem),
 }
 
-/// What whoever proves nothing gets.
+/// Error of operations that require a token or a password.
 #[derive(IntoResponses)]
-#[expect(dead_code, reason = "it is only read by the description")]
+#[expect(dead_code, reason = "only the OpenAPI document reads it")]
 pub(super) enum Unauthorized {
-    /// The token or the password is missing, wrong, or expired
+    /// The token or the password is missing, wrong or expired
     #[response(status = 401, content_type = "application/problem+json")]
     Unauthorized(#[to_schema] Problem),
 }
 
-/// What every operation that names a provider may answer.
+/// Errors of every operation with a provider.
 #[derive(IntoResponses)]
-#[expect(dead_code, reason = "it is only read by the description")]
+#[expect(dead_code, reason = "only the OpenAPI document reads it")]
 pub(super) enum AtProvider {
-    /// There is no such provider, or it is not set up
+    /// The provider is unknown or not configured
     #[response(status = 404, content_type = "application/problem+json")]
     NotFound(#[to_schema] Problem),
-    /// The provider gives no answer, or a wrong one
+    /// The provider does not answer, or its answer is not valid
     #[response(status = 502, content_type = "application/problem+json")]
     BadGateway(#[to_schema] Problem),
 }
 
-/// What whoever comes back from a provider gets in place of a session.
+/// Errors of a login through a provider.
 #[derive(IntoResponses)]
-#[expect(dead_code, reason = "it is only read by the description")]
+#[expect(dead_code, reason = "only the OpenAPI document reads it")]
 pub(super) enum NotEntered {
-    /// Access was denied at the provider, it vouches for no address, or the account cannot be used any more; `code` says which
+    /// The provider denied access or has no verified address, or the account is inactive; `code` gives the reason
     #[response(status = 403, content_type = "application/problem+json")]
     Forbidden(#[to_schema] Problem),
-    /// There is an account with this address that nobody has verified: log in to it and do that first
+    /// Not sent by this version; earlier versions refused to link an account with an unverified address
     #[response(status = 409, content_type = "application/problem+json")]
     Conflict(#[to_schema] Problem),
 }

@@ -1,5 +1,7 @@
-//! The cookie that holds a login through a provider. Scripts cannot read it, other sites' requests do not carry it, except when the browser
-//! is sent back by a link, and it goes nowhere but to `/auth/oauth`.
+//! Cookie with the state of a login through a provider.
+//!
+//! Scripts cannot read the cookie. Requests from other sites do not include it, except for the redirect back to this
+//! service. Browsers send it only to `/auth/oauth`.
 
 use axum::http::{HeaderMap, header};
 use entity::value::Provider;
@@ -8,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::ApiSettings;
 use crate::auth::oauth::LIFETIME;
 
-/// One for each provider, so that two logins do not get into each other's way.
+/// Cookie of one provider, so that concurrent logins at two providers do not interfere.
 pub(super) struct FlowCookie {
     name: String,
     attributes: String,
@@ -16,7 +18,7 @@ pub(super) struct FlowCookie {
 
 impl FlowCookie {
     pub(super) fn of(provider: Provider, settings: &ApiSettings) -> Self {
-        // browsers take a cookie of this prefix only from https, so nobody on the way can plant one
+        // browsers accept this prefix only from https, so that an attacker on the network cannot plant a cookie
         let (prefix, secure) = if settings.is_https { ("__Secure-", "; Secure") } else { ("", "") };
         Self {
             name: format!("{prefix}authsvc_oauth_{}", provider.name()),
@@ -24,24 +26,24 @@ impl FlowCookie {
         }
     }
 
-    /// `Set-Cookie` of a login that has begun.
+    /// Returns the `Set-Cookie` value for a login that has begun.
     pub(super) fn set(&self, value: &SecretString) -> String {
         let seconds = LIFETIME.num_seconds();
         format!("{}={}; Max-Age={seconds}; {}", self.name, value.expose_secret(), self.attributes)
     }
 
-    /// `Set-Cookie` of one that has ended.
+    /// Returns the `Set-Cookie` value that deletes the cookie.
     pub(super) fn clear(&self) -> String {
         format!("{}=; Max-Age=0; {}", self.name, self.attributes)
     }
 
-    /// Its value in a request.
+    /// Returns the cookie value of a request.
     pub(super) fn read(&self, headers: &HeaderMap) -> Option<SecretString> {
         read(&self.name, headers)
     }
 }
 
-/// The value of a cookie in a request.
+/// Returns the value of a cookie of a request.
 pub(super) fn read(name: &str, headers: &HeaderMap) -> Option<SecretString> {
     let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = values.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));

@@ -1,9 +1,11 @@
-//! The address of a client behind proxies: `X-Forwarded-For`, and `Forwarded` of RFC 7239.
+//! Client address behind proxies, from `X-Forwarded-For` and `Forwarded` (RFC 7239).
 //!
-//! Each proxy appends the address that it was asked from, so the last entry is that of the nearest proxy. Entries are read from the last to
-//! the first, as long as they are trusted proxies; the first one that is not is the client. What precedes it was written by the
-//! client. An entry that cannot be read ends the search at the last trusted proxy. A proxy that writes only one of the two headers passes the
-//! other one on as the client sent it: where both exist they have to agree, or the peer counts.
+//! Each proxy appends the address of its peer, so the last entry comes from the nearest proxy. Entries are read from
+//! last to first while they are trusted proxies. The first untrusted entry is the client, because the client itself
+//! wrote all entries before it. An entry that cannot be parsed ends the search at the last trusted proxy.
+//!
+//! A proxy that writes only one of the two headers passes the other one on as the client sent it. If both headers
+//! exist, their clients must be equal, or the address of the peer counts.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -12,17 +14,17 @@ use ipnet::IpNet;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// Whether a request says for whom it is forwarded.
+/// Returns true if a header of the request names a client for which it is forwarded.
 pub(super) fn is_forwarded(headers: &HeaderMap) -> bool {
     headers.contains_key(X_FORWARDED_FOR) || headers.contains_key(header::FORWARDED)
 }
 
-/// Whether an address is one of a trusted proxy.
+/// Returns true if the address belongs to a trusted proxy.
 pub(super) fn is_trusted(ip: IpAddr, trusted: &[IpNet]) -> bool {
     trusted.iter().any(|network| network.contains(&ip))
 }
 
-/// The client of a request that a trusted peer sent.
+/// Returns the client of a request from a trusted peer.
 pub(super) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let has = |name: &HeaderName| headers.contains_key(name);
     let by = |entries: Vec<Option<IpAddr>>| nearest_untrusted(peer, entries, trusted);
@@ -49,7 +51,7 @@ fn nearest_untrusted(peer: IpAddr, entries: Vec<Option<IpAddr>>, trusted: &[IpNe
     nearest
 }
 
-/// Entries, the nearest proxy's last; `None`: one that cannot be read.
+/// Returns the addresses of the header, with the nearest proxy's last; `None` for an entry that cannot be parsed.
 fn x_forwarded_for(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
     let lines = headers.get_all(X_FORWARDED_FOR);
     lines.iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b',')).map(address).collect()
@@ -57,11 +59,11 @@ fn x_forwarded_for(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
 
 fn forwarded(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
     let lines = headers.get_all(header::FORWARDED);
-    // of a line that is malformed no entry can be told from what a client wrote
+    // in a malformed line, entries of proxies cannot be distinguished from text of the client
     lines.iter().flat_map(|line| elements(line.as_bytes()).unwrap_or_else(|| vec![None])).collect()
 }
 
-/// An address with or without a port; IPv6 with or without brackets.
+/// Parses an address with or without a port, and IPv6 with or without brackets.
 fn address(bytes: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(bytes).ok()?.trim_matches([' ', '\t']);
     let ip = match text.strip_prefix('[') {
@@ -82,8 +84,9 @@ fn is_port(text: &str) -> bool {
     text.parse::<u16>().is_ok() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The `for` of each element of a line; `None`: the line is not of RFC 7239. Without `for`, with two of them, or with an obfuscated
-/// identifier an element has no address.
+/// Returns the `for` address of each element of a line; `None` if the line violates RFC 7239.
+///
+/// An element without `for`, with two of them, or with an obfuscated identifier has no address.
 fn elements(line: &[u8]) -> Option<Vec<Option<IpAddr>>> {
     let mut elements = Vec::new();
     let mut rest = line;
@@ -116,7 +119,7 @@ fn element(line: &[u8]) -> Option<(Option<IpAddr>, &[u8])> {
     }
 }
 
-/// A name, its value, and what follows.
+/// Parses a name and its value. Returns them with the remaining bytes.
 fn pair(bytes: &[u8]) -> Option<(&[u8], Vec<u8>, &[u8])> {
     let (name, rest) = token(bytes)?;
     let rest = rest.strip_prefix(b"=")?;
@@ -133,14 +136,14 @@ fn token(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     if end == 0 { None } else { Some(bytes.split_at(end)) }
 }
 
-/// A token. Proxies also write an address with a port without the quotes that it needs.
+/// Parses an unquoted value. Some proxies write an address with a port without the required quotes.
 fn token_or_address(bytes: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let end = bytes.iter().position(|byte| b",; \t\"".contains(byte)).unwrap_or(bytes.len());
     let (value, rest) = bytes.split_at(end);
     (!value.is_empty()).then(|| (value.to_vec(), rest))
 }
 
-/// The text up to the closing quote, and what follows.
+/// Parses a text up to its closing quote. Returns it with the remaining bytes.
 fn quoted(bytes: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let (mut text, mut rest) = (Vec::new(), bytes);
     loop {

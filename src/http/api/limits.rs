@@ -1,4 +1,5 @@
-//! How often one client may ask, and how long an answer may take. Counted in this process; failed logins are counted in the database, for all replicas.
+//! Rate limit per client, and time limit per request. This process counts requests. The database counts failed logins
+//! for all replicas.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -12,16 +13,16 @@ use super::problem::Problem;
 use super::{Api, caller};
 use crate::clients::ClientRates;
 
-/// So many requests in this time; twice as many may come at once.
+/// Number of requests per period. Twice the number may arrive at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
-    /// How many.
+    /// Number of requests per period.
     pub count: NonZeroU32,
-    /// In which time.
+    /// Period for this number of requests.
     pub period: Duration,
 }
 
-/// A rate, and the clients that have made use of it.
+/// Rate limiter of a group of routes.
 #[derive(Clone)]
 pub(super) struct Limit(Arc<ClientRates>);
 
@@ -32,10 +33,10 @@ impl Limit {
     }
 }
 
-/// What takes longer is given up: a database that is silent must not hold a client for ever.
+/// Answers 503 if a handler exceeds the time limit, for example because the database does not respond.
 pub(super) async fn in_time(State(timeout): State<Duration>, request: Request, next: Next) -> Response {
     let answer = tokio::time::timeout(timeout, next.run(request)).await;
-    answer.unwrap_or_else(|_| Problem::closed("there was no answer in time").into_response())
+    answer.unwrap_or_else(|_| Problem::closed("the request timed out").into_response())
 }
 
 pub(super) async fn check(State((api, limit)): State<(Api, Limit)>, request: Request, next: Next) -> Response {

@@ -1,7 +1,8 @@
-//! `/auth/oauth/…`: logging in through Google and GitHub.
+//! `/auth/oauth/…`: login through Google and GitHub.
 //!
-//! Two flows, one exchange. In the redirect flow the browser comes back to this service. In the single-page flow the page asks where to
-//! go, is come back to, and posts what the provider gave it. In both, a cookie of this browser holds what was begun.
+//! Two flows share one exchange. In the redirect flow, the browser returns to this service. In the single-page flow,
+//! the page requests a URL, receives the redirect, and sends code and state to this service. In both flows, a cookie of
+//! the browser holds the state of the login.
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
@@ -27,7 +28,7 @@ use crate::auth::oauth::{CallbackParams, LIFETIME, RedirectMode};
 use crate::clock;
 use crate::db::RequestContext;
 
-/// The provider that a path names.
+/// Provider that the path names.
 pub(super) struct PathProvider(Provider);
 
 impl FromRequestParts<Api> for PathProvider {
@@ -41,13 +42,13 @@ impl FromRequestParts<Api> for PathProvider {
     }
 }
 
-/// Sends the browser to the provider
+/// Redirects the browser to the provider
 ///
-/// A link on a page leads here. Whoever consents comes back to the callback.
+/// A link on a page leads here. After the consent, the browser returns to the callback.
 #[utoipa::path(get, path = "/auth/oauth/{provider}", tag = "oauth",
     params(("provider" = String, Path, description = "`google` or `github`", example = "google")),
-    responses((status = 303, description = "To the provider; a cookie holds the login for ten minutes",
-        headers(("Location" = String, description = "Where the provider asks for consent"), ("Set-Cookie" = String))),
+    responses((status = 303, description = "Redirect to the provider. A cookie holds the login for ten minutes",
+        headers(("Location" = String, description = "Page of the provider that asks for consent"), ("Set-Cookie" = String))),
         AtProvider, Unavailable))]
 pub(super) async fn redirect(
     State(api): State<Api>,
@@ -58,27 +59,27 @@ pub(super) async fn redirect(
     Ok((StatusCode::SEE_OTHER, [(LOCATION, begun.url), (SET_COOKIE, cookie)]).into_response())
 }
 
-/// What a browser comes back with.
+/// Query with which a browser returns from a provider.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct CallbackQuery {
-    /// The provider's, for one exchange.
+    /// Code of the provider, valid for one exchange.
     #[param(value_type = Option<String>)]
     code: Option<SecretString>,
-    /// The one that the login began with.
+    /// State with which the login began.
     state: Option<String>,
-    /// What the provider says instead of giving a code.
+    /// Error code of the provider, in place of `code`.
     error: Option<String>,
 }
 
 /// Begins a session for a browser that the provider sends back
 ///
-/// Makes an account, if nobody has the address that the provider vouches for. An account that has it is linked if that address was
-/// verified here.
+/// If no account has the verified address of the provider, a new account is created. Otherwise the account with this
+/// address is linked. The first link of an account with a password erases the password and ends all sessions.
 #[utoipa::path(get, path = "/auth/oauth/{provider}/callback", tag = "oauth",
     params(("provider" = String, Path, description = "`google` or `github`", example = "google"), CallbackQuery),
     responses((status = 200, description = "The session has begun", body = Session, headers(("Set-Cookie" = String))),
-        (status = 400, description = "State or code are missing, foreign, expired, or were used before; begin again", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "State or code is missing, not valid, expired or already used. Begin the login again", body = Problem, content_type = "application/problem+json"),
         NotEntered, AtProvider, Unavailable))]
 pub(super) async fn callback(
     State(api): State<Api>,
@@ -95,24 +96,25 @@ pub(super) async fn callback(
     finish(&api, provider, answer, context, &cookie).await
 }
 
-/// A login that a page has begun.
+/// Login that has begun for a page.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Beginning {
-    /// What the provider sends back; to be posted with the code.
+    /// State that the provider returns, to send with the code.
     state: String,
-    /// Where to send the browser.
+    /// URL to which the page redirects the browser.
     authorization_url: String,
-    /// Seconds in which it has to come back.
+    /// Time in which the browser must return, in seconds.
     #[schema(example = 600)]
     expires_in: i64,
 }
 
-/// Tells a page where to send the browser
+/// Returns the URL to which a page redirects the browser
 ///
-/// For single-page applications on the same site as this service; ask with credentials, so that the browser keeps the cookie.
+/// This operation is for single-page applications on the site of this service. Send the request with credentials, so
+/// that the browser stores the cookie.
 #[utoipa::path(get, path = "/auth/oauth/state/{provider}", tag = "oauth",
     params(("provider" = String, Path, description = "`google` or `github`", example = "google")),
-    responses((status = 200, description = "The login has begun; a cookie holds it for ten minutes", body = Beginning, headers(("Set-Cookie" = String))),
+    responses((status = 200, description = "The login has begun. A cookie holds it for ten minutes", body = Beginning, headers(("Set-Cookie" = String))),
         AtProvider, Unavailable))]
 pub(super) async fn begin(State(api): State<Api>, PathProvider(provider): PathProvider) -> Result<Response, Problem> {
     let begun = api.auth()?.begin_oauth(provider, RedirectMode::Page, clock::now()).await?;
@@ -121,20 +123,20 @@ pub(super) async fn begin(State(api): State<Api>, PathProvider(provider): PathPr
     Ok(([(SET_COOKIE, cookie)], Json(beginning)).into_response())
 }
 
-/// What the provider gave to a page.
+/// Parameters that a page received from the provider.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Given {
-    /// For one exchange.
+    /// Code of the provider, valid for one exchange.
     #[schema(value_type = String)]
     code: SecretString,
-    /// The one that the login began with.
+    /// State with which the login began.
     state: String,
 }
 
-/// Begins a session for a page that the provider sent back to
+/// Begins a session for a page that the provider redirected to
 ///
-/// As the callback, with the cookie of `GET /auth/oauth/state/{provider}`.
+/// The request needs the cookie of `GET /auth/oauth/state/{provider}`. It returns what the callback returns.
 #[utoipa::path(post, path = "/auth/oauth/{provider}", tag = "oauth", request_body = Given,
     params(("provider" = String, Path, description = "`google` or `github`", example = "google")),
     responses((status = 200, description = "The session has begun", body = Session, headers(("Set-Cookie" = String))),
@@ -153,7 +155,7 @@ pub(super) async fn exchange(
     finish(&api, provider, answer, context, &cookie).await
 }
 
-/// The login ends here, well or not: its cookie has served.
+/// Completes a login, and deletes its cookie whether it succeeded or failed.
 async fn finish(
     api: &Api,
     provider: Provider,

@@ -1,4 +1,4 @@
-//! Logins through providers that did not happen, as problem documents. What is an operator's to mend is for the log only.
+//! Problem documents for failed logins through providers. Details that only an operator can fix are logged, not sent.
 
 use axum::http::StatusCode;
 
@@ -14,7 +14,7 @@ impl From<Error> for Problem {
             OauthErrorKind::Refused => Self::new(StatusCode::FORBIDDEN, code(&error), detail).hinting(hint),
             OauthErrorKind::Provider => {
                 tracing::warn!(hint, "a login failed: {detail}");
-                Self::new(StatusCode::BAD_GATEWAY, "provider", "the provider gives no answer, or a wrong one")
+                Self::new(StatusCode::BAD_GATEWAY, "provider", "no valid answer from the provider")
             }
             OauthErrorKind::Internal => {
                 tracing::error!(hint, "a request failed: {detail}");

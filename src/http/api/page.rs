@@ -1,4 +1,4 @@
-//! `/docs`: the OpenAPI document for people, as one page that loads nothing.
+//! `/docs`: the OpenAPI document as one page for people, without further requests.
 
 use std::sync::LazyLock;
 
@@ -63,7 +63,7 @@ struct Field<'a> {
     description: &'a str,
 }
 
-/// The page, with its headers.
+/// Renders the page with its headers.
 pub(super) fn render(document: &Value) -> Response {
     match Page::new(document).render() {
         Ok(html) => {
@@ -166,7 +166,7 @@ fn tag(operation: &Value) -> &str {
     text(&operation["tags"][0])
 }
 
-/// The name of the schema of a body.
+/// Returns the schema name of a request body or an answer.
 fn reference(holder: &Value) -> Option<&str> {
     let schema = &members(&holder["content"]).next()?.1["schema"];
     last(schema).or_else(|| last(&schema["items"]))

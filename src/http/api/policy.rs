@@ -1,4 +1,4 @@
-//! What holds for every answer: headers that browsers heed, who may call from a browser, an id for each request.
+//! Rules for every answer of the public listener: security headers, CORS, and an id for each request.
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -14,7 +14,7 @@ use crate::http::headers::{self, Scheme};
 use crate::random;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// A longer one, or one of other signs, is not taken over.
+/// Maximum length of a request id, in characters. A longer id, or one with other characters, is replaced.
 const LONGEST_ID: usize = 64;
 
 pub(super) fn apply(router: Router, settings: &ApiSettings) -> Router {
@@ -39,7 +39,7 @@ async fn secured(State(scheme): State<Scheme>, request: Request, next: Next) -> 
     response
 }
 
-/// The id of a request is in its answer and in every line it leaves in the log.
+/// Assigns an id to each request. The answer and all log lines of the request contain it.
 async fn identified(request: Request, next: Next) -> Response {
     let given = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok()).filter(|id| is_plain(id));
     let id = given.map_or_else(|| random::id().unwrap_or_default(), str::to_owned);

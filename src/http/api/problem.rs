@@ -1,4 +1,4 @@
-//! Errors as RFC 9457 problem documents.
+//! Errors as problem documents (RFC 9457).
 
 use std::time::Duration;
 
@@ -10,27 +10,27 @@ use utoipa::ToSchema;
 
 use crate::auth::{Error, InvalidField};
 
-/// An error, as clients get it.
+/// Problem document: an error, as clients receive it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct Problem {
-    /// `about:blank`: the title is that of the status.
+    /// Always `about:blank`: the title is the title of the status.
     #[serde(rename = "type")]
     kind: &'static str,
-    /// Of the status.
+    /// Title of the HTTP status.
     title: &'static str,
-    /// Of the answer.
+    /// HTTP status of the answer.
     #[schema(value_type = u16, example = 401)]
     status: u16,
-    /// What went wrong, for programs.
+    /// Code of the error, for programs.
     #[schema(example = "credentials")]
     code: &'static str,
-    /// What went wrong, for people.
+    /// Description of the error, for people.
     #[schema(value_type = String)]
     detail: Box<str>,
-    /// What to do about it, for people.
+    /// Instruction for the user, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<&'static str>,
-    /// The fields that are wrong or taken.
+    /// Fields that are not valid or already taken.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schema(value_type = Vec<InvalidField>)]
     errors: Box<[InvalidField]>,
@@ -52,19 +52,19 @@ impl Problem {
         }
     }
 
-    /// The service does not take requests of this kind now.
+    /// Builds the problem of a service that does not accept this request now (503).
     pub(super) fn closed(why: &str) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", why).later(Duration::from_secs(5))
     }
 
-    /// The client asks too often.
+    /// Builds the problem of a client above its rate limit (429).
     pub(super) fn too_often(retry_after: Duration) -> Self {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", "too many requests").later(retry_after)
     }
 
-    /// Something failed that a client can do nothing about.
+    /// Builds the problem of a failure that the client cannot fix (500).
     pub(super) fn internal() -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "this request failed; the log says why")
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "this request failed. The log contains the reason")
     }
 
     pub(super) fn hinting(mut self, hint: Option<&'static str>) -> Self {
@@ -104,7 +104,7 @@ impl From<Error> for Problem {
                 .later(retry_after.max(Duration::from_secs(1))),
             Error::Database(error) if error.is_transient() => {
                 tracing::warn!("a request failed: {error}");
-                Self::closed("the database gives no answer")
+                Self::closed("the database does not answer")
             }
             Error::VerificationProof => Self::new(StatusCode::UNAUTHORIZED, "verification_proof", detail)
                 .hinting(Some("log in to the account and send its access token, or send `password` with the token")),
@@ -136,18 +136,18 @@ impl IntoResponse for Problem {
         if self.code == "access_token" {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""));
         } else if status == StatusCode::UNAUTHORIZED {
-            // RFC 9110 wants one with every 401; this scheme is none that a browser asks its user about
+            // RFC 9110 requires a challenge with every 401, and browsers do not prompt for this scheme
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
     }
 }
 
-/// Whole seconds, never too few.
+/// Returns whole seconds, rounded up.
 fn seconds(duration: Duration) -> u64 {
     duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }
 
 pub(super) async fn method_not_allowed() -> Problem {
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this path does not take this method")
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this path does not accept this method")
 }

@@ -1,8 +1,8 @@
-//! Places for connections: a bound for all of a listener, and smaller ones for the networks of one client.
+//! Slots for connections: a limit for the whole listener, and smaller limits for the networks of one client.
 //!
-//! A client that has all of its places gets another one by losing its oldest connection that waits for a request. When every place is
-//! taken, the network with the most connections loses one. A connection whose request is being answered is never closed. Trusted
-//! proxies have no bound of their own, because they speak for many clients.
+//! A client that uses all of its slots gets a new one by losing its oldest idle connection. If all slots are in use,
+//! the network with the most connections loses one. A connection whose request is being answered is never closed.
+//! Trusted proxies have no limit of their own, because they serve many clients.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -15,34 +15,34 @@ use tokio::sync::Notify;
 
 use crate::clients::ClientNetworks;
 
-/// Pause before places are looked for again: a request may have been answered meanwhile.
+/// Pause before slots are checked again, because a connection may have become idle.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
-/// What connections have come to, of one listener.
+/// Counters of the connections of one listener.
 #[derive(Debug, Default)]
 pub(in crate::http) struct ConnectionCounters {
-    /// Connections that are open.
+    /// Number of open connections.
     pub(in crate::http) open: AtomicU64,
-    /// Waiting connections that were closed for newer ones.
+    /// Idle connections that were closed in favour of newer ones.
     pub(in crate::http) displaced: AtomicU64,
-    /// New connections that were closed because their client had all of its places in use.
+    /// New connections that were closed because their client used all of its slots.
     pub(in crate::http) refused: AtomicU64,
 }
 
-/// How many connections there may be.
+/// Maximum numbers of connections.
 #[derive(Debug, Clone)]
 pub(super) struct SlotLimits {
-    /// Of all clients.
+    /// Limit for all clients together.
     pub(super) most: usize,
-    /// Of an IPv4 address, or the first 64 bits of an IPv6 address.
+    /// Limit for an IPv4 address, or for the first 64 bits of an IPv6 address.
     pub(super) narrow: usize,
-    /// Of the first 24 bits of an IPv4 address, or the first 48 bits of an IPv6 address.
+    /// Limit for the first 24 bits of an IPv4 address, or for the first 48 bits of an IPv6 address.
     pub(super) wide: usize,
-    /// Networks whose connections are bounded only with all others.
+    /// Networks without a limit per client.
     pub(super) unbounded: Vec<IpNet>,
 }
 
-/// The places of a listener.
+/// Slots of one listener.
 pub(super) struct ConnectionSlots {
     limits: SlotLimits,
     counters: Arc<ConnectionCounters>,
@@ -50,14 +50,14 @@ pub(super) struct ConnectionSlots {
     freed: Notify,
 }
 
-/// One connection's place. It is free again when this is dropped.
+/// Slot of one connection. The drop frees it.
 pub(super) struct ConnectionSlot {
     places: Arc<ConnectionSlots>,
     id: u64,
     phase: Arc<ConnectionPhase>,
 }
 
-/// Connections by their age, and those of each network.
+/// Connections in the order of their acceptance, and those of each network.
 #[derive(Default)]
 struct SlotTable {
     next: u64,
@@ -71,22 +71,22 @@ enum Network {
     Wide(IpAddr),
 }
 
-/// What a connection does now.
+/// Current phase of a connection.
 #[derive(Default)]
 pub(super) struct ConnectionPhase {
     phase: AtomicU8,
     closed: Notify,
 }
 
-/// No request was read to the end of its head yet.
+/// The head of the first request is not complete yet.
 const FRESH: u8 = 0;
 const ANSWERING: u8 = 1;
-/// A request was answered, and the next one is awaited.
+/// A request was answered, and the next one has not arrived.
 const IDLE: u8 = 2;
 const CLOSED: u8 = 3;
 
 impl ConnectionPhase {
-    /// A request's head has come; `false`: the connection is being closed.
+    /// Begins an answer after a request head was read. Returns false if the connection is being closed.
     pub(super) fn begin_answer(&self) -> bool {
         let begin = |phase| (phase != CLOSED).then_some(ANSWERING);
         self.phase.fetch_update(Ordering::AcqRel, Ordering::Acquire, begin).is_ok()
@@ -100,12 +100,12 @@ impl ConnectionPhase {
         self.phase.load(Ordering::Acquire) == ANSWERING
     }
 
-    /// Whether it has had a request.
+    /// Returns true if the connection has not had a request yet.
     pub(super) fn is_fresh(&self) -> bool {
         self.phase.load(Ordering::Acquire) == FRESH
     }
 
-    /// Closes a connection that answers nothing; whether it does so.
+    /// Closes the connection unless it is answering a request. Returns true if it is being closed.
     fn close(&self) -> bool {
         let close = |phase| matches!(phase, FRESH | IDLE).then_some(CLOSED);
         let closes = self.phase.fetch_update(Ordering::AcqRel, Ordering::Acquire, close).is_ok();
@@ -115,7 +115,7 @@ impl ConnectionPhase {
         closes
     }
 
-    /// Comes back when the place is given to another connection.
+    /// Waits until the slot is given to another connection.
     pub(super) async fn displaced(&self) {
         self.closed.notified().await;
     }
@@ -139,7 +139,8 @@ impl ConnectionSlots {
         Arc::new(Self { limits, counters, table: Mutex::default(), freed: Notify::new() })
     }
 
-    /// A place for a connection from this address, once there is one; `None`: its client answers for all of its places.
+    /// Waits for a slot for a connection from this address. Returns `None` if the requests of its client use all of its
+    /// slots.
     pub(super) async fn take(self: &Arc<Self>, peer: IpAddr) -> Option<ConnectionSlot> {
         let peer = peer.to_canonical();
         while !self.make_room() {
@@ -155,7 +156,7 @@ impl ConnectionSlots {
         Some(self.add(keys))
     }
 
-    /// Waits until every place is free.
+    /// Waits until every slot is free.
     pub(super) async fn all_free(&self) {
         loop {
             let freed = self.freed.notified();
@@ -166,7 +167,7 @@ impl ConnectionSlots {
         }
     }
 
-    /// Closes a connection of the network that has the most; whether one waited for a request.
+    /// Closes an idle connection of the network with the most connections. Returns false if no connection is idle.
     pub(super) fn displace_any(&self) -> bool {
         let mut table = self.table();
         let mut networks: Vec<(usize, Network)> = {
@@ -191,7 +192,7 @@ impl ConnectionSlots {
         })
     }
 
-    /// Closes the oldest connection of a network that waits for a request.
+    /// Closes the oldest idle connection of a network. Returns false if none is idle.
     fn displace(&self, table: &mut SlotTable, network: Network) -> bool {
         let members = table.networks.get(&network).into_iter().flatten();
         let waiting = members.copied().find(|id| table.connections.get(id).is_some_and(|(_, phase)| phase.close()));

@@ -1,39 +1,41 @@
-//! How many files the process may have open, and how the listeners share them with the database, backups and everything else.
+//! Limit of open files, and its distribution among listeners, database, backups and other uses.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// More open files than this are not planned with: it also holds where the system sets no limit.
+/// Upper bound for the limit of open files. It also applies if the system sets no limit.
 const MOST: u64 = 65_536;
-/// Files beside connections: the database's own, backups, logs, sockets of providers.
+/// Files reserved besides connections: the files of the database, backups, logs, sockets to providers.
 const OTHER_FILES: u64 = 96;
-/// Connections of clients, whatever the limit: each may need 64 KiB of memory.
+/// Maximum number of client connections under any limit. Each may need 64 KiB of memory.
 const MOST_CONNECTIONS: u64 = 16_384;
 
-/// The files that the process may have open.
+/// Number of files that the process may open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::http) struct OpenFiles(u64);
 
-/// Raises the soft limit of open files to the hard one: the soft one is 1024 on many systems, for programs that use `select`.
+/// Raises the soft limit of open files to the hard limit. Many systems have a soft limit of 1024 for programs that use
+/// `select`.
 pub(in crate::http) fn raise_limit() -> OpenFiles {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
     if limit.current != limit.maximum
         && let Err(error) = setrlimit(Resource::Nofile, raised)
     {
-        tracing::warn!(limit = ?limit.current, "the limit of open files could not be raised: {error}");
+        tracing::warn!(limit = ?limit.current, "cannot raise the limit of open files: {error}");
     }
     OpenFiles(getrlimit(Resource::Nofile).current.unwrap_or(MOST).min(MOST))
 }
 
 impl OpenFiles {
-    /// Connections of the operators' listener.
+    /// Returns the maximum number of connections of the admin listener.
     pub(in crate::http) fn admin(self) -> u32 {
         connections(self.0 / 8, 2048)
     }
 
-    /// Connections of the public listener: what the operators, the database and everything else leave, three quarters at most.
+    /// Returns the maximum number of connections of the public listener: the files that all other uses leave, at most
+    /// three quarters.
     pub(in crate::http) fn public(self, database_connections: u32) -> u32 {
-        // a connection to PostgreSQL may go through a socket pair of the process itself
+        // a connection to PostgreSQL may need an additional socket pair of the process
         let others = 3 * u64::from(database_connections) + OTHER_FILES + u64::from(self.admin());
         connections(self.0.saturating_sub(others).clamp(self.0 / 8, self.0 * 3 / 4), MOST_CONNECTIONS)
     }

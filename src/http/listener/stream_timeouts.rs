@@ -1,5 +1,7 @@
-//! A connection's bytes, with a time limit for each thing that a client can be slow at: to send a head, to ask again, to read an answer.
-//! Slow bodies are bounded by the request's time (`api/limits.rs`).
+//! Byte stream of a connection, with a time limit for each action of a client: send a head, send the next request, read
+//! an answer.
+//!
+//! The time limit of the request covers slow bodies (`api/limits.rs`).
 
 use std::future::Future as _;
 use std::io;
@@ -15,18 +17,19 @@ use tokio::time::Sleep;
 
 use super::connection_slots::ConnectionPhase;
 
-/// How long a client may take.
+/// Time limits for the client of a connection.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct StreamTimeouts {
-    /// From a head's first byte, or from the connection, to the head's end.
+    /// Limit from the first byte of a head, or from the start of the connection, to the end of the head.
     pub(super) head: Duration,
-    /// From the end of an answer to the first byte of the next request. Longer than load balancers keep a connection, so that they end it.
+    /// Limit from the end of an answer to the first byte of the next request. It exceeds the limit of load balancers,
+    /// so that they close connections first.
     pub(super) idle: Duration,
-    /// For the next byte of an answer.
+    /// Limit for the next byte of an answer.
     pub(super) write: Duration,
 }
 
-/// A connection that fails with [`io::ErrorKind::TimedOut`] where its client is too slow.
+/// Connection that fails with [`io::ErrorKind::TimedOut`] if its client is too slow.
 pub(super) struct TimeoutStream {
     stream: TokioIo<TcpStream>,
     phase: Arc<ConnectionPhase>,
@@ -41,7 +44,8 @@ impl TimeoutStream {
         Self { stream: TokioIo::new(stream), phase, limits, is_in_head: false, reading: None, writing: None }
     }
 
-    /// Whether the time for what is awaited from the client is over. While a request is answered there is no limit here.
+    /// Completes when the client exceeds the time limit of its current action. While a request is answered, there is no
+    /// limit.
     fn poll_late_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.phase.is_answering() {
             (self.is_in_head, self.reading) = (false, None);
@@ -52,7 +56,7 @@ impl TimeoutStream {
         timer.as_mut().poll(cx)
     }
 
-    /// The first bytes of a head: from now on it has to be completed.
+    /// Starts the time limit of a head at its first bytes.
     fn note_read(&mut self) {
         if self.phase.is_answering() || self.is_in_head {
             return;
@@ -63,7 +67,7 @@ impl TimeoutStream {
         }
     }
 
-    /// What came of writing; while nothing can be written, its time runs.
+    /// Returns the result of a write. While nothing can be written, the time limit runs.
     fn limit_write<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.writing = None;
@@ -72,7 +76,7 @@ impl TimeoutStream {
         let limit = self.limits.write;
         let timer = self.writing.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
         ready!(timer.as_mut().poll(cx));
-        Poll::Ready(Err(late("an answer was not read in time")))
+        Poll::Ready(Err(late("timed out writing an answer")))
     }
 }
 
@@ -83,7 +87,7 @@ fn late(what: &'static str) -> io::Error {
 impl Read for TimeoutStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
         if self.poll_late_read(cx).is_ready() {
-            return Poll::Ready(Err(late("a request did not come in time")));
+            return Poll::Ready(Err(late("timed out waiting for a request")));
         }
         ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
         self.note_read();

@@ -1,4 +1,4 @@
-//! Accounts, tokens and logins.
+//! Metrics of accounts, tokens and logins.
 
 use prometheus::Result;
 
@@ -36,7 +36,7 @@ fn users(families: &Families, accounts: &AuthenticationHealth, security: &Securi
     )?;
     families.gauges(
         "authsvc_users_by_origin",
-        "Accounts that are not deleted, by where they come from: email (with a password) or provider. From users.",
+        "Accounts that are not deleted, by origin: email (with a password) or provider. From users.",
         ["origin"],
         [(["email"], accounts.email_users), (["provider"], accounts.oauth_users)],
     )
@@ -56,7 +56,7 @@ fn tokens(families: &Families, accounts: &AuthenticationHealth) -> Result<()> {
     )?;
     families.gauge(
         "authsvc_oauth_tokens_expired",
-        "Access tokens of providers that are past their time and not erased. From oauth_providers.",
+        "Access tokens of providers that have expired and are not erased. From oauth_providers.",
         accounts.expired_oauth_tokens,
     )
 }
@@ -70,7 +70,7 @@ fn security(families: &Families, security: &SecurityHealth) -> Result<()> {
     )?;
     families.gauge(
         "authsvc_seed_accounts",
-        "Known development accounts, deactivated ones too. From users.",
+        "Known development accounts, including deactivated ones. From users.",
         security.seed_accounts,
     )
 }

@@ -1,4 +1,4 @@
-//! The database: whether it answers, what it counts, its tables, and this process's connections to it.
+//! Metrics of the database: availability, statistics, tables, and the connections of this process.
 
 use prometheus::Result;
 
@@ -29,7 +29,7 @@ fn answer(families: &Families, database: &DatabaseHealth) -> Result<()> {
     )?;
     families.gauges(
         "authsvc_database_info",
-        "Always 1. Engine and version, as the database tells them.",
+        "Always 1. Engine and version, as the database reports them.",
         ["backend", "version"],
         database.version.iter().map(|version| ([&database.backend, version], 1_u32)),
     )?;
@@ -89,7 +89,7 @@ fn blocks(families: &Families, performance: &PerformanceHealth) -> Result<()> {
     )?;
     families.gauge(
         "authsvc_database_index_usage_ratio",
-        "Index scans, of all scans of our tables since the statistics were reset, from 0 to 1. From pg_stat_user_tables.",
+        "Index scans, of all scans of the service's tables since the statistics were reset, from 0 to 1. From pg_stat_user_tables.",
         ratio(performance.index_usage_ratio),
     )
 }
@@ -97,7 +97,7 @@ fn blocks(families: &Families, performance: &PerformanceHealth) -> Result<()> {
 fn tables(families: &Families, tables: &[TableSize]) -> Result<()> {
     families.gauges(
         "authsvc_table_rows",
-        "Rows of a table; an estimate of a big one. From a count, or from pg_class.",
+        "Rows of a table, estimated for a large table. From a count, or from pg_class.",
         ["table"],
         tables.iter().map(|table| ([&table.name], table.row_count)),
     )?;
@@ -113,7 +113,7 @@ fn indexes(families: &Families, indexes: &IndexHealth) -> Result<()> {
     let count = |names: &Option<Vec<String>>| names.as_ref().map(Vec::len);
     families.gauges(
         "authsvc_database_flawed_indexes",
-        "Indexes that cost more than they give: unused, duplicate, or invalid. From the database's catalogue and statistics.",
+        "Indexes without a benefit: unused, duplicate, or invalid. From the database's catalogue and statistics.",
         ["flaw"],
         [
             (["unused"], count(&indexes.unused)),
@@ -131,7 +131,7 @@ fn storage(families: &Families, storage: &StorageHealth) -> Result<()> {
     )?;
     families.gauge(
         "authsvc_database_sequence_used_ratio",
-        "Numbers that the fullest sequence has given out, of all it has, from 0 to 1. From pg_sequences.",
+        "Used part of the fullest sequence, from 0 to 1. From pg_sequences.",
         ratio(storage.sequence_used_ratio),
     )?;
     families.gauge(
@@ -141,7 +141,7 @@ fn storage(families: &Families, storage: &StorageHealth) -> Result<()> {
     )?;
     families.gauge(
         "authsvc_clock_skew_seconds",
-        "Seconds that the database's clock is ahead of this program's; negative: behind.",
+        "Seconds by which the database's clock is ahead of this program's, negative if it is behind.",
         storage.clock_skew_seconds,
     )
 }

@@ -1,4 +1,4 @@
-//! The metric families of one scrape. A figure that is `None` leaves no trace: no sample, and no family without samples.
+//! Metric families of one scrape. A figure that is `None` has no sample, and a family without samples is absent.
 
 use std::fmt::Debug;
 
@@ -6,9 +6,9 @@ use chrono::{DateTime, Utc};
 use prometheus::core::Collector;
 use prometheus::{GaugeVec, IntCounterVec, Opts, Registry, Result, TextEncoder};
 
-/// What a sample can show.
+/// Type of a figure that a sample can show.
 pub(super) trait MetricFigure {
-    /// `None`: it cannot be had.
+    /// Returns the value of the sample; `None` if the figure is not available.
     fn value(self) -> Option<f64>;
 }
 
@@ -48,7 +48,7 @@ impl MetricFigure for i64 {
     }
 }
 
-/// Seconds since 1970.
+/// Time as seconds since 1970.
 impl MetricFigure for DateTime<Utc> {
     fn value(self) -> Option<f64> {
         Some(self.timestamp_micros() as f64 / 1e6)
@@ -61,27 +61,27 @@ impl<F: MetricFigure> MetricFigure for Option<F> {
     }
 }
 
-/// A percentage as Prometheus has it, from 0 to 1; rounded, so that 15.38 % is not 0.15380000000000002.
+/// Converts a percentage into a ratio from 0 to 1, rounded so that 15.38 % is not 0.15380000000000002.
 pub(super) fn ratio(percentage: Option<f64>) -> Option<f64> {
     percentage.map(|percentage| (percentage * 1e4).round() / 1e6)
 }
 
-/// Milliseconds as Prometheus has them, to the nanosecond.
+/// Converts milliseconds into seconds, rounded to nanoseconds.
 pub(super) fn seconds(milliseconds: Option<f64>) -> Option<f64> {
     milliseconds.map(|milliseconds| (milliseconds * 1e6).round() / 1e9)
 }
 
-/// The families of one scrape.
+/// Metric families of one scrape.
 #[derive(Default)]
 pub(super) struct Families(Registry);
 
 impl Families {
-    /// A gauge without labels.
+    /// Adds a gauge without labels.
     pub(super) fn gauge(&self, name: &str, help: &str, figure: impl MetricFigure) -> Result<()> {
         self.gauges(name, help, [], [([""; 0], figure)])
     }
 
-    /// A gauge with labels, each sample with their values.
+    /// Adds a gauge with labels. Each sample has the values of its labels.
     pub(super) fn gauges<const N: usize, V: AsRef<str> + Debug, F: MetricFigure>(
         &self,
         name: &str,
@@ -98,7 +98,7 @@ impl Families {
         self.add(family)
     }
 
-    /// A counter, each sample with the values of its labels.
+    /// Adds a counter. Each sample has the values of its labels.
     pub(super) fn counters<const N: usize, V: AsRef<str> + Debug>(
         &self,
         name: &str,
@@ -115,12 +115,12 @@ impl Families {
         self.add(family)
     }
 
-    /// A family that somebody else made.
+    /// Adds an existing metric family.
     pub(super) fn add(&self, family: impl Collector + 'static) -> Result<()> {
         self.0.register(Box::new(family))
     }
 
-    /// All of them, by name, in Prometheus' text format.
+    /// Returns all families in the text format of Prometheus, sorted by name.
     pub(super) fn encode(&self) -> Result<String> {
         TextEncoder::new().encode_to_string(&self.0.gather())
     }

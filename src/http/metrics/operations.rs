@@ -1,4 +1,4 @@
-//! What runs and whether it is well: build, verdicts, migrations, backups, cleanup.
+//! Metrics of operation: build, health status, migrations, backups, cleanup.
 
 use chrono::{DateTime, Utc};
 use prometheus::Result;
@@ -10,7 +10,7 @@ use crate::health::{
     MaintenanceHealth, RecordedRun,
 };
 
-/// What the program is; needs no report.
+/// Adds the metric of the build, which needs no report.
 pub(super) fn describe_build(families: &Families, build: Build) -> Result<()> {
     families.gauges(
         "authsvc_build_info",
@@ -73,7 +73,7 @@ fn migrations(families: &Families, report: &HealthReport) -> Result<()> {
     )?;
     families.gauge(
         "authsvc_schema_drift",
-        "1 if the live schema differs from what the applied migrations make, else 0. From the database's catalogue.",
+        "1 if the live schema differs from the schema of the applied migrations, else 0. From the database's catalogue.",
         migrations.drift,
     )
 }
@@ -91,7 +91,7 @@ fn backups(families: &Families, backups: &BackupHealth, free_bytes: Option<u64>)
     )?;
     families.gauge(
         "authsvc_backup_last_verified_timestamp_seconds",
-        "When a backup was last proven by restoring it, in seconds since 1970. From the backups' metadata and maintenance_runs.",
+        "When a backup was last verified by a test restore, in seconds since 1970. From the backups' metadata and maintenance_runs.",
         backups.last_verified,
     )?;
     families.gauge(
@@ -114,7 +114,7 @@ fn cleanup(families: &Families, last: Option<DateTime<Utc>>, counters: &Counters
     )?;
     families.counters(
         "authsvc_cleanup_deleted_total",
-        "What cleanups of any process removed since this process began, by kind. From maintenance_runs.",
+        "Items that cleanups of any process removed since this process began, by kind. From maintenance_runs.",
         ["what"],
         counters.cleanup_deleted.iter().map(|(what, deleted)| ([what], Some(*deleted))),
     )
@@ -126,14 +126,14 @@ fn maintenance(families: &Families, maintenance: &MaintenanceHealth) -> Result<(
     let runs = &maintenance.last_runs;
     families.gauges(
         "authsvc_maintenance_last_run_timestamp_seconds",
-        "End of the last run of a kind with an outcome, in seconds since 1970; of an unfinished one (it runs, or was \
-         killed) the beginning. From maintenance_runs.",
+        "End of the last run of each kind and outcome, in seconds since 1970. For an unfinished run (running or \
+         killed), its start. From maintenance_runs.",
         ["kind", "outcome"],
         runs.iter().map(|run| ([run.kind.clone(), outcome(run)], run.finished_at.unwrap_or(run.started_at))),
     )?;
     families.gauges(
         "authsvc_maintenance_last_run_duration_seconds",
-        "Seconds that the last finished run of a kind with an outcome took. From maintenance_runs.",
+        "Duration of the last finished run of each kind and outcome, in seconds. From maintenance_runs.",
         ["kind", "outcome"],
         runs.iter().map(|run| ([run.kind.clone(), outcome(run)], seconds(run))),
     )

@@ -1,4 +1,4 @@
-//! How long requests take.
+//! Durations of HTTP requests.
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
@@ -10,12 +10,13 @@ use prometheus::{HistogramOpts, HistogramVec, Result};
 use super::families::Families;
 use crate::clock::Stopwatch;
 
-/// Upper bounds in seconds: from what a probe takes to where every client has given up.
+/// Upper bounds of the buckets in seconds, from the duration of a probe to the time limit of most clients.
 const BUCKETS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-/// Of a request whose client went away before the answer. Left out, the slowest requests would not be seen at all.
+/// Status label of a request whose client disconnected before the answer. Without it, the slowest requests would not be
+/// counted.
 const CLIENT_GONE: &str = "499";
 
-/// The histogram. A clone counts with the original.
+/// Histogram of request durations. Clones share the counters.
 #[derive(Clone)]
 pub(super) struct Requests(HistogramVec);
 
@@ -23,8 +24,8 @@ impl Requests {
     pub(super) fn new() -> Result<Self> {
         let options = HistogramOpts::new(
             "authsvc_http_request_duration_seconds",
-            "Seconds from a request's head to its answer's head, by this process. Route is the pattern that matched, or \
-             unmatched; status 499 is a client that went away before the answer.",
+            "Seconds from a request's head to its answer's head, by this process. Route is the matched pattern, or \
+             unmatched; status 499 is a client that disconnected before the answer.",
         );
         let labels = ["listener", "method", "route", "status"];
         Ok(Self(HistogramVec::new(options.buckets(BUCKETS.to_vec()), &labels)?))
@@ -57,7 +58,7 @@ async fn measure(
     response
 }
 
-/// A request that runs. It is counted when it is dropped, which the server does too when the client has gone.
+/// Request in progress. Its drop counts it, also after the client has disconnected.
 struct Sample {
     durations: HistogramVec,
     watch: Stopwatch,
@@ -78,7 +79,7 @@ impl Drop for Sample {
     }
 }
 
-/// One of a fixed set: a client may send any word.
+/// Returns the method as a label from a fixed set, because a client may send any word.
 fn method(method: &Method) -> &'static str {
     const KNOWN: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"];
     KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")

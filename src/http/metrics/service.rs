@@ -1,4 +1,4 @@
-//! What this process counts itself: connections, hashes of passwords, and events that were not recorded.
+//! Figures of this process: connections, password hashes, and events that were not recorded.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
@@ -9,7 +9,7 @@ use super::families::Families;
 use crate::http::Api;
 use crate::http::listener::ConnectionCounters;
 
-/// The figures of a service; all zero before it begins.
+/// Figures of the service. They are zero before it starts.
 #[derive(Default)]
 pub(super) struct ServiceFigures {
     public: Arc<ConnectionCounters>,
@@ -23,7 +23,7 @@ impl ServiceFigures {
         let _ = self.api.set(api.clone());
     }
 
-    /// Whether there is a service that is counted.
+    /// Returns true if an API is set whose figures are shown.
     pub(super) fn is_watched(&self) -> bool {
         self.api.get().is_some()
     }
@@ -49,22 +49,22 @@ impl ServiceFigures {
         });
         families.counters(
             "authsvc_http_connections_closed_total",
-            "Connections that were closed for a bound, by listener: displaced waited for a request and gave way to a newer \
-             one, refused were new ones of a client whose places were all in use. From this process.",
+            "Connections closed by a limit, by listener: displaced were idle and closed in favour of a newer \
+             one, refused were new ones of a client at its limit. From this process.",
             ["listener", "reason"],
             closed,
         )?;
         let figures = self.api.get().map(Api::figures).unwrap_or_default();
         families.counters(
             "authsvc_auth_events_skipped_total",
-            "Refused logins that were not recorded in auth_events, because their client had used up its events. From this \
+            "Refused logins that were not recorded in auth_events, because their client had reached its event limit. From this \
              process.",
             [],
             [([""; 0], Some(figures.skipped_events))],
         )?;
         families.counters(
             "authsvc_password_hashes_refused_total",
-            "Logins to accounts whose stored password hash costs too much, or cannot be read. From this process.",
+            "Logins to accounts whose stored password hash exceeds a cost limit or cannot be parsed. From this process.",
             [],
             [([""; 0], Some(figures.refused_hashes))],
         )?;

@@ -1,24 +1,24 @@
-//! Backups along the time: a bar each, as high as the file is big, and a gap where one is missing.
+//! Timeline of backups: one bar per file, with the size of the file as its height, and gaps for missing backups.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::format::{self, When};
 use crate::health::{BackupFile, DetailedHealthReport};
 
-/// Of the drawing, in its own units; the page stretches it.
+/// Width of the drawing, in its own units. The page stretches it.
 pub(super) const WIDTH: f64 = 1000.0;
 pub(super) const HEIGHT: f64 = 100.0;
-/// How many are listed at first.
+/// Number of files that the page lists at first.
 const NEWEST: usize = 5;
 
-/// The section.
+/// Backup section of the page.
 pub(super) struct BackupSection<'a> {
     pub(super) timeline: Option<Timeline>,
     pub(super) newest: Vec<FileRow<'a>>,
     pub(super) older: Vec<FileRow<'a>>,
 }
 
-/// A file.
+/// Row of one backup file.
 pub(super) struct FileRow<'a> {
     pub(super) name: &'a str,
     pub(super) created: When,
@@ -26,7 +26,7 @@ pub(super) struct FileRow<'a> {
     pub(super) proven: Option<When>,
 }
 
-/// The drawing: from the oldest file to now.
+/// Drawing of the backups, from the oldest file to now.
 pub(super) struct Timeline {
     pub(super) label: String,
     pub(super) from: When,
@@ -34,13 +34,13 @@ pub(super) struct Timeline {
     pub(super) bars: Vec<Bar>,
 }
 
-/// A file in the drawing.
+/// Bar of one file in the drawing.
 pub(super) struct Bar {
     pub(super) x: f64,
     pub(super) y: f64,
     pub(super) width: f64,
     pub(super) height: f64,
-    /// `proven` is drawn full, `unproven` hollow.
+    /// CSS class: `proven` is drawn filled, `unproven` is drawn hollow.
     pub(super) class: &'static str,
 }
 
@@ -76,7 +76,7 @@ impl Timeline {
         let span = (now - oldest).max(TimeDelta::hours(1));
         let width = (WIDTH / (files.len() as f64 * 2.0)).clamp(6.0, 24.0);
         let label = format!(
-            "{} since {}: smallest {}, biggest {}, newest {}",
+            "{} since {}: smallest {}, largest {}, newest {}",
             format::counted(files.len(), "backup", "backups"),
             When::new(oldest, now).exact,
             format::size(least),
@@ -96,7 +96,7 @@ impl Timeline {
 impl Bar {
     fn new(file: &BackupFile, width: f64, (passed, span): (TimeDelta, TimeDelta), most: u64) -> Self {
         let place = passed.num_seconds() as f64 / span.num_seconds() as f64;
-        // an empty file is still seen
+        // an empty file must be visible
         let height = (file.size_bytes as f64 / most.max(1) as f64 * (HEIGHT - 4.0)).max(4.0);
         Self {
             x: place.clamp(0.0, 1.0) * (WIDTH - width),

@@ -1,20 +1,20 @@
-//! The rest, as names and figures: schema, server, room, indexes.
+//! Other figures of the page: schema, server, storage, indexes.
 
 use super::figure::{self, Figure, Reasons};
 use super::format;
 use crate::health::{DetailedHealthReport, SqliteFile};
 
-/// Transaction ids after which PostgreSQL accepts no more writes.
+/// Age of the oldest transaction id at which PostgreSQL accepts no more writes.
 const LAST_TRANSACTION_ID: f64 = 2e9;
 
-/// Figures that belong together.
+/// Group of related figures.
 pub(super) struct FactGroup {
     pub(super) title: &'static str,
     pub(super) facts: Vec<(&'static str, Figure)>,
 }
 
 impl FactGroup {
-    /// Why there is none of them.
+    /// Returns the reason if all figures of the group are missing for one reason.
     pub(super) fn blank(&self) -> Option<&str> {
         figure::common(self.facts.iter().map(|(_, value)| value))
     }
@@ -40,7 +40,7 @@ fn schema(detailed: &DetailedHealthReport, reasons: &Reasons) -> FactGroup {
 
 fn server(detailed: &DetailedHealthReport, reasons: &Reasons) -> FactGroup {
     let (database, performance) = (&detailed.basic_health.database, &detailed.basic_health.performance);
-    // `PostgreSQL 15.20 (Debian …) on x86_64…`: what follows is in the JSON
+    // `PostgreSQL 15.20 (Debian …) on x86_64…` is cut at the bracket; the JSON report has the rest
     let version = database.version.as_deref().map(|version| version.split(" (").next().unwrap_or(version).to_owned());
     let skew = detailed.storage.clock_skew_seconds.map(ahead);
     let mean = performance.avg_query_time_ms.map(format::milliseconds);
@@ -58,7 +58,7 @@ fn server(detailed: &DetailedHealthReport, reasons: &Reasons) -> FactGroup {
     FactGroup { title: "Server", facts }
 }
 
-/// `+0.25 s`; what is rounded to nothing has no minus.
+/// Formats a clock skew, for example `+0.25 s`. A value that is rounded to zero has no minus.
 fn ahead(skew: f64) -> String {
     let rounded = (skew * 100.0).round() / 100.0 + 0.0;
     format!("{rounded:+.2} s")
@@ -77,12 +77,12 @@ fn room(detailed: &DetailedHealthReport, reasons: &Reasons) -> FactGroup {
     if detailed.basic_health.database.backend != "sqlite" {
         facts.push(("Oldest transaction id", reasons.figure("transaction_id_age", ids)));
     }
-    FactGroup { title: "Room", facts }
+    FactGroup { title: "Storage", facts }
 }
 
 fn sqlite(file: &SqliteFile) -> FactGroup {
     let check = match file.quick_check.as_deref() {
-        None => "not asked for".to_owned(),
+        None => "not requested".to_owned(),
         Some([]) => "ok".to_owned(),
         Some(found) => found.join("; "),
     };
@@ -98,14 +98,14 @@ fn sqlite(file: &SqliteFile) -> FactGroup {
     FactGroup { title: "SQLite file", facts: facts.map(|(name, value)| (name, Figure::Known(value))).into() }
 }
 
-/// Indexes of one kind.
+/// Indexes with one kind of flaw.
 pub(super) struct IndexRow<'a> {
     pub(super) title: &'static str,
     pub(super) meaning: &'static str,
     pub(super) names: Figure<&'a [String]>,
 }
 
-/// Why there is none of them.
+/// Returns the reason if all rows are missing for one reason.
 pub(super) fn blank<'a>(indexes: &'a [IndexRow<'_>]) -> Option<&'a str> {
     figure::common(indexes.iter().map(|kind| &kind.names))
 }

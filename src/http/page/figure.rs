@@ -1,31 +1,31 @@
-//! A figure, or why there is none: a report's `None` is never shown as zero, and its dash leads to the reason.
+//! Figures that may be missing. A `None` of the report is never shown as zero. Its dash links to the reason.
 
 use crate::health::DetailedHealthReport;
 
-/// A figure that is there or not.
+/// Figure of the report, or the reason for which it is missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Figure<T = String> {
     Known(T),
     Unknown {
-        /// Where the page tells the reason.
+        /// Link to the reason on the page.
         href: String,
-        /// The reason.
+        /// Reason for which the figure is missing.
         why: String,
     },
 }
 
-/// One of the reports' warnings.
+/// Warning of a report about missing or estimated figures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct MissingReason {
-    /// Of its line on the page.
+    /// Id of the warning's line on the page.
     pub(super) id: String,
-    /// Which figures; empty where the warning does not say.
+    /// Names of the figures, empty if the warning names none.
     pub(super) what: String,
-    /// Why they are missing or estimates.
+    /// Reason for which the figures are missing or estimated.
     pub(super) why: String,
 }
 
-/// Both reports' warnings, each once.
+/// Warnings of both reports, each once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Reasons(Vec<MissingReason>);
 
@@ -46,14 +46,15 @@ impl Reasons {
         &self.0
     }
 
-    /// Of an empty list: whether it is known that there is nothing, or why it was not read.
+    /// Returns for an empty list that it is known to be empty, or the reason for which it was not read.
     pub(super) fn nothing(&self, name: &str) -> Figure<()> {
         let is_told = self.0.iter().any(|reason| reason.names(name) || reason.is_about_all());
         self.figure(name, (!is_told).then_some(()))
     }
 
-    /// The figure, or the reason that names it. `name` is the report's name of it, or several words that all are in the
-    /// reason, such as `rows users`.
+    /// Returns the figure, or the reason for which it is missing.
+    ///
+    /// `name` is its name in the report, or several words that must all be in the reason, such as `rows users`.
     pub(super) fn figure<T>(&self, name: &str, value: Option<T>) -> Figure<T> {
         if let Some(value) = value {
             return Figure::Known(value);
@@ -64,7 +65,7 @@ impl Reasons {
             (Some(reason), _) => Figure::Unknown { href: reason.href(), why: reason.why.clone() },
             (None, Some(all)) => Figure::Unknown { href: all.href(), why: format!("{}: {}", all.what, all.why) },
             (None, None) => {
-                Figure::Unknown { href: "#not-known".to_owned(), why: "the report does not say why".to_owned() }
+                Figure::Unknown { href: "#not-known".to_owned(), why: "the report gives no reason".to_owned() }
             }
         }
     }
@@ -85,7 +86,8 @@ impl MissingReason {
     }
 }
 
-/// The reason, where all figures are missing for the same one: it is told once instead of a table of dashes.
+/// Returns the reason if all figures are missing for one reason. The page then shows the reason in place of a table of
+/// dashes.
 pub(super) fn common<'a, T: 'a>(figures: impl IntoIterator<Item = &'a Figure<T>>) -> Option<&'a str> {
     let mut common = None;
     for figure in figures {

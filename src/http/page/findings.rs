@@ -1,11 +1,11 @@
-//! The top of the page: one word, since when, and what to do next.
+//! Top of the page: the health status, its begin, and the findings with instructions.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::format::{self, When};
 use crate::health::{DetailedHealthReport, HealthCheck, HealthSample, HealthStatus};
 
-/// The state in one word.
+/// Returns the health status as one word.
 pub(super) fn word(status: HealthStatus) -> &'static str {
     match status {
         HealthStatus::Healthy => "Healthy",
@@ -14,12 +14,12 @@ pub(super) fn word(status: HealthStatus) -> &'static str {
     }
 }
 
-/// Something to do.
+/// Check with a problem, and its instruction.
 pub(super) struct Finding<'a> {
     pub(super) status: HealthStatus,
     pub(super) name: &'a str,
     pub(super) message: Vec<TextPiece<'a>>,
-    /// Empty where the report has no advice.
+    /// Instruction; empty if the report has none.
     pub(super) hint: Vec<TextPiece<'a>>,
 }
 
@@ -30,7 +30,7 @@ impl<'a> Finding<'a> {
     }
 }
 
-/// Messages and hints put commands in backticks.
+/// Piece of a message or hint, in which backticks enclose commands.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum TextPiece<'a> {
     Text(&'a str),
@@ -38,7 +38,7 @@ pub(super) enum TextPiece<'a> {
 }
 
 pub(super) fn pieces(text: &str) -> Vec<TextPiece<'_>> {
-    // a backtick without its twin is a character like any other
+    // a backtick without a second one is an ordinary character
     let even = text.matches('`').count().is_multiple_of(2);
     if !even {
         return vec![TextPiece::Text(text)];
@@ -47,7 +47,7 @@ pub(super) fn pieces(text: &str) -> Vec<TextPiece<'_>> {
     parts.map(|(at, part)| if at % 2 == 0 { TextPiece::Text(part) } else { TextPiece::Code(part) }).collect()
 }
 
-/// What is not as it should be, the worst first.
+/// Returns all checks that are not healthy, the worst first.
 pub(super) fn findings(detailed: &DetailedHealthReport) -> Vec<Finding<'_>> {
     let mut all: Vec<Finding<'_>> =
         detailed.checks.iter().filter(|check| check.status > HealthStatus::Healthy).map(Finding::new).collect();
@@ -55,7 +55,7 @@ pub(super) fn findings(detailed: &DetailedHealthReport) -> Vec<Finding<'_>> {
     all
 }
 
-/// What the findings come to.
+/// Returns a sentence with the number of findings.
 pub(super) fn summary(detailed: &DetailedHealthReport, findings: &[Finding<'_>]) -> String {
     let count = |status| findings.iter().filter(|finding| finding.status == status).count();
     let checks = format::counted(detailed.checks.len(), "check", "checks");
@@ -69,7 +69,7 @@ pub(super) fn summary(detailed: &DetailedHealthReport, findings: &[Finding<'_>])
     }
 }
 
-/// Since when the state is what it is, as far as the last hour tells; `None` without samples.
+/// Returns the time since which the current status lasts, within the samples of the last hour; `None` without samples.
 pub(super) fn since(now: DateTime<Utc>, status: HealthStatus, samples: &[HealthSample]) -> Option<Since> {
     let last = samples.last()?;
     if last.status != status {
@@ -81,19 +81,19 @@ pub(super) fn since(now: DateTime<Utc>, status: HealthStatus, samples: &[HealthS
     Some(Since { before, when: When::new(first.at, now) })
 }
 
-/// `since 2026-11-24 03:00 UTC`.
+/// Begin of the current status, for example `since 2026-11-24 03:00 UTC`.
 pub(super) struct Since {
     pub(super) before: &'static str,
     pub(super) when: When,
 }
 
-/// The states of the last hour as a strip: the worse, the higher, so that it can be read without colour.
+/// Strip of the states in the last hour. A worse state is drawn higher, so that the strip is readable without colour.
 pub(super) struct Strip {
     pub(super) label: String,
     pub(super) cells: Vec<Cell>,
 }
 
-/// A minute of the strip, in thousandths of its width and hundredths of its height.
+/// One sample of the strip, in thousandths of its width and hundredths of its height.
 pub(super) struct Cell {
     pub(super) status: HealthStatus,
     pub(super) x: i64,

@@ -1,4 +1,4 @@
-//! Figures as people read them: thousands separators, units, UTC and ages.
+//! Formats of figures for people: thousands separators, units, UTC and ages.
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
@@ -6,14 +6,14 @@ const MINUTE: f64 = 60.0;
 const HOUR: f64 = 60.0 * MINUTE;
 const DAY: f64 = 24.0 * HOUR;
 
-/// A point in time.
+/// Point in time, in three formats.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct When {
-    /// For the `datetime` attribute.
+    /// Format for the `datetime` attribute.
     pub(super) iso: String,
-    /// `2026-11-24 03:00 UTC`.
+    /// Format for people, for example `2026-11-24 03:00 UTC`.
     pub(super) exact: String,
-    /// `3 h ago`.
+    /// Age, for example `3 h ago`.
     pub(super) age: String,
 }
 
@@ -27,7 +27,7 @@ impl When {
     }
 }
 
-/// `1,204,332`.
+/// Formats a number, for example `1,204,332`.
 pub(super) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
@@ -40,22 +40,22 @@ pub(super) fn count(number: u64) -> String {
     text
 }
 
-/// `1 finding`, `2,000 findings`.
+/// Formats a number with its noun, for example `1 finding` or `2,000 findings`.
 pub(super) fn counted(number: usize, one: &str, many: &str) -> String {
     format!("{} {}", count(number as u64), if number == 1 { one } else { many })
 }
 
-/// `475 MB`, as the reports have it.
+/// Formats a size like the reports, for example `475 MB`.
 pub(super) fn size(bytes: u64) -> String {
     crate::health::size_text(bytes)
 }
 
-/// `99.2 %`.
+/// Formats a percentage, for example `99.2 %`.
 pub(super) fn percent(ratio: f64) -> String {
     format!("{ratio:.1} %")
 }
 
-/// `0.42 ms`, `4.2 ms`, `142 ms`, `1.4 s`, `3 min 20 s`.
+/// Formats milliseconds, for example `0.42 ms`, `4.2 ms`, `142 ms`, `1.4 s`, `3 min 20 s`.
 pub(super) fn milliseconds(time: f64) -> String {
     match time {
         ..1.0 => format!("{time:.2} ms"),
@@ -65,7 +65,7 @@ pub(super) fn milliseconds(time: f64) -> String {
     }
 }
 
-/// `1.4 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`.
+/// Formats seconds, for example `1.4 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`.
 pub(super) fn seconds(time: f64) -> String {
     let two = |big: f64, small: f64, names: [&str; 2]| {
         let (whole, rest) = ((time / big).floor(), (time % big / small).floor());
@@ -79,8 +79,8 @@ pub(super) fn seconds(time: f64) -> String {
     }
 }
 
-/// `8 s`, `5 min`, `26 h`, `3 d`: one unit is enough to tell how old something is; hours up to two days, because backups are
-/// thought of in hours.
+/// Formats seconds in one unit, for example `8 s`, `5 min`, `26 h`, `3 d`. Hours are used up to two days, as is usual
+/// for backups.
 pub(super) fn rough(time: f64) -> String {
     match time.abs() {
         t if t < MINUTE => format!("{t:.0} s"),
@@ -90,7 +90,7 @@ pub(super) fn rough(time: f64) -> String {
     }
 }
 
-/// `3 h ago`, `in 5 min`, `just now`.
+/// Formats an age, for example `3 h ago`, `in 5 min`, `just now`.
 pub(super) fn age(passed: TimeDelta) -> String {
     let seconds = passed.num_seconds();
     match seconds {

@@ -1,43 +1,45 @@
-//! The last hour of one figure as a line, drawn by the server. The x axis is the hour, so that a gap in the samples is a gap in
-//! the line, and a process that began ten minutes ago fills a sixth of it.
+//! Line of one figure over the last hour, drawn by the server.
+//!
+//! The x axis is one hour. A gap in the samples is thus a gap in the line. The line of a process that is ten minutes
+//! old fills a sixth of the width.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::health::HealthSample;
 
-/// Of the drawing, in its own units; the page stretches it.
+/// Width of the drawing, in its own units. The page stretches it.
 pub(super) const WIDTH: f64 = 240.0;
 pub(super) const HEIGHT: f64 = 32.0;
-/// Left free above and below, so that the line's width is not cut off.
+/// Margin above and below the line, so that its stroke is not cut off.
 const MARGIN: f64 = 3.0;
 
-/// A drawn line.
+/// Line of a figure, as SVG paths and labels.
 pub(super) struct Sparkline {
-    /// What it shows, in words: least, most, last.
+    /// Description of the line in words: minimum, maximum, last value.
     pub(super) label: String,
-    /// `last hour 0.6 ms – 14 ms`.
+    /// Range of the values, for example `last hour 0.6 ms – 14 ms`.
     pub(super) range: String,
     pub(super) line: String,
-    /// From the line down to the floor.
+    /// Area between the line and the bottom.
     pub(super) area: String,
-    /// The last point; none where the last sample has no figure.
+    /// Last point of the line; `None` if the last sample has no figure.
     pub(super) last: Option<String>,
 }
 
-/// Where the lowest value is drawn, and the highest.
+/// Range of values that the height of the drawing covers.
 pub(super) enum Scale {
-    /// From zero to the highest of the hour.
+    /// From zero to the maximum of the hour.
     FromZero,
-    /// From zero to the most there can be.
+    /// From zero to a fixed limit.
     UpTo(f64),
-    /// Around the values of the hour: for what is big and changes by little.
+    /// Around the values of the hour, for large figures that change little.
     Around,
 }
 
-/// What to draw.
+/// Figure to draw, with its format and scale.
 pub(super) struct Series<'a> {
     pub(super) name: &'a str,
-    /// What the range counts, where the tile's name does not say.
+    /// Unit in the text of the range, empty if the name of the tile implies it.
     pub(super) unit: &'static str,
     pub(super) value: fn(&HealthSample) -> Option<f64>,
     pub(super) show: fn(f64) -> String,
@@ -45,7 +47,7 @@ pub(super) struct Series<'a> {
 }
 
 impl Series<'_> {
-    /// Nothing where no sample of the last hour has a figure.
+    /// Draws the line. Returns `None` if no sample of the last hour has the figure.
     pub(super) fn draw(&self, now: DateTime<Utc>, samples: &[HealthSample]) -> Option<Sparkline> {
         let begin = now - TimeDelta::hours(1);
         let recent: Vec<&HealthSample> =
@@ -76,7 +78,7 @@ impl Series<'_> {
         let (floor, ceiling) = match self.scale {
             Scale::FromZero => (0.0, most),
             Scale::UpTo(limit) => (0.0, limit.max(most)),
-            // a hundredth is not made to look like a doubling
+            // a change of one per cent must not look like a doubling
             Scale::Around => {
                 let (middle, half) = (f64::midpoint(least, most), (most - least) / 2.0);
                 let half = half.max(middle.abs() / 100.0);
@@ -86,7 +88,7 @@ impl Series<'_> {
         (floor, if ceiling > floor { ceiling } else { floor + 1.0 })
     }
 
-    /// Points without a gap between them.
+    /// Returns the points of the line, split at gaps.
     fn segments(
         &self,
         recent: &[&HealthSample],
@@ -112,7 +114,7 @@ fn line(segment: &[(f64, f64)]) -> String {
     for (at, (x, y)) in segment.iter().enumerate() {
         path.push_str(&format!("{}{x:.1} {y:.1}", if at == 0 { 'M' } else { 'L' }));
     }
-    // a single point is drawn as a dot: a line of no length with a round end
+    // a single point is drawn as a dot: a line of zero length with a round end
     if segment.len() == 1 { path + "h0" } else { path }
 }
 

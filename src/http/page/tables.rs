@@ -1,4 +1,4 @@
-//! Tables by size, accounts and tokens by state, queries, runs: rows as the page prints them.
+//! Rows of the page: tables by size, accounts and tokens by state, queries, maintenance runs.
 
 use chrono::{DateTime, Utc};
 
@@ -6,18 +6,18 @@ use super::figure::{self, Figure, Reasons};
 use super::format::{self, When};
 use crate::health::{DetailedHealthReport, HealthStatus, RecordedRun, ServerSession, StatementStatistics, TableSize};
 
-/// A table of the database.
+/// Row of one database table.
 pub(super) struct TableRow<'a> {
     pub(super) name: &'a str,
     pub(super) rows: Figure,
     pub(super) size: Figure,
-    /// Percentage of the biggest one.
+    /// Percentage of the largest table.
     pub(super) share: Option<f64>,
-    /// None: it has no rows.
+    /// Time of the last change; `None` if the table has no rows.
     pub(super) changed: Option<Figure<When>>,
 }
 
-/// The biggest first, those of unknown size last.
+/// Returns the rows of all tables, the largest first, and tables of unknown size last.
 pub(super) fn by_size<'a>(detailed: &'a DetailedHealthReport, reasons: &Reasons) -> Vec<TableRow<'a>> {
     let mut tables: Vec<&TableSize> = detailed.basic_health.tables.iter().collect();
     tables.sort_by_key(|table| std::cmp::Reverse(table.size_bytes));
@@ -40,17 +40,17 @@ pub(super) fn by_size<'a>(detailed: &'a DetailedHealthReport, reasons: &Reasons)
     tables.iter().map(row).collect()
 }
 
-/// A number of accounts, tokens or events in one state.
+/// Row with the number of accounts, tokens or events in one state.
 pub(super) struct StateRow {
     pub(super) state: &'static str,
     pub(super) number: Figure,
-    /// Percentage of all.
+    /// Percentage of all accounts or tokens.
     pub(super) share: Option<f64>,
-    /// That, for people.
+    /// Percentage as text, empty if there is none.
     pub(super) part: String,
 }
 
-/// Such numbers.
+/// Group of rows with a common caption.
 pub(super) struct StateGroup {
     pub(super) id: &'static str,
     pub(super) caption: &'static str,
@@ -63,7 +63,7 @@ impl StateGroup {
     }
 }
 
-/// Why there is none of these numbers.
+/// Returns the reason if all numbers are missing for one reason.
 pub(super) fn blank(groups: &[StateGroup]) -> Option<&str> {
     figure::common(groups.iter().flat_map(|group| &group.rows).map(|row| &row.number))
 }
@@ -107,18 +107,18 @@ pub(super) fn accounts(detailed: &DetailedHealthReport, reasons: &Reasons) -> [S
         },
         StateGroup {
             id: "watched",
-            caption: "What should not be",
+            caption: "Security findings",
             rows: vec![
                 alone("accounts locked now", "locked_accounts", security.locked_accounts),
                 alone("failed logins, 24 h", "failed_login_attempts", security.failed_login_attempts),
-                alone("signs of an attack", "suspicious_activity", security.suspicious_activity),
+                alone("suspicious activity", "suspicious_activity", security.suspicious_activity),
                 alone("development accounts", "seed_accounts", security.seed_accounts),
             ],
         },
     ]
 }
 
-/// A statement.
+/// Row of one SQL statement.
 pub(super) struct StatementRow<'a> {
     pub(super) query: &'a str,
     pub(super) calls: String,
@@ -137,7 +137,7 @@ pub(super) fn slowest<'a>(detailed: &'a DetailedHealthReport, reasons: &Reasons)
     or_as(reasons, ["slowest", "slow_queries"], rows)
 }
 
-/// A session at work.
+/// Row of one active session.
 pub(super) struct SessionRow<'a> {
     pub(super) session: &'a ServerSession,
     pub(super) time: String,
@@ -149,7 +149,8 @@ pub(super) fn longest<'a>(detailed: &'a DetailedHealthReport, reasons: &Reasons)
     or_as(reasons, ["longest", "long_running_queries"], rows)
 }
 
-/// Under the first name, or for the same reason as the second.
+/// Returns the figure, or the reason of the first name. If the first has none, it returns the reason of the second
+/// name.
 fn or_as<T>(reasons: &Reasons, names: [&str; 2], value: Option<T>) -> Figure<T> {
     match reasons.figure(names[0], value) {
         Figure::Unknown { href, .. } if href == "#not-known" => reasons.figure(names[1], None),
@@ -157,13 +158,13 @@ fn or_as<T>(reasons: &Reasons, names: [&str; 2], value: Option<T>) -> Figure<T> 
     }
 }
 
-/// A run of maintenance.
+/// Row of one maintenance run.
 pub(super) struct RunRow<'a> {
     pub(super) run: &'a RecordedRun,
     pub(super) started: When,
     pub(super) took: String,
     pub(super) outcome: &'a str,
-    /// None: neither good nor bad.
+    /// Status for the colour; `None` if the outcome is neither good nor bad.
     pub(super) status: Option<HealthStatus>,
 }
 
@@ -179,7 +180,7 @@ impl<'a> RunRow<'a> {
             run,
             started: When::new(run.started_at, now),
             took: format::milliseconds(took.max(0.0)),
-            outcome: run.outcome.as_deref().unwrap_or("runs, or was killed"),
+            outcome: run.outcome.as_deref().unwrap_or("running or killed"),
             status: match run.outcome.as_deref() {
                 Some("succeeded") => Some(HealthStatus::Healthy),
                 Some("failed") => Some(HealthStatus::Unhealthy),

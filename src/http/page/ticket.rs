@@ -1,11 +1,12 @@
-//! The page's head as plain text, to be pasted into a ticket or a chat: state, findings with what to do, and the figures that are asked for
-//! first. It names no account and no query.
+//! Head of the page as plain text, to paste into a ticket or a chat: status, findings with instructions, main figures.
+//!
+//! The text contains no account and no query.
 
 use super::format;
 use crate::health::{DetailedHealthReport, HealthStatus};
 use crate::http::readiness::BootStage;
 
-/// All of it. `made` is when, `summary` what the findings come to.
+/// Returns the whole text. `made` is the time of the report, and `summary` is the sentence about the findings.
 pub(super) fn ticket(detailed: &DetailedHealthReport, stage: &BootStage, [build, made, summary]: [&str; 3]) -> String {
     let environment = &detailed.basic_health.environment;
     let mut lines = vec![
@@ -23,7 +24,7 @@ pub(super) fn ticket(detailed: &DetailedHealthReport, stage: &BootStage, [build,
     lines.join("\n")
 }
 
-/// What is known of the figures.
+/// Returns one line for each main figure that is known.
 fn figures(detailed: &DetailedHealthReport) -> Vec<String> {
     let (database, migrations) = (&detailed.basic_health.database, &detailed.basic_health.migrations);
     let pool = format!("{} of {} open", database.open_connections, database.max_connections);

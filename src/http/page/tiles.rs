@@ -1,11 +1,11 @@
-//! The figures that are looked at first, those with a history with the line of the last hour.
+//! Tiles with the main figures. Figures with a history have the line of the last hour.
 
 use super::figure::{Figure, Reasons};
 use super::format;
 use super::sparkline::{Scale, Series, Sparkline};
 use crate::health::{DetailedHealthReport, HealthSample};
 
-/// One of them.
+/// Tile of one figure.
 pub(super) struct Tile {
     pub(super) name: &'static str,
     pub(super) value: Figure,
@@ -13,11 +13,11 @@ pub(super) struct Tile {
     pub(super) history: TileHistory,
 }
 
-/// What the hour was like.
+/// History of a figure in the last hour.
 pub(super) enum TileHistory {
-    /// It is not sampled.
+    /// The figure is not sampled.
     None,
-    /// It is, and why there is no line.
+    /// The figure is sampled, but there is no line, for the contained reason.
     Empty(&'static str),
     Line(Box<Sparkline>),
 }
@@ -106,8 +106,8 @@ fn size(detailed: &DetailedHealthReport, reasons: &Reasons, draw: impl Fn(Series
 fn backup(detailed: &DetailedHealthReport, reasons: &Reasons) -> Tile {
     let backups = &detailed.backups;
     let proven = match backups.last_verified {
-        Some(at) => format!("proven by restoring {}", format::age(detailed.timestamp - at)),
-        None => "never proven by restoring".to_owned(),
+        Some(at) => format!("verified by a test restore {}", format::age(detailed.timestamp - at)),
+        None => "never verified by a test restore".to_owned(),
     };
     let size = backups.last_size_bytes.map(format::size);
     let count = backups.count.map(|count| format::counted(count as usize, "file", "files"));

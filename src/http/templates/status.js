@@ -1,5 +1,5 @@
-// Fetches this page again and puts its content in place of the old one: often while it is looked at, else once a minute, for its title
-// and icon in the browser's tab. The page is complete without it.
+// Fetches this page again and replaces its content: every 10 s while it is visible, else once a minute, for title and icon of the
+// tab. The page is complete without this script.
 (() => {
   const by = (id) => document.getElementById(id);
   const main = document.querySelector('main');
@@ -23,8 +23,8 @@
       replace(fresh);
       by('stale').hidden = true;
     } catch (reason) {
-      const alarm = `Not refreshed since ${by('made').textContent}: ${reason}. What follows is from then.`;
-      // what is said already is not said again
+      const alarm = `Not refreshed since ${by('made').textContent}: ${reason}. The figures below are from that time.`;
+      // a repeated alarm must not be announced again
       if (by('stale').hidden || by('stale').textContent !== alarm) by('stale').textContent = alarm;
       by('stale').hidden = false;
       document.title = `Not refreshed – ${title()}`;

@@ -1,4 +1,4 @@
-//! Headers of proxies, and of clients that forge them.
+//! Tests with headers of proxies, and of clients that forge them.
 
 use proptest::prelude::*;
 
@@ -39,7 +39,7 @@ fn x_forwarded_for_is_read_from_the_last_entry() {
         ("198.51.100.1, 203.0.113.7, 10.9.9.9", "203.0.113.7"),
         ("198.51.100.1, 203.0.113.7, [fd00::1]:80, 10.9.9.9:80", "203.0.113.7"),
         ("10.1.1.1, 10.2.2.2", "10.1.1.1"),
-        // what cannot be read ends the search at the last proxy
+        // an entry that cannot be parsed ends the search at the last proxy
         ("203.0.113.7, unknown", "10.0.0.1"),
         ("203.0.113.7, unknown, 10.9.9.9", "10.9.9.9"),
         ("203.0.113.7,", "10.0.0.1"),
@@ -80,7 +80,7 @@ fn forwarded_is_read_as_rfc_7239_says() {
         ("for=198.51.100.1,for=203.0.113.7;host=\"a,b;c\",for=10.9.9.9", "203.0.113.7"),
         (" for=203.0.113.7 ; proto=http ", "203.0.113.7"),
         (";for=203.0.113.7;", "203.0.113.7"),
-        // no address of this element, and none before it
+        // this element has no address, and the elements before it do not count
         ("for=203.0.113.7, for=unknown", "10.0.0.1"),
         ("for=203.0.113.7, for=_hidden", "10.0.0.1"),
         ("for=203.0.113.7, for=\"_SEVKISEK:80\"", "10.0.0.1"),
@@ -110,7 +110,7 @@ fn of_two_headers_that_disagree_none_is_believed() {
     assert_eq!(found(&[(XFF, b"203.0.113.7"), (FWD, b"nonsense")]), "10.0.0.1");
 }
 
-/// How a trusted proxy writes the address of its peer.
+/// Generates elements that a trusted proxy writes for the address of its peer.
 fn element() -> impl Strategy<Value = String> {
     let host = "[ -~&&[^\"\\\\]]{0,20}";
     prop_oneof![
@@ -124,7 +124,7 @@ fn element() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 4096, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever a client writes, it is seen at its own address or at the proxy's.
+    /// A forged header never yields an address other than the client's or the proxy's.
     #[test]
     fn a_client_cannot_choose_its_address(forged in proptest::collection::vec("[ -~]{0,60}|(for=|\"|,|;|\\\\|[0-9.]{1,9}|host=){0,12}", 0..3), element in element(), joined in any::<bool>()) {
         let mut lines: Vec<(&'static str, Vec<u8>)> = forged.iter().map(|line| (FWD, line.clone().into_bytes())).collect();
