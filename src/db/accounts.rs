@@ -89,9 +89,9 @@ impl Pool {
     }
 
     /// Begins a session for an account whose password was checked, and stores `rehashed` in place of the old hash. A
-    /// new session takes back the attempt and the failures before it. Returns `None`, without a session, in three
-    /// cases: the stored hash is no longer the one that was checked, the account may not log in, or the epoch has
-    /// changed.
+    /// new session takes back the attempt and the failures before it. Returns `None` and begins no session if the
+    /// stored hash is no longer the one that was checked. It also does so if the account may not log in, or if the
+    /// epoch has changed.
     ///
     /// # Errors
     /// Returns an error if the database does not answer or rejects a statement. In that case nothing is begun.

@@ -44,7 +44,7 @@ pub enum Lane {
     Own {
         /// Id of the account.
         user_id: i64,
-        /// Subject in `login_throttles`.
+        /// Subject of the counter in `login_throttles`.
         subject: String,
     },
 }

@@ -14,7 +14,7 @@ use super::{Backend, Connection, DbErrorKind, Error};
 /// Kind of rows that cleanup removes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CleanupKind {
-    /// Expired refresh tokens.
+    /// Refresh tokens after their expiry.
     ExpiredTokens,
     /// Refresh tokens that were revoked more than a day ago, or at an unknown time. Within a day they reveal a theft. A
     /// used token is kept until its successor is used, because the response may have been lost (`db/rotation.rs`).

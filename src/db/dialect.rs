@@ -7,7 +7,7 @@ use super::{Column, pinned};
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
-/// Database engine.
+/// Database engine that the program supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
     /// PostgreSQL 13 or newer.
@@ -151,8 +151,8 @@ impl Backend {
         )
     }
 
-    /// Reads every sequence that belongs to a table: name, table, value, whether the value was issued (`t` or `f`), and
-    /// whether the sequence can be read.
+    /// Reads every sequence that belongs to a table. The columns are name, table, value, whether the value was issued,
+    /// and whether the sequence can be read (`t` or `f`).
     pub(crate) fn read_sequences(self) -> &'static str {
         self.pick(
             include_str!("postgres/sequences.sql"),

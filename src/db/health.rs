@@ -44,8 +44,8 @@ impl Backend {
         sql.replace(":is_own_run", self.is_own_run())
     }
 
-    /// Reads one row for each sequence below the ids of its table: `behind`, table, its greatest id, a statement that
-    /// corrects the sequence, and `fails` or `goes on`. Needs the newest schema.
+    /// Reads one row for each sequence below the ids of its table. Its columns are `behind`, table, greatest id, a
+    /// statement that corrects the sequence, and `fails` or `goes on`. Needs the newest schema.
     pub(crate) fn read_sequences_behind(self) -> &'static str {
         self.pick(include_str!("postgres/health/sequences.sql"), include_str!("sqlite/health/sequences.sql"))
     }

@@ -242,9 +242,9 @@ fn row_of(account: NewLinkedAccount, identity: &ProviderIdentity, now: DateTime<
     }
 }
 
-/// Records the login if the account may still log in. If there is no link yet, its address must also be as it was when
-/// it was looked up. Returns the row, which is now locked. Failed passwords remain counted, because a login at a
-/// provider proves nothing about the client that guesses.
+/// Records the login if the account may still log in. Its address must also be as it was when it was looked up. It
+/// returns the row, which is now locked. Failed passwords remain counted, because a login at a provider proves nothing
+/// about the client that guesses.
 async fn touch_login(
     connection: &impl ConnectionTrait,
     user: &user::Model,

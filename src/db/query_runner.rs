@@ -108,7 +108,7 @@ impl QueryRunner {
 }
 
 impl Transaction {
-    /// Commits the transaction.
+    /// Commits all statements of the transaction.
     ///
     /// # Errors
     /// Returns an error if the database rejects the commit or does not answer. Without an answer the transaction may be

@@ -118,7 +118,7 @@ impl Routes {
     /// Connects by the first way that works.
     ///
     /// # Errors
-    /// Returns the error of the first way. It also contains the last error of the other ways, if that differs.
+    /// Returns the error of the first way. It also contains the errors of the other ways, if they differ.
     pub(super) async fn connect(&self) -> Result<PgConnection, Error> {
         let mut first: Option<Error> = None;
         for _ in 0..self.len() {

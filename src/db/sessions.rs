@@ -12,8 +12,8 @@
 //!
 //! `session_check.rs` marks one token as used, in a separate statement, without the account's row. On SQLite a
 //! transaction locks the whole file when it begins. A decision uses only rows that were read after the lock of step 1,
-//! and values that never change: id, account, session, hash and expiry of a token. Otherwise a token that is issued at
-//! that moment could escape the UPDATE that ends the session. The reasons are in
+//! and values that never change. These are id, account, session, hash and expiry of a token. Otherwise a token that is
+//! issued at that moment could escape the UPDATE that ends the session. The reasons are in
 //! `docs/adr/0011-one-lock-order-for-sessions.md`.
 
 use chrono::{DateTime, TimeDelta, Utc};

@@ -15,7 +15,7 @@ pub enum SnapshotRows {
     Tuples(Vec<u8>),
 }
 
-/// Receiver of rows.
+/// Receiver of rows that a snapshot reads.
 pub trait RowSink: Sync {
     /// Accepts rows, in any order within a table. Returns true if more rows are wanted.
     fn take(&self, rows: SnapshotRows) -> impl Future<Output = bool> + Send;
@@ -97,7 +97,7 @@ impl Snapshot {
         }
     }
 
-    /// Ends the snapshot.
+    /// Ends the snapshot's transaction.
     pub async fn end(self) {
         if let Self::Sqlite(snapshot) = self {
             snapshot.end().await;

@@ -45,7 +45,7 @@ fn unreadable_time(row: &PgRow) -> Option<usize> {
     })
 }
 
-/// Refuses rows of SQLite with a value whose type differs from that of the table's column.
+/// Refuses rows of SQLite that contain a value of another type than the table's column.
 pub(super) fn check_sqlite<'a>(rows: impl IntoIterator<Item = &'a QueryResult>) -> Result<(), sqlx::Error> {
     rows.into_iter().filter_map(QueryResult::try_as_sqlite_row).try_for_each(check_sqlite_row)
 }

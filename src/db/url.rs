@@ -168,7 +168,7 @@ impl DatabaseUrl {
         &self.target
     }
 
-    /// Returns true if the URL does not accept a read-only server.
+    /// Returns true if the URL does not ask for a read-only server.
     pub fn wants_writes(&self) -> bool {
         match &self.target {
             DatabaseTarget::Postgres(target) => !target.session_attrs.prefers_no_writes(),

@@ -8,11 +8,11 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 /// Value that a column of SQLite can hold.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value<'a> {
-    /// SQL NULL.
+    /// NULL of SQL, without a type.
     Null,
-    /// Integer or boolean.
+    /// Integer, or boolean as 0 or 1.
     Integer(i64),
-    /// Floating-point number.
+    /// Floating-point number of 64 bits.
     Real(f64),
     /// Text, time or JSON.
     Text(Cow<'a, str>),

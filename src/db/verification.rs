@@ -24,7 +24,7 @@ use super::{Error, Pool, Transaction};
 /// Proof that the account belongs to the caller.
 #[derive(Debug, Clone)]
 pub enum VerificationProof {
-    /// One of the account's sessions.
+    /// Session of the account.
     Session(SessionClaim),
     /// Password of the account, which was checked against this row.
     Password(Box<FoundAccount>),
