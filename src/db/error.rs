@@ -104,9 +104,10 @@ impl Error {
     pub(crate) fn write_timed_out(backend: Backend, patience: Duration) -> Self {
         match backend {
             Backend::Postgres => Self::timed_out(patience),
-            Backend::Sqlite => {
-                Self::locked_file(format!("the SQLite file stayed locked for {}", humantime::format_duration(patience)))
-            }
+            Backend::Sqlite => Self::locked_file(format!(
+                "the SQLite file remained locked for {}",
+                humantime::format_duration(patience)
+            )),
         }
     }
 
@@ -318,7 +319,7 @@ impl From<&sqlx::Error> for Error {
                 hint: Some(STORED_VALUE),
                 ..Self::new(DbErrorKind::Refused, format!("a stored value of {index} cannot be read: {source}"))
             },
-            sqlx::Error::PoolTimedOut => Self::new(DbErrorKind::Unreachable, "no connection was free in time"),
+            sqlx::Error::PoolTimedOut => Self::new(DbErrorKind::Unreachable, "timed out waiting for a free connection"),
             sqlx::Error::PoolClosed => Self::new(DbErrorKind::Unreachable, "the connections were closed"),
             other => Self::new(DbErrorKind::Refused, other.to_string()),
         }
@@ -343,7 +344,9 @@ impl From<DbErr> for Error {
             DbErr::Conn(RuntimeErr::SqlxError(error))
             | DbErr::Exec(RuntimeErr::SqlxError(error))
             | DbErr::Query(RuntimeErr::SqlxError(error)) => Self::from(error.as_ref()),
-            DbErr::ConnectionAcquire(_) => Self::new(DbErrorKind::Unreachable, "no connection was free in time"),
+            DbErr::ConnectionAcquire(_) => {
+                Self::new(DbErrorKind::Unreachable, "timed out waiting for a free connection")
+            }
             other => Self::new(DbErrorKind::Refused, other.to_string()),
         }
     }

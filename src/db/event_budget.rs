@@ -42,7 +42,7 @@ impl EventBudget {
         if !is_allowed && self.0.skipped.fetch_add(1, Ordering::Relaxed).is_multiple_of(1000) {
             tracing::warn!(
                 %client,
-                "refused logins of a client are not recorded in auth_events any more, because it has too many: \
+                "refused logins of this client are no longer recorded in auth_events, because there are too many: \
                  see authsvc_auth_events_skipped_total"
             );
         }

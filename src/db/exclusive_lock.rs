@@ -52,7 +52,7 @@ impl ExclusiveLock {
             Holder::File(file) => drop(file.unlock()),
             Holder::Connection(mut connection) => {
                 if let Err(error) = connection.query("COMMIT").await {
-                    tracing::debug!(%error, "the lock was gone before it was released");
+                    tracing::debug!(%error, "the lock ended before it was released");
                 }
                 connection.hang_up().await;
             }

@@ -68,7 +68,7 @@ impl ReplacementSignal {
             biased;
             done = work => done,
             _ = self.0.changed() => {
-                let message = "its server is not the one in use any more";
+                let message = "the connection pool moved to another server";
                 Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::ConnectionAborted, message)))
             }
         }
@@ -246,7 +246,7 @@ impl FailoverPool {
     fn set_trouble(&self, trouble: Option<String>) {
         let mut told = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         if let (None, Some(trouble)) = (&*told, &trouble) {
-            tracing::warn!("no database server is the right one: {trouble}");
+            tracing::warn!("no suitable database server was found: {trouble}");
         }
         *told = trouble;
     }

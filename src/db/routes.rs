@@ -140,7 +140,7 @@ impl Routes {
                 None => error,
                 Some(first) if first.to_string() == error.to_string() => first,
                 Some(first) => {
-                    let both = format!("{first}; tried again another way: {error}");
+                    let both = format!("{first}; a second attempt, with or without TLS, failed: {error}");
                     first.with_message(both)
                 }
             });

@@ -75,8 +75,10 @@ fn verifier(target: &PostgresTarget, provider: Arc<CryptoProvider>) -> Result<Ar
         // as in libpq, a chain ends at a self-signed certificate; other certificates of the file are intermediate ones
         (trusted, links) = trusted.into_iter().partition(certificate::is_self_issued);
         if trusted.is_empty() {
-            let text =
-                format!("TLS failed: `{}` holds no root certificate, only ones that others signed", file.display());
+            let text = format!(
+                "TLS failed: `{}` contains no root certificate, only intermediate certificates",
+                file.display()
+            );
             return Err(Error::new(DbErrorKind::Tls, text));
         }
     }

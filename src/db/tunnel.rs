@@ -204,7 +204,7 @@ async fn request_tls(server: &mut TcpStream) -> Result<(), Error> {
     match asked.await.map_err(|error| Error::from(&sqlx::Error::Io(error)))? {
         b'S' => Ok(()),
         b'N' => Err(Error::new(DbErrorKind::Tls, "TLS failed: server does not support TLS")),
-        _ => Err(Error::new(DbErrorKind::Tls, "TLS failed: the server gave an answer that is not of PostgreSQL")),
+        _ => Err(Error::new(DbErrorKind::Tls, "TLS failed: the server's answer is not in PostgreSQL's protocol")),
     }
 }
 

@@ -80,9 +80,9 @@ impl InvalidUrl {
 
 const FORMS: &str = "use postgres://USER:PASSWORD@HOST:5432/DATABASE or sqlite:FILE?mode=rwc";
 const ESCAPE_UTF_8: &str = "write the bytes of UTF-8 as escapes, like %C3%A9 for an e with an acute accent";
-const NO_NUL: &str = "leave `%00` out: no file name, name or password holds this character";
+const NO_NUL: &str = "leave `%00` out: a file name, name or password cannot contain this character";
 const ESCAPE: &str =
-    "percent-encode special signs in user name and password: / is %2F, ? is %3F, # is %23, @ is %40, % is %25";
+    "percent-encode special characters in user name and password: / is %2F, ? is %3F, # is %23, @ is %40, % is %25";
 
 impl DatabaseUrl {
     /// Parses a URL, and completes a PostgreSQL URL with defaults.

@@ -50,7 +50,7 @@ pub(super) static CAUSES: &[Cause] = &[
     Cause::new(
         "query_wait_timeout",
         DbErrorKind::TooManyConnections,
-        "no server connection of PgBouncer was free in time: raise default_pool_size or query_wait_timeout, and look for long transactions",
+        "timed out waiting for a free server connection of PgBouncer: raise default_pool_size or query_wait_timeout, and look for long transactions",
     ),
     Cause::new(
         "query_timeout",

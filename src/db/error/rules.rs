@@ -119,7 +119,7 @@ static POSTGRES: &[Rule] = &[
         "53200",
         "",
         DbErrorKind::Refused,
-        "the server is out of memory: lower work_mem and max_connections, or give it more; its log has details",
+        "the server is out of memory: lower work_mem and max_connections, or add memory; the server's log has details",
     ),
     plain("53300", DbErrorKind::TooManyConnections),
     plain("55P03", DbErrorKind::Locked),
@@ -179,13 +179,13 @@ static POSTGRES: &[Rule] = &[
         "22021",
         "",
         DbErrorKind::Refused,
-        "the database's encoding cannot hold this text: make the database with ENCODING 'UTF8'",
+        "the database's encoding cannot hold this text: create the database with ENCODING 'UTF8'",
     ),
     rule(
         "22P05",
         "",
         DbErrorKind::Refused,
-        "the database's encoding cannot hold this text: make the database with ENCODING 'UTF8'",
+        "the database's encoding cannot hold this text: create the database with ENCODING 'UTF8'",
     ),
     rule(
         "XX001",
@@ -229,7 +229,7 @@ static SQLITE: &[(&[u32], DbErrorKind, Option<&str>)] = &[
         &[1544, 8],
         DbErrorKind::PermissionDenied,
         Some(
-            "let this user write the file and its directory, where SQLite makes its log (`-wal`, `-shm`); a read-only mount or mode=ro accepts no writes",
+            "let this user write the file and its directory, where SQLite creates its log (`-wal`, `-shm`); a read-only mount or mode=ro accepts no writes",
         ),
     ),
     (&[3], DbErrorKind::PermissionDenied, Some("let this user read and write the file and its directory")),

@@ -83,7 +83,7 @@ WITH RECURSIVE tables AS (
             WHEN c.relkind IN ('v', 'm') THEN format('DROP %s %s', upper(v.kind), c.oid::regclass)
             WHEN i.inhrelid IS NOT NULL AND c.relispartition THEN format('ALTER TABLE %s DETACH PARTITION %s', i.inhparent::regclass, i.inhrelid::regclass)
             WHEN i.inhrelid IS NOT NULL THEN format('ALTER TABLE %s NO INHERIT %s', i.inhrelid::regclass, i.inhparent::regclass)
-            WHEN w.classid = 'pg_class'::regclass AND w.objsubid > 0 THEN 'save what the column holds, and drop it'
+            WHEN w.classid = 'pg_class'::regclass AND w.objsubid > 0 THEN 'save the column's values, and drop it'
             WHEN w.classid = 'pg_attrdef'::regclass THEN 'drop this default'
             ELSE format('drop the %s', w.name)
         END AS line
@@ -111,12 +111,12 @@ WITH RECURSIVE tables AS (
     FROM pg_publication b
     WHERE b.puballtables AND NOT EXISTS (SELECT FROM tables)
     UNION ALL
-    SELECT format('the %s publishes what comes into this schema: drop it', pg_describe_object(d.classid, d.objid, 0))
+    SELECT format('the %s publishes every table of this schema: drop it', pg_describe_object(d.classid, d.objid, 0))
     FROM pg_depend d
     WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = quote_ident(current_schema())::regnamespace
       AND d.classid = to_regclass('pg_catalog.pg_publication_namespace') AND NOT EXISTS (SELECT FROM tables)
     UNION ALL
-    SELECT format('the subscription `%s` writes to `%s`: drop the subscription, or take the table out of it', s.subname, t.relname)
+    SELECT format('the subscription `%s` writes to `%s`: drop the subscription, or remove the table from it', s.subname, t.relname)
     FROM tables t JOIN pg_subscription_rel r ON r.srrelid = t.oid JOIN pg_stat_subscription s ON s.subid = r.srsubid
     UNION ALL
     SELECT format('row security hides rows of `%s` from this role: restore as a superuser or a role with BYPASSRLS, or turn it off: ALTER TABLE %s %s ROW LEVEL SECURITY',
@@ -124,7 +124,7 @@ WITH RECURSIVE tables AS (
     FROM tables t JOIN pg_class c ON c.oid = t.oid
     WHERE row_security_active(t.oid)
     UNION ALL
-    SELECT format('the sequence `%s` counts down, so that its greatest id does not show which ids were given out: ALTER SEQUENCE %s INCREMENT BY 1',
+    SELECT format('the sequence `%s` counts down, so that its greatest id does not show which ids were issued: ALTER SEQUENCE %s INCREMENT BY 1',
                   q.seqrelid::regclass, q.seqrelid::regclass)
     FROM ours o JOIN pg_sequence q ON o.classid = 'pg_class'::regclass AND q.seqrelid = o.objid
     WHERE q.seqincrement < 0

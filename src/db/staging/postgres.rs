@@ -185,7 +185,8 @@ impl PostgresStaging {
     }
 }
 
-/// Runs one COPY for a block and for the following blocks of its table. Returns the first block that needs another COPY.
+/// Runs one COPY for a block and for the following blocks of its table. Returns the first block that needs another
+/// COPY.
 async fn copy_blocks(
     connection: &mut PgConnection,
     target: &TableLoad,
@@ -345,8 +346,9 @@ pub(super) async fn query(connection: &mut PgConnection, sql: String) -> Result<
 
 /// Builds the error of a schema that belongs to another program and has a name that a restore needs.
 pub(super) fn foreign_schema(schema: &str) -> Error {
-    let message =
-        format!("there is a schema `{schema}` that is not of authsvc: rename it, ALTER SCHEMA {schema} RENAME TO ...");
+    let message = format!(
+        "there is a schema `{schema}` that does not belong to authsvc: rename it, ALTER SCHEMA {schema} RENAME TO ..."
+    );
     Error::new(DbErrorKind::Refused, message)
 }
 

@@ -68,7 +68,7 @@ impl KeptSequences {
         for Position { sequence, last, used } in &self.0 {
             let set = execute(connection, format!("SELECT setval('{sequence}', {last}, {used})")).await;
             set.map_err(|error| {
-                let message = format!("setting the sequence `{sequence}` behind every id that was given out: {error}");
+                let message = format!("setting the sequence `{sequence}` above every issued id: {error}");
                 error.with_message(message)
             })?;
         }
@@ -99,7 +99,7 @@ impl PostgresStaging {
 
 /// Returns a warning that the file contained no value for a sequence, or one that is too low.
 pub(super) fn raised(table: &str, id: i64) -> String {
-    format!("the file does not say that ids of `{table}` up to {id} were given out; new ones go on above it")
+    format!("the file does not record that ids of `{table}` up to {id} were issued; new ids continue above it")
 }
 
 /// Returns a query for the value of a sequence and for the greatest id of its table, one row each.

@@ -239,7 +239,7 @@ fn check_foreign_keys(connection: &Connection) -> Result<(), LoadError> {
         constraint: Some(format!("REFERENCES {parent}")),
         table: Some(child.clone()),
     };
-    let message = format!("rows of `{child}` point to rows of `{parent}` that are not there");
+    let message = format!("rows of `{child}` point to rows of `{parent}` that do not exist");
     Err(LoadError::at(place, Error::new(DbErrorKind::Refused, message)))
 }
 
@@ -274,7 +274,7 @@ impl Lock {
         loop {
             let file = disk::open_lock(&path).map_err(cannot(&path))?;
             if disk::try_lock(&file, &path).map_err(cannot(&path))? == LockState::Busy {
-                return Err(Error::locked_file("another restore of this database is at work"));
+                return Err(Error::locked_file("another restore of this database is running"));
             }
             // the previous holder may have removed the file between opening and locking
             if disk::is_at(&file, &path) {

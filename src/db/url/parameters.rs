@@ -45,7 +45,7 @@ pub const PARAMETERS: &[UrlParameter] = &[
     row("port", "PGPORT", Applied, "TCP port from 1 to 65535, default 5432; one for all hosts, or one for each"),
     row("dbname", "PGDATABASE", Applied, "database; default: the user's name"),
     row("user", "PGUSER", Applied, "role; default: the operating system's user (`USER`, then `LOGNAME`)"),
-    row("password", "PGPASSWORD", Applied, "password; `PGPASSWORD_FILE` names a file that holds it"),
+    row("password", "PGPASSWORD", Applied, "password; `PGPASSWORD_FILE` names a file that contains it"),
     row(
         "passfile",
         "PGPASSFILE",

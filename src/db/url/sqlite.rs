@@ -45,7 +45,7 @@ impl SqliteTarget {
         }
         if path.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("file:")) {
             return Err(InvalidUrl::new(
-                "the SQLite URL holds a `file:` URI of SQLite's own",
+                "the SQLite URL contains a `file:` URI of SQLite",
                 "write the file's name alone, like sqlite:FILE?mode=rwc; a file that is named so is sqlite:./file:NAME",
             ));
         }

@@ -46,7 +46,7 @@ pub(super) fn read(settings: &mut UrlSettings) -> Result<Vec<(String, String)>, 
             rest.to_owned()
         } else if is_neon(&word) {
             settings.warn(
-                "`options` of the database URL: `endpoint=` and `project=` are ignored: the host name says it"
+                "`options` of the database URL: `endpoint=` and `project=` are ignored: the host name contains them"
                     .to_owned(),
             );
             continue;

@@ -207,17 +207,17 @@ fn readable_certificates(file: &Path) -> Result<(), String> {
     let bytes = regular_file(file)?;
     let mut found = 0;
     for certificate in CertificateDer::pem_slice_iter(&bytes) {
-        certificate.map_err(|_| "holds a certificate that is not PEM".to_owned())?;
+        certificate.map_err(|_| "contains a certificate that is not PEM".to_owned())?;
         found += 1;
     }
-    if found == 0 { Err("holds no certificate in PEM".to_owned()) } else { Ok(()) }
+    if found == 0 { Err("contains no certificate in PEM".to_owned()) } else { Ok(()) }
 }
 
 fn readable_key(file: &Path) -> Result<(), String> {
     let bytes = regular_file(file)?;
     PrivateKeyDer::from_pem_slice(&bytes)
         .map(|_| ())
-        .map_err(|_| "holds no private key in PEM that is not encrypted".to_owned())
+        .map_err(|_| "contains no unencrypted private key in PEM".to_owned())
 }
 
 fn regular_file(file: &Path) -> Result<Vec<u8>, String> {

@@ -104,7 +104,7 @@ async fn refuse_foreign_schemas(connection: &mut PgConnection) -> Result<(), Err
 /// Adds the context to an error of creating the tables for comparison, for example from an event trigger of another
 /// program.
 fn not_made(error: Error) -> Error {
-    let message = format!("making the tables of the migrations, to compare them (it was rolled back): {error}");
+    let message = format!("creating the tables of the migrations for comparison (rolled back): {error}");
     error.with_message(message)
 }
 

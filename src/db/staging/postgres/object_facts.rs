@@ -214,10 +214,10 @@ impl CarryOver {
             let difference = difference(object, property, live_value, staged_value);
             match origin {
                 SchemaOrigin::Migrated => self.refused.push(format!(
-                    "a restore would change the {difference}: make it as the migrations do, restore, and change it again"
+                    "a restore would change the {difference}: set it to the value of the migrations, restore, and change it again"
                 )),
                 SchemaOrigin::TakenOver => {
-                    self.notes.push(format!("it is as the migrations make it now: the {difference}"));
+                    self.notes.push(format!("it now has the value of the migrations: the {difference}"));
                     if let Some(value) = staged_value {
                         self.expect(object, property, value);
                     }
@@ -249,7 +249,7 @@ impl CarryOver {
 /// Returns why the definition alone cannot recreate an object, with a remedy.
 fn lost_by_making_again(definition: Option<&Fact>, triggers: Option<&Fact>) -> Option<&'static str> {
     if definition.is_some_and(|fact| fact.value.starts_with("PRIMARY KEY")) {
-        return Some("and its table has one primary key only: give it back the name that the migrations give it");
+        return Some("and a table can have only one primary key: rename it to the name that the migrations use");
     }
     let are_altered = triggers.is_some_and(|fact| fact.value != TRIGGERS_ON);
     are_altered.then_some("and its triggers are disabled: enable them (ALTER TABLE ... ENABLE TRIGGER ALL), restore, and disable them again")

@@ -103,7 +103,10 @@ impl PostgresStaging {
         let differences = carried.differences(&live_survey::facts(&mut transaction, objects).await?);
         if !differences.is_empty() {
             let told = differences.iter().map(|difference| format!("the {difference}")).collect::<Vec<_>>().join("; ");
-            return Err(Error::new(DbErrorKind::Refused, format!("the swap would change what it has to keep: {told}")));
+            return Err(Error::new(
+                DbErrorKind::Refused,
+                format!("the swap would change state that it must keep: {told}"),
+            ));
         }
         transaction.commit().await?;
         Ok((watch.elapsed(), keys.clone()))
@@ -115,7 +118,7 @@ impl PostgresStaging {
         let mut warnings = Vec::new();
         for row in keys {
             if let Err(error) = self.alone(column(row, 1)).await {
-                warnings.push(format!("a foreign key was made again, but rows do not match it: {error}"));
+                warnings.push(format!("a foreign key was recreated, but rows violate it: {error}"));
             }
         }
         warnings

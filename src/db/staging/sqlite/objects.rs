@@ -25,7 +25,7 @@ pub(in crate::db::staging) fn losses(path: &Path, live: &LiveSchema) -> Result<V
         let is_changed = made.get(&(kind.clone(), name.clone())).is_some_and(|made| words(made) != words(sql));
         if is_changed && live.origin == SchemaOrigin::Migrated {
             losses.push(format!(
-                "the {kind} `{name}` is not as the migrations make it, and would be: make it so, restore, and change it again"
+                "the {kind} `{name}` differs from the migrations, and a restore would reset it: change it to the migrations' definition, restore, and change it again"
             ));
         }
     }

@@ -67,7 +67,7 @@ impl SqliteSwap {
             Ok(()) => Ok(None),
             Err(error) if error.kind() == DbErrorKind::Corrupt => {
                 let aside = set_aside(&self.live)?;
-                warnings.push(format!("the live file was no database and is kept as {}", aside.display()));
+                warnings.push(format!("the live file was not a database and is kept as {}", aside.display()));
                 Ok(Some(metadata))
             }
             Err(error) => Err(error),
@@ -81,13 +81,13 @@ impl SqliteSwap {
         // SQLite would apply a log or journal of a missing database to the new one
         if LOGS.iter().any(|ending| beside(live, ending).exists()) {
             let aside = set_aside(live)?;
-            warnings.push(format!("the log of a file that is gone is kept beside {}", aside.display()));
+            warnings.push(format!("the log of a missing database file is kept beside {}", aside.display()));
         }
         if let Some(damaged) = damaged {
             let kept = fs::set_permissions(staged, damaged.permissions())
                 .and_then(|()| chown(staged, Some(damaged.uid()), Some(damaged.gid())));
             if let Err(error) = kept {
-                warnings.push(format!("the new file has another mode or owner than the damaged one: {error}"));
+                warnings.push(format!("mode or owner of the new file differ from those of the damaged one: {error}"));
             }
         }
         flush(staged)?;
@@ -143,7 +143,7 @@ impl SqliteSwap {
 
     fn pause(&self, watch: &Stopwatch) -> Result<(), Error> {
         if watch.elapsed() > self.patience {
-            return Err(Error::locked_file("the SQLite file stayed locked"));
+            return Err(Error::locked_file("the SQLite file remained locked"));
         }
         std::thread::sleep(Duration::from_millis(50));
         Ok(())
@@ -184,7 +184,7 @@ impl SqliteSwap {
             if live.query_row(is_staged, [&sql], |row| row.get::<_, i64>(0))? == 0 {
                 return Err(Error::new(
                     DbErrorKind::Refused,
-                    format!("the {what} was made while the restore ran; run it again"),
+                    format!("the {what} was created during the restore; run the restore again"),
                 ));
             }
         }
