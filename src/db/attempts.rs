@@ -1,5 +1,5 @@
 //! Password attempts, counted before the password is checked. The limit therefore holds for any number of clients at
-//! once. A correct password takes its attempt back.
+//! once. A correct password takes back its own attempt.
 //!
 //! An attempt is counted in one lane: of the account, of an address without an account, of a known device, or of an
 //! open session. The lock of the account does not refuse the lanes of devices and sessions. Their failures are added to
@@ -161,7 +161,8 @@ impl Pool {
     /// Takes back an attempt whose password was not checked.
     ///
     /// # Errors
-    /// Returns an error if the database does not answer or rejects a statement. In that case the attempt stays counted.
+    /// Returns an error if the database does not answer or rejects a statement. In that case the attempt remains
+    /// counted.
     pub async fn give_attempt_back(&self, reservation: &Reservation, now: DateTime<Utc>) -> Result<(), Error> {
         let transaction = self.runner().begin().await?;
         let lock = (reservation.lockouts.lane, reservation.lane_until);
@@ -178,7 +179,8 @@ impl Pool {
     /// Takes back the count for the client, because it tried this password for this account before.
     ///
     /// # Errors
-    /// Returns an error if the database does not answer or rejects a statement. In that case the attempt stays counted.
+    /// Returns an error if the database does not answer or rejects a statement. In that case the attempt remains
+    /// counted.
     pub async fn give_client_back(&self, reservation: &mut Reservation, now: DateTime<Utc>) -> Result<(), Error> {
         forgive_client(self.runner(), reservation, 1, now).await?;
         reservation.counters.client = None;
@@ -188,7 +190,8 @@ impl Pool {
     /// Records that the password of a logged-in account was correct, and resets the failures of its session.
     ///
     /// # Errors
-    /// Returns an error if the database does not answer or rejects a statement. In that case the attempt stays counted.
+    /// Returns an error if the database does not answer or rejects a statement. In that case the attempt remains
+    /// counted.
     pub async fn attempt_succeeded(&self, reservation: &Reservation, now: DateTime<Utc>) -> Result<(), Error> {
         let transaction = self.runner().begin().await?;
         if let Lane::Own { user_id, .. } = &reservation.counters.lane {

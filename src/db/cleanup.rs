@@ -4,7 +4,7 @@
 //! PostgreSQL has two methods. By index order and `ctid`: efficient when few of many rows are removed. By ranges of
 //! table pages: efficient when many rows are removed, because the index is not searched again for each row. Rows that
 //! another session has locked are skipped. Batches do not wait for the disk, so a crash may undo them. The next run
-//! removes both.
+//! removes such rows.
 
 use std::time::Duration;
 

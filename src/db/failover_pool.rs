@@ -1,9 +1,10 @@
 //! Pool of connections to PostgreSQL that moves to another server on failover.
 //!
-//! An inner pool belongs to one server. A task searches for the right server with [`find_server`] in three cases. The
-//! inner pool fails, is slow to provide a connection, or is connected to a server that accepts no writes. The task then
-//! replaces the inner pool. A task that waits for a connection of the old pool gets one of the new pool. A query that
-//! is running on the old pool fails, because its server may never answer. No statement is sent twice.
+//! An inner pool belongs to one server. A task searches for the right server with [`find_server`] if the inner pool
+//! fails or is slow to provide a connection. It also does so if the pool is connected to a server that accepts no
+//! writes. The task then replaces the inner pool. A task that waits for a connection of the old pool gets one of the
+//! new pool. A query that is running on the old pool fails, because its server may never answer. No statement is sent
+//! twice.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};

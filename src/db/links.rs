@@ -173,7 +173,7 @@ impl Pool {
     /// and name are free, another login created the link.
     ///
     /// # Errors
-    /// Returns an error if the database does not answer or rejects a statement. In that case nothing is made.
+    /// Returns an error if the database does not answer or rejects a statement. In that case nothing is created.
     pub async fn register_linked(
         &self,
         account: NewLinkedAccount,

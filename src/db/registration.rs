@@ -52,7 +52,7 @@ impl Pool {
     /// loses it.
     ///
     /// # Errors
-    /// Returns an error if the database does not answer or rejects a statement. In that case nothing is made.
+    /// Returns an error if the database does not answer or rejects a statement. In that case nothing is created.
     pub async fn register(
         &self,
         account: NewAccount,
