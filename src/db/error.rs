@@ -99,8 +99,8 @@ impl Error {
         Self { hint: Some(MISSING_RIGHTS), ..Self::new(DbErrorKind::PermissionDenied, message) }
     }
 
-    /// Builds the error of a change that was not made in time. On SQLite another process of this machine holds the file
-    /// locked.
+    /// Builds the error of a change that was not completed in time. On SQLite another process of this machine holds the
+    /// file locked.
     pub(crate) fn write_timed_out(backend: Backend, patience: Duration) -> Self {
         match backend {
             Backend::Postgres => Self::timed_out(patience),

@@ -6,7 +6,7 @@
 //! - This version or a later one registered it. `provisional_uses` of other rows is NULL, because their uses are not
 //!   known.
 //! - Its address is unverified, and no provider identity is linked to it.
-//! - It was used less than three times, twelve hours or more apart. Where no mail is sent the limit is two uses. No
+//! - It was used fewer than three times, twelve hours or more apart. Where no mail is sent the limit is two uses. No
 //!   account can be verified there, and only its uses show that a person needs the account.
 //! - It is neither inactive nor soft-deleted: the decision of an operator is kept.
 //!

@@ -267,8 +267,8 @@ impl PostgresStaging {
         self.run_all(validate.chain(analyze).collect()).await
     }
 
-    /// Returns statements that create the indexes, the slowest ones first, so that the connections end at about one
-    /// time. The indexes of the largest table come first, and among these the ones behind keys.
+    /// Returns statements that create the indexes, the slowest ones first, so that all connections finish together. The
+    /// indexes of the largest table come first, and among these the ones behind keys.
     async fn indexes(&self) -> Result<Vec<String>, Error> {
         let mut transaction = self.begin_in_staging().await?;
         let sql =
