@@ -1,9 +1,9 @@
-//! The database: where it is ([`DatabaseUrl`]), how it is reached ([`Connection`], [`Pool`]), what went wrong
-//! ([`Error`]), and what differs between the engines ([`Backend`]).
+//! Database access: the address ([`DatabaseUrl`]), connections ([`Connection`], [`Pool`]), errors ([`Error`]) and the
+//! two engines ([`Backend`]).
 //!
-//! Nothing above this module sends SQL in the extended protocol before the schema is known to be current: reading
-//! the ledger, locking and migrating use simple queries, which work through a transaction-pooling PgBouncer. Requests are
-//! answered through [`QueryRunner`], which follows the database from one server to another.
+//! Code outside this module sends no SQL in the extended protocol until the schema is known to be current. Reading the
+//! ledger, locking and migrating use simple queries, which work through a transaction-pooling PgBouncer. Requests use
+//! [`QueryRunner`], which follows the database from one server to another.
 
 mod account_claims;
 mod account_lockouts;

@@ -1,11 +1,13 @@
-//! Joining an account by its address: a provider vouches for the address, and no account here is linked to the one there yet.
+//! Links a provider identity to an existing account that has the address which the provider vouches for.
 //!
-//! Another person may have registered the address and set everything that the account has before the first link. So the first link ends every
-//! session and erases the password: from then on the account is one of the provider. If the address was unverified, the other links, the
-//! provider columns of the legacy manager and the picture are erased as well. The account keeps its id and its name. A further link of a
-//! verified account changes nothing else.
+//! Another person may have registered the address and set every field of the account before the first link. The first
+//! link therefore ends every session and erases the password. From then on the account belongs to the holder of the
+//! provider identity. If the address was unverified, the other links, the provider columns of the legacy manager and
+//! the picture are erased too. The account keeps its id and its name. A further link of a verified account changes
+//! nothing else.
 //!
-//! Everything here runs in the transaction of the login, after its first statement locked the account's row.
+//! All functions of this file run in the transaction of the login, after its first statement has locked the account's
+//! row.
 
 use entity::auth_event::AuthEventKind;
 use entity::oauth_provider;
@@ -20,15 +22,16 @@ use super::sessions::end_others;
 use super::verification::verifying;
 use super::{Transaction, known_devices};
 
-/// What became of an account that was joined.
+/// Result of linking a provider identity to an existing account.
 pub(super) struct ClaimedAccount {
-    /// As it is now.
+    /// Account row after the changes.
     pub(super) user: Model,
-    /// For the audit log, besides the provider; `None`: nothing but the link is new.
+    /// Detail for the audit log in addition to the provider; `None` if only the link is new.
     pub(super) detail: Option<&'static str>,
 }
 
-/// Makes an account that is locked, and has the address that the provider vouches for, ready for the link.
+/// Prepares an account for a link to a provider identity. The caller has locked the account's row, and the provider
+/// vouches for its address.
 pub(super) async fn claim_account(
     transaction: &Transaction,
     user: Model,

@@ -1,4 +1,4 @@
-//! The counter of an account's failed logins, in its row of `users`.
+//! Counter of an account's failed logins, stored in its row of `users`.
 
 use chrono::{DateTime, Utc};
 use entity::user::{Column, Entity, Model};
@@ -8,7 +8,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, Upd
 use super::lockout_counter::{CounterColumns, Lockout, Reserved, StoredLock, lease_end};
 use super::query_runner::unique_row;
 
-/// The lock of an account.
+/// Returns the lock that is stored in the account's row.
 pub(super) fn lock(account: &Model) -> StoredLock {
     StoredLock { until: account.locked_until, pending: account.pending_attempts, pending_until: account.pending_until }
 }
@@ -23,7 +23,7 @@ fn columns() -> CounterColumns {
     }
 }
 
-/// An UPDATE that counts a failure, and locks.
+/// Builds an UPDATE that counts one failure and sets the lock that follows it.
 fn counting(lockout: Lockout, now: DateTime<Utc>) -> UpdateMany<Entity> {
     let counter = columns();
     Entity::update_many()
@@ -33,7 +33,7 @@ fn counting(lockout: Lockout, now: DateTime<Utc>) -> UpdateMany<Entity> {
         .col_expr(Column::UpdatedAt, Expr::value(now))
 }
 
-/// Counts an attempt of an account that is not locked.
+/// Counts an attempt if the account is not locked.
 pub(super) async fn reserve(
     connection: &impl ConnectionTrait,
     id: i64,
@@ -50,12 +50,12 @@ pub(super) async fn reserve(
     if let Some(account) = counted.first() {
         return Ok(Reserved::counted(account.locked_until, now));
     }
-    // an account that was deleted since it was looked up has no counter
+    // an account that was deleted after it was looked up has no counter
     let account = unique_row(Entity::find_by_id(id).all(connection).await?);
     Ok(account.map_or(Reserved::Counted(None), |account| lock(&account).refusal(now)))
 }
 
-/// Takes failures off, one of which is the attempt that is decided now, and the lock that they were followed by.
+/// Subtracts failures, including the attempt that is being decided, and removes the lock that they caused.
 pub(super) async fn forgive(
     connection: &impl ConnectionTrait,
     id: i64,
@@ -76,7 +76,7 @@ pub(super) async fn forgive(
         .map(|_| ())
 }
 
-/// Takes decided failures off that a known device or a session had added, and the lock that they were followed by.
+/// Subtracts decided failures that a known device or a session had added, and removes the lock that they caused.
 pub(super) async fn take_off(
     connection: &impl ConnectionTrait,
     id: i64,
@@ -97,7 +97,7 @@ pub(super) async fn take_off(
         .map(|_| ())
 }
 
-/// Forgets all failures and the lock; other attempts that are being checked stay counted.
+/// Resets the failures and the lock. Other attempts that are still being checked remain counted.
 pub(super) async fn reset(connection: &impl ConnectionTrait, id: i64, now: DateTime<Utc>) -> Result<(), DbErr> {
     let others = columns().one_less_pending(now);
     Entity::update_many()
@@ -123,7 +123,8 @@ pub(super) async fn failed(connection: &impl ConnectionTrait, id: i64, now: Date
         .map(|_| ())
 }
 
-/// Adds a failure of a known device or a session; the end of the lock, if it locks the account. A lock that holds is not extended.
+/// Adds a failure of a known device or a session. Returns the end of the lock if this failure locks the account. An
+/// active lock is not extended.
 pub(super) async fn add_failure(
     connection: &impl ConnectionTrait,
     id: i64,

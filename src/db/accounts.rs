@@ -1,6 +1,6 @@
-//! Accounts: made, logged in to, changed.
+//! Account queries: login, password change and profile change.
 //!
-//! A transaction locks the account's row first: see the lock order in `db/sessions.rs`.
+//! Every transaction locks the account's row first, as the lock order in `db/sessions.rs` requires.
 
 use entity::auth_event::AuthEventKind;
 use entity::user::{ActiveModel, Column, Entity, Model};
@@ -24,76 +24,77 @@ const NAME_TAKEN: TakenFields = TakenFields { email: false, username: true };
 /// SQLite's extended codes of a violated primary key: SQLITE_CONSTRAINT_PRIMARYKEY and SQLITE_CONSTRAINT_ROWID.
 const PRIMARY_KEY_CODES: [&str; 2] = ["1555", "2579"];
 
-/// An account, and the session that was begun for it.
+/// Account and the session that was begun for it.
 #[derive(Debug, Clone)]
 pub struct NewSession {
-    /// The account.
+    /// Account row after the session began.
     pub user: Model,
-    /// The session.
+    /// Id of the session, which is the id of its first refresh token.
     pub session: i64,
-    /// The refresh token that was issued.
+    /// Id of the refresh token that was issued.
     pub token: i64,
-    /// The epoch of the database in which it began.
+    /// Epoch of the database in which the session began.
     pub epoch: Epoch,
 }
 
-/// A failed login.
+/// Failed login, for the audit log.
 #[derive(Debug)]
 pub struct FailedLogin<'a> {
-    /// The account; `None`: nobody has this address.
+    /// Id of the account; `None` if no account has this address.
     pub user_id: Option<i64>,
-    /// The address that was tried, if it is one.
+    /// Address that the client sent, if it is a valid address.
     pub email: Option<&'a str>,
-    /// For the audit log.
+    /// Reason, as the audit log stores it.
     pub reason: &'a str,
 }
 
-/// What came of changing a password.
+/// Result of a password change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PasswordChangeOutcome {
-    /// It is changed.
+    /// The password was changed.
     Done,
-    /// The password hash is not the one that was checked any more; nothing is changed.
+    /// The stored password hash is no longer the one that was checked. Nothing was changed.
     PasswordReplaced,
-    /// The session of the request has ended meanwhile; nothing is changed.
+    /// The session of the request ended in the meantime. Nothing was changed.
     SessionEnded,
 }
 
-/// What came of changing an account.
+/// Result of a change to an account's profile.
 #[derive(Debug)]
 pub enum AccountChangeOutcome {
-    /// It is changed, or there was nothing to change.
+    /// Account row after the change, or as it was if there was nothing to change.
     Changed(Box<Model>),
-    /// The name is another account's; nothing is changed.
+    /// Another account has the name. Nothing was changed.
     Taken(TakenFields),
-    /// The account may not be used, or the session has ended; nothing is changed.
+    /// The account is not usable, or the session has ended. Nothing was changed.
     SessionEnded,
 }
 
-/// What is changed of an account; `None`: nothing.
+/// Requested changes to an account's profile; a field that is `None` is not changed.
 #[derive(Debug, Clone, Default)]
 pub struct AccountChange {
-    /// Its name.
+    /// New name of the account.
     pub username: Option<String>,
-    /// Its picture; `Some(None)`: none any more.
+    /// New address of the picture; `Some(None)` removes the picture.
     pub avatar_url: Option<Option<String>>,
 }
 
 impl Pool {
-    /// The account with this address.
+    /// Finds the account with this address.
     ///
     /// # Errors
-    /// What the database said.
+    /// Returns an error if the database does not answer or rejects a statement.
     pub async fn account_by_email(&self, email: &Email) -> Result<Option<FoundAccount>, Error> {
         self.found(Entity::by_email(email, self.runner().get_database_backend())).await
     }
 
-    /// Begins a session for an account whose password was checked; `rehashed` is stored in the place of the old hash. `None`: the
-    /// password hash is not the one that was checked any more, the account may not log in, or it was looked up in another epoch;
-    /// nothing is begun. A session takes the attempt and the failures before it back.
+    /// Begins a session for an account whose password was checked, and stores `rehashed` in place of the old hash. A
+    /// new session takes back the attempt and the failures before it. Returns `None` and begins no session if the
+    /// stored hash is no longer the one that was checked. It also does so if the account may not log in, or if the
+    /// epoch has changed.
     ///
     /// # Errors
-    /// What the database said; nothing is begun.
+    /// Returns an error if the database does not answer or rejects a statement. In that case nothing is begun.
     pub async fn log_in(
         &self,
         FoundAccount { user, epoch }: FoundAccount,
@@ -126,10 +127,10 @@ impl Pool {
         Ok(Some(entered))
     }
 
-    /// Notes a login that was not even tried.
+    /// Records a refused login whose password was not checked.
     ///
     /// # Errors
-    /// What the database said.
+    /// Returns an error if the database does not answer or rejects a statement.
     pub async fn record_refused_login(&self, failure: &FailedLogin<'_>, context: &RequestContext) -> Result<(), Error> {
         Ok(failed(failure, AuthEventKind::LoginFailed)
             .with_detail(failure.reason)
@@ -140,7 +141,7 @@ impl Pool {
     /// Changes the password and ends every other session.
     ///
     /// # Errors
-    /// What the database said; nothing is changed.
+    /// Returns an error if the database does not answer or rejects a statement. In that case nothing is changed.
     pub async fn change_password(
         &self,
         checked: &Model,
@@ -170,10 +171,10 @@ impl Pool {
         Ok(PasswordChangeOutcome::Done)
     }
 
-    /// Changes what its owner may change of an account.
+    /// Changes the fields of an account that its owner may change.
     ///
     /// # Errors
-    /// What the database said; nothing is changed.
+    /// Returns an error if the database does not answer or rejects a statement. In that case nothing is changed.
     pub async fn change_account(
         &self,
         claim: SessionClaim,
@@ -220,7 +221,8 @@ impl Pool {
     }
 }
 
-/// An UPDATE of an account that may be used and still has the password hash that was checked. It locks the account's row.
+/// Builds an UPDATE of a usable account that still has the password hash which was checked. The UPDATE locks the
+/// account's row.
 fn with_password(user: &Model, epoch: Epoch) -> UpdateMany<Entity> {
     Entity::update_many()
         .filter(Column::Id.eq(user.id))
@@ -234,8 +236,8 @@ pub(super) fn failed<'a>(failure: &FailedLogin<'a>, kind: AuthEventKind) -> Audi
     AuditEvent { kind, user_id: failure.user_id, email: failure.email, detail: None }
 }
 
-/// Whether an account or link has what must be unique. A primary key is no such thing: what it refuses is an id that the
-/// database gave out twice.
+/// Returns true if a statement failed because another account or link has the unique value. A primary key does not
+/// count: it refuses an id that the database issued twice.
 pub(super) fn is_duplicate(error: &DbErr) -> bool {
     let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error else {
         return false;
@@ -246,7 +248,7 @@ pub(super) fn is_duplicate(error: &DbErr) -> bool {
     }
     match error.constraint() {
         Some(constraint) => !constraint.ends_with("_pkey") && !constraint.starts_with("refresh_tokens_"),
-        // SQLite names columns, and has a code of its own for primary keys
+        // SQLite names columns, and has separate codes for primary keys
         None => {
             let is_key = error.code().is_some_and(|code| PRIMARY_KEY_CODES.contains(&code.as_ref()));
             !is_key && !error.message().contains("refresh_tokens.")

@@ -1,10 +1,11 @@
-//! Attempts with a password, counted before the password is checked: as many checks are made as the limit allows, however many clients
-//! try at once. A right password gives its attempt back.
+//! Password attempts, counted before the password is checked. The limit therefore holds for any number of clients at
+//! once. A correct password takes back its own attempt.
 //!
-//! An attempt is counted in one lane: that of the account, of an address without an account, or a lane of its own for a known device and
-//! for an open session. A lane of its own is not refused by the lock of the account. Its failures are counted in the account as well,
-//! after the check. An operator who sets `users.locked_until` to NULL thereby unlocks all lanes of the account.
-//! Most attempts are counted for the client, too. A right password takes back what this client failed with this account before.
+//! An attempt is counted in one lane: of the account, of an address without an account, of a known device, or of an
+//! open session. The lock of the account does not refuse the lanes of devices and sessions. Their failures are added to
+//! the account after the check. An operator who sets `users.locked_until` to NULL therefore unlocks all lanes of the
+//! account. Most attempts are also counted for the client. A correct password takes back this client's earlier failures
+//! with this account.
 //!
 //! The lock order is that of `db/sessions.rs`: the account, then throttles in the order of their subjects.
 
@@ -23,33 +24,33 @@ use super::request_context::RequestContext;
 use super::sessions::lock_account;
 use super::{Error, Pool, Transaction};
 
-/// The limits of attempts.
+/// Limits of attempts, for lanes and for clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lockouts {
-    /// Of an account, an address without one, a known device, or a session.
+    /// Limit of a lane: an account, an address without an account, a known device, or a session.
     pub lane: Lockout,
-    /// Of a client.
+    /// Limit of a client, for all accounts together.
     pub client: Lockout,
 }
 
-/// What an attempt is counted under besides the client.
+/// Counter of an attempt other than that of its client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lane {
-    /// The account.
+    /// Counter in the row of the account with this id.
     Account(i64),
-    /// `email:` and a digest: no account has the address.
+    /// Subject `email:` with a digest, for an address without an account.
     Address(String),
-    /// `device:` or `session:` of an account, which the lock of the account does not refuse.
+    /// Subject `device:` or `session:` of an account. The lock of the account does not refuse it.
     Own {
-        /// The account.
+        /// Id of the account.
         user_id: i64,
-        /// The subject.
+        /// Subject of the counter in `login_throttles`.
         subject: String,
     },
 }
 
 impl Lane {
-    /// The subject in `login_throttles`.
+    /// Returns the subject in `login_throttles`; `None` for the counter of an account.
     fn subject(&self) -> Option<&str> {
         match self {
             Self::Account(_) => None,
@@ -58,50 +59,52 @@ impl Lane {
     }
 }
 
-/// What an attempt is counted under for its client.
+/// Subjects in `login_throttles` under which an attempt is counted for its client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientSubjects {
-    /// `ip:` and the client.
+    /// Subject `ip:` with the client's address.
     pub client: String,
-    /// `pair:` and a digest of the client with the address that is tried.
+    /// Subject `pair:` with a digest of the client and the email address that it tries.
     pub pair: String,
 }
 
-/// Every counter of an attempt.
+/// Counters that an attempt is added to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttemptCounters {
-    /// The account's side.
+    /// Lane in which the attempt is counted.
     pub lane: Lane,
-    /// The client's side; `None`: the attempt is not counted for the client.
+    /// Subjects of the client; `None` if the attempt is not counted for a client.
     pub client: Option<ClientSubjects>,
 }
 
-/// An attempt that is counted, and not decided yet.
+/// Attempt that is counted and not yet decided.
 #[derive(Debug, Clone)]
 pub struct Reservation {
     pub(super) counters: AttemptCounters,
     lockouts: Lockouts,
-    /// The end of the lock that follows if the attempt fails.
+    /// End of the lane's lock that follows if the attempt fails.
     lane_until: Option<DateTime<Utc>>,
     client_until: Option<DateTime<Utc>>,
 }
 
-/// What came of counting an attempt.
+/// Result of counting an attempt.
 #[derive(Debug, Clone)]
 pub enum ReserveOutcome {
-    /// It is counted.
+    /// The attempt is counted.
     Counted(Box<Reservation>),
-    /// A counter is locked until this time.
+    /// A counter is locked until this time. Nothing is counted.
     Locked(DateTime<Utc>),
-    /// Whether a counter is locked depends on attempts that are being checked: the same call a moment later may count it.
+    /// The lock of a counter depends on attempts that are still being checked. A second call a moment later may count
+    /// the attempt.
     Pending,
 }
 
 impl Pool {
-    /// The end of the locks that refuse an attempt, by what is known without waiting.
+    /// Returns the latest end of the locks that refuse an attempt. It does not wait for attempts that are being
+    /// checked.
     ///
     /// # Errors
-    /// What the database said.
+    /// Returns an error if the database does not answer or rejects a statement.
     pub async fn locked_until(
         &self,
         counters: &AttemptCounters,
@@ -124,17 +127,17 @@ impl Pool {
         Ok(locked.max(of_account.and_then(|account| account_lockouts::lock(account).decided(now))))
     }
 
-    /// Counts an attempt in its lane and for its client; in both, or in none.
+    /// Counts an attempt in its lane and for its client: in both or in neither.
     ///
     /// # Errors
-    /// What the database said; nothing is counted.
+    /// Returns an error if the database does not answer or rejects a statement. In that case nothing is counted.
     pub async fn reserve_attempt(
         &self,
         counters: &AttemptCounters,
         lockouts: Lockouts,
         now: DateTime<Utc>,
     ) -> Result<ReserveOutcome, Error> {
-        // what is answered to the client is committed later, and waits for the disk: then this is on it, too
+        // the answer to the client is committed later and waits for the disk, which then holds this transaction too
         let transaction = self.runner().begin_with(CommitWait::Nothing).await?;
         let lane = reserve_lane(&transaction, &counters.lane, lockouts.lane, now).await?;
         let client = match (lane, &counters.client) {
@@ -155,10 +158,11 @@ impl Pool {
         Ok(ReserveOutcome::Counted(Box::new(reservation)))
     }
 
-    /// Gives an attempt back that was not checked.
+    /// Takes back an attempt whose password was not checked.
     ///
     /// # Errors
-    /// What the database said; the attempt stays counted.
+    /// Returns an error if the database does not answer or rejects a statement. In that case the attempt remains
+    /// counted.
     pub async fn give_attempt_back(&self, reservation: &Reservation, now: DateTime<Utc>) -> Result<(), Error> {
         let transaction = self.runner().begin().await?;
         let lock = (reservation.lockouts.lane, reservation.lane_until);
@@ -172,20 +176,22 @@ impl Pool {
         Ok(transaction.commit().await?)
     }
 
-    /// Gives back what an attempt counted for its client, which tried the same password for the same account before.
+    /// Takes back the count for the client, because it tried this password for this account before.
     ///
     /// # Errors
-    /// What the database said; the attempt stays counted.
+    /// Returns an error if the database does not answer or rejects a statement. In that case the attempt remains
+    /// counted.
     pub async fn give_client_back(&self, reservation: &mut Reservation, now: DateTime<Utc>) -> Result<(), Error> {
         forgive_client(self.runner(), reservation, 1, now).await?;
         reservation.counters.client = None;
         Ok(())
     }
 
-    /// Records that the password of a logged-in account was right: the failures of its session are forgotten.
+    /// Records that the password of a logged-in account was correct, and resets the failures of its session.
     ///
     /// # Errors
-    /// What the database said; the attempt stays counted.
+    /// Returns an error if the database does not answer or rejects a statement. In that case the attempt remains
+    /// counted.
     pub async fn attempt_succeeded(&self, reservation: &Reservation, now: DateTime<Utc>) -> Result<(), Error> {
         let transaction = self.runner().begin().await?;
         if let Lane::Own { user_id, .. } = &reservation.counters.lane {
@@ -198,7 +204,7 @@ impl Pool {
     /// Records that a counted attempt failed, and the lock that follows.
     ///
     /// # Errors
-    /// What the database said; nothing is recorded.
+    /// Returns an error if the database does not answer or rejects a statement. In that case nothing is recorded.
     pub async fn attempt_failed(
         &self,
         failure: &FailedLogin<'_>,
@@ -239,13 +245,13 @@ impl Pool {
 }
 
 impl Reservation {
-    /// The end of the lock of the client that follows if the attempt fails.
+    /// Returns the end of the client's lock that follows if the attempt fails.
     pub fn client_locked_until(&self) -> Option<DateTime<Utc>> {
         self.client_until
     }
 }
 
-/// Forgets the failures of the lane and those of this client with this account; the account's row is locked by this transaction.
+/// Resets the failures of the lane and of this client with this account. The transaction has locked the account's row.
 pub(super) async fn succeeded(
     transaction: &Transaction,
     reservation: &Reservation,
@@ -275,7 +281,7 @@ pub(super) async fn succeeded(
     Ok(())
 }
 
-/// Gives back what an attempt counted for its client, and earlier failures of the client.
+/// Takes back the count for the client, and earlier failures of the client.
 async fn forgive_client(
     connection: &impl ConnectionTrait,
     reservation: &Reservation,

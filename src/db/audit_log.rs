@@ -1,11 +1,11 @@
-//! `auth_events`, and who left them.
+//! Audit log: events in the table `auth_events`.
 
 use entity::auth_event::{ActiveModel, AuthEventKind, Entity};
 use sea_orm::{ConnectionTrait, DbErr, EntityTrait, Set};
 
 use super::request_context::RequestContext;
 
-/// Something that happened.
+/// Event to be written to the audit log.
 pub(super) struct AuditEvent<'a> {
     pub(super) kind: AuthEventKind,
     pub(super) user_id: Option<i64>,
@@ -14,7 +14,7 @@ pub(super) struct AuditEvent<'a> {
 }
 
 impl<'a> AuditEvent<'a> {
-    /// To an account.
+    /// Builds an event of an account.
     pub(super) fn of(kind: AuthEventKind, user_id: i64) -> Self {
         Self { kind, user_id: Some(user_id), email: None, detail: None }
     }
@@ -29,7 +29,8 @@ impl<'a> AuditEvent<'a> {
         self
     }
 
-    /// Writes it down. What a client can cause without an account is bounded by its budget.
+    /// Writes the event. Refused logins are limited by the client's event budget, because a client can cause them
+    /// without an account.
     pub(super) async fn record(self, connection: &impl ConnectionTrait, context: &RequestContext) -> Result<(), DbErr> {
         let is_refusal = matches!(self.kind, AuthEventKind::LoginFailed | AuthEventKind::OauthLoginFailed);
         if is_refusal && !context.client.records_refusal() {

@@ -1,4 +1,5 @@
-//! PostgreSQL's two formats of COPY, each made of the other: reading and printing texts is most of what rows cost the server.
+//! Converts between PostgreSQL's binary and text formats of COPY. Converting here saves the server most of its work for
+//! each row.
 
 mod parse;
 mod print;

@@ -1,15 +1,15 @@
-//! The one place where the values of a query are made such that both engines store them, and a backup holds them.
+//! Replaces NUL characters in the parameters of a query, so that both engines store them and a backup holds them.
 //!
-//! No text of PostgreSQL holds a NUL, and the server refuses the whole statement. SQLite takes one, and its tools then show half of the
-//! text. Every value of the service's queries comes through here: a NUL becomes U+FFFD, the character for what has no character.
-//! What must not be changed (an address, a name) is parsed before, and refused there.
+//! PostgreSQL refuses a statement with a NUL in a text. SQLite accepts it, and its tools then show only the text before
+//! it. Every parameter of the service's queries passes through this file: a NUL becomes U+FFFD, the replacement
+//! character. Values that must not change, such as an address or a name, are refused earlier, when they are parsed.
 
 use sea_orm::{Statement, Value};
 
-/// Stands for a character that cannot be stored.
+/// Replacement for a character that the database cannot store.
 const REPLACEMENT: &str = "\u{fffd}";
 
-/// The statement with values that both engines store.
+/// Returns the statement with parameters that both engines can store.
 pub(super) fn replace_nul(mut statement: Statement) -> Statement {
     for value in statement.values.iter_mut().flat_map(|values| &mut values.0) {
         match value {

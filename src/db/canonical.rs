@@ -1,12 +1,12 @@
-//! SQL text that a server printed, in a form that does not depend on how it came there.
+//! Canonical form of SQL text that a server printed, for comparing definitions.
 //!
-//! A server prints an expression from its parse tree, and the tree changes when the print is parsed again: `varchar IN (…)`
-//! is first printed with one cast of the whole array, after `pg_dump | psql` with one cast of each element. Servers of
-//! different versions print redundant parentheses and quotes differently, too. Two texts with the same canonical form
-//! differ only in casts, redundant parentheses, white space and needless quotes. Everything else is a difference: names,
-//! constants, operators, their order and their grouping.
+//! A server prints an expression from its parse tree, and the tree changes when the printed text is parsed again. For
+//! example, `varchar IN (…)` is first printed with one cast of the whole array. After `pg_dump | psql` it is printed
+//! with one cast for each element. Server versions also differ in redundant parentheses and quotes. Two texts with the
+//! same canonical form differ only in casts, redundant parentheses, white space and needless quotes. Every other
+//! difference remains: names, constants, operators, their order and their grouping.
 
-/// The canonical form: tokens, separated by one space.
+/// Returns the canonical form: tokens separated by one space.
 pub fn canonical(text: &str) -> String {
     let tokens = tokens(text);
     let nodes = Parser { tokens: &tokens, at: 0 }.nodes();
@@ -15,7 +15,7 @@ pub fn canonical(text: &str) -> String {
     words.join(" ")
 }
 
-/// A token, or what stands between parentheses or brackets.
+/// Token, or the nodes inside parentheses or brackets.
 #[derive(Debug)]
 enum Node {
     Leaf(String),
@@ -38,7 +38,7 @@ impl Parser<'_> {
         token
     }
 
-    /// Up to the closing parenthesis, without casts.
+    /// Parses nodes up to the closing parenthesis and drops casts.
     fn nodes(&mut self) -> Vec<Node> {
         let mut nodes = Vec::new();
         while let Some(token) = self.next() {
@@ -53,7 +53,7 @@ impl Parser<'_> {
         nodes
     }
 
-    /// The name of a type: `text[]`, `character varying(20)`, `timestamp(3) with time zone`, `extensions.citext`.
+    /// Skips the name of a type: `text[]`, `character varying(20)`, `timestamp(3) with time zone`, `extensions.citext`.
     fn skip_type(&mut self) {
         let mut last = self.next().unwrap_or_default();
         while self.peek() == Some(".") {
@@ -79,14 +79,14 @@ impl Parser<'_> {
         }
     }
 
-    /// Whether the parentheses hold numbers only.
+    /// Returns true if the parentheses hold only numbers.
     fn is_modifier(&self) -> bool {
         let inside = self.tokens[self.at + 1..].iter().take_while(|token| *token != ")");
         inside.clone().count() > 0 && inside.clone().all(|token| token == "," || token.parse::<u32>().is_ok())
     }
 }
 
-/// Without parentheses around parentheses, and without those around a single operand.
+/// Removes parentheses around parentheses and around a single operand.
 fn reduced(nodes: Vec<Node>) -> Vec<Node> {
     let mut done: Vec<Node> = Vec::new();
     for node in nodes {
@@ -110,7 +110,7 @@ fn reduced(nodes: Vec<Node>) -> Vec<Node> {
     done
 }
 
-/// A name, a constant, a call, or an array.
+/// Returns true for one name, constant, call or array.
 fn is_single(nodes: &[Node]) -> bool {
     match nodes {
         [Node::Leaf(_)] => true,
@@ -119,7 +119,7 @@ fn is_single(nodes: &[Node]) -> bool {
     }
 }
 
-/// Whether parentheses after it belong to it: they do after a name, not after an operator or a word like AND.
+/// Returns true if the node is a name that takes arguments in parentheses, not an operator or a keyword like AND.
 fn takes_arguments(node: &Node) -> bool {
     let Node::Leaf(word) = node else { return false };
     let operators = ["AND", "OR", "NOT", "WHEN", "THEN", "ELSE", "CASE", "DEFAULT", "RETURN", "IS", "LIKE", "BETWEEN"];
@@ -165,7 +165,7 @@ fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_' || c == '$'
 }
 
-/// Length of a constant or quoted name, in which a doubled quote stands for one.
+/// Returns the length of a quoted constant or name, in which a doubled quote stands for one quote.
 fn quoted(text: &str, quote: char) -> usize {
     let mut at = 1;
     while let Some(found) = text[at..].find(quote) {
@@ -178,7 +178,7 @@ fn quoted(text: &str, quote: char) -> usize {
     text.len()
 }
 
-/// A quoted name that needs no quotes, without them.
+/// Removes the quotes of a name that does not need them.
 fn unquoted(token: &str) -> &str {
     let Some(name) = token.strip_prefix('"').and_then(|name| name.strip_suffix('"')) else { return token };
     let starts_well = name.starts_with(|first: char| first.is_ascii_lowercase() || first == '_');

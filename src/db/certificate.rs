@@ -1,4 +1,4 @@
-//! What libpq looks at in a certificate and the TLS library does not: who issued it, and its common name.
+//! Certificate checks that libpq makes and the TLS library does not: the issuer and the common name.
 
 use rustls::pki_types::CertificateDer;
 use x509_cert::Certificate;
@@ -8,13 +8,14 @@ use x509_cert::der::{Any, Decode as _};
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 
-/// Whether it names itself as the one who signed it.
+/// Returns true if the certificate names its own subject as its issuer.
 pub(super) fn is_self_issued(certificate: &CertificateDer<'_>) -> bool {
     Certificate::from_der(certificate)
         .is_ok_and(|parsed| parsed.tbs_certificate.issuer == parsed.tbs_certificate.subject)
 }
 
-/// Whether it has no alternative name, and a common name that is the host's. `*.` at its beginning stands for one label.
+/// Returns true if the certificate has no alternative name and its common name matches the host. A leading `*.` matches
+/// one label.
 pub(super) fn has_common_name(certificate: &CertificateDer<'_>, host: &str) -> bool {
     let Ok(parsed) = Certificate::from_der(certificate) else { return false };
     let parsed = parsed.tbs_certificate;

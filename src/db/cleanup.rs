@@ -1,55 +1,57 @@
-//! Rows that have had their time, removed in batches that block nobody. The database's clock decides.
+//! Removes expired rows in small batches that do not block other sessions. The database's clock decides which rows are
+//! expired.
 //!
-//! Two ways lead to them on PostgreSQL. In the order of an index, by `ctid`: right when few of many rows go. In ranges of the
-//! table's pages: right when many go, because an index is then left and entered once for each row. Rows that somebody holds are
-//! passed over, and what a crash undoes is there again, because batches do not wait for the disk; the next run finds both.
+//! PostgreSQL has two methods. By index order and `ctid`: efficient when few of many rows are removed. By ranges of
+//! table pages: efficient when many rows are removed, because the index is not searched again for each row. Rows that
+//! another session has locked are skipped. Batches do not wait for the disk, so a crash may undo them. The next run
+//! removes such rows.
 
 use std::time::Duration;
 
 use super::known_devices::KNOWN_DAYS;
 use super::{Backend, Connection, DbErrorKind, Error};
 
-/// A kind of rows that have had their time.
+/// Kind of rows that cleanup removes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CleanupKind {
-    /// Refresh tokens past their time.
+    /// Refresh tokens after their expiry.
     ExpiredTokens,
-    /// Refresh tokens revoked more than a day ago, or at an unknown time. Until then they tell of a theft. A used token is kept as long as
-    /// its follower was not used: the answer may have been lost (`db/rotation.rs`).
+    /// Refresh tokens that were revoked more than a day ago, or at an unknown time. Within a day they reveal a theft. A
+    /// used token is kept until its successor is used, because the response may have been lost (`db/rotation.rs`).
     RevokedTokens,
-    /// Tokens of providers past their time: erased, the link to the account stays.
+    /// Expired tokens of providers. The tokens are erased, and the link to the account is kept.
     OauthTokens,
-    /// Events older than their retention.
+    /// Audit events older than their retention.
     AuthEvents,
-    /// Records of runs older than theirs.
+    /// Records of maintenance runs older than their retention.
     MaintenanceRuns,
-    /// Counts of failed logins that nobody added to for a day.
+    /// Counters of failed logins without a failure for one day.
     LoginThrottles,
-    /// Used OAuth states that would have expired an hour ago.
+    /// Used OAuth states, one hour after their expiry.
     OauthStates,
-    /// Devices without a login for 90 days.
+    /// Known devices without a login for 90 days.
     KnownDevices,
 }
 
-/// The size of a table of PostgreSQL.
+/// Estimated size of a PostgreSQL table.
 pub(crate) struct TableSizeEstimate {
-    /// Rows, as the planner estimates them; negative where the table was never analysed.
+    /// Row count estimated by the planner; negative if the table was never analysed.
     pub(crate) rows: f64,
-    /// Pages of the file.
+    /// Number of pages in the table's file.
     pub(crate) pages: u64,
 }
 
-/// How long what only tells of the past is kept.
+/// Retention of the audit log and of the records of runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetentionDays {
-    /// Days of `auth_events`.
+    /// Retention of `auth_events`, in days.
     pub auth_events: u32,
-    /// Days of `maintenance_runs`.
+    /// Retention of `maintenance_runs`, in days.
     pub maintenance_runs: u32,
 }
 
 impl CleanupKind {
-    /// In the order in which they are removed.
+    /// All kinds, in the order in which cleanup removes them.
     pub const ALL: [Self; 8] = [
         Self::ExpiredTokens,
         Self::RevokedTokens,
@@ -73,7 +75,7 @@ impl CleanupKind {
         }
     }
 
-    /// Which rows, and the column of the index that leads to them.
+    /// Returns the SQL condition of the rows to remove, and the indexed column that finds them.
     fn condition(self, backend: Backend, retention: RetentionDays) -> (String, &'static str) {
         let ago = |hours: u32| backend.ago(Duration::from_secs(u64::from(hours) * 3600));
         match self {
@@ -89,7 +91,8 @@ impl CleanupKind {
             }
             Self::OauthTokens => (format!("access_token IS NOT NULL AND expires_at < {}", ago(0)), "expires_at"),
             Self::AuthEvents => (format!("occurred_at < {}", ago(retention.auth_events * 24)), "occurred_at"),
-            // the newest of each kind and outcome is kept, of this database: alerts and checks end with a success, never with a retention
+            // the newest run of each kind and outcome in this database is kept: a later success must end an alert, and
+            // retention must not
             Self::MaintenanceRuns => (
                 format!(
                     "started_at < {} AND (kind, coalesce(outcome, ''), started_at) NOT IN (SELECT kind, coalesce(outcome, ''), \
@@ -99,7 +102,7 @@ impl CleanupKind {
                 ),
                 "started_at",
             ),
-            // an hour more, because those who wrote the times may have a clock that is behind
+            // one hour more, because the clock of the process that wrote the times may be slow
             Self::LoginThrottles => (format!("last_failed_at < {}", ago(25)), "last_failed_at"),
             Self::OauthStates => (format!("expires_at < {}", ago(1)), "expires_at"),
             Self::KnownDevices => (format!("last_login_at < {}", ago(KNOWN_DAYS * 24 + 1)), "last_login_at"),
@@ -120,19 +123,19 @@ impl CleanupKind {
     }
 }
 
-/// No statement of a cleanup takes longer, whatever it meets. It does not wait for the disk either: a batch that a crash undoes is
-/// removed again, and the record of the end waits for all of them.
+/// Limits of every cleanup statement. A commit does not wait for the disk: if a crash undoes a batch, the next run
+/// removes its rows again. The record of the run's end waits for the disk, and with it every batch.
 const LIMITS: &str =
     "SET LOCAL statement_timeout = '5s'; SET LOCAL lock_timeout = '50ms'; SET LOCAL synchronous_commit = off; ";
 
-/// What only counts waits so long for a table that another session holds locked.
+/// Wait limit of a count for a table that another session has locked.
 const PATIENCE: &str = "SET LOCAL lock_timeout = '2s'; ";
 
 impl Connection {
-    /// How many of this kind would be removed; a token that is expired and revoked goes as an expired one.
+    /// Counts the rows of this kind that would be removed. A token that is both expired and revoked counts as expired.
     ///
     /// # Errors
-    /// What the database said.
+    /// Returns an error if the database does not answer or rejects a statement.
     pub(crate) async fn count_removable(&mut self, kind: CleanupKind, retention: RetentionDays) -> Result<u64, Error> {
         let (mut condition, _) = kind.condition(self.backend(), retention);
         if kind == CleanupKind::RevokedTokens {
@@ -150,10 +153,11 @@ impl Connection {
         Ok(counts.first().and_then(|count| count.parse().ok()).unwrap_or_default())
     }
 
-    /// Removes so many at most, in a transaction of its own; how many.
+    /// Removes at most `limit` rows in one transaction. Returns how many it removed.
     ///
     /// # Errors
-    /// What the database said; nothing of this batch is removed then.
+    /// Returns an error if the database does not answer or rejects a statement. In that case nothing of this batch is
+    /// removed.
     pub(crate) async fn remove_batch(
         &mut self,
         kind: CleanupKind,
@@ -172,11 +176,12 @@ impl Connection {
         self.change(sql).await
     }
 
-    /// Removes those in the table's pages from one on and before another; how many. Where somebody holds one of them it is tried
-    /// again without those that are held.
+    /// Removes the expired rows in a range of the table's pages. Returns how many it removed. If another session has
+    /// locked one of them, a second attempt skips the locked rows.
     ///
     /// # Errors
-    /// What the database said; nothing of these pages is removed then.
+    /// Returns an error if the database does not answer or rejects a statement. In that case nothing of these pages is
+    /// removed.
     pub(crate) async fn remove_in_pages(
         &mut self,
         kind: CleanupKind,
@@ -195,11 +200,11 @@ impl Connection {
         }
     }
 
-    /// Rows of a table, as the planner has them, and its pages now; `None` where ranges of pages cannot be read by themselves: on SQLite,
-    /// and before PostgreSQL 14, which reads the whole table for each.
+    /// Returns the planner's row estimate and the current number of pages. Returns `None` if page ranges cannot be read
+    /// separately: on SQLite, and before PostgreSQL 14, which reads the whole table for each range.
     ///
     /// # Errors
-    /// What the database said.
+    /// Returns an error if the database does not answer or rejects a statement.
     pub(crate) async fn size_of(&mut self, kind: CleanupKind) -> Result<Option<TableSizeEstimate>, Error> {
         if self.backend() == Backend::Sqlite {
             return Ok(None);

@@ -1,38 +1,38 @@
-//! Columns and their types, as far as the program's own tables have them.
+//! Columns and column types that the program's tables use.
 
-/// A column of a table.
+/// Column of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
-    /// Its name.
+    /// Name of the column.
     pub name: String,
-    /// Its type.
+    /// Type of the column.
     pub kind: ColumnType,
 }
 
-/// The type of a column, without its length.
+/// Type of a column, without its length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ColumnType {
-    /// 64 bits.
+    /// Integer of 64 bits.
     Bigint,
-    /// 32 bits on PostgreSQL, 64 on SQLite, which has no other.
+    /// Integer of 32 bits on PostgreSQL, and of 64 bits on SQLite, which has only one integer type.
     Integer,
-    /// On SQLite a 0 or 1.
+    /// Boolean; on SQLite the integer 0 or 1.
     Boolean,
-    /// Of any length; on SQLite times are text too.
+    /// Text of any length; on SQLite also a time.
     Text,
-    /// A point in time, to the microsecond.
+    /// Point in time with a resolution of one microsecond.
     Timestamptz,
-    /// A local time, of the older schemas.
+    /// Local time without a time zone, in older schemas.
     Timestamp,
-    /// `jsonb`
+    /// Document of the type `jsonb`.
     Json,
-    /// One that no migration of this program makes.
+    /// Type that no migration of this program creates.
     Other,
 }
 
 impl ColumnType {
-    /// Reads a column's declaration as the catalogue has it, which starts with the type:
-    /// `character varying(255) not null`, `integer primary key`.
+    /// Parses a column's declaration as the catalogue prints it, for example `character varying(255) not null` or
+    /// `integer primary key`.
     pub fn parse(declaration: &str) -> Self {
         let starts = |name: &str| {
             let rest = declaration.strip_prefix(name);

@@ -1,5 +1,5 @@
-//! One plain connection for reading with simple queries: what `status` and a `migrate` with nothing to do need, in as
-//! few round trips as a connection can have.
+//! Single connection that reads with simple queries and few round trips, for `status` and for a `migrate` without
+//! pending migrations.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -18,47 +18,47 @@ use super::pinned::{self, Home};
 use super::url::{DatabaseTarget, DatabaseUrl, Host, PostgresTarget, SessionAttrs, SqliteMode, SqliteTarget};
 use crate::disk;
 
-/// A row as text, column by column.
+/// Row whose columns are all read as text; NULL is `None`.
 pub type Row = Vec<Option<String>>;
 
-/// Rows of several statements, up to the first that failed.
+/// Rows of several statements, up to the first statement that failed.
 #[derive(Debug)]
 pub(crate) struct PartialRows {
-    /// The rows of the statements before it.
+    /// Rows of the statements that succeeded.
     pub(crate) rows: Vec<Row>,
-    /// Why it failed; `None`: every statement succeeded.
+    /// Error of the failed statement; `None` if every statement succeeded.
     pub(crate) failure: Option<Error>,
 }
 
 impl PartialRows {
-    /// The rows, if every statement succeeded.
+    /// Returns the rows, or the error if a statement failed.
     pub(crate) fn complete(self) -> Result<Vec<Row>, Error> {
         self.failure.map_or(Ok(self.rows), Err)
     }
 }
 
-/// What becomes of sessions in a database that is dropped.
+/// Treatment of open sessions when their database is dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OpenSessions {
-    /// They stay, and so does the database.
+    /// The sessions continue, and the database is not dropped.
     Keep,
-    /// They are ended.
+    /// The server ends the sessions and drops the database.
     Terminate,
 }
 
-/// A connection that reads, and makes and drops scratch databases.
+/// Connection that reads, and that creates and drops scratch databases.
 pub enum Connection {
-    /// To a server.
+    /// Connection to a PostgreSQL server.
     Postgres(PgConnection),
-    /// To a file.
+    /// Connection to a SQLite file.
     Sqlite(SqliteConnection),
 }
 
 impl Connection {
-    /// Connects, in at most the URL's `connect_timeout` for each of its hosts. A SQLite file is never created.
+    /// Connects within the URL's `connect_timeout` for each of its hosts. It never creates a SQLite file.
     ///
     /// # Errors
-    /// What the server or the file system said; nothing is retried.
+    /// Returns an error if the server or the file cannot be opened. There is no retry.
     pub async fn open(url: &DatabaseUrl) -> Result<Self, Error> {
         match url.target() {
             DatabaseTarget::Postgres(target) => Ok(Self::Postgres(find_server::connect(target).await?.connection)),
@@ -70,7 +70,7 @@ impl Connection {
         }
     }
 
-    /// The same, to whichever server answers, even where the URL wants one that accepts writes.
+    /// Connects to the first server that answers, even if the URL asks for one that accepts writes.
     pub(super) async fn open_any(url: &DatabaseUrl) -> Result<Self, Error> {
         match url.target() {
             DatabaseTarget::Postgres(target) => {
@@ -82,17 +82,17 @@ impl Connection {
         }
     }
 
-    /// Connects, and gives the URL of the very server it is connected to, for those who need a second connection to it.
+    /// Connects, and returns the URL of the server that answered, for a second connection to that server.
     ///
     /// # Errors
-    /// Those of [`Self::open`].
+    /// Returns an error in the cases of [`Self::open`].
     pub async fn open_pinned(url: &DatabaseUrl) -> Result<(Self, DatabaseUrl), Error> {
         let DatabaseTarget::Postgres(target) = url.target() else { return Ok((Self::open(url).await?, url.clone())) };
         let FoundServer { host, connection } = find_server::connect(target).await?;
         Ok((Self::Postgres(connection), url.on(host)))
     }
 
-    /// Which engine it is.
+    /// Returns the engine of the database.
     pub fn backend(&self) -> Backend {
         match self {
             Self::Postgres(_) => Backend::Postgres,
@@ -100,17 +100,18 @@ impl Connection {
         }
     }
 
-    /// Runs one or more statements in one round trip, in the schema of our tables and under settings of our own;
-    /// the rows of all of them. Every column must be text.
+    /// Runs one or more statements in one round trip, in the schema of the program's tables and under pinned settings.
+    /// Returns the rows of all statements. Every column must be text.
     ///
     /// # Errors
-    /// What the database said, or that our tables are not in the schema that the search_path names first.
+    /// Returns an error if a statement fails, or if search_path names another schema before that of the program's
+    /// tables.
     pub async fn query(&mut self, sql: &'static str) -> Result<Vec<Row>, Error> {
         self.query_partial(sql.to_owned()).await.complete()
     }
 
-    /// Runs statements made of names and numbers that the program knows, in one round trip and as [`Self::query`] does:
-    /// the rows that came, and what ended them early. The rows before a failing statement are not lost.
+    /// Runs statements in one round trip like [`Self::query`]. They contain only names and numbers that the program
+    /// knows. Returns the rows before the first failing statement, and its error.
     pub(crate) async fn query_partial(&mut self, sql: String) -> PartialRows {
         match self {
             Self::Postgres(connection) => {
@@ -131,10 +132,10 @@ impl Connection {
         }
     }
 
-    /// The schema of our tables; none on SQLite, or if the role may use none.
+    /// Returns the schema of the program's tables; `None` on SQLite, or if the role may use no schema.
     ///
     /// # Errors
-    /// Those of [`Self::query`].
+    /// Returns an error in the cases of [`Self::query`].
     pub(crate) async fn home(&mut self) -> Result<Option<String>, Error> {
         match self {
             Self::Sqlite(_) => Ok(None),
@@ -142,19 +143,19 @@ impl Connection {
         }
     }
 
-    /// Runs statements made of names and numbers that the program knows, as [`Self::query`] does; how many rows they
-    /// changed.
+    /// Runs statements under the settings of [`Self::query`]. They contain only names and numbers that the program
+    /// knows. Returns how many rows they changed.
     pub(crate) async fn change(&mut self, sql: String) -> Result<u64, Error> {
         let sql = match self {
             Self::Postgres(_) => pinned::prologue() + &sql,
             Self::Sqlite(_) => sql,
         };
         let changed = self.execute(sql).await?;
-        // the row that pins the schema is counted
+        // the row that pins the schema is counted too
         Ok(if self.backend() == Backend::Postgres { changed.saturating_sub(1) } else { changed })
     }
 
-    /// Runs statements as they are.
+    /// Runs statements without the pinned settings.
     async fn execute(&mut self, sql: String) -> Result<u64, Error> {
         let sql = sqlx::raw_sql(sqlx::AssertSqlSafe(sql));
         Ok(match self {
@@ -163,28 +164,28 @@ impl Connection {
         })
     }
 
-    /// The databases of the server whose names start so.
+    /// Lists the databases of the server whose names begin with `start`.
     ///
     /// # Errors
-    /// What the server said.
+    /// Returns an error if the server does not answer or rejects a statement.
     pub async fn databases(&mut self, start: &'static str) -> Result<Vec<String>, Error> {
         let rows = self.query("SELECT datname::text FROM pg_database WHERE NOT datistemplate ORDER BY 1").await?;
         Ok(first_column(rows).into_iter().filter(|name| name.starts_with(start)).collect())
     }
 
-    /// Makes an empty database with the encoding that texts need.
+    /// Creates an empty database with the encoding UTF-8.
     ///
     /// # Errors
-    /// The role may not, or what else the server said.
+    /// Returns an error if the role may not create databases, or if the server does not answer.
     pub async fn create_database(&mut self, name: &str) -> Result<(), Error> {
         let name = quoted_name(name);
         self.execute(format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")).await.map(|_| ())
     }
 
-    /// Drops a database.
+    /// Drops a database of the server.
     ///
     /// # Errors
-    /// It is in use and that is respected, or what else the server said.
+    /// Returns an error if the server refuses, for example because sessions use the database and are to be kept.
     pub async fn drop_database(&mut self, name: &str, in_use: OpenSessions) -> Result<(), Error> {
         let force = match in_use {
             OpenSessions::Keep => "",
@@ -194,8 +195,8 @@ impl Connection {
         self.execute(format!("DROP DATABASE IF EXISTS {name}{force}")).await.map(|_| ())
     }
 
-    /// Hangs up on PostgreSQL, whose farewell would only take time; closes SQLite, so that the last one to leave writes the
-    /// log back.
+    /// Closes the connection. On PostgreSQL it does not wait for the server to confirm. On SQLite the last connection
+    /// that closes writes the log back to the file.
     pub async fn hang_up(self) {
         if let Self::Sqlite(connection) = self
             && let Err(error) = connection.close().await
@@ -216,12 +217,12 @@ async fn until_failure(mut rows: impl Stream<Item = Result<Result<Row, Error>, s
     PartialRows { rows: found, failure: None }
 }
 
-/// The first column of each row; NULL is left out.
+/// Returns the first column of each row and skips NULL.
 pub(crate) fn first_column(rows: Vec<Row>) -> Vec<String> {
     rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect()
 }
 
-/// A row's columns, all of which are text.
+/// Returns the columns of a row, which must all be text.
 pub(super) fn texts<'r, R>(row: &'r R) -> Result<Row, Error>
 where
     R: SqlRow,
@@ -232,7 +233,8 @@ where
     (0..row.len()).map(|at| Ok(row.try_get_unchecked(at)?)).collect()
 }
 
-/// SQLite reports every trouble with a file as "unable to open database file"; this says which.
+/// Checks a SQLite file before it is opened. SQLite itself reports each such error only as "unable to open database
+/// file".
 pub(super) fn check_file(target: &SqliteTarget) -> Result<(), Error> {
     let path = target.path.display();
     match std::fs::metadata(&target.path) {
@@ -241,7 +243,7 @@ pub(super) fn check_file(target: &SqliteTarget) -> Result<(), Error> {
             let refuse =
                 |path: &Path, error| Error::new(DbErrorKind::CannotOpen, format!("`{}` {error}", path.display()));
             disk::require_regular(&found).map_err(|error| refuse(&target.path, error))?;
-            // SQLite opens these by itself, and would wait for a pipe
+            // SQLite opens these files itself, and would wait for a pipe
             for beside in ["-journal", "-wal", "-shm"].map(|ending| target.beside(ending)) {
                 if let Ok(found) = std::fs::symlink_metadata(&beside) {
                     disk::require_regular(&found).map_err(|error| refuse(&beside, error))?;
@@ -256,7 +258,7 @@ pub(super) fn check_file(target: &SqliteTarget) -> Result<(), Error> {
     }
 }
 
-/// The driver's options for a host, but for how it is reached ([`super::routes`]).
+/// Builds the driver's options for a host, without encryption and sockets ([`super::routes`]).
 pub(super) fn postgres_options(target: &PostgresTarget, host: &Host) -> PgConnectOptions {
     let address = host.address.map_or_else(|| host.name.clone(), |address| address.to_string());
     let options = PgConnectOptions::new_without_pgpass()
@@ -265,10 +267,10 @@ pub(super) fn postgres_options(target: &PostgresTarget, host: &Host) -> PgConnec
         .username(&target.user)
         .database(&target.database)
         .application_name(&target.application_name)
-        // PgBouncer refuses start-up parameters that it does not know
+        // PgBouncer refuses unknown start-up parameters
         .extra_float_digits(None)
         .disable_statement_logging();
-    // without a setting the driver would send an empty `options`, which PgBouncer refuses, too
+    // without a setting the driver would send an empty `options`, which PgBouncer refuses too
     let options = match target.startup.is_empty() {
         true => options,
         false => options.options(target.startup.iter().map(|(name, value)| (name, value))),
@@ -290,13 +292,13 @@ pub(super) fn sqlite_options(target: &SqliteTarget) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-/// The path in a form that SQLite takes for a file's name, never for a URI or a database in memory.
+/// Returns the path in a form that SQLite reads as a file name, never as a URI or as a database in memory.
 pub(super) fn plain_name(path: &Path) -> PathBuf {
     if path.is_absolute() { path.to_owned() } else { Path::new(".").join(path) }
 }
 
-/// Whether nobody writes to the file while it is read: without a log beside it nobody does; and in a directory that cannot be
-/// written no log can be made.
+/// Returns true if no process writes to the file while it is read. A file opened for reading, without a log beside it,
+/// has no writer. In a directory without write permission no log can be created.
 pub(super) fn is_immutable(target: &SqliteTarget) -> bool {
     target.mode == SqliteMode::ReadOnly && !target.beside("-wal").exists()
 }

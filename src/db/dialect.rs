@@ -1,5 +1,5 @@
-//! What differs between the engines. This is the only file that matches on the backend to choose SQL; the longer
-//! texts are in `postgres/` and `sqlite/` beside it.
+//! SQL that differs between the engines. Only this file matches on the backend to choose SQL. Longer statements are in
+//! `postgres/` and `sqlite/` beside it.
 
 use std::fmt;
 
@@ -7,12 +7,12 @@ use super::{Column, pinned};
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
-/// A database engine.
+/// Database engine that the program supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
-    /// PostgreSQL.
+    /// PostgreSQL 13 or newer.
     Postgres,
-    /// SQLite.
+    /// SQLite, in a local file.
     Sqlite,
 }
 
@@ -23,7 +23,7 @@ impl fmt::Display for Backend {
 }
 
 impl Backend {
-    /// Chooses between the two engines' forms of a thing.
+    /// Returns the value for this engine.
     pub(crate) fn pick<T>(self, postgres: T, sqlite: T) -> T {
         match self {
             Self::Postgres => postgres,
@@ -31,20 +31,20 @@ impl Backend {
         }
     }
 
-    /// Every applied migration: `ledger`, version, applied at (Unix seconds), checksum, kind, duration in ms,
-    /// program version, compatible (`t` or `f`). Fails with an undefined table where there is no ledger. One table and no
-    /// order, because on a new connection every catalogue entry that a query touches costs more than the query.
+    /// Reads every applied migration: `ledger`, version, applied at (Unix seconds), checksum, kind, duration in ms,
+    /// program version, compatible (`t` or `f`). It fails with an undefined table if there is no ledger. It reads one
+    /// table without an order. On a new connection each further catalogue entry costs more than the query itself.
     pub(crate) fn read_ledger(self) -> &'static str {
         self.pick(include_str!("postgres/ledger.sql"), include_str!("sqlite/ledger.sql"))
     }
 
-    /// Every object of the schema: `fact`, key, shape, detail.
+    /// Reads every object of the schema: `fact`, key, shape, detail.
     pub(crate) fn read_catalogue(self) -> &'static str {
         self.pick(include_str!("postgres/catalogue.sql"), include_str!("sqlite/catalogue.sql"))
     }
 
-    /// Ledger and catalogue in one round trip, for a boot and for reports: these wait only a second for a table that is being
-    /// changed, and do without the catalogue then.
+    /// Reads the ledger and the catalogue in one round trip, for a boot and for reports. It waits at most one second
+    /// for a table that is being changed, and then skips the catalogue.
     pub(crate) fn read_ledger_and_catalogue(self) -> String {
         let sql = self.pick(
             concat!(include_str!("postgres/ledger.sql"), include_str!("postgres/catalogue.sql")),
@@ -53,22 +53,24 @@ impl Backend {
         sql.replace("SET LOCAL lock_timeout = '10s'", "SET LOCAL lock_timeout = '1s'")
     }
 
-    /// Keeps others from adding accounts until the transaction ends. A transaction of SQLite that writes does that anyway.
+    /// Prevents other sessions from adding accounts until the transaction ends. On SQLite a transaction that writes
+    /// does so by itself.
     pub(crate) fn lock_accounts(self) -> &'static str {
         self.pick("LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE", "SELECT 1")
     }
 
-    /// The names of the tables and views that belong to no extension.
+    /// Reads the names of the tables and views that belong to no extension.
     pub(crate) fn read_tables(self) -> &'static str {
         self.pick(include_str!("postgres/tables.sql"), include_str!("sqlite/tables.sql"))
     }
 
-    /// Which files the earlier manager recorded as applied.
+    /// Reads which files the legacy manager recorded as applied.
     pub(crate) fn read_legacy_records(self) -> &'static str {
         "SELECT filename FROM migration_records ORDER BY filename;"
     }
 
-    /// Begins a read-only transaction that sees one state of these tables. On SQLite the first read fixes it.
+    /// Begins a read-only transaction that sees one state of the tables in `scope`. On SQLite the first read fixes the
+    /// state.
     pub(crate) fn begin_snapshot(self, scope: &SnapshotScope<'_>) -> String {
         self.pick(
             format!("{BEGIN}; {} LOCK TABLE {} IN ACCESS SHARE MODE", scope.settings(), quoted(scope.tables)),
@@ -76,8 +78,8 @@ impl Backend {
         )
     }
 
-    /// Begins a transaction that sees what another one has exported, which holds the same locks: somebody who waits for
-    /// one of the tables would wait for both, and so these must be had at once.
+    /// Begins a transaction that imports an exported snapshot and takes the locks of the exporting transaction. It does
+    /// not wait for the locks, because a session that waits for one of the tables would block it.
     pub(crate) fn join_snapshot(self, snapshot: &str, scope: &SnapshotScope<'_>) -> String {
         let (snapshot, tables) = (self.literal(snapshot), quoted(scope.tables));
         format!(
@@ -86,7 +88,7 @@ impl Backend {
         )
     }
 
-    /// How large these tables are, in their order: about how many rows, and pages if ranges of them can be read.
+    /// Reads about how many rows each table has, in the given order, and its pages if page ranges can be read.
     pub(crate) fn read_sizes(self, tables: &[&str]) -> String {
         let rows = |(at, table): (usize, &&str)| {
             self.pick(
@@ -98,7 +100,7 @@ impl Backend {
         self.pick(include_str!("postgres/sizes.sql").replace("(0, '')", &rows.join(", ")), rows.join(" UNION ALL "))
     }
 
-    /// The encoding of the database; empty on SQLite.
+    /// Reads the encoding of the database; empty on SQLite.
     pub(crate) fn read_encoding(self) -> &'static str {
         self.pick(
             "SELECT pg_encoding_to_char(encoding) FROM pg_database WHERE datname = current_database()",
@@ -106,17 +108,17 @@ impl Backend {
         )
     }
 
-    /// The server's version.
+    /// Reads the version of the server or of the SQLite library.
     pub(crate) fn read_version(self) -> &'static str {
         self.pick("SELECT version();", "SELECT 'SQLite ' || sqlite_version();")
     }
 
-    /// The random id of the database: one row, or none where it was deleted. Needs migration 011.
+    /// Reads the random id of the database: one row, or none if the row was deleted. Needs migration 011.
     pub(crate) fn read_database_id(self) -> &'static str {
         "SELECT database_id FROM database_identity WHERE id = 1;"
     }
 
-    /// The random id of the database, and when it was made (RFC 3339): a row each. Needs migration 011.
+    /// Reads the random id of the database, and its creation time (RFC 3339), in two rows. Needs migration 011.
     pub(crate) fn read_kept_identity(self) -> &'static str {
         self.pick(
             "SELECT unnest(ARRAY[database_id, to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"+00:00\"')]) \
@@ -126,7 +128,7 @@ impl Backend {
         )
     }
 
-    /// Replaces the row of the database's identity; `created_at` is RFC 3339.
+    /// Replaces the row of the database's identity. `created_at` has the format of RFC 3339.
     pub(crate) fn replace_identity(self, database_id: &str, epoch: &str, created_at: &str) -> String {
         let [database_id, epoch, created_at] = [database_id, epoch, created_at].map(|text| self.literal(text));
         format!(
@@ -135,8 +137,9 @@ impl Backend {
         )
     }
 
-    /// Condition on rows of `maintenance_runs`: no restore brought them from another database. Such a restore records the greatest id that
-    /// it brought as `foreign_runs_to`, which is below its own id. A file may hold any JSON there.
+    /// Condition on rows of `maintenance_runs`: the run happened in this database, and no restore brought its row from
+    /// another one. A restore records the greatest id that it brought as `foreign_runs_to`, which is below its own id.
+    /// The JSON in a restored file can have any shape.
     pub(crate) fn is_own_run(self) -> &'static str {
         self.pick(
             "id > coalesce((SELECT max(bound) FROM (SELECT id AS run, CASE WHEN jsonb_typeof(counts -> 'foreign_runs_to') = 'number' \
@@ -148,8 +151,8 @@ impl Backend {
         )
     }
 
-    /// Every sequence that belongs to a table: name, table, value, whether that was given out (`t` or `f`), and whether
-    /// it can be read.
+    /// Reads every sequence that belongs to a table. The columns are name, table, value, whether the value was issued,
+    /// and whether the sequence can be read (`t` or `f`).
     pub(crate) fn read_sequences(self) -> &'static str {
         self.pick(
             include_str!("postgres/sequences.sql"),
@@ -157,8 +160,8 @@ impl Backend {
         )
     }
 
-    /// Value of a sequence that has given nothing out, and whether it has by now: what lists the sequences does not tell
-    /// where such a one begins, which `ALTER SEQUENCE … RESTART` changes.
+    /// Reads the value of a sequence that has issued no value, and whether it has issued one since. The list of
+    /// sequences does not contain this value, which `ALTER SEQUENCE … RESTART` changes.
     pub(crate) fn read_unused_sequence(self, name: &str) -> String {
         let (quoted, literal) = (quoted_name(name), self.literal(name));
         self.pick(
@@ -167,7 +170,8 @@ impl Backend {
         )
     }
 
-    /// Where the setting comes from that makes every transaction of this role read-only; no row on a standby.
+    /// Reads the source of the setting that makes every transaction of this role read-only. There is no row on a
+    /// standby.
     pub(crate) fn read_only_source(self) -> &'static str {
         self.pick(
             "SELECT source FROM pg_settings WHERE name = 'default_transaction_read_only' AND setting = 'on' \
@@ -176,12 +180,12 @@ impl Backend {
         )
     }
 
-    /// Prints a floating-point number as a literal that is exactly it.
+    /// Prints a floating-point number as a literal without loss of precision. For SQLite.
     pub(crate) fn quote_number(self) -> &'static str {
         "SELECT quote(?1)"
     }
 
-    /// Makes a sequence go on from a value; `used`: the value was given out already.
+    /// Sets the value from which a sequence continues. `used` means that the value was already issued.
     pub(crate) fn set_sequence(self, name: &str, value: i64, used: bool) -> String {
         let name = self.literal(name);
         self.pick(
@@ -193,13 +197,13 @@ impl Backend {
         )
     }
 
-    /// The two ledger tables.
+    /// Creates the two tables of the ledger.
     pub(crate) fn create_ledger(self) -> &'static str {
         self.pick(include_str!("postgres/create_ledger.sql"), include_str!("sqlite/create_ledger.sql"))
     }
 
-    /// Affects one row if this transaction now is the only migrator, none if another one is at work. On SQLite the
-    /// transaction itself is the lock.
+    /// Tries to take the migration lock for this transaction. It affects one row if the lock is taken, and none if
+    /// another process holds it. On SQLite the transaction itself is the lock.
     pub(crate) fn try_lock(self) -> &'static str {
         self.pick(
             "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; \
@@ -208,31 +212,31 @@ impl Backend {
         )
     }
 
-    /// Begins a transaction that holds the exclusive lock (`true`), or does not (`false`). SQLite has a file
-    /// for that.
+    /// Begins a transaction that tries to take the exclusive lock. It returns `true` if it holds the lock. SQLite uses
+    /// a lock on a file instead.
     pub(crate) fn try_exclusive_lock(self) -> &'static str {
         self.pick("BEGIN; SELECT CAST(pg_try_advisory_xact_lock(4711203350195) AS TEXT)", "SELECT 'false'")
     }
 
-    /// Settings for the transaction that holds the lock: it may be idle for as long as the work takes.
+    /// Settings of the transaction that holds the lock. The transaction may be idle for as long as the work lasts.
     pub(crate) fn hold_lock(self) -> String {
         self.pick(pinned::prologue(), "SELECT 1".to_owned())
     }
 
-    /// Settings for a transaction that migrates, besides its lock timeout. The schema is the caller's. Rows that row security
-    /// hides are an error: a migration that copies rows would lose them.
+    /// Settings of a migration's transaction, without its lock timeout and its schema. Rows that row security hides
+    /// cause an error, because a migration that copies rows would lose them.
     pub(crate) fn migration_settings(self) -> String {
         let own = "SET LOCAL row_security = off; SET LOCAL client_min_messages = warning";
         self.pick(pinned::transaction_settings() + own, "SELECT 1".to_owned())
     }
 
-    /// Lets a transaction that changes the schema act as the owner of our tables.
+    /// Lets a transaction that changes the schema act as the owner of the program's tables.
     pub(crate) fn assume_owner(self) -> String {
         self.pick(pinned::assume_owner(), "SELECT 1".to_owned())
     }
 
-    /// Tables, sequences and functions of these names that do not belong to the role as which a migration runs: object,
-    /// owner, and that role. None on SQLite.
+    /// Reads the tables, sequences and functions of these names that another role than the migrating one owns: object,
+    /// owner, and migrating role. `None` on SQLite.
     pub(crate) fn read_other_owners(self, relations: &[&str], functions: &[&str]) -> Option<String> {
         let list = |names: &[&str]| {
             let literals: Vec<String> = names.iter().map(|name| self.literal(name)).collect();
@@ -242,12 +246,12 @@ impl Backend {
         Some(sql.replace(":relations", &list(relations)).replace(":functions", &list(functions)))
     }
 
-    /// How long a statement of a migration may wait for a lock.
+    /// Limits the time that a statement of a migration waits for a lock, in milliseconds.
     pub(crate) fn lock_timeout(self, milliseconds: u64) -> String {
         self.pick(format!("SET LOCAL lock_timeout = {milliseconds}"), "SELECT 1".to_owned())
     }
 
-    /// So long before now, by the database's clock.
+    /// Builds an expression for the time this long ago, by the database's clock.
     pub(crate) fn ago(self, time: std::time::Duration) -> String {
         let seconds = time.as_secs_f64();
         self.pick(
@@ -256,13 +260,13 @@ impl Backend {
         )
     }
 
-    /// Now, in Unix seconds, by the database's clock.
+    /// Builds an expression for the current time in Unix seconds, by the database's clock.
     pub(crate) fn unix_time(self) -> &'static str {
         self.pick("CAST(extract(epoch FROM now()) AS bigint)", "CAST(strftime('%s', 'now') AS INTEGER)")
     }
 
-    /// A text as a literal that means the same under every setting of the server: with `standard_conforming_strings`
-    /// off, a backslash in a plain literal could end it early, so that the rest of the text would run as SQL.
+    /// Quotes a text as a literal that is correct under every setting of the server. With `standard_conforming_strings`
+    /// off, a backslash could end a plain literal early. The rest of the text would then run as SQL.
     pub(crate) fn literal(self, text: &str) -> String {
         let quoted = text.replace('\'', "''");
         if self == Self::Sqlite || !quoted.contains('\\') {
@@ -272,19 +276,19 @@ impl Backend {
     }
 }
 
-/// What a snapshot of PostgreSQL reads, and where.
+/// Tables that a PostgreSQL snapshot reads, and their schema.
 #[derive(Clone, Copy)]
 pub(crate) struct SnapshotScope<'a> {
     pub(crate) tables: &'a [&'a str],
-    /// The schema of the tables.
+    /// Schema of the tables.
     pub(crate) home: &'a str,
-    /// As in `server_version_num`.
+    /// Server version, as in `server_version_num`.
     pub(crate) version: Option<u32>,
 }
 
 impl SnapshotScope<'_> {
-    /// What a transaction needs that may take hours and must print every value in one way. No query among them: the
-    /// snapshot is to be taken when the tables are locked.
+    /// Settings of a transaction that may take hours and prints every value in one format. They contain no query,
+    /// because the snapshot must be taken only after the tables are locked.
     fn settings(self) -> String {
         format!(
             "{}{}SET LOCAL search_path = {}, pg_temp; SET LOCAL lock_timeout = '10s'; SET LOCAL row_security = off;",
@@ -295,36 +299,36 @@ impl SnapshotScope<'_> {
     }
 }
 
-/// Reads every row of a table.
+/// Statement that reads every row of a table.
 #[derive(Clone, Copy)]
 pub(crate) struct Export<'a> {
     pub(crate) table: &'a str,
     pub(crate) columns: &'a [Column],
-    /// In PostgreSQL's binary format, not as lines.
+    /// True for PostgreSQL's binary format, false for lines.
     pub(crate) binary: bool,
 }
 
 impl<'a> Export<'a> {
-    /// In the fastest format that these columns have.
+    /// Builds the statement in the fastest format that the columns allow.
     pub(crate) fn of(table: &'a str, columns: &'a [Column]) -> Self {
         Self { table, columns, binary: super::binary_copy::can_print(columns) }
     }
 }
 
 impl Export<'_> {
-    /// On PostgreSQL, as a stream.
+    /// Returns a COPY statement for PostgreSQL.
     pub(crate) fn copy(self) -> String {
         format!("COPY {} ({}) TO STDOUT{}", self.table, self.names(), self.format())
     }
 
-    /// On PostgreSQL, as a stream, what lies in the pages from one on and before another.
+    /// Returns a COPY statement for PostgreSQL that reads the pages from `from` up to, but not including, `to`.
     pub(crate) fn copy_pages(self, from: u64, to: Option<u64>) -> String {
         let until = to.map(|to| format!(" AND ctid < '({to},0)'")).unwrap_or_default();
         let (table, names, format) = (self.table, self.names(), self.format());
         format!("COPY (SELECT {names} FROM ONLY {table} WHERE ctid >= '({from},0)'{until}) TO STDOUT{format}")
     }
 
-    /// As rows of values.
+    /// Returns a SELECT statement.
     pub(crate) fn select(self) -> String {
         format!("SELECT {} FROM {}", self.names(), self.table)
     }
@@ -342,7 +346,7 @@ fn quoted(tables: &[&str]) -> String {
     tables.iter().map(|table| quoted_name(table)).collect::<Vec<_>>().join(", ")
 }
 
-/// A name that SQL takes as it is.
+/// Quotes a name for SQL.
 pub(crate) fn quoted_name(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

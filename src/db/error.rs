@@ -1,4 +1,4 @@
-//! What a database refused, by kind, with the server's own words, its SQLSTATE and what to do.
+//! Database errors: kind, message of the server, SQLSTATE, and a hint for the operator.
 
 use std::fmt;
 use std::io;
@@ -14,7 +14,7 @@ mod server;
 
 pub(crate) use server::ErrorSubject;
 
-/// A failure to reach or use the database. Its text never holds a password: it is made of the server's message and of
+/// Failure to reach or use the database. Its text never contains a password: it consists of the server's message and
 /// the redacted URL.
 #[derive(Debug, Clone)]
 pub struct Error {
@@ -22,22 +22,22 @@ pub struct Error {
     message: String,
     code: Option<Box<str>>,
     position: Option<usize>,
-    /// What to do about this very code; else what its kind has counts.
+    /// Hint for this particular code; `None` selects the hint of the kind.
     hint: Option<&'static str>,
-    /// What PostgreSQL says of it beside its text.
+    /// Table, column and constraint, if PostgreSQL names them.
     subject: Option<Box<ErrorSubject>>,
 }
 
-/// What kind of failure, by what can be done about it.
+/// Kind of a failure. Failures of one kind have a common remedy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DbErrorKind {
-    /// No answer: not started, not resolved, reset, timed out.
+    /// The server does not answer: it is not running, its name is unknown, or the connection was reset or timed out.
     Unreachable,
-    /// The server is starting, stopping or in recovery.
+    /// The server is starting, is stopping, or is in recovery.
     NotReady,
-    /// No connection slot is free.
+    /// The server has no free connection slot.
     TooManyConnections,
-    /// User or password is wrong, or this host may not connect.
+    /// User or password is wrong, or the server refuses this host.
     Authentication,
     /// The database does not exist.
     NoSuchDatabase,
@@ -47,7 +47,7 @@ pub enum DbErrorKind {
     CannotOpen,
     /// The SQLite file is not a database, or is damaged.
     Corrupt,
-    /// The role or the file's permissions do not allow it.
+    /// The role or the file's permissions do not allow the operation.
     PermissionDenied,
     /// The server accepts no writes: a standby, or a primary that was demoted.
     ReadOnly,
@@ -59,23 +59,24 @@ pub enum DbErrorKind {
     Storage,
     /// A timeout or an administrator ended the statement or the session.
     Interrupted,
-    /// What a standby was reading is being removed: it follows its primary.
+    /// The statement conflicts with recovery: the standby is removing data that the statement reads, as its primary
+    /// did.
     Conflict,
-    /// A prepared statement is missing or is another one: a pooler gave the connection to another client meanwhile.
+    /// A prepared statement is missing or is a different one, because a pooler gave the connection to another client.
     PreparedStatementLost,
-    /// Somebody else's lock was not released in time.
+    /// Another session or process did not release its lock in time.
     Locked,
-    /// A table is not there.
+    /// A table does not exist.
     UndefinedTable,
-    /// Certificate or negotiation of TLS failed.
+    /// The server's certificate or the TLS negotiation failed.
     Tls,
-    /// Anything else the server refused.
+    /// Any other refusal by the server.
     Refused,
 }
 
-/// What a tunnel answers when TLS fails; no server uses it.
+/// SQLSTATE that a tunnel returns if TLS fails. No server uses it.
 pub(super) const TLS_FAILED: &str = "08T01";
-/// What a tunnel answers when there is no connection; servers do not use it.
+/// SQLSTATE that a tunnel returns if it cannot connect. Servers do not return it.
 pub(super) const NO_CONNECTION: &str = "08001";
 
 impl Error {
@@ -83,64 +84,66 @@ impl Error {
         Self { kind, message: message.into(), code: None, position: None, hint: None, subject: None }
     }
 
-    /// The same kind of failure, told otherwise.
+    /// Replaces the message and keeps the kind of failure.
     pub(crate) fn with_message(self, message: String) -> Self {
         Self { message, code: None, position: None, ..self }
     }
 
-    /// There was no answer in time.
+    /// Builds the error of an answer that did not arrive within `patience`.
     pub(crate) fn timed_out(patience: Duration) -> Self {
         Self::new(DbErrorKind::Unreachable, format!("no answer within {}", humantime::format_duration(patience)))
     }
 
-    /// The role may not do what the program needs.
+    /// Builds the error of a role without the rights that the program needs.
     pub(crate) fn missing_rights(message: String) -> Self {
         Self { hint: Some(MISSING_RIGHTS), ..Self::new(DbErrorKind::PermissionDenied, message) }
     }
 
-    /// A change was not made in time. SQLite is a file on this machine: another process holds it locked.
+    /// Builds the error of a change that was not completed in time. On SQLite another process of this machine holds the
+    /// file locked.
     pub(crate) fn write_timed_out(backend: Backend, patience: Duration) -> Self {
         match backend {
             Backend::Postgres => Self::timed_out(patience),
-            Backend::Sqlite => {
-                Self::locked_file(format!("the SQLite file stayed locked for {}", humantime::format_duration(patience)))
-            }
+            Backend::Sqlite => Self::locked_file(format!(
+                "the SQLite file remained locked for {}",
+                humantime::format_duration(patience)
+            )),
         }
     }
 
-    /// Another process holds a SQLite file, or a file beside it, locked.
+    /// Builds the error of a SQLite file, or a file beside it, that another process holds locked.
     pub(super) fn locked_file(message: impl Into<String>) -> Self {
         Self { hint: Some(rules::SQLITE_LOCKED), ..Self::new(DbErrorKind::Locked, message) }
     }
 
-    /// The same failure, for a setting as the reason why the server accepts no writes.
+    /// Changes the error to one whose cause is a setting that makes transactions read-only.
     pub(super) fn by_setting(self, source: &str) -> Self {
         let of_source = SETTINGS.iter().find(|(name, _)| *name == source);
         let hint = of_source.map_or(READ_ONLY_SETTING, |(_, hint)| hint);
         Self { kind: DbErrorKind::ReadOnlySetting, hint: Some(hint), ..self }
     }
 
-    /// The kind of failure.
+    /// Returns the kind of failure.
     pub fn kind(&self) -> DbErrorKind {
         self.kind
     }
 
-    /// SQLSTATE of PostgreSQL, or SQLite's extended result code.
+    /// Returns the SQLSTATE of PostgreSQL, or SQLite's extended result code.
     pub fn code(&self) -> Option<&str> {
         self.code.as_deref()
     }
 
-    /// Where in the query's text, in characters from 1, PostgreSQL saw the error.
+    /// Returns the position of the error in the query's text, in characters from 1, if PostgreSQL reported it.
     pub fn position(&self) -> Option<usize> {
         self.position
     }
 
-    /// Table, column and constraint, where PostgreSQL names them.
+    /// Returns the table, column and constraint, if PostgreSQL names them.
     pub(crate) fn subject(&self) -> Option<&ErrorSubject> {
         self.subject.as_deref()
     }
 
-    /// Whether waiting can heal it. Everything else fails at once.
+    /// Returns true if waiting can resolve the failure. The program does not retry after any other failure.
     pub fn is_transient(&self) -> bool {
         matches!(
             self.kind,
@@ -152,12 +155,12 @@ impl Error {
         )
     }
 
-    /// Whether what is stored is damaged.
+    /// Returns true if stored data is damaged.
     pub fn is_damage(&self) -> bool {
         self.kind == DbErrorKind::Corrupt || matches!(self.code(), Some("XX001" | "XX002"))
     }
 
-    /// Whether no server answered, so that nothing can be recorded in the database either.
+    /// Returns true if no server answered. The failure can then not be recorded in the database.
     pub fn is_unreachable(&self) -> bool {
         !matches!(
             self.kind,
@@ -174,19 +177,19 @@ impl Error {
         )
     }
 
-    /// What to do about it. `YOUR_ROLE` stands for the role of `DATABASE_URL`.
+    /// Returns the hint for the operator. `YOUR_ROLE` stands for the role of `DATABASE_URL`.
     pub fn hint(&self) -> Option<String> {
         let hint = self.hint.or_else(|| of_kind(self.kind))?;
         let object = rules::object(&self.message).map_or_else(|| "name".to_owned(), quoted);
         Some(hint.replace(rules::OBJECT, &object))
     }
 
-    /// A hint with the role in place of `YOUR_ROLE`.
+    /// Replaces `YOUR_ROLE` in a hint with the role.
     pub fn hint_for(hint: &str, role: Option<&str>) -> String {
         role.map_or_else(|| hint.to_owned(), |role| hint.replace(rules::ROLE, &quoted(role)))
     }
 
-    /// Every hint that an error can have, for the document that lists them.
+    /// Returns every hint that an error can have, for the document that lists them.
     pub fn hints() -> Vec<&'static str> {
         let kinds = KINDS.iter().filter_map(|kind| of_kind(*kind));
         let of_network = [STORED_VALUE, SOCKET, NO_SOCKET, REFUSED, BROKEN, UNKNOWN_HOST, MISSING_RIGHTS];
@@ -210,7 +213,7 @@ const MISSING_RIGHTS: &str =
 const READ_ONLY_SETTING: &str = "no failover changes this: find default_transaction_read_only in postgresql.conf, ALTER SYSTEM, the role and the \
      database, and reset it; a provider sets it when the disk is full";
 
-/// Where `default_transaction_read_only` can come from, as `pg_settings.source` has it, and what to do.
+/// Sources of `default_transaction_read_only`, as `pg_settings.source` prints them, and the hint for each.
 const SETTINGS: [(&str, &str); 3] = [
     ("user", "no failover changes this; as a superuser: ALTER ROLE YOUR_ROLE RESET default_transaction_read_only"),
     (
@@ -223,7 +226,7 @@ const SETTINGS: [(&str, &str); 3] = [
     ),
 ];
 
-/// What to do about a kind of failure that has no code, or whose code has no hint of its own.
+/// Returns the hint for a kind of failure, for errors without a hint of their own.
 fn of_kind(kind: DbErrorKind) -> Option<&'static str> {
     match kind {
         DbErrorKind::Unreachable => Some("check that the server runs and that host and port are right"),
@@ -281,7 +284,7 @@ const KINDS: [DbErrorKind; 20] = [
     DbErrorKind::Refused,
 ];
 
-/// An identifier as SQL writes it.
+/// Quotes an identifier for SQL if it needs quotes.
 fn quoted(name: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     let is_plain = name.bytes().all(is_plain) && !name.starts_with(|first: char| first.is_ascii_digit());
@@ -316,7 +319,7 @@ impl From<&sqlx::Error> for Error {
                 hint: Some(STORED_VALUE),
                 ..Self::new(DbErrorKind::Refused, format!("a stored value of {index} cannot be read: {source}"))
             },
-            sqlx::Error::PoolTimedOut => Self::new(DbErrorKind::Unreachable, "no connection was free in time"),
+            sqlx::Error::PoolTimedOut => Self::new(DbErrorKind::Unreachable, "timed out waiting for a free connection"),
             sqlx::Error::PoolClosed => Self::new(DbErrorKind::Unreachable, "the connections were closed"),
             other => Self::new(DbErrorKind::Refused, other.to_string()),
         }
@@ -341,13 +344,15 @@ impl From<DbErr> for Error {
             DbErr::Conn(RuntimeErr::SqlxError(error))
             | DbErr::Exec(RuntimeErr::SqlxError(error))
             | DbErr::Query(RuntimeErr::SqlxError(error)) => Self::from(error.as_ref()),
-            DbErr::ConnectionAcquire(_) => Self::new(DbErrorKind::Unreachable, "no connection was free in time"),
+            DbErr::ConnectionAcquire(_) => {
+                Self::new(DbErrorKind::Unreachable, "timed out waiting for a free connection")
+            }
             other => Self::new(DbErrorKind::Refused, other.to_string()),
         }
     }
 }
 
-/// Only modes that verify come to it.
+/// Message for a certificate of an old version. Only modes that verify the certificate report it.
 const OLD_CERTIFICATE: &str = "TLS failed: the server's certificate is of X.509 version 1 or 2, and a certificate that is to be \
                                verified has to be of version 3 (UnsupportedCertVersion): make a new one (`openssl req -x509 -addext \
                                subjectAltName=DNS:HOST` makes version 3), or write sslmode=require without sslrootcert, which \
@@ -356,7 +361,7 @@ const OLD_CERTIFICATE: &str = "TLS failed: the server's certificate is of X.509 
 fn from_io(error: &io::Error) -> Error {
     let (kind, hint) = match error.kind() {
         io::ErrorKind::PermissionDenied => (DbErrorKind::PermissionDenied, Some(SOCKET)),
-        // what rustls says of certificates comes as this
+        // rustls reports certificate errors as `InvalidData`
         io::ErrorKind::InvalidData => (DbErrorKind::Tls, None),
         io::ErrorKind::ConnectionRefused => (DbErrorKind::Unreachable, Some(REFUSED)),
         io::ErrorKind::NotFound => (DbErrorKind::Unreachable, Some(NO_SOCKET)),

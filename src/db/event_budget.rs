@@ -1,4 +1,4 @@
-//! Bounds the rows of `auth_events` that a client without an account can write: one for each refused login.
+//! Limits the rows of `auth_events` that a client without an account can cause: one row for each refused login.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use crate::clients::ClientRates;
 
-/// Events of one client in a minute.
+/// Recorded events per client and minute.
 const EVENTS: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
-/// Events of one client that are recorded at once, after a time without any.
+/// Recorded events of a client in one burst after an idle time.
 const BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(119);
 
-/// Which refused logins are recorded. A clone counts with the original.
+/// Limit on the refused logins that are recorded. Clones share one count.
 #[derive(Clone)]
 pub struct EventBudget(Arc<Budget>);
 
@@ -36,20 +36,20 @@ impl Default for EventBudget {
 }
 
 impl EventBudget {
-    /// Counts an event of a client; whether it may be recorded.
+    /// Counts an event of a client. Returns true if it may be recorded.
     pub(super) fn allows(&self, client: IpAddr) -> bool {
         let is_allowed = self.0.rates.wait(client).is_none();
         if !is_allowed && self.0.skipped.fetch_add(1, Ordering::Relaxed).is_multiple_of(1000) {
             tracing::warn!(
                 %client,
-                "refused logins of a client are not recorded in auth_events any more, because it has too many: \
+                "refused logins of this client are no longer recorded in auth_events, because there are too many: \
                  see authsvc_auth_events_skipped_total"
             );
         }
         is_allowed
     }
 
-    /// Events that were not recorded, since the process began.
+    /// Returns the number of events that were not recorded since the process started.
     pub fn skipped(&self) -> u64 {
         self.0.skipped.load(Ordering::Relaxed)
     }

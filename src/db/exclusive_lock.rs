@@ -1,10 +1,10 @@
-//! One process at a time, over all that share a database, for work that is long and must block nobody.
+//! Lock that lets one process at a time do long work on a database, for example a scheduled backup.
 //!
-//! It is tried, never waited for, and it ends with the process that has it, however that ends. PostgreSQL: an advisory lock
-//! that belongs to a transaction, on a connection of its own, so that it is safe behind a transaction-pooling PgBouncer.
-//! It is not the migrators' lock: a migration never waits for a backup here. The transaction has no snapshot and keeps
-//! nothing from being vacuumed. SQLite: a lock on a file beside the database, because a transaction would be the only
-//! writer. The file stays; it is the lock on it that counts.
+//! A process tries to take the lock and never waits for it. The lock ends with the process that holds it. On PostgreSQL
+//! it is an advisory lock of a transaction on a separate connection, which is safe behind a transaction-pooling
+//! PgBouncer. It is not the lock of migrations, so a migration never waits for a backup here. The transaction has no
+//! snapshot and does not hold back vacuum. On SQLite it is a lock on a file beside the database, because a transaction
+//! would block all other writers. The file is not deleted, and only the lock on it counts.
 
 use std::fs::File;
 use std::io;
@@ -15,7 +15,7 @@ use super::error::{DbErrorKind, Error};
 use super::url::{DatabaseTarget, DatabaseUrl};
 use crate::disk::{self, LockState};
 
-/// The right to be the only one at work, until it is released or dropped.
+/// Lock of the only process at work, until it is released or dropped.
 pub struct ExclusiveLock(Holder);
 
 enum Holder {
@@ -24,10 +24,10 @@ enum Holder {
 }
 
 impl ExclusiveLock {
-    /// Takes it, if nobody has it.
+    /// Takes the lock; `None` if another process holds it.
     ///
     /// # Errors
-    /// The database gives no answer, or the file beside it cannot be opened.
+    /// Returns an error if the database does not answer, or if the file beside it cannot be opened.
     pub async fn try_acquire(url: &DatabaseUrl) -> Result<Option<Self>, Error> {
         if let DatabaseTarget::Sqlite(target) = url.target() {
             let path = target.beside("-maintenance");
@@ -45,14 +45,14 @@ impl ExclusiveLock {
         Ok(None)
     }
 
-    /// Gives it back. Dropping it does, too, as soon as the server notices.
+    /// Releases the lock. Dropping it also releases it, as soon as the server notices.
     pub async fn release(self) {
         match self.0 {
-            // a process that is being started has a copy of the file, so closing this one is not enough
+            // a child process that is being started has a copy of the file, so closing the file here is not enough
             Holder::File(file) => drop(file.unlock()),
             Holder::Connection(mut connection) => {
                 if let Err(error) = connection.query("COMMIT").await {
-                    tracing::debug!(%error, "the lock was gone before it was released");
+                    tracing::debug!(%error, "the lock ended before it was released");
                 }
                 connection.hang_up().await;
             }
@@ -63,7 +63,8 @@ impl ExclusiveLock {
 fn lock(path: &Path) -> io::Result<Option<File>> {
     let file = disk::open_lock(path)?;
     match disk::try_lock(&file, path)? {
-        // without locks two processes can be at work: rows are removed once all the same, and no backup replaces another
+        // without file locks two processes can be at work: rows are still removed once, and no backup overwrites
+        // another
         LockState::Held | LockState::Unsupported => Ok(Some(file)),
         LockState::Busy => Ok(None),
     }

@@ -1,9 +1,10 @@
-//! The pool of connections to PostgreSQL, on whichever server is the right one now.
+//! Pool of connections to PostgreSQL that moves to another server on failover.
 //!
-//! A pool belongs to one server. Where a URL names several, and its pool fails, is slow to give a connection, or turns out to be
-//! on a server that takes no writes, a task looks for the right server as [`find_server`] does and puts a new pool in the place of the
-//! old one. Whoever waits for a connection of the old one waits on for one of the new; whoever has a query under way on the old
-//! one is told that it is lost, because its server may never answer again. Nothing that was sent is sent again.
+//! An inner pool belongs to one server. A task searches for the right server with [`find_server`] if the inner pool
+//! fails or is slow to provide a connection. It also does so if the pool is connected to a server that accepts no
+//! writes. The task then replaces the inner pool. A task that waits for a connection of the old pool gets one of the
+//! new pool. A query that is running on the old pool fails, because its server may never answer. No statement is sent
+//! twice.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,14 +23,14 @@ use super::pinned::{self, CommitWait, Home};
 use super::routes::Routes;
 use super::url::{NO_LIMIT, PostgresTarget, SessionAttrs};
 
-/// For how long a connection is taken to be alive, and its server to be what it was, after its last use.
+/// Time after the last use during which a connection is used again without a check.
 const TRUSTED: Duration = Duration::from_secs(1);
-/// After so long without a connection it is looked whether the server is still the right one.
+/// Wait for a connection after which a search checks whether the server is still the right one.
 const SLOW: Duration = Duration::from_millis(500);
-/// How long after a search in vain the next one begins.
+/// Pause between a failed search and the next one.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// A pool, and the search for the server that it should be on.
+/// Pool, and the search for the server that it should connect to.
 pub(super) struct FailoverPool {
     target: PostgresTarget,
     size: u32,
@@ -39,7 +40,7 @@ pub(super) struct FailoverPool {
     path: SearchPath,
 }
 
-/// The search_path that the newest connection of a pool found.
+/// Value of search_path that the newest connection of a pool found.
 type SearchPath = Arc<Mutex<Option<String>>>;
 
 #[derive(Clone)]
@@ -49,17 +50,17 @@ struct ActiveServer {
     routes: Arc<Routes>,
 }
 
-/// A connection that was lent, and whether its pool is still the one in use.
+/// Leased connection, with a signal that reports whether its pool was replaced.
 pub(super) struct Lease<T> {
     pub(super) connection: T,
     pub(super) replaced: ReplacementSignal,
 }
 
-/// Tells when a pool is replaced.
+/// Signal that a pool was replaced.
 pub(super) struct ReplacementSignal(watch::Receiver<ActiveServer>);
 
 impl ReplacementSignal {
-    /// Does the work, unless the pool is replaced before it is done.
+    /// Runs the work, and fails if the pool is replaced before the work is done.
     pub(super) async fn unless_replaced<T>(
         &mut self,
         work: impl Future<Output = Result<T, sqlx::Error>>,
@@ -68,24 +69,25 @@ impl ReplacementSignal {
             biased;
             done = work => done,
             _ = self.0.changed() => {
-                let message = "its server is not the one in use any more";
+                let message = "the connection pool moved to another server";
                 Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::ConnectionAborted, message)))
             }
         }
     }
 }
 
-/// What is thought of the server.
+/// Reason to search for another server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Suspicion {
-    /// It gives no answer: another one may be the right one.
+    /// The server does not answer, and another one may be the right one.
     Unresponsive,
-    /// It is not what it was: its connections are useless, even if a new one to the same address is right.
+    /// The server has changed its role. Its connections are useless, even if a new connection to its address is right.
     Changed,
 }
 
 impl FailoverPool {
-    /// A pool of so many connections, on the first host that is right, or where none is, on the first.
+    /// Opens a pool of at most `size` connections on the first suitable host. If no host is suitable, it uses the first
+    /// host.
     pub(super) async fn open(target: &PostgresTarget, size: u32) -> Result<Arc<Self>, Error> {
         let found = match target.hosts.len() {
             1 if !Routes::is_open_question(target) => Ok(0),
@@ -101,22 +103,22 @@ impl FailoverPool {
         Ok(Arc::new(Self { target: target.clone(), size, active: current, searching, trouble, path }))
     }
 
-    /// The pool in use.
+    /// Returns the inner pool in use.
     pub(super) fn pool(&self) -> PgPool {
         self.active.borrow().pool.clone()
     }
 
-    /// Whether statements may be prepared under a name.
+    /// Returns true if statements may be prepared under a name.
     pub(super) fn prepares(&self) -> bool {
         self.target.prepared_statements
     }
 
-    /// Lends a connection.
+    /// Leases a connection of the inner pool.
     pub(super) async fn acquire(self: &Arc<Self>) -> Result<Lease<PoolConnection<Postgres>>, sqlx::Error> {
         self.lease(|pool| async move { pool.acquire().await }).await
     }
 
-    /// Begins a transaction.
+    /// Begins a transaction on a leased connection.
     pub(super) async fn begin(
         self: &Arc<Self>,
         wait: CommitWait,
@@ -130,7 +132,8 @@ impl FailoverPool {
         .await
     }
 
-    /// What the pool in use gives, or the next one, if it is replaced before that.
+    /// Returns the result of `attempt` on the inner pool in use. If that pool is replaced before, it tries again on the
+    /// next one.
     async fn lease<T, F>(self: &Arc<Self>, attempt: impl Fn(PgPool) -> F) -> Result<Lease<T>, sqlx::Error>
     where
         F: Future<Output = Result<T, sqlx::Error>>,
@@ -167,13 +170,13 @@ impl FailoverPool {
         }
     }
 
-    /// Looks at what went wrong, and searches if the server may not be the right one any more.
+    /// Inspects an error, and starts a search if the server may no longer be the right one.
     pub(super) fn inspect_error(self: &Arc<Self>, error: &sqlx::Error) {
         match error {
             sqlx::Error::Database(error) => match error.code().as_deref() {
                 // a write in a read-only transaction
                 Some("25006") => self.search(Suspicion::Changed),
-                // it stops, crashed, or starts
+                // the server is stopping, has crashed, or is starting
                 Some("57P01" | "57P02" | "57P03" | "08P01" | NO_CONNECTION) => self.search(Suspicion::Unresponsive),
                 _ => {}
             },
@@ -182,7 +185,7 @@ impl FailoverPool {
         }
     }
 
-    /// Whether the server takes writes.
+    /// Checks that the server accepts writes.
     pub(super) async fn check_writable(self: &Arc<Self>) -> Result<(), Error> {
         let Lease { mut connection, mut replaced } = self.acquire().await?;
         let asked =
@@ -199,7 +202,7 @@ impl FailoverPool {
         }
     }
 
-    /// The same error, and what came of the search for a server, if there was one.
+    /// Returns the error with the result of the search for a server, if there was a search.
     pub(super) fn explain(&self, error: Error) -> Error {
         let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match trouble {
@@ -208,12 +211,12 @@ impl FailoverPool {
         }
     }
 
-    /// Closes the pool.
+    /// Closes the inner pool.
     pub(super) async fn close(&self) {
         self.pool().close().await;
     }
 
-    /// Begins a search, unless there is one. An only server that is silent is found again by its pool.
+    /// Starts a search unless one is running. If the URL names only one server, its pool reconnects without a search.
     fn search(self: &Arc<Self>, suspicion: Suspicion) {
         if suspicion == Suspicion::Unresponsive && self.target.hosts.len() == 1 {
             return;
@@ -234,7 +237,7 @@ impl FailoverPool {
                     tracing::info!(%host, "this database server is in use now");
                 }
                 let old = self.active.send_replace(new).pool;
-                // what is lent of it may never come back
+                // leased connections of the old pool may never be returned
                 tokio::spawn(async move { old.close().await });
             }
             Err(error) => self.set_trouble(Some(error.to_string())),
@@ -244,13 +247,13 @@ impl FailoverPool {
     fn set_trouble(&self, trouble: Option<String>) {
         let mut told = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         if let (None, Some(trouble)) = (&*told, &trouble) {
-            tracing::warn!("no database server is the right one: {trouble}");
+            tracing::warn!("no suitable database server was found: {trouble}");
         }
         *told = trouble;
     }
 }
 
-/// Until a server is found, or nobody needs one any more.
+/// Searches until a server is found, or until the pool is dropped.
 async fn search(failover: Weak<FailoverPool>, suspicion: Suspicion) {
     while let Some(failover) = failover.upgrade() {
         match find_server::connect(&failover.target).await {
@@ -266,10 +269,10 @@ async fn search(failover: Weak<FailoverPool>, suspicion: Suspicion) {
     }
 }
 
-/// How long to wait for a connection of a pool where connecting has no limit.
+/// Wait limit for a connection of a pool, if the URL sets no limit for connecting.
 const WAIT: Duration = Duration::from_secs(60);
 
-/// A pool of one server, whose connections are made when they are first needed.
+/// Creates a pool of one server. It connects when a connection is first needed.
 fn active_server(target: &PostgresTarget, at: usize, size: u32, path: &SearchPath) -> Result<ActiveServer, Error> {
     let attrs = target.session_attrs;
     let host =
@@ -279,7 +282,7 @@ fn active_server(target: &PostgresTarget, at: usize, size: u32, path: &SearchPat
     let options = PgPoolOptions::new()
         .max_connections(size)
         .acquire_timeout(timeout)
-        // asking before each use would double the round trips of every request
+        // a query before each use would double the round trips of every request
         .test_before_acquire(false)
         .before_acquire(move |connection, lately| {
             Box::pin(async move { Ok(lately.idle_for <= TRUSTED || still_matches(connection, attrs).await?) })
@@ -295,7 +298,7 @@ fn active_server(target: &PostgresTarget, at: usize, size: u32, path: &SearchPat
     Ok(ActiveServer { at, pool: options.connect_lazy_with(routes.options()?), routes })
 }
 
-/// Pins settings and schema for the session, and notes the path for transactions of requests.
+/// Pins settings and schema for the session, and stores the search_path for transactions of requests.
 async fn pin_session(connection: &mut PgConnection, path: &SearchPath) -> Result<(), sqlx::Error> {
     let rows = sqlx::raw_sql(AssertSqlSafe(pinned::session())).fetch_all(&mut *connection).await?;
     let columns = rows.last().map(texts).transpose().map_err(io::Error::other)?.unwrap_or_default();

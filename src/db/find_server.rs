@@ -1,8 +1,9 @@
-//! Connecting to the first of several servers that answers and is of the wanted kind, as libpq does it.
+//! Connects to the first of several servers that answers and has the wanted role, as libpq does.
 //!
-//! One after the other, each for at most `connect_timeout`. Whoever wants any server asks nothing of it, so that one host
-//! costs no more than it did. A server that refuses the user ends the search: the next one would say the same. A database
-//! that is not there may be on its way to a standby.
+//! It tries one server after the other, each for at most `connect_timeout`. If any server is accepted, it sends no
+//! query, so that a URL with one host has no extra cost. A server that refuses the user ends the search, because the
+//! next server would refuse the user too. A missing database does not end the search, because it may not have reached a
+//! standby yet.
 
 use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
@@ -12,17 +13,17 @@ use super::error::{DbErrorKind, Error};
 use super::routes::Routes;
 use super::url::{Host, HostOrder, PostgresTarget, SessionAttrs};
 
-/// A connection to the first server that answers and is of the wanted kind.
+/// Connection to the first server that answers and has the wanted role.
 pub(super) struct FoundServer {
-    /// Its place among the hosts of the URL, from 0.
+    /// Index of the server among the hosts of the URL, from 0.
     pub(super) host: usize,
     pub(super) connection: PgConnection,
 }
 
-/// Connects; which host it is.
+/// Connects to the first suitable server.
 ///
 /// # Errors
-/// What the only host said, or each of them, by name.
+/// Returns the error of the only host, or a summary with each host by name.
 pub(super) async fn connect(target: &PostgresTarget) -> Result<FoundServer, Error> {
     let attrs = target.session_attrs;
     if attrs != SessionAttrs::PreferStandby {
@@ -55,7 +56,7 @@ async fn connect_to_first(target: &PostgresTarget, attrs: SessionAttrs) -> Resul
     Err(summary(refusals, target.hosts.len()))
 }
 
-/// Whether another host would say the same.
+/// Returns true if another host would refuse the connection for the same reason.
 fn is_final(error: &Error) -> bool {
     error.kind() == DbErrorKind::Authentication
 }
@@ -68,7 +69,7 @@ async fn try_one(target: &PostgresTarget, host: &Host, attrs: SessionAttrs) -> R
         match server_mismatch(&mut connection, attrs).await? {
             None => Ok(connection),
             Some(refusal) => {
-                // the farewell goes out as far as it can, and nobody waits for it
+                // the farewell is sent if possible, without waiting for it
                 drop(connection);
                 Err(refusal)
             }
@@ -79,11 +80,11 @@ async fn try_one(target: &PostgresTarget, host: &Host, attrs: SessionAttrs) -> R
         .unwrap_or_else(|_| Err(Error::timed_out(target.connect_timeout)))
 }
 
-/// The oldest server that has what our SQL uses, as the server writes it in `server_version_num`.
+/// Oldest supported server version, in the format of `server_version_num`.
 const OLDEST: u32 = 130_000;
 
-/// Refuses a server that is too old, before anything is asked of it. One whose version is not a number is not refused:
-/// what it lacks it reports itself.
+/// Refuses a server that is too old, before any query. A version that is not a number is accepted: the server itself
+/// then reports what it lacks.
 fn check_version(version: Option<u32>) -> Result<(), Error> {
     let Some(version) = version.filter(|version| *version < OLDEST) else { return Ok(()) };
     let (major, minor) = (version / 10_000, version % 10_000);
@@ -94,7 +95,7 @@ fn check_version(version: Option<u32>) -> Result<(), Error> {
     ))
 }
 
-/// Why this server is not of the wanted kind.
+/// Returns why the server does not have the wanted role; `None` if it does.
 pub(super) async fn server_mismatch(
     connection: &mut PgConnection,
     attrs: SessionAttrs,
@@ -118,7 +119,7 @@ pub(super) async fn server_mismatch(
     Ok(refusal.map(|(kind, message)| Error::new(kind, message)))
 }
 
-/// Why a server accepts no writes: it is a standby, or a setting says so.
+/// Returns why a server accepts no writes: it is a standby, or a setting makes it read-only.
 async fn read_only(connection: &mut PgConnection) -> Result<Error, sqlx::Error> {
     let found = sqlx::raw_sql(Backend::Postgres.read_only_source()).fetch_optional(connection).await?;
     let Some(row) = found else { return Ok(Error::new(DbErrorKind::ReadOnly, "the server is read-only")) };
@@ -127,12 +128,13 @@ async fn read_only(connection: &mut PgConnection) -> Result<Error, sqlx::Error> 
     Ok(Error::new(DbErrorKind::ReadOnly, message).by_setting(&source))
 }
 
-/// The only host's error as it is; else each host and why, as one error of the kind that waiting heals first.
+/// Returns the error of the only host unchanged. For several hosts it lists each with its reason, with the kind that
+/// waiting can resolve first.
 fn summary(refusals: Vec<(&Host, Error)>, hosts: usize) -> Error {
     let told: Vec<String> = refusals.iter().map(|(host, error)| format!("{host}: {error}")).collect();
     let told = format!("none of the {hosts} hosts can be used: {}", told.join("; "));
     let errors = refusals.into_iter().map(|(_, error)| error);
-    // the error that ended the search counts; of others, one that can heal
+    // the error that ended the search counts; otherwise one that waiting can resolve
     let worst = errors.reduce(|kept, next| if is_final(&next) || !kept.is_transient() { next } else { kept });
     match worst {
         Some(error) if hosts == 1 => error,

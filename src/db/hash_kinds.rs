@@ -1,17 +1,18 @@
-//! Which kinds of password hashes are in use.
+//! Lists the kinds of password hashes in use.
 
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
 use super::{Error, Pool};
 
-/// Kinds that are returned at most.
+/// Maximum number of kinds that are returned.
 const MOST: u32 = 32;
 
 impl Pool {
-    /// How the hashes of accounts begin: `$2b$12$`, or `$argon2id$v=19$m=19456,t=2,p=1`; each kind once. Reads the whole table.
+    /// Returns the beginnings of the accounts' hashes, such as `$2b$12$` or `$argon2id$v=19$m=19456,t=2,p=1`, each kind
+    /// once. It reads the whole table.
     ///
     /// # Errors
-    /// What the database said.
+    /// Returns an error if the database does not answer or rejects a statement.
     pub async fn hash_kinds(&self) -> Result<Vec<String>, Error> {
         let backend = self.runner().get_database_backend();
         let position = if backend == DbBackend::Sqlite { "instr" } else { "strpos" };

@@ -1,6 +1,7 @@
-//! `known_devices`: devices and addresses that an account logged in from lately.
+//! Table `known_devices`: devices and addresses from which an account recently logged in.
 //!
-//! The ten newest of each kind are kept for an account, each for 90 days after its last login. A new password forgets all of them.
+//! The ten newest of each kind are kept for an account, each for 90 days after its last login. A new password removes
+//! all of them.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::known_device::{ActiveModel, Column, DeviceKind, Entity};
@@ -16,27 +17,27 @@ use super::pinned::CommitWait;
 use super::sessions::locked;
 use super::{Error, Pool};
 
-/// Days after the last login for which a device is known. The cookie and cleanup have the same number.
+/// Days after the last login during which a device is known. The cookie and cleanup use this number too.
 pub const KNOWN_DAYS: u32 = 90;
-/// Devices of each kind that are kept for one account.
+/// Maximum number of devices of each kind that are kept for one account.
 const MOST: u64 = 10;
-/// A device that was recorded so long ago at most is not recorded again.
+/// Time after a device was recorded during which it is not recorded again.
 const FRESH: TimeDelta = TimeDelta::hours(12);
 
-/// What a device of an account is recognised by.
+/// Digest by which a device of an account is recognised.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceDigest {
-    /// By a cookie, or by its address.
+    /// Kind of the device: recognised by a cookie, or by its address.
     pub kind: DeviceKind,
-    /// 64 characters: a keyed digest of the account with the cookie or the address.
+    /// Keyed digest of the account with the cookie or the address, 64 characters.
     pub digest: String,
 }
 
 impl Pool {
-    /// The first of these devices that is known, in the given order.
+    /// Returns the first of these devices that is known, in the given order.
     ///
     /// # Errors
-    /// What the database said.
+    /// Returns an error if the database does not answer or rejects a statement.
     pub async fn known_device(
         &self,
         devices: &[DeviceDigest],
@@ -51,11 +52,12 @@ impl Pool {
         Ok(devices.iter().find(is_known).cloned())
     }
 
-    /// Records a login of an account from these devices, and forgets the oldest ones; nothing is written if each was recorded lately. An
-    /// account that was deleted or restored meanwhile has none. A crash of the server may undo it: the device is unknown then.
+    /// Records a login of an account from these devices, and removes the oldest devices. It writes nothing if each
+    /// device was recorded recently. An account that was deleted or restored in the meantime has no devices. A crash of
+    /// the server may undo the record, and the device is then unknown.
     ///
     /// # Errors
-    /// What the database said; nothing is recorded.
+    /// Returns an error if the database does not answer or rejects a statement. In that case nothing is recorded.
     pub async fn remember_devices(
         &self,
         principal: Principal,
@@ -77,7 +79,7 @@ impl Pool {
         Ok(transaction.commit().await?)
     }
 
-    /// Whether all of these devices were recorded lately.
+    /// Returns true if all of these devices were recorded recently.
     async fn are_fresh(&self, devices: &[DeviceDigest], now: DateTime<Utc>) -> Result<bool, Error> {
         let digests = devices.iter().map(|device| device.digest.as_str());
         let fresh = Entity::find().filter(Column::Digest.is_in(digests)).filter(Column::LastLoginAt.gt(now - FRESH));
@@ -86,16 +88,16 @@ impl Pool {
     }
 }
 
-/// Whether the cookie of a device is one that it had.
+/// Origin of a device's cookie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CookieValue {
-    /// The device sent it, and it was known.
+    /// The device sent the cookie, and it was known.
     Kept,
-    /// It was made for this login, so that it cannot be recorded yet.
+    /// The cookie was created for this login, so that it cannot be recorded yet.
     New,
 }
 
-/// Records devices that were not recorded lately; how many.
+/// Records the devices that were not recorded recently. Returns how many it recorded.
 async fn record(
     connection: &impl ConnectionTrait,
     user_id: i64,
@@ -114,7 +116,7 @@ async fn record(
     Entity::insert_many(devices.iter().map(row)).on_conflict(again).exec_without_returning(connection).await
 }
 
-/// Forgets all but the newest devices of each kind.
+/// Removes all but the newest devices of each kind.
 async fn forget_oldest(connection: &impl ConnectionTrait, user_id: i64) -> Result<(), DbErr> {
     let newest = |kind: DeviceKind| {
         let of_kind = Entity::find().filter(Column::UserId.eq(user_id)).filter(Column::Kind.eq(kind));
@@ -129,7 +131,7 @@ async fn forget_oldest(connection: &impl ConnectionTrait, user_id: i64) -> Resul
         .map(|_| ())
 }
 
-/// Forgets every device of an account.
+/// Removes every device of an account.
 pub(super) async fn forget(connection: &impl ConnectionTrait, user_id: i64) -> Result<(), DbErr> {
     Entity::delete_many().filter(Column::UserId.eq(user_id)).exec(connection).await.map(|_| ())
 }

@@ -1,7 +1,7 @@
-//! Links of accounts to accounts at providers: logging in through one, and making one.
+//! Links between accounts and provider identities: login through a link, and creation of links.
 //!
-//! A transaction locks the account's row first: see the lock order in `db/sessions.rs`. Two logins of one person at once may both find
-//! no link; one of them makes it, the other is told to look again.
+//! Every transaction locks the account's row first, as the lock order in `db/sessions.rs` requires. Two simultaneous
+//! logins of one person may both find no link. One of them creates it, and the other has to look it up again.
 
 use chrono::{DateTime, Utc};
 use entity::auth_event::AuthEventKind;
@@ -20,70 +20,70 @@ use super::request_context::RequestContext;
 use super::sessions::{self, NewRefreshToken};
 use super::{Error, Pool};
 
-/// What is stored of a provider's tokens; by default nothing.
+/// Tokens of a provider as they are stored; empty by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StoredTokens {
-    /// In clear or as ciphertext.
+    /// Access token, in clear or as ciphertext.
     pub access: Option<ProviderToken>,
-    /// Likewise.
+    /// Refresh token, in clear or as ciphertext.
     pub refresh: Option<ProviderToken>,
-    /// Of the access token.
+    /// Expiry of the access token.
     pub expires_at: Option<DateTime<Utc>>,
-    /// The key that encrypted them; `None`: they are in clear.
+    /// Id of the key that encrypted the tokens; `None` if they are in clear.
     pub key_id: Option<String>,
 }
 
-/// An account at a provider, as it was just proven.
+/// Account at a provider that has just been verified.
 #[derive(Debug, Clone)]
 pub struct ProviderIdentity {
-    /// The provider.
+    /// Provider that verified the account.
     pub provider: Provider,
-    /// The account there.
+    /// Id of the account at the provider.
     pub provider_id: String,
-    /// The picture of the account there.
+    /// Address of the account's picture at the provider.
     pub picture: Option<String>,
-    /// What is stored of its tokens.
+    /// Tokens of the provider to be stored.
     pub tokens: StoredTokens,
 }
 
-/// An account here that somebody with an [`ProviderIdentity`] may enter.
+/// Account that the holder of a [`ProviderIdentity`] may log in to.
 #[derive(Debug, Clone)]
 pub struct LinkedAccount {
-    /// The account; it may be soft-deleted or inactive.
+    /// Account row; it may be soft-deleted or inactive.
     pub user: user::Model,
-    /// The link, if there is one already.
+    /// Id of the link; `None` if there is no link yet.
     pub link: Option<i64>,
-    /// The epoch before it was looked up.
+    /// Epoch of the database before the account was looked up.
     pub epoch: Epoch,
 }
 
-/// An account that is about to be made for somebody with an [`ProviderIdentity`].
+/// New account for the holder of a [`ProviderIdentity`].
 #[derive(Debug, Clone)]
 pub struct NewLinkedAccount {
-    /// Its address, which the provider vouches for.
+    /// Email address, which the provider vouches for.
     pub email: Email,
-    /// Its name.
+    /// Name of the account.
     pub username: String,
-    /// Its picture.
+    /// Address of the picture.
     pub avatar_url: Option<String>,
 }
 
-/// A login through a provider that was refused.
+/// Refused login through a provider, for the audit log.
 #[derive(Debug, Clone, Default)]
 pub struct RefusedProviderLogin {
-    /// The account here, if it is known.
+    /// Id of the account, if it is known.
     pub user_id: Option<i64>,
-    /// The address that the provider told, if it did.
+    /// Email address that the provider reported, if any.
     pub email: Option<String>,
-    /// For the audit log.
+    /// Reason, as the audit log stores it.
     pub reason: String,
 }
 
 impl Pool {
-    /// Notes that a state is used, until it would have expired by itself; whether it was not used before.
+    /// Records that an OAuth state is used, until the state would have expired. Returns true if it was not used before.
     ///
     /// # Errors
-    /// What the database said; nothing is noted.
+    /// Returns an error if the database does not answer or rejects a statement. In that case nothing is noted.
     pub async fn mark_state_used(&self, hash: &str, expires_at: DateTime<Utc>) -> Result<bool, Error> {
         let state = oauth_state::ActiveModel { state_hash: Set(hash.to_owned()), expires_at: Set(expires_at) };
         let used = oauth_state::Entity::insert(state).on_conflict_do_nothing();
@@ -91,10 +91,11 @@ impl Pool {
         Ok(matches!(used, TryInsertResult::Inserted(1)))
     }
 
-    /// The account of an account at a provider: by its link, or, of accounts that the earlier service made, by their own columns.
+    /// Finds the account of a provider identity by its link. For accounts of the legacy service it uses the account's
+    /// own columns.
     ///
     /// # Errors
-    /// What the database said.
+    /// Returns an error if the database does not answer or rejects a statement.
     pub async fn account_at_provider(
         &self,
         provider: Provider,
@@ -105,26 +106,26 @@ impl Pool {
         if let Some((link, Some(user))) = linked.one(self.runner()).await? {
             return Ok(Some(LinkedAccount { user, link: Some(link.id), epoch }));
         }
-        // nothing made these unique: one that is still there goes before a deleted one, the oldest before the others
+        // these are not unique: an existing account comes before a deleted one, and the oldest before the others
         let own = user::Entity::by_provider_account_with_deleted(provider, provider_id)
             .order_by_with_nulls(user::Column::DeletedAt, Order::Asc, NullOrdering::First)
             .order_by_asc(user::Column::Id);
         Ok(own.one(self.runner()).await?.map(|user| LinkedAccount { user, link: None, epoch }))
     }
 
-    /// The account with this address, soft-deleted or not: nobody else can have it.
+    /// Finds the account with this address, soft-deleted or not. No other account can have the address.
     ///
     /// # Errors
-    /// What the database said.
+    /// Returns an error if the database does not answer or rejects a statement.
     pub async fn owner_of_email(&self, email: &Email) -> Result<Option<FoundAccount>, Error> {
         self.found(user::Entity::by_email_with_deleted(email, self.runner().get_database_backend())).await
     }
 
-    /// Begins a session for whoever has this identity, and makes the link if there is none yet. `None`: account, link or epoch are not
-    /// what they were when they were looked up; nothing is begun.
+    /// Begins a session for the holder of the identity, and creates the link if there is none yet. Returns `None`,
+    /// without a session, if account, link or epoch changed after they were looked up.
     ///
     /// # Errors
-    /// What the database said; nothing is begun.
+    /// Returns an error if the database does not answer or rejects a statement. In that case nothing is begun.
     pub async fn log_in_linked(
         &self,
         account: LinkedAccount,
@@ -168,11 +169,11 @@ impl Pool {
         }
     }
 
-    /// Makes an account without a password, its link and its first session. If neither address nor name are taken and nothing was made,
-    /// somebody else made the link.
+    /// Creates an account without a password, its link and its first session. If nothing was created although address
+    /// and name are free, another login created the link.
     ///
     /// # Errors
-    /// What the database said; nothing is made.
+    /// Returns an error if the database does not answer or rejects a statement. In that case nothing is created.
     pub async fn register_linked(
         &self,
         account: NewLinkedAccount,
@@ -206,10 +207,10 @@ impl Pool {
         }
     }
 
-    /// Notes a login through a provider that was refused.
+    /// Records a refused login through a provider.
     ///
     /// # Errors
-    /// What the database said.
+    /// Returns an error if the database does not answer or rejects a statement.
     pub async fn record_refused_provider_login(
         &self,
         refused: &RefusedProviderLogin,
@@ -241,8 +242,8 @@ fn row_of(account: NewLinkedAccount, identity: &ProviderIdentity, now: DateTime<
     }
 }
 
-/// Records the login, if the account may still log in and its address is as it was looked up: where there is no link yet, the address
-/// decided. Returns the row, which is locked now. Failures with the password are left alone: an account at a provider says nothing
+/// Records the login if the account may still log in. Its address must also be as it was when it was looked up. It
+/// returns the row, which is now locked. Failed passwords remain counted, because a login at a provider proves nothing
 /// about the client that guesses.
 async fn touch_login(
     connection: &impl ConnectionTrait,
@@ -262,12 +263,12 @@ async fn touch_login(
     Ok(entered.exec_with_returning(connection).await?.into_iter().next())
 }
 
-/// Whether an account of the legacy manager is the one of this identity by its own columns.
+/// Returns true if the columns of a legacy account name this provider identity.
 fn is_of(user: &user::Model, identity: &ProviderIdentity) -> bool {
     user.provider == identity.provider && user.provider_id.as_deref() == Some(identity.provider_id.as_str())
 }
 
-/// Stores the tokens in the link, or in a new one; whether the link is still this account's.
+/// Stores the tokens in the link, or in a new one. Returns true if the link still belongs to this account.
 async fn upsert_link(
     connection: &impl ConnectionTrait,
     user_id: i64,
@@ -291,7 +292,7 @@ async fn upsert_link(
     Ok(update.filter(Column::UserId.eq(user_id)).exec(connection).await?.rows_affected > 0)
 }
 
-/// The columns of tokens.
+/// Returns the columns that store the tokens.
 pub(super) fn of(tokens: &StoredTokens) -> ActiveModel {
     ActiveModel {
         access_token: Set(tokens.access.clone()),

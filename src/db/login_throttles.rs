@@ -1,4 +1,5 @@
-//! Counters of failed logins in `login_throttles`: of clients, of addresses without an account, of known devices and of sessions.
+//! Counters of failed logins in `login_throttles`, for clients, addresses without an account, known devices and
+//! sessions.
 
 use chrono::{DateTime, Utc};
 use entity::login_throttle::{ActiveModel, Column, Entity, Model};
@@ -8,10 +9,10 @@ use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, Set
 use super::lockout_counter::{CounterColumns, Lockout, Reserved, StoredLock, lease_end};
 use super::query_runner::unique_row;
 
-/// The count of an older version began anew after a day without a failure, and cleanup removes a row an hour later.
+/// Time without a failure after which an older version started its count again. Cleanup removes the row an hour later.
 const FORGOTTEN: chrono::TimeDelta = chrono::TimeDelta::days(1);
 
-/// The lock of a row.
+/// Returns the lock that is stored in the row.
 pub(super) fn lock(row: &Model) -> StoredLock {
     StoredLock { until: row.blocked_until, pending: row.pending_attempts, pending_until: row.pending_until }
 }
@@ -27,7 +28,7 @@ fn columns() -> CounterColumns {
     }
 }
 
-/// Counts an attempt of a subject that is not locked.
+/// Counts an attempt of a subject if the subject is not locked.
 pub(super) async fn reserve(
     connection: &impl ConnectionTrait,
     subject: &str,
@@ -35,7 +36,7 @@ pub(super) async fn reserve(
     now: DateTime<Utc>,
 ) -> Result<Reserved, DbErr> {
     let counter = columns();
-    // a right password is no failure: `failed` moves the time on
+    // a correct password is no failure: `failed` updates the time
     let last = Expr::col((Entity, Column::LastFailedAt));
     let last = CaseStatement::new().case(last.clone().lt(now - FORGOTTEN), now).finally(last);
     let again = OnConflict::column(Column::Subject)
@@ -70,7 +71,7 @@ pub(super) async fn reserve(
     }
 }
 
-/// Takes failures of a subject off, one of which is the attempt that is decided now, and the lock that they were followed by.
+/// Subtracts failures of a subject, including the attempt that is being decided, and removes the lock that they caused.
 pub(super) async fn forgive(
     connection: &impl ConnectionTrait,
     subject: &str,
@@ -131,7 +132,8 @@ pub(super) async fn failed(connection: &impl ConnectionTrait, subject: &str, now
         .map(|_| ())
 }
 
-/// Failures of subjects as of now, without attempts that are being checked, as the one that is decided now. No subject has none.
+/// Returns the failures of two subjects as of now, without attempts that are being checked. `None` instead of a subject
+/// has no failures.
 pub(super) async fn failures(
     connection: &impl ConnectionTrait,
     subjects: [Option<(&str, Lockout)>; 2],
@@ -154,7 +156,7 @@ pub(super) async fn failures(
     Ok([failures(0)?, failures(1)?])
 }
 
-/// Ends the lock of a subject that ends at this time. The count stays.
+/// Ends the lock of a subject if it ends at `until`. The count does not change.
 pub(super) async fn unlock(
     connection: &impl ConnectionTrait,
     subject: &str,

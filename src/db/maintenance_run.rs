@@ -1,29 +1,29 @@
-//! A run that has ended, as a row of `maintenance_runs`. The database's clock tells when: replicas and operators have clocks
-//! of their own. Simple queries, because the schema need not be current.
+//! Record of a finished run, as a row of `maintenance_runs`. The database's clock sets the time, because the clocks of
+//! replicas and operators differ. It uses simple queries, because the schema may not be current.
 
 use std::time::Duration;
 
 use super::{Connection, Error, first_column};
 
-/// What is told of it.
+/// Fields of the record.
 pub(crate) struct FinishedRun {
-    /// What ran.
+    /// Kind of the run.
     pub(crate) kind: String,
-    /// How long; it ends when it is recorded.
+    /// Duration of the run, which ends when it is recorded.
     pub(crate) took: Duration,
-    /// How it ended.
+    /// Outcome of the run.
     pub(crate) outcome: String,
-    /// JSON: what it did.
+    /// Counts of the run's work, as JSON.
     pub(crate) counts: String,
-    /// Why it failed.
+    /// Reason of a failure.
     pub(crate) error: Option<String>,
 }
 
 impl Connection {
-    /// Whether there is a table for runs that this role may add to.
+    /// Returns true if a table for runs exists and this role may insert into it.
     ///
     /// # Errors
-    /// What the database said.
+    /// Returns an error if the database does not answer or rejects a statement.
     pub(crate) async fn can_insert_runs(&mut self) -> Result<bool, Error> {
         let sql = self.backend().pick(
             "SELECT has_table_privilege(to_regclass('maintenance_runs'), 'INSERT')::text",
@@ -32,13 +32,13 @@ impl Connection {
         Ok(first_column(self.query(sql).await?).first().is_some_and(|answer| answer == "true"))
     }
 
-    /// Adds the run.
+    /// Inserts the record of a run.
     ///
     /// # Errors
-    /// What the database said.
+    /// Returns an error if the database does not answer or rejects a statement.
     pub(crate) async fn insert_run(&mut self, run: &FinishedRun) -> Result<(), Error> {
         let backend = self.backend();
-        // what tells of NUL cannot be stored with it
+        // an error about a NUL contains the NUL, which cannot be stored
         let literal = |text: &str| backend.literal(&text.replace('\0', ""));
         let limits = backend.pick("SET LOCAL statement_timeout = '5s'; SET LOCAL lock_timeout = '2s'; ", "");
         let sql = format!(

@@ -1,12 +1,13 @@
-//! The frame of a migration that another client runs, such as psql: what a connection of ours does by itself.
+//! SQL around a migration that another client runs, such as psql. It sets what a connection of this program sets by
+//! itself.
 
 use super::{Backend, pinned};
 
-/// The parts of the frame, as lines of SQL.
+/// Parts of the script, as lines of SQL.
 pub(crate) struct MigrationScript;
 
 impl MigrationScript {
-    /// Stands first: how the rest of the script is read.
+    /// Returns the first lines of the script, which set how the client reads the rest.
     pub(crate) fn begin_script(backend: Backend) -> String {
         let sql = backend.pick(
             "SET standard_conforming_strings = on;\nSET client_encoding = 'UTF8';\nSET client_min_messages = warning;\n",
@@ -15,13 +16,13 @@ impl MigrationScript {
         sql.to_owned()
     }
 
-    /// Begins a transaction in the schema of our tables, as their owner.
+    /// Begins a transaction in the schema of the program's tables, as their owner.
     pub(crate) fn begin(backend: Backend) -> String {
         let sqlite = "BEGIN IMMEDIATE;\n".to_owned();
         backend.pick(format!("BEGIN;\n{}\n{}\n", pinned::script_prologue(), pinned::assume_owner()), sqlite)
     }
 
-    /// Fails unless this migration is the newest one; on PostgreSQL.
+    /// Returns a statement that fails unless this migration is the newest one. PostgreSQL only.
     pub(crate) fn guard(newest: Option<&str>) -> String {
         let Some(newest) = newest else { return String::new() };
         format!(
@@ -31,12 +32,12 @@ impl MigrationScript {
         )
     }
 
-    /// Settings of a session that runs statements outside a transaction; on PostgreSQL.
+    /// Returns the settings of a session that runs statements outside a transaction. PostgreSQL only.
     pub(crate) fn begin_session() -> String {
         format!("{}\n{}\n", pinned::session_without_limits(), pinned::assume_owner_of_session())
     }
 
-    /// Undoes [`Self::begin_session`].
+    /// Resets the settings of [`Self::begin_session`].
     pub(crate) fn end_session() -> String {
         pinned::reset_session() + ";\n"
     }

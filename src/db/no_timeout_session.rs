@@ -1,8 +1,8 @@
-//! A connection for statements that may run for hours and cannot run in a transaction.
+//! Connection for statements that may run for hours and cannot run in a transaction.
 //!
-//! Its settings last as long as the session: a `SET LOCAL` would end with the first COMMIT inside such a statement. Behind
-//! a transaction-pooling PgBouncer they may not reach the connection that runs the statement; the documents say to migrate
-//! over a direct connection.
+//! Its settings last as long as the session, because a `SET LOCAL` would end with the first COMMIT inside such a
+//! statement. Behind a transaction-pooling PgBouncer they may not reach the connection that runs the statement. The
+//! documents therefore require a direct connection for migrations.
 
 use sqlx::pool::PoolConnection;
 use sqlx::{AssertSqlSafe, Postgres};
@@ -11,14 +11,14 @@ use super::error::Error;
 use super::pinned;
 use super::pool::Pool;
 
-/// The session. Its settings are reset when it is released.
+/// Session without time limits. Its settings are reset when it is released.
 pub(crate) struct NoTimeoutSession(PoolConnection<Postgres>);
 
 impl NoTimeoutSession {
-    /// Takes a connection of a PostgreSQL pool, lifts every limit of time, and acts as the owner of our tables.
+    /// Takes a connection of a PostgreSQL pool, lifts every time limit, and acts as the owner of the program's tables.
     ///
     /// # Errors
-    /// What the server said.
+    /// Returns an error if the server does not answer or rejects a statement.
     pub(crate) async fn begin(pool: &Pool) -> Result<Self, Error> {
         let mut session = Self(pool.orm().get_postgres_connection_pool().acquire().await?);
         session.execute(&pinned::session_without_limits()).await?;
@@ -26,21 +26,22 @@ impl NoTimeoutSession {
         Ok(session)
     }
 
-    /// Runs statements made of names and numbers that the program knows; how many rows they changed or found.
+    /// Runs statements that contain only names and numbers which the program knows. Returns how many rows they changed
+    /// or found.
     ///
     /// # Errors
-    /// What the server said.
+    /// Returns an error if the server does not answer or rejects a statement.
     pub(crate) async fn execute(&mut self, sql: &str) -> Result<u64, Error> {
         let sql = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
         Ok(sql.execute(&mut *self.0).await?.rows_affected())
     }
 
-    /// Gives the connection back, with the limits of the role.
+    /// Resets the settings and closes the connection.
     pub(crate) async fn release(mut self) {
         if let Err(error) = self.execute(&pinned::reset_session()).await {
             tracing::debug!(%error, "the session's settings were not reset; it is given up");
         }
-        // what a session had set must not reach the next transaction
+        // settings of the session must not reach the next transaction
         drop(self.0.detach());
     }
 }

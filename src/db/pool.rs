@@ -1,4 +1,4 @@
-//! Connections through SeaORM, for everything that writes.
+//! Pool of connections through SeaORM, for every operation that writes.
 
 use std::fs::OpenOptions;
 use std::num::NonZeroU16;
@@ -21,30 +21,32 @@ use super::pinned;
 use super::query_runner::QueryRunner;
 use super::url::{DatabaseTarget, DatabaseUrl, SqliteMode};
 
-/// Creates the file where there is none, so that only its owner can read the accounts in it; also where a symbolic link
-/// leads to no file yet. SQLite gives its log the same permissions, and reports what is wrong if this fails.
+/// Creates the file if it does not exist, readable only by its owner, because it holds accounts. This includes a
+/// missing target of a symbolic link. SQLite gives its log the permissions of the file, and reports the error if this
+/// fails.
 fn create_private(path: &Path) {
     if std::fs::metadata(path).is_err() {
         let _ = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
     }
 }
 
-/// What the connections are for.
+/// Purpose of a pool, which decides its number of connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PoolUse {
-    /// Changing the schema: two connections, one to hold the lock; on SQLite one, with foreign keys off.
+    /// Changing the schema: two connections, one of which holds the lock. On SQLite one connection, with foreign keys
+    /// off.
     Migrate,
-    /// Restoring: connections to copy, to build, and to read back.
+    /// Restoring: three connections, for copying, building and reading back.
     Restore,
-    /// Serving requests, with so many connections at most.
+    /// Serving requests, with at most this number of connections.
     Serve(NonZeroU16),
 }
 
 impl PoolUse {
-    /// Serving requests, where nothing else is set: ten connections.
+    /// Default for serving requests: ten connections.
     pub const SERVE: Self = Self::Serve(NonZeroU16::MIN.saturating_add(9));
 
-    /// How many connections.
+    /// Returns the number of connections.
     pub(crate) fn connections(self) -> u32 {
         match self {
             Self::Migrate => 2,
@@ -54,7 +56,7 @@ impl PoolUse {
     }
 }
 
-/// A pool of connections to one database.
+/// Pool of connections to one database.
 #[derive(Clone)]
 pub struct Pool {
     orm: DatabaseConnection,
@@ -62,14 +64,14 @@ pub struct Pool {
     backend: Backend,
 }
 
-/// Connections of a pool.
+/// Usage of a pool, in connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolUsage {
-    /// Lent out.
+    /// Connections that are in use.
     pub in_use: u32,
-    /// Lent out or waiting.
+    /// Connections that are in use or idle.
     pub open: u32,
-    /// How many it may have.
+    /// Maximum number of connections.
     pub most: u32,
 }
 
@@ -78,10 +80,10 @@ fn counts<D: sqlx::Database>(pool: &sqlx::Pool<D>) -> (u32, u32, u32) {
 }
 
 impl Pool {
-    /// Prepares a pool; connections are made when they are first needed.
+    /// Prepares a pool. It connects when a connection is first needed.
     ///
     /// # Errors
-    /// Files that the URL names and that cannot be opened.
+    /// Returns an error if a file that the URL names cannot be opened.
     pub async fn open(url: &DatabaseUrl, purpose: PoolUse) -> Result<Self, Error> {
         match url.target() {
             DatabaseTarget::Postgres(target) => {
@@ -109,22 +111,23 @@ impl Pool {
         }
     }
 
-    /// The same pool, whose every query and the time it took an observer is told.
+    /// Returns the pool with an observer, which receives every query and its duration.
     #[must_use]
     pub fn observed(mut self, observer: impl Fn(&Statement, Duration) + Send + Sync + 'static) -> Self {
         self.runner.observe(Arc::new(observer));
         self
     }
 
-    /// What requests are answered with. It follows the database from one server to another.
+    /// Returns the runner for queries of requests. It follows the database from one server to another.
     pub fn runner(&self) -> &QueryRunner {
         &self.runner
     }
 
-    /// Whether the database takes writes, by a deadline.
+    /// Checks within `patience` that the database accepts writes.
     ///
     /// # Errors
-    /// That it does not, or what it said instead of an answer; where its server is looked for, what came of that.
+    /// Returns an error if it does not accept writes or does not answer in time. During a search for a server the error
+    /// includes its result.
     pub async fn check_writable_within(&self, patience: Duration) -> Result<(), Error> {
         let checked = tokio::time::timeout(patience, self.runner.check_writable()).await;
         let checked = checked.unwrap_or_else(|_| Err(Error::timed_out(patience)));
@@ -134,16 +137,16 @@ impl Pool {
         })
     }
 
-    /// SeaORM's handle, on the server that was the right one when the pool was opened: for work that is soon done.
+    /// Returns SeaORM's handle for short work. It uses the server that was the right one when the pool was opened.
     pub fn orm(&self) -> &DatabaseConnection {
         &self.orm
     }
 
-    /// Begins a transaction in the schema of our tables and under settings of our own, without limits of
-    /// time but for its own.
+    /// Begins a transaction in the schema of the program's tables, under pinned settings, and without the role's time
+    /// limits.
     ///
     /// # Errors
-    /// What the database said.
+    /// Returns an error if the database does not answer or rejects a statement.
     pub async fn begin_pinned(&self) -> Result<DatabaseTransaction, DbErr> {
         let transaction = self.orm.begin().await?;
         if self.backend == Backend::Postgres {
@@ -152,7 +155,7 @@ impl Pool {
         Ok(transaction)
     }
 
-    /// Its connections: in use, open, and how many it may have.
+    /// Returns the number of connections in use, open, and allowed.
     pub fn usage(&self) -> PoolUsage {
         let (idle, open, most) = match self.runner.failover_pool() {
             Some(failover) => counts(&failover.pool()),
@@ -161,13 +164,13 @@ impl Pool {
         PoolUsage { in_use: open.saturating_sub(idle), open, most }
     }
 
-    /// Which engine it is.
+    /// Returns the engine of the database.
     pub fn backend(&self) -> Backend {
         self.backend
     }
 
-    /// Hangs up on PostgreSQL without waiting for the server's farewell, which takes as long as a small migration; closes
-    /// SQLite, which writes its log back. Only for a pool with no transaction open.
+    /// Closes the pool quickly. On PostgreSQL it does not wait for the server to confirm, which takes about as long as
+    /// a small migration. On SQLite it writes the log back. The pool must have no open transaction.
     pub async fn hang_up(self) {
         match self.backend {
             Backend::Postgres => drop(self),

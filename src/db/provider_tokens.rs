@@ -1,4 +1,5 @@
-//! Tokens of providers that are to be encrypted anew: found by page, replaced unless they were replaced meanwhile.
+//! Tokens of providers that are to be encrypted under a new key. They are read in pages, and replaced only if they did
+//! not change.
 
 use chrono::{DateTime, Utc};
 use entity::oauth_provider::{ActiveModel, Column, Entity, Model};
@@ -8,10 +9,11 @@ use super::links::{self, StoredTokens};
 use super::{Error, Pool};
 
 impl Pool {
-    /// Links after this one that have tokens under another key than this, or in clear; so many at most, in the order of their ids.
+    /// Returns up to `limit` links after the id `after`, in the order of their ids. Their tokens are in clear, or
+    /// encrypted under another key than `key_id`.
     ///
     /// # Errors
-    /// What the database said.
+    /// Returns an error if the database does not answer or rejects a statement.
     pub async fn tokens_under_other_keys(&self, key_id: &str, after: i64, limit: u64) -> Result<Vec<Model>, Error> {
         let has_tokens =
             Condition::any().add(Column::AccessToken.is_not_null()).add(Column::RefreshToken.is_not_null());
@@ -20,10 +22,10 @@ impl Pool {
         Ok(links.order_by_asc(Column::Id).limit(limit).all(self.runner()).await?)
     }
 
-    /// Replaces the tokens of a link, if they are still those; whether they were.
+    /// Replaces the tokens of a link if they did not change. Returns true if they were replaced.
     ///
     /// # Errors
-    /// What the database said; nothing is replaced.
+    /// Returns an error if the database does not answer or rejects a statement. In that case nothing is replaced.
     pub async fn replace_tokens(&self, link: &Model, tokens: &StoredTokens, now: DateTime<Utc>) -> Result<bool, Error> {
         let same = Condition::all()
             .add(Column::Id.eq(link.id))
@@ -36,7 +38,7 @@ impl Pool {
     }
 }
 
-/// Equal, or both NULL.
+/// Builds a condition that is true if the column equals the value, or if both are NULL.
 fn is(column: Column, value: Option<impl Into<sea_orm::Value>>) -> sea_orm::sea_query::SimpleExpr {
     match value {
         Some(value) => column.eq(value.into()),

@@ -1,13 +1,14 @@
-//! Provisional accounts: unverified registrations, which hold their address for a day.
+//! Provisional accounts: unverified registrations, which hold their address for one day.
 //!
-//! A registration of the same address after that takes the address over, and nothing else: it is another account with another id. The old one is
-//! soft-deleted, its sessions are ended, and an operator can give it back. An account is provisional only as long as all of this
-//! holds, which is asked under the lock of its row:
-//! - it was registered by this version or a later one: `provisional_uses` of other rows is NULL, because it is not known how they were used;
-//! - its address is unverified, and no account at a provider is linked to it;
-//! - it was not used three times, twelve hours or more apart, or twice where no mail is sent: an account in use is no abandoned
-//!   registration. Where no mail is sent, no account can be verified, and only its use tells an account of a person from another one;
-//! - it is neither inactive nor soft-deleted: what an operator decided about it stands.
+//! After that day, a new registration of the address gets the address and nothing else: it is another account with
+//! another id. The old account is soft-deleted and its sessions are ended. An operator can return the address to it. An
+//! account is provisional only if all of these conditions hold, which are checked under the lock of its row:
+//! - This version or a later one registered it. `provisional_uses` of other rows is NULL, because their uses are not
+//!   known.
+//! - Its address is unverified, and no provider identity is linked to it.
+//! - It was used fewer than three times, twelve hours or more apart. Where no mail is sent the limit is two uses. No
+//!   account can be verified there, and only its uses show that a person needs the account.
+//! - It is neither inactive nor soft-deleted: the decision of an operator is kept.
 //!
 //! The reasons are in `docs/adr/0013-unproven-accounts.md`.
 
@@ -22,23 +23,23 @@ use super::query_runner::unique_row;
 use super::sessions::{self, locked};
 use super::{Transaction, known_devices};
 
-/// How long a provisional account holds its address.
+/// Time for which a provisional account holds its address.
 const HOLD: TimeDelta = TimeDelta::days(1);
-/// From this use on an account holds its address for good, in every deployment. The registration is the first one.
+/// Number of uses after which an account keeps its address in every deployment. The registration is the first use.
 pub const USES_UNTIL_HELD: i32 = 3;
-/// Uses that are closer together count as one.
+/// Minimum time between two uses that count separately.
 const APART: TimeDelta = TimeDelta::hours(12);
 
-/// How a registration takes an address over.
+/// Parameters with which a registration takes over an address.
 #[derive(Debug, Clone)]
 pub struct Takeover {
-    /// Random text, of which the old account gets its new address and name, so that no other account can have them.
+    /// Random text for the new address and name of the old account, so that no other account can have them.
     pub suffix: String,
-    /// An account with fewer uses loses its address. More than [`USES_UNTIL_HELD`] are never counted.
+    /// Limit of uses, at most [`USES_UNTIL_HELD`]. An account with fewer uses loses its address.
     pub uses: i32,
 }
 
-/// An account that lost its address.
+/// Account that lost its address.
 #[derive(Debug, Clone)]
 pub(super) struct Released {
     pub(super) id: i64,
@@ -46,8 +47,8 @@ pub(super) struct Released {
     pub(super) username: String,
 }
 
-/// Takes the address from the provisional account that has held it for longer than a day, if there is one: it is soft-deleted under another
-/// address and name, and its sessions are ended.
+/// Takes the address from a provisional account that has held it for longer than a day, if there is one. That account
+/// is soft-deleted under another address and name, and its sessions are ended.
 pub(super) async fn release(
     transaction: &Transaction,
     email: &Email,
@@ -69,7 +70,7 @@ pub(super) async fn release(
     Ok(Some(Released { id: old.id, email: old.email, username: old.username }))
 }
 
-/// Whether an account is provisional, and its day is over.
+/// Builds a condition that is true if an account is provisional and has held its address for longer than a day.
 fn is_over(uses: i32, now: DateTime<Utc>) -> Condition {
     let link = Query::select()
         .expr(Expr::val(1))
@@ -85,7 +86,7 @@ fn is_over(uses: i32, now: DateTime<Utc>) -> Condition {
         .add(Expr::exists(link).not())
 }
 
-/// Counts a use of an account, if it is provisional and was not used lately.
+/// Counts a use of an account, if the account is provisional and was not used recently.
 pub(super) fn counting_use(update: UpdateMany<Entity>, now: DateTime<Utc>) -> UpdateMany<Entity> {
     let uses = || Expr::col(Column::ProvisionalUses);
     let used_at = || Expr::col(Column::ProvisionalUsedAt);
@@ -108,7 +109,7 @@ pub(super) async fn count_refresh(transaction: &Transaction, user: &Model, now: 
     update.exec(transaction).await.map(|_| ())
 }
 
-/// The account holds its address for good from now on.
+/// Lets the account keep its address from now on.
 pub(super) fn confirming(update: UpdateMany<Entity>) -> UpdateMany<Entity> {
     update
         .col_expr(Column::ProvisionalUses, Expr::value(None::<i32>))

@@ -1,8 +1,9 @@
-//! What the service's queries run on: SeaORM's builders, on a pool that may move from one server to another.
+//! Runs the service's queries: SeaORM's builders, on a pool that may move from one server to another.
 //!
-//! On SQLite it is SeaORM's own connection. On PostgreSQL the statements are sent from here, so that each knows which pool it
-//! is of ([`FailoverPool`]), what fails is looked at, and statements go without a name where a pooler does not carry names: then each
-//! is in a transaction, because a statement without a name is gone when the pooler gives the server to somebody else.
+//! On SQLite it uses SeaORM's own connection. On PostgreSQL this file sends the statements, so that each statement
+//! belongs to a known inner pool ([`FailoverPool`]) and each error is inspected. If a pooler does not support prepared
+//! statements, statements are sent without a name. Each then runs in a transaction, because the pooler may otherwise
+//! give the server to another client before the statement runs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +29,7 @@ use crate::clock::Stopwatch;
 type Observer = Arc<dyn Fn(&Statement, Duration) + Send + Sync>;
 type PgResponse = (PgQueryResult, Vec<PgRow>);
 
-/// The database, for queries of the service.
+/// Database handle for the service's queries.
 #[derive(Clone)]
 pub struct QueryRunner(Inner);
 
@@ -38,7 +39,7 @@ enum Inner {
     Sqlite(DatabaseConnection),
 }
 
-/// A transaction; rolled back if it is dropped.
+/// Transaction that is rolled back if it is dropped.
 pub struct Transaction(InnerTransaction);
 
 enum InnerTransaction {
@@ -55,7 +56,7 @@ impl QueryRunner {
         Self(Inner::Sqlite(orm))
     }
 
-    /// The same, whose every query and the time it took an observer is told.
+    /// Sets an observer that receives every query and its duration.
     pub(super) fn observe(&mut self, observer: Observer) {
         match &mut self.0 {
             Inner::Postgres(executor) => executor.observer = Some(observer),
@@ -70,7 +71,7 @@ impl QueryRunner {
         }
     }
 
-    /// Whether the database takes writes; of SQLite, whether it answers.
+    /// Checks that the database accepts writes; for SQLite, that it answers.
     pub(super) async fn check_writable(&self) -> Result<(), Error> {
         match &self.0 {
             Inner::Postgres(executor) => executor.pool.check_writable().await,
@@ -78,18 +79,19 @@ impl QueryRunner {
         }
     }
 
-    /// Begins a transaction. On SQLite it has the right to write from the start, so that what it reads stays true until its end.
+    /// Begins a transaction. On SQLite it holds the write lock from the start, so that the rows it reads do not change
+    /// until its end.
     ///
     /// # Errors
-    /// What the database said.
+    /// Returns an error if the database does not answer or rejects a statement.
     pub async fn begin(&self) -> Result<Transaction, DbErr> {
         self.begin_with(CommitWait::AsConfigured).await
     }
 
-    /// The same, for what a crash of the server may undo.
+    /// Begins a transaction with this wait at commit, for changes that a crash of the server may undo.
     ///
     /// # Errors
-    /// What the database said.
+    /// Returns an error if the database does not answer or rejects a statement.
     pub(super) async fn begin_with(&self, wait: CommitWait) -> Result<Transaction, DbErr> {
         Ok(Transaction(match &self.0 {
             Inner::Sqlite(orm) => {
@@ -106,10 +108,11 @@ impl QueryRunner {
 }
 
 impl Transaction {
-    /// Commits it.
+    /// Commits all statements of the transaction.
     ///
     /// # Errors
-    /// What the database said, or that it said nothing: then it may be committed or not.
+    /// Returns an error if the database rejects the commit or does not answer. Without an answer the transaction may be
+    /// committed or not.
     pub async fn commit(self) -> Result<(), DbErr> {
         match self.0 {
             InnerTransaction::Sqlite(transaction) => transaction.commit().await,
@@ -120,10 +123,10 @@ impl Transaction {
         }
     }
 
-    /// Rolls it back.
+    /// Rolls the transaction back.
     ///
     /// # Errors
-    /// What the database said.
+    /// Returns an error if the database does not answer or rejects a statement.
     pub async fn rollback(self) -> Result<(), DbErr> {
         match self.0 {
             InnerTransaction::Sqlite(transaction) => transaction.rollback().await,
@@ -143,7 +146,7 @@ struct PgExecutor {
 }
 
 impl PgExecutor {
-    /// On a connection of the pool.
+    /// Sends a statement on a connection of the pool.
     async fn send(&self, statement: &Statement) -> Result<PgResponse, DbErr> {
         if self.pool.prepares() {
             let Lease { mut connection, mut replaced } = self.pool.acquire().await.map_err(no_lease)?;
@@ -170,7 +173,7 @@ impl PgExecutor {
         self.inspect_error(answer)
     }
 
-    /// By a simple query.
+    /// Sends a statement as a simple query.
     async fn send_unprepared(&self, sql: &str) -> Result<PgQueryResult, DbErr> {
         let Lease { mut connection, mut replaced } = self.pool.acquire().await.map_err(no_lease)?;
         self.inspect_error(replaced.unless_replaced(execute_unprepared(&mut connection, sql)).await)
@@ -184,7 +187,7 @@ impl PgExecutor {
     }
 }
 
-/// Rows, and what ended them.
+/// Fetches all rows of a statement and its final result.
 async fn fetch(
     connection: &mut PgConnection,
     statement: &Statement,
@@ -225,13 +228,13 @@ fn all_rows(rows: Vec<PgRow>) -> Vec<QueryResult> {
     rows.into_iter().map(QueryResult::from).collect()
 }
 
-/// The row of a look-up by a unique key. `one` of SeaORM adds `LIMIT ?`: SQLite prepares a statement with such a limit anew each time that it
-/// runs, which takes longer than the look-up.
+/// Returns the row of a look-up by a unique key. SeaORM's `one` adds `LIMIT ?`. SQLite prepares such a statement again
+/// for every run, which takes longer than the look-up.
 pub(super) fn unique_row<T>(rows: Vec<T>) -> Option<T> {
     rows.into_iter().next()
 }
 
-/// Rows of SQLite that the program has types for.
+/// Refuses rows of SQLite with values that the program has no types for.
 fn readable<R>(rows: R) -> Result<R, DbErr>
 where
     for<'a> &'a R: IntoIterator<Item = &'a QueryResult>,

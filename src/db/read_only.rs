@@ -1,12 +1,12 @@
-//! Why a PostgreSQL server accepts no writes: it is a standby, for which a failover is waited, or a setting says so, which
-//! only an operator changes.
+//! Finds why a PostgreSQL server accepts no writes. If it is a standby, the program waits for a failover. If a setting
+//! is the cause, only an operator can change it.
 
 use super::connection::Connection;
 use super::error::{DbErrorKind, Error};
 use super::url::DatabaseUrl;
 
 impl Error {
-    /// The same failure; where it is a refused write, the server is asked for the reason.
+    /// Returns the failure. For a refused write it asks the server for the reason and adds it.
     #[must_use]
     pub async fn explained(&self, url: &DatabaseUrl) -> Self {
         if self.kind() != DbErrorKind::ReadOnly {
@@ -14,13 +14,13 @@ impl Error {
         }
         match source(url).await {
             Ok(Some(source)) => self.clone().by_setting(&source),
-            // it may have ended meanwhile: what it said first counts
+            // the cause may have ended in the meantime: the first error counts
             Ok(None) | Err(_) => self.clone(),
         }
     }
 }
 
-/// Where the setting comes from, on a server that is the primary.
+/// Returns the source of the setting, on a server that is the primary.
 async fn source(url: &DatabaseUrl) -> Result<Option<String>, Error> {
     let mut connection = Connection::open_any(url).await?;
     let rows = connection.query(connection.backend().read_only_source()).await;

@@ -1,7 +1,7 @@
-//! Registrations with a password, and what an account has alone: its address and its name.
+//! Registration with a password, and the unique fields of an account: its address and its name.
 //!
-//! Addresses and names are unique without regard to the case of ASCII letters; the database's indexes decide between two that are
-//! registered at once. Accounts from before may share a name, which no other account gets then.
+//! Addresses and names are unique without regard to the case of ASCII letters. The database's indexes decide between
+//! two simultaneous registrations. Older accounts may share a name, which no new account can get.
 
 use chrono::{DateTime, Utc};
 use entity::auth_event::AuthEventKind;
@@ -16,42 +16,43 @@ use super::request_context::RequestContext;
 use super::sessions::{self, NewRefreshToken};
 use super::{Error, Pool, Transaction};
 
-/// An account that is about to be made.
+/// Account that is about to be created.
 #[derive(Debug, Clone)]
 pub struct NewAccount {
-    /// Its address.
+    /// Email address of the account.
     pub email: Email,
-    /// Its name.
+    /// Name of the account.
     pub username: String,
-    /// Of its password.
+    /// Hash of the account's password.
     pub password_hash: PasswordHash,
-    /// What becomes of a provisional account that has the address and whose day is over.
+    /// Rule for a provisional account that has held the address for longer than a day.
     pub takeover: Takeover,
 }
 
-/// What came of a registration.
+/// Result of a registration.
 #[derive(Debug)]
 pub enum RegistrationOutcome {
-    /// The account is made, and its first session has begun.
+    /// The account was created, and its first session has begun.
     Registered(Box<NewSession>),
-    /// The address or the name is another account's; nothing is made.
+    /// Another account has the address or the name. Nothing was created.
     Taken(TakenFields),
 }
 
-/// What is unique, and another account's.
+/// Unique fields that another account has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TakenFields {
-    /// The address.
+    /// True if another account has the address.
     pub email: bool,
-    /// The name.
+    /// True if another account has the name.
     pub username: bool,
 }
 
 impl Pool {
-    /// Makes an account and its first session. A provisional account that has held the address for longer than a day loses it.
+    /// Creates an account and its first session. A provisional account that has held the address for longer than a day
+    /// loses it.
     ///
     /// # Errors
-    /// What the database said; nothing is made.
+    /// Returns an error if the database does not answer or rejects a statement. In that case nothing is created.
     pub async fn register(
         &self,
         account: NewAccount,
@@ -91,7 +92,7 @@ impl Pool {
     }
 
     pub(super) async fn taken(&self, email: &Email, username: &str) -> Result<RegistrationOutcome, Error> {
-        // soft-deleted accounts keep theirs
+        // soft-deleted accounts keep their address and name
         let backend = self.runner().get_database_backend();
         let email = Entity::by_email_with_deleted(email, backend).count(self.runner()).await? > 0;
         let username = !is_name_free(self.runner(), username).await?;
@@ -112,13 +113,13 @@ fn row_of(account: &NewAccount, now: DateTime<Utc>) -> ActiveModel {
     }
 }
 
-/// Whether no account has this name in any case. Of two that take it at once the index refuses one.
+/// Returns true if no account has this name in any case. If two accounts take it at once, the index refuses one.
 pub(super) async fn is_name_free(connection: &impl ConnectionTrait, username: &str) -> Result<bool, DbErr> {
     let holders = Entity::by_username(username, connection.get_database_backend());
     Ok(holders.count(connection).await? == 0)
 }
 
-/// The old account's events say what it was called, so that an operator can give it back.
+/// Records the old name in the old account's events, so that an operator can return it.
 async fn record_release(
     transaction: &Transaction,
     old: &Released,

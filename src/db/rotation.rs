@@ -1,8 +1,9 @@
 //! Rotation: a refresh token is exchanged for the next one of its session.
 //!
-//! Of two holders of one token at most one goes on. A token that was used is accepted again only as long as neither the token that follows
-//! it nor the access token issued with that one was used: then the answer was lost, and the follower is replaced. Any other use of a token
-//! that was used or replaced ends the session, with one event. A token of an ended session is refused without an event.
+//! If two parties hold one token, at most one of them can continue the session. A used token is accepted again only if
+//! neither the next token nor the access token issued with it was used. In that case the response was lost, and the
+//! next token is replaced. Any other use of a used or replaced token ends the session, with one event. A token of an
+//! ended session is refused without an event.
 
 use entity::auth_event::AuthEventKind;
 use entity::refresh_token::{Column, Entity};
@@ -20,23 +21,23 @@ use super::sessions::{
 };
 use super::{Error, Pool, Transaction};
 
-/// What came of a refresh.
+/// Result of a refresh.
 #[derive(Debug)]
 pub enum Rotation {
     /// The token was exchanged for the new one.
     Done(Box<NewSession>),
-    /// There is no such token, or it is past its time, or its account is gone.
+    /// The token does not exist, it has expired, or its account is not usable.
     Refused,
-    /// It was used before: the session is ended.
+    /// The token was used before, and the session was ended.
     Reused {
-        /// Whose.
+        /// Id of the account.
         user_id: i64,
-        /// The session.
+        /// Id of the session.
         session: i64,
     },
 }
 
-/// A refresh that is being decided.
+/// Refresh that is being decided.
 struct RefreshDecision<'a> {
     transaction: &'a Transaction,
     new: &'a NewRefreshToken,
@@ -47,7 +48,7 @@ impl Pool {
     /// Exchanges a refresh token for a new one.
     ///
     /// # Errors
-    /// What the database said; the token is as it was.
+    /// Returns an error if the database does not answer or rejects a statement. In that case the token is as it was.
     pub async fn rotate(
         &self,
         hash: &TokenHash,
@@ -69,14 +70,14 @@ impl Pool {
 }
 
 impl RefreshDecision<'_> {
-    /// Whether the account may be used, and neither token nor session has expired.
+    /// Returns true if the account is usable, and neither token nor session has expired.
     fn may_continue(&self, owner: &TokenOwner) -> bool {
         owner.may_log_in()
             && self.context.now < owner.token_expires_at
             && self.context.now < owner.session_start + self.new.max_age
     }
 
-    /// The next token is issued only where the one that is used can be used; else there is more to ask.
+    /// Issues the next token if the presented one is usable. Otherwise it checks why it is not.
     async fn decide(&self, owner: TokenOwner) -> Result<Rotation, DbErr> {
         let (token, used) = (owner.token, Some(owner.token));
         let Some(entered) = self.issue(&owner, used).await? else { return self.not_usable(owner).await };
@@ -101,7 +102,7 @@ impl RefreshDecision<'_> {
         }
     }
 
-    /// Revokes a token that was never used, nor was the access token issued with it; whether it was so.
+    /// Revokes a token if neither it nor the access token issued with it was used. Returns true if it was revoked.
     async fn withdraw(&self, token: i64) -> Result<bool, DbErr> {
         let untouched = revoking(self.context.now)
             .filter(Column::Id.eq(token))
@@ -110,7 +111,7 @@ impl RefreshDecision<'_> {
         Ok(untouched.exec(self.transaction).await?.rows_affected > 0)
     }
 
-    /// Another token follows the used one, in the place of one whose answer was lost.
+    /// Issues another token after the used one, in place of the token whose response was lost.
     async fn replace(&self, owner: TokenOwner, lost: i64) -> Result<Rotation, DbErr> {
         let used = owner.token;
         let Some(entered) = self.issue(&owner, None).await? else { return Ok(Rotation::Refused) };

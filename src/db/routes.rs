@@ -1,5 +1,5 @@
-//! The ways to one server that `sslmode` allows, in libpq's order: `prefer` tries TLS and then goes without, `allow` the other way
-//! round. The driver connects where it can; a [`Tunnel`] does where it cannot.
+//! Ways to connect to one server that `sslmode` allows, in libpq's order. `prefer` tries TLS first and then a plain
+//! connection. `allow` tries a plain connection first. The driver connects if it can. Otherwise a [`Tunnel`] connects.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -12,16 +12,16 @@ use super::tls::client_config;
 use super::tunnel::{Dial, Encryption, Tunnel};
 use super::url::{Host, PostgresTarget, SocketSettings, SslMode, SslNegotiation, TlsVersion};
 
-/// One way.
+/// Way to connect to a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ConnectionWay {
-    /// The driver connects, without TLS.
+    /// The driver connects without TLS.
     Plain,
-    /// The driver connects, with its own TLS.
+    /// The driver connects with its own TLS.
     Driver(SslMode),
-    /// A tunnel without TLS, for the sake of the socket's options.
+    /// A tunnel connects without TLS, because the driver cannot set the socket's options.
     PlainTunnel,
-    /// A tunnel with TLS.
+    /// A tunnel connects with TLS.
     TlsTunnel,
 }
 
@@ -31,7 +31,7 @@ impl ConnectionWay {
     }
 }
 
-/// The ways to one server, and the one that is in use.
+/// Ways to connect to one server, and the way in use.
 pub(super) struct Routes {
     target: PostgresTarget,
     host: Host,
@@ -41,7 +41,7 @@ pub(super) struct Routes {
 
 struct Current {
     at: usize,
-    /// Kept while its connections may be made.
+    /// Tunnel of the way in use. It is kept as long as connections may be made through it.
     tunnel: Option<Tunnel>,
 }
 
@@ -52,25 +52,25 @@ impl Routes {
         Self { target: target.clone(), host: host.clone(), ways, current: Mutex::new(current) }
     }
 
-    /// Whether the first connection has to find out which way works.
+    /// Returns true if the first connection must find out which way works.
     pub(super) fn is_open_question(target: &PostgresTarget) -> bool {
         target.hosts.iter().any(|host| learned(target, host).is_none() && ways(target, host).len() > 1)
     }
 
-    /// How many there are.
+    /// Returns the number of ways.
     pub(super) fn len(&self) -> usize {
         self.ways.len()
     }
 
-    /// Which one is in use.
+    /// Returns the index of the way in use.
     pub(super) fn at(&self) -> usize {
         self.current.lock().unwrap_or_else(PoisonError::into_inner).at
     }
 
-    /// The driver's options for the one in use.
+    /// Returns the driver's options for the way in use.
     ///
     /// # Errors
-    /// A file of the URL cannot be read any more, or there is no socket.
+    /// Returns an error if a file of the URL can no longer be read, or if no socket can be created.
     pub(super) fn options(&self) -> Result<PgConnectOptions, Error> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         let way = self.ways.get(current.at).copied().unwrap_or(ConnectionWay::Plain);
@@ -95,7 +95,8 @@ impl Routes {
         Tunnel::open(Dial { host: self.host.clone(), socket: self.target.socket, encryption }).map(Some)
     }
 
-    /// Takes the next way, if the error of the one that was tried says that another may work; whether it is worth another try.
+    /// Selects the next way if the error of the tried one suggests that another may work. Returns true if another
+    /// attempt is useful.
     pub(super) fn advance(&self, tried: usize, error: &Error) -> bool {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if current.at != tried {
@@ -105,7 +106,7 @@ impl Routes {
         let others = rest.skip(tried + 1).take(self.ways.len().saturating_sub(1));
         let next = match error.kind() {
             DbErrorKind::Tls => others.map(|(at, _)| at).next(),
-            // the server's rules are for the other kind of connection
+            // the server has rules for the other kind of connection
             DbErrorKind::Authentication if error.code() == Some("28000") => {
                 others.filter(|(_, way)| way.is_encrypted() != now.is_encrypted()).map(|(at, _)| at).next()
             }
@@ -117,7 +118,7 @@ impl Routes {
     /// Connects by the first way that works.
     ///
     /// # Errors
-    /// What the first way came to, and after it what others did, if they say anything else.
+    /// Returns the error of the first way. It also contains the errors of the other ways, if they differ.
     pub(super) async fn connect(&self) -> Result<PgConnection, Error> {
         let mut first: Option<Error> = None;
         for _ in 0..self.len() {
@@ -139,7 +140,7 @@ impl Routes {
                 None => error,
                 Some(first) if first.to_string() == error.to_string() => first,
                 Some(first) => {
-                    let both = format!("{first}; tried again another way: {error}");
+                    let both = format!("{first}; a second attempt, with or without TLS, failed: {error}");
                     first.with_message(both)
                 }
             });
@@ -174,7 +175,8 @@ fn ways(target: &PostgresTarget, host: &Host) -> Vec<ConnectionWay> {
     }
 }
 
-/// Whether nothing is wanted that the driver's TLS does not do. It adds the authorities of a file to the system's, so a file is.
+/// Returns true if the driver's TLS supports every requested option. The driver adds the authorities of a file to the
+/// system's, so it does not support a file.
 fn driver_will_do(target: &PostgresTarget, host: &Host) -> bool {
     let tls = &target.tls;
     tls.root_cert.is_none()

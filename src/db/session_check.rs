@@ -1,7 +1,8 @@
-//! Whether the session of an access token lives: asked in each statement that looks the account up.
+//! Checks that the session of an access token is live, in each statement that looks up the account.
 //!
-//! A session lives as long as one of its refresh tokens is neither revoked nor expired. An access token names the refresh token that was
-//! issued with it. That one may have been used since; it must not have been replaced because the answer with both was lost.
+//! A session is live if one of its refresh tokens is neither revoked nor expired. An access token names the refresh
+//! token that was issued with it. That refresh token may have been used since. It must not have been replaced because
+//! the response with both tokens was lost.
 
 use chrono::{DateTime, Utc};
 use entity::refresh_token::{Column, Entity};
@@ -17,40 +18,40 @@ use super::database_identity::{Principal, in_epoch};
 use super::query_runner::unique_row;
 use super::{Error, Pool};
 
-/// The session of an access token, at the time of a request.
+/// Session of an access token, at the time of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionClaim {
-    /// The account.
+    /// Account of the session, and its epoch.
     pub principal: Principal,
-    /// The session: the id of its first refresh token.
+    /// Id of the session, which is the id of its first refresh token.
     pub session: i64,
-    /// The refresh token that was issued with the access token; `None`: an earlier version issued it.
+    /// Refresh token that was issued with the access token; `None` if an earlier version issued it.
     pub token: Option<i64>,
-    /// The time of the request.
+    /// Time of the request.
     pub now: DateTime<Utc>,
-    /// A session that began at this time or before has reached its maximum age.
+    /// Limit of the session's age: a session that began at this time or before has expired.
     pub too_old: DateTime<Utc>,
 }
 
-/// What the owner of an account sees of it. It does not have the password hash.
+/// Fields of an account that its owner sees. The password hash is not among them.
 #[derive(Debug, Clone, PartialEq, Eq, DerivePartialModel)]
 #[sea_orm(entity = "user::Entity")]
 pub struct AccountView {
-    /// Never used again, even after deletion.
+    /// Id of the account, which is never used again, even after deletion.
     pub id: i64,
-    /// As its owner wrote it.
+    /// Email address, as its owner wrote it.
     pub email: Email,
-    /// Unique.
+    /// Unique name of the account.
     pub username: String,
-    /// Address of a picture.
+    /// Address of the account's picture.
     pub avatar_url: Option<String>,
-    /// Where the account came from.
+    /// Origin of the account.
     pub provider: Provider,
-    /// Whether the address was shown to be theirs.
+    /// True if the email address was verified.
     pub email_verified: bool,
 }
 
-/// An account, as [`AccountView`] or [`user::Model`].
+/// Account that was looked up, as [`AccountView`] or [`user::Model`].
 struct CheckedAccount<A> {
     account: A,
     access_used_at: Option<DateTime<Utc>>,
@@ -66,19 +67,20 @@ impl<A: PartialModelTrait> FromQueryResult for CheckedAccount<A> {
 }
 
 impl Pool {
-    /// The account of an access token, if the account may be used, the epoch has not changed and the session lives. The first time it also
-    /// records that the access token is used.
+    /// Returns the account of an access token if it is usable, the epoch has not changed and the session is live. The
+    /// first call also records that the access token was used.
     ///
     /// # Errors
-    /// What the database said.
+    /// Returns an error if the database does not answer or rejects a statement.
     pub async fn session_account(&self, claim: SessionClaim) -> Result<Option<user::Model>, Error> {
         self.in_session(claim).await
     }
 
-    /// Of the same account only what its owner sees.
+    /// Returns the fields that the owner sees of the account of an access token, under the conditions of
+    /// [`Self::session_account`].
     ///
     /// # Errors
-    /// What the database said.
+    /// Returns an error if the database does not answer or rejects a statement.
     pub async fn session_account_view(&self, claim: SessionClaim) -> Result<Option<AccountView>, Error> {
         self.in_session(claim).await
     }
@@ -93,9 +95,9 @@ impl Pool {
         if is_marked || mark_used(self.runner(), claim).await? { Ok(Some(account)) } else { Ok(None) }
     }
 
-    /// Most requests: the refresh token that was issued with the access token can still be used. Three look-ups by primary key, which
-    /// PostgreSQL plans once for a connection. It plans the statement with every case anew for each request, which takes longer than the
-    /// rest of the request.
+    /// Handles most requests: the refresh token that was issued with the access token is still usable. It makes three
+    /// look-ups by primary key, which PostgreSQL plans once per connection. PostgreSQL plans the general statement for
+    /// each request, which takes longer than the rest of the request.
     async fn account_of_live_token<A: PartialModelTrait>(
         &self,
         claim: SessionClaim,
@@ -106,7 +108,7 @@ impl Pool {
             .filter(Column::Revoked.eq(false))
             .filter(Column::ExpiresAt.gt(claim.now))
             .filter(Expr::expr(session_start(Entity)).gt(claim.too_old));
-        // not `=`: PostgreSQL may then read every token of the account by the index on `user_id`
+        // not `=`: with it, PostgreSQL may read every token of the account by the index on `user_id`
         let is_of_account = Expr::col((Entity, Column::UserId)).between(user_id(), user_id());
         QuerySelect::query(&mut select).inner_join(Entity, Column::Id.eq(token).and(is_of_account));
         self.find_account(select, Expr::col((Entity, Column::AccessUsedAt))).await
@@ -129,8 +131,9 @@ impl Pool {
     }
 }
 
-/// The account of an access token, if it may be used and the epoch has not changed. The statement begins at the only row with the epoch,
-/// because PostgreSQL answers that in less time than an `EXISTS`, and SeaORM builds it in less time than one with all columns of an account.
+/// Selects the account of an access token if it is usable and the epoch has not changed. The statement begins at the
+/// row of the epoch. PostgreSQL answers that faster than an `EXISTS`, and SeaORM builds it faster than a statement that
+/// begins with all columns of an account.
 fn usable_account(claim: SessionClaim) -> Select<database_identity::Entity> {
     let column = |column: user::Column| Expr::col((user::Entity, column));
     let may_be_used = column(user::Column::Id)
@@ -142,7 +145,7 @@ fn usable_account(claim: SessionClaim) -> Select<database_identity::Entity> {
     select
 }
 
-/// Whether the session lives and its access token was not replaced, as a condition of a statement.
+/// Builds a condition that is true if the session is live and its access token was not replaced.
 fn lives(claim: SessionClaim) -> Condition {
     let Some(token) = claim.token else { return Condition::all().add(Expr::exists(live_tokens(claim))) };
     let column = |column: Column| Expr::col((Entity, column));
@@ -160,20 +163,21 @@ fn lives(claim: SessionClaim) -> Condition {
     Condition::all().add(Expr::exists(issued_with))
 }
 
-/// Whether the account may be used and the session of the access token lives. Right under the lock of the account.
+/// Returns true if the account is usable and the session of the access token is live. The caller must hold the lock of
+/// the account.
 pub(super) async fn is_live(connection: &impl ConnectionTrait, claim: SessionClaim) -> Result<bool, DbErr> {
     let account = usable_account(claim).filter(lives(claim));
     Ok(account.count(connection).await? > 0)
 }
 
-/// When the session of a token began.
+/// Builds an expression for the time when the session of a token began.
 pub(super) fn session_start(table: impl sea_orm::sea_query::IntoIden + Clone) -> SimpleExpr {
     let table = table.into_iden();
     let column = |column: Column| Expr::col((table.clone(), column));
     sea_orm::sea_query::Func::coalesce([column(Column::SessionStartedAt), column(Column::CreatedAt)]).into()
 }
 
-/// The tokens of the session that can be used.
+/// Selects the usable tokens of the session.
 fn live_tokens(claim: SessionClaim) -> SelectStatement {
     let live = Alias::new("live_token");
     let column = |column: Column| Expr::col((live.clone(), column));
@@ -198,7 +202,7 @@ fn access_used_at(claim: SessionClaim) -> SimpleExpr {
     SimpleExpr::SubQuery(None, Box::new(used.into()))
 }
 
-/// Records that the access token is used; `false`: its refresh token was replaced meanwhile.
+/// Records that the access token was used. Returns false if its refresh token was replaced in the meantime.
 async fn mark_used(connection: &impl ConnectionTrait, claim: SessionClaim) -> Result<bool, DbErr> {
     let mark = Entity::update_many()
         .col_expr(Column::AccessUsedAt, Expr::value(claim.now))

@@ -1,17 +1,20 @@
-//! Sessions: refresh tokens that are rotated at each use (`db/rotation.rs`).
+//! Sessions: chains of refresh tokens that are rotated at each use (`db/rotation.rs`).
 //!
-//! A token that was used, was replaced, or was ended is revoked. A session lives as long as one of its tokens is neither revoked nor
-//! expired, which also holds for rows that an older replica or an operator changed.
+//! A token that was used, replaced or ended is revoked. A session is live if one of its tokens is neither revoked nor
+//! expired. This also holds for rows that an older replica or an operator changed.
 //!
 //! # Lock order
 //! Every transaction that begins, rotates or ends a session of an account locks these rows, in this order:
-//! 1. the account's row in `users`: by [`lock_account`] or [`lock_owner`], or by an UPDATE of that row as the first statement;
+//! 1. the account's row in `users`: by [`lock_account`] or [`lock_owner`], or by an UPDATE of that row as the first
+//!    statement;
 //! 2. the account's refresh tokens;
 //! 3. links, rows of `login_throttles` in the order of their subjects, and new rows of `auth_events`.
 //!
-//! `session_check.rs` marks one token as used, in a statement of its own, without the account's row. On SQLite a transaction locks the whole file when it begins. A decision uses only rows that were read after the lock of step 1, and
-//! values that never change: id, account, session, hash and expiry of a token. Otherwise the token that a rotation issues at the same
-//! moment escapes the UPDATE that ends the session. The reasons are in `docs/adr/0011-one-lock-order-for-sessions.md`.
+//! `session_check.rs` marks one token as used, in a separate statement, without the account's row. On SQLite a
+//! transaction locks the whole file when it begins. A decision uses only rows that were read after the lock of step 1,
+//! and values that never change. These are id, account, session, hash and expiry of a token. Otherwise a token that is
+//! issued at that moment could escape the UPDATE that ends the session. The reasons are in
+//! `docs/adr/0011-one-lock-order-for-sessions.md`.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::auth_event::AuthEventKind;
@@ -32,46 +35,46 @@ use super::request_context::RequestContext;
 use super::session_check::{SessionClaim, is_live, session_start};
 use super::{Error, Pool, Transaction};
 
-/// Sessions that are listed at most.
+/// Maximum number of sessions in a list.
 const MOST_LISTED: u64 = 200;
 
-/// A refresh token that is about to be issued.
+/// Refresh token that is about to be issued.
 #[derive(Debug, Clone)]
 pub struct NewRefreshToken {
-    /// What is stored of it.
+    /// Hash of the token, which is stored instead of it.
     pub hash: TokenHash,
-    /// No use after this time.
+    /// Expiry of the token.
     pub expires_at: DateTime<Utc>,
-    /// The age at which its session ends, however often it is refreshed.
+    /// Maximum age of the token's session, however often it is refreshed.
     pub max_age: TimeDelta,
 }
 
-/// What came of ending one session of an account.
+/// Result of ending one session of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SessionEnd {
-    /// It is ended.
+    /// The session was ended.
     Ended,
-    /// The account has no such live session.
+    /// The account has no live session with this id.
     NoSuchSession,
-    /// The session of the request itself has ended meanwhile.
+    /// The session of the request itself ended in the meantime.
     CallerEnded,
 }
 
-/// Which sessions are ended.
+/// Scope of a logout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogoutScope {
-    /// The one of the token.
+    /// Only the session of the token.
     This,
-    /// All of its account.
+    /// All sessions of the token's account.
     All,
 }
 
 impl Pool {
-    /// Ends the session of a refresh token, or all of its account; whose it was, if there is such a token. Only a token of a live session
-    /// ends others: a token that was stolen from an ended one must not.
+    /// Ends the session of a refresh token, or all sessions of its account. Returns the account if the token exists.
+    /// Only a token of a live session can end others, because a stolen token of an ended session must not.
     ///
     /// # Errors
-    /// What the database said; nothing is ended.
+    /// Returns an error if the database does not answer or rejects a statement. In that case nothing is ended.
     pub async fn log_out(
         &self,
         hash: &TokenHash,
@@ -98,10 +101,10 @@ impl Pool {
         Ok(Some(user_id))
     }
 
-    /// The newest token of each live session of an account, newest first; 200 at most.
+    /// Returns the newest token of each live session of an account, newest first. The list has at most 200 tokens.
     ///
     /// # Errors
-    /// What the database said.
+    /// Returns an error if the database does not answer or rejects a statement.
     pub async fn sessions_of(&self, claim: SessionClaim) -> Result<Vec<Model>, Error> {
         let live = Entity::live(claim.now).filter(Column::UserId.eq(claim.principal.user_id));
         let live =
@@ -109,10 +112,10 @@ impl Pool {
         Ok(live.order_by_desc(Column::Id).limit(MOST_LISTED).all(self.runner()).await?)
     }
 
-    /// Ends one session of an account, on request of another one, or of itself.
+    /// Ends one session of an account, on request of another session or of itself.
     ///
     /// # Errors
-    /// What the database said; nothing is ended.
+    /// Returns an error if the database does not answer or rejects a statement. In that case nothing is ended.
     pub async fn end_session(
         &self,
         claim: SessionClaim,
@@ -140,13 +143,13 @@ impl Pool {
     }
 }
 
-/// Locks the row of an account until the transaction ends, and returns the row as it is under the lock. The first statement of a
-/// transaction that changes sessions of the account.
+/// Locks an account's row until the transaction ends, and returns the row as it is under the lock. It is the first
+/// statement of every transaction that changes sessions of the account.
 pub(super) async fn lock_account(transaction: &Transaction, user_id: i64) -> Result<Option<user::Model>, DbErr> {
     Ok(unique_row(locked(user::Entity::find_by_id(user_id)).all(transaction).await?))
 }
 
-/// The account of a refresh token as it is under the lock, and what never changes of the token.
+/// Account of a refresh token as it is under the lock, and the fields of the token that never change.
 #[derive(FromQueryResult)]
 pub(super) struct TokenOwner {
     #[sea_orm(nested)]
@@ -158,7 +161,7 @@ pub(super) struct TokenOwner {
 }
 
 impl TokenOwner {
-    /// Id of the session.
+    /// Returns the id of the session.
     pub(super) fn session(&self) -> i64 {
         self.family.unwrap_or(self.token)
     }
@@ -168,7 +171,7 @@ impl TokenOwner {
     }
 }
 
-/// Locks the row of a refresh token's account, as [`lock_account`] does; `None`: there is no such token.
+/// Locks the row of a refresh token's account, as [`lock_account`] does; `None` if the token does not exist.
 pub(super) async fn lock_owner(transaction: &Transaction, hash: &TokenHash) -> Result<Option<TokenOwner>, DbErr> {
     let of_token = |column: Column| Expr::col((Entity, column));
     let owner = user::Entity::find().inner_join(Entity).filter(Column::TokenHash.eq(hash.clone()));
@@ -178,18 +181,18 @@ pub(super) async fn lock_owner(transaction: &Transaction, hash: &TokenHash) -> R
     Ok(unique_row(locked(owner).into_model().all(transaction).await?))
 }
 
-/// `FOR NO KEY UPDATE OF users`; nothing on SQLite.
+/// Adds `FOR NO KEY UPDATE OF users` to the query. SQLite ignores it.
 pub(super) fn locked(mut accounts: Select<user::Entity>) -> Select<user::Entity> {
     QueryTrait::query(&mut accounts).lock_with_tables(LockType::NoKeyUpdate, [user::Entity]);
     accounts
 }
 
-/// The session that a token continues.
+/// Session that a new token continues.
 #[derive(Clone, Copy)]
 pub(super) struct ContinuedSession {
     pub(super) session: i64,
     pub(super) started_at: DateTime<Utc>,
-    /// No token is issued unless this one can be used.
+    /// Token that must still be usable when the new token is issued.
     pub(super) only_after: Option<i64>,
 }
 
@@ -203,7 +206,8 @@ pub(super) async fn begin_session(
     issue(connection, user, None, new, context).await?.ok_or(DbErr::RecordNotInserted)
 }
 
-/// Issues a token to an account: the first of a session, or the next one of it. It expires with its session at the latest.
+/// Issues a token to an account: the first of a session, or its next one. The token expires with its session at the
+/// latest.
 pub(super) async fn issue(
     connection: &impl ConnectionTrait,
     user: user::Model,
@@ -238,7 +242,7 @@ pub(super) async fn issue(
     Ok(Some(NewSession { user, session: session.unwrap_or(id), token: id, epoch }))
 }
 
-/// Whether a token of the session is neither revoked nor expired. Right under the lock of the account.
+/// Returns true if a token of the session is neither revoked nor expired. The caller must hold the lock of the account.
 pub(super) async fn has_live_token(
     connection: &impl ConnectionTrait,
     session: i64,
@@ -248,7 +252,7 @@ pub(super) async fn has_live_token(
     Ok(live.count(connection).await? > 0)
 }
 
-/// Ends every session of an account except one.
+/// Ends every session of an account, except `kept`.
 pub(super) async fn end_others(
     connection: &impl ConnectionTrait,
     user_id: i64,
@@ -263,7 +267,7 @@ pub(super) async fn end_others(
     others.exec(connection).await.map(|_| ())
 }
 
-/// Revokes what further filters leave of the tokens that are not revoked.
+/// Builds an UPDATE that revokes tokens which are not revoked. The caller adds filters.
 pub(super) fn revoking(now: DateTime<Utc>) -> UpdateMany<Entity> {
     Entity::update_many()
         .col_expr(Column::Revoked, Expr::value(true))
@@ -271,7 +275,7 @@ pub(super) fn revoking(now: DateTime<Utc>) -> UpdateMany<Entity> {
         .filter(Column::Revoked.eq(false))
 }
 
-/// Those of one session.
+/// Restricts the UPDATE to tokens of one session.
 pub(super) fn of_session(tokens: UpdateMany<Entity>, session: i64) -> UpdateMany<Entity> {
     tokens.filter(Condition::any().add(Column::Id.eq(session)).add(Column::FamilyId.eq(session)))
 }

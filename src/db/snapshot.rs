@@ -1,4 +1,4 @@
-//! One point in time over all tables, read as blocks of rows.
+//! Consistent snapshot of all tables, read in blocks of rows.
 
 pub(super) mod postgres;
 pub(super) mod sqlite;
@@ -6,47 +6,47 @@ pub(super) mod sqlite;
 use super::binary_copy;
 use super::{Column, Connection, DatabaseUrl, DbErrorKind, Error, Row};
 
-/// Rows of one table, about [`BLOCK_BYTES`] bytes of them, as the engine gave them.
+/// Rows of one table, about [`BLOCK_BYTES`] bytes, in the format of the engine.
 #[derive(Debug)]
 pub enum SnapshotRows {
-    /// A line each, as they are in a backup.
+    /// Rows as lines, as a backup stores them.
     Lines(Vec<u8>),
-    /// Of PostgreSQL's binary format. They become lines where there is time for it.
+    /// Rows in PostgreSQL's binary format. They are converted to lines where time allows it.
     Tuples(Vec<u8>),
 }
 
-/// Where rows go.
+/// Receiver of rows that a snapshot reads.
 pub trait RowSink: Sync {
-    /// Takes some, in any order within a table. Whether more are wanted.
+    /// Accepts rows, in any order within a table. Returns true if more rows are wanted.
     fn take(&self, rows: SnapshotRows) -> impl Future<Output = bool> + Send;
 }
 
-/// About how large a table is.
+/// Approximate size of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TableRowCount {
-    /// Rows, an estimate.
+    /// Estimated number of rows.
     pub rows: u64,
-    /// Pages of the table, without indexes; 0 where they are not told.
+    /// Number of pages of the table without its indexes; 0 if it is not known.
     pages: u64,
 }
 
-/// Bytes of a block of rows.
+/// Size of a block of rows, in bytes.
 pub const BLOCK_BYTES: usize = 1 << 20;
 
-/// A read-only transaction that sees one state of every table.
+/// Read-only transaction that sees one state of every table.
 pub enum Snapshot {
-    /// On one or two connections.
+    /// PostgreSQL, on one or two connections.
     Postgres(postgres::PostgresSnapshot),
-    /// On a connection that a thread reads from.
+    /// SQLite, on a connection that a thread reads from.
     Sqlite(sqlite::SqliteSnapshot),
 }
 
 impl Snapshot {
-    /// Begins it. On PostgreSQL every table is locked against being truncated or dropped first: a snapshot alone does not
-    /// stop that. A large database is read on a second connection as well, if there is one to be had.
+    /// Begins a snapshot. On PostgreSQL it first locks every table, because a snapshot alone does not prevent TRUNCATE
+    /// and DROP. A large database is also read on a second connection, if one is available.
     ///
     /// # Errors
-    /// A table that cannot be locked in ten seconds or not at all, or what else the database said.
+    /// Returns an error if a table cannot be locked within ten seconds, or if the database does not answer.
     pub async fn begin(mut connection: Connection, url: &DatabaseUrl, tables: &[&str]) -> Result<Self, Error> {
         let home = connection.home().await?.unwrap_or_default();
         match connection {
@@ -60,7 +60,7 @@ impl Snapshot {
         }
     }
 
-    /// About how large each of the tables is, in their order.
+    /// Returns the approximate size of each table, in their order.
     pub fn sizes(&self) -> &[TableRowCount] {
         match self {
             Self::Postgres(snapshot) => snapshot.sizes(),
@@ -71,7 +71,7 @@ impl Snapshot {
     /// Runs a query inside the snapshot. Every column must be text.
     ///
     /// # Errors
-    /// What the database said.
+    /// Returns an error if the database does not answer or rejects a statement.
     pub async fn query(&mut self, sql: impl Into<String>) -> Result<Vec<Row>, Error> {
         match self {
             Self::Postgres(snapshot) => snapshot.query(sql.into()).await,
@@ -79,11 +79,11 @@ impl Snapshot {
         }
     }
 
-    /// Reads every row of a table, until the sink wants no more; whether it still does. `at` is the table's place among
-    /// all of them.
+    /// Reads every row of a table until the sink wants no more. Returns true if the sink still wants rows. `at` is the
+    /// table's index among all tables.
     ///
     /// # Errors
-    /// What the database said.
+    /// Returns an error if the database does not answer or rejects a statement.
     pub async fn read(
         &mut self,
         at: usize,
@@ -97,7 +97,7 @@ impl Snapshot {
         }
     }
 
-    /// Ends it.
+    /// Ends the snapshot's transaction.
     pub async fn end(self) {
         if let Self::Sqlite(snapshot) = self {
             snapshot.end().await;
@@ -113,10 +113,10 @@ impl TableRowCount {
 }
 
 impl SnapshotRows {
-    /// Appends the rows as lines, each with what ends it in a backup.
+    /// Appends the rows as lines, each with its line ending in a backup.
     ///
     /// # Errors
-    /// The server sent something else than these columns.
+    /// Returns an error if the rows do not have these columns.
     pub fn print(&self, columns: &[Column], lines: &mut Vec<u8>) -> Result<(), Error> {
         match self {
             Self::Lines(bytes) => lines.extend_from_slice(bytes),

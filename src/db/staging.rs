@@ -1,7 +1,8 @@
-//! A place beside the live tables in which a restore builds, loads and proves, before one swap puts it in their place.
+//! Staging area beside the live tables. A restore builds, loads and verifies the new tables there, before one swap
+//! replaces the live tables.
 //!
-//! PostgreSQL: a schema in the same database. SQLite: a file beside the live one. Until the swap nothing of the live
-//! database changes; what an interrupted run leaves here is removed by the next.
+//! On PostgreSQL it is a schema in the live database. On SQLite it is a file beside the live one. The live database
+//! does not change until the swap. The next run removes what an interrupted run left in the staging area.
 
 mod postgres;
 mod refused_row;
@@ -18,59 +19,60 @@ use postgres::PostgresStaging;
 use refused_row::RefusedRow;
 use sqlite::SqliteStaging;
 
-/// A transaction for migrations that make their tables in a staging place.
+/// Transaction for migrations that create their tables in a staging area.
 pub struct StagedMigration {
     pool: Pool,
-    /// The transaction.
+    /// Open transaction of the migrations.
     pub transaction: DatabaseTransaction,
 }
 
-/// The place.
+/// Staging area of a restore.
 pub enum Staging {
-    /// A schema.
+    /// Schema in a PostgreSQL database.
     Postgres(PostgresStaging),
-    /// A file.
+    /// SQLite file beside the live one.
     Sqlite(SqliteStaging),
 }
 
 /// Tables, functions and sequences of one state of the schema.
 #[derive(Debug, Clone, Default)]
 pub struct SchemaObjects {
-    /// Names of tables.
+    /// Names of the tables.
     pub tables: Vec<String>,
-    /// Functions as `name(types)`; none on SQLite.
+    /// Functions as `name(types)`; empty on SQLite.
     pub functions: Vec<String>,
-    /// Sequences; none on SQLite.
+    /// Names of the sequences; empty on SQLite.
     pub sequences: Vec<String>,
 }
 
-/// The schema of a database that a restore replaces.
+/// Schema of a database that a restore replaces.
 #[derive(Debug, Clone)]
 pub struct LiveSchema {
-    /// Everything of ours that may be there: what its own history made, and what the newest migrations make.
+    /// All objects of the program that may exist: those of the database's own history, and those of the newest
+    /// migrations.
     pub objects: SchemaObjects,
-    /// Statements that make it; empty where there is nothing of ours.
+    /// Statements that create the live schema; empty if the database has no objects of the program.
     pub made_by: String,
-    /// Statements that make the newest schema of it.
+    /// Statements that upgrade the live schema to the newest one.
     pub newer: String,
-    /// Where it came from.
+    /// Origin of the live schema.
     pub origin: SchemaOrigin,
 }
 
-/// Where a schema came from.
+/// Origin of a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SchemaOrigin {
-    /// This program's migrations made all of it.
+    /// This program's migrations created all of it.
     Migrated,
-    /// It was taken over: the same objects, whose definitions may be phrased in another way.
+    /// The program adopted the schema. Its objects are equal, but their definitions may be written differently.
     TakenOver,
 }
 
-/// What a restore would lose of a database, or could not end for, each with what to do. Nothing is written.
-/// `greatest_ids`: the greatest id of each table that is restored.
+/// Lists what a restore would lose in the live database, and what would prevent it, each with a remedy. It writes
+/// nothing. `greatest_ids` holds the greatest id of each restored table.
 ///
 /// # Errors
-/// What the database said.
+/// Returns an error if the database does not answer or rejects a statement.
 pub async fn losses(
     url: &DatabaseUrl,
     live: &LiveSchema,
@@ -82,17 +84,17 @@ pub async fn losses(
     }
 }
 
-/// A table that is loaded: its columns in the order of the rows.
+/// Table that is loaded, with its columns in the order of the rows.
 #[derive(Debug, Clone)]
 pub struct TableLoad {
-    /// Its name.
+    /// Name of the table.
     pub table: String,
-    /// Its columns; where rows come from the other engine, with their types in PostgreSQL, which tells more of them apart.
+    /// Columns of the table. Rows from the other engine have their types in PostgreSQL, which has more types.
     pub columns: Vec<Column>,
 }
 
 impl TableLoad {
-    /// `a, b, c`
+    /// Returns the column names as `a, b, c`.
     fn column_list(&self) -> String {
         self.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ")
     }
@@ -101,33 +103,33 @@ impl TableLoad {
 /// Rows of one table, each ended by a line feed.
 #[derive(Debug)]
 pub struct LoadBlock {
-    /// Which of the loaded tables.
+    /// Index of the table among the loaded tables.
     pub table: usize,
-    /// On PostgreSQL, lines of COPY's text format; on SQLite what the [`RowParser`] function takes.
+    /// Lines of COPY's text format on PostgreSQL. On SQLite, lines that the [`RowParser`] function parses.
     pub lines: Vec<u8>,
-    /// The line of the file that has the first row, from 1; the others follow it.
+    /// Number of the first row's line in the file, from 1. The other rows follow it.
     pub first_line: u64,
 }
 
-/// Makes values of a row without its line feed.
+/// Function that parses the values of a row without its line feed.
 pub type RowParser = for<'a> fn(&'a [u8], &[Column]) -> Result<Vec<Value<'a>>, String>;
 
-/// What the swap did.
+/// Result of a swap.
 #[derive(Debug, Default)]
 pub struct SwapReport {
-    /// How long readers could wait.
+    /// Time for which readers may have waited.
     pub duration: Duration,
-    /// What is worth knowing, but no failure.
+    /// Warnings for the operator that are no failures.
     pub warnings: Vec<String>,
 }
 
-/// Rows that the database does not take.
+/// Error of rows that the database refuses.
 #[derive(Debug, thiserror::Error)]
 #[error("{place}{source}")]
 pub struct LoadError {
-    /// Where the row stood.
+    /// Table and line of the refused row.
     place: Box<RefusedRow>,
-    /// What the database said.
+    /// Error of the database.
     pub source: Error,
 }
 
@@ -146,10 +148,10 @@ impl LoadError {
 }
 
 impl Staging {
-    /// An empty place beside a database.
+    /// Creates an empty staging area beside a database.
     ///
     /// # Errors
-    /// Missing privileges or permissions, or another restore that is at work.
+    /// Returns an error if privileges or permissions are missing, or if another restore is running.
     pub async fn begin(url: &DatabaseUrl) -> Result<Self, Error> {
         match url.target() {
             DatabaseTarget::Postgres(_) => {
@@ -159,10 +161,11 @@ impl Staging {
         }
     }
 
-    /// A transaction for migrations that make their tables here. End it with [`Self::end_migration`].
+    /// Begins a transaction for migrations that create their tables in the staging area. [`Self::end_migration`] ends
+    /// it.
     ///
     /// # Errors
-    /// What the database said.
+    /// Returns an error if the database does not answer or rejects a statement.
     pub async fn begin_migration(&self) -> Result<StagedMigration, Error> {
         match self {
             Self::Postgres(staging) => staging.begin_migration().await,
@@ -170,10 +173,10 @@ impl Staging {
         }
     }
 
-    /// Commits what was migrated.
+    /// Commits the transaction of the migrations.
     ///
     /// # Errors
-    /// What the database said.
+    /// Returns an error if the database does not answer or rejects a statement.
     pub async fn end_migration(&self, migration: StagedMigration) -> Result<(), Error> {
         let StagedMigration { pool, transaction } = migration;
         transaction.commit().await?;
@@ -183,10 +186,10 @@ impl Staging {
         Ok(())
     }
 
-    /// Empties the tables and takes down what would slow down loading them.
+    /// Empties the tables, and drops the objects that would slow down loading them.
     ///
     /// # Errors
-    /// What the database said.
+    /// Returns an error if the database does not answer or rejects a statement.
     pub async fn strip(&mut self, tables: &[String]) -> Result<(), Error> {
         match self {
             Self::Postgres(staging) => staging.strip(tables).await,
@@ -194,10 +197,10 @@ impl Staging {
         }
     }
 
-    /// Loads rows until the sender is gone.
+    /// Loads rows until the sender is dropped.
     ///
     /// # Errors
-    /// The first row that is refused.
+    /// Returns an error with the first row that the database refuses.
     pub async fn load(
         &self,
         loaded: &[TableLoad],
@@ -210,10 +213,10 @@ impl Staging {
         }
     }
 
-    /// Runs statements here: ledger rows and values of sequences.
+    /// Runs statements in the staging area, for ledger rows and values of sequences.
     ///
     /// # Errors
-    /// What the database said.
+    /// Returns an error if the database does not answer or rejects a statement.
     pub async fn execute(&self, sql: String) -> Result<(), Error> {
         match self {
             Self::Postgres(staging) => staging.execute(sql).await,
@@ -221,10 +224,10 @@ impl Staging {
         }
     }
 
-    /// Reads every row of a table back.
+    /// Reads every row of a loaded table.
     ///
     /// # Errors
-    /// What the database said.
+    /// Returns an error if the database does not answer or rejects a statement.
     pub async fn read_back(&self, loaded: &TableLoad, sink: &impl RowSink) -> Result<(), Error> {
         match self {
             Self::Postgres(staging) => staging.read_back(loaded, sink).await,
@@ -232,10 +235,10 @@ impl Staging {
         }
     }
 
-    /// Builds what [`Self::strip`] took down.
+    /// Rebuilds the objects that [`Self::strip`] dropped.
     ///
     /// # Errors
-    /// Rows that break a key, or what else the database said.
+    /// Returns an error if rows violate a key, or if the database does not answer.
     pub async fn build(&self, tables: &[String]) -> Result<(), LoadError> {
         match self {
             Self::Postgres(staging) => staging.build(tables).await,
@@ -243,10 +246,11 @@ impl Staging {
         }
     }
 
-    /// Raises sequences that stand below the ids of their tables, so that no id is given out twice: which ones, for people.
+    /// Raises sequences that are below the ids of their tables, so that no id is issued twice. Returns a text for each
+    /// raised sequence.
     ///
     /// # Errors
-    /// What the database said.
+    /// Returns an error if the database does not answer or rejects a statement.
     pub async fn raise_sequences(&self) -> Result<Vec<String>, Error> {
         match self {
             Self::Postgres(staging) => staging.raise_sequences().await,
@@ -254,11 +258,11 @@ impl Staging {
         }
     }
 
-    /// Puts what was built in the place of the live tables, all at once.
+    /// Replaces the live tables with the staged ones in one transaction.
     ///
     /// # Errors
-    /// Tables that stayed locked for longer than `patience`, or what else the database said; the live tables are as
-    /// they were.
+    /// Returns an error if tables are locked for longer than `patience`, or if the database does not answer. In that
+    /// case the live tables do not change.
     pub async fn swap(
         &self,
         live: &LiveSchema,
@@ -271,10 +275,10 @@ impl Staging {
         }
     }
 
-    /// Removes the place.
+    /// Removes the staging area.
     ///
     /// # Errors
-    /// What the database said.
+    /// Returns an error if the database does not answer or rejects a statement.
     pub async fn discard(self) -> Result<(), Error> {
         match self {
             Self::Postgres(staging) => staging.discard().await,

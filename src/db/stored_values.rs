@@ -1,8 +1,9 @@
-//! Stored values that a handler is about to read: one that the program has no type for is an error that names table and column.
+//! Checks stored values before they are read. A value that the program has no type for causes an error that names table
+//! and column.
 //!
-//! The constraints of the schema refuse such values. One that is there all the same came with a dropped constraint. On PostgreSQL
-//! the driver adds a time to its epoch without a check, and an infinite one would be a panic. Every row of the service's queries
-//! comes through here before it becomes a model.
+//! The constraints of the schema refuse such values, so that they exist only if a constraint was dropped. On PostgreSQL
+//! the driver adds a time to its epoch without a check, and an infinite time would cause a panic. Every row of the
+//! service's queries is checked here before it becomes a model.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -13,10 +14,10 @@ use sqlx::postgres::{PgConnection, PgRow, PgValueFormat};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Column as _, Row as _, TypeInfo as _, ValueRef as _};
 
-/// The years 1 to 9999, in PostgreSQL's microseconds since 2000.
+/// Times from the year 1 to 9999, in PostgreSQL's microseconds since 2000.
 const TIMES: std::ops::Range<i64> = -63_082_281_600_000_000..252_455_616_000_000_000;
 
-/// Refuses rows of PostgreSQL that hold a time outside the years 1 to 9999.
+/// Refuses rows of PostgreSQL that contain a time outside the years 1 to 9999.
 pub(super) async fn check_postgres(connection: &mut PgConnection, rows: &[PgRow]) -> Result<(), sqlx::Error> {
     let Some((row, at)) = rows.iter().find_map(|row| Some((row, unreadable_time(row)?))) else { return Ok(()) };
     let column = row.column(at);
@@ -32,7 +33,7 @@ pub(super) async fn check_postgres(connection: &mut PgConnection, rows: &[PgRow]
     Err(sqlx::Error::ColumnDecode { index, source: "a time outside the years 1 to 9999".into() })
 }
 
-/// The first column of a row that holds such a time.
+/// Returns the first column of a row with a time outside the years 1 to 9999.
 fn unreadable_time(row: &PgRow) -> Option<usize> {
     row.columns().iter().map(sqlx::Column::ordinal).find(|at| {
         let Ok(value) = row.try_get_raw(*at) else { return false };
@@ -44,7 +45,7 @@ fn unreadable_time(row: &PgRow) -> Option<usize> {
     })
 }
 
-/// Refuses rows of SQLite that hold a value of another type than the column of the table has.
+/// Refuses rows of SQLite that contain a value of another type than the table's column.
 pub(super) fn check_sqlite<'a>(rows: impl IntoIterator<Item = &'a QueryResult>) -> Result<(), sqlx::Error> {
     rows.into_iter().filter_map(QueryResult::try_as_sqlite_row).try_for_each(check_sqlite_row)
 }
@@ -69,7 +70,7 @@ fn check_sqlite_row(row: &SqliteRow) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-/// Types whose values SQLite does not refuse by itself.
+/// Types whose values SQLite itself does not check.
 #[derive(Debug, Clone, Copy)]
 enum StoredKind {
     Time,
@@ -80,7 +81,7 @@ enum StoredKind {
 
 type Kinds = HashMap<(&'static str, &'static str), StoredKind>;
 
-/// The columns of the entities that have such a type: table, column.
+/// Returns the columns of the entities that have such a type, by table and column.
 fn kinds() -> &'static Kinds {
     static KINDS: OnceLock<Kinds> = OnceLock::new();
     KINDS.get_or_init(|| {

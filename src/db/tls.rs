@@ -1,8 +1,9 @@
-//! TLS to PostgreSQL with libpq's meaning of `sslmode`, for what the driver cannot do itself.
+//! TLS to PostgreSQL with libpq's meaning of `sslmode`, for options that the driver does not support.
 //!
-//! A mode that verifies nothing accepts any certificate, also one of X.509 version 1: its signature proves nothing without
-//! an authority. A mode that verifies trusts the authorities of `sslrootcert` and no others, because with `verify-ca` any
-//! certificate of a public authority would do. `verify-full` without a file trusts the system's.
+//! A mode that does not verify accepts any certificate, including one of X.509 version 1, whose signature proves
+//! nothing without an authority. A mode that verifies trusts only the authorities of `sslrootcert`, because with
+//! `verify-ca` any certificate of a public authority would be accepted. `verify-full` without a file trusts the
+//! system's authorities.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,10 +20,10 @@ use super::certificate;
 use super::error::{DbErrorKind, Error};
 use super::url::{PostgresTarget, SslMode, SslNegotiation, TlsVersion};
 
-/// The configuration of TLS for a target.
+/// Builds the TLS configuration of a target.
 ///
 /// # Errors
-/// A file that cannot be used any more; it could when the URL was read.
+/// Returns an error if a file can no longer be read that was readable when the URL was parsed.
 pub(super) fn client_config(target: &PostgresTarget) -> Result<ClientConfig, Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let (oldest, newest) = target.tls.versions;
@@ -71,11 +72,13 @@ fn verifier(target: &PostgresTarget, provider: Arc<CryptoProvider>) -> Result<Ar
     };
     let mut links = Vec::new();
     if let Some(file) = &target.tls.root_cert {
-        // as in libpq, a chain ends at a certificate that signed itself; others of the file are links of it
+        // as in libpq, a chain ends at a self-signed certificate; other certificates of the file are intermediate ones
         (trusted, links) = trusted.into_iter().partition(certificate::is_self_issued);
         if trusted.is_empty() {
-            let text =
-                format!("TLS failed: `{}` holds no root certificate, only ones that others signed", file.display());
+            let text = format!(
+                "TLS failed: `{}` contains no root certificate, only intermediate certificates",
+                file.display()
+            );
             return Err(Error::new(DbErrorKind::Tls, text));
         }
     }
@@ -86,12 +89,12 @@ fn verifier(target: &PostgresTarget, provider: Arc<CryptoProvider>) -> Result<Ar
     let chain = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
     let chain = chain.map_err(|error| Error::new(DbErrorKind::Tls, format!("TLS failed: {error}")))?;
     let names = if target.ssl_mode == SslMode::VerifyFull { HostName::Checked } else { HostName::Ignored };
-    // of the system's authorities none is the server itself
+    // none of the system's authorities is the server itself
     let trusted = if target.tls.root_cert.is_some() { trusted } else { Vec::new() };
     Ok(Arc::new(TrustedCertificate { chain, trusted, links, names }))
 }
 
-/// Accepts every certificate and every signature.
+/// Verifier that accepts every certificate and every signature.
 #[derive(Debug)]
 struct AnyCertificate;
 
@@ -150,7 +153,8 @@ enum HostName {
     Ignored,
 }
 
-/// Accepts what the authorities signed, and a server's own certificate that is named among them.
+/// Verifier that accepts certificates of the trusted authorities, and a server's own certificate that is listed among
+/// them.
 #[derive(Debug)]
 struct TrustedCertificate {
     chain: Arc<WebPkiServerVerifier>,
@@ -160,7 +164,8 @@ struct TrustedCertificate {
 }
 
 impl TrustedCertificate {
-    /// As libpq does: a certificate without alternative names counts for its common name.
+    /// Checks that a certificate is for this host. Like libpq, it uses the common name if there are no alternative
+    /// names.
     fn is_for(&self, certificate: &CertificateDer<'_>, name: &ServerName<'_>) -> Result<(), rustls::Error> {
         if self.names == HostName::Ignored || certificate::has_common_name(certificate, &name.to_str()) {
             return Ok(());

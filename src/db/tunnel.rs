@@ -1,10 +1,11 @@
-//! Connections that the driver cannot make itself, made here and handed to it through a socket of this process.
+//! Connections that the driver cannot make itself. This module makes them and hands them to the driver through a socket
+//! of this process.
 //!
-//! The driver has no place for a TLS configuration, an address beside the name, or options of the TCP socket. So it connects
-//! to an abstract unix socket (no file), on which only this process is answered; each such connection becomes one to the
-//! server, with TLS where it is wanted, and bytes go to and fro. What fails on the way is answered in PostgreSQL's protocol
-//! with a code of our own, so that the driver reports it like any refusal. Plain connections and those that the driver can
-//! make do not come here.
+//! The driver does not support a TLS configuration, an address beside the name, or options of the TCP socket. It
+//! therefore connects to an abstract unix socket, which has no file and accepts only this process. Each such connection
+//! is forwarded to the server, with TLS if requested. A failure to connect is reported in PostgreSQL's protocol with a
+//! code of this program, so that the driver handles it like any refusal. The driver makes plain connections, and those
+//! that it supports, without a tunnel.
 
 use std::io;
 use std::os::linux::net::SocketAddrExt as _;
@@ -21,12 +22,12 @@ use tokio_rustls::TlsConnector;
 use super::error::{DbErrorKind, Error, NO_CONNECTION, TLS_FAILED};
 use super::url::{Host, SocketSettings, SslNegotiation};
 
-/// The request for TLS: length and code.
+/// Message that requests TLS: length and code.
 const TLS_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
-/// The longest start-up message that the server accepts.
+/// Maximum length of a start-up message that the server accepts, in bytes.
 const LONGEST_STARTUP: u32 = 10_000;
 
-/// How connections are made.
+/// Settings of the connections to a server.
 #[derive(Clone)]
 pub(super) struct Dial {
     pub(super) host: Host,
@@ -34,14 +35,14 @@ pub(super) struct Dial {
     pub(super) encryption: Option<Encryption>,
 }
 
-/// How they are encrypted.
+/// Encryption of the connections to a server.
 #[derive(Clone)]
 pub(super) struct Encryption {
     pub(super) config: Arc<ClientConfig>,
     pub(super) negotiation: SslNegotiation,
 }
 
-/// A socket that leads to a server. No new connection is made once it is dropped; those that were stay.
+/// Socket that leads to a server. After it is dropped, no new connection is made, and existing ones continue.
 pub(super) struct Tunnel {
     name: String,
     task: JoinHandle<()>,
@@ -54,15 +55,15 @@ impl Drop for Tunnel {
 }
 
 impl Tunnel {
-    /// Opens one.
+    /// Opens a socket for the driver.
     ///
     /// # Errors
-    /// The system has no such sockets, or no more of them.
+    /// Returns an error if the system does not support such sockets, or has no more of them.
     pub(super) fn open(dial: Dial) -> Result<Self, Error> {
         let cannot =
             |error: io::Error| Error::new(DbErrorKind::Refused, format!("no socket for the connection: {error}"));
         let name = format!("authsvc-{:032x}", fastrand::u128(..));
-        // the driver adds the port to it, as to the directory of a server's socket
+        // the driver appends the port, as to the directory of a server's socket
         let address = format!("{name}/.s.PGSQL.{}", dial.host.port);
         let listener =
             SocketAddr::from_abstract_name(address.as_bytes()).and_then(|at| StdUnixListener::bind_addr(&at));
@@ -72,7 +73,7 @@ impl Tunnel {
         Ok(Self { name, task: tokio::spawn(accept(listener, dial)) })
     }
 
-    /// The directory that the driver takes it for.
+    /// Returns the name that the driver uses as the socket's directory.
     pub(super) fn directory(&self) -> String {
         format!("\0{}", self.name)
     }
@@ -86,19 +87,20 @@ async fn accept(listener: UnixListener, dial: Dial) {
     }
 }
 
-/// Nobody else may use our connection: it may carry the client's certificate.
+/// Returns true if the client is this process. No other process may use the connection, which may have used the
+/// client's certificate.
 fn is_of_this_process(client: &UnixStream) -> bool {
     let peer = client.peer_cred().ok().and_then(|peer| peer.pid()).and_then(|pid| u32::try_from(pid).ok());
     peer == Some(std::process::id())
 }
 
-/// One connection, from its start-up message to its end.
+/// Serves one connection, from its start-up message to its end.
 async fn serve(mut client: UnixStream, dial: Dial) {
     let Ok(startup) = startup_message(&mut client).await else { return };
     let connected = tokio::select! {
         biased;
         connected = dial.connect() => connected,
-        // the driver has waited long enough
+        // the driver has stopped waiting
         () = gone(&client) => return,
     };
     let relayed = match connected {
@@ -121,7 +123,7 @@ async fn startup_message(client: &mut UnixStream) -> io::Result<Vec<u8>> {
     Ok(message)
 }
 
-/// Until the driver hangs up. It sends nothing before it is answered.
+/// Waits until the driver closes the connection. The driver sends nothing before it gets an answer.
 async fn gone(client: &UnixStream) {
     let mut byte = [0];
     while client.readable().await.is_ok() {
@@ -202,11 +204,11 @@ async fn request_tls(server: &mut TcpStream) -> Result<(), Error> {
     match asked.await.map_err(|error| Error::from(&sqlx::Error::Io(error)))? {
         b'S' => Ok(()),
         b'N' => Err(Error::new(DbErrorKind::Tls, "TLS failed: server does not support TLS")),
-        _ => Err(Error::new(DbErrorKind::Tls, "TLS failed: the server gave an answer that is not of PostgreSQL")),
+        _ => Err(Error::new(DbErrorKind::Tls, "TLS failed: the server's answer is not in PostgreSQL's protocol")),
     }
 }
 
-/// The error as a server reports one.
+/// Encodes the error as a server reports one.
 fn refusal(error: &Error) -> Vec<u8> {
     let code = if error.kind() == DbErrorKind::Tls { TLS_FAILED } else { NO_CONNECTION };
     let mut fields = Vec::new();

@@ -1,7 +1,7 @@
-//! `DATABASE_URL`, parsed once into a type that cannot print its password.
+//! Parses `DATABASE_URL` into a type that cannot print its password.
 //!
-//! Parsing is our own because the drivers' parsers log parameters they do not know with their values, and because an
-//! unescaped sign in a password must be refused without quoting what surrounds it. No message here ever contains text
+//! The drivers' parsers are not used, because they log unknown parameters with their values. Also, an unescaped
+//! character in a password must be refused without quoting the text around it. No message of this module contains text
 //! from the user-information part.
 
 mod foreign;
@@ -32,24 +32,24 @@ pub use sqlite::{SqliteMode, SqliteTarget};
 pub use startup::SESSION_SETTINGS;
 pub use tls::{SslMode, SslNegotiation, TlsSettings, TlsVersion};
 
-/// Where the database is. `Display` and `Debug` print it with the password as `****`.
+/// Location of the database. `Display` and `Debug` print its password as `****`.
 #[derive(Clone)]
 pub struct DatabaseUrl {
     target: DatabaseTarget,
     warnings: Vec<String>,
 }
 
-/// The two kinds of database.
+/// Kinds of database, with their settings.
 #[expect(clippy::large_enum_variant, reason = "a process has a handful of them")]
 #[derive(Clone)]
 pub enum DatabaseTarget {
-    /// A PostgreSQL server.
+    /// PostgreSQL, on one or more servers.
     Postgres(PostgresTarget),
-    /// A SQLite file.
+    /// SQLite, in a file.
     Sqlite(SqliteTarget),
 }
 
-/// A URL that is refused: what is wrong, and what to do. Never contains user name or password.
+/// Error of a refused URL: the reason and a hint. It never contains user name or password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct InvalidUrl {
@@ -67,12 +67,12 @@ impl InvalidUrl {
         Self { variable: Some(variable), ..self }
     }
 
-    /// The variable that is wrong, where it is not the URL itself.
+    /// Returns the environment variable that is wrong, if it is not that of the URL.
     pub fn variable(&self) -> Option<&'static str> {
         self.variable
     }
 
-    /// What to do about it.
+    /// Returns the hint for the operator.
     pub fn hint(&self) -> &str {
         &self.hint
     }
@@ -80,15 +80,15 @@ impl InvalidUrl {
 
 const FORMS: &str = "use postgres://USER:PASSWORD@HOST:5432/DATABASE or sqlite:FILE?mode=rwc";
 const ESCAPE_UTF_8: &str = "write the bytes of UTF-8 as escapes, like %C3%A9 for an e with an acute accent";
-const NO_NUL: &str = "leave `%00` out: no file name, name or password holds this character";
+const NO_NUL: &str = "leave `%00` out: a file name, name or password cannot contain this character";
 const ESCAPE: &str =
-    "percent-encode special signs in user name and password: / is %2F, ? is %3F, # is %23, @ is %40, % is %25";
+    "percent-encode special characters in user name and password: / is %2F, ? is %3F, # is %23, @ is %40, % is %25";
 
 impl DatabaseUrl {
-    /// Parses a URL, completing what a PostgreSQL one leaves out.
+    /// Parses a URL, and completes a PostgreSQL URL with defaults.
     ///
     /// # Errors
-    /// [`InvalidUrl`] for another scheme, an unknown parameter, or a part that cannot be read without guessing.
+    /// Returns [`InvalidUrl`] for another scheme, an unknown parameter, or a part that is ambiguous.
     pub fn parse(text: &str, defaults: &Defaults) -> Result<Self, InvalidUrl> {
         let text = text.trim();
         foreign::refuse(text)?;
@@ -108,22 +108,22 @@ impl DatabaseUrl {
         }
     }
 
-    /// Whether a text is meant to be the URL of a server.
+    /// Returns true if a text is meant as the URL of a server.
     pub fn is_of_server(text: &str) -> bool {
         !text.trim_start().starts_with("sqlite:")
     }
 
-    /// What was ignored, and why.
+    /// Returns a warning for each ignored part, with the reason.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
 
-    /// A SQLite file.
+    /// Builds the URL of a SQLite file.
     pub fn sqlite(path: impl Into<PathBuf>, mode: SqliteMode) -> Self {
         Self { target: DatabaseTarget::Sqlite(SqliteTarget { path: path.into(), mode }), warnings: Vec::new() }
     }
 
-    /// Another database of the same server; the same file on SQLite.
+    /// Returns the URL of another database on the server. On SQLite it returns the URL of the file itself.
     pub fn with_database(&self, name: &str) -> Self {
         let mut other = self.clone();
         if let DatabaseTarget::Postgres(target) = &mut other.target {
@@ -132,7 +132,7 @@ impl DatabaseUrl {
         other
     }
 
-    /// The same database, on one of the URL's servers only.
+    /// Returns the URL of this database on only one of its servers.
     pub(in crate::db) fn on(&self, at: usize) -> Self {
         match &self.target {
             DatabaseTarget::Postgres(target) => {
@@ -142,7 +142,7 @@ impl DatabaseUrl {
         }
     }
 
-    /// Which engine it is.
+    /// Returns the engine of the database.
     pub fn backend(&self) -> Backend {
         match self.target {
             DatabaseTarget::Postgres(_) => Backend::Postgres,
@@ -150,12 +150,12 @@ impl DatabaseUrl {
         }
     }
 
-    /// Whether it is a SQLite file that may be made.
+    /// Returns true if it is a SQLite file that may be created.
     pub fn may_be_created(&self) -> bool {
         matches!(&self.target, DatabaseTarget::Sqlite(target) if target.mode == SqliteMode::Create)
     }
 
-    /// The role on a server.
+    /// Returns the role on a server; `None` for SQLite.
     pub fn role(&self) -> Option<String> {
         match &self.target {
             DatabaseTarget::Postgres(target) => Some(target.user.clone()),
@@ -163,12 +163,12 @@ impl DatabaseUrl {
         }
     }
 
-    /// The parsed parts.
+    /// Returns the parsed parts.
     pub fn target(&self) -> &DatabaseTarget {
         &self.target
     }
 
-    /// Whether a server that takes no writes is not what it asks for.
+    /// Returns true if the URL does not ask for a read-only server.
     pub fn wants_writes(&self) -> bool {
         match &self.target {
             DatabaseTarget::Postgres(target) => !target.session_attrs.prefers_no_writes(),
@@ -217,7 +217,7 @@ fn parameters(query: &str) -> Result<Vec<(String, String)>, InvalidUrl> {
     Ok(pairs)
 }
 
-/// Percent-decodes one part; an empty part is none.
+/// Percent-decodes one part; `None` if the part is empty.
 fn decode(text: &str, part: &str) -> Result<Option<String>, InvalidUrl> {
     let bytes = text.as_bytes();
     let escapes = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'%');

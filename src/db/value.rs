@@ -1,24 +1,24 @@
-//! A value on its way into SQLite.
+//! Value to be stored in SQLite.
 
 use std::borrow::Cow;
 
 use rusqlite::ToSql;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
-/// What a column of SQLite can hold.
+/// Value that a column of SQLite can hold.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value<'a> {
-    /// NULL
+    /// NULL of SQL, without a type.
     Null,
-    /// An integer, or a boolean.
+    /// Integer, or boolean as 0 or 1.
     Integer(i64),
-    /// A number with a fraction.
+    /// Floating-point number of 64 bits.
     Real(f64),
-    /// A text, a time, or JSON.
+    /// Text, time or JSON.
     Text(Cow<'a, str>),
-    /// A text that is not UTF-8.
+    /// Text that is not valid UTF-8.
     Malformed(Vec<u8>),
-    /// Bytes.
+    /// Bytes of any kind.
     Blob(Vec<u8>),
 }
 

@@ -1,9 +1,10 @@
-//! Proving that an address is its account's.
+//! Verification that an email address belongs to its account.
 //!
-//! The token that was mailed proves the address. The account is proven as well, by one of its sessions or by its password, because
-//! another person may have registered the address: a click on the link in the mail must not give that person a verified account.
+//! The mailed token proves the address. One of the account's sessions or its password must also prove the account,
+//! because another person may have registered the address. A click on the mailed link must not give that person a
+//! verified account.
 //!
-//! A transaction locks the account's row first: see the lock order in `db/sessions.rs`.
+//! Every transaction locks the account's row first, as the lock order in `db/sessions.rs` requires.
 
 use chrono::{DateTime, Utc};
 use entity::auth_event::AuthEventKind;
@@ -20,12 +21,12 @@ use super::session_check::{SessionClaim, is_live};
 use super::sessions::lock_account;
 use super::{Error, Pool, Transaction};
 
-/// What proves that the account is the caller's.
+/// Proof that the account belongs to the caller.
 #[derive(Debug, Clone)]
 pub enum VerificationProof {
-    /// One of its sessions.
+    /// Session of the account.
     Session(SessionClaim),
-    /// Its password, which was checked against this row.
+    /// Password of the account, which was checked against this row.
     Password(Box<FoundAccount>),
 }
 
@@ -39,11 +40,11 @@ impl VerificationProof {
 }
 
 impl Pool {
-    /// Records that an address is its account's; `false`: the account has another address now, may not be used, or the proof does not
-    /// hold any more.
+    /// Records that an address belongs to its account. Returns false if the account has another address, is not usable,
+    /// or if the proof no longer holds.
     ///
     /// # Errors
-    /// What the database said; nothing is recorded.
+    /// Returns an error if the database does not answer or rejects a statement. In that case nothing is recorded.
     pub async fn verify_email(
         &self,
         proof: &VerificationProof,
@@ -72,7 +73,7 @@ impl Pool {
     }
 }
 
-/// Whether the proof holds for the account as it is under the lock.
+/// Returns true if the proof holds for the account as it is under the lock.
 async fn holds(transaction: &Transaction, proof: &VerificationProof, account: &Model) -> Result<bool, DbErr> {
     match proof {
         VerificationProof::Session(claim) => is_live(transaction, *claim).await,
@@ -83,7 +84,7 @@ async fn holds(transaction: &Transaction, proof: &VerificationProof, account: &M
     }
 }
 
-/// The address is verified, and the account holds it for good.
+/// Marks the address as verified, and lets the account keep it.
 pub(super) fn verifying(update: UpdateMany<Entity>, now: DateTime<Utc>) -> UpdateMany<Entity> {
     confirming(update).col_expr(Column::EmailVerified, Expr::value(true)).col_expr(Column::UpdatedAt, Expr::value(now))
 }

@@ -35,14 +35,14 @@ const PROVIDERS: &[(&str, &str, &str, SslMode, &str)] = &[
         "ep-x.neon.tech",
         "u",
         SslMode::Require,
-        "the host name says it",
+        "the host name contains them",
     ),
     (
         "postgres://u:s3cret@ep-x.neon.tech/neondb?options=project%3Dep-x",
         "ep-x.neon.tech",
         "u",
         SslMode::Prefer,
-        "the host name says it",
+        "the host name contains them",
     ),
     (
         "postgres://postgres.abcdef:s3cret@aws-0-eu.pooler.supabase.com:6543/postgres?sslmode=require&supa=base-pooler.x",

@@ -355,8 +355,8 @@ fn a_process_that_serves_nothing_says_so_whatever_the_database_says() {
     for (stage, text) in [
         (migrating, "migrating to 010_sign_in, at 005_&#60;b&#62;."),
         (
-            BootStage::DatabaseGone { reason: "no connection was free in time".to_owned() },
-            "no connection was free in time.",
+            BootStage::DatabaseGone { reason: "timed out waiting for a free connection".to_owned() },
+            "timed out waiting for a free connection.",
         ),
         (BootStage::ShuttingDown, "stopping."),
     ] {

@@ -231,7 +231,7 @@ fn an_event_trigger_or_a_full_sequence_is_an_error_and_not_a_loss() {
          CREATE EVENT TRIGGER forbids ON sql_drop EXECUTE FUNCTION crm.no()",
     );
     let error = case.refused();
-    assert!(error.contains("making the tables of the migrations") && error.contains("no drops"), "{error}");
+    assert!(error.contains("creating the tables of the migrations") && error.contains("no drops"), "{error}");
     case.database.execute("DROP EVENT TRIGGER forbids");
 
     let small = Database::migrated(Engine::Postgres);

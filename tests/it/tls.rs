@@ -250,7 +250,7 @@ fn files_that_cannot_be_used_are_named_with_2() {
     for (name, variable, file, expected) in [
         ("sslrootcert", "PGSSLROOTCERT", "/nowhere", "cannot be read"),
         ("sslrootcert", "PGSSLROOTCERT", folder.as_str(), "not a regular file"),
-        ("sslrootcert", "PGSSLROOTCERT", text.as_str(), "holds no certificate"),
+        ("sslrootcert", "PGSSLROOTCERT", text.as_str(), "contains no certificate"),
         ("sslcert", "PGSSLCERT", certificate.as_str(), "has no key"),
         ("sslkey", "PGSSLKEY", key.as_str(), "has no certificate"),
         ("sslcert", "PGSSLCERT", "/nowhere", "has no key"),

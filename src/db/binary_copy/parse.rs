@@ -1,21 +1,21 @@
-//! Lines of COPY's text format as the rows that its binary format has for them.
+//! Converts lines of COPY's text format to rows of its binary format.
 //!
-//! Only what this program and the server print is known, and every form of it means one value. Anything else is left to the
-//! server, which takes the lines themselves.
+//! It reads only what this program and the server print, where every form of a value has one meaning. Other lines are
+//! sent to the server unchanged.
 
 use std::borrow::Cow;
 
 use crate::db::{Column, ColumnType};
 
-/// What a stream begins with: signature, flags, and the length of an extension.
+/// First bytes of a stream: signature, flags, and the length of an extension.
 pub const BEGIN: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
-/// What it ends with.
+/// Last bytes of a stream.
 pub const END: &[u8] = &[0xff, 0xff];
-/// From the first of March of the year 0 to 2000-01-01, where the server's time begins.
+/// Days from the first of March of the year 0 to 2000-01-01, the epoch of the server's times.
 const DAYS_TO_2000: i64 = 730_425;
 const DAY: i64 = 86_400_000_000;
 
-/// Rows of lines that each end with a line feed; `None` if a value is in no form that is known here.
+/// Converts lines that each end with a line feed; `None` if a value has an unknown form.
 pub fn parse(lines: &[u8], columns: &[Column]) -> Option<Vec<u8>> {
     let count = i16::try_from(columns.len()).ok()?.to_be_bytes();
     let mut rows = Vec::with_capacity(lines.len() + lines.len() / 4);
@@ -49,7 +49,7 @@ fn field(text: &[u8], kind: ColumnType, rows: &mut Vec<u8>) -> Option<()> {
             rows,
         ),
         ColumnType::Text => put(&unescape(text)?, rows),
-        // its version comes first
+        // the version comes before the text
         ColumnType::Json => put(&[b"\x01", &*unescape(text)?].concat(), rows),
         ColumnType::Timestamptz => put(&timestamp(text.strip_suffix(b"+00")?)?.to_be_bytes(), rows),
         ColumnType::Timestamp => put(&timestamp(text)?.to_be_bytes(), rows),
@@ -67,7 +67,7 @@ fn integer(text: &[u8]) -> Option<i64> {
     std::str::from_utf8(text).ok()?.parse().ok().filter(|_| !text.starts_with(b"+"))
 }
 
-/// The signs behind a backslash that the server prints.
+/// Replaces the escapes that the server prints.
 fn unescape(text: &[u8]) -> Option<Cow<'_, [u8]>> {
     if !text.contains(&b'\\') {
         return Some(Cow::Borrowed(text));
@@ -92,7 +92,7 @@ fn unescape(text: &[u8]) -> Option<Cow<'_, [u8]>> {
     Some(Cow::Owned(bytes))
 }
 
-/// `2026-11-24 18:30:00.123456`, of the years 1 to 9999, as microseconds since 2000.
+/// Parses `2026-11-24 18:30:00.123456`, of the years 1 to 9999, to microseconds since 2000.
 fn timestamp(text: &[u8]) -> Option<i64> {
     let (date, time) = text.split_at_checked(10)?;
     let [y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1] = *date else { return None };
@@ -118,7 +118,7 @@ fn number(digits: &[u8]) -> Option<i64> {
     digits.iter().try_fold(0, |sum, digit| digit.is_ascii_digit().then(|| sum * 10 + i64::from(digit - b'0')))
 }
 
-/// How many days a month has.
+/// Returns the number of days in a month.
 fn days_of(year: i64, month: i64) -> i64 {
     match month {
         2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
@@ -128,7 +128,7 @@ fn days_of(year: i64, month: i64) -> i64 {
     }
 }
 
-/// Days since the first of March of the year 0.
+/// Returns the days since the first of March of the year 0.
 fn days(year: i64, month: i64, day: i64) -> i64 {
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + (153 * month + 2) / 5 + day - 1

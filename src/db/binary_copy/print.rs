@@ -1,41 +1,41 @@
-//! Rows of `COPY … (FORMAT binary)` as the lines that the server's text format has for them, byte for byte.
+//! Converts rows of `COPY … (FORMAT binary)` to lines of the server's text format, byte for byte.
 //!
-//! Printing rows as text is most of what a backup costs the server; here it can be done by several threads. What the
-//! lines hold is what the server prints with `DateStyle = 'ISO'` and `TimeZone = 'UTC'`; a test compares the two.
+//! Printing rows as text is most of the server's work in a backup. Here several threads can do it. The lines contain
+//! what the server prints with `DateStyle = 'ISO'` and `TimeZone = 'UTC'`. A test compares the two.
 
 use crate::db::{Column, ColumnType};
 
-/// What a stream begins with; two lengths of four bytes follow, of flags and of an extension.
+/// First bytes of a stream. Two lengths of four bytes follow, of flags and of an extension.
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
-/// From the year 0 to 2000-01-01, where the server's time begins.
+/// Days from the year 0 to 2000-01-01, the epoch of the server's times.
 const DAYS_TO_2000: i64 = 730_485;
 const DAY: i64 = 86_400_000_000;
 
-/// Bytes that are not rows of these columns.
+/// Error of bytes that are not rows of the given columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Malformed;
 
-/// Whether every column has a type that is known here.
+/// Returns true if every column has a known type.
 pub fn can_print(columns: &[Column]) -> bool {
     columns.iter().all(|column| column.kind != ColumnType::Other)
 }
 
-/// The rest of the first message, without what the stream begins with.
+/// Returns the first message without the header of the stream.
 ///
 /// # Errors
-/// It begins with something else.
+/// Returns an error if the message does not begin with the header.
 pub fn after_header(message: &[u8]) -> Result<&[u8], Malformed> {
     let rest = message.strip_prefix(SIGNATURE).ok_or(Malformed)?;
     let (flags, rest) = rest.split_first_chunk().ok_or(Malformed)?;
     let (extension, rest) = rest.split_first_chunk().ok_or(Malformed)?;
-    // the upper half of the flags is for what a reader has to know
+    // the upper half of the flags holds what a reader must support
     if u32::from_be_bytes(*flags) >> 16 != 0 {
         return Err(Malformed);
     }
     rest.get(u32::from_be_bytes(*extension) as usize..).ok_or(Malformed)
 }
 
-/// Whether a message is the one after the last row.
+/// Returns true if the message is the trailer after the last row.
 pub fn is_trailer(message: &[u8]) -> bool {
     message == [0xff, 0xff]
 }
@@ -43,7 +43,7 @@ pub fn is_trailer(message: &[u8]) -> bool {
 /// Appends a line for each row.
 ///
 /// # Errors
-/// The bytes are not whole rows of these columns; some lines may be there.
+/// Returns an error if the bytes are not whole rows of these columns. Some lines may have been appended.
 pub fn print(mut rows: &[u8], columns: &[Column], lines: &mut Vec<u8>) -> Result<(), Malformed> {
     while !rows.is_empty() {
         let fields = take::<2>(&mut rows)?;
@@ -62,7 +62,7 @@ pub fn print(mut rows: &[u8], columns: &[Column], lines: &mut Vec<u8>) -> Result
             }
             lines.push(b'\t');
         }
-        // the last tab is where the line ends
+        // the last tab is replaced by the line feed
         lines.pop();
         lines.push(b'\n');
     }
@@ -90,18 +90,19 @@ fn field(value: &[u8], kind: ColumnType, line: &mut Vec<u8>) -> Result<(), Malfo
         ColumnType::Text => text(value, line),
         ColumnType::Timestamptz => timestamp(eight()?, b"+00", line),
         ColumnType::Timestamp => timestamp(eight()?, b"", line),
-        // its version, then its text
+        // the version comes before the text
         ColumnType::Json => text(value.strip_prefix(&[1]).ok_or(Malformed)?, line),
         ColumnType::Other => return Err(Malformed),
     }
     Ok(())
 }
 
-/// A text, escaped: backspace to carriage return, which are six signs in a row, and the backslash.
+/// Appends a text with escapes for the backslash and for backspace to carriage return, which are six consecutive
+/// characters.
 fn text(value: &[u8], line: &mut Vec<u8>) {
     const NAMES: &[u8; 6] = b"btnvfr";
     let special = |byte: u8| (byte.wrapping_sub(8) < 6) | (byte == b'\\');
-    // nearly every text has none, and without a branch for each byte that is found out many bytes at a time
+    // nearly every text has no such byte; a loop without branches checks many bytes at a time
     if !value.iter().fold(false, |found, byte| found | special(*byte)) {
         return line.extend_from_slice(value);
     }
@@ -121,7 +122,7 @@ fn integer(value: i64, line: &mut Vec<u8>) {
     digits(value.unsigned_abs(), 1, line);
 }
 
-/// A number with at least so many digits.
+/// Appends a number with at least `least` digits.
 fn digits(mut value: u64, least: usize, line: &mut Vec<u8>) {
     let mut buffer = [b'0'; 20];
     let mut at = buffer.len();
@@ -133,12 +134,12 @@ fn digits(mut value: u64, least: usize, line: &mut Vec<u8>) {
     line.extend_from_slice(&buffer[at.min(buffer.len() - least)..]);
 }
 
-/// Two digits of a number below 100.
+/// Returns the two digits of a number below 100.
 fn two(value: i64) -> [u8; 2] {
     [b'0' + (value / 10) as u8, b'0' + (value % 10) as u8]
 }
 
-/// Microseconds since 2000, or one of the infinities.
+/// Appends a time in microseconds since 2000, or one of the infinities.
 fn timestamp(value: i64, zone: &[u8], line: &mut Vec<u8>) {
     match value {
         i64::MAX => return line.extend_from_slice(b"infinity"),
@@ -148,7 +149,7 @@ fn timestamp(value: i64, zone: &[u8], line: &mut Vec<u8>) {
     let (year, month, day) = date(value.div_euclid(DAY) + DAYS_TO_2000);
     let time = value.rem_euclid(DAY);
     let (seconds, fraction) = (time / 1_000_000, time % 1_000_000);
-    // there is no year 0: the one before 1 is 1 BC
+    // there is no year 0: the year before 1 is 1 BC
     let shown = if year > 0 { year } else { 1 - year };
     digits(shown.unsigned_abs(), 4, line);
     let ([m0, m1], [d0, d1]) = (two(month), two(day));
@@ -166,9 +167,10 @@ fn timestamp(value: i64, zone: &[u8], line: &mut Vec<u8>) {
     }
 }
 
-/// Year, month and day of a day in the Gregorian calendar, counted from the first of January of the year 0.
+/// Returns year, month and day for a day counted from the first of January of the year 0, in the Gregorian calendar.
 ///
-/// Counted from the first of March, the leap day is the last of a year, and the months repeat in fives of 153 days.
+/// It counts from the first of March. The leap day is then the last of a year, and the months repeat in groups of five
+/// with 153 days.
 fn date(day: i64) -> (i64, i64, i64) {
     const CYCLE: i64 = 146_097;
     let day = day - 60;

@@ -1,10 +1,11 @@
-//! The failures that PgBouncer reports itself. All of them have the SQLSTATE 08P01 so that only their words
-//! distinguish them. The first line whose words the text has decides; the last one fits every text. A message that quotes the server comes first.
+//! Errors that PgBouncer itself reports. All of them have the SQLSTATE 08P01, so that only their text distinguishes
+//! them. The first entry whose words occur in the text decides. The last entry matches every text. Entries for messages
+//! that quote the server come first.
 
 use super::DbErrorKind;
 use super::rules::Cause;
 
-/// Words in lower case, kind of failure, what to do.
+/// Causes: words in lower case, kind of failure, and hint.
 pub(super) static CAUSES: &[Cause] = &[
     Cause::new(
         "server_login_retry",
@@ -49,7 +50,7 @@ pub(super) static CAUSES: &[Cause] = &[
     Cause::new(
         "query_wait_timeout",
         DbErrorKind::TooManyConnections,
-        "no server connection of PgBouncer was free in time: raise default_pool_size or query_wait_timeout, and look for long transactions",
+        "timed out waiting for a free server connection of PgBouncer: raise default_pool_size or query_wait_timeout, and look for long transactions",
     ),
     Cause::new(
         "query_timeout",

@@ -1,8 +1,9 @@
-//! What a code of PostgreSQL, PgBouncer or SQLite means: the kind of failure, and what to do about it.
+//! Rules that map a code of PostgreSQL, PgBouncer or SQLite to a kind of failure and a hint.
 //!
-//! The first rule that fits decides. A rule names a code (or a class of codes) and, where one code has several causes, words
-//! of the text. A rule without a hint has that of its kind. The texts of PgBouncer are in [`super::pgbouncer`]. `docs/TROUBLESHOOTING.md` lists every hint; a test compares. To add a cause: a line here, and a
-//! row there.
+//! The first matching rule decides. A rule names a code or a class of codes. If a code has several causes, the rule
+//! also names words of the text. A rule without a hint uses the hint of its kind. The texts of PgBouncer are in
+//! [`super::pgbouncer`]. `docs/TROUBLESHOOTING.md` lists every hint, and a test compares the two. To add a cause, add a
+//! line here and a row there.
 
 use super::{DbErrorKind, pgbouncer};
 
@@ -11,7 +12,7 @@ pub(super) const ROLE: &str = "YOUR_ROLE";
 /// Placeholder of a hint for the object that the text names.
 pub(super) const OBJECT: &str = "OBJECT";
 
-/// A cause: words of its text in lower case (none: any text), its kind, and what to do.
+/// Cause: words of its text in lower case (empty for any text), its kind, and its hint.
 pub(super) struct Cause {
     words: &'static str,
     pub(super) kind: DbErrorKind,
@@ -24,21 +25,21 @@ impl Cause {
     }
 }
 
-/// A code, or a class of two characters, and a cause.
+/// Rule: a code, or a class of two characters, and a cause.
 type Rule = (&'static str, Cause);
 
 const fn rule(code: &'static str, words: &'static str, kind: DbErrorKind, hint: &'static str) -> Rule {
     (code, Cause::new(words, kind, hint))
 }
 
-/// A rule with the hint of its kind.
+/// Builds a rule that uses the hint of its kind.
 const fn plain(code: &'static str, kind: DbErrorKind) -> Rule {
     (code, Cause { words: "", kind, hint: None })
 }
 
 const NOT_OUR_SCHEMA: &str = "the schema or the server is not the one that this program expects: see `authsvc status`";
 
-/// By SQLSTATE. Codes of two characters are classes.
+/// Rules by SQLSTATE. Codes of two characters are classes.
 static POSTGRES: &[Rule] = &[
     rule(
         "28000",
@@ -118,7 +119,7 @@ static POSTGRES: &[Rule] = &[
         "53200",
         "",
         DbErrorKind::Refused,
-        "the server is out of memory: lower work_mem and max_connections, or give it more; its log has details",
+        "the server is out of memory: lower work_mem and max_connections, or add memory; the server's log has details",
     ),
     plain("53300", DbErrorKind::TooManyConnections),
     plain("55P03", DbErrorKind::Locked),
@@ -158,7 +159,7 @@ static POSTGRES: &[Rule] = &[
         "idle_session_timeout ended the session: as a superuser ALTER ROLE YOUR_ROLE SET idle_session_timeout = 0",
     ),
     plain("25006", DbErrorKind::ReadOnly),
-    // nothing here is serializable: such a failure comes from recovery
+    // no transaction here is serializable: such a failure comes from recovery
     plain("40001", DbErrorKind::Conflict),
     plain("26000", DbErrorKind::PreparedStatementLost),
     plain("42P05", DbErrorKind::PreparedStatementLost),
@@ -178,13 +179,13 @@ static POSTGRES: &[Rule] = &[
         "22021",
         "",
         DbErrorKind::Refused,
-        "the database's encoding cannot hold this text: make the database with ENCODING 'UTF8'",
+        "the database's encoding cannot hold this text: create the database with ENCODING 'UTF8'",
     ),
     rule(
         "22P05",
         "",
         DbErrorKind::Refused,
-        "the database's encoding cannot hold this text: make the database with ENCODING 'UTF8'",
+        "the database's encoding cannot hold this text: create the database with ENCODING 'UTF8'",
     ),
     rule(
         "XX001",
@@ -220,21 +221,21 @@ static POSTGRES: &[Rule] = &[
     plain("08", DbErrorKind::Unreachable),
 ];
 
-/// By SQLite's extended result code, or by its primary one, the low byte of it.
+/// Rules by SQLite's extended result code, or by the primary code in its low byte.
 static SQLITE: &[(&[u32], DbErrorKind, Option<&str>)] = &[
     (&[5, 6], DbErrorKind::Locked, Some(SQLITE_LOCKED)),
-    // read-only because of the directory, in which SQLite makes its log
+    // read-only because of the directory, in which SQLite creates its log
     (
         &[1544, 8],
         DbErrorKind::PermissionDenied,
         Some(
-            "let this user write the file and its directory, where SQLite makes its log (`-wal`, `-shm`); a read-only mount or mode=ro accepts no writes",
+            "let this user write the file and its directory, where SQLite creates its log (`-wal`, `-shm`); a read-only mount or mode=ro accepts no writes",
         ),
     ),
     (&[3], DbErrorKind::PermissionDenied, Some("let this user read and write the file and its directory")),
     (&[11, 26], DbErrorKind::Corrupt, None),
     (&[14], DbErrorKind::CannotOpen, None),
-    // SQLITE_FULL; and the log's index (`-shm`) that cannot grow
+    // SQLITE_FULL, and an index of the log (`-shm`) that cannot grow
     (
         &[13, 4874],
         DbErrorKind::DiskFull,
@@ -253,10 +254,10 @@ static SQLITE: &[(&[u32], DbErrorKind, Option<&str>)] = &[
     (&[22], DbErrorKind::Storage, Some("the file system cannot hold a file this large")),
 ];
 
-/// For a SQLite file that another process holds locked.
+/// Hint for a SQLite file that another process holds locked.
 pub(super) const SQLITE_LOCKED: &str = "another process writes to the SQLite file, or its disk hangs: find it (fuser FILE) and let it end, then run the command again";
 
-/// The cause of a PostgreSQL or PgBouncer error.
+/// Returns the cause of a PostgreSQL or PgBouncer error.
 pub(super) fn of_postgres(code: &str, text: &str) -> Option<&'static Cause> {
     let text = text.to_lowercase();
     let fits = |cause: &Cause| text.contains(cause.words);
@@ -267,21 +268,21 @@ pub(super) fn of_postgres(code: &str, text: &str) -> Option<&'static Cause> {
     POSTGRES.iter().find(|(known, cause)| of_code(known) && fits(cause)).map(|(_, cause)| cause)
 }
 
-/// Kind and hint of a SQLite error. Extended codes come before primary ones.
+/// Returns kind and hint of a SQLite error. Extended codes come before primary ones.
 pub(super) fn of_sqlite(code: &str) -> (DbErrorKind, Option<&'static str>) {
     let Ok(code) = code.parse::<u32>() else { return (DbErrorKind::Refused, None) };
     let of = |code: u32| SQLITE.iter().find(|(codes, ..)| codes.contains(&code)).map(|(_, kind, hint)| (*kind, *hint));
     of(code).or_else(|| of(code & 0xff)).unwrap_or((DbErrorKind::Refused, None))
 }
 
-/// Every hint that a code has.
+/// Returns every hint of a code.
 pub(super) fn hints() -> impl Iterator<Item = &'static str> {
     let sqlite = SQLITE.iter().filter_map(|(_, _, hint)| *hint);
     let postgres = POSTGRES.iter().map(|(_, cause)| cause).chain(pgbouncer::CAUSES);
     postgres.filter_map(|cause| cause.hint).chain(sqlite)
 }
 
-/// What a text such as "permission denied for schema public" names.
+/// Returns the object that a text such as "permission denied for schema public" names.
 pub(super) fn object(text: &str) -> Option<&str> {
     let named = text.lines().next()?.split_once("permission denied for ")?.1.split_once(' ')?.1;
     Some(named.split(": ").next().unwrap_or(named).trim()).filter(|name| !name.is_empty())

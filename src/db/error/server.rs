@@ -1,4 +1,4 @@
-//! An error of a server or of SQLite, with the fields that PostgreSQL sends beside its text.
+//! Error of a server or of SQLite, with the fields that PostgreSQL sends in addition to its text.
 
 use std::borrow::Cow;
 
@@ -7,19 +7,19 @@ use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
 
 use super::{DbErrorKind, Error, NO_CONNECTION, REFUSED, TLS_FAILED, UNKNOWN_HOST, rules};
 
-/// Errors whose detail holds the whole row: a CHECK and NOT NULL. A row holds hashes of passwords and tokens.
+/// SQLSTATEs whose detail contains the whole row: CHECK and NOT NULL. A row contains hashes of passwords and tokens.
 const DETAIL_IS_A_ROW: [&str; 2] = ["23514", "23502"];
 
-/// The object that an error of PostgreSQL is about, as fields that do not depend on the language of its messages.
+/// Object that an error of PostgreSQL names, as fields that do not depend on the language of its messages.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct ErrorSubject {
     /// Name of the table.
     pub(crate) table: Option<String>,
     /// Name of the column.
     pub(crate) column: Option<String>,
-    /// Name of the constraint or of the index behind it.
+    /// Name of the constraint, or of the index behind it.
     pub(crate) constraint: Option<String>,
-    /// Where it happened, such as `COPY users, line 3, column email: "x"`.
+    /// Context of the error, such as `COPY users, line 3, column email: "x"`.
     pub(crate) context: Option<String>,
 }
 
@@ -61,7 +61,7 @@ pub(super) fn from_server(error: &dyn DatabaseError) -> Error {
     Error { kind, message, code, position, hint, subject }
 }
 
-/// What a tunnel answered; none if it was a server.
+/// Returns the error that a tunnel reported; `None` if a server reported it.
 fn of_tunnel(code: &str, message: &str) -> Option<Error> {
     match code {
         TLS_FAILED => Some(Error::new(DbErrorKind::Tls, message)),

@@ -1,8 +1,8 @@
-//! Codes and texts of servers, and what they mean.
+//! Tests of error codes and texts: each has the expected kind and hint.
 
 use super::*;
 
-/// As a server or PgBouncer says it.
+/// Builds the error for a code and a text, as a server or PgBouncer reports it.
 fn said(code: &str, text: &str) -> Error {
     let cause = rules::of_postgres(code, text);
     let (kind, hint) = cause.map_or((DbErrorKind::Refused, None), |cause| (cause.kind, cause.hint));
@@ -61,7 +61,7 @@ fn each_text_of_pgbouncer_has_its_kind_and_its_hint() {
     }
 }
 
-/// SQLSTATE, the server's text, the kind and a part of the hint.
+/// Cases: SQLSTATE, the server's text, the expected kind, and a part of the expected hint.
 const SQLSTATES: &[(&str, &str, DbErrorKind, &str)] = &[
     (
         "28000",

@@ -1,4 +1,4 @@
--- Looking at an object waits for a transaction that is changing it.
+-- A query of an object waits for a transaction that is changing the object.
 SET LOCAL lock_timeout = '10s';
 WITH relations AS (
     SELECT c.oid, c.relname::text AS name, c.relkind, c.relrowsecurity, c.relforcerowsecurity, c.relpersistence
@@ -13,7 +13,7 @@ WITH relations AS (
                             CASE WHEN r.relpersistence <> 'p' THEN 'unlogged' END,
                             'with the rows of ' || (SELECT string_agg(i.inhrelid::regclass::text, ', ' ORDER BY i.inhrelid) FROM pg_inherits i WHERE i.inhparent = r.oid)),
                   '') AS shape,
-           -- not the text: each version prints a view in another way
+           -- columns instead of the text, because each server version prints a view differently
            CASE WHEN r.relkind IN ('v', 'm') THEN
                (SELECT string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum)
                 FROM pg_attribute a WHERE a.attrelid = r.oid AND a.attnum > 0)
@@ -46,7 +46,7 @@ WITH relations AS (
                 THEN 'CHECK on ' || (SELECT string_agg(a.attname, ', ' ORDER BY a.attname) FROM pg_attribute a
                                      WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey))
                 ELSE pg_get_constraintdef(k.oid, true) END
-               -- the triggers that a foreign key works by
+               -- triggers that implement a foreign key
                || CASE WHEN EXISTS (SELECT FROM pg_trigger t WHERE t.tgconstraint = k.oid AND t.tgisinternal AND t.tgenabled <> 'O') THEN ' TRIGGERS DISABLED' ELSE '' END,
            CASE WHEN k.contype = 'c' THEN pg_get_constraintdef(k.oid, true) END
     FROM relations r

@@ -1,4 +1,5 @@
--- lengths are small enough for rows without a TOAST table, which would double the cost of making these two
+-- The lengths are small enough for rows without a TOAST table, which would double the cost of creating these two
+-- tables.
 CREATE TABLE IF NOT EXISTS seaql_migrations (
     version VARCHAR(255) NOT NULL PRIMARY KEY,
     applied_at BIGINT NOT NULL

@@ -1,5 +1,6 @@
--- what depends on our live tables, their row types, sequences or functions, is not made by us, and would be lost with them: each
--- with what to do. Everything that the catalogue records is found, of whatever kind; foreign keys are carried over and left out.
+-- Objects that depend on the program's live tables, row types, sequences or functions, and would be lost with them,
+-- each with a remedy. The program did not create them. Objects of every kind in the catalogue are found. Foreign keys
+-- are transferred and therefore excluded.
 WITH RECURSIVE tables AS (
     SELECT c.oid, c.relname, c.reltoastrelid
     FROM pg_class c
@@ -46,19 +47,19 @@ WITH RECURSIVE tables AS (
     SELECT n.*
     FROM found f
     CROSS JOIN LATERAL (
-        -- what depends on what was found; its own parts, such as the defaults of a table, need no telling
+        -- objects that depend on a found object; its own parts, such as the defaults of a table, are not reported
         SELECT d.classid, d.objid, d.objsubid, d.refclassid, d.refobjid, d.refobjsubid
         FROM pg_depend d
         WHERE d.refclassid = f.classid AND d.refobjid = f.objid AND (f.objsubid = 0 OR d.refobjsubid = f.objsubid) AND d.deptype <> 'a'
         UNION ALL
-        -- what it is a part of, and cannot be lost without
+        -- the object that a found object is part of, which would be lost with it
         SELECT d.refclassid, d.refobjid, d.refobjsubid, f.refclassid, f.refobjid, f.refobjsubid
         FROM pg_depend d
         WHERE d.classid = f.classid AND d.objid = f.objid AND d.deptype IN ('i', 'P', 'S')
     ) n
     WHERE NOT EXISTS (SELECT FROM ours x WHERE x.classid = n.classid AND x.objid = n.objid)
 ), whole AS (
-    -- a part is told by what it is a part of
+    -- a part is reported with the object that contains it
     SELECT DISTINCT ON (f.classid, f.objid, f.objsubid) f.*,
            pg_describe_object(f.classid, f.objid, f.objsubid) AS name,
            pg_describe_object(f.refclassid, f.refobjid, f.refobjsubid) AS ref
@@ -66,7 +67,7 @@ WITH RECURSIVE tables AS (
     WHERE NOT EXISTS (SELECT FROM pg_depend d JOIN found p ON p.classid = d.refclassid AND p.objid = d.refobjid
                       WHERE d.classid = f.classid AND d.objid = f.objid AND d.deptype IN ('i', 'P', 'S'))
       AND f.classid <> 'pg_policy'::regclass AND f.classid <> 'pg_publication_rel'::regclass
-      -- what a table inherits is told with the table
+      -- what a table inherits is reported with the table
       AND NOT EXISTS (SELECT FROM pg_constraint k WHERE f.classid = 'pg_constraint'::regclass AND k.oid = f.objid AND NOT k.conislocal)
     ORDER BY f.classid, f.objid, f.objsubid, NOT EXISTS (SELECT FROM ours x WHERE x.classid = f.refclassid AND x.objid = f.refobjid),
              (f.refclassid, f.refobjid) = (f.classid, f.objid), f.refclassid <> 'pg_class'::regclass, f.refobjid, f.refobjsubid
@@ -82,7 +83,7 @@ WITH RECURSIVE tables AS (
             WHEN c.relkind IN ('v', 'm') THEN format('DROP %s %s', upper(v.kind), c.oid::regclass)
             WHEN i.inhrelid IS NOT NULL AND c.relispartition THEN format('ALTER TABLE %s DETACH PARTITION %s', i.inhparent::regclass, i.inhrelid::regclass)
             WHEN i.inhrelid IS NOT NULL THEN format('ALTER TABLE %s NO INHERIT %s', i.inhrelid::regclass, i.inhparent::regclass)
-            WHEN w.classid = 'pg_class'::regclass AND w.objsubid > 0 THEN 'save what the column holds, and drop it'
+            WHEN w.classid = 'pg_class'::regclass AND w.objsubid > 0 THEN 'save the column's values, and drop it'
             WHEN w.classid = 'pg_attrdef'::regclass THEN 'drop this default'
             ELSE format('drop the %s', w.name)
         END AS line
@@ -105,17 +106,17 @@ WITH RECURSIVE tables AS (
        OR EXISTS (SELECT FROM pg_publication_tables l WHERE l.pubname = b.pubname AND l.schemaname = current_schema() AND l.tablename = t.relname)
     GROUP BY b.oid, b.pubname, b.puballtables
     UNION ALL
-    -- it would publish the tables that a restore builds, too
+    -- it would also publish the tables that a restore builds
     SELECT format('the publication `%s` publishes every table: DROP PUBLICATION %I', b.pubname, b.pubname)
     FROM pg_publication b
     WHERE b.puballtables AND NOT EXISTS (SELECT FROM tables)
     UNION ALL
-    SELECT format('the %s publishes what comes into this schema: drop it', pg_describe_object(d.classid, d.objid, 0))
+    SELECT format('the %s publishes every table of this schema: drop it', pg_describe_object(d.classid, d.objid, 0))
     FROM pg_depend d
     WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = quote_ident(current_schema())::regnamespace
       AND d.classid = to_regclass('pg_catalog.pg_publication_namespace') AND NOT EXISTS (SELECT FROM tables)
     UNION ALL
-    SELECT format('the subscription `%s` writes to `%s`: drop the subscription, or take the table out of it', s.subname, t.relname)
+    SELECT format('the subscription `%s` writes to `%s`: drop the subscription, or remove the table from it', s.subname, t.relname)
     FROM tables t JOIN pg_subscription_rel r ON r.srrelid = t.oid JOIN pg_stat_subscription s ON s.subid = r.srsubid
     UNION ALL
     SELECT format('row security hides rows of `%s` from this role: restore as a superuser or a role with BYPASSRLS, or turn it off: ALTER TABLE %s %s ROW LEVEL SECURITY',
@@ -123,7 +124,7 @@ WITH RECURSIVE tables AS (
     FROM tables t JOIN pg_class c ON c.oid = t.oid
     WHERE row_security_active(t.oid)
     UNION ALL
-    SELECT format('the sequence `%s` counts down, so that its greatest id does not show which ids were given out: ALTER SEQUENCE %s INCREMENT BY 1',
+    SELECT format('the sequence `%s` counts down, so that its greatest id does not show which ids were issued: ALTER SEQUENCE %s INCREMENT BY 1',
                   q.seqrelid::regclass, q.seqrelid::regclass)
     FROM ours o JOIN pg_sequence q ON o.classid = 'pg_class'::regclass AND q.seqrelid = o.objid
     WHERE q.seqincrement < 0

@@ -1,4 +1,5 @@
--- foreign keys of other tables on ours: how to drop them, and how to validate them once they are made again
+-- Foreign keys of other tables to the program's tables: how to drop them, and how to validate them after they are
+-- recreated.
 SELECT format('ALTER TABLE %s DROP CONSTRAINT %I;', k.conrelid::regclass, k.conname),
        CASE WHEN k.convalidated AND child.relkind <> 'p'
             THEN format('ALTER TABLE %I.%I VALIDATE CONSTRAINT %I;', n.nspname, child.relname, k.conname)

@@ -1,5 +1,6 @@
--- kind (f, p, u, i), table, name, definition, definition of the index behind it, columns or expressions of the key, and which
--- rows it is about (of a foreign key: those that break it; there the table is called t); foreign keys first
+-- Keys and indexes, foreign keys first: kind (f, p, u, i), table, name, definition, definition of the index behind it,
+-- columns or expressions, condition. The condition selects the rows that the key covers. For a foreign key it selects
+-- the rows that violate it, in a table with the alias t.
 SELECT c.contype::text, t.relname::text, c.conname::text, pg_get_constraintdef(c.oid),
        CASE WHEN c.contype IN ('p', 'u') THEN pg_get_indexdef(c.conindid) END,
        (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY k.place)

@@ -1,4 +1,4 @@
--- our tables and functions in the live schema, as ALTER names them
+-- Tables and functions of the program in the live schema, in the form that ALTER uses.
 SELECT 'TABLE ' || format('%I.%I', n.nspname, c.relname)
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -1,4 +1,4 @@
--- objects of ours that do not belong to the role as which a migration runs, their owners, and that role
+-- Objects of the program that do not belong to the role that migrates, their owners, and that role.
 WITH actor AS (
     SELECT coalesce(
         (SELECT found.owner

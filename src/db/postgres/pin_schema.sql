@@ -1,5 +1,5 @@
--- Finds the schema of our tables, puts it first in the search_path of this transaction, and lifts the limits that only newer
--- servers have. Nothing here trusts the search_path: names of the server's own are qualified, operators too.
+-- Finds the schema of the program's tables, puts it first in the search_path of this transaction, and lifts the limits
+-- of newer servers. The query does not trust the search_path: names and operators of the server are qualified.
 WITH path AS (
     SELECT n.oid, n.nspname AS name, p.at
     FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) WITH ORDINALITY AS p(name, at)
@@ -16,7 +16,8 @@ WITH path AS (
         AND c.relname OPERATOR(pg_catalog.=) 'migration_records'
     ORDER BY path.at LIMIT 1
 ), configured AS (
-    -- the path of the role, the database and the start of the session: behind a pooler another program may have left its own
+    -- path of the role, the database and the session's start; behind a pooler another program may have left its own
+    -- path
     SELECT CASE WHEN part.words[1] OPERATOR(pg_catalog.=) '$user' THEN current_user::pg_catalog.name
                 WHEN part.words[1] IS NOT NULL THEN pg_catalog.replace(part.words[1], '""', '"')::pg_catalog.name
                 ELSE pg_catalog.lower(part.words[2])::pg_catalog.name END AS name, part.at
@@ -32,7 +33,7 @@ WITH path AS (
         AND c.relname OPERATOR(pg_catalog.=) 'authsvc_migrations'
     ORDER BY configured.at LIMIT 1
 ), chosen AS (
-    -- where a new database begins: "$user" only if this role may create in it
+    -- schema for a new database; "$user" only if this role may create objects in it
     SELECT configured.name FROM configured
     JOIN pg_catalog.pg_namespace n ON n.nspname OPERATOR(pg_catalog.=) configured.name
         AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND n.nspname OPERATOR(pg_catalog.<>) 'pg_catalog'
@@ -42,7 +43,8 @@ WITH path AS (
     SELECT coalesce(NULL, (SELECT name FROM elsewhere), (SELECT name FROM ours), (SELECT name FROM legacy)) AS name
 ), home AS (
     SELECT coalesce((SELECT name FROM found), (SELECT name FROM chosen),
-                    -- a new database: the first schema, as for every other program; "$user" only if this role may create in it
+                    -- schema for a new database: the first one, as for other programs; "$user" only if this role may
+                    -- create objects in it
                     (SELECT path.name FROM path
                      WHERE path.name OPERATOR(pg_catalog.<>) current_user::pg_catalog.name
                          OR pg_catalog.has_schema_privilege(path.oid, 'CREATE')
@@ -53,19 +55,19 @@ WITH path AS (
     FROM path JOIN home ON home.name OPERATOR(pg_catalog.<>) path.name
 )
 SELECT home.name::pg_catalog.text,
-       -- a schema that search_path names first, and in which our tables are not; "$user" names none
+       -- schema that search_path names first and that does not contain the program's tables; "$user" names none
        CASE WHEN found.name IS NOT NULL AND first.name OPERATOR(pg_catalog.<>) found.name
                  AND first.name OPERATOR(pg_catalog.<>) current_user::pg_catalog.name
             THEN first.name::pg_catalog.text END,
-       -- where the role may use no schema, none is searched; pg_temp alone would be created and count as one
+       -- if the role may use no schema, none is searched; pg_temp alone would be created and count as a schema
        pg_catalog.set_config('search_path', CASE WHEN home.name IS NULL THEN ''
            ELSE pg_catalog.concat_ws(', ', pg_catalog.quote_ident(home.name), :rest 'pg_temp') END, :local),
        CASE WHEN :lifts AND pg_catalog.current_setting('server_version_num')::pg_catalog.int4 OPERATOR(pg_catalog.>=) 170000
             THEN pg_catalog.set_config('transaction_timeout', '0', :local) END,
-       -- between two transactions as well: the pool ends idle connections by itself
+       -- this also applies between two transactions: the pool itself ends idle connections
        CASE WHEN pg_catalog.current_setting('server_version_num')::pg_catalog.int4 OPERATOR(pg_catalog.>=) 140000
             THEN pg_catalog.set_config('idle_session_timeout', '0', false) END,
-       -- without foreign keys and triggers rows would be lost: whoever may not set this is refused
+       -- rows would be lost without foreign keys and triggers, so a role that may not set this is refused
        CASE WHEN pg_catalog.current_setting('session_replication_role') OPERATOR(pg_catalog.<>) 'origin'
             THEN pg_catalog.set_config('session_replication_role', 'origin', :local) END
 FROM home CROSS JOIN found CROSS JOIN rest LEFT JOIN (SELECT path.name FROM path ORDER BY path.at LIMIT 1) first ON true;

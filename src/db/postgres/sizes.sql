@@ -1,4 +1,4 @@
--- a table that was never analysed has no count; then a page is taken to hold sixty rows
+-- A table that was never analysed has no row count. The estimate for it is sixty rows per page.
 SELECT (CASE WHEN c.reltuples > 0 AND c.relpages > 0 THEN (c.reltuples / c.relpages * s.pages)::bigint ELSE 60 * s.pages END)::text,
        s.pages::text
 FROM (VALUES (0, '')) AS t (at, name)

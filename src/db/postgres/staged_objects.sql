@@ -1,4 +1,4 @@
--- everything in the staging schema that has to be moved by itself, as ALTER names it
+-- Objects of the staging schema that must be moved separately, in the form that ALTER uses.
 SELECT 'TABLE ' || format('%I.%I', n.nspname, c.relname)
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace

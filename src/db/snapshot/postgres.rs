@@ -1,7 +1,7 @@
-//! A snapshot of PostgreSQL, read on one connection or on two.
+//! Snapshot of PostgreSQL, read on one or two connections.
 //!
-//! The second one imports the snapshot of the first, and holds locks of its own before anything is read. Both read the
-//! same table, each the next range of its pages, so that tables stay in order: parents before children.
+//! The second connection imports the snapshot of the first, and locks the tables before any row is read. Both
+//! connections read ranges of pages of one table at a time. Tables therefore remain in order: parents before children.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,13 +14,13 @@ use crate::db::connection::texts;
 use crate::db::dialect::{Backend, Export, SnapshotScope};
 use crate::db::{Column, Connection, DatabaseUrl, Error, Row, binary_copy};
 
-/// Pages that one statement reads: enough that its cost does not show, few enough that both connections have work until
-/// the end of a table.
+/// Pages that one statement reads. The number is large enough to hide the cost of a statement. It is small enough to
+/// keep both connections busy until the end of a table.
 const RANGE: u64 = 2048;
-/// Since this version the server goes straight to a range of pages.
+/// First server version that reads a range of pages without reading the pages before it.
 const READS_RANGES: u32 = 140_000;
 
-/// The transaction.
+/// Transaction of the snapshot.
 pub struct PostgresSnapshot {
     first: PgConnection,
     second: Option<PgConnection>,
@@ -47,7 +47,7 @@ impl PostgresSnapshot {
                 Ok(rows) => second = join(url, &scope, rows).await,
                 Err(error) => {
                     tracing::debug!(%error, "the snapshot cannot be shared");
-                    // the transaction went with it
+                    // the error also ended the transaction
                     query(&mut first, format!("ROLLBACK; {begin}")).await?;
                 }
             }
@@ -84,7 +84,7 @@ impl PostgresSnapshot {
     }
 }
 
-/// Reads a whole table on one connection, in whatever transaction that is.
+/// Reads a whole table on one connection, in its current transaction.
 pub(in crate::db) async fn read_all(
     connection: &mut PgConnection,
     export: Export<'_>,
@@ -101,7 +101,7 @@ impl TableRowCount {
     }
 }
 
-/// A second connection that sees the same; `None` if there is none to be had.
+/// Opens a second connection with the snapshot of the first; `None` if no connection is available.
 async fn join(url: &DatabaseUrl, scope: &SnapshotScope<'_>, exported: Vec<Row>) -> Option<PgConnection> {
     let snapshot = exported.into_iter().flatten().flatten().next()?;
     let begin = Backend::Postgres.join_snapshot(&snapshot, scope);
@@ -121,14 +121,15 @@ async fn query(connection: &mut PgConnection, sql: String) -> Result<Vec<Row>, E
     sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(connection).await?.iter().map(texts).collect()
 }
 
-/// The ranges of a table's pages that nobody has read yet.
+/// Ranges of a table's pages that are not yet read.
 struct Ranges {
     next: AtomicU64,
     end: u64,
 }
 
 impl Ranges {
-    /// The next one. The last has no end: pages may have been added before the snapshot was taken.
+    /// Returns the next range. The last range has no end, because pages may have been added before the snapshot was
+    /// taken.
     fn next(&self) -> Option<(u64, Option<u64>)> {
         let from = self.next.fetch_add(RANGE, Ordering::Relaxed);
         let to = from + RANGE;
@@ -150,7 +151,7 @@ async fn read_ranges(
     Ok(wanted && block.finish(sink).await)
 }
 
-/// Runs a COPY into the block, and hands over what is full. Whether more is wanted.
+/// Runs a COPY into the block, and hands over full blocks. Returns true if more rows are wanted.
 async fn copy(
     connection: &mut PgConnection,
     sql: String,
@@ -177,7 +178,7 @@ async fn copy(
     Ok(true)
 }
 
-/// Rows that are being gathered.
+/// Rows that are collected into a block.
 struct Block {
     bytes: Vec<u8>,
     binary: bool,
@@ -186,7 +187,7 @@ struct Block {
 
 impl Block {
     fn new(binary: bool) -> Self {
-        // printed, rows grow
+        // rows are longer after they are printed
         Self { bytes: Vec::new(), binary, full: if binary { BLOCK_BYTES / 4 * 3 } else { BLOCK_BYTES } }
     }
 

@@ -1,5 +1,5 @@
-//! A snapshot of SQLite, which a thread reads from: what the driver of the rest of the program sends from thread to thread
-//! row by row, it hands over in blocks.
+//! Snapshot of SQLite, read by a thread that sends blocks of rows. The driver used elsewhere sends every row from
+//! thread to thread.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,10 +17,10 @@ use crate::db::dialect::{Backend, Export, SnapshotScope};
 use crate::db::url::{DatabaseTarget, SqliteMode, SqliteTarget};
 use crate::db::{Column, DatabaseUrl, DbErrorKind, Error, Row};
 
-/// Blocks that wait.
+/// Maximum number of blocks in the queue.
 const QUEUE: usize = 2;
 
-/// The transaction.
+/// Transaction of the snapshot.
 pub struct SqliteSnapshot {
     connection: Arc<Mutex<rusqlite::Connection>>,
     sizes: Vec<TableRowCount>,
@@ -52,13 +52,13 @@ impl SqliteSnapshot {
     }
 
     pub(super) async fn end(self) {
-        // the last one to leave writes the log back, which may take time
+        // the last connection that closes writes the log back, which may take time
         let closed = spawn_blocking(move || drop(self)).await;
         tracing::debug!(?closed, "the snapshot ended");
     }
 }
 
-/// Reads a whole table, in whatever transaction the connection is in.
+/// Reads a whole table in the current transaction of the connection.
 pub(in crate::db) async fn read_all(
     connection: &Arc<Mutex<rusqlite::Connection>>,
     export: Export<'_>,
@@ -72,7 +72,7 @@ pub(in crate::db) async fn read_all(
         while let (true, Some(rows)) = (wanted, read.recv().await) {
             wanted = sink.take(rows).await;
         }
-        // the thread stops when it finds nobody to hand the next ones to
+        // the thread stops when the receiver is dropped
         drop(read);
         wanted
     };
@@ -80,7 +80,7 @@ pub(in crate::db) async fn read_all(
     read.map(|()| wanted)
 }
 
-/// Works with a connection in a thread where that may take time.
+/// Runs blocking work on a connection in a separate thread.
 async fn blocking<T: Send + 'static>(
     connection: &Arc<Mutex<rusqlite::Connection>>,
     work: impl FnOnce(&rusqlite::Connection) -> Result<T, Error> + Send + 'static,
@@ -90,12 +90,12 @@ async fn blocking<T: Send + 'static>(
     done.unwrap_or_else(|_| Err(Error::new(DbErrorKind::Refused, "the reading thread ended unexpectedly")))
 }
 
-/// Opens the file as the rest of the program does, but never to write.
+/// Opens the file as the other modules do, but never writes to it.
 fn open(target: &SqliteTarget) -> Result<rusqlite::Connection, Error> {
     check_file(target)?;
     let access = match target.mode {
         SqliteMode::ReadOnly => OpenFlags::SQLITE_OPEN_READ_ONLY,
-        // a log that a crash has left can only be read by who may write
+        // a log that a crash has left can be read only with the right to write
         SqliteMode::ReadWrite | SqliteMode::Create => OpenFlags::SQLITE_OPEN_READ_WRITE,
     };
     let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -119,7 +119,7 @@ fn rows(connection: &rusqlite::Connection, sql: &str) -> Result<Vec<Row>, Error>
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Sends every row that a query gives, as a line of literals.
+/// Sends every row of a query as a line of literals.
 fn send_rows(connection: &rusqlite::Connection, sql: &str, blocks: &mpsc::Sender<SnapshotRows>) -> Result<(), Error> {
     let mut statement = connection.prepare(sql)?;
     let mut quote = connection.prepare(Backend::Sqlite.quote_number())?;
@@ -148,13 +148,13 @@ fn send_rows(connection: &rusqlite::Connection, sql: &str, blocks: &mpsc::Sender
     Ok(())
 }
 
-/// A value as SQLite's own `quote` has it. A line feed in a text becomes `'||char(10)||'`, because it would end the line, and a NUL
-/// `'||char(0)||'`; a text that is not UTF-8 becomes `CAST(X'…' AS TEXT)`.
+/// Appends a value as SQLite's `quote` prints it. A line feed in a text becomes `'||char(10)||'`, because it would end
+/// the line. A NUL becomes `'||char(0)||'`. A text that is not UTF-8 becomes `CAST(X'…' AS TEXT)`.
 fn literal(value: ValueRef<'_>, quote: &mut Statement<'_>, line: &mut Vec<u8>) -> Result<(), Error> {
     match value {
         ValueRef::Null => line.extend_from_slice(b"NULL"),
         ValueRef::Integer(number) => line.extend_from_slice(number.to_string().as_bytes()),
-        // how many digits a number needs is best left to the engine
+        // SQLite decides how many digits a number needs
         ValueRef::Real(number) => {
             line.extend_from_slice(quote.query_one([number], |row| row.get::<_, String>(0))?.as_bytes())
         }
@@ -169,7 +169,7 @@ fn literal(value: ValueRef<'_>, quote: &mut Statement<'_>, line: &mut Vec<u8>) -
     Ok(())
 }
 
-/// Bytes in hexadecimal digits.
+/// Appends bytes as hexadecimal digits.
 fn blob(bytes: &[u8], line: &mut Vec<u8>) {
     line.extend_from_slice(b"X'");
     let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
@@ -177,11 +177,11 @@ fn blob(bytes: &[u8], line: &mut Vec<u8>) {
     line.push(b'\'');
 }
 
-/// A text in quotes. What SQL cannot write in them, a line feed and a NUL, is joined to it.
+/// Appends a text in quotes. A line feed or NUL, which a quoted text cannot contain, is concatenated to it.
 fn quoted(text: &[u8], line: &mut Vec<u8>) {
     let special = |byte: u8| (byte == b'\'') | (byte == b'\n') | (byte == 0);
     line.push(b'\'');
-    // nearly every text has none, and without a branch for each byte that is found out many bytes at a time
+    // nearly every text has no such byte; a loop without branches checks many bytes at a time
     if text.iter().fold(false, |found, byte| found | special(*byte)) {
         for &byte in text {
             match byte {

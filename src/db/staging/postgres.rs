@@ -1,7 +1,7 @@
-//! Staging on PostgreSQL: a schema of its own in the same database, filled by two connections.
+//! Staging on PostgreSQL: a separate schema in the live database, filled by two connections.
 //!
-//! Every statement runs in a transaction that sets its own `search_path`, so that all of this works through a
-//! transaction-pooling PgBouncer. Indexes and keys are taken down before the rows come and built after them.
+//! Every statement runs in a transaction that sets its own `search_path`, so that staging works through a
+//! transaction-pooling PgBouncer. Indexes and keys are dropped before the rows are loaded, and rebuilt after them.
 
 pub(super) mod live_survey;
 pub(super) mod object_facts;
@@ -24,41 +24,41 @@ use crate::db::pinned;
 use crate::db::snapshot::postgres::read_all;
 use crate::db::{DbErrorKind, Error, Pool, RowSink, binary_copy};
 
-/// The schema in which a restore builds.
+/// Schema in which a restore builds.
 pub(super) const STAGING: &str = "authsvc_restore";
-/// The schema to which the swap moves what was there.
+/// Schema to which the swap moves the old objects.
 pub(super) const REPLACED: &str = "authsvc_replaced";
-/// Tells schemas that may be dropped from those of other programs.
+/// Comment that marks schemas which may be dropped, because they do not belong to other programs.
 pub(super) const MARK: &str = "belongs to authsvc restore";
-/// How many connections copy and build indexes.
+/// Number of connections that copy rows and build indexes.
 const WORKERS: usize = 2;
 
-/// How often removing it is tried, and how long after each time.
+/// Number of attempts to remove the schema, and the pause after each attempt.
 const ATTEMPTS: usize = 3;
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// A schema that is being filled.
+/// Schema that a restore fills.
 pub struct PostgresStaging {
     pool: Pool,
     later: Vec<Later>,
 }
 
-/// An index or key that is built when the rows are there.
+/// Index or key that is built after the rows are loaded.
 pub(super) struct Later {
-    /// `f`, `p` or `u`, as `pg_constraint` has it; `i` for an index.
+    /// `f`, `p` or `u`, as in `pg_constraint.contype`, or `i` for an index.
     pub(super) kind: String,
     pub(super) table: String,
     pub(super) name: String,
     definition: String,
     index: Option<String>,
-    /// Its columns or expressions.
+    /// Columns or expressions of the key.
     pub(super) keys: Option<String>,
-    /// The rows that it is about; of a foreign key those that break it.
+    /// Condition of the rows that the key covers; for a foreign key, of the rows that violate it.
     pub(super) condition: Option<String>,
 }
 
 impl PostgresStaging {
-    /// An empty schema, in place of what an interrupted restore left. The caller holds the migrators' lock.
+    /// Creates an empty schema, and replaces what an interrupted restore left. The caller holds the lock of migrations.
     pub(super) async fn begin(pool: Pool) -> Result<Self, Error> {
         let staging = Self { pool, later: Vec::new() };
         staging.discard().await?;
@@ -81,8 +81,8 @@ impl PostgresStaging {
         self.pool.orm().get_postgres_connection_pool()
     }
 
-    /// Drops what an interrupted restore left. What ended one connection may end the next one, too, before this is done: then
-    /// it is tried again.
+    /// Drops what an interrupted restore left. It tries again, because the cause that ended one connection may also end
+    /// the next.
     pub(super) async fn discard(&self) -> Result<(), Error> {
         for _ in 1..ATTEMPTS {
             match self.try_discard().await {
@@ -112,7 +112,7 @@ impl PostgresStaging {
         Ok(())
     }
 
-    /// A transaction for migrations, whose tables come into the staging schema.
+    /// Begins a transaction for migrations that create their tables in the staging schema.
     pub(super) async fn begin_migration(&self) -> Result<StagedMigration, Error> {
         let transaction = self.pool.orm().begin().await?;
         transaction.execute_unprepared(&settings(STAGING)).await?;
@@ -124,20 +124,20 @@ impl PostgresStaging {
         self.run_all(vec![sql]).await
     }
 
-    /// Takes down what would slow down loading: triggers, keys, indexes; and empties the tables.
+    /// Empties the tables, disables their triggers, and drops keys and indexes that would slow down loading.
     pub(super) async fn strip(&mut self, tables: &[String]) -> Result<(), Error> {
         let mut transaction = self.begin_in_staging().await?;
         let found = query(&mut transaction, include_str!("../postgres/keys_and_indexes.sql").to_owned()).await?;
         self.later = found.into_iter().filter_map(Later::from_row).collect();
         let mut sql = String::new();
         for table in tables {
-            // a vacuum that starts meanwhile would only be in the way
+            // a vacuum that starts during the load would only delay it
             sql.push_str(&format!(
                 "ALTER TABLE {table} DISABLE TRIGGER USER; ALTER TABLE {table} SET (autovacuum_enabled = FALSE);"
             ));
         }
         sql.push_str(&format!("TRUNCATE {};", tables.join(", ")));
-        // foreign keys come first, because they need the others
+        // foreign keys are dropped first, because they depend on the other keys
         for Later { kind, table, name, .. } in &self.later {
             sql.push_str(&match kind.as_str() {
                 "i" => format!("DROP INDEX {name};"),
@@ -155,14 +155,14 @@ impl PostgresStaging {
         Ok(transaction)
     }
 
-    /// Copies blocks into the tables, with several connections at once.
+    /// Copies blocks into the tables on several connections at once.
     pub(super) async fn load(&self, targets: &[TableLoad], blocks: Receiver<LoadBlock>) -> Result<(), LoadError> {
         let blocks = tokio::sync::Mutex::new(blocks);
         let workers = (0..WORKERS).map(|_| self.copy(targets, &blocks));
         futures_util::future::try_join_all(workers).await.map(|_| ())
     }
 
-    /// One connection: takes blocks until there are none.
+    /// Copies blocks on one connection until there are no more blocks.
     async fn copy(
         &self,
         loaded: &[TableLoad],
@@ -185,7 +185,8 @@ impl PostgresStaging {
     }
 }
 
-/// One COPY of a block and of those that follow for the same table; the first block of another COPY.
+/// Runs one COPY for a block and for the following blocks of its table. Returns the first block that needs another
+/// COPY.
 async fn copy_blocks(
     connection: &mut PgConnection,
     target: &TableLoad,
@@ -197,7 +198,7 @@ async fn copy_blocks(
     sent.push(&block);
     let mut sql = format!("COPY {} ({}) FROM STDIN", target.table, target.column_list());
     let Some(rows) = binary_copy::parse(&block.lines, &target.columns) else {
-        // there is a value that only the server can read
+        // the block contains a value that only the server can read
         send(connection, &sql, block.lines).await?;
         return Ok(take().await);
     };
@@ -218,7 +219,7 @@ async fn copy_blocks(
     Ok(next)
 }
 
-/// One COPY of these lines.
+/// Runs one COPY of these lines.
 async fn send(connection: &mut PgConnection, sql: &str, lines: Vec<u8>) -> Result<(), sqlx::Error> {
     let mut copy = connection.copy_in_raw(sql).await?;
     copy.send(lines).await?;
@@ -233,7 +234,7 @@ impl PostgresStaging {
         Ok(())
     }
 
-    /// Builds indexes and keys, with several connections at once.
+    /// Builds indexes and keys on several connections at once.
     pub(super) async fn build(&self, tables: &[String]) -> Result<(), LoadError> {
         match self.try_build(tables).await {
             Ok(()) => Ok(()),
@@ -266,8 +267,8 @@ impl PostgresStaging {
         self.run_all(validate.chain(analyze).collect()).await
     }
 
-    /// Statements that make the indexes, those that take longest first, so that no connection is left with one in the end:
-    /// those of the largest table, and of these the ones behind keys.
+    /// Returns statements that create the indexes, the slowest ones first, so that all connections finish together. The
+    /// indexes of the largest table come first, and among these the ones behind keys.
     async fn indexes(&self) -> Result<Vec<String>, Error> {
         let mut transaction = self.begin_in_staging().await?;
         let sql =
@@ -283,7 +284,7 @@ impl PostgresStaging {
         Ok(indexes.into_iter().map(statement).collect())
     }
 
-    /// Runs statements in transactions of their own.
+    /// Runs statements, each in a separate transaction.
     async fn run_all(&self, statements: Vec<String>) -> Result<(), Error> {
         let queue = Mutex::new(VecDeque::from(statements));
         let next = || queue.lock().ok().and_then(|mut queue| queue.pop_front());
@@ -315,8 +316,8 @@ impl Later {
     }
 }
 
-/// Settings of a transaction in one schema. More memory for sorting makes indexes of texts slower; queries of the catalogue
-/// look expensive, and would be compiled for longer than they run.
+/// Returns the settings of a transaction in one schema. More memory for sorting would slow down indexes of texts.
+/// Catalogue queries look expensive to the planner, and compiling them would take longer than running them.
 pub(super) fn settings(schema: &str) -> String {
     format!(
         "{}SET LOCAL search_path = {schema}, pg_temp; SET LOCAL jit = off; SET LOCAL maintenance_work_mem = '64MB'; \
@@ -326,7 +327,7 @@ pub(super) fn settings(schema: &str) -> String {
     )
 }
 
-/// Drops a schema of a restore with what is in it. What depends on that is not dropped, but an error.
+/// Drops a schema of a restore with its contents. It returns an error if other objects depend on the contents.
 pub(super) async fn drop_schema(connection: &mut PgConnection, schema: &str) -> Result<(), Error> {
     let sql = include_str!("../postgres/restore/drop_schema.sql").replace(":schema", schema);
     let drops = first_column(query(connection, sql).await?).join("; ");
@@ -338,19 +339,20 @@ pub(super) async fn execute(connection: &mut PgConnection, sql: String) -> Resul
     Ok(())
 }
 
-/// Rows of texts.
+/// Returns the rows of a query as texts.
 pub(super) async fn query(connection: &mut PgConnection, sql: String) -> Result<Vec<Row>, Error> {
     sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(connection).await?.iter().map(texts).collect()
 }
 
-/// That a schema of another program has a name that a restore needs.
+/// Builds the error of a schema that belongs to another program and has a name that a restore needs.
 pub(super) fn foreign_schema(schema: &str) -> Error {
-    let message =
-        format!("there is a schema `{schema}` that is not of authsvc: rename it, ALTER SCHEMA {schema} RENAME TO ...");
+    let message = format!(
+        "there is a schema `{schema}` that does not belong to authsvc: rename it, ALTER SCHEMA {schema} RENAME TO ..."
+    );
     Error::new(DbErrorKind::Refused, message)
 }
 
-/// What is missing to make a schema.
+/// Adds the missing privilege to an error of creating a schema.
 pub(super) fn explain(error: Error) -> Error {
     if error.kind() != DbErrorKind::PermissionDenied {
         return error;

@@ -1,7 +1,7 @@
-//! Where a row stood that the staged tables refused: table, row, columns and constraint, whichever engine refused it.
+//! Location of a row that the staged tables refused: table, row, columns and constraint, for both engines.
 //!
-//! While rows are loaded, the engine's error leads to a line of the file. Keys are built after the rows are loaded: then the
-//! rows are found by a query, and named by their primary key.
+//! While rows are loaded, the engine's error leads to a line of the file. Keys are built after the rows are loaded. A
+//! query then finds the refused rows and names them by their primary key.
 
 use std::fmt;
 
@@ -11,16 +11,16 @@ use crate::db::{Backend, Error};
 use super::postgres::{Later, PostgresStaging, query};
 use super::{LoadBlock, LoadError, TableLoad};
 
-/// A refused row, as far as it is known.
+/// Refused row, with the parts of its location that are known.
 #[derive(Debug, Clone, Default)]
 pub(super) struct RefusedRow {
-    /// Its table.
+    /// Name of the table.
     pub(super) table: Option<String>,
-    /// `line 12 of the file`, or ``the row with `id` 5``
+    /// Location of the row, such as `line 12 of the file` or ``the row with `id` 5``.
     pub(super) row: Option<String>,
     /// Columns or expressions of the constraint, or the column of the value.
     pub(super) columns: Option<String>,
-    /// The constraint that it breaks.
+    /// Name of the violated constraint.
     pub(super) constraint: Option<String>,
 }
 
@@ -42,13 +42,13 @@ impl fmt::Display for RefusedRow {
 }
 
 impl RefusedRow {
-    /// A row at a line of the file.
+    /// Builds the location of a row at a line of the file.
     pub(super) fn at_line(table: &str, line: u64) -> Self {
         Self { table: Some(table.to_owned()), row: Some(format!("line {line} of the file")), ..Self::default() }
     }
 }
 
-/// The blocks that one COPY has sent, to find the line of a row by its number.
+/// Blocks that one COPY has sent, for finding the line of a row by its number.
 #[derive(Default)]
 pub(super) struct SentBlocks(Vec<SentBlock>);
 
@@ -58,13 +58,13 @@ struct SentBlock {
 }
 
 impl SentBlocks {
-    /// Notes a block that is sent next.
+    /// Records the block that is sent next.
     pub(super) fn push(&mut self, block: &LoadBlock) {
         let rows = memchr::memchr_iter(b'\n', &block.lines).count() as u64;
         self.0.push(SentBlock { first_line: block.first_line, rows });
     }
 
-    /// The line of the file that has this row, from 1.
+    /// Returns the line of the file that contains this row, from 1.
     fn line(&self, row: u64) -> Option<u64> {
         let mut before = 0;
         for block in &self.0 {
@@ -77,8 +77,8 @@ impl SentBlocks {
     }
 }
 
-/// The number of the row in a COPY, and the text behind it. The context is translated, but the number is the first one in
-/// every language: the names of our tables have no digits.
+/// Returns the number of the row in a COPY, and the text after it. The context is translated, but the row number is the
+/// first number in every language. The names of the program's tables contain no digits.
 fn row_of(context: &str) -> Option<(u64, &str)> {
     let start = context.find(|sign: char| sign.is_ascii_digit())?;
     let rest = &context[start..];
@@ -86,7 +86,7 @@ fn row_of(context: &str) -> Option<(u64, &str)> {
     Some((rest[..end].parse().ok()?, &rest[end..]))
 }
 
-/// The column that a context names between the number of the row and the value.
+/// Returns the column that a context names between the row number and the value.
 fn column_of(behind: &str, loaded: &TableLoad) -> Option<String> {
     let named = behind.split([':', '"']).next()?;
     let mut words = named.split(|sign: char| !(sign.is_ascii_alphanumeric() || sign == '_'));
@@ -94,7 +94,7 @@ fn column_of(behind: &str, loaded: &TableLoad) -> Option<String> {
 }
 
 impl PostgresStaging {
-    /// What a failed COPY was about.
+    /// Adds the location of the refused row to the error of a failed COPY.
     pub(super) async fn refused_in_copy(&self, loaded: &TableLoad, sent: &SentBlocks, source: Error) -> LoadError {
         let mut place = RefusedRow { table: Some(loaded.table.clone()), ..RefusedRow::default() };
         if let Some(ErrorSubject { column, constraint, context, .. }) = source.subject() {
@@ -110,7 +110,7 @@ impl PostgresStaging {
         LoadError::at(place, source)
     }
 
-    /// The columns that a constraint of a staged table reads; none if they cannot be found out.
+    /// Returns the columns that a constraint of a staged table uses; `None` if they cannot be found.
     async fn columns_of(&self, table: &str, constraint: &str) -> Option<String> {
         let sql = format!(
             "SELECT string_agg(a.attname::text, ', ' ORDER BY a.attnum)
@@ -122,7 +122,7 @@ impl PostgresStaging {
         self.first_text(sql).await
     }
 
-    /// What a key or an index was about that could not be built.
+    /// Adds the location of a refused row to the error of a key or an index that could not be built.
     pub(super) async fn refused_by_key(&self, source: Error) -> LoadError {
         let name = source.subject().and_then(|subject| subject.constraint.clone());
         let Some(later) = name.and_then(|name| self.later().iter().find(|later| later.name == name)) else {
@@ -142,7 +142,7 @@ impl PostgresStaging {
         LoadError::at(place, source)
     }
 
-    /// The first value of a query that only makes a message better: its own failure is not told.
+    /// Returns the first value of a query that only improves a message. An error of this query is ignored.
     async fn first_text(&self, sql: String) -> Option<String> {
         let mut transaction = self.begin_in_staging().await.ok()?;
         query(&mut transaction, sql).await.ok()?.into_iter().next()?.into_iter().next()?
@@ -150,7 +150,7 @@ impl PostgresStaging {
 }
 
 impl Later {
-    /// Finds rows that break this key, by their primary key.
+    /// Returns a query that finds rows which violate this key, by their primary key.
     fn offenders(&self, primary: &Self) -> Option<String> {
         let (key, columns) = (primary.keys.as_deref()?, self.keys.as_deref()?);
         let condition = self.condition.as_deref().unwrap_or("TRUE");
@@ -167,7 +167,8 @@ impl Later {
     }
 }
 
-/// The columns of a SQLite table that an error names, or that are in the expression of the constraint it names.
+/// Returns the columns of a SQLite table that an error names, or the columns in the expression of the constraint that
+/// it names.
 pub(super) fn sqlite_columns(message: &str, definition: &str, loaded: &TableLoad) -> (Option<String>, Option<String>) {
     let Some((_, object)) = message.split_once(" constraint failed: ") else { return (None, None) };
     let named = format!("CONSTRAINT {object} ");
@@ -181,7 +182,7 @@ pub(super) fn sqlite_columns(message: &str, definition: &str, loaded: &TableLoad
     (Some(columns).filter(|columns| !columns.is_empty()), constraint)
 }
 
-/// The text up to the parenthesis that closes the first one.
+/// Returns the text up to the parenthesis that closes the first one.
 fn balanced(text: &str) -> &str {
     let mut depth = 0_i32;
     let end = text.char_indices().find(|(_, sign)| {

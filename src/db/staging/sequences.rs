@@ -1,9 +1,9 @@
-//! What the live database keeps through a swap, whatever is in the file.
+//! Values that the live database keeps through a swap, independent of the file.
 //!
-//! Sequences: an id that was ever given out, in the live database or in the file, is never given out again. A sequence goes on
-//! above the greatest of four numbers: its value in the file and in the live database, and the greatest id of each.
-//! To keep one more thing, read it here on both engines where the sequences are read: after the old tables are locked and
-//! moved, and before they are dropped.
+//! An id that was issued in the live database or in the file is never issued again. A sequence continues above the
+//! greatest of four numbers: its values in the file and in the live database, and the greatest ids in both. To keep
+//! another value, read it here on both engines where the sequences are read. That is after the old tables are locked
+//! and moved, and before they are dropped.
 
 use sqlx::postgres::PgConnection;
 
@@ -12,7 +12,7 @@ use super::postgres::{PostgresStaging, REPLACED, STAGING, execute, query};
 use crate::db::Error;
 use crate::db::connection::{Row, first_column};
 
-/// Statements on SQLite that keep in the schema `staged` what the schema `live` has.
+/// Returns statements for SQLite that set the sequences of the schema `staged` above those of the schema `live`.
 pub(super) fn sqlite_statements(live: &str, staged: &str, tables: &[String]) -> String {
     let mut sql = String::new();
     for table in tables {
@@ -31,10 +31,10 @@ pub(super) fn sqlite_statements(live: &str, staged: &str, tables: &[String]) -> 
     sql
 }
 
-/// Where the sequences of a PostgreSQL database go on.
+/// Positions at which the sequences of a PostgreSQL database continue.
 pub(super) struct KeptSequences(Vec<Position>);
 
-/// Where a sequence stands.
+/// Position of a sequence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Position {
     sequence: String,
@@ -43,7 +43,7 @@ struct Position {
 }
 
 impl KeptSequences {
-    /// Reads the values of the new sequences, in the home schema, and of the old ones that they replace.
+    /// Reads the values of the new sequences in the home schema, and of the old sequences that they replace.
     pub(super) async fn read(connection: &mut PgConnection, home: &str, staged: &ObjectFacts) -> Result<Self, Error> {
         let sql = format!(
             "SELECT relname::text FROM pg_class WHERE relnamespace = '{REPLACED}'::regnamespace AND relkind IN ('r', 'p', 'S')"
@@ -68,7 +68,7 @@ impl KeptSequences {
         for Position { sequence, last, used } in &self.0 {
             let set = execute(connection, format!("SELECT setval('{sequence}', {last}, {used})")).await;
             set.map_err(|error| {
-                let message = format!("setting the sequence `{sequence}` behind every id that was given out: {error}");
+                let message = format!("setting the sequence `{sequence}` above every issued id: {error}");
                 error.with_message(message)
             })?;
         }
@@ -77,7 +77,8 @@ impl KeptSequences {
 }
 
 impl PostgresStaging {
-    /// Raises the staged sequences that stand below the ids of their tables; what each was, and where it goes on.
+    /// Raises staged sequences that are below the ids of their tables. Returns a text with the old and the new value of
+    /// each.
     pub(super) async fn raise_sequences(&self) -> Result<Vec<String>, Error> {
         let mut transaction = self.begin_in_staging().await?;
         let mut notes = Vec::new();
@@ -96,12 +97,12 @@ impl PostgresStaging {
     }
 }
 
-/// That the file had no sequence's value, or one that is too low.
+/// Returns a warning that the file contained no value for a sequence, or one that is too low.
 pub(super) fn raised(table: &str, id: i64) -> String {
-    format!("the file does not say that ids of `{table}` up to {id} were given out; new ones go on above it")
+    format!("the file does not record that ids of `{table}` up to {id} were issued; new ids continue above it")
 }
 
-/// One row of a sequence, and one of the greatest id.
+/// Returns a query for the value of a sequence and for the greatest id of its table, one row each.
 fn values(schema: &str, sequence: &str, table: &str, column: &str) -> String {
     format!(
         "SELECT last_value::text, is_called::text FROM {schema}.{sequence}
@@ -110,7 +111,7 @@ fn values(schema: &str, sequence: &str, table: &str, column: &str) -> String {
 }
 
 impl Position {
-    /// The one of these rows behind which every number was given out; the first of equals.
+    /// Returns the row with the highest issued number, or the first of several equal rows.
     fn furthest(sequence: &str, rows: &[Row]) -> Option<Self> {
         let positions = rows.iter().filter_map(|row| Self::of(sequence, row));
         positions.reduce(|furthest, other| if other.given_out() > furthest.given_out() { other } else { furthest })
@@ -122,7 +123,7 @@ impl Position {
         Some(Self { sequence: sequence.to_owned(), last, used })
     }
 
-    /// The greatest number that was given out.
+    /// Returns the greatest number that was issued.
     fn given_out(&self) -> i64 {
         if self.used { self.last } else { self.last.saturating_sub(1) }
     }

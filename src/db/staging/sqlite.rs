@@ -1,7 +1,8 @@
-//! Staging on SQLite: a file beside the live one, loaded without a journal, because it is thrown away after a crash.
+//! Staging on SQLite: a file beside the live one. It is loaded without a journal, because it is deleted after a crash.
 //!
-//! The swap copies its pages into the live file in one transaction, so that programs that have it open see the old
-//! content until then and the new one after. Where the live file has tables of somebody else's, only ours are replaced.
+//! The swap copies the pages of this file into the live file in one transaction. Programs that have the live file open
+//! see the old content before and the new content after. If the live file contains tables of another program, only the
+//! tables of this program are replaced.
 
 pub(super) mod objects;
 mod swap;
@@ -24,10 +25,10 @@ use crate::db::snapshot::sqlite::read_all;
 use crate::db::{Backend, DatabaseUrl, DbErrorKind, Error, Pool, PoolUse, RowSink, SqliteMode};
 use crate::disk::{self, LockState};
 
-/// What SQLite keeps beside a file: with it the file is read, whosever it is.
+/// Endings of the files that SQLite keeps beside a database. SQLite applies them to any file with the database's name.
 pub(super) const LOGS: [&str; 3] = ["-journal", "-wal", "-shm"];
 
-/// A file that is being filled.
+/// SQLite file that a restore fills.
 pub struct SqliteStaging {
     live: PathBuf,
     path: PathBuf,
@@ -36,7 +37,7 @@ pub struct SqliteStaging {
 }
 
 impl SqliteStaging {
-    /// An empty file, in place of what an interrupted restore left.
+    /// Creates an empty file, and replaces what an interrupted restore left.
     pub(super) fn begin(live: &Path) -> Result<Self, Error> {
         let name = live.file_name().unwrap_or_default().to_string_lossy();
         let path = live.with_file_name(format!(".{name}.restore"));
@@ -48,8 +49,8 @@ impl SqliteStaging {
         Ok(staging)
     }
 
-    /// Takes over what a SQLite file keeps about itself: pages can only be copied into a file whose pages are as large,
-    /// and everything else would be that of the staged file after the swap.
+    /// Copies the settings that a SQLite file stores. Pages can be copied only into a file with equal page size. The
+    /// other settings would be those of the staged file after the swap.
     fn take_settings(&self) -> Result<(), Error> {
         let Ok(live) = open(&self.live, OpenFlags::SQLITE_OPEN_READ_ONLY) else { return Ok(()) };
         let number = |name: &str| live.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
@@ -96,7 +97,7 @@ impl SqliteStaging {
         Ok(())
     }
 
-    /// Inserts rows in a thread of its own.
+    /// Inserts rows in a separate thread.
     pub(super) async fn load(
         &self,
         loaded: Vec<TableLoad>,
@@ -127,7 +128,7 @@ impl SqliteStaging {
         built.await.map_err(|error| LoadError::anywhere(Error::new(DbErrorKind::Refused, error.to_string())))?
     }
 
-    /// Raises the sequences that stand below the ids of their tables; what each was, and where it goes on.
+    /// Raises sequences that are below the ids of their tables. Returns a text with the old and the new value of each.
     pub(super) fn raise_sequences(&self) -> Result<Vec<String>, Error> {
         let staged = self.open()?;
         let mut found =
@@ -208,7 +209,7 @@ fn insert(
     connection.execute_batch("COMMIT").map_err(|error| LoadError::anywhere(error.into()))
 }
 
-/// What SQLite refused of a row: its message names a constraint, or columns.
+/// Describes the row that SQLite refused. SQLite's message names a constraint or columns.
 fn refused_row(connection: &Connection, target: &TableLoad, place: RefusedRow, error: rusqlite::Error) -> LoadError {
     let message = match &error {
         rusqlite::Error::SqliteFailure(_, Some(message)) => message.as_str(),
@@ -220,7 +221,7 @@ fn refused_row(connection: &Connection, target: &TableLoad, place: RefusedRow, e
     LoadError::at(RefusedRow { columns, constraint, ..place }, error.into())
 }
 
-/// The first row that points to a row that does not exist; none if there is no such row.
+/// Returns an error for the first row with a reference to a missing row.
 fn check_foreign_keys(connection: &Connection) -> Result<(), LoadError> {
     let failed = |error: rusqlite::Error| LoadError::anywhere(error.into());
     let mut check = connection
@@ -238,11 +239,11 @@ fn check_foreign_keys(connection: &Connection) -> Result<(), LoadError> {
         constraint: Some(format!("REFERENCES {parent}")),
         table: Some(child.clone()),
     };
-    let message = format!("rows of `{child}` point to rows of `{parent}` that are not there");
+    let message = format!("rows of `{child}` point to rows of `{parent}` that do not exist");
     Err(LoadError::at(place, Error::new(DbErrorKind::Refused, message)))
 }
 
-/// A connection to the staged file, which needs no journal.
+/// Opens the staged file, which needs no journal.
 pub(super) fn open_staged(path: &Path) -> Result<Connection, Error> {
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_URI)?;
     connection.execute_batch(
@@ -262,7 +263,7 @@ pub(super) fn cannot(path: &Path) -> impl Fn(std::io::Error) -> Error {
     move |error| Error::new(DbErrorKind::CannotOpen, format!("`{path}`: {error}"))
 }
 
-/// One restore at a time: a locked file beside the database, which goes with the process.
+/// Lock of one restore at a time: a locked file beside the database. It ends with the process.
 struct Lock {
     path: PathBuf,
     _file: File,
@@ -273,9 +274,9 @@ impl Lock {
         loop {
             let file = disk::open_lock(&path).map_err(cannot(&path))?;
             if disk::try_lock(&file, &path).map_err(cannot(&path))? == LockState::Busy {
-                return Err(Error::locked_file("another restore of this database is at work"));
+                return Err(Error::locked_file("another restore of this database is running"));
             }
-            // the one before may have removed it between opening and locking
+            // the previous holder may have removed the file between opening and locking
             if disk::is_at(&file, &path) {
                 return Ok(Self { path, _file: file });
             }

@@ -1,5 +1,5 @@
-//! Texts that are pasted instead of a URL: quoted, with a command or a variable's name before it, or in the form of another
-//! program. Each is refused, and the hint says what to write. Nothing of the text is repeated.
+//! Refuses texts that are often pasted instead of a URL. Examples are quoted texts, a command or a variable's name
+//! before the URL, and formats of other programs. The hint contains the correct form. No part of the text is repeated.
 
 use super::InvalidUrl;
 
@@ -39,7 +39,7 @@ pub(super) fn refuse(text: &str) -> Result<(), InvalidUrl> {
     Ok(())
 }
 
-/// Whether it begins with a parameter's name and `=`.
+/// Returns true if the text begins with a parameter's name and `=`.
 fn is_conninfo(text: &str) -> bool {
     let Some((name, _)) = text.split_once('=') else { return false };
     super::parameters::known(name.trim_end()).is_some()

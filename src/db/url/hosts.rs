@@ -1,4 +1,4 @@
-//! Several servers in one URL, and which of them is wanted: libpq's lists of hosts and ports, and its `target_session_attrs`.
+//! Servers of a URL: libpq's lists of hosts and ports, and its `target_session_attrs`.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -6,12 +6,12 @@ use std::net::IpAddr;
 use super::settings::{SettingSource, UrlSetting, UrlSettings};
 use super::{ESCAPE, InvalidUrl, decode};
 
-/// One server.
+/// Address of one server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
-    /// Host name, address, or the directory of a unix socket (starts with `/`).
+    /// Host name, address, or directory of a unix socket (begins with `/`).
     pub name: String,
-    /// The address to connect to, where the name is not to be looked up.
+    /// Address to connect to instead of looking up the name.
     pub address: Option<IpAddr>,
     /// TCP port, or the number in the socket's name.
     pub port: u16,
@@ -22,7 +22,7 @@ impl Host {
         self.name.starts_with('/')
     }
 
-    /// Its name in a password file: the standard socket is this machine.
+    /// Returns the host's name in a password file. The standard socket is `localhost`.
     pub(super) fn password_file_name(&self) -> &str {
         if matches!(self.name.as_str(), STANDARD_SOCKETS | "/run/postgresql" | "/tmp") {
             "localhost"
@@ -32,7 +32,7 @@ impl Host {
     }
 }
 
-/// Where the server's socket is on most systems.
+/// Directory of the server's socket on most systems.
 const STANDARD_SOCKETS: &str = "/var/run/postgresql";
 
 impl fmt::Display for Host {
@@ -42,21 +42,21 @@ impl fmt::Display for Host {
     }
 }
 
-/// libpq's `target_session_attrs`: which server is wanted.
+/// Values of libpq's `target_session_attrs`: the wanted role of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum SessionAttrs {
-    /// Whichever answers; it is asked nothing.
+    /// The first server that answers. No query checks its role.
     #[default]
     Any,
-    /// One whose transactions may write.
+    /// A server that accepts writes.
     ReadWrite,
-    /// One whose transactions may not.
+    /// A server that accepts no writes.
     ReadOnly,
-    /// One that is not in recovery.
+    /// A server that is not in recovery.
     Primary,
-    /// One that is in recovery.
+    /// A server that is in recovery.
     Standby,
-    /// A standby, or where there is none, whichever answers.
+    /// A standby, or any server that answers if there is no standby.
     PreferStandby,
 }
 
@@ -70,7 +70,7 @@ pub(super) const SESSION_ATTRS: [(&str, SessionAttrs); 6] = [
 ];
 
 impl SessionAttrs {
-    /// Whether a server that takes no writes is wanted, or at least liked.
+    /// Returns true if a server that accepts no writes is required or preferred.
     pub(super) fn prefers_no_writes(self) -> bool {
         matches!(self, Self::ReadOnly | Self::Standby | Self::PreferStandby)
     }
@@ -91,7 +91,7 @@ impl fmt::Display for SessionAttrs {
     }
 }
 
-/// Takes in the hosts and ports between user information and path, such as `h1:5432,[::1]`.
+/// Reads the hosts and ports between user information and path, such as `h1:5432,[::1]`.
 pub(super) fn of_authority(text: &str, settings: &mut UrlSettings) -> Result<(), InvalidUrl> {
     let (mut hosts, mut ports) = (Vec::new(), Vec::new());
     for part in text.split(',') {
@@ -108,7 +108,8 @@ pub(super) fn of_authority(text: &str, settings: &mut UrlSettings) -> Result<(),
     Ok(())
 }
 
-/// The servers: as many ports and addresses as hosts, or one port for all of them.
+/// Combines the lists to servers. There must be one port for each host or one for all, and one address for each host or
+/// none.
 pub(super) fn servers(settings: &mut UrlSettings) -> Result<Vec<Host>, InvalidUrl> {
     let (hosts, addresses, ports) = (settings.take("host"), settings.take("hostaddr"), settings.take("port"));
     let list = |setting: &Option<UrlSetting>| {
@@ -175,12 +176,12 @@ fn address(setting: Option<&UrlSetting>, text: &str) -> Result<Option<IpAddr>, I
     })
 }
 
-/// libpq's: the server's socket directory if there is one, else this machine.
+/// Returns libpq's default: the server's socket directory if it exists, otherwise `localhost`.
 fn default_host() -> String {
     if std::path::Path::new(STANDARD_SOCKETS).is_dir() { STANDARD_SOCKETS.to_owned() } else { "localhost".to_owned() }
 }
 
-/// `host`, `host:port`, `[v6]`, `[v6]:port`.
+/// Splits `host`, `host:port`, `[v6]` or `[v6]:port` into host and port.
 fn split_port(text: &str) -> Result<(&str, Option<&str>), InvalidUrl> {
     let unreadable = || InvalidUrl::new("the host of the database URL cannot be read", ESCAPE);
     if let Some(rest) = text.strip_prefix('[') {
@@ -199,8 +200,8 @@ fn split_port(text: &str) -> Result<(&str, Option<&str>), InvalidUrl> {
     }
 }
 
-/// What stands between the scheme and the database, and the parameters that have to follow it: sockets have no place in
-/// the authority.
+/// Returns the authority of the URL, and the parameters that must follow it, because sockets are not allowed in the
+/// authority.
 pub(super) fn shown(hosts: &[Host], attrs: SessionAttrs) -> (String, String) {
     let join = |of: &dyn Fn(&Host) -> String| hosts.iter().map(of).collect::<Vec<_>>().join(",");
     let mut parameters = Vec::new();

@@ -1,27 +1,28 @@
-//! Every parameter of a PostgreSQL URL that this program knows, and what happens to it. `docs/CONFIGURATION.md` has the same
-//! table; a test compares the two. To add one: a row here, its use in `postgres.rs`, a row in the document.
+//! Table of every known parameter of a PostgreSQL URL, and its effect. `docs/CONFIGURATION.md` contains this table too,
+//! and a test compares the two. To add a parameter, add a row here, its use in `postgres.rs`, and a row in the
+//! document.
 
-/// One parameter of a PostgreSQL URL.
+/// Parameter of a PostgreSQL URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UrlParameter {
-    /// Its name, as libpq or another program writes it.
+    /// Name of the parameter, as libpq or another program writes it.
     pub name: &'static str,
-    /// The environment variable that is used when the URL leaves it out.
+    /// Environment variable that is used if the URL does not contain the parameter.
     pub variable: Option<&'static str>,
-    /// What happens to it, as the document says it; also the hint where a value is refused.
+    /// Effect of the parameter, as the document states it. It is also the hint if a value is refused.
     pub effect: &'static str,
     pub(super) kind: ParameterKind,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ParameterKind {
-    /// It is used.
+    /// The parameter is used.
     Applied,
-    /// It changes nothing; only these values are accepted, in any case.
+    /// The parameter has no effect. Only these values are accepted, in any case.
     Only(&'static [&'static str]),
-    /// It changes nothing; a warning names it.
+    /// The parameter has no effect. A warning names it.
     Ignored,
-    /// It is an error: ignoring it would be less secure or would surprise.
+    /// The parameter causes an error, because ignoring it would be less secure or would surprise the user.
     Refused,
 }
 
@@ -32,7 +33,7 @@ const fn row(name: &'static str, variable: &'static str, kind: ParameterKind, ef
     UrlParameter { name, variable, effect, kind }
 }
 
-/// Every known parameter: libpq's, then those of other programs.
+/// All known parameters: first libpq's, then those of other programs.
 pub const PARAMETERS: &[UrlParameter] = &[
     row("host", "PGHOST", Applied, "host name, address, or directory of a unix socket; several with commas between"),
     row(
@@ -44,7 +45,7 @@ pub const PARAMETERS: &[UrlParameter] = &[
     row("port", "PGPORT", Applied, "TCP port from 1 to 65535, default 5432; one for all hosts, or one for each"),
     row("dbname", "PGDATABASE", Applied, "database; default: the user's name"),
     row("user", "PGUSER", Applied, "role; default: the operating system's user (`USER`, then `LOGNAME`)"),
-    row("password", "PGPASSWORD", Applied, "password; `PGPASSWORD_FILE` names a file that holds it"),
+    row("password", "PGPASSWORD", Applied, "password; `PGPASSWORD_FILE` names a file that contains it"),
     row(
         "passfile",
         "PGPASSFILE",
@@ -334,12 +335,12 @@ pub const PARAMETERS: &[UrlParameter] = &[
     row("charset", "", Ignored, "ignored with a warning (Doctrine): UTF-8 is always used"),
 ];
 
-/// The row of a name.
+/// Returns the parameter with this name.
 pub(super) fn known(name: &str) -> Option<&'static UrlParameter> {
     PARAMETERS.iter().find(|known| known.name == name)
 }
 
-/// The known name that is nearest to an unknown one, if it is near.
+/// Returns the known name that is most similar to an unknown one, if it is similar enough.
 pub(super) fn nearest(name: &str) -> Option<&'static str> {
     let lower = name.to_ascii_lowercase();
     let distance = |known: &str| strsim::damerau_levenshtein(&known.to_ascii_lowercase(), &lower);

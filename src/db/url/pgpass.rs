@@ -1,4 +1,5 @@
-//! libpq's password file: `host:port:database:user:password` a line, `*` for any value, `\` before `:` and `\`.
+//! libpq's password file. Each line is `host:port:database:user:password`, with `*` for any value, and `\` before `:`
+//! and `\`.
 
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
@@ -9,12 +10,12 @@ use secrecy::SecretString;
 use super::hosts::Host;
 use super::service::quoted;
 
-/// The file's lines, each split into its five fields.
+/// Lines of the file, each split into its five fields.
 pub(super) struct PasswordFile(Vec<[String; 5]>);
 
 impl PasswordFile {
-    /// Reads it as libpq does: one that is missing is none; one that is not a file, or that others can read, is skipped, and
-    /// the warning says so.
+    /// Reads the file as libpq does. A missing file is empty. A path that is no regular file, or that others can read,
+    /// is skipped with a warning.
     pub(super) fn read(path: &Path) -> Result<Self, String> {
         let skipped = |why: &str| format!("the password file {} is skipped: {why}", quoted(path));
         let found = match std::fs::metadata(path) {
@@ -33,7 +34,7 @@ impl PasswordFile {
         Ok(Self(lines.filter_map(fields).collect()))
     }
 
-    /// The password of the first line that fits.
+    /// Returns the password of the first matching line.
     pub(super) fn password(&self, host: &Host, database: &str, user: &str) -> Option<SecretString> {
         let port = host.port.to_string();
         let wanted = [host.password_file_name(), port.as_str(), database, user];
@@ -44,7 +45,7 @@ impl PasswordFile {
     }
 }
 
-/// Splits at colons that no backslash precedes; the last field is the rest of the line.
+/// Splits at colons without a backslash before them. The last field is the rest of the line.
 fn fields(line: &str) -> Option<[String; 5]> {
     let mut fields = vec![String::new()];
     let mut characters = line.trim_end_matches('\r').chars();

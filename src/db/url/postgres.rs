@@ -1,4 +1,4 @@
-//! The PostgreSQL form: libpq's URI with libpq's parameters, files and defaults.
+//! PostgreSQL URL: libpq's URI with libpq's parameters, files and defaults.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -17,26 +17,26 @@ use super::socket::{SocketSettings, connect_timeout};
 use super::tls::{self, SslMode, TlsSettings};
 use super::{ESCAPE, InvalidUrl, decode, parameters, startup};
 
-/// A database on a PostgreSQL server.
+/// Database on one or more PostgreSQL servers.
 #[derive(Clone)]
 pub struct PostgresTarget {
-    /// The servers, in the order in which they are tried; at least one.
+    /// Servers in the order in which they are tried; at least one.
     pub hosts: Vec<Host>,
-    /// Which of them is wanted.
+    /// Wanted role of the server.
     pub session_attrs: SessionAttrs,
-    /// In which order they are tried.
+    /// Order in which the servers are tried.
     pub order: HostOrder,
-    /// Role.
+    /// Role with which the program logs in.
     pub user: String,
-    /// Password, if one was given.
+    /// Password, if the URL or the environment contains one.
     pub password: Option<SecretString>,
-    /// Passwords of the password file, by host; used where none was given.
+    /// Passwords of the password file, by host. They are used if there is no other password.
     pub(in crate::db) file_passwords: HashMap<String, SecretString>,
     /// Name of the database.
     pub database: String,
-    /// Encryption of the connection, with what follows from the other parameters.
+    /// Encryption mode of the connection, after the other parameters are applied.
     pub ssl_mode: SslMode,
-    /// The rest about encryption.
+    /// Encryption settings other than the mode.
     pub tls: TlsSettings,
     /// Options of the TCP connection.
     pub socket: SocketSettings,
@@ -44,36 +44,37 @@ pub struct PostgresTarget {
     pub startup: Vec<(String, String)>,
     /// Name shown in `pg_stat_activity`.
     pub application_name: String,
-    /// How long one attempt to connect to one host may take.
+    /// Timeout of one attempt to connect to one host.
     pub connect_timeout: Duration,
-    /// Whether statements may be prepared under a name, which a PgBouncer before 1.21 in transaction mode does not carry.
+    /// True if statements may be prepared under a name. A PgBouncer before 1.21 in transaction mode does not support
+    /// such statements.
     pub prepared_statements: bool,
-    /// What was found out about connecting to it; shared by its copies.
+    /// Ways to connect that worked; copies of the target share them.
     pub(in crate::db) learned: LearnedWays,
 }
 
-/// Which of the ways to each host worked last, by the host's name and port.
+/// Index of the way that last worked for each host, by the host's name and port.
 pub(in crate::db) type LearnedWays = Arc<Mutex<HashMap<String, usize>>>;
 
-/// libpq's `load_balance_hosts`.
+/// Values of libpq's `load_balance_hosts`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HostOrder {
-    /// As written.
+    /// Order of the URL.
     Given,
-    /// Another one for each search.
+    /// Random order, chosen for each search.
     Random,
 }
 
-/// What completes a PostgreSQL URL that leaves parts out, as libpq's environment variables and files do.
+/// Defaults for a PostgreSQL URL, from libpq's environment variables and files.
 #[derive(Clone, Default)]
 pub struct Defaults {
-    /// Values of variables, such as that of `PGHOST`.
+    /// Values of environment variables, by name, such as `PGHOST`.
     pub variables: HashMap<&'static str, SecretString>,
-    /// The operating system's user.
+    /// Name of the operating system's user.
     pub system_user: Option<String>,
-    /// The directory that holds `.pgpass`, `.pg_service.conf` and `.postgresql`.
+    /// Directory with `.pgpass`, `.pg_service.conf` and `.postgresql`.
     pub home: Option<PathBuf>,
-    /// `PGSYSCONFDIR`: the directory that holds `pg_service.conf` for all users.
+    /// Directory with the `pg_service.conf` of all users, from `PGSYSCONFDIR`.
     pub system_directory: Option<PathBuf>,
 }
 
@@ -87,7 +88,7 @@ impl fmt::Display for PostgresTarget {
 }
 
 impl PostgresTarget {
-    /// Parses what follows `postgres://`; the target, and warnings.
+    /// Parses the text after `postgres://`. Returns the target and warnings.
     pub(super) fn parse(rest: &str, defaults: &Defaults) -> Result<(Self, Vec<String>), InvalidUrl> {
         let mut settings = of_url(rest)?;
         let places = ServiceFiles { home: defaults.home.clone(), system: defaults.system_directory.clone() };
@@ -137,20 +138,20 @@ impl PostgresTarget {
         })
     }
 
-    /// The password in clear, for the driver.
+    /// Returns the password in clear, for the driver.
     pub(in crate::db) fn exposed_password(&self, host: &Host) -> Option<&str> {
         let password = self.password.as_ref().or_else(|| self.file_passwords.get(&host.to_string()));
         password.map(ExposeSecret::expose_secret)
     }
 
-    /// The same, on one of its servers only, whatever that is.
+    /// Restricts the target to one of its servers, and accepts any role of that server.
     pub(in crate::db) fn on(&self, at: usize) -> Self {
         let hosts = self.hosts.get(at).cloned().map_or_else(|| self.hosts.clone(), |host| vec![host]);
         Self { hosts, session_attrs: SessionAttrs::Any, ..self.clone() }
     }
 }
 
-/// What the URL itself gives.
+/// Reads the settings that the URL itself contains.
 fn of_url(rest: &str) -> Result<UrlSettings, InvalidUrl> {
     let (authority, tail) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     if tail.contains('@') {
@@ -183,14 +184,14 @@ fn of_url(rest: &str) -> Result<UrlSettings, InvalidUrl> {
     Ok(settings)
 }
 
-/// What the environment gives, where nothing else does.
+/// Reads a setting from its environment variable, if neither URL nor service contains it.
 fn of_variable(name: &str, settings: &mut UrlSettings, defaults: &Defaults) -> Result<(), InvalidUrl> {
     let Some(variable) = PARAMETERS.iter().find(|known| known.name == name).and_then(|known| known.variable) else {
         return Ok(());
     };
     let value = defaults.variables.get(variable);
     if let Some(value) = value.filter(|_| name == "options") {
-        // the driver sends it whatever the URL says
+        // the driver sends this value even if the URL contains another one
         let mut alone = UrlSettings::default();
         alone.set(name, value.expose_secret().to_owned(), SettingSource::Variable(variable))?;
         startup::read(&mut alone)?;

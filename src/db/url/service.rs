@@ -1,18 +1,18 @@
-//! libpq's connection service file: sections of parameters, used for what the URL leaves out.
+//! libpq's connection service file: sections of parameters that complete a URL.
 
 use std::path::{Path, PathBuf};
 
 use super::InvalidUrl;
 use super::settings::{SettingSource, UrlSetting, UrlSettings};
 
-/// Where service files are looked for.
+/// Directories that are searched for service files.
 #[derive(Clone, Default)]
 pub(super) struct ServiceFiles {
     pub(super) home: Option<PathBuf>,
     pub(super) system: Option<PathBuf>,
 }
 
-/// Completes the settings by the section that `service` names; does nothing without it.
+/// Completes the settings with the section that `service` names. Without `service` it does nothing.
 pub(super) fn apply(settings: &mut UrlSettings, places: &ServiceFiles) -> Result<(), InvalidUrl> {
     let Some(service) = settings.take("service") else { return Ok(()) };
     let named = settings.take("servicefile").map(|file| PathBuf::from(file.value));
@@ -50,7 +50,7 @@ fn missing(service: &UrlSetting, files: &[PathBuf]) -> InvalidUrl {
     )
 }
 
-/// Takes the section's lines in; whether there is one.
+/// Reads the settings of a section. Returns true if the section exists.
 fn section(text: &str, name: &str, file: &Path, settings: &mut UrlSettings) -> Result<bool, InvalidUrl> {
     let mut inside = false;
     for (index, line) in text.lines().enumerate() {
@@ -76,7 +76,7 @@ fn section(text: &str, name: &str, file: &Path, settings: &mut UrlSettings) -> R
     Ok(inside)
 }
 
-/// A path for a message.
+/// Formats a path for a message.
 pub(super) fn quoted(path: &Path) -> String {
     format!("`{}`", path.to_string_lossy().escape_debug())
 }

@@ -1,21 +1,21 @@
-//! The values that a URL, a service and the environment give to parameters, each with where it came from. What comes first
-//! wins: the URL, then the service, then the environment.
+//! Values of parameters, each with its source. The URL has priority over the service, and the service over the
+//! environment.
 
 use std::collections::BTreeMap;
 
 use super::InvalidUrl;
 use super::parameters::{PARAMETERS, ParameterKind, known, nearest};
 
-/// Where a value came from.
+/// Source of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum SettingSource {
     Url,
     Variable(&'static str),
-    /// A line of a service file, such as "line 3 of `/etc/pg_service.conf`".
+    /// Line of a service file, such as "line 3 of `/etc/pg_service.conf`".
     Service(String),
 }
 
-/// A value. It may be a password, so there is no `Debug`.
+/// Value of a parameter. It may be a password, so there is no `Debug`.
 #[derive(Clone)]
 pub(super) struct UrlSetting {
     pub(super) value: String,
@@ -23,7 +23,7 @@ pub(super) struct UrlSetting {
 }
 
 impl UrlSetting {
-    /// The error that this value cannot be used; the value is not repeated.
+    /// Builds the error for an unusable value. The error does not contain the value.
     pub(super) fn refuse(&self, name: &str, what: &str, hint: impl Into<String>) -> InvalidUrl {
         self.source.refuse(&format!("the {name}"), what, hint)
     }
@@ -39,7 +39,7 @@ impl SettingSource {
     }
 }
 
-/// Values by parameter, and warnings about those that are ignored.
+/// Values by parameter, and warnings about ignored parameters.
 #[derive(Default)]
 pub(super) struct UrlSettings {
     values: BTreeMap<&'static str, UrlSetting>,
@@ -51,7 +51,7 @@ impl UrlSettings {
         self.values.remove(name)
     }
 
-    /// Takes a value in, over one that was there.
+    /// Sets a value and replaces an earlier one.
     pub(super) fn set(&mut self, name: &str, value: String, source: SettingSource) -> Result<(), InvalidUrl> {
         let Some(known) = known(name) else { return Err(unknown(name, &source)) };
         let setting = UrlSetting { value, source };
@@ -73,7 +73,7 @@ impl UrlSettings {
         Ok(())
     }
 
-    /// Takes a value in, if there is none.
+    /// Sets a value if the parameter has none.
     pub(super) fn complete(&mut self, name: &str, value: String, source: SettingSource) -> Result<(), InvalidUrl> {
         if self.values.contains_key(name) {
             return Ok(());
@@ -88,7 +88,7 @@ impl UrlSettings {
     }
 }
 
-/// Other spellings of `sslmode`.
+/// Maps other spellings of `sslmode` to it.
 fn canonical(name: &'static str, mut setting: UrlSetting) -> Result<(&'static str, UrlSetting), InvalidUrl> {
     match name {
         "ssl-mode" => Ok(("sslmode", setting)),
@@ -101,7 +101,7 @@ fn canonical(name: &'static str, mut setting: UrlSetting) -> Result<(&'static st
     }
 }
 
-/// The parameter's name is printed only if it looks like one; its value never is.
+/// Builds the error for an unknown parameter. It contains the name only if it looks like one, and never the value.
 fn unknown(name: &str, source: &SettingSource) -> InvalidUrl {
     let names: Vec<&str> =
         PARAMETERS.iter().filter(|known| known.kind == ParameterKind::Applied).map(|known| known.name).collect();

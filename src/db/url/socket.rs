@@ -1,4 +1,4 @@
-//! What a URL says about the TCP connection itself, and how long connecting may take.
+//! Options of the TCP connection, and the timeout for connecting.
 
 use std::time::Duration;
 
@@ -6,21 +6,21 @@ use super::InvalidUrl;
 use super::settings::{UrlSetting, UrlSettings};
 use super::tls::switch;
 
-/// The longest time to connect: as good as no limit.
+/// Timeout that stands for no limit: ten years.
 pub(in crate::db) const NO_LIMIT: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
-/// Options of a TCP socket; what is not given is the system's default.
+/// Options of a TCP socket. `None` selects the system's default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SocketSettings {
-    /// Whether keepalives are sent, if the URL says so.
+    /// True if the URL requests keepalives.
     pub keepalives: bool,
-    /// Time without traffic before the first keepalive.
+    /// Idle time before the first keepalive.
     pub idle: Option<Duration>,
-    /// Time between keepalives.
+    /// Time between two keepalives.
     pub interval: Option<Duration>,
-    /// Lost keepalives before the connection counts as dead.
+    /// Number of lost keepalives after which the connection counts as dead.
     pub count: Option<u32>,
-    /// How long sent data may stay unacknowledged.
+    /// Maximum time for which sent data may remain unacknowledged.
     pub user_timeout: Option<Duration>,
 }
 
@@ -41,7 +41,7 @@ impl SocketSettings {
     }
 }
 
-/// A number; none where it is 0, the system's default.
+/// Parses a number; `None` for 0, which selects the system's default.
 fn number(setting: Option<UrlSetting>, name: &str) -> Result<Option<u32>, InvalidUrl> {
     let Some(setting) = setting else { return Ok(None) };
     let number: u32 = setting
@@ -52,7 +52,7 @@ fn number(setting: Option<UrlSetting>, name: &str) -> Result<Option<u32>, Invali
     Ok(Some(number).filter(|number| *number != 0))
 }
 
-/// `connect_timeout`: seconds, 10 by default; 0 and less are no limit.
+/// Parses `connect_timeout` in seconds. The default is 10. Zero and negative numbers mean no limit.
 pub(super) fn connect_timeout(setting: Option<UrlSetting>) -> Result<Duration, InvalidUrl> {
     let Some(setting) = setting else { return Ok(Duration::from_secs(10)) };
     let seconds: i32 = setting.value.trim().parse().map_err(|_| {

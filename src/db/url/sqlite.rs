@@ -1,38 +1,38 @@
-//! The SQLite form: `sqlite:FILE?mode=ro|rw|rwc`.
+//! SQLite URL: `sqlite:FILE?mode=ro|rw|rwc`.
 
 use std::path::PathBuf;
 
 use super::{InvalidUrl, decode, parameters};
 
-/// A SQLite file.
+/// SQLite file, and the access to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SqliteTarget {
-    /// The file.
+    /// Path of the file.
     pub path: PathBuf,
-    /// What may be done to it.
+    /// Access that the URL allows.
     pub mode: SqliteMode,
 }
 
-/// SQLite's `mode` parameter.
+/// Values of SQLite's `mode` parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SqliteMode {
-    /// Read.
+    /// `ro`: read an existing file.
     ReadOnly,
-    /// Read and write an existing file.
+    /// `rw`: read and write an existing file.
     ReadWrite,
-    /// Read and write, creating the file.
+    /// `rwc`: read and write, and create the file if it is missing.
     Create,
 }
 
 impl SqliteTarget {
-    /// What lies beside the file under its name and this end, such as `-wal`.
+    /// Returns the path of a file beside the database, with `end` appended to the name, such as `-wal`.
     pub(crate) fn beside(&self, end: &str) -> PathBuf {
         let mut name = self.path.clone().into_os_string();
         name.push(end);
         PathBuf::from(name)
     }
 
-    /// Parses what follows `sqlite:`.
+    /// Parses the text after `sqlite:`.
     pub(super) fn parse(rest: &str) -> Result<Self, InvalidUrl> {
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
         let path = decode(path.strip_prefix("//").unwrap_or(path), "file name")?;
@@ -45,7 +45,7 @@ impl SqliteTarget {
         }
         if path.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("file:")) {
             return Err(InvalidUrl::new(
-                "the SQLite URL holds a `file:` URI of SQLite's own",
+                "the SQLite URL contains a `file:` URI of SQLite",
                 "write the file's name alone, like sqlite:FILE?mode=rwc; a file that is named so is sqlite:./file:NAME",
             ));
         }

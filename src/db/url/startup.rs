@@ -1,9 +1,9 @@
-//! `options`: settings of the session that are sent when it begins.
+//! Parameter `options`: settings that are sent when a session begins.
 
 use super::InvalidUrl;
 use super::settings::{UrlSetting, UrlSettings};
 
-/// The settings that may be given so. What our SQL depends on is not among them, because this program pins it.
+/// Accepted settings. Settings that the program's SQL depends on are not accepted, because the program pins them.
 pub const SESSION_SETTINGS: &[&str] = &[
     "search_path",
     "role",
@@ -34,7 +34,7 @@ pub const SESSION_SETTINGS: &[&str] = &[
     "IntervalStyle",
 ];
 
-/// The settings of `options`, in order.
+/// Parses the settings of `options`, in order.
 pub(super) fn read(settings: &mut UrlSettings) -> Result<Vec<(String, String)>, InvalidUrl> {
     let Some(options) = settings.take("options") else { return Ok(Vec::new()) };
     let mut found = Vec::new();
@@ -46,7 +46,7 @@ pub(super) fn read(settings: &mut UrlSettings) -> Result<Vec<(String, String)>, 
             rest.to_owned()
         } else if is_neon(&word) {
             settings.warn(
-                "`options` of the database URL: `endpoint=` and `project=` are ignored: the host name says it"
+                "`options` of the database URL: `endpoint=` and `project=` are ignored: the host name contains them"
                     .to_owned(),
             );
             continue;
@@ -77,7 +77,8 @@ fn malformed(options: &UrlSetting) -> InvalidUrl {
     )
 }
 
-/// The name of a setting that may be given; `-` stands for `_`, as in the server. A name with a dot is an extension's.
+/// Returns the name of an accepted setting. As on the server, `-` stands for `_`. A name with a dot belongs to an
+/// extension.
 fn checked(options: &UrlSetting, name: &str) -> Result<String, InvalidUrl> {
     let name = name.replace('-', "_");
     let is_custom = name.split('.').count() == 2
@@ -91,7 +92,7 @@ fn checked(options: &UrlSetting, name: &str) -> Result<String, InvalidUrl> {
     Err(options.refuse("options", &format!("has the setting{shown}, which may not be given so"), hint))
 }
 
-/// Splits at blanks that no backslash precedes, as the server does.
+/// Splits at blanks without a backslash before them, as the server does.
 fn words(text: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut characters = text.chars();

@@ -1,4 +1,4 @@
-//! What a URL says about encryption, by libpq's rules: which mode, which authorities, which certificate of our own.
+//! Encryption settings of a URL by libpq's rules: the mode, the trusted authorities, and the client's certificate.
 
 use std::path::{Path, PathBuf};
 
@@ -9,20 +9,20 @@ use super::InvalidUrl;
 use super::service::quoted;
 use super::settings::{UrlSetting, UrlSettings};
 
-/// libpq's `sslmode`.
+/// Values of libpq's `sslmode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SslMode {
-    /// No TLS.
+    /// `disable`: the connection never uses TLS.
     Disable,
-    /// TLS only if the server insists.
+    /// `allow`: the connection uses TLS only if the server requires it.
     Allow,
-    /// TLS if the server has it.
+    /// `prefer`: the connection uses TLS if the server supports it.
     Prefer,
-    /// TLS, certificate unchecked.
+    /// `require`: the connection uses TLS without checking the certificate.
     Require,
-    /// TLS, certificate checked against the authority.
+    /// `verify-ca`: the connection uses TLS and checks the certificate against the authority.
     VerifyCa,
-    /// TLS, certificate and host name checked.
+    /// `verify-full`: the connection uses TLS and checks the certificate and the host name.
     VerifyFull,
 }
 
@@ -35,40 +35,40 @@ pub(super) const SSL_MODES: [(&str, SslMode); 6] = [
     ("verify-full", SslMode::VerifyFull),
 ];
 
-/// How TLS begins.
+/// Start of the TLS handshake, from `sslnegotiation`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SslNegotiation {
-    /// After PostgreSQL's own request for it.
+    /// The handshake begins after PostgreSQL's request for TLS.
     Request,
-    /// At once.
+    /// The handshake begins immediately.
     Direct,
 }
 
-/// A version of TLS.
+/// Version of the TLS protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TlsVersion {
-    /// TLS 1.2.
+    /// TLS 1.2, the oldest supported version.
     V12,
-    /// TLS 1.3.
+    /// TLS 1.3, the newest supported version.
     V13,
 }
 
-/// Everything about TLS but its mode.
+/// TLS settings other than the mode.
 #[derive(Clone, Debug)]
 pub struct TlsSettings {
-    /// PEM file of the only authorities that are trusted; without it the system's are.
+    /// PEM file of the only trusted authorities; `None` selects the system's authorities.
     pub root_cert: Option<PathBuf>,
-    /// PEM files of the client's certificate and key.
+    /// PEM files of the client's certificate and of its key.
     pub client: Option<(PathBuf, PathBuf)>,
-    /// How TLS begins.
+    /// Start of the TLS handshake.
     pub negotiation: SslNegotiation,
-    /// Whether the handshake names the host.
+    /// True if the handshake names the host.
     pub sends_host_name: bool,
-    /// The oldest and the newest version.
+    /// Oldest and newest version that is accepted.
     pub versions: (TlsVersion, TlsVersion),
 }
 
-/// The mode and the rest.
+/// Reads the mode and the other TLS settings.
 pub(super) fn read(settings: &mut UrlSettings, home: Option<&Path>) -> Result<(SslMode, TlsSettings), InvalidUrl> {
     let given = settings.take("sslmode");
     let mode = given.as_ref().map(mode).transpose()?;
@@ -107,7 +107,7 @@ fn mode(setting: &UrlSetting) -> Result<SslMode, InvalidUrl> {
     })
 }
 
-/// Whom to trust, and what follows from it: a file makes `require` check the certificate.
+/// Reads the trusted authorities and the mode that results. With a file, `require` also checks the certificate.
 fn authorities(
     root: Option<&UrlSetting>,
     mode: Option<SslMode>,
@@ -166,7 +166,7 @@ fn negotiation(setting: Option<UrlSetting>, mode: SslMode) -> Result<SslNegotiat
     }
 }
 
-/// The client's certificate and key: both, or the default ones, or none.
+/// Reads the client's certificate and key. Returns both files, the default ones if both exist, or `None`.
 fn client(settings: &mut UrlSettings, home: Option<&Path>) -> Result<Option<(PathBuf, PathBuf)>, InvalidUrl> {
     let (cert, key) = (settings.take("sslcert"), settings.take("sslkey"));
     match settings.take("sslcertmode") {
@@ -202,22 +202,22 @@ fn client(settings: &mut UrlSettings, home: Option<&Path>) -> Result<Option<(Pat
     Ok(Some((certificate_file, key_file)))
 }
 
-/// Why a file holds no certificates.
+/// Returns an error with the reason if the file contains no certificates.
 fn readable_certificates(file: &Path) -> Result<(), String> {
     let bytes = regular_file(file)?;
     let mut found = 0;
     for certificate in CertificateDer::pem_slice_iter(&bytes) {
-        certificate.map_err(|_| "holds a certificate that is not PEM".to_owned())?;
+        certificate.map_err(|_| "contains a certificate that is not PEM".to_owned())?;
         found += 1;
     }
-    if found == 0 { Err("holds no certificate in PEM".to_owned()) } else { Ok(()) }
+    if found == 0 { Err("contains no certificate in PEM".to_owned()) } else { Ok(()) }
 }
 
 fn readable_key(file: &Path) -> Result<(), String> {
     let bytes = regular_file(file)?;
     PrivateKeyDer::from_pem_slice(&bytes)
         .map(|_| ())
-        .map_err(|_| "holds no private key in PEM that is not encrypted".to_owned())
+        .map_err(|_| "contains no unencrypted private key in PEM".to_owned())
 }
 
 fn regular_file(file: &Path) -> Result<Vec<u8>, String> {
@@ -255,7 +255,7 @@ fn version(setting: Option<&UrlSetting>, name: &str) -> Result<Option<TlsVersion
     }
 }
 
-/// libpq's switch of `0` and `1`.
+/// Parses libpq's switch of `0` and `1`.
 pub(super) fn switch(setting: Option<UrlSetting>, name: &str) -> Result<Option<bool>, InvalidUrl> {
     let Some(setting) = setting else { return Ok(None) };
     match setting.value.as_str() {

@@ -1,4 +1,5 @@
--- accounts and tokens, counted: this scans users and refresh_tokens. An empty line ends each statement, and the settings. Soft-deleted accounts are left out; the time is the server's.
+-- Counts of accounts and tokens. The queries scan users and refresh_tokens. Soft-deleted accounts are excluded. Times
+-- are those of the server's clock. An empty line ends the settings and each statement.
 SET LOCAL statement_timeout = '10s';
 SET LOCAL lock_timeout = '1s';
 
@@ -31,22 +32,22 @@ SELECT 'suspicious',
                                  WHERE kind = 'login_failed' AND occurred_at > CURRENT_TIMESTAMP - INTERVAL '1 hour' AND ip IS NOT NULL
                                  GROUP BY ip HAVING count(*) >= 20) addresses))::text;
 
--- backups that were made in BACKUP_DIR, by the form of their names: how many, and the newest
+-- Backups in BACKUP_DIR, recognised by their names: their number, and the newest one.
 SELECT 'placed', (count(*) OVER ())::text, r.counts::text
 FROM maintenance_runs r
 WHERE r.kind = 'backup' AND r.outcome = 'succeeded' AND r.counts ->> 'filename' LIKE 'backup!_%' ESCAPE '!'
   AND r.started_at <= CURRENT_TIMESTAMP + INTERVAL '5 minutes'
-  -- those that a restore brought from another database do not count
+  -- runs that a restore brought from another database do not count
   AND :is_own_run
 ORDER BY r.started_at DESC
 LIMIT 1;
 
--- runs from the future, recorded under a wrong clock
+-- Runs with a start time in the future, recorded under a wrong clock.
 SELECT 'future_runs', count(*)::text
 FROM maintenance_runs
 WHERE started_at > CURRENT_TIMESTAMP + INTERVAL '5 minutes' AND :is_own_run;
 
--- the newest run of each kind and outcome, without those from the future
+-- The newest run of each kind and outcome, except runs from the future.
 SELECT 'run', r.kind, r.outcome,
        to_char(r.started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'),
        to_char(r.finished_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'),

@@ -1,5 +1,5 @@
--- what happened since a time; what is older than another time is told apart, because it will not grow any more; an empty line ends each
--- statement, and the settings
+-- Counts of events since a time. Events before a second time are counted separately, because their number no longer
+-- grows. An empty line ends the settings and each statement.
 SET LOCAL statement_timeout = '2s';
 
 SELECT 'failed', count(*) FILTER (WHERE occurred_at < ':settled')::text, count(*) FILTER (WHERE occurred_at >= ':settled')::text

@@ -1,4 +1,5 @@
--- an empty line ends each statement, and the settings: size, indexes, sequences, sessions, where pg_stat_statements is, if it is, and transaction ids
+-- Size, indexes, sequences, sessions, the schema of pg_stat_statements, and transaction ids. An empty line ends the
+-- settings and each statement.
 SET LOCAL statement_timeout = '5s';
 SET LOCAL lock_timeout = '1s';
 SET LOCAL jit = off;
@@ -16,13 +17,14 @@ WITH ours AS (
     LEFT JOIN pg_stat_user_indexes s ON s.indexrelid = i.indexrelid
     WHERE t.relnamespace = quote_ident(current_schema())::regnamespace
 )
--- one that is being built is not yet valid
+-- An index that is being built is not yet valid.
 SELECT 'index', 'invalid', name, '' FROM ours
 WHERE NOT indisvalid AND NOT EXISTS (SELECT FROM pg_stat_progress_create_index p WHERE p.index_relid = ours.indexrelid)
 UNION ALL
 SELECT 'index', 'unused', name, '' FROM ours WHERE idx_scan = 0 AND NOT indisunique AND indisvalid AND scans_of_table >= 1000
 UNION ALL
--- the other one begins with the same columns, or is its twin that comes first; a unique one is not made superfluous by a longer one
+-- The other index begins with the same columns, or has the same columns and the lower id. A longer index does not
+-- replace a unique one.
 SELECT 'index', 'duplicate', one.name, min(other.name)
 FROM ours one
 JOIN ours other ON other.indrelid = one.indrelid AND other.indexrelid <> one.indexrelid AND other.relam = one.relam
@@ -34,7 +36,8 @@ JOIN ours other ON other.indrelid = one.indrelid AND other.indexrelid <> one.ind
              AND starts_with(other.options, one.options || ' ')))
 GROUP BY one.name;
 
--- one that has given out nothing has no last value; nor has one that this role may not read, and then nothing is told
+-- A sequence that has issued no number has no last value. The last value of a sequence that this role may not read is
+-- unknown, and there is then no result.
 SELECT 'sequences', CASE WHEN bool_and(may_read) THEN max(coalesce(last_value, 0)::numeric / max_value) END::text
 FROM (SELECT last_value, max_value,
              has_sequence_privilege(quote_ident(schemaname) || '.' || quote_ident(sequencename), 'USAGE, SELECT') AS may_read
@@ -64,7 +67,7 @@ JOIN pg_class c ON c.oid = d.objid AND c.relname = 'pg_stat_statements'
 JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE e.extname = 'pg_stat_statements';
 
--- the last one: where it is, all was read
+-- The last statement: a row of it shows that every statement ran.
 SELECT 'transaction_ids', age(datfrozenxid)::text, current_setting('track_counts')
 FROM pg_database
 WHERE datname = current_database();

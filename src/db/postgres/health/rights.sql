@@ -1,5 +1,6 @@
--- What this role may not do and the service does, and where row security hides rows from it. The server decides: owners, memberships
--- and rights to single columns count. A right to UPDATE is also that of locking rows, as the cleanup does.
+-- Rights that the service needs and this role does not have, and tables with rows that row security hides from it. The
+-- server decides, so that owners, memberships and rights to single columns count. A right to UPDATE also allows locking
+-- rows, as the cleanup does.
 WITH needed (name, privilege, purpose) AS (
     VALUES ('users', 'SELECT', 'login'), ('users', 'UPDATE', 'login'), ('users', 'INSERT', 'registering'),
            ('oauth_providers', 'SELECT', 'logins through providers'), ('oauth_providers', 'INSERT', 'logins through providers'),
@@ -26,21 +27,21 @@ SELECT 'missing_right', privilege, quote_ident(name), purpose
 FROM ours
 WHERE NOT has_table_privilege(oid, privilege) AND (privilege = 'DELETE' OR NOT has_any_column_privilege(oid, privilege))
 UNION ALL
--- sequences that a default of such a table takes numbers from; those of identity columns need no right
+-- Sequences that supply the default of a column in such a table. Sequences of identity columns need no right.
 SELECT 'missing_right', r.privilege, 'SEQUENCE ' || quote_ident(s.relname), CASE r.privilege WHEN 'USAGE' THEN o.purpose ELSE 'backups' END
 FROM ours o
 CROSS JOIN (VALUES ('USAGE', 'USAGE, UPDATE'), ('SELECT', 'SELECT')) AS r (privilege, any_of)
 JOIN pg_attrdef a ON a.adrelid = o.oid
 JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = a.oid AND d.refclassid = 'pg_class'::regclass
 JOIN pg_class s ON s.oid = d.refobjid AND s.relkind = 'S'
--- the planner may ask this of a relation that is no sequence before it looks at its kind
+-- the planner may evaluate this for a relation that is no sequence before it checks the kind
 WHERE o.privilege = 'INSERT' AND CASE s.relkind WHEN 'S' THEN NOT has_sequence_privilege(s.oid, r.any_of) ELSE false END
 UNION ALL
 SELECT 'may_write', count(*)::text, NULL, NULL
 FROM ours
 WHERE privilege <> 'SELECT' AND has_table_privilege(oid, privilege)
 UNION ALL
--- without a policy for this role no row is seen and none accepted
+-- Without a policy for this role, no row is visible and none is accepted.
 SELECT 'row_security', quote_ident(o.name),
        (SELECT count(*) FROM pg_policy p
         WHERE p.polrelid = o.oid AND p.polpermissive

@@ -1,8 +1,9 @@
--- an empty line ends each statement, and the settings
+-- An empty line ends the settings and each statement.
 SET LOCAL statement_timeout = '10s';
 SET LOCAL lock_timeout = '200ms';
 
--- a sequence whose next number is not above every id of its table: inserts fail; what is greatest, and how to correct it
+-- Sequences with a next number that is not above every id of the table, so that inserts fail. Each row has the greatest
+-- id and a statement that corrects the sequence.
 SELECT 'behind', 'users', m.id::text, format('SELECT setval(''users_id_seq'', %s)', m.id), 'fails'
 FROM users_id_seq s
 CROSS JOIN (SELECT max(id) AS id FROM users) m

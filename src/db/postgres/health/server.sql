@@ -1,9 +1,10 @@
--- What the server counts anyway; no table of ours is read. It asks the functions beneath the views pg_stat_database, pg_stat_activity
--- and pg_stat_user_tables: on a new connection every catalogue that a view joins costs more than the answer. An empty line ends each
--- statement, and the settings.
+-- Counters of the server. No table of the program is read. The queries call the functions behind the views
+-- pg_stat_database, pg_stat_activity and pg_stat_user_tables. On a new connection each catalogue that a view joins
+-- costs more than the query. An empty line ends the settings and each statement.
 SET LOCAL statement_timeout = '1s';
 SET LOCAL lock_timeout = '500ms';
--- plans that are never run, for tables too large to count, are costly enough to be compiled
+-- The planner's estimate for tables that are too large to count would trigger a compilation, although these plans never
+-- run.
 SET LOCAL jit = off;
 
 SELECT 'database', pg_stat_get_db_blocks_hit(oid)::text,
@@ -15,8 +16,8 @@ SELECT 'database', pg_stat_get_db_blocks_hit(oid)::text,
 FROM pg_database
 WHERE datname = current_database();
 
--- what this role may not see of other sessions is counted as hidden, and what does not tell itself as disabled; of connections the
--- limit is that of the whole server
+-- Sessions that this role may not see are counted as hidden, and sessions that do not report their state as disabled.
+-- The limit of connections is that of the whole server.
 SELECT 'sessions',
        count(*) FILTER (WHERE is_other AND state = 'active')::text,
        count(*) FILTER (WHERE is_other AND state = 'idle')::text,
@@ -30,7 +31,7 @@ FROM (SELECT *, pid <> pg_backend_pid() AND datid = (SELECT oid FROM pg_database
       FROM pg_stat_get_activity(NULL)) activity
 WHERE backend_type IS NULL OR backend_type = 'client backend';
 
--- no session has a transaction that was prepared and forgotten
+-- Prepared transactions that were left open belong to no session.
 SELECT 'prepared', count(*)::text, coalesce(max(extract(epoch FROM clock_timestamp() - prepared)), 0)::text
 FROM pg_prepared_xact()
 WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database());

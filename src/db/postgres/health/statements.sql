@@ -1,4 +1,5 @@
--- this database's statements. Commands such as ALTER ROLE are not normalised by every version and may hold secrets: data statements only
+-- Statements of this database that read or change data. Other commands, such as ALTER ROLE, may contain secrets, and
+-- not every version normalises them.
 SET LOCAL statement_timeout = '2s';
 WITH ours AS (
     SELECT regexp_replace(left(query, 300), '\s+', ' ', 'g') AS query, calls, total_:time AS total, mean_:time AS mean

@@ -1,6 +1,8 @@
--- Size, rows and last change of every table. Up to 1 MB the rows are counted; beyond that it is the planner's estimate (rows a page
--- when last analysed, times the pages now; -1: it had no page then, or never was), and the last change is that which an index tells. Statements as small
--- as these, because on a new connection planning takes longer than running; one whose size does not fit is planned and not run. An empty line ends each.
+-- Size, rows and last change of every table. In tables of up to 1 MB the rows are counted. For larger ones the planner
+-- estimates them: rows per page at the last analysis, times the current pages. The estimate is -1 if the table had no
+-- page then or was never analysed. The last change is found by an index. The statements are small, because planning
+-- takes longer than running on a new connection. A statement for the other size is planned but reads nothing. An empty
+-- line ends each statement.
 SELECT 'table', c.relname::text, pg_total_relation_size(c.oid)::text,
        CASE WHEN c.reltuples < 0 OR c.relpages = 0 THEN -1
             ELSE c.reltuples / c.relpages * (pg_relation_size(c.oid) / current_setting('block_size')::bigint) END::bigint::text
@@ -53,7 +55,7 @@ WHERE (SELECT pg_relation_size('login_throttles'::regclass)) <= 1048576;
 SELECT 'newest', 'login_throttles', to_json((SELECT max(last_failed_at) FROM login_throttles)) #>> '{}'
 WHERE pg_relation_size('login_throttles'::regclass) > 1048576;
 
--- no row of this one tells when it was made
+-- No row of this table has a creation time.
 SELECT 'counted', 'oauth_states', counted, NULL
 FROM (SELECT count(*)::text AS counted FROM oauth_states) all_rows
 WHERE (SELECT pg_relation_size('oauth_states'::regclass)) <= 1048576;

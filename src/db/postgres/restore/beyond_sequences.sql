@@ -1,4 +1,4 @@
--- sequences of the live tables that end below an id of the file, each with what to do
+-- Sequences of the live tables with a maximum below an id of the file, each with a remedy.
 SELECT format('the sequence `%s` ends at %s, and the file has ids of `%s` up to %s: ALTER SEQUENCE %s AS bigint NO MAXVALUE',
               q.seqrelid::regclass, q.seqmax, t.relname, v.id, q.seqrelid::regclass)
 FROM (VALUES :ids) v (name, id)

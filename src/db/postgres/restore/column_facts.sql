@@ -1,4 +1,4 @@
--- state of the columns of our tables and indexes, as relation_facts.sql tells it
+-- State of the columns of the program's tables and indexes, in the columns of relation_facts.sql.
 WITH columns AS (
     SELECT a.*, c.relname, format('column %s.%s', c.relname, a.attname) AS object, c.relowner,
            format('ALTER TABLE %I ALTER COLUMN %I', c.relname, a.attname) AS alter,
@@ -34,7 +34,7 @@ WITH columns AS (
            format('%s SET (%s)', c.alter, (SELECT string_agg(format('%I = %L', split_part(o, '=', 1), substr(o, strpos(o, '=') + 1)), ', ') FROM unnest(own.options) o)),
            format('%s RESET (%s)', c.alter, (SELECT string_agg(quote_ident(split_part(o, '=', 1)), ', ') FROM unnest(own.options) o))
     FROM columns c
-    -- newer servers note a version of their own there
+    -- newer servers store a version of their own there
     CROSS JOIN LATERAL (SELECT array_agg(o ORDER BY o) AS options FROM unnest(c.attoptions) o WHERE o NOT LIKE 'pg\_%') own
     WHERE own.options IS NOT NULL
     UNION ALL
@@ -42,7 +42,7 @@ WITH columns AS (
     FROM columns c
     CROSS JOIN LATERAL (
         SELECT
-               -- an owner is told as such: what another owner of the object has is the same state
+               -- owners are printed as such, because rights of another owner of the object are an equal state
                string_agg(format('%s has %s%s by %s', g.told_grantee, g.privilege_type, CASE WHEN g.is_grantable THEN ' with grant option' ELSE '' END, g.told_grantor), ', ' ORDER BY g.told_grantee, g.privilege_type, g.told_grantor) AS value,
                CASE WHEN bool_and(g.is_owner OR pg_has_role(g.by_oid, 'MEMBER')) THEN
                    string_agg(CASE WHEN g.is_owner THEN '' ELSE format('SET LOCAL ROLE %s; ', g.grantor) END
@@ -66,7 +66,7 @@ WITH columns AS (
     FROM columns c
     JOIN pg_seclabel l ON l.classoid = 'pg_class'::regclass AND l.objoid = c.attrelid AND l.objsubid = c.attnum
     UNION ALL
-    -- an expression of an index has a target, too
+    -- an expression of an index also has a statistics target
     SELECT 2, format('index %s.%s', t.relname, x.relname), 'statistics target of its column ' || a.attnum, a.attstattarget::text,
            format('ALTER INDEX %I ALTER COLUMN %s SET STATISTICS %s', x.relname, a.attnum, a.attstattarget),
            format('ALTER INDEX %I ALTER COLUMN %s SET STATISTICS -1', x.relname, a.attnum)

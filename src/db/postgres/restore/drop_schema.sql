@@ -1,4 +1,4 @@
--- statements that drop a schema with the tables, sequences and functions in it, and nothing that depends on them
+-- Statements that drop a schema with its tables, sequences and functions, but no objects that depend on them.
 SELECT drop
 FROM (SELECT 1 AS at, 'DROP TABLE ' || string_agg(format('%I.%I', n.nspname, c.relname), ', ') AS drop
       FROM pg_namespace n JOIN pg_class c ON c.relnamespace = n.oid
@@ -6,7 +6,7 @@ FROM (SELECT 1 AS at, 'DROP TABLE ' || string_agg(format('%I.%I', n.nspname, c.r
       UNION ALL
       SELECT 2, 'DROP SEQUENCE ' || string_agg(format('%I.%I', n.nspname, c.relname), ', ')
       FROM pg_namespace n JOIN pg_class c ON c.relnamespace = n.oid
-      -- one that belongs to a column goes with its table
+      -- a sequence that belongs to a column is dropped with its table
       WHERE n.nspname = ':schema' AND c.relkind = 'S'
         AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('a', 'i'))
       UNION ALL

@@ -1,11 +1,12 @@
--- state of our constraints, triggers and functions, and of the foreign keys of other tables on ours, as relation_facts.sql tells it
+-- State of the program's constraints, triggers and functions, and of other tables' foreign keys to its tables, in the
+-- columns of relation_facts.sql.
 WITH tables AS (
     SELECT c.oid, c.relname
     FROM pg_class c
     WHERE c.relnamespace = quote_ident(current_schema())::regnamespace AND c.relkind IN ('r', 'p') AND c.relname = ANY (:tables)
 ), constraints AS (
     SELECT k.oid, k.contype, k.convalidated, k.conname, format('%I', t.relname) AS of_table, pg_get_constraintdef(k.oid, TRUE) AS text, FALSE AS is_foreign,
-           -- the server names a NOT NULL by itself
+           -- the server chooses the name of a NOT NULL constraint
            CASE k.contype WHEN 'n' THEN 'not-null constraint of ' || t.relname || '.' || (SELECT a.attname FROM pg_attribute a WHERE a.attrelid = k.conrelid AND a.attnum = k.conkey[1])
                 ELSE format('constraint %s.%s', t.relname, k.conname) END AS object
     FROM tables t
@@ -28,7 +29,7 @@ WITH tables AS (
     WHERE p.pronamespace = quote_ident(current_schema())::regnamespace
       AND format('%s(%s)', p.proname, oidvectortypes(p.proargtypes)) = ANY (:functions)
 ), facts AS (
-    -- keys of others are checked for their rows after the swap
+    -- foreign keys of other tables are validated after the swap
     SELECT CASE WHEN k.is_foreign OR k.contype = 'f' THEN 3 ELSE 0 END AS rank, k.object, 'definition' AS property,
            CASE WHEN k.is_foreign THEN replace(k.text, ' NOT VALID', '') ELSE k.text END AS value,
            format('ALTER TABLE %s ADD CONSTRAINT %I %s%s', k.of_table, k.conname, k.text,
@@ -86,7 +87,7 @@ WITH tables AS (
     UNION ALL
     SELECT 2, f.object, 'settings', array_to_string(f.proconfig, ', '),
            (SELECT string_agg(format('ALTER %s SET %I TO %s', f.target, split_part(o, '=', 1),
-                       -- the value of a list is quoted already
+                       -- the value of a list is already quoted
                        CASE WHEN split_part(o, '=', 1) IN ('search_path', 'temp_tablespaces', 'session_preload_libraries', 'local_preload_libraries')
                             THEN substr(o, strpos(o, '=') + 1) ELSE quote_literal(substr(o, strpos(o, '=') + 1)) END), '; ') FROM unnest(f.proconfig) o),
            format('ALTER %s RESET ALL', f.target)
@@ -99,7 +100,7 @@ WITH tables AS (
     FROM functions f
     CROSS JOIN LATERAL (
         SELECT
-               -- an owner is told as such: what another owner of the object has is the same state
+               -- owners are printed as such, because rights of another owner of the object are an equal state
                string_agg(format('%s has %s%s by %s', g.told_grantee, g.privilege_type, CASE WHEN g.is_grantable THEN ' with grant option' ELSE '' END, g.told_grantor), ', ' ORDER BY g.told_grantee, g.privilege_type, g.told_grantor) AS value,
                CASE WHEN bool_and(g.is_owner OR pg_has_role(g.by_oid, 'MEMBER')) THEN
                    string_agg(CASE WHEN g.is_owner THEN '' ELSE format('SET LOCAL ROLE %s; ', g.grantor) END

@@ -1,4 +1,5 @@
--- state of our tables, indexes and sequences: rank, object, property, value, statement that sets it, statement that takes it away
+-- State of the program's tables, indexes and sequences: rank, object, property, value, statement that sets it,
+-- statement that unsets it.
 WITH tables AS (
     SELECT c.oid, c.relname, c.relowner, c.reltoastrelid
     FROM pg_class c
@@ -18,7 +19,7 @@ WITH tables AS (
     JOIN pg_class c ON c.oid = i.indexrelid
 ), classes AS (
     SELECT r.*, c.relkind, c.relowner, c.relacl, c.reloptions, c.relpersistence, c.reltablespace,
-           -- what tells of storage, of other rows of the catalogue, or of nothing that lasts, is not compared
+           -- columns about storage, other catalogue rows or temporary state are not compared
            to_jsonb(c) - ARRAY['oid', 'relname', 'relnamespace', 'reltype', 'relowner', 'relam', 'relfilenode', 'reltablespace',
                'relpages', 'reltuples', 'relallvisible', 'relallfrozen', 'reltoastrelid', 'relhasindex', 'relnatts', 'relchecks',
                'relhasrules', 'relhastriggers', 'relhassubclass', 'relispopulated', 'relreplident', 'relrewrite', 'relfrozenxid',
@@ -28,7 +29,7 @@ WITH tables AS (
 ), facts AS (
     SELECT CASE WHEN c.relkind = 'S' AND c.owner_table IS NULL THEN 2 ELSE 1 END AS rank, c.object, 'owner' AS property,
            pg_get_userbyid(c.relowner)::text AS value,
-           -- a sequence that belongs to a column follows its table
+           -- a sequence that belongs to a column has the owner of its table
            CASE WHEN c.relkind = 'S' THEN 'SELECT 1' ELSE format('ALTER %s OWNER TO %I', c.target, pg_get_userbyid(c.relowner)) END AS set,
            NULL AS unset
     FROM classes c WHERE c.relkind NOT IN ('i', 'I')
@@ -43,7 +44,7 @@ WITH tables AS (
     FROM classes c JOIN pg_class k ON k.oid = c.oid JOIN pg_am a ON a.oid = k.relam WHERE c.relkind <> 'S'
     UNION ALL
     SELECT CASE WHEN c.is_parent THEN 1 ELSE 0 END, c.object, 'persistence', CASE c.relpersistence WHEN 'u' THEN 'unlogged' WHEN 'p' THEN 'logged' ELSE c.relpersistence::text END,
-           -- indexes and sequences follow their table
+           -- indexes and sequences have the persistence of their table
            CASE WHEN c.relkind = 'r' THEN format('ALTER %s SET %s', c.target, CASE c.relpersistence WHEN 'u' THEN 'UNLOGGED' ELSE 'LOGGED' END) ELSE 'SELECT 1' END,
            NULL
     FROM classes c
@@ -83,7 +84,7 @@ WITH tables AS (
     SELECT 4, 'table ' || t.relname, 'parents', string_agg(i.inhparent::regclass::text, ', ' ORDER BY i.inhseqno), NULL, NULL
     FROM tables t JOIN pg_inherits i ON i.inhrelid = t.oid GROUP BY t.relname
     UNION ALL
-    -- those of constraints are told with these
+    -- the constraint creates its index, so that the index has no statement here
     SELECT 0, c.object, 'definition', CASE WHEN c.reloptions IS NULL THEN d.text ELSE regexp_replace(d.text, ' WITH \([a-z_]+=[^)]*\)', '') END,
            CASE WHEN EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = c.oid AND k.contype IN ('p', 'u', 'x')) THEN 'SELECT 1' ELSE d.text END, NULL
     FROM classes c CROSS JOIN LATERAL (SELECT pg_get_indexdef(c.oid, 0, TRUE) AS text) d
@@ -106,9 +107,9 @@ WITH tables AS (
     FROM classes c
     CROSS JOIN LATERAL (
         SELECT
-               -- an owner is told as such: what another owner of the object has is the same state
+               -- owners are printed as such, because rights of another owner of the object are an equal state
                string_agg(format('%s has %s%s by %s', g.told_grantee, g.privilege_type, CASE WHEN g.is_grantable THEN ' with grant option' ELSE '' END, g.told_grantor), ', ' ORDER BY g.told_grantee, g.privilege_type, g.told_grantor) AS value,
-               -- who granted it is kept where this role may act as that one
+               -- the grantor is kept if this role may act as the grantor
                CASE WHEN bool_and(g.is_owner OR pg_has_role(g.by_oid, 'MEMBER')) THEN
                    string_agg(CASE WHEN g.is_owner THEN '' ELSE format('SET LOCAL ROLE %s; ', g.grantor) END
                        || format('GRANT %s ON %s TO %s%s', g.privilege_type, c.target, g.grantee, CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
@@ -136,7 +137,7 @@ WITH tables AS (
     FROM classes c
     JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
     UNION ALL
-    -- of our objects, a command makes only indexes so
+    -- of the program's objects, only indexes can get this dependence by a command
     SELECT 5, c.object, 'dependence on the extension ' || e.extname, 'yes', format('ALTER %s DEPENDS ON EXTENSION %I', c.target, e.extname),
            format('ALTER %s NO DEPENDS ON EXTENSION %I', c.target, e.extname)
     FROM classes c

@@ -1,4 +1,5 @@
--- accounts and tokens, counted: this scans users and refresh_tokens. Soft-deleted accounts are left out; times are texts of one form.
+-- Counts of accounts and tokens. The queries scan users and refresh_tokens. Soft-deleted accounts are excluded. All
+-- times are texts of one format.
 SELECT 'users', CAST(count(*) AS TEXT), CAST(count(*) FILTER (WHERE active) AS TEXT), CAST(count(*) FILTER (WHERE email_verified) AS TEXT),
        CAST(count(*) FILTER (WHERE provider <> 'email') AS TEXT), CAST(count(*) FILTER (WHERE provider = 'email') AS TEXT),
        CAST(count(*) FILTER (WHERE last_login > strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now', '-7 days')) AS TEXT),
@@ -28,22 +29,23 @@ SELECT 'suspicious',
                                  WHERE kind = 'login_failed' AND occurred_at > strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now', '-1 hour') AND ip IS NOT NULL
                                  GROUP BY ip HAVING count(*) >= 20) addresses)) AS TEXT);
 
--- backups that were made in BACKUP_DIR, by the form of their names: how many, and the newest
+-- Backups in BACKUP_DIR, recognised by their names: their number, and the newest one.
 SELECT 'placed', CAST(count(*) OVER () AS TEXT), counts
 FROM maintenance_runs
 WHERE kind = 'backup' AND outcome = 'succeeded' AND counts ->> 'filename' LIKE 'backup!_%' ESCAPE '!'
   AND started_at <= strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now', '+5 minutes')
-  -- those that a restore brought from another database do not count
+  -- runs that a restore brought from another database do not count
   AND :is_own_run
 ORDER BY started_at DESC
 LIMIT 1;
 
--- runs from the future, recorded under a wrong clock
+-- Runs with a start time in the future, recorded under a wrong clock.
 SELECT 'future_runs', CAST(count(*) AS TEXT)
 FROM maintenance_runs
 WHERE started_at > strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now', '+5 minutes') AND :is_own_run;
 
--- the newest run of each kind and outcome, without those from the future; SQLite takes the other columns from the row that has the greatest
+-- The newest run of each kind and outcome, except runs from the future. SQLite takes the other columns from the row
+-- with the greatest start time.
 SELECT 'run', kind, outcome, max(started_at), finished_at, counts, error
 FROM maintenance_runs
 WHERE started_at <= strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now', '+5 minutes') AND :is_own_run

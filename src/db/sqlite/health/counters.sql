@@ -1,4 +1,5 @@
--- what happened since a time; what is older than another time is told apart, because it will not grow any more
+-- Counts of events since a time. Events before a second time are counted separately, because their number no longer
+-- grows.
 SELECT 'failed', CAST(count(*) FILTER (WHERE occurred_at < ':settled') AS TEXT), CAST(count(*) FILTER (WHERE occurred_at >= ':settled') AS TEXT)
 FROM auth_events
 WHERE kind = 'login_failed' AND occurred_at >= ':since';

@@ -1,6 +1,7 @@
--- an empty line ends each statement
+-- An empty line ends each statement.
 
--- a sequence below the ids of its table: SQLite takes the greater of both, but forgets ids that were deleted
+-- Sequences below the ids of their tables. SQLite continues from the greater of both, but forgets ids that were
+-- deleted.
 SELECT 'behind', 'users', CAST(m.id AS TEXT), 'UPDATE sqlite_sequence SET seq = ' || m.id || ' WHERE name = ''users''', 'goes on'
 FROM (SELECT max(id) AS id FROM users) m
 WHERE m.id > coalesce((SELECT max(seq) FROM sqlite_sequence WHERE name = 'users'), 0);

@@ -1,5 +1,5 @@
--- size, rows and last change of every table. In a file of up to 16 MB all is counted; beyond that rows are the highest number that
--- was given out, sizes are not told, and the last change is what an index tells.
+-- Size, rows and last change of every table. In a file of up to 16 MB the rows are counted. In a larger file the rows
+-- are the highest issued number, sizes are not reported, and the last change is found by an index.
 WITH file AS (
     SELECT page_count * page_size <= 16777216 AS small FROM pragma_page_count, pragma_page_size
 ), sizes AS MATERIALIZED (
@@ -38,7 +38,7 @@ WITH file AS (
            NULL, (SELECT max(last_failed_at) FROM login_throttles)
     FROM file
     UNION ALL
-    -- no row of this one tells when it was made
+    -- no row of this table has a creation time
     SELECT 'oauth_states', CASE WHEN small THEN (SELECT count(*) FROM oauth_states) END, (SELECT max(rowid) FROM oauth_states), NULL, NULL
     FROM file
     UNION ALL

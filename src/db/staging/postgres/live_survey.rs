@@ -1,8 +1,9 @@
-//! What a restore would lose of a live PostgreSQL database: asked of the catalogue before anything is written, and once
-//! more by the swap when it holds its locks.
+//! Survey of a live PostgreSQL database: what a restore would lose. It reads the catalogue before any change, and again
+//! in the swap under its locks.
 //!
-//! What depends on our tables is in `dependents.sql`. What was altered on them shows by comparison with the tables that
-//! the migrations make: they are made in a schema of their own, in a transaction that is rolled back.
+//! `dependents.sql` finds objects that depend on the program's tables. Changes to these tables are found by comparison
+//! with tables that the migrations create. These are created in a separate schema, in a transaction that is rolled
+//! back.
 
 use sqlx::postgres::PgConnection;
 
@@ -14,21 +15,21 @@ use crate::db::pinned::{self, Home};
 use crate::db::staging::{LiveSchema, SchemaObjects};
 use crate::db::{Backend, DatabaseUrl, Error, Pool, PoolUse};
 
-/// The schema in which the migrations make their tables for comparison; it is never committed.
+/// Schema in which the migrations create their tables for comparison. It is never committed.
 const EXPECTED: &str = "authsvc_expected";
 
-/// The state of a live database, and what the migrations make.
+/// State of a live database, and the state that the migrations create.
 pub(in crate::db::staging) struct LiveSurvey {
-    /// What depends on our objects and would be lost, each with what to do.
+    /// Dependent objects that would be lost, each with a remedy.
     pub(in crate::db::staging) dependents: Vec<String>,
     pub(in crate::db::staging) live: ObjectFacts,
-    /// As the migrations made the live version.
+    /// State that the migrations of the live version created.
     pub(in crate::db::staging) base: ObjectFacts,
-    /// As the newest migrations make it.
+    /// State that the newest migrations create.
     pub(in crate::db::staging) newest: ObjectFacts,
 }
 
-/// What a restore would lose of a PostgreSQL database, each with what to do.
+/// Lists what a restore would lose in a PostgreSQL database, each with a remedy.
 pub(in crate::db::staging) async fn losses(
     url: &DatabaseUrl,
     live: &LiveSchema,
@@ -44,7 +45,8 @@ pub(in crate::db::staging) async fn losses(
     Ok(dependents)
 }
 
-/// The sequences of the live tables whose greatest value is below an id that is restored: they are carried over as they are.
+/// Lists the sequences of the live tables with a maximum below a restored id. A restore keeps the sequences'
+/// definitions.
 async fn beyond_sequences(pool: &Pool, greatest_ids: &[(String, i64)]) -> Result<Vec<String>, Error> {
     if greatest_ids.is_empty() {
         return Ok(Vec::new());
@@ -61,7 +63,7 @@ async fn beyond_sequences(pool: &Pool, greatest_ids: &[(String, i64)]) -> Result
 }
 
 impl LiveSurvey {
-    /// Reads everything in one transaction, which is rolled back.
+    /// Reads all states in one transaction, which is rolled back.
     pub(in crate::db::staging) async fn read(pool: &Pool, live: &LiveSchema) -> Result<Self, Error> {
         let mut transaction = pool.orm().get_postgres_connection_pool().begin().await?;
         let home = home(&mut transaction).await?;
@@ -89,7 +91,7 @@ impl LiveSurvey {
     }
 }
 
-/// Refuses schemas of other programs that have the names that a restore needs.
+/// Refuses schemas of other programs that have the names a restore needs.
 async fn refuse_foreign_schemas(connection: &mut PgConnection) -> Result<(), Error> {
     let sql = format!(
         "SELECT nspname FROM pg_namespace WHERE nspname IN ('{EXPECTED}', '{STAGING}', '{REPLACED}')
@@ -99,20 +101,21 @@ async fn refuse_foreign_schemas(connection: &mut PgConnection) -> Result<(), Err
     found.first().map_or(Ok(()), |schema| Err(foreign_schema(schema)))
 }
 
-/// Names what failed while the migrations made their tables for comparison, such as an event trigger of another program.
+/// Adds the context to an error of creating the tables for comparison, for example from an event trigger of another
+/// program.
 fn not_made(error: Error) -> Error {
-    let message = format!("making the tables of the migrations, to compare them (it was rolled back): {error}");
+    let message = format!("creating the tables of the migrations for comparison (rolled back): {error}");
     error.with_message(message)
 }
 
-/// The schema of the live tables, quoted. From here on the transaction searches no other one.
+/// Returns the quoted schema of the live tables. After this call the transaction searches no other schema.
 pub(in crate::db::staging) async fn home(connection: &mut PgConnection) -> Result<String, Error> {
     let found = query(connection, pinned::find_schema()).await?.pop().unwrap_or_default();
     let home = Home::from_columns(found.into_iter()).check()?;
     Ok(home.schema.map_or_else(String::new, |schema| quoted_name(&schema)))
 }
 
-/// What depends on the objects of the current schema, each with what to do.
+/// Lists what depends on the objects of the current schema, each with a remedy.
 pub(in crate::db::staging) async fn dependents(
     connection: &mut PgConnection,
     objects: &SchemaObjects,
@@ -121,7 +124,7 @@ pub(in crate::db::staging) async fn dependents(
     Ok(first_column(query(connection, sql).await?))
 }
 
-/// The state of the objects of the current schema, which has to be the whole `search_path`.
+/// Reads the state of the objects of the current schema, which must be the only schema of the `search_path`.
 pub(in crate::db::staging) async fn facts(
     connection: &mut PgConnection,
     objects: &SchemaObjects,
@@ -134,7 +137,7 @@ pub(in crate::db::staging) async fn facts(
     Ok(ObjectFacts::from_rows(query(connection, with_names(sql, objects)).await?))
 }
 
-/// Puts names that this program knows into a query.
+/// Inserts names that this program knows into a query.
 pub(in crate::db::staging) fn with_names(sql: &str, objects: &SchemaObjects) -> String {
     let list = |names: &[String]| {
         let quoted: Vec<String> = names.iter().map(|name| format!("'{}'", name.replace('\'', "''"))).collect();

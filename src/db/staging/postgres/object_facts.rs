@@ -1,11 +1,12 @@
-//! The state of objects as the catalogue has it, and how that of the live objects passes to those that replace them.
+//! State of objects in the catalogue, and the transfer of the live objects' state to the objects that replace them.
 //!
-//! A fact is one property of one object: its value, and where there are such, the statements that set it and take it
-//! away. Three states are merged: what the migrations make of the live database's version (`base`), what the live database
-//! has (`live`), and what is staged (`staged`). What was altered since the migrations made it is kept; everything else
-//! is as the newest migrations make it. What was altered and cannot be set is refused.
+//! A fact is one property of one object: its value and, if they exist, the statements that set and unset it. Three
+//! states are merged: the state that the migrations of the live version create (`base`), the live state (`live`), and
+//! the staged state (`staged`). Changes that were made after the migrations are kept. All other properties are as the
+//! newest migrations create them. A change that cannot be set is refused.
 //!
-//! Expressions are compared by meaning ([`canonical`]): a server prints one in another way once a dump was loaded.
+//! Expressions are compared by meaning ([`canonical`]), because a server prints an expression differently after a dump
+//! was loaded.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,19 +14,19 @@ use crate::db::canonical::canonical;
 use crate::db::connection::Row;
 use crate::db::staging::SchemaOrigin;
 
-/// The property that makes an object, if it can be set.
+/// Property with the statement that creates an object, if it can be created again.
 const DEFINITION: &str = "definition";
-/// The property that a column has where no value is given.
+/// Property with the default value of a column.
 const DEFAULT: &str = "default";
-/// The property of a foreign key that says which of its triggers fire, and its value where all do.
+/// Property of a foreign key that states which of its triggers fire, and its value if all of them fire.
 const KEY_TRIGGERS: &str = "triggers";
 const TRIGGERS_ON: &str = "O";
-/// Objects whose definition a server keeps as it was written, and does not print from a parse tree.
+/// Prefix of objects whose definition a server keeps as it was written, instead of printing a parse tree.
 const KEPT_AS_WRITTEN: &str = "function ";
-/// Longest value in a message, in characters.
+/// Maximum length of a value in a message, in characters.
 const SHOWN: usize = 80;
 
-/// Order of the first statement after which this role may have lost rights of its own: privileges are taken away.
+/// Order of the first statement that may revoke rights of this role, because it changes privileges.
 pub(in crate::db::staging) const PRIVILEGES: u8 = 15;
 
 /// Properties of objects: object, property, fact.
@@ -36,36 +37,37 @@ pub(in crate::db::staging) struct ObjectFacts(BTreeMap<String, BTreeMap<String, 
 struct Fact {
     rank: u8,
     value: String,
-    /// Equal for values that differ only in print.
+    /// Canonical value, equal for values that differ only in print.
     meaning: String,
     set: Option<String>,
     unset: Option<String>,
 }
 
-/// One statement that carries a property over.
+/// Statement that transfers one property.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::db::staging) struct CarryStep {
-    /// 0: before the swap. Then twice the rank of the fact, and one less for what takes something away.
+    /// 0 means before the swap. Otherwise it is twice the rank of the fact, less one if the statement removes a
+    /// property.
     pub(in crate::db::staging) order: u8,
-    /// `privileges of table users`
+    /// Property and object, such as `privileges of table users`.
     pub(in crate::db::staging) what: String,
     pub(in crate::db::staging) sql: String,
 }
 
-/// How the live state passes to the staged objects.
+/// Plan that transfers the live state to the staged objects.
 #[derive(Debug, Default)]
 pub(in crate::db::staging) struct CarryOver {
-    /// Statements, in their order.
+    /// Statements in their order.
     pub(in crate::db::staging) steps: Vec<CarryStep>,
-    /// What cannot be carried over, each with what to do.
+    /// Properties that cannot be transferred, each with a remedy.
     pub(in crate::db::staging) refused: Vec<String>,
-    /// What is not carried over, but of a database that was taken over, whose definitions may differ.
+    /// Properties that are not transferred, for a database that was adopted and may have different definitions.
     pub(in crate::db::staging) notes: Vec<String>,
     expected: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 impl ObjectFacts {
-    /// From rows of rank, object, property, value, statement that sets it, statement that takes it away.
+    /// Builds facts from rows of rank, object, property, value, statement that sets it, and statement that unsets it.
     pub(in crate::db::staging) fn from_rows(rows: Vec<Row>) -> Self {
         let mut facts = Self::default();
         for row in rows {
@@ -82,12 +84,13 @@ impl ObjectFacts {
         facts
     }
 
-    /// Whether there is no object.
+    /// Returns true if there is no object.
     pub(in crate::db::staging) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The value of one property of each object whose name has this prefix: the rest of the name, the value.
+    /// Returns the value of one property for each object with this prefix: the rest of the object's name, and the
+    /// value.
     pub(in crate::db::staging) fn values<'a>(
         &'a self,
         prefix: &'a str,
@@ -107,7 +110,7 @@ impl ObjectFacts {
 }
 
 impl CarryOver {
-    /// Merges the three states.
+    /// Merges the three states into a plan.
     pub(in crate::db::staging) fn merge(
         base: &ObjectFacts,
         live: &ObjectFacts,
@@ -132,7 +135,7 @@ impl CarryOver {
         merged
     }
 
-    /// How a state differs from the merged one: each property in which it does.
+    /// Lists each property in which a state differs from the merged one.
     pub(in crate::db::staging) fn differences(&self, found: &ObjectFacts) -> Vec<String> {
         let mut differences = Vec::new();
         let objects: BTreeSet<&String> = self.expected.keys().chain(found.0.keys()).collect();
@@ -162,7 +165,7 @@ impl CarryOver {
         self.expected.entry(object.to_owned()).or_default().insert(property.to_owned(), value.to_owned());
     }
 
-    /// An object that no migration makes: it is made again, if that takes one statement.
+    /// Adds an object that no migration creates. It is recreated if one statement can do so.
     fn add_extra(&mut self, object: &str, live: &ObjectFacts) {
         if live.get(object, DEFINITION).is_none_or(|fact| fact.set.is_none()) {
             self.refused.push(format!("no migration makes the {object}: save what it holds, and drop it"));
@@ -194,7 +197,7 @@ impl CarryOver {
         }
     }
 
-    /// Makes a staged property what the live one is.
+    /// Adds the statements that change a staged property to the live value.
     fn alter(
         &mut self,
         object: &str,
@@ -211,10 +214,10 @@ impl CarryOver {
             let difference = difference(object, property, live_value, staged_value);
             match origin {
                 SchemaOrigin::Migrated => self.refused.push(format!(
-                    "a restore would change the {difference}: make it as the migrations do, restore, and change it again"
+                    "a restore would change the {difference}: set it to the value of the migrations, restore, and change it again"
                 )),
                 SchemaOrigin::TakenOver => {
-                    self.notes.push(format!("it is as the migrations make it now: the {difference}"));
+                    self.notes.push(format!("it now has the value of the migrations: the {difference}"));
                     if let Some(value) = staged_value {
                         self.expect(object, property, value);
                     }
@@ -225,7 +228,7 @@ impl CarryOver {
         if let Some(value) = live_value {
             self.expect(object, property, value);
         }
-        // an owner has rights that the staged object's owner had, and others that have to go
+        // the owner of the staged object has rights that are granted to another owner, and others that must be revoked
         for fact in staged.into_iter().chain(live) {
             self.step(object, property, (fact.rank * 2).saturating_sub(1), fact.unset.as_deref());
         }
@@ -243,22 +246,22 @@ impl CarryOver {
     }
 }
 
-/// Why an object cannot be made by its definition alone, and what to do.
+/// Returns why the definition alone cannot recreate an object, with a remedy.
 fn lost_by_making_again(definition: Option<&Fact>, triggers: Option<&Fact>) -> Option<&'static str> {
     if definition.is_some_and(|fact| fact.value.starts_with("PRIMARY KEY")) {
-        return Some("and its table has one primary key only: give it back the name that the migrations give it");
+        return Some("and a table can have only one primary key: rename it to the name that the migrations use");
     }
     let are_altered = triggers.is_some_and(|fact| fact.value != TRIGGERS_ON);
     are_altered.then_some("and its triggers are disabled: enable them (ALTER TABLE ... ENABLE TRIGGER ALL), restore, and disable them again")
 }
 
-/// What a value means, whatever the server's version and the way by which it came there.
+/// Returns the value in a form that does not depend on the server's version or on how the value was loaded.
 fn meaning(object: &str, property: &str, value: &str) -> String {
     let is_expression = property == DEFAULT || (property == DEFINITION && !object.starts_with(KEPT_AS_WRITTEN));
     if is_expression { canonical(value) } else { value.to_owned() }
 }
 
-/// `privileges of table users (app has SELECT, after it: none)`
+/// Formats a difference, such as `privileges of table users (app has SELECT, after it: none)`.
 fn difference(object: &str, property: &str, before: Option<&str>, after: Option<&str>) -> String {
     let shown = |value: Option<&str>| {
         let value =
@@ -272,7 +275,7 @@ fn difference(object: &str, property: &str, before: Option<&str>, after: Option<
 mod tests {
     use super::*;
 
-    /// Object, property, value, and the statements that set and unset it.
+    /// Row of a fact: object, property, value, and the statements that set and unset it.
     type FactRow<'a> = (&'a str, &'a str, &'a str, Option<&'a str>, Option<&'a str>);
 
     fn facts(rows: &[FactRow<'_>]) -> ObjectFacts {

@@ -1,9 +1,9 @@
-//! The swap on PostgreSQL: one short transaction that moves the old tables out of the way and the new ones in, gives the new
-//! ones the state that the old ones had, and drops the old ones.
+//! Swap on PostgreSQL: one short transaction. It moves the old tables out and the new tables in, transfers the state of
+//! the old tables, and drops them.
 //!
-//! Nothing is lost by it: the old tables are dropped without CASCADE, and the state of the new ones is compared with that
-//! of the old ones before the transaction commits. A difference rolls it back, by name. The cost under the locks is
-//! that of the catalogue's rows; files are removed after the commit, when the locks are released.
+//! No object is lost: the old tables are dropped without CASCADE. Before the commit, the state of the new tables is
+//! compared with that of the old ones. A difference rolls the transaction back, and the error names it. The time under
+//! the locks depends on the number of catalogue rows. Files are removed after the commit, when the locks are released.
 
 use std::time::Duration;
 
@@ -18,13 +18,13 @@ use crate::db::staging::sequences::KeptSequences;
 use crate::db::staging::{LiveSchema, SwapReport};
 use crate::db::{DbErrorKind, Error};
 
-/// Longest wait for one lock. A statement that waits for a lock while it holds others can be part of a deadlock, of which
-/// the server would cancel any. It gives up before the server looks (`deadlock_timeout`, a second), so that no reader
-/// is the one.
+/// Maximum wait for one lock. A statement that waits while it holds locks can be part of a deadlock, and the server
+/// would cancel any participant. This statement gives up before the server checks for deadlocks (`deadlock_timeout`,
+/// one second), so that no reader is cancelled.
 const LONGEST_WAIT: Duration = Duration::from_millis(500);
 
 impl PostgresStaging {
-    /// Puts the staging schema's objects in the place of the live ones; tries again while a reader is in the way.
+    /// Replaces the live objects with those of the staging schema. It tries again while a reader blocks the swap.
     pub(in crate::db::staging) async fn swap(
         &self,
         live: &LiveSchema,
@@ -48,8 +48,8 @@ impl PostgresStaging {
         }
     }
 
-    /// Builds on the staged tables what takes long, such as indexes that no migration makes; what the migrations made of
-    /// the live version, and what is worth knowing.
+    /// Builds objects on the staged tables that take long, such as indexes that no migration creates. Returns the state
+    /// that the migrations of the live version created, and warnings.
     async fn carry_ahead(&self, live: &LiveSchema) -> Result<(ObjectFacts, Vec<String>), Error> {
         let LiveSurvey { dependents, live: found, base, .. } = LiveSurvey::read(self.pool(), live).await?;
         let mut transaction = self.begin_in_staging().await?;
@@ -103,19 +103,22 @@ impl PostgresStaging {
         let differences = carried.differences(&live_survey::facts(&mut transaction, objects).await?);
         if !differences.is_empty() {
             let told = differences.iter().map(|difference| format!("the {difference}")).collect::<Vec<_>>().join("; ");
-            return Err(Error::new(DbErrorKind::Refused, format!("the swap would change what it has to keep: {told}")));
+            return Err(Error::new(
+                DbErrorKind::Refused,
+                format!("the swap would change state that it must keep: {told}"),
+            ));
         }
         transaction.commit().await?;
         Ok((watch.elapsed(), keys.clone()))
     }
 
-    /// Checks the rows of other tables against their foreign keys. The new content is in place already, so nothing here is
-    /// a failure.
+    /// Checks the rows of other tables against their foreign keys. The new content is already in use, so a mismatch is
+    /// only a warning.
     async fn validate(&self, keys: &[Row]) -> Vec<String> {
         let mut warnings = Vec::new();
         for row in keys {
             if let Err(error) = self.alone(column(row, 1)).await {
-                warnings.push(format!("a foreign key was made again, but rows do not match it: {error}"));
+                warnings.push(format!("a foreign key was recreated, but rows violate it: {error}"));
             }
         }
         warnings
@@ -129,7 +132,7 @@ impl PostgresStaging {
     }
 }
 
-/// Locks the live tables; a sequence is locked when it is moved.
+/// Locks the live tables. A sequence is locked when it is moved.
 async fn lock(connection: &mut PgConnection, old: &[String]) -> Result<(), Error> {
     let tables: Vec<&str> = old.iter().filter_map(|object| object.strip_prefix("TABLE ")).collect();
     if tables.is_empty() {
@@ -138,7 +141,7 @@ async fn lock(connection: &mut PgConnection, old: &[String]) -> Result<(), Error
     execute(connection, format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", tables.join(", "))).await
 }
 
-/// Statements that move the old objects out, and the new ones in.
+/// Returns statements that move the old objects out and the new ones in.
 fn moves(home: &str, keys: &[Row], old: &[String], new: &[String]) -> String {
     let mut sql = format!("CREATE SCHEMA {REPLACED}; COMMENT ON SCHEMA {REPLACED} IS '{MARK}';");
     keys.iter().for_each(|row| sql.push_str(&column(row, 0)));
@@ -158,7 +161,7 @@ fn refuse(mut dependents: Vec<String>, refused: &[String]) -> Result<(), Error> 
     ))
 }
 
-/// Names what could not be carried over.
+/// Adds the name of the property to an error of transferring it.
 fn not_carried(what: &str) -> impl Fn(Error) -> Error {
     let what = what.to_owned();
     move |error| {

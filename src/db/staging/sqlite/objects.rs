@@ -1,5 +1,5 @@
-//! What a restore would lose of a SQLite file, asked of its `sqlite_schema`, and what is carried over: indexes and triggers
-//! that no migration makes on our tables. Tables and views of other programs stay where they are.
+//! Reads from `sqlite_schema` what a restore would lose in a SQLite file. Indexes and triggers that no migration
+//! creates on the program's tables are recreated. Tables and views of other programs are not changed.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,10 +10,10 @@ use super::open;
 use crate::db::staging::{LiveSchema, SchemaOrigin};
 use crate::db::{DbErrorKind, Error};
 
-/// The tables, indexes and triggers on some tables: type and name, and the statement that makes it.
+/// Tables, with their indexes and triggers: type and name, and the statement that creates the object.
 pub(in crate::db::staging) type SqliteObjects = BTreeMap<(String, String), String>;
 
-/// What a restore would lose, each with what to do.
+/// Lists what a restore would lose, each with a remedy.
 pub(in crate::db::staging) fn losses(path: &Path, live: &LiveSchema) -> Result<Vec<String>, Error> {
     if live.made_by.is_empty() || !path.exists() {
         return Ok(Vec::new());
@@ -25,14 +25,14 @@ pub(in crate::db::staging) fn losses(path: &Path, live: &LiveSchema) -> Result<V
         let is_changed = made.get(&(kind.clone(), name.clone())).is_some_and(|made| words(made) != words(sql));
         if is_changed && live.origin == SchemaOrigin::Migrated {
             losses.push(format!(
-                "the {kind} `{name}` is not as the migrations make it, and would be: make it so, restore, and change it again"
+                "the {kind} `{name}` differs from the migrations, and a restore would reset it: change it to the migrations' definition, restore, and change it again"
             ));
         }
     }
     Ok(losses)
 }
 
-/// The objects that no migration makes on our tables, without the tables: what they are, and how they are made.
+/// Returns the indexes and triggers that no migration creates on the program's tables: description and statement.
 pub(in crate::db::staging) fn extras(
     connection: &Connection,
     schema: &str,
@@ -50,7 +50,7 @@ pub(in crate::db::staging) fn extras(
     Ok(extra.map(|((kind, name), sql)| (format!("{kind} `{name}`"), sql)).collect())
 }
 
-/// Makes on the staged tables what is not there yet.
+/// Creates the objects that are missing on the staged tables.
 pub(in crate::db::staging) fn carry(
     staged: &Connection,
     extras: &[(String, String)],
@@ -65,7 +65,7 @@ pub(in crate::db::staging) fn carry(
     Ok(())
 }
 
-/// What the migrations made of the live version.
+/// Returns the objects that the migrations of the live version create.
 fn made_by(live: &LiveSchema) -> Result<SqliteObjects, Error> {
     let memory = Connection::open_in_memory()?;
     memory.execute_batch(&live.made_by)?;

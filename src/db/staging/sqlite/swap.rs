@@ -1,10 +1,11 @@
-//! The swap on SQLite: the staged content goes into the live file in one transaction, so that programs that have it open
-//! see the old content until then and the new one after.
+//! Swap on SQLite: one transaction copies the staged content into the live file. Programs that have the live file open
+//! see the old content before and the new content after.
 //!
 //! Without objects of other programs all pages are copied. The first step of SQLite's backup locks the live file for
-//! writing; then the staged file takes over what the live one keeps ([`crate::db::staging::sequences`]), and the other pages follow. So no
-//! row can be written between reading a sequence and replacing it. With objects of other programs, or with what a copy
-//! would change in the file's header, our tables are replaced one by one in one transaction.
+//! writing. The staged file then receives the values that the live one keeps ([`crate::db::staging::sequences`]), and
+//! the other pages follow. No row can therefore be written between reading a sequence and replacing it. The program's
+//! tables are replaced one by one in one transaction if other programs have objects in the file. This is also done if a
+//! copy would change the file's header.
 
 use std::fs::{self, File, Metadata};
 use std::io::Read;
@@ -23,10 +24,11 @@ use crate::db::staging::{LiveSchema, SwapReport, sequences};
 use crate::db::{Backend, DbErrorKind, Error};
 use crate::disk::{self, LinkPolicy};
 
-/// Where the header of a SQLite file says how many bytes of each page an extension uses; a copy would reset it.
+/// Offset in the header of a SQLite file of the number of bytes in each page that an extension uses. A copy would reset
+/// it.
 const RESERVED_BYTES: usize = 20;
 
-/// What is to be swapped.
+/// Parameters of a swap.
 pub(in crate::db::staging) struct SqliteSwap {
     pub(in crate::db::staging) live: PathBuf,
     pub(in crate::db::staging) staged: PathBuf,
@@ -35,7 +37,7 @@ pub(in crate::db::staging) struct SqliteSwap {
 }
 
 impl SqliteSwap {
-    /// Puts the staged file's content into the live one.
+    /// Replaces the content of the live file with that of the staged one.
     pub(in crate::db::staging) fn run(&self) -> Result<SwapReport, Error> {
         let mut warnings = Vec::new();
         let damaged = self.set_damaged_aside(&mut warnings)?;
@@ -53,38 +55,39 @@ impl SqliteSwap {
         } else {
             self.copy_pages(&mut connection)?;
         }
-        // without this a log of the size of the database would be left; a reader may be in the way
+        // without this, the log would remain as large as the database; a reader may prevent it
         let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         Ok(SwapReport { duration: watch.elapsed(), warnings })
     }
 
-    /// Puts a live file that is no database aside, with its logs; what it was.
+    /// Renames a live file that is no database, together with its logs. Returns the metadata of the file.
     fn set_damaged_aside(&self, warnings: &mut Vec<String>) -> Result<Option<Metadata>, Error> {
         let Ok(metadata) = fs::metadata(&self.live) else { return Ok(None) };
         match try_read(&self.live) {
             Ok(()) => Ok(None),
             Err(error) if error.kind() == DbErrorKind::Corrupt => {
                 let aside = set_aside(&self.live)?;
-                warnings.push(format!("the live file was no database and is kept as {}", aside.display()));
+                warnings.push(format!("the live file was not a database and is kept as {}", aside.display()));
                 Ok(Some(metadata))
             }
             Err(error) => Err(error),
         }
     }
 
-    /// There is no live file: the staged one becomes it, with the mode and owner of the damaged one.
+    /// Renames the staged file to the live path if there is no live file. It gets the mode and the owner of the damaged
+    /// file.
     fn move_into_place(&self, damaged: Option<&Metadata>, warnings: &mut Vec<String>) -> Result<(), Error> {
         let Self { live, staged, .. } = self;
-        // a log or journal whose database is gone would be played into the new one
+        // SQLite would apply a log or journal of a missing database to the new one
         if LOGS.iter().any(|ending| beside(live, ending).exists()) {
             let aside = set_aside(live)?;
-            warnings.push(format!("the log of a file that is gone is kept beside {}", aside.display()));
+            warnings.push(format!("the log of a missing database file is kept beside {}", aside.display()));
         }
         if let Some(damaged) = damaged {
             let kept = fs::set_permissions(staged, damaged.permissions())
                 .and_then(|()| chown(staged, Some(damaged.uid()), Some(damaged.gid())));
             if let Err(error) = kept {
-                warnings.push(format!("the new file has another mode or owner than the damaged one: {error}"));
+                warnings.push(format!("mode or owner of the new file differ from those of the damaged one: {error}"));
             }
         }
         flush(staged)?;
@@ -92,7 +95,8 @@ impl SqliteSwap {
         disk::flush_directory_of(live).map_err(cannot(live))
     }
 
-    /// Builds on the staged tables what no migration makes, and figures for the planner if the live file has them.
+    /// Builds objects on the staged tables that no migration creates, and the planner's statistics if the live file has
+    /// them.
     fn carry_ahead(&self, live: &Connection) -> Result<(), Error> {
         let staged = open_staged(&self.staged)?;
         objects::carry(&staged, &objects::extras(live, "main", &self.schema)?, &self.schema)?;
@@ -106,7 +110,7 @@ impl SqliteSwap {
         flush(&self.staged)
     }
 
-    /// Whether the live file has tables or views of other programs, or a header that a copy would change.
+    /// Returns true if the live file has tables or views of other programs, or a header that a copy would change.
     fn must_stay(&self, live: &Connection) -> Result<bool, Error> {
         let mut header = [0; 100];
         let read = File::open(&self.live).and_then(|mut file| file.read_exact(&mut header));
@@ -120,13 +124,13 @@ impl SqliteSwap {
         Ok(names.iter().any(|name| !self.schema.objects.tables.contains(name)))
     }
 
-    /// All pages in one transaction.
+    /// Copies all pages in one transaction.
     fn copy_pages(&self, live: &mut Connection) -> Result<(), Error> {
         let is_wal = live.query_row("PRAGMA journal_mode", [], |row| row.get::<_, String>(0))? == "wal";
         let staged = open_staged(&self.staged)?;
         let copy = Backup::new(&staged, live)?;
         let watch = Stopwatch::start();
-        // from the first page on the live file is locked for writing
+        // the live file is locked for writing from the first page
         while !matches!(copy.step(1)?, StepResult::More | StepResult::Done) {
             self.pause(&watch)?;
         }
@@ -139,14 +143,14 @@ impl SqliteSwap {
 
     fn pause(&self, watch: &Stopwatch) -> Result<(), Error> {
         if watch.elapsed() > self.patience {
-            return Err(Error::locked_file("the SQLite file stayed locked"));
+            return Err(Error::locked_file("the SQLite file remained locked"));
         }
         std::thread::sleep(Duration::from_millis(50));
         Ok(())
     }
 
-    /// Puts into the staged file what the live one keeps. The live file is locked by this process: with a log it can be
-    /// read all the same, without one only past the lock.
+    /// Transfers the values that the live file keeps to the staged file. This process holds the lock of the live file.
+    /// In WAL mode the file can still be read. Otherwise it can be read only without respecting the lock.
     fn keep(&self, staged: &Connection, is_wal: bool) -> Result<(), Error> {
         staged.execute("ATTACH ?1 AS live", [uri(&self.live, if is_wal { "mode=ro" } else { "immutable=1" })])?;
         let extras = objects::extras(staged, "live", &self.schema)?;
@@ -155,7 +159,7 @@ impl SqliteSwap {
         Ok(staged.execute_batch("DETACH live")?)
     }
 
-    /// What the live schema keeps, as statements, of the tables that both have.
+    /// Returns statements that keep the values of the live schema, for the tables that both schemas contain.
     fn kept_statements(&self, connection: &Connection, live: &str, staged: &str) -> Result<String, Error> {
         if !has_table(connection, live, "sqlite_sequence")? || !has_table(connection, staged, "sqlite_sequence")? {
             return Ok(String::new());
@@ -170,7 +174,7 @@ impl SqliteSwap {
         Ok(sequences::sqlite_statements(live, staged, &ours))
     }
 
-    /// Drops our tables and makes them again in one transaction, and leaves the others alone.
+    /// Drops and recreates the program's tables in one transaction. Other tables are not changed.
     fn replace_tables(&self, live: &Connection, warnings: &mut Vec<String>) -> Result<(), Error> {
         live.execute_batch("PRAGMA foreign_keys = OFF")?;
         live.execute("ATTACH ?1 AS staged", [plain_name(&self.staged).to_string_lossy()])?;
@@ -180,7 +184,7 @@ impl SqliteSwap {
             if live.query_row(is_staged, [&sql], |row| row.get::<_, i64>(0))? == 0 {
                 return Err(Error::new(
                     DbErrorKind::Refused,
-                    format!("the {what} was made while the restore ran; run it again"),
+                    format!("the {what} was created during the restore; run the restore again"),
                 ));
             }
         }
@@ -224,7 +228,7 @@ impl SqliteSwap {
     }
 }
 
-/// Rows of other programs' tables that point to rows that are gone.
+/// Lists rows of other programs' tables that refer to missing rows.
 fn orphans(live: &Connection, tables: &[String]) -> Result<Vec<String>, Error> {
     let mut check = live.prepare("SELECT DISTINCT \"table\", parent FROM pragma_foreign_key_check")?;
     let rows = check.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -240,14 +244,14 @@ fn has_table(connection: &Connection, schema: &str, name: &str) -> Result<bool, 
     Ok(connection.query_row(&sql, [name], |row| row.get::<_, i64>(0))? > 0)
 }
 
-/// Reads the live file's schema.
+/// Reads the schema of the live file.
 fn try_read(live: &Path) -> Result<(), Error> {
     let connection = open(live, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
     Ok(())
 }
 
-/// The path of a file that SQLite keeps beside another.
+/// Returns the path of a file that SQLite keeps beside another one.
 pub(in crate::db::staging) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut path = path.as_os_str().to_owned();
     path.push(ending);
@@ -258,7 +262,7 @@ fn flush(path: &Path) -> Result<(), Error> {
     disk::open(path, LinkPolicy::Refused).and_then(|file| disk::flush(&file, path)).map_err(cannot(path))
 }
 
-/// A path as SQLite takes it with a parameter.
+/// Returns a path as a URI for SQLite, with a parameter.
 fn uri(path: &Path, parameter: &str) -> String {
     let path = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
     format!("file:{path}?{parameter}")
