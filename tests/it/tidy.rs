@@ -117,6 +117,22 @@ fn every_command_has_its_file_and_its_line_in_the_table() {
 }
 
 #[test]
+fn dependencies_stand_in_sorted_groups_with_reasons() {
+    let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let section = manifest.split("\n[dependencies]\n").nth(1).unwrap().split("\n[").next().unwrap();
+    for group in section.split("\n\n") {
+        let names: Vec<&str> =
+            group.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split(' ').next()).collect();
+        assert!(names.is_sorted(), "sort {names:?}");
+    }
+    for (one, other) in
+        [("rusqlite", "sqlx"), ("libdeflater", "flate2"), ("hyper", "reqwest"), ("oauth2", "openidconnect")]
+    {
+        assert!(section.contains(&format!("# {one} beside {other}: ")), "no reason for {one} beside {other}");
+    }
+}
+
+#[test]
 fn tests_neither_sleep_nor_are_skipped() {
     for file in sources(&root().join("tests")) {
         let text = std::fs::read_to_string(&file).unwrap();
