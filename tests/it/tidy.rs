@@ -52,26 +52,94 @@ fn imports() -> BTreeMap<String, BTreeSet<String>> {
     imports
 }
 
+/// The modules of `src` and the crate `entity`, from the edge to the leaves. A module may import those of later rows.
+/// `docs/ARCHITECTURE.md` draws this order.
+const LAYERS: [&[&str]; 12] = [
+    &["main", "lib"],
+    &["cli"],
+    &["config"],
+    &["http"],
+    &["auth"],
+    &["health", "maintain"],
+    &["backup", "seed"],
+    &["migrate"],
+    &["db"],
+    &["disk"],
+    &["clients", "clock", "notify", "password_hashes", "printable", "random", "shutdown", "telemetry"],
+    &["entity"],
+];
+
+fn layer(module: &str) -> usize {
+    let found = LAYERS.iter().position(|layer| layer.contains(&module));
+    found.unwrap_or_else(|| panic!("{module} has no place in the order of modules"))
+}
+
 #[test]
 fn imports_point_down() {
-    // from the edge to the leaves; a module may import what stands below it
-    const ORDER: [&str; 17] = [
-        "main", "lib", "cli", "config", "http", "auth", "maintain", "health", "seed", "backup", "migrate", "db",
-        "disk", "clock", "notify", "random", "shutdown",
-    ];
-    let rank = |name: &str| ORDER.iter().position(|known| *known == name).unwrap_or(ORDER.len());
     for (module, used) in imports() {
         for other in used {
-            assert!(rank(&module) < rank(&other), "{module} imports {other}, which stands above it");
+            assert!(layer(&module) < layer(&other), "{module} imports {other}, which stands above or beside it");
         }
+    }
+}
+
+#[test]
+fn the_diagram_has_the_order_of_modules() {
+    let page = std::fs::read_to_string(root().join("docs/ARCHITECTURE.md")).unwrap();
+    let diagram = page.split("```text\n").nth(1).unwrap().split("```").next().unwrap();
+    // a line that has only `│` separates two layers
+    let layers: Vec<Vec<&str>> = diagram
+        .split_inclusive('\n')
+        .collect::<Vec<_>>()
+        .split(|line| line.trim() == "│")
+        .map(|lines| lines.iter().flat_map(|line| line.split('│').next().unwrap().split_whitespace()).collect())
+        .collect();
+    assert_eq!(layers, LAYERS);
+    let modules = imports().into_keys().chain(["entity".to_owned()]).collect::<BTreeSet<_>>();
+    assert_eq!(modules, layers.concat().into_iter().map(str::to_owned).collect());
+}
+
+/// Folders that have a file, and those in them, relative to the root.
+fn folders(folder: &str) -> Vec<String> {
+    let mut found = vec![folder.to_owned()];
+    for entry in std::fs::read_dir(root().join(folder)).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if entry.path().is_dir() && name != "target" && !name.starts_with('.') {
+            found.extend(folders(&format!("{folder}/{name}")));
+        }
+    }
+    found
+}
+
+#[test]
+fn the_map_has_every_folder_and_only_files_that_exist() {
+    let page = std::fs::read_to_string(root().join("docs/ARCHITECTURE.md")).unwrap();
+    let section = |title: &str| page.split(&format!("\n## {title}\n")).nth(1).unwrap().split("\n## ").next().unwrap();
+    let quoted = |text: &str| text.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+    let rows: Vec<String> =
+        section("Folders").lines().filter(|line| line.starts_with("| `")).map(|line| quoted(line).remove(0)).collect();
+    let mut expected = vec!["fuzz".to_owned()];
+    for folder in ["benches", "build", "deploy", "docs", "entity", "migration", "seed", "src", "tests"] {
+        expected.extend(folders(folder));
+    }
+    expected.retain(|folder| folder != "src");
+    expected.sort();
+    assert_eq!(rows, expected, "the folders of docs/ARCHITECTURE.md");
+    let walkthroughs =
+        page.split("\n## Walkthrough: ").skip(1).flat_map(|part| quoted(part.split("\n## ").next().unwrap()));
+    let named = walkthroughs.chain(quoted(section("Where to find a concept")));
+    for path in named.filter(|path| path.contains('/') && !path.contains(' ') && !path.starts_with('/')) {
+        let is_file = [&path, &format!("src/{path}")].iter().any(|path| root().join(path).exists());
+        assert!(is_file, "{path} of docs/ARCHITECTURE.md does not exist");
     }
 }
 
 #[test]
 fn leaves_import_nothing_of_ours() {
     let imports = imports();
-    for leaf in ["clock", "notify", "printable", "random", "shutdown", "telemetry"] {
-        assert!(imports[leaf].is_empty(), "{leaf} imports {:?}", imports[leaf]);
+    for leaf in LAYERS[LAYERS.len() - 2] {
+        assert!(imports[*leaf].is_empty(), "{leaf} imports {:?}", imports[*leaf]);
     }
 }
 
@@ -113,6 +181,22 @@ fn every_command_has_its_file_and_its_line_in_the_table() {
     }
     for code in 0..=6 {
         assert!(page.contains(&format!("| {code} |")), "exit code {code} is not in docs/COMMANDS.md");
+    }
+}
+
+#[test]
+fn dependencies_stand_in_sorted_groups_with_reasons() {
+    let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let section = manifest.split("\n[dependencies]\n").nth(1).unwrap().split("\n[").next().unwrap();
+    for group in section.split("\n\n") {
+        let names: Vec<&str> =
+            group.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split(' ').next()).collect();
+        assert!(names.is_sorted(), "sort {names:?}");
+    }
+    for (one, other) in
+        [("rusqlite", "sqlx"), ("libdeflater", "flate2"), ("hyper", "reqwest"), ("oauth2", "openidconnect")]
+    {
+        assert!(section.contains(&format!("# {one} beside {other}: ")), "no reason for {one} beside {other}");
     }
 }
 
