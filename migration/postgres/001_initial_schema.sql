@@ -1,6 +1,6 @@
--- Creates the three core tables, with the same names as in databases of the legacy manager.
+-- The three core tables, as databases of the earlier manager have them, name for name.
 --
--- Locks: none that matter, because it only creates tables. The down script drops them.
+-- Locks: none that matter; it only creates. Undone by dropping the tables.
 
 CREATE TABLE users (
     id SERIAL PRIMARY KEY,

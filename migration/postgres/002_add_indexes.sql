@@ -1,6 +1,6 @@
--- Creates plain and composite indexes, as in databases of the legacy manager. 005 to 007 replace most of them.
+-- Plain and composite indexes, as databases of the earlier manager have them. 005 to 007 replace most of them.
 --
--- Locks: each build blocks writes to its table, but the tables are new. The down script drops the indexes.
+-- Locks: each blocks writes to its table while it is built; the tables are new. Undone by dropping the indexes.
 
 CREATE INDEX idx_users_email ON users (email);
 CREATE INDEX idx_users_username ON users (username);

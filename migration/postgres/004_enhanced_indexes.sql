@@ -1,8 +1,7 @@
--- Creates partial and composite indexes, the four checks and the three functions, as in databases of the legacy
--- manager.
---
--- Locks: each build blocks writes, and adding a check scans its table, but the tables are new. The down script drops
+-- Partial and composite indexes, the four checks and the three functions, as databases of the earlier manager have
 -- them.
+--
+-- Locks: building blocks writes, adding a check scans its table; the tables are new. Undone by dropping them.
 
 CREATE INDEX idx_users_provider_provider_id ON users (provider, provider_id);
 CREATE INDEX idx_users_email_active_verified ON users (email, active, email_verified);

@@ -1,4 +1,4 @@
--- Drops the next tables and does not change the live ones.
+-- Drops the tables that were being prepared; the live ones are untouched.
 
 DROP TRIGGER mirror_refresh_tokens_truncate ON refresh_tokens;
 DROP TRIGGER mirror_refresh_tokens_rows ON refresh_tokens;

@@ -1,16 +1,16 @@
--- First of three steps to tables with time zones, 64-bit ids, required columns, "C" collation on machine strings, and
--- half of the indexes. A live table is never rewritten or indexed under an exclusive lock, whatever its size. 005
--- creates the final tables beside the old ones, 006 fills them in batches, and 007 swaps them in. Meanwhile triggers
--- copy every change of the old tables.
+-- First of three steps to tables with time zones, 64-bit ids, required columns, "C" collation on machine strings and
+-- half of the indexes. A live table of any size is never rewritten or indexed under an exclusive lock: the tables of the
+-- final shape are built beside the old ones (005), filled in batches (006), and put in their place (007), while
+-- triggers carry every change of the old tables over.
 --
--- Existing times are UTC. NULL keeps the meaning that it had for queries with `= true` and `= false`: not active, not
+-- Existing times are UTC. NULL means what it meant to the queries that said `= true` and `= false`: not active, not
 -- verified, revoked.
 --
--- The migration stops with nothing changed if two addresses differ only in case, or if two tokens have one hash. An
--- operator must decide which of them is kept.
+-- Stops, with nothing changed, if two addresses differ only in case or two tokens have one hash: which of them stays,
+-- people decide.
 --
--- Locks: SHARE ROW EXCLUSIVE on the old tables for the moment of creating the triggers. Before that, one scan of users
--- and refresh_tokens under no blocking lock. The down script drops the new objects; no old row changes.
+-- Locks: SHARE ROW EXCLUSIVE on the old tables for the moment of creating the triggers; one scan of users and
+-- refresh_tokens before that, under no lock that blocks. Undone by dropping what it makes; no old row changes.
 
 DO $$
 DECLARE

@@ -1,5 +1,5 @@
--- Empties the next tables and does not change the live ones. The triggers of 005 continue. If 006 runs again, rows that
--- changed in between already exist.
+-- Empties the next tables; the live ones are untouched. The triggers of 005 go on: rows that change before 006 runs again
+-- are simply there already.
 
 ALTER TABLE refresh_tokens_next DROP CONSTRAINT refresh_tokens_next_user_id_fkey;
 ALTER TABLE oauth_providers_next DROP CONSTRAINT oauth_providers_next_user_id_fkey;

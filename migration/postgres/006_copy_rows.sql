@@ -1,12 +1,12 @@
 -- migrate: no-transaction
 --
--- Second of three steps: copies every row into the next tables, then builds indexes and foreign keys there. Each batch
--- holds its row locks for milliseconds. The row lock makes copying and mirroring exact. A row that changes meanwhile is
--- either waited for and copied as changed, or mirrored by the triggers of 005.
+-- Second of three steps: copies every row into the next tables, in batches that each hold their row locks for
+-- milliseconds, then builds indexes and foreign keys there. The row lock makes copying and mirroring exact: a row that
+-- changes meanwhile is either waited for and copied as changed, or mirrored by 005's triggers.
 --
--- It can be stopped anywhere and run again. It needs space for a second copy of the three tables. Locks: FOR SHARE on
--- the rows of a batch. Reads are never blocked, and writes for no longer than a batch. The down script empties the next
--- tables.
+-- Can be stopped anywhere and run again. Needs room for a second copy of the three tables.
+-- Locks: FOR SHARE on the rows of a batch; nothing that blocks reads or, for longer than a batch, writes.
+-- Undone by emptying the next tables.
 
 DO $$
 DECLARE

@@ -1,6 +1,6 @@
--- Builds the old tables from the new ones. The three tables are blocked while they are rewritten, which takes minutes
--- for millions of rows. Data that the old tables cannot hold is lost: lockout state, token families, times of
--- revocation, key ids. An erased OAuth token becomes '' and its expiry the year 1970. Back up first.
+-- Builds the old tables from the new ones. Blocks the three tables while it rewrites them: minutes for millions of
+-- rows. What the old shape cannot hold is lost: lock-out state, token families, times of revocation, key ids; an erased
+-- provider token becomes '' and its expiry the year 1970. Back up first.
 
 LOCK TABLE users, oauth_providers, refresh_tokens IN ACCESS EXCLUSIVE MODE;
 

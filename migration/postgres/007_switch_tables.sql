@@ -1,8 +1,8 @@
--- Last of three steps: swaps the next tables in for the old ones, and recreates the functions. The sequences are kept,
--- so ids continue.
+-- Last of three steps: puts the next tables in the place of the old ones, and states the functions anew. The sequences
+-- stay, so ids go on where they were.
 --
--- Locks: ACCESS EXCLUSIVE on the three tables for the milliseconds of dropping and renaming. No row is read or written.
--- The down script builds the old tables from the new ones, which rewrites them.
+-- Locks: ACCESS EXCLUSIVE on the three tables for the milliseconds of dropping and renaming; no row is read or written.
+-- Undone by building the old tables from the new ones, which rewrites them (see the down script).
 
 LOCK TABLE users, oauth_providers, refresh_tokens IN ACCESS EXCLUSIVE MODE;
 

@@ -1,3 +1,3 @@
--- Drops the audit log. Back up first.
+-- Drops the trail. Back up first.
 
 DROP TABLE auth_events;

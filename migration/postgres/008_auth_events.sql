@@ -1,10 +1,10 @@
 -- migrate: compatible
 --
--- Audit log of accounts: logins, failures, lockouts, token reuse, links. Rows are only added, and deleted after their
--- retention.
+-- The trail of what happened to accounts: logins, failures, lockouts, token reuse, links. Rows are only added, and
+-- removed after their retention.
 --
--- Locks: SHARE ROW EXCLUSIVE on users for the moment of adding the foreign key of an empty table. The down script drops
--- the table.
+-- Locks: SHARE ROW EXCLUSIVE on users for the moment of adding the foreign key of an empty table. Undone by dropping the
+-- table.
 
 CREATE TABLE auth_events (
     id BIGSERIAL PRIMARY KEY,

@@ -1,3 +1,3 @@
--- Drops the records of maintenance runs. The runs themselves are not undone.
+-- Drops the records; the runs themselves are not undone.
 
 DROP TABLE maintenance_runs;

@@ -1,9 +1,9 @@
 -- migrate: compatible
 --
--- Maintenance runs (backup, cleanup and others) with their time and outcome. The health report reads `last_cleanup` and
--- `last_backup` from this table.
+-- What ran (backup, cleanup, …), when, and how it ended: where the health report reads `last_cleanup` and
+-- `last_backup`.
 --
--- Locks: none that matter, because it only creates a table. The down script drops the table.
+-- Locks: none that matter; it only creates. Undone by dropping the table.
 
 CREATE TABLE maintenance_runs (
     id BIGSERIAL PRIMARY KEY,

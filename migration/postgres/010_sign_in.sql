@@ -1,10 +1,10 @@
 -- migrate: compatible
 --
--- Tables and columns for login: where a session is used from, failed logins without an account to lock, and used OAuth
--- states. Such failures belong to a client or to an address without an account. A used state is never accepted again.
+-- What signing in needs besides accounts: where a session is used from, who failed too often without there being an account
+-- to lock (clients, and addresses that nobody has), and which OAuth states were used, so that none is used twice.
 --
--- Locks: ACCESS EXCLUSIVE on refresh_tokens for the moment of adding two columns without a default, which rewrites no
--- row. The down script drops the columns and the two tables.
+-- Locks: ACCESS EXCLUSIVE on refresh_tokens for the moment of adding two columns without a default, which rewrites
+-- nothing. Undone by dropping them and the two tables.
 
 ALTER TABLE refresh_tokens ADD COLUMN ip VARCHAR(45) COLLATE "C", ADD COLUMN user_agent VARCHAR(500);
 COMMENT ON COLUMN refresh_tokens.ip IS 'address of the client that the token was issued to';

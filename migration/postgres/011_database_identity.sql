@@ -1,11 +1,9 @@
 -- migrate: compatible
 --
--- Identity of the database, in one row. `database_id` is random and permanent. Backups are grouped by it, whatever the
--- spelling of DATABASE_URL. `epoch` is random, and every restore replaces it. An access token of another epoch is not
--- valid.
+-- One row that says which database this is. `database_id` is random and is kept for ever: backups are grouped by it, whatever
+-- the spelling of DATABASE_URL. `epoch` is random and is replaced by every restore: an access token of another epoch is void.
 --
--- Locks: none that matter, because it only creates a table. The down script drops the table; applied again, the
--- database has another id.
+-- Locks: none that matter; it only creates. Undone by dropping the table: applied again, the database has another id.
 
 CREATE TABLE database_identity (
     id INTEGER PRIMARY KEY,

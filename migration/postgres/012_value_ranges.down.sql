@@ -1,4 +1,4 @@
--- Makes every time valid again. Values that 012 changed are not restored.
+-- Every time is accepted again; what 012 changed stays.
 
 ALTER TABLE users
     DROP CONSTRAINT chk_users_last_login_range,

@@ -1,13 +1,13 @@
 -- migrate: compatible
 --
--- Refuses times outside the years 1 to 9999, and counts that are not a JSON object. PostgreSQL has such values, for
--- example `infinity` and 44 BC; the program, SQLite and RFC 3339 do not. Existing times are changed to the nearest time
--- in the range, so that `infinity` becomes the year 9999. A JSON value that is not an object becomes {"value": ...}.
--- The limits are seconds since 1970, because these print alike under every TimeZone and DateStyle.
+-- No time outside the years 1 to 9999, no count that is not a JSON object: values that PostgreSQL has and the program, SQLite and
+-- RFC 3339 have not, such as `infinity` and 44 BC. Existing ones are changed: a time becomes the nearest one of the range, so
+-- that what never ends ends in the year 9999, and a JSON value that is not an object becomes {"value": …}. The limits are written as
+-- seconds since 1970, because that prints alike under every TimeZone and DateStyle.
 --
--- The constraints hold for new rows at once. 013 validates the other rows. Locks: the changed rows, then ACCESS
--- EXCLUSIVE on each table for the moment of adding unchecked constraints. The down script drops the constraints;
--- changed values are not restored.
+-- The constraints hold for new rows at once; 013 validates the others.
+-- Locks: the changed rows; then ACCESS EXCLUSIVE on each table for the moment of adding constraints that nothing is checked
+-- for. Undone by dropping the constraints; the changed values stay.
 
 UPDATE users SET
     last_login = CASE WHEN last_login < to_timestamp('-62135596800'::float8) THEN to_timestamp('-62135596800'::float8)

@@ -1,4 +1,4 @@
--- Makes the constraints hold for new rows only, as after 012.
+-- The constraints hold for new rows only, as after 012.
 -- Locks: ACCESS EXCLUSIVE on each table for a moment.
 
 ALTER TABLE users

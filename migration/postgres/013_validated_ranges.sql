@@ -1,10 +1,9 @@
 -- migrate: compatible
 --
--- Validates the constraints of 012. Rows that were written between the update of 012 and its constraints are changed as
--- there.
+-- Validates the constraints of 012. What was written between its look and its constraints is changed as there.
 --
--- Locks: SHARE UPDATE EXCLUSIVE while a table is read once, which blocks neither reads nor writes. The down script adds
--- the constraints without validation.
+-- Locks: SHARE UPDATE EXCLUSIVE while a table is read once, which blocks neither reads nor writes. Undone by adding the constraints
+-- without validation.
 
 UPDATE users SET
     last_login = CASE WHEN last_login < to_timestamp('-62135596800'::float8) THEN to_timestamp('-62135596800'::float8)

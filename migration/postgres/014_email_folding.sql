@@ -1,13 +1,13 @@
 -- migrate: compatible
 -- migrate: no-transaction
 --
--- Makes the folding of addresses independent of the database's locale. `lower(email COLLATE "C")` folds A-Z and nothing
--- else, as the program does. Under a locale that folds otherwise (`I` to a dotless i), two accounts may have had one
--- address. Of these accounts the one in use keeps the address (not deleted, verified, logged in last, the oldest). Each
--- other one is deactivated, and its address gets the prefix `duplicate-ID-`. Such an account could not log in before.
+-- Addresses are folded in one way, whatever the locale of the database: `lower(email COLLATE "C")` makes A-Z small and nothing else,
+-- as the program does. Where the locale folds another way (`I` to a dotless i), two accounts may have had one address: of these the
+-- one that is in use keeps it (not deleted, verified, logged in last, the oldest). Each other one is deactivated, and its address gets
+-- the prefix `duplicate-ID-`; it could not log in before.
 --
--- Locks: SHARE UPDATE EXCLUSIVE on users while the index is built, which blocks neither reads nor writes. The down
--- script builds the old index.
+-- Locks: SHARE UPDATE EXCLUSIVE on users while the index is built, which blocks neither reads nor writes. Undone by building the old
+-- index.
 
 UPDATE users
 SET email = CASE WHEN length(email) <= 225 THEN 'duplicate-' || id || '-' || email ELSE 'duplicate-' || id || '@email.invalid' END,

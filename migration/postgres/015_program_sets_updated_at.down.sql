@@ -1,4 +1,4 @@
--- Recreates the triggers that set `updated_at`.
+-- Triggers set `updated_at` again.
 -- Locks: SHARE ROW EXCLUSIVE on users and oauth_providers for a moment.
 
 CREATE OR REPLACE FUNCTION update_updated_at_column() RETURNS TRIGGER LANGUAGE plpgsql AS $$

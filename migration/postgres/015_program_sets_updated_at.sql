@@ -1,9 +1,9 @@
 -- migrate: compatible
 --
--- The program sets `updated_at`. The two triggers are dropped. Their function is dropped, too, unless something else in
--- the database uses it, as the server reports. Extensions that distribute tables refuse triggers.
+-- The program sets `updated_at`. The two triggers go, and their function, unless something else in the database uses it: the server says.
+-- Extensions that distribute tables refuse triggers.
 --
--- Locks: ACCESS EXCLUSIVE on users and oauth_providers for a moment. The down script recreates the triggers.
+-- Locks: ACCESS EXCLUSIVE on users and oauth_providers for a moment. Undone by making them anew.
 
 DROP TRIGGER IF EXISTS update_users_updated_at ON users;
 DROP TRIGGER IF EXISTS update_oauth_providers_updated_at ON oauth_providers;

@@ -1,4 +1,4 @@
--- Deletes which tokens were used and which were ended, and when sessions began.
+-- Forgets which tokens were used and which were ended, and when sessions began.
 -- Locks: ACCESS EXCLUSIVE on refresh_tokens for a moment.
 
 ALTER TABLE refresh_tokens

@@ -1,4 +1,4 @@
--- Makes the constraints hold for new rows only, as after 016.
+-- The constraints hold for new rows only, as after 016.
 -- Locks: ACCESS EXCLUSIVE on refresh_tokens for a moment.
 
 ALTER TABLE refresh_tokens

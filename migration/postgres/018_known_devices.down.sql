@@ -1,5 +1,5 @@
--- Deletes the known devices and the state of the decaying counters. Counters of devices and sessions are deleted,
--- because an older version does not have them. Locks: ACCESS EXCLUSIVE on users and login_throttles for a moment.
+-- Forgets known devices, and how far counters have decayed; counters of devices and sessions are removed, because an older version knows
+-- none. Locks: ACCESS EXCLUSIVE on users and login_throttles for a moment.
 
 DROP TABLE known_devices;
 DELETE FROM login_throttles WHERE subject LIKE 'device:%' OR subject LIKE 'session:%' OR subject LIKE 'pair:%';

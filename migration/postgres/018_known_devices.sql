@@ -1,14 +1,13 @@
 -- migrate: compatible
 --
--- Counters of failed logins that decay, and devices from which an account logged in. A counter loses one failure per
--- interval. failed_logins_as_of and failures_as_of hold the time up to which that is done. The count already includes
--- attempts whose password is still being checked. pending_attempts is their number until pending_until, so that another
--- replica waits for them instead of refusing. All three times are milliseconds since 1970-01-01 UTC, so that both
--- engines divide them alike. An older replica continues to work with the plain counts: failed_login_count and failures
--- still hold whole failures.
+-- Counters of failed logins that decay, and devices that an account logged in from. A counter loses one failure per interval:
+-- failed_logins_as_of and failures_as_of say up to when that is done. Attempts whose password is being checked are in the count already;
+-- pending_attempts says how many they are until pending_until, so that another replica waits for them instead of refusing. All
+-- three times are milliseconds since 1970-01-01 UTC, so that both engines divide them alike.
+-- An older replica keeps working with the plain counts: failed_login_count and failures still hold whole failures.
 --
--- Locks: ACCESS EXCLUSIVE on users and login_throttles for the moment of adding columns with constant defaults, which
--- rewrites no row. SHARE ROW EXCLUSIVE on users for the foreign key. The down script drops the columns and the table.
+-- Locks: ACCESS EXCLUSIVE on users and login_throttles for the moment of adding columns with constant defaults, which rewrites
+-- nothing; SHARE ROW EXCLUSIVE on users for the foreign key. Undone by dropping the columns and the table.
 
 ALTER TABLE users
     ADD COLUMN failed_logins_as_of BIGINT,

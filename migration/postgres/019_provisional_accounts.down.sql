@@ -1,4 +1,4 @@
--- Makes every registration keep its address permanently, and deletes which usernames were shared.
+-- Every registration holds its address for good, and it is forgotten which names were shared.
 -- Locks: ACCESS EXCLUSIVE on users for a moment.
 
 ALTER TABLE users

@@ -1,13 +1,13 @@
 -- migrate: compatible
 --
--- Provisional accounts: an unverified registration reserves its address for a day, unless it is used on several days.
--- `provisional_uses` counts its uses (registration, logins and refreshes) that are at least twelve hours apart.
--- `provisional_used_at` is the time of the last counted use. NULL means that the account keeps its address permanently.
--- These are accounts of earlier versions and older replicas, verified accounts, and those that were used often enough.
--- `username_shared` marks accounts whose username differs from another one only in case; 020 sets it.
+-- An unverified registration is provisional: it holds its address for a day, unless it is used on several days. `provisional_uses` counts
+-- its uses (registration, logins and refreshes) that are at least twelve hours apart, and `provisional_used_at` is the time of the last
+-- one that was counted. NULL means that the account holds its address for good: accounts of earlier versions and of an older replica,
+-- verified ones, and those that were used often enough. `username_shared` marks accounts whose name another account has in other
+-- letters; 020 sets it.
 --
--- Locks: ACCESS EXCLUSIVE on users for the moment of adding columns and unchecked constraints. 020 validates the
--- constraints. The down script drops the columns; every registration then keeps its address permanently.
+-- Locks: ACCESS EXCLUSIVE on users for the moment of adding columns and constraints that nothing is checked for; 020 validates them.
+-- Undone by dropping the columns: every registration then holds its address for good.
 
 ALTER TABLE users
     ADD COLUMN provisional_uses INTEGER,

@@ -1,6 +1,6 @@
 -- migrate: no-transaction
 --
--- Makes usernames unique only as they are written, and lets the constraints of 019 hold for new rows only.
+-- Names are unique only as they are written, and the constraints of 019 hold for new rows only.
 -- Locks: ACCESS EXCLUSIVE on users for a moment.
 
 ALTER TABLE users

@@ -1,13 +1,12 @@
 -- migrate: compatible
 -- migrate: no-transaction
 --
--- Makes usernames unique without regard to the case of A-Z. Accounts that already share a username keep it and continue
--- to work. Of these, the one in use (not deleted, active, verified, logged in last, the oldest) is in the unique index.
--- Each other one is marked and is not in it. The second index finds the marked ones, so that no new account gets their
--- username either. The migration also validates the constraints of 019.
+-- Names are unique without regard to the case of A-Z. Accounts that share a name already keep it and keep working: the one that is in use
+-- (not deleted, active, verified, logged in last, the oldest) is in the unique index, and each other one is marked and is not. The second
+-- index finds the marked ones, so that no new account gets their name either. It also validates the constraints of 019.
 --
--- Locks: SHARE UPDATE EXCLUSIVE on users while the indexes are built and the table is read once. That blocks neither
--- reads nor writes. The down script drops the indexes and adds the constraints without validation.
+-- Locks: SHARE UPDATE EXCLUSIVE on users while the indexes are built and the table is read once, which blocks neither reads nor writes.
+-- Undone by dropping the indexes and adding the constraints without validation.
 
 UPDATE users
 SET username_shared = TRUE

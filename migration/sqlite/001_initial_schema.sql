@@ -1,6 +1,6 @@
--- Creates the three core tables for SQLite. Times are sortable texts in UTC, YYYY-MM-DDTHH:MM:SS.mmm+00:00.
+-- The three core tables in SQLite's terms. Times are texts in UTC, YYYY-MM-DDTHH:MM:SS.mmm+00:00, which sort.
 --
--- The down script drops the tables.
+-- Undone by dropping the tables.
 
 CREATE TABLE users (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -1,4 +1,4 @@
--- Creates plain and composite indexes, as on PostgreSQL. The down script drops them.
+-- Plain and composite indexes, as in PostgreSQL. Undone by dropping them.
 
 CREATE INDEX idx_users_email ON users (email);
 CREATE INDEX idx_users_username ON users (username);

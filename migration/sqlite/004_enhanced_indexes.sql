@@ -1,5 +1,5 @@
--- Creates partial and composite indexes, as on PostgreSQL. SQLite cannot add a check to an existing table, so the
--- tables of 005 have the checks. The program does what functions do on PostgreSQL. The down script drops the indexes.
+-- Partial and composite indexes, as in PostgreSQL. SQLite cannot add a check to a table that exists: the checks come with
+-- the tables of 005. What PostgreSQL does in functions, the program does. Undone by dropping the indexes.
 
 CREATE INDEX idx_users_provider_provider_id ON users (provider, provider_id);
 CREATE INDEX idx_users_email_active_verified ON users (email, active, email_verified);

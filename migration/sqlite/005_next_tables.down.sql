@@ -1,4 +1,4 @@
--- Drops the next tables and does not change the live ones.
+-- Drops the tables that were being prepared; the live ones are untouched.
 
 DROP TABLE refresh_tokens_next;
 DROP TABLE oauth_providers_next;

@@ -1,8 +1,8 @@
--- First of three steps to required columns, checks, lockout state, token families and half of the indexes. It creates
--- the final tables beside the old ones. The down script drops them.
+-- First of three steps to required columns, checks, lock-out state, token families and half of the indexes: makes the
+-- tables of the final shape beside the old ones. Undone by dropping them.
 --
--- A constraint makes addresses unique without regard to case, not an index on lower(email) as on PostgreSQL. SeaORM's
--- schema sync would drop unique indexes on expressions. 007 adds the index that lookups use.
+-- Addresses are unique without regard to case by a constraint and not, as in PostgreSQL, by an index on lower(email):
+-- SeaORM's schema sync drops unique indexes on expressions. 007 adds the index that lookups use.
 
 CREATE TABLE users_next (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

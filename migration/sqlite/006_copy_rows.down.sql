@@ -1,3 +1,3 @@
 -- migrate: noop
 --
--- Nothing to undo: no row was copied.
+-- Nothing was copied.

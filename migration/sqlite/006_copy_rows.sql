@@ -1,4 +1,4 @@
 -- migrate: noop
 --
--- PostgreSQL copies the rows here, while triggers copy changes. SQLite copies them in 007, in the transaction that
--- swaps the tables in, so that nothing can change in between.
+-- PostgreSQL copies the rows here, while triggers carry changes over. SQLite copies them in 007, in the transaction that
+-- puts the tables in place, so that nothing can change between the two.

@@ -1,5 +1,5 @@
--- Builds the old tables from the new ones. Data that the old tables cannot hold is lost: lockout state, token families,
--- times of revocation, key ids. An erased OAuth token becomes '' and its expiry the year 1970. Back up first.
+-- Builds the old tables from the new ones. What the old shape cannot hold is lost: lock-out state, token families, times
+-- of revocation, key ids; an erased provider token becomes '' and its expiry the year 1970. Back up first.
 
 DROP TRIGGER update_users_updated_at;
 DROP TRIGGER update_oauth_providers_updated_at;

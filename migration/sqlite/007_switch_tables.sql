@@ -1,6 +1,6 @@
--- Last of three steps: copies every row into the next tables and swaps them in for the old ones. NULL keeps the meaning
--- that it had for queries with `= TRUE` and `= FALSE`: not active, not verified, revoked. The id counters continue. The
--- down script builds the old tables from the new ones.
+-- Last of three steps: copies every row into the next tables and puts these in the place of the old ones. NULL means what
+-- it meant to queries that said `= TRUE` and `= FALSE`: not active, not verified, revoked. The counters of ids go on where
+-- they were. Undone by building the old tables from the new ones.
 
 INSERT INTO users_next (id, email, username, password_hash, avatar_url, provider, provider_id, last_login,
                         email_verified, active, created_at, updated_at, deleted_at)

@@ -1,7 +1,7 @@
 -- migrate: compatible
 --
--- Audit log of accounts: logins, failures, lockouts, token reuse, links. Rows are only added, and deleted after their
--- retention. The down script drops the table.
+-- The trail of what happened to accounts: logins, failures, lockouts, token reuse, links. Rows are only added, and
+-- removed after their retention. Undone by dropping the table.
 
 CREATE TABLE auth_events (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -1,7 +1,7 @@
 -- migrate: compatible
 --
--- Maintenance runs (backup, cleanup and others) with their time and outcome. The health report reads `last_cleanup` and
--- `last_backup` from this table. The down script drops the table.
+-- What ran (backup, cleanup, …), when, and how it ended: where the health report reads `last_cleanup` and
+-- `last_backup`. Undone by dropping the table.
 
 CREATE TABLE maintenance_runs (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

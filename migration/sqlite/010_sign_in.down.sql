@@ -1,5 +1,4 @@
--- Deletes where sessions are used from, failed logins of clients, and used OAuth states, which are valid for ten
--- minutes.
+-- Forgets where sessions are used from, who is throttled, and which OAuth states were used (they are valid for ten minutes).
 
 DROP TABLE oauth_states;
 DROP TABLE login_throttles;

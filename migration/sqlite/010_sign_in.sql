@@ -1,8 +1,8 @@
 -- migrate: compatible
 --
--- Tables and columns for login: where a session is used from, failed logins without an account to lock, and used OAuth
--- states. Such failures belong to a client or to an address without an account. A used state is never accepted again.
--- The down script drops the columns and the two tables.
+-- What signing in needs besides accounts: where a session is used from, who failed too often without there being an account
+-- to lock (clients, and addresses that nobody has), and which OAuth states were used, so that none is used twice. Undone by
+-- dropping the columns and the two tables.
 
 ALTER TABLE refresh_tokens ADD COLUMN ip TEXT CHECK (length(ip) <= 45);
 ALTER TABLE refresh_tokens ADD COLUMN user_agent TEXT CHECK (length(user_agent) <= 500);

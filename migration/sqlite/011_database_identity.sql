@@ -1,8 +1,8 @@
 -- migrate: compatible
 --
--- Identity of the database, in one row. `database_id` is random and permanent. Backups are grouped by it, whatever the
--- spelling of DATABASE_URL. `epoch` is random, and every restore replaces it. An access token of another epoch is not
--- valid. Both are UUIDs of version 4. The down script drops the table; applied again, the database has another id.
+-- One row that says which database this is. `database_id` is random and is kept for ever: backups are grouped by it, whatever
+-- the spelling of DATABASE_URL. `epoch` is random and is replaced by every restore: an access token of another epoch is void.
+-- Both are UUIDs of version 4. Undone by dropping the table: applied again, the database has another id.
 
 CREATE TABLE database_identity (
     id INTEGER PRIMARY KEY,

@@ -1,4 +1,4 @@
--- Makes every text and number valid again. Values that 012 changed are not restored.
+-- Every text and number is accepted again; what 012 changed stays.
 
 CREATE TABLE users_next (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -1,10 +1,9 @@
 -- migrate: compatible
 --
--- Refuses texts that are not times, numbers that do not fit, and counts that are not a JSON object. SQLite cannot add
--- constraints to a table, so every table is rebuilt. An invalid time becomes 1970. In `locked_until` and
--- `blocked_until` it becomes the end of 9999, and in `last_login`, `revoked_at` and `finished_at` NULL. An invalid
--- count becomes 0 or the greatest count. A JSON value that is not an object becomes {"value": ...}. The down script
--- rebuilds the tables without these constraints; changed values are not restored.
+-- No text that is no time, no number that does not fit, no count that is not a JSON object. SQLite cannot add constraints to a table,
+-- so every table is built anew. Existing values are changed: a time that is none becomes 1970 (`locked_until` and `blocked_until`: the end of
+-- 9999; `last_login`, `revoked_at` and `finished_at`: NULL), a count that is none becomes 0 or the greatest, a JSON value that is not an object
+-- becomes {"value": ...}. Undone by building the tables without these constraints; the changed values stay.
 
 CREATE TABLE users_next (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

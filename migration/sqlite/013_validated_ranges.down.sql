@@ -1,3 +1,3 @@
 -- migrate: noop
 --
--- Nothing to undo: SQLite checked every row when 012 copied it.
+-- SQLite checked every row when 012 copied it.

@@ -1,3 +1,3 @@
 -- migrate: noop
 --
--- Nothing to do: COLLATE NOCASE folds ASCII letters and nothing else, whatever the locale.
+-- COLLATE NOCASE folds ASCII letters and nothing else, whatever the locale.

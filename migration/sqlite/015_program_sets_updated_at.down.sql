@@ -1,4 +1,4 @@
--- Recreates the triggers that set `updated_at`.
+-- Triggers set `updated_at` again.
 
 CREATE TRIGGER update_users_updated_at AFTER UPDATE ON users
     WHEN NEW.updated_at IS OLD.updated_at

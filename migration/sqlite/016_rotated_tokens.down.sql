@@ -1,4 +1,4 @@
--- Deletes which tokens were used and which were ended, and when sessions began.
+-- Forgets which tokens were used and which were ended, and when sessions began.
 
 ALTER TABLE refresh_tokens DROP COLUMN rotated_at;
 ALTER TABLE refresh_tokens DROP COLUMN replaced_by;

@@ -1,11 +1,11 @@
 -- migrate: compatible
 --
--- Distinguishes a used refresh token from an ended one. `revoked` still means that a token cannot be used. `rotated_at`
--- records its use, and `replaced_by` the token that follows it. A session lives as long as one of its tokens is neither
--- revoked nor expired. A token with `replaced_by` and without `rotated_at` was never used: its response was lost, and
--- another token replaced it. NULL in every new column is right for rows of an older replica.
+-- A used refresh token and an ended one are two facts. `revoked` still means that a token cannot be used; `rotated_at` and
+-- `replaced_by` say that it was used and which token follows it. A session lives as long as one of its tokens is neither revoked nor
+-- expired. A token with `replaced_by` and without `rotated_at` was never used: the answer with it was lost, and another token took its
+-- place. NULL in every new column is right for rows of an older replica.
 --
--- The down script drops the columns; a lost response then ends a session again.
+-- Undone by dropping the columns: a lost answer then ends a session again.
 
 ALTER TABLE refresh_tokens ADD COLUMN rotated_at TEXT CHECK (
     rotated_at IS NULL OR strftime('%Y-%m-%dT%H:%M:%S', substr(rotated_at, 1, 19), '+0 days') IS substr(rotated_at, 1, 19)

@@ -1,3 +1,3 @@
 -- migrate: noop
 --
--- Nothing to undo.
+-- There is nothing to undo.

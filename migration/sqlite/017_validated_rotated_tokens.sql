@@ -1,4 +1,4 @@
 -- migrate: compatible
 -- migrate: noop
 --
--- Nothing to do: SQLite checked the constraints of 016 when it added them.
+-- SQLite checked the constraints of 016 when it added them.

@@ -1,13 +1,12 @@
 -- migrate: compatible
 --
--- Counters of failed logins that decay, and devices from which an account logged in. A counter loses one failure per
--- interval. failed_logins_as_of and failures_as_of hold the time up to which that is done. The count already includes
--- attempts whose password is still being checked. pending_attempts is their number until pending_until, so that another
--- process waits for them instead of refusing. All three times are milliseconds since 1970-01-01 UTC, so that both
--- engines divide them alike. An older version continues to work with the plain counts: failed_login_count and failures
--- still hold whole failures.
+-- Counters of failed logins that decay, and devices that an account logged in from. A counter loses one failure per interval:
+-- failed_logins_as_of and failures_as_of say up to when that is done. Attempts whose password is being checked are in the count already;
+-- pending_attempts says how many they are until pending_until, so that another process waits for them instead of refusing. All
+-- three times are milliseconds since 1970-01-01 UTC, so that both engines divide them alike.
+-- An older version keeps working with the plain counts: failed_login_count and failures still hold whole failures.
 --
--- The down script drops the columns and the table.
+-- Undone by dropping the columns and the table.
 
 ALTER TABLE users ADD COLUMN failed_logins_as_of INTEGER CHECK (typeof(failed_logins_as_of) IN ('integer', 'null'));
 ALTER TABLE users ADD COLUMN pending_attempts INTEGER NOT NULL DEFAULT 0 CHECK (typeof(pending_attempts) = 'integer');

@@ -1,4 +1,4 @@
--- Makes every registration keep its address permanently, and deletes which usernames were shared.
+-- Every registration holds its address for good, and it is forgotten which names were shared.
 
 ALTER TABLE users DROP COLUMN provisional_uses;
 ALTER TABLE users DROP COLUMN provisional_used_at;

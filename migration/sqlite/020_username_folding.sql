@@ -1,9 +1,8 @@
 -- migrate: compatible
 --
--- Makes usernames unique without regard to the case of A-Z. Accounts that already share a username keep it and continue
--- to work. Of these, the one in use (not deleted, active, verified, logged in last, the oldest) is in the unique index.
--- Each other one is marked and is not in it. The second index finds the marked ones, so that no new account gets their
--- username either. The down script drops the indexes.
+-- Names are unique without regard to the case of A-Z. Accounts that share a name already keep it and keep working: the one that is in use
+-- (not deleted, active, verified, logged in last, the oldest) is in the unique index, and each other one is marked and is not. The second
+-- index finds the marked ones, so that no new account gets their name either. Undone by dropping the indexes.
 
 UPDATE users
 SET username_shared = TRUE

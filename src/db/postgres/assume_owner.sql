@@ -1,4 +1,4 @@
--- The owner of the program's tables also owns what a migration creates beside them, if this role may act as that owner.
+-- The owner of the authsvc tables also owns what a migration creates beside them, if this role may act as that owner.
 SELECT set_config('role', pg_get_userbyid(found.owner), :local)
 FROM (SELECT c.relowner AS owner FROM pg_class c
       WHERE c.relnamespace = quote_ident(current_schema())::regnamespace

@@ -1,4 +1,4 @@
--- Objects that depend on the program's live tables, row types, sequences or functions, and would be lost with them,
+-- Objects that depend on the live authsvc tables, row types, sequences or functions, and would be lost with them,
 -- each with a remedy. The program did not create them. Objects of every kind in the catalogue are found. Foreign keys
 -- are transferred and therefore excluded.
 WITH RECURSIVE tables AS (

@@ -1,4 +1,4 @@
--- Foreign keys of other tables to the program's tables: how to drop them, and how to validate them after they are
+-- Foreign keys of other tables to the authsvc tables: how to drop them, and how to validate them after they are
 -- recreated.
 SELECT format('ALTER TABLE %s DROP CONSTRAINT %I;', k.conrelid::regclass, k.conname),
        CASE WHEN k.convalidated AND child.relkind <> 'p'

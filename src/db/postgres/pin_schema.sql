@@ -1,4 +1,4 @@
--- Finds the schema of the program's tables, puts it first in the search_path of this transaction, and lifts the limits
+-- Finds the schema of the authsvc tables, puts it first in the search_path of this transaction, and lifts the limits
 -- of newer servers. The query does not trust the search_path: names and operators of the server are qualified.
 WITH path AS (
     SELECT n.oid, n.nspname AS name, p.at
@@ -16,7 +16,7 @@ WITH path AS (
         AND c.relname OPERATOR(pg_catalog.=) 'migration_records'
     ORDER BY path.at LIMIT 1
 ), configured AS (
-    -- path of the role, the database and the session's start; behind a pooler another program may have left its own
+    -- path of the role, the database and the session start; behind a pooler another program may have left its own
     -- path
     SELECT CASE WHEN part.words[1] OPERATOR(pg_catalog.=) '$user' THEN current_user::pg_catalog.name
                 WHEN part.words[1] IS NOT NULL THEN pg_catalog.replace(part.words[1], '""', '"')::pg_catalog.name
@@ -55,7 +55,7 @@ WITH path AS (
     FROM path JOIN home ON home.name OPERATOR(pg_catalog.<>) path.name
 )
 SELECT home.name::pg_catalog.text,
-       -- schema that search_path names first and that does not contain the program's tables; "$user" names none
+       -- schema that search_path names first and that does not contain the authsvc tables; "$user" names none
        CASE WHEN found.name IS NOT NULL AND first.name OPERATOR(pg_catalog.<>) found.name
                  AND first.name OPERATOR(pg_catalog.<>) current_user::pg_catalog.name
             THEN first.name::pg_catalog.text END,

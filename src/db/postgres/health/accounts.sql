@@ -1,5 +1,5 @@
 -- Counts of accounts and tokens. The queries scan users and refresh_tokens. Soft-deleted accounts are excluded. Times
--- are those of the server's clock. An empty line ends the settings and each statement.
+-- are those of the server clock. An empty line ends the settings and each statement.
 SET LOCAL statement_timeout = '10s';
 SET LOCAL lock_timeout = '1s';
 

@@ -3,7 +3,7 @@
 -- costs more than the query. An empty line ends the settings and each statement.
 SET LOCAL statement_timeout = '1s';
 SET LOCAL lock_timeout = '500ms';
--- The planner's estimate for tables that are too large to count would trigger a compilation, although these plans never
+-- The planner estimate for tables that are too large to count would trigger a compilation, although these plans never
 -- run.
 SET LOCAL jit = off;
 

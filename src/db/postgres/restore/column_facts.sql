@@ -1,4 +1,4 @@
--- State of the columns of the program's tables and indexes, in the columns of relation_facts.sql.
+-- State of the columns of the authsvc tables and indexes, in the columns of relation_facts.sql.
 WITH columns AS (
     SELECT a.*, c.relname, format('column %s.%s', c.relname, a.attname) AS object, c.relowner,
            format('ALTER TABLE %I ALTER COLUMN %I', c.relname, a.attname) AS alter,

@@ -1,4 +1,4 @@
--- State of the program's constraints, triggers and functions, and of other tables' foreign keys to its tables, in the
+-- State of the authsvc constraints, triggers and functions, and of foreign keys of other tables to its tables, in the
 -- columns of relation_facts.sql.
 WITH tables AS (
     SELECT c.oid, c.relname

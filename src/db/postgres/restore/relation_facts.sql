@@ -1,4 +1,4 @@
--- State of the program's tables, indexes and sequences: rank, object, property, value, statement that sets it,
+-- State of the authsvc tables, indexes and sequences: rank, object, property, value, statement that sets it,
 -- statement that unsets it.
 WITH tables AS (
     SELECT c.oid, c.relname, c.relowner, c.reltoastrelid
@@ -137,7 +137,7 @@ WITH tables AS (
     FROM classes c
     JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
     UNION ALL
-    -- of the program's objects, only indexes can get this dependence by a command
+    -- of the authsvc objects, only indexes can get this dependence by a command
     SELECT 5, c.object, 'dependence on the extension ' || e.extname, 'yes', format('ALTER %s DEPENDS ON EXTENSION %I', c.target, e.extname),
            format('ALTER %s NO DEPENDS ON EXTENSION %I', c.target, e.extname)
     FROM classes c
