@@ -44,8 +44,8 @@ impl PoolUse {
     /// Serving requests, where nothing else is set: ten connections.
     pub const SERVE: Self = Self::Serve(NonZeroU16::MIN.saturating_add(9));
 
-    /// How many connections.
-    pub(crate) fn connections(self) -> u32 {
+    /// The largest number of connections that the pool opens.
+    pub fn connections(self) -> u32 {
         match self {
             Self::Migrate => 2,
             Self::Restore => 3,
