@@ -46,8 +46,8 @@ impl PoolUse {
     /// Default for serving requests: ten connections.
     pub const SERVE: Self = Self::Serve(NonZeroU16::MIN.saturating_add(9));
 
-    /// Returns the number of connections.
-    pub(crate) fn connections(self) -> u32 {
+    /// Returns the largest number of connections that the pool opens.
+    pub fn connections(self) -> u32 {
         match self {
             Self::Migrate => 2,
             Self::Restore => 3,

@@ -26,6 +26,7 @@ mod deploy;
 mod documents;
 mod drift;
 mod dump_files;
+mod embedding;
 mod entities;
 mod exit_codes;
 mod failover;

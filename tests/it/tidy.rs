@@ -120,7 +120,7 @@ fn the_map_has_every_folder_and_only_files_that_exist() {
     let rows: Vec<String> =
         section("Folders").lines().filter(|line| line.starts_with("| `")).map(|line| quoted(line).remove(0)).collect();
     let mut expected = vec!["fuzz".to_owned()];
-    for folder in ["benches", "build", "deploy", "docs", "entity", "migration", "seed", "src", "tests"] {
+    for folder in ["benches", "build", "deploy", "docs", "entity", "examples", "migration", "seed", "src", "tests"] {
         expected.extend(folders(folder));
     }
     expected.retain(|folder| folder != "src");

@@ -2,9 +2,10 @@
 //! output is searched for the canary.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ pub(crate) struct Program {
     environment: BTreeMap<String, String>,
     pub(crate) directory: tempfile::TempDir,
     wrapper: Vec<String>,
+    executable: PathBuf,
 }
 
 /// How a run ended.
@@ -31,7 +33,12 @@ impl Program {
     pub(crate) fn new() -> Self {
         let environment = [("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"), ("AUTHSVC_LOG", "trace"), ("USER", "nobody")];
         let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        Self { environment, directory: tempfile::tempdir().unwrap(), wrapper: Vec::new() }
+        Self {
+            environment,
+            directory: tempfile::tempdir().unwrap(),
+            wrapper: Vec::new(),
+            executable: env!("CARGO_BIN_EXE_authsvc").into(),
+        }
     }
 
     /// On a database.
@@ -47,6 +54,12 @@ impl Program {
     /// Takes a variable out again.
     pub(crate) fn without(mut self, name: &str) -> Self {
         self.environment.remove(name);
+        self
+    }
+
+    /// Another executable, in the same environment.
+    pub(crate) fn running(mut self, executable: &Path) -> Self {
+        self.executable = executable.to_owned();
         self
     }
 
@@ -84,8 +97,8 @@ impl Program {
 
     /// Starts it.
     pub(crate) fn spawn(&self, arguments: &[&str]) -> Running {
-        let program = env!("CARGO_BIN_EXE_authsvc").to_owned();
-        let words: Vec<&String> = self.wrapper.iter().chain([&program]).collect();
+        let executable = self.executable.as_os_str();
+        let words: Vec<&OsStr> = self.wrapper.iter().map(AsRef::as_ref).chain([executable]).collect();
         let child = Command::new(words[0])
             .args(&words[1..])
             .args(arguments)
