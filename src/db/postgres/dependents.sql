@@ -83,7 +83,7 @@ WITH RECURSIVE tables AS (
             WHEN c.relkind IN ('v', 'm') THEN format('DROP %s %s', upper(v.kind), c.oid::regclass)
             WHEN i.inhrelid IS NOT NULL AND c.relispartition THEN format('ALTER TABLE %s DETACH PARTITION %s', i.inhparent::regclass, i.inhrelid::regclass)
             WHEN i.inhrelid IS NOT NULL THEN format('ALTER TABLE %s NO INHERIT %s', i.inhrelid::regclass, i.inhparent::regclass)
-            WHEN w.classid = 'pg_class'::regclass AND w.objsubid > 0 THEN 'save the column's values, and drop it'
+            WHEN w.classid = 'pg_class'::regclass AND w.objsubid > 0 THEN 'save what the column holds, and drop it'
             WHEN w.classid = 'pg_attrdef'::regclass THEN 'drop this default'
             ELSE format('drop the %s', w.name)
         END AS line
