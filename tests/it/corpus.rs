@@ -154,7 +154,7 @@ fn a_dump_that_would_lose_something_is_refused() {
     for left_out in 0..3 {
         let mut some = all.to_vec();
         let (missing, ..) = some.remove(left_out);
-        refused(&dump(&some), &format!("`{missing}` is not in it"));
+        refused(&dump(&some), &format!("`{missing}` is missing"));
     }
     // a column that has to be quoted is one that no migration makes, not a reason to pass the table over
     let columns = format!("{TOKENS}, \"order\"");
