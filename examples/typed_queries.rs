@@ -12,10 +12,7 @@ use std::error::Error;
 use chrono::Utc;
 use entity::value::{Email, Provider};
 use entity::{oauth_provider, refresh_token, user};
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, Database, DatabaseConnection, DbErr, EntityTrait, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect,
-};
+use sea_orm::{ColumnTrait, Database, DatabaseConnection, DbErr, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
