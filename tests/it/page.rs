@@ -350,7 +350,7 @@ fn a_process_that_serves_nothing_says_so_whatever_the_database_says() {
         let page = render_status_page(&detailed, &samples, &stage).unwrap();
         (page.contains("<title>Healthy, not ready – authsvc production"), page)
     };
-    assert!(!html(&reports::healthy()).contains("serves no requests"));
+    assert!(!html(&reports::healthy()).contains("The service is not ready"));
     let migrating = BootStage::Migrating { current: Some("005_<b>".to_owned()), target: "010_sign_in".to_owned() };
     for (stage, text) in [
         (migrating, "migrating to 010_sign_in, at 005_&#60;b&#62;."),
