@@ -53,14 +53,20 @@ struct Held {
     tokens: Option<(String, String)>,
     /// Everything that was ever handed out in it, for the look after its end.
     past: Vec<(String, String)>,
+    /// The refresh tokens that its owner received.
+    got: Vec<String>,
     was_stolen: bool,
     is_ended: bool,
+    /// The access token of `tokens` was used, so their answer arrived.
+    is_used: bool,
 }
 
 impl Held {
     fn get(&mut self, tokens: (String, String)) {
         self.past.push(tokens.clone());
+        self.got.push(tokens.1.clone());
         self.tokens = Some(tokens);
+        self.is_used = false;
     }
 }
 
@@ -98,7 +104,7 @@ impl World<'_> {
                 held.was_stolen |= held.tokens.is_some();
                 self.thief = held.tokens.clone().map(|tokens| (tokens, device)).or(self.thief.take());
             }
-            Step::ThiefRefreshes => self.thief_refreshes(),
+            Step::ThiefRefreshes => self.thief_refreshes()?,
         }
         Ok(())
     }
@@ -120,9 +126,10 @@ impl World<'_> {
     }
 
     fn use_access(&mut self, device: usize) -> Result<(), TestCaseError> {
-        let held = &self.devices[device];
+        let held = &mut self.devices[device];
         let Some((access, _)) = &held.tokens else { return Ok(()) };
         let answer = me(self.server.public, access);
+        held.is_used |= answer.status == 200;
         prop_assert!(held.was_stolen || answer.status == if held.is_ended { 401 } else { 200 }, "{:?}", answer);
         Ok(())
     }
@@ -162,14 +169,19 @@ impl World<'_> {
 
     /// The thief refreshes what it has, and uses the access token. Of thief and owner at most one goes on: the other's
     /// next refresh either fails or ends the thief's session.
-    fn thief_refreshes(&mut self) {
-        let Some(((_, token), device)) = self.thief.take() else { return };
+    /// A token that the owner had and replaced is refused once the owner has used the answer.
+    fn thief_refreshes(&mut self) -> Result<(), TestCaseError> {
+        let Some(((_, token), device)) = self.thief.take() else { return Ok(()) };
+        let owner = &self.devices[device];
+        let was_owners = owner.got.contains(&token) && owner.tokens.as_ref().is_some_and(|(_, now)| *now != token);
         let answer = refresh(self.server.public, &token);
+        prop_assert!(!(was_owners && owner.is_used && answer.status == 200), "a thief replaced tokens in use");
         if answer.status == 200 {
             let tokens = answer.tokens();
             self.devices[device].past.push(tokens.clone());
             self.thief = Some((tokens, device));
         }
+        Ok(())
     }
 
     /// After an end nothing of the session works, neither the owner's tokens nor the thief's.
