@@ -213,8 +213,8 @@ fn decide(backups: Vec<Backup>, directory: &Path, cutoff: DateTime<Utc>, now: Da
 
 /// Returns all reasons as an error if the backup is not valid when read back.
 fn whole(path: &Path) -> Result<(), Vec<String>> {
-    let nobody: Arc<dyn BackupProgress> = Arc::new(());
-    match verify::verify(path, &nobody) {
+    let no_progress: Arc<dyn BackupProgress> = Arc::new(());
+    match verify::verify(path, &no_progress) {
         Ok(verdict) if verdict.valid => Ok(()),
         Ok(verdict) => Err(verdict.reasons),
         Err(error) => Err(vec![error.to_string()]),

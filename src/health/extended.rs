@@ -116,7 +116,7 @@ pub(super) struct ExtendedScope<'a> {
     pub(super) database_time: Option<DateTime<Utc>>,
     /// Figures of the previous query.
     pub(super) before: Option<&'a ExtendedFigures>,
-    /// Whether SQLite checks its file.
+    /// True if SQLite checks its file.
     pub(super) quick_check: QuickCheck,
 }
 

@@ -18,12 +18,12 @@ fn backed_up(engine: Engine, arguments: &[&str]) -> (Program, PathBuf, Database)
     (program, file, database)
 }
 
-fn nobody() -> std::sync::Arc<dyn authsvc::backup::BackupProgress> {
+fn no_progress() -> std::sync::Arc<dyn authsvc::backup::BackupProgress> {
     std::sync::Arc::new(())
 }
 
 fn reasons(file: &Path) -> Vec<String> {
-    authsvc::backup::verify(file, &nobody()).unwrap().reasons
+    authsvc::backup::verify(file, &no_progress()).unwrap().reasons
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn a_good_backup_is_valid_on_both_engines() {
 fn files_of_the_first_format_stay_valid() {
     for engine in ["postgres", "sqlite"] {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/it/fixtures/format1_{engine}.sql.gz"));
-        let verdict = authsvc::backup::verify(&file, &nobody()).unwrap();
+        let verdict = authsvc::backup::verify(&file, &no_progress()).unwrap();
         assert_eq!(verdict.reasons, Vec::<String>::new(), "{engine}");
         let metadata = verdict.metadata.unwrap();
         assert_eq!((metadata.format, metadata.migration.as_str()), (1, "009_maintenance_runs"));

@@ -48,7 +48,7 @@ fn scratch_databases_that_killed_proofs_left_are_dropped_and_those_of_others_are
     let now = database.one("SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDDHH24MISS')");
     let owner = prover(&database);
     let name = |time: &str, what: &str| format!("authsvc_verify_{time}_{what}{}", database.name());
-    // left long ago; in use; made just now by a process that has not connected yet; named by somebody else
+    // left long ago; in use; made just now by a process that has not connected yet; named by another program
     let [left, used, begun] =
         [("20260101000000", "a"), ("20260101000000", "b"), (now.as_str(), "c")].map(|(t, w)| name(t, w));
     let foreign = format!("authsvc_verify_of_{}", database.name());

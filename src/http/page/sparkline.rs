@@ -28,9 +28,9 @@ pub(super) struct Sparkline {
 
 /// Range of values that the height of the drawing covers.
 pub(super) enum Scale {
-    /// From zero to the maximum of the hour.
+    /// Scale from zero to the maximum of the hour.
     FromZero,
-    /// From zero to a fixed limit.
+    /// Scale from zero to a fixed limit.
     UpTo(f64),
     /// Around the values of the hour, for large figures that change little.
     Around,

@@ -57,8 +57,8 @@ impl Client {
     }
 }
 
-/// Whether the database has what was acknowledged: every token, and every use of one. How many rows it has that nobody
-/// was told of.
+/// Asserts that the database has every acknowledged token and every acknowledged use of a token. Returns the number of
+/// rows that no client received.
 pub(crate) fn check(clients: &[Client], database: &Database) -> usize {
     let rows = database.query("SELECT token_hash || ' ' || revoked FROM refresh_tokens");
     let stored: BTreeMap<&str, bool> =
