@@ -11,15 +11,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnection, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Connection as _, PgPool, Postgres, SqlSafeStr as _, Transaction};
+use sqlx::{AssertSqlSafe, Connection as _, PgPool};
 use tokio::sync::watch;
 
 use super::connection::texts;
 use super::error::{DbErrorKind, Error, NO_CONNECTION};
 use super::find_server;
+use super::kept_connections::{KeptConnections, LeasedConnection};
+use super::leased_transaction::LeasedTransaction;
 use super::pinned::{self, CommitWait, Home};
+use super::pool_usage::PoolUsage;
 use super::routes::Routes;
 use super::url::{NO_LIMIT, PostgresTarget, SessionAttrs};
 
@@ -46,7 +48,7 @@ type SearchPath = Arc<Mutex<Option<String>>>;
 #[derive(Clone)]
 struct ActiveServer {
     at: usize,
-    pool: PgPool,
+    connections: Arc<KeptConnections>,
     routes: Arc<Routes>,
 }
 
@@ -105,7 +107,16 @@ impl FailoverPool {
 
     /// Returns the inner pool in use.
     pub(super) fn pool(&self) -> PgPool {
-        self.active.borrow().pool.clone()
+        self.connections().pool().clone()
+    }
+
+    /// Returns the number of connections in use, open, and allowed.
+    pub(super) fn usage(&self) -> PoolUsage {
+        self.connections().usage()
+    }
+
+    fn connections(&self) -> Arc<KeptConnections> {
+        self.active.borrow().connections.clone()
     }
 
     /// Returns true if statements may be prepared under a name.
@@ -114,36 +125,32 @@ impl FailoverPool {
     }
 
     /// Leases a connection of the inner pool.
-    pub(super) async fn acquire(self: &Arc<Self>) -> Result<Lease<PoolConnection<Postgres>>, sqlx::Error> {
-        self.lease(|pool| async move { pool.acquire().await }).await
+    pub(super) async fn acquire(self: &Arc<Self>) -> Result<Lease<LeasedConnection>, sqlx::Error> {
+        self.lease(|connections| async move { connections.lease().await }).await
     }
 
     /// Begins a transaction on a leased connection.
-    pub(super) async fn begin(
-        self: &Arc<Self>,
-        wait: CommitWait,
-    ) -> Result<Lease<Transaction<'static, Postgres>>, sqlx::Error> {
-        self.lease(|pool| async move {
-            let connection = pool.acquire().await?;
+    pub(super) async fn begin(self: &Arc<Self>, wait: CommitWait) -> Result<Lease<LeasedTransaction>, sqlx::Error> {
+        self.lease(|connections| async move {
+            let connection = connections.lease().await?;
             let path = self.path.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            let begin = pinned::begin_request(path.as_deref(), wait);
-            Transaction::begin(connection, Some(AssertSqlSafe(begin).into_sql_str())).await
+            LeasedTransaction::begin(connection, pinned::begin_request(path.as_deref(), wait)).await
         })
         .await
     }
 
     /// Returns the result of `attempt` on the inner pool in use. If that pool is replaced before, it tries again on the
     /// next one.
-    async fn lease<T, F>(self: &Arc<Self>, attempt: impl Fn(PgPool) -> F) -> Result<Lease<T>, sqlx::Error>
+    async fn lease<T, F>(self: &Arc<Self>, attempt: impl Fn(Arc<KeptConnections>) -> F) -> Result<Lease<T>, sqlx::Error>
     where
         F: Future<Output = Result<T, sqlx::Error>>,
     {
         let mut current = self.active.subscribe();
         let mut tries = 0;
         loop {
-            let ActiveServer { pool, routes, .. } = current.borrow_and_update().clone();
+            let ActiveServer { connections, routes, .. } = current.borrow_and_update().clone();
             let tried = routes.at();
-            let leasing = attempt(pool.clone());
+            let leasing = attempt(connections.clone());
             let slow = tokio::time::sleep(SLOW);
             tokio::pin!(leasing, slow);
             let leased = loop {
@@ -161,7 +168,7 @@ impl FailoverPool {
                     && routes.advance(tried, &Error::from(error))
                     && let Ok(options) = routes.options()
                 {
-                    pool.set_connect_options(options);
+                    connections.pool().set_connect_options(options);
                     continue;
                 }
                 let leased = leased.inspect_err(|error| self.inspect_error(error));
@@ -192,6 +199,7 @@ impl FailoverPool {
             replaced.unless_replaced(find_server::server_mismatch(&mut connection, SessionAttrs::ReadWrite)).await;
         match asked.inspect_err(|error| self.inspect_error(error))? {
             None => {
+                connection.complete();
                 self.set_trouble(None);
                 Ok(())
             }
@@ -213,7 +221,7 @@ impl FailoverPool {
 
     /// Closes the inner pool.
     pub(super) async fn close(&self) {
-        self.pool().close().await;
+        self.connections().close().await;
     }
 
     /// Starts a search unless one is running. If the URL names only one server, its pool reconnects without a search.
@@ -236,7 +244,7 @@ impl FailoverPool {
                 if let Some(host) = self.target.hosts.get(at) {
                     tracing::info!(%host, "this database server is in use now");
                 }
-                let old = self.active.send_replace(new).pool;
+                let old = self.active.send_replace(new).connections;
                 // leased connections of the old pool may never be returned
                 tokio::spawn(async move { old.close().await });
             }
@@ -295,7 +303,8 @@ fn active_server(target: &PostgresTarget, at: usize, size: u32, path: &SearchPat
                 refusal.map_or(Ok(()), |refusal| Err(sqlx::Error::Io(io::Error::other(refusal))))
             })
         });
-    Ok(ActiveServer { at, pool: options.connect_lazy_with(routes.options()?), routes })
+    let connections = KeptConnections::new(options.connect_lazy_with(routes.options()?));
+    Ok(ActiveServer { at, connections, routes })
 }
 
 /// Pins settings and schema for the session, and stores the search_path for transactions of requests.

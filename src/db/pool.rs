@@ -18,6 +18,7 @@ use super::connection::{check_file, sqlite_options};
 use super::error::Error;
 use super::failover_pool::FailoverPool;
 use super::pinned;
+use super::pool_usage::PoolUsage;
 use super::query_runner::QueryRunner;
 use super::url::{DatabaseTarget, DatabaseUrl, SqliteMode};
 
@@ -62,21 +63,6 @@ pub struct Pool {
     orm: DatabaseConnection,
     runner: QueryRunner,
     backend: Backend,
-}
-
-/// Usage of a pool, in connections.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PoolUsage {
-    /// Connections that are in use.
-    pub in_use: u32,
-    /// Connections that are in use or idle.
-    pub open: u32,
-    /// Maximum number of connections.
-    pub most: u32,
-}
-
-fn counts<D: sqlx::Database>(pool: &sqlx::Pool<D>) -> (u32, u32, u32) {
-    (u32::try_from(pool.num_idle()).unwrap_or(u32::MAX), pool.size(), pool.options().get_max_connections())
 }
 
 impl Pool {
@@ -157,11 +143,10 @@ impl Pool {
 
     /// Returns the number of connections in use, open, and allowed.
     pub fn usage(&self) -> PoolUsage {
-        let (idle, open, most) = match self.runner.failover_pool() {
-            Some(failover) => counts(&failover.pool()),
-            None => counts(self.orm.get_sqlite_connection_pool()),
-        };
-        PoolUsage { in_use: open.saturating_sub(idle), open, most }
+        match self.runner.failover_pool() {
+            Some(failover) => failover.usage(),
+            None => PoolUsage::of(self.orm.get_sqlite_connection_pool(), 0),
+        }
     }
 
     /// Returns the engine of the database.

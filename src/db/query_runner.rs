@@ -16,12 +16,13 @@ use sea_orm::{
 };
 use sea_query_sqlx::SqlxValues;
 use sqlx::postgres::{PgConnection, PgQueryResult, PgRow};
-use sqlx::{AssertSqlSafe, Either, Executor as _, Postgres};
+use sqlx::{AssertSqlSafe, Either, Executor as _};
 use tokio::sync::Mutex;
 
 use super::Error;
 use super::bind_values::replace_nul;
 use super::failover_pool::{FailoverPool, Lease, ReplacementSignal};
+use super::leased_transaction::LeasedTransaction;
 use super::pinned::CommitWait;
 use super::stored_values;
 use crate::clock::Stopwatch;
@@ -43,7 +44,7 @@ enum Inner {
 pub struct Transaction(InnerTransaction);
 
 enum InnerTransaction {
-    Postgres(PgExecutor, Mutex<Lease<sqlx::Transaction<'static, Postgres>>>),
+    Postgres(PgExecutor, Mutex<Lease<LeasedTransaction>>),
     Sqlite(DatabaseTransaction),
 }
 
@@ -150,11 +151,13 @@ impl PgExecutor {
     async fn send(&self, statement: &Statement) -> Result<PgResponse, DbErr> {
         if self.pool.prepares() {
             let Lease { mut connection, mut replaced } = self.pool.acquire().await.map_err(no_lease)?;
-            return self.send_on(&mut connection, &mut replaced, statement).await;
+            let answer = self.send_on(&mut connection, &mut replaced, statement).await?;
+            connection.complete();
+            return Ok(answer);
         }
         let Lease { mut connection, mut replaced } =
             self.pool.begin(CommitWait::AsConfigured).await.map_err(no_lease)?;
-        let answer = self.send_on(&mut connection, &mut replaced, statement).await?;
+        let answer = self.send_on(self.inspect_error(connection.connection())?, &mut replaced, statement).await?;
         self.inspect_error(replaced.unless_replaced(connection.commit()).await)?;
         Ok(answer)
     }
@@ -176,7 +179,9 @@ impl PgExecutor {
     /// Sends a statement as a simple query.
     async fn send_unprepared(&self, sql: &str) -> Result<PgQueryResult, DbErr> {
         let Lease { mut connection, mut replaced } = self.pool.acquire().await.map_err(no_lease)?;
-        self.inspect_error(replaced.unless_replaced(execute_unprepared(&mut connection, sql)).await)
+        let done = self.inspect_error(replaced.unless_replaced(execute_unprepared(&mut connection, sql)).await)?;
+        connection.complete();
+        Ok(done)
     }
 
     fn inspect_error<T>(&self, done: Result<T, sqlx::Error>) -> Result<T, DbErr> {
@@ -287,12 +292,12 @@ impl ConnectionTrait for QueryRunner {
 impl InnerTransaction {
     async fn send(
         executor: &PgExecutor,
-        lease: &Mutex<Lease<sqlx::Transaction<'static, Postgres>>>,
+        lease: &Mutex<Lease<LeasedTransaction>>,
         statement: &Statement,
     ) -> Result<PgResponse, DbErr> {
         let mut lease = lease.lock().await;
         let Lease { connection, replaced } = &mut *lease;
-        executor.send_on(connection, replaced, statement).await
+        executor.send_on(executor.inspect_error(connection.connection())?, replaced, statement).await
     }
 }
 
@@ -320,6 +325,7 @@ impl ConnectionTrait for Transaction {
             InnerTransaction::Postgres(executor, lease) => {
                 let mut lease = lease.lock().await;
                 let Lease { connection, replaced } = &mut *lease;
+                let connection = executor.inspect_error(connection.connection())?;
                 Ok(executor.inspect_error(replaced.unless_replaced(execute_unprepared(connection, sql)).await)?.into())
             }
             InnerTransaction::Sqlite(transaction) => transaction.execute_unprepared(sql).await,

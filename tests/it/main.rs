@@ -57,6 +57,7 @@ mod oauth_google;
 mod oauth_login;
 mod oauth_tokens;
 mod page;
+mod pool;
 mod prehijacking;
 mod printable;
 mod promises;
