@@ -1,6 +1,9 @@
 //! HTTP server with two listeners: the public one, and the admin one for operators. Both answer probes.
 
 mod api;
+mod client;
+mod edge;
+mod forwarded;
 mod headers;
 mod health;
 mod hosts;
@@ -8,9 +11,9 @@ mod listener;
 mod metrics;
 mod page;
 mod probes;
+mod problem;
 mod readiness;
 
-use std::any::Any;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,9 +21,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::middleware::{from_fn, from_fn_with_state, map_response};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use ipnet::IpNet;
@@ -39,6 +40,10 @@ pub use listener::{ListenerLimits, serve};
 pub use page::{render as render_status_page, response as status_page};
 
 use crate::health::HealthCollector;
+use edge::Edge;
+use headers::Scheme;
+use hosts::AcceptedHosts;
+use problem::Problem;
 
 /// Both listeners, bound and answering.
 pub struct Server {
@@ -84,23 +89,24 @@ impl Server {
     ) -> io::Result<Self> {
         metrics.watch(api);
         let files = listener::raise_limit();
-        let hosts: hosts::AdminHosts = settings.admin_hosts.into();
-        let public = public_router(collector, api).merge(probes(&readiness));
-        let admin = admin_router(collector, metrics, &readiness).merge(probes(&readiness));
+        let public = guarded(public_router(collector, api, &readiness), api.edge());
+        let admin_edge =
+            Edge { scheme: Scheme::Http, hosts: AcceptedHosts::Admin(settings.admin_hosts), proxies: None };
         let listeners = [
             Listening {
                 name: "public",
                 listener: bind(settings.public).await?,
-                router: api.protected(public.layer(from_fn(hosts::require_one))),
+                router: match api.cors() {
+                    Some(cors) => public.layer(cors),
+                    None => public,
+                },
                 most: files.public(settings.database_connections),
                 proxies: api.trusted_proxies(),
             },
             Listening {
                 name: "admin",
                 listener: bind(settings.admin).await?,
-                router: admin
-                    .layer(from_fn_with_state(hosts, hosts::require_admin))
-                    .layer(map_response(headers::secure_plain)),
+                router: guarded(admin_router(collector, metrics, &readiness), admin_edge),
                 most: files.admin(),
                 proxies: Vec::new(),
             },
@@ -138,20 +144,20 @@ async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
         .map_err(|error| io::Error::new(error.kind(), format!("cannot bind {address}: {error}")))
 }
 
-fn public_router(collector: &Arc<HealthCollector>, api: &Api) -> Router {
-    let health = health::public(collector.clone()).method_not_allowed_fallback(not_allowed);
-    health.merge(api.router()).fallback(not_found).layer(CatchPanicLayer::custom(panicked))
+/// Adds the rules for every request of a listener.
+fn guarded(router: Router, edge: Edge) -> Router {
+    let router = router.fallback(problem::not_found).method_not_allowed_fallback(problem::method_not_allowed);
+    router.layer((from_fn_with_state(Arc::new(edge), edge::apply), CatchPanicLayer::custom(problem::panicked)))
 }
 
-fn probes(readiness: &Arc<Readiness>) -> Router {
-    probes::router(readiness.clone()).method_not_allowed_fallback(not_allowed)
+fn public_router(collector: &Arc<HealthCollector>, api: &Api, readiness: &Arc<Readiness>) -> Router {
+    health::public(collector.clone()).merge(api.router()).merge(probes::router(readiness.clone()))
 }
 
 fn admin_router(collector: &Arc<HealthCollector>, metrics: &Metrics, readiness: &Arc<Readiness>) -> Router {
     let page = Router::new().route("/", get(show_page)).with_state((collector.clone(), readiness.clone()));
     let scrape = Router::new().route("/metrics", get(scrape)).with_state((collector.clone(), metrics.clone()));
-    let router = health::admin(collector.clone()).merge(page).merge(scrape).fallback(not_found);
-    router.method_not_allowed_fallback(not_allowed).layer(CatchPanicLayer::custom(panicked))
+    health::admin(collector.clone()).merge(page).merge(scrape).merge(probes::router(readiness.clone()))
 }
 
 async fn scrape(State((collector, metrics)): State<(Arc<HealthCollector>, Metrics)>) -> Response {
@@ -163,41 +169,6 @@ async fn scrape(State((collector, metrics)): State<(Arc<HealthCollector>, Metric
 async fn show_page(State((collector, readiness)): State<(Arc<HealthCollector>, Arc<Readiness>)>) -> Response {
     match tokio::join!(collector.reading(), readiness.check()) {
         (Some(reading), stage) => page::response(&reading.detailed, &collector.samples(), &stage),
-        (None, _) => problem(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
+        (None, _) => Problem::closed("no report within the time limit of a probe").into_response(),
     }
-}
-
-/// Answers a request whose handler panicked. The hook of [`crate::telemetry`] has logged the place. The payload may
-/// contain data of the request.
-fn panicked(_: Box<dyn Any + Send>) -> Response {
-    let status = StatusCode::INTERNAL_SERVER_ERROR;
-    let body = serde_json::json!({
-        "type": "about:blank", "title": "Internal Server Error", "status": status.as_u16(), "code": "internal",
-        "detail": "this request failed. The log contains the reason",
-    });
-    let headers = [(CONTENT_TYPE, "application/problem+json"), (CACHE_CONTROL, "no-store")];
-    (status, headers, body.to_string()).into_response()
-}
-
-async fn not_found() -> Response {
-    problem(StatusCode::NOT_FOUND, "Not Found")
-}
-
-async fn not_allowed() -> Response {
-    problem(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
-}
-
-/// Builds a problem document with a code for programs and a sentence for people.
-fn problem_with(status: StatusCode, code: &str, detail: &str) -> Response {
-    let title = status.canonical_reason().unwrap_or("Error");
-    let body = serde_json::json!({
-        "type": "about:blank", "title": title, "status": status.as_u16(), "code": code, "detail": detail,
-    });
-    (status, [(CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
-}
-
-/// Builds a problem document (RFC 9457) without a code.
-fn problem(status: StatusCode, title: &str) -> Response {
-    let body = serde_json::json!({"type": "about:blank", "title": title, "status": status.as_u16()});
-    (status, [("content-type", "application/problem+json")], body.to_string()).into_response()
 }

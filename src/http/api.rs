@@ -11,30 +11,32 @@ mod caller;
 mod device_cookie;
 mod document;
 mod flow_cookie;
-mod forwarded;
 mod limits;
 mod me;
 mod oauth;
 mod oauth_problem;
 mod page;
-mod policy;
-mod problem;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::HeaderValue;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, Method};
 use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post};
 use ipnet::IpNet;
+use tower_http::cors::{AllowOrigin, CorsLayer};
 
+use super::edge::{Edge, ProxyWatch, REQUEST_ID};
+use super::headers::Scheme;
+use super::hosts::AcceptedHosts;
+use super::problem::Problem;
 use crate::auth::{Auth, PasswordFigures};
 use crate::db::EventBudget;
 use crate::health::UntrustedForwarding;
-use limits::Limit;
-use problem::Problem;
+use limits::Limits;
 
 pub use limits::Rate;
 
@@ -62,9 +64,12 @@ pub struct ApiSettings {
 
 /// API of the public listener. It answers 503 until [`Self::open`] is called. Clones share the state.
 #[derive(Clone)]
-pub struct Api {
-    auth: Arc<OnceLock<Option<Arc<Auth>>>>,
-    settings: Arc<ApiSettings>,
+pub struct Api(Arc<ApiState>);
+
+/// State of the API. It is behind one pointer, because axum clones [`Api`] several times for each request.
+struct ApiState {
+    auth: OnceLock<Option<Arc<Auth>>>,
+    settings: ApiSettings,
     events: EventBudget,
     forwarding: Arc<UntrustedForwarding>,
 }
@@ -83,23 +88,27 @@ pub(super) struct ApiFigures {
 impl Api {
     /// Creates an API that answers 503 until it is opened.
     pub fn new(settings: ApiSettings) -> Self {
-        let (events, forwarding) = (EventBudget::default(), Arc::default());
-        Self { auth: Arc::default(), settings: Arc::new(settings), events, forwarding }
+        let (auth, events, forwarding) = (OnceLock::new(), EventBudget::default(), Arc::default());
+        Self(Arc::new(ApiState { auth, settings, events, forwarding }))
     }
 
     /// Opens the API. Without keys to sign tokens (`None`), it continues to answer 503 with the reason.
     pub fn open(&self, auth: Option<Arc<Auth>>) {
         // the boot opens the API once, at its end
-        let _ = self.auth.set(auth);
+        let _ = self.0.auth.set(auth);
     }
 
     /// Returns the counter of requests that an untrusted peer forwarded.
     pub fn forwarding(&self) -> Arc<UntrustedForwarding> {
-        self.forwarding.clone()
+        self.0.forwarding.clone()
+    }
+
+    fn settings(&self) -> &ApiSettings {
+        &self.0.settings
     }
 
     fn auth(&self) -> Result<&Auth, Problem> {
-        match self.auth.get() {
+        match self.0.auth.get() {
             Some(Some(auth)) => Ok(auth),
             Some(None) => Err(Problem::closed("no key to sign tokens is set: see AUTHSVC_JWT_KEY")),
             None => Err(Problem::closed("the service is starting")),
@@ -108,9 +117,10 @@ impl Api {
 
     /// Returns the routes of the API.
     pub(super) fn router(&self) -> Router {
-        let limited = |router: Router<Self>, rate| match rate {
-            Some(rate) => router.layer(from_fn_with_state((self.clone(), Limit::new(rate)), limits::check)),
-            None => router,
+        let settings = &self.0.settings;
+        let limited = |router: Router<Self>, rate| {
+            let limits = Limits::new(rate, settings);
+            router.layer((from_fn_with_state(limits, limits::apply), DefaultBodyLimit::max(LARGEST_BODY)))
         };
         // operations that compute a hash, call a provider, or insert a row
         let costly = Router::new()
@@ -131,29 +141,39 @@ impl Api {
             .route("/api/me/sessions/{id}", delete(me::end_session))
             .route("/.well-known/jwks.json", get(accounts::keys));
         let documents = Router::new().route("/openapi.json", get(document::json)).route("/docs", get(document::show));
-        let router = limited(costly, self.settings.password_rate)
-            .merge(limited(others, self.settings.rate))
-            .merge(documents)
-            .layer(from_fn_with_state(self.settings.timeout, limits::in_time))
-            .method_not_allowed_fallback(problem::method_not_allowed)
-            .layer(DefaultBodyLimit::max(LARGEST_BODY));
-        router.with_state(self.clone())
+        let costly = limited(costly, settings.password_rate);
+        costly.merge(limited(others, settings.rate)).merge(limited(documents, None)).with_state(self.clone())
     }
 
     /// Returns the current counters.
     pub(super) fn figures(&self) -> ApiFigures {
-        let passwords = self.auth.get().and_then(Option::as_ref).map(|auth| auth.password_figures());
+        let passwords = self.0.auth.get().and_then(Option::as_ref).map(|auth| auth.password_figures());
         let PasswordFigures { refused_hashes, waiting } = passwords.unwrap_or_default();
-        ApiFigures { skipped_events: self.events.skipped(), refused_hashes, waiting_passwords: waiting }
+        ApiFigures { skipped_events: self.0.events.skipped(), refused_hashes, waiting_passwords: waiting }
     }
 
     /// Returns the networks of trusted proxies.
     pub(super) fn trusted_proxies(&self) -> Vec<IpNet> {
-        self.settings.trusted_proxies.clone()
+        self.0.settings.trusted_proxies.clone()
     }
 
-    /// Adds the headers and checks that apply to every answer of the public listener.
-    pub(super) fn protected(&self, router: Router) -> Router {
-        policy::apply(router.layer(from_fn_with_state(self.clone(), caller::note_forwarded)), &self.settings)
+    /// Returns the rules for every request of the public listener.
+    pub(super) fn edge(&self) -> Edge {
+        let scheme = if self.0.settings.is_https { Scheme::Https } else { Scheme::Http };
+        let proxies = ProxyWatch { trusted: self.trusted_proxies(), untrusted: self.forwarding() };
+        Edge { scheme, hosts: AcceptedHosts::Any, proxies: Some(proxies) }
+    }
+
+    /// Returns the layer that lets the pages of the configured origins call the API; `None` without such origins.
+    pub(super) fn cors(&self) -> Option<CorsLayer> {
+        let origins = Some(self.0.settings.origins.clone()).filter(|origins| !origins.is_empty())?;
+        let layer = CorsLayer::new()
+            .allow_origin(AllowOrigin::list(origins))
+            .allow_credentials(true)
+            .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
+            .allow_headers([AUTHORIZATION, CONTENT_TYPE, REQUEST_ID])
+            .expose_headers([REQUEST_ID, RETRY_AFTER, WWW_AUTHENTICATE])
+            .max_age(Duration::from_secs(600));
+        Some(layer)
     }
 }

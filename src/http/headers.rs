@@ -7,7 +7,6 @@ use axum::http::header::{
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use axum::response::Response;
 
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
@@ -38,10 +37,4 @@ pub(super) fn secure(headers: &mut HeaderMap, scheme: Scheme) {
     if scheme == Scheme::Https {
         set(STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains");
     }
-}
-
-/// Adds the security headers to an answer of the admin listener, which clients reach by plain HTTP.
-pub(super) async fn secure_plain(mut response: Response) -> Response {
-    secure(response.headers_mut(), Scheme::Http);
-    response
 }

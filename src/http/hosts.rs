@@ -6,39 +6,35 @@
 
 use std::net::IpAddr;
 use std::str::FromStr;
-use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::HOST;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Version};
-use axum::middleware::Next;
-use axum::response::Response;
 
-use super::problem_with;
+use super::problem::Problem;
 
-/// Accepted host names of the admin listener, in lower case, besides IP addresses and `localhost`; from
-/// AUTHSVC_ADMIN_HOSTS.
-pub(super) type AdminHosts = Arc<[String]>;
-
-/// Refuses a request without exactly one valid host (RFC 9112, 3.2). HTTP/1.0 requires no host.
-pub(super) async fn require_one(request: Request, next: Next) -> Response {
-    match host(&request) {
-        Ok(_) => next.run(request).await,
-        Err(why) => problem_with(StatusCode::BAD_REQUEST, "host", why),
-    }
+/// Hosts that a listener accepts.
+pub(super) enum AcceptedHosts {
+    /// Every host.
+    Any,
+    /// IP addresses, `localhost`, and these names in lower case, from AUTHSVC_ADMIN_HOSTS.
+    Admin(Vec<String>),
 }
 
-/// Refuses a request whose host is neither an IP address, nor `localhost`, nor one of the configured names.
-pub(super) async fn require_admin(State(known): State<AdminHosts>, request: Request, next: Next) -> Response {
-    match host(&request) {
-        Ok(Some(host)) if !is_admin(&host, &known) => problem_with(
-            StatusCode::MISDIRECTED_REQUEST,
-            "host_not_allowed",
-            "the Host is not an IP address, not localhost and not in AUTHSVC_ADMIN_HOSTS",
-        ),
-        Ok(_) => next.run(request).await,
-        Err(why) => problem_with(StatusCode::BAD_REQUEST, "host", why),
+impl AcceptedHosts {
+    /// Returns why a request is refused: it has no valid host or several (RFC 9112, 3.2), or the host is not accepted.
+    /// HTTP/1.0 requires no host.
+    pub(super) fn refusal(&self, request: &Request) -> Option<Problem> {
+        match (host(request), self) {
+            (Err(why), _) => Some(Problem::new(StatusCode::BAD_REQUEST, "host", why)),
+            (Ok(Some(host)), Self::Admin(known)) if !is_admin(&host, known) => Some(Problem::new(
+                StatusCode::MISDIRECTED_REQUEST,
+                "host_not_allowed",
+                "the Host is not an IP address, not localhost and not in AUTHSVC_ADMIN_HOSTS",
+            )),
+            _ => None,
+        }
     }
 }
 

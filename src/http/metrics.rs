@@ -18,13 +18,13 @@ mod service;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use prometheus::{Result, TEXT_FORMAT};
 
 use super::Api;
 use super::listener::ConnectionCounters;
+use super::problem::Problem;
 use crate::health::HealthReading;
 use families::Families;
 use requests::Requests;
@@ -80,7 +80,7 @@ impl Metrics {
             Ok(text) => ([(CONTENT_TYPE, TEXT_FORMAT)], text).into_response(),
             Err(error) => {
                 tracing::error!("cannot encode the metrics: {error}");
-                super::problem(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
+                Problem::internal().into_response()
             }
         }
     }

@@ -18,7 +18,6 @@ mod tiles;
 use std::sync::LazyLock;
 
 use askama::Template;
-use axum::http::StatusCode;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
@@ -31,6 +30,7 @@ use sha2::{Digest, Sha256};
 use self::figure::{Figure, Reasons};
 use self::findings::{Finding, Since, Strip, TextPiece};
 use self::tiles::{Tile, TileHistory};
+use super::problem::Problem;
 use super::readiness::BootStage;
 use crate::health::{DetailedHealthReport, HealthCheck, HealthSample, HealthStatus};
 
@@ -54,7 +54,7 @@ pub fn response(detailed: &DetailedHealthReport, samples: &[HealthSample], stage
         Ok(html) => html,
         Err(error) => {
             tracing::error!(%error, "the status page cannot be rendered");
-            return super::problem(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error");
+            return Problem::internal().into_response();
         }
     };
     let headers = [

@@ -14,11 +14,11 @@ use super::body::Body;
 use super::caller::{Authenticated, Caller, MaybeAuthenticated};
 use super::device_cookie::{SetCookies, remember};
 use super::document::{Refused, Unauthorized, Unavailable};
-use super::problem::Problem;
 use crate::auth::Session;
 use crate::clock;
 use crate::db::LogoutScope;
 use crate::db::RequestContext;
+use crate::http::problem::Problem;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -51,7 +51,7 @@ pub(super) async fn register(
     let context = &RequestContext::new(client, clock::now());
     let auth = api.auth()?;
     let made = auth.register(&body.email, &body.username, &body.password, context).await?;
-    Ok((StatusCode::CREATED, remember(auth, made.principal, context, &api.settings).await, Json(made)))
+    Ok((StatusCode::CREATED, remember(auth, made.principal, context, api.settings()).await, Json(made)))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -79,7 +79,7 @@ pub(super) async fn login(
     let context = &RequestContext::new(client, clock::now());
     let auth = api.auth()?;
     let begun = auth.log_in(&body.email, &body.password, context).await?;
-    Ok((remember(auth, begun.principal, context, &api.settings).await, Json(begun)))
+    Ok((remember(auth, begun.principal, context, api.settings()).await, Json(begun)))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -200,7 +200,7 @@ pub(super) async fn change_password(
     let auth = api.auth()?;
     auth.change_password(bearer, &body.current_password, &body.new_password, context).await?;
     // the change made all known devices unknown, so this device is remembered again
-    Ok((StatusCode::NO_CONTENT, remember(auth, bearer.principal, context, &api.settings).await))
+    Ok((StatusCode::NO_CONTENT, remember(auth, bearer.principal, context, api.settings()).await))
 }
 
 /// Returns the keys that verify access tokens (RFC 7517)

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use super::problem::Problem;
+use crate::http::problem::Problem;
 
 /// Parsed JSON body of a request.
 pub(super) struct Body<T>(pub(super) T);

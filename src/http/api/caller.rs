@@ -1,21 +1,18 @@
 //! Client of a request, and the account for which it acts.
 
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
 
-use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
+use axum::extract::FromRequestParts;
 use axum::http::header;
 use axum::http::request::Parts;
-use axum::middleware::Next;
-use axum::response::Response;
-use ipnet::IpNet;
 use secrecy::SecretString;
 
-use super::problem::Problem;
-use super::{Api, device_cookie, forwarded};
+use super::{Api, device_cookie};
 use crate::auth::{self, Bearer};
 use crate::clock;
 use crate::db::Client;
+use crate::http::client;
+use crate::http::problem::Problem;
 
 /// Client that sent the request.
 pub(super) struct Caller(pub(super) Client);
@@ -25,27 +22,11 @@ impl FromRequestParts<Api> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Infallible> {
         let agent = parts.headers.get(header::USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()));
-        let client = Client::new(address(parts, &api.settings.trusted_proxies), agent.as_deref());
-        let client = client.with_device(device_cookie::read(&api.settings, &parts.headers));
-        Ok(Self(client.within(&api.events)))
+        let address = client::address(&parts.extensions, &parts.headers, &api.settings().trusted_proxies);
+        let client = Client::new(address, agent.as_deref());
+        let client = client.with_device(device_cookie::read(api.settings(), &parts.headers));
+        Ok(Self(client.within(&api.0.events)))
     }
-}
-
-/// Returns the client's address: the peer of the connection, or the address that a trusted proxy reports.
-pub(super) fn address(parts: &Parts, trusted: &[IpNet]) -> Option<IpAddr> {
-    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>()?.0.ip().to_canonical();
-    let is_trusted = forwarded::is_trusted(peer, trusted);
-    Some(if is_trusted { forwarded::client(peer, &parts.headers, trusted) } else { peer })
-}
-
-/// Counts a request that an untrusted peer forwards.
-pub(super) async fn note_forwarded(State(api): State<Api>, request: Request, next: Next) -> Response {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip().to_canonical());
-    let is_trusted = |peer| forwarded::is_trusted(peer, &api.settings.trusted_proxies);
-    if let Some(peer) = peer.filter(|peer| forwarded::is_forwarded(request.headers()) && !is_trusted(*peer)) {
-        api.forwarding.note(peer);
-    }
-    next.run(request).await
 }
 
 /// Account and session of the access token. A request without a valid token is refused.

@@ -8,8 +8,8 @@ use serde_json::Value;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{IntoResponses, Modify, OpenApi};
 
-use super::problem::Problem;
 use super::{accounts, me, oauth, page};
+use crate::http::problem::Problem;
 
 /// Errors of every operation with a body.
 #[derive(IntoResponses)]

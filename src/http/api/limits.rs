@@ -8,10 +8,12 @@ use std::time::Duration;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use ipnet::IpNet;
 
-use super::problem::Problem;
-use super::{Api, caller};
+use super::ApiSettings;
 use crate::clients::ClientRates;
+use crate::http::client;
+use crate::http::problem::Problem;
 
 /// Number of requests per period. Twice the number may arrive at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,28 +24,34 @@ pub struct Rate {
     pub period: Duration,
 }
 
-/// Rate limiter of a group of routes.
-#[derive(Clone)]
-pub(super) struct Limit(Arc<ClientRates>);
+/// Limits of a group of routes.
+pub(super) struct Limits {
+    rates: Option<ClientRates>,
+    timeout: Duration,
+    trusted_proxies: Vec<IpNet>,
+}
 
-impl Limit {
-    pub(super) fn new(rate: Rate) -> Self {
-        let burst = rate.count.saturating_mul(NonZeroU32::MIN.saturating_add(1));
-        Self(Arc::new(ClientRates::new(rate.count, rate.period, burst)))
+impl Limits {
+    pub(super) fn new(rate: Option<Rate>, settings: &ApiSettings) -> Arc<Self> {
+        let rates = rate.map(|Rate { count, period }| {
+            ClientRates::new(count, period, count.saturating_mul(NonZeroU32::MIN.saturating_add(1)))
+        });
+        Arc::new(Self { rates, timeout: settings.timeout, trusted_proxies: settings.trusted_proxies.clone() })
+    }
+
+    /// Returns the wait of a client that is above its rate limit.
+    fn wait(&self, request: &Request) -> Option<Duration> {
+        let rates = self.rates.as_ref()?;
+        rates.wait(client::address(request.extensions(), request.headers(), &self.trusted_proxies)?)
     }
 }
 
-/// Answers 503 if a handler exceeds the time limit, for example because the database does not respond.
-pub(super) async fn in_time(State(timeout): State<Duration>, request: Request, next: Next) -> Response {
-    let answer = tokio::time::timeout(timeout, next.run(request)).await;
+/// Answers 429 if the client is above its rate limit. Answers 503 if a handler exceeds the time limit, for example
+/// because the database does not respond.
+pub(super) async fn apply(State(limits): State<Arc<Limits>>, request: Request, next: Next) -> Response {
+    if let Some(wait) = limits.wait(&request) {
+        return Problem::too_often(wait).into_response();
+    }
+    let answer = tokio::time::timeout(limits.timeout, next.run(request)).await;
     answer.unwrap_or_else(|_| Problem::closed("the request timed out").into_response())
-}
-
-pub(super) async fn check(State((api, limit)): State<(Api, Limit)>, request: Request, next: Next) -> Response {
-    let (parts, body) = request.into_parts();
-    let client = caller::address(&parts, &api.settings.trusted_proxies);
-    match client.and_then(|client| limit.0.wait(client)) {
-        Some(wait) => Problem::too_often(wait).into_response(),
-        None => next.run(Request::from_parts(parts, body)).await,
-    }
 }

@@ -11,10 +11,10 @@ use super::Api;
 use super::body::Body;
 use super::caller::{Authenticated, Caller};
 use super::document::{Refused, Unauthorized, Unavailable};
-use super::problem::Problem;
 use crate::auth::{self, Profile, SessionView, User};
 use crate::clock;
 use crate::db::RequestContext;
+use crate::http::problem::Problem;
 
 /// Returns the account of the access token
 #[utoipa::path(get, path = "/api/me", tag = "accounts", security(("bearer" = [])),

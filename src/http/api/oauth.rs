@@ -22,11 +22,11 @@ use super::caller::Caller;
 use super::device_cookie::remember;
 use super::document::{AtProvider, NotEntered, Refused, Unavailable};
 use super::flow_cookie::FlowCookie;
-use super::problem::Problem;
 use crate::auth::Session;
 use crate::auth::oauth::{CallbackParams, LIFETIME, RedirectMode};
 use crate::clock;
 use crate::db::RequestContext;
+use crate::http::problem::Problem;
 
 /// Provider that the path names.
 pub(super) struct PathProvider(Provider);
@@ -55,7 +55,7 @@ pub(super) async fn redirect(
     PathProvider(provider): PathProvider,
 ) -> Result<Response, Problem> {
     let begun = api.auth()?.begin_oauth(provider, RedirectMode::Callback, clock::now()).await?;
-    let cookie = FlowCookie::of(provider, &api.settings).set(&begun.cookie);
+    let cookie = FlowCookie::of(provider, api.settings()).set(&begun.cookie);
     Ok((StatusCode::SEE_OTHER, [(LOCATION, begun.url), (SET_COOKIE, cookie)]).into_response())
 }
 
@@ -91,7 +91,7 @@ pub(super) async fn callback(
     let context = &RequestContext::new(client, clock::now());
     let unreadable = |_| Problem::new(StatusCode::BAD_REQUEST, "invalid", "the query cannot be read");
     let Query(CallbackQuery { code, state, error }) = query.map_err(unreadable)?;
-    let cookie = FlowCookie::of(provider, &api.settings);
+    let cookie = FlowCookie::of(provider, api.settings());
     let answer = CallbackParams { state, code, error, cookie: cookie.read(&headers) };
     finish(&api, provider, answer, context, &cookie).await
 }
@@ -118,7 +118,7 @@ pub(super) struct Beginning {
         AtProvider, Unavailable))]
 pub(super) async fn begin(State(api): State<Api>, PathProvider(provider): PathProvider) -> Result<Response, Problem> {
     let begun = api.auth()?.begin_oauth(provider, RedirectMode::Page, clock::now()).await?;
-    let cookie = FlowCookie::of(provider, &api.settings).set(&begun.cookie);
+    let cookie = FlowCookie::of(provider, api.settings()).set(&begun.cookie);
     let beginning = Beginning { state: begun.state, authorization_url: begun.url, expires_in: LIFETIME.num_seconds() };
     Ok(([(SET_COOKIE, cookie)], Json(beginning)).into_response())
 }
@@ -149,7 +149,7 @@ pub(super) async fn exchange(
     Body(body): Body<Given>,
 ) -> Result<Response, Problem> {
     let context = &RequestContext::new(client, clock::now());
-    let cookie = FlowCookie::of(provider, &api.settings);
+    let cookie = FlowCookie::of(provider, api.settings());
     let answer =
         CallbackParams { state: Some(body.state), code: Some(body.code), error: None, cookie: cookie.read(&headers) };
     finish(&api, provider, answer, context, &cookie).await
@@ -167,7 +167,7 @@ async fn finish(
     let clear = AppendHeaders([(SET_COOKIE, cookie.clear())]);
     Ok(match auth.finish_oauth(provider, answer, context).await {
         Ok(session) => {
-            let known = remember(auth, session.principal, context, &api.settings).await;
+            let known = remember(auth, session.principal, context, api.settings()).await;
             (clear, known, Json(session)).into_response()
         }
         Err(error) => (clear, Problem::from(error)).into_response(),

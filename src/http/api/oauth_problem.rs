@@ -2,8 +2,8 @@
 
 use axum::http::StatusCode;
 
-use super::problem::Problem;
 use crate::auth::oauth::{Error, OauthErrorKind};
+use crate::http::problem::Problem;
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {

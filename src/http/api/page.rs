@@ -76,7 +76,7 @@ pub(super) fn render(document: &Value) -> Response {
         }
         Err(error) => {
             tracing::error!(%error, "the page of the API cannot be rendered");
-            super::problem::Problem::from(crate::auth::Error::Internal(error.to_string())).into_response()
+            crate::http::problem::Problem::from(crate::auth::Error::Internal(error.to_string())).into_response()
         }
     }
 }

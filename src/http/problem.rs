@@ -1,5 +1,6 @@
-//! Errors as problem documents (RFC 9457).
+//! Errors of both listeners as problem documents (RFC 9457).
 
+use std::any::Any;
 use std::time::Duration;
 
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -148,6 +149,16 @@ fn seconds(duration: Duration) -> u64 {
     duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }
 
+pub(super) async fn not_found() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "not_found", "this path does not exist")
+}
+
 pub(super) async fn method_not_allowed() -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this path does not accept this method")
+}
+
+/// Answers a request whose handler panicked. The hook of [`crate::telemetry`] has logged the place. The payload may
+/// contain data of the request.
+pub(super) fn panicked(_: Box<dyn Any + Send>) -> Response {
+    Problem::internal().into_response()
 }
