@@ -3,12 +3,16 @@
 //! `common_passwords/list.txt` is compiled in, and its `README.md` names the sources. A search reads about 17 lines and
 //! allocates only the folded password. Passwords of existing accounts are not searched.
 
+use unicode_normalization::UnicodeNormalization as _;
+
 /// Common passwords, one per line, folded by [`fold`] and sorted by their bytes.
 static LIST: &str = include_str!("common_passwords/list.txt");
 
-/// Returns the form in which passwords are compared, in lower case and without surrounding spaces.
+/// Returns the form in which passwords are compared: normalized (NFKC), so that full-width letters are letters, in lower
+/// case and without surrounding spaces.
 pub(super) fn fold(password: &str) -> String {
-    password.trim().to_lowercase()
+    let normalized: String = password.nfkc().collect();
+    normalized.trim().to_lowercase()
 }
 
 /// Returns true if a folded password is in the list.
@@ -48,6 +52,13 @@ mod tests {
             assert!(contains(line), "{line}");
             assert_eq!(fold(line), line);
             assert!(!contains(&format!("{line}\n")) && (8..=128).contains(&line.chars().count()), "{line}");
+        }
+    }
+
+    #[test]
+    fn spellings_of_a_common_password_are_common() {
+        for spelling in ["Password1", " password1\n", "ｐａｓｓｗｏｒｄ１", "ＰＡＳＳＷＯＲＤ①", "𝐩𝐚𝐬𝐬𝐰𝐨𝐫𝐝𝟏"] {
+            assert!(contains(&fold(spelling)), "{spelling}");
         }
     }
 

@@ -80,7 +80,7 @@ impl Fields {
 /// Checks that a password is not one that an attacker tries first.
 fn hard_to_guess(password: &str, known: [&str; 2]) -> Result<(), String> {
     let folded = common_passwords::fold(password);
-    if folded.chars().count() < SHORTEST_PASSWORD {
+    if password.trim().chars().count() < SHORTEST_PASSWORD {
         return Err(format!("has fewer than {SHORTEST_PASSWORD} characters without the spaces around it"));
     }
     if common_passwords::contains(&folded) {
