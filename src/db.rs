@@ -17,6 +17,7 @@ mod certificate;
 mod cleanup;
 mod column;
 mod connection;
+mod connection_options;
 mod database_identity;
 mod dialect;
 mod error;

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
 use super::{BLOCK_BYTES, RowSink, SnapshotRows, TableRowCount};
-use crate::db::connection::{check_file, is_immutable, plain_name};
+use crate::db::connection_options::{check_file, is_immutable, plain_name};
 use crate::db::dialect::{Backend, Export, SnapshotScope};
 use crate::db::url::{DatabaseTarget, SqliteMode, SqliteTarget};
 use crate::db::{Column, DatabaseUrl, DbErrorKind, Error, Row};

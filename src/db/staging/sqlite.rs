@@ -19,7 +19,7 @@ use tokio::sync::mpsc::Receiver;
 use self::swap::{SqliteSwap, beside};
 use super::refused_row::{RefusedRow, sqlite_columns};
 use super::{LiveSchema, LoadBlock, LoadError, RowParser, StagedMigration, SwapReport, TableLoad, sequences};
-use crate::db::connection::plain_name;
+use crate::db::connection_options::plain_name;
 use crate::db::dialect::Export;
 use crate::db::snapshot::sqlite::read_all;
 use crate::db::{Backend, DatabaseUrl, DbErrorKind, Error, Pool, PoolUse, RowSink, SqliteMode};

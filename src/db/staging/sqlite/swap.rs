@@ -19,7 +19,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::objects;
 use super::{LOGS, cannot, open, open_staged};
 use crate::clock::Stopwatch;
-use crate::db::connection::plain_name;
+use crate::db::connection_options::plain_name;
 use crate::db::staging::{LiveSchema, SwapReport, sequences};
 use crate::db::{Backend, DbErrorKind, Error};
 use crate::disk::{self, LinkPolicy};
