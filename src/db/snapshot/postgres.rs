@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
-use super::{BLOCK_BYTES, RowSink, SnapshotRows, TableRowCount};
+use super::rows::{BLOCK_BYTES, RowSink, SnapshotRows, TableRowCount};
 use crate::db::connection::texts;
 use crate::db::dialect::{Backend, Export, SnapshotScope};
 use crate::db::{Column, Connection, DatabaseUrl, Error, Row, binary_copy};
