@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::content;
 use super::progress::BackupProgress;
-use super::reader::{BackupReader, FileItem, Unreadable};
+use super::reader::{BackupReader, FileItem};
 use super::row;
 use super::source::Text;
+use super::unreadable::Unreadable;
 use super::verify;
 use crate::db::{Backend, Column, ColumnType, RowParser, copy_text};
 use crate::migrate;

@@ -8,10 +8,11 @@ use super::content::Content;
 use super::error::Error;
 use super::format::Sequence;
 use super::progress::{BackupEvent, BackupPhase, BackupProgress};
-use super::reader::{BackupReader, FileItem, Unreadable};
+use super::reader::{BackupReader, FileItem};
 use super::row;
 use super::row_digest::{RowDigest, TableDigest};
 use super::source::{BackupSource, Text};
+use super::unreadable::Unreadable;
 use crate::db::{
     BLOCK_BYTES, Backend, Column, ColumnType, LoadBlock, RowParser, RowSink, SnapshotRows, Staging, TableLoad,
     copy_text,
