@@ -10,6 +10,7 @@ mod account_lockouts;
 mod accounts;
 mod attempts;
 mod audit_log;
+mod backend;
 mod binary_copy;
 mod bind_values;
 mod canonical;
@@ -37,6 +38,7 @@ mod migration_script;
 mod no_timeout_session;
 mod pinned;
 mod pool;
+mod provider_identity;
 mod provider_tokens;
 mod provisional;
 mod query_runner;
@@ -53,6 +55,7 @@ mod staging;
 mod stored_values;
 mod tls;
 mod tunnel;
+mod unique_fields;
 mod url;
 mod value;
 mod verification;
@@ -62,32 +65,35 @@ pub(crate) use maintenance_run::FinishedRun;
 pub(crate) use migration_script::MigrationScript;
 pub(crate) use no_timeout_session::NoTimeoutSession;
 
-pub use accounts::{AccountChange, AccountChangeOutcome, FailedLogin, NewSession, PasswordChangeOutcome};
+pub use accounts::{AccountChange, AccountChangeOutcome, PasswordChangeOutcome};
 pub use attempts::{AttemptCounters, ClientSubjects, Lane, Lockouts, Reservation, ReserveOutcome};
+pub use audit_log::FailedLogin;
+pub use backend::Backend;
 pub use canonical::canonical;
 pub use cleanup::{CleanupKind, RetentionDays};
 pub use column::{Column, ColumnType};
 pub use connection::{Connection, OpenSessions, Row};
 pub use database_identity::{Epoch, FoundAccount, Principal};
-pub use dialect::Backend;
 pub use error::{DbErrorKind, Error};
 pub use event_budget::EventBudget;
 pub use exclusive_lock::ExclusiveLock;
 pub use known_devices::{CookieValue, DeviceDigest, KNOWN_DAYS};
-pub use links::{LinkedAccount, NewLinkedAccount, ProviderIdentity, RefusedProviderLogin, StoredTokens};
+pub use links::{LinkedAccount, NewLinkedAccount, RefusedProviderLogin};
 pub use lockout_counter::Lockout;
 pub use pool::{Pool, PoolUsage, PoolUse};
+pub use provider_identity::{ProviderIdentity, StoredTokens};
 pub use provisional::{Takeover, USES_UNTIL_HELD};
 pub use query_runner::{QueryRunner, Transaction};
-pub use registration::{NewAccount, RegistrationOutcome, TakenFields};
+pub use registration::{NewAccount, RegistrationOutcome};
 pub use request_context::{Client, RequestContext};
 pub use rotation::Rotation;
 pub use session_check::{AccountView, SessionClaim};
-pub use sessions::{LogoutScope, NewRefreshToken, SessionEnd};
+pub use sessions::{LogoutScope, NewRefreshToken, NewSession, SessionEnd};
 pub use snapshot::{BLOCK_BYTES, RowSink, Snapshot, SnapshotRows, TableRowCount};
 pub use staging::{
     LiveSchema, LoadBlock, LoadError, RowParser, SchemaObjects, SchemaOrigin, Staging, SwapReport, TableLoad, losses,
 };
+pub use unique_fields::TakenFields;
 pub use url::{
     DatabaseTarget, DatabaseUrl, Defaults, Host, HostOrder, InvalidUrl, PARAMETERS, PostgresTarget, SESSION_SETTINGS,
     SessionAttrs, SocketSettings, SqliteMode, SqliteTarget, SslMode, SslNegotiation, TlsSettings, TlsVersion,

@@ -12,9 +12,9 @@ use tokio::task::spawn_blocking;
 
 use super::rows::{BLOCK_BYTES, RowSink, SnapshotRows, TableRowCount};
 use crate::db::connection_options::{check_file, is_immutable, plain_name};
-use crate::db::dialect::{Backend, Export, SnapshotScope};
+use crate::db::dialect::{Export, SnapshotScope};
 use crate::db::url::{DatabaseTarget, SqliteMode, SqliteTarget};
-use crate::db::{Column, DatabaseUrl, DbErrorKind, Error, Row, sqlite_literals};
+use crate::db::{Backend, Column, DatabaseUrl, DbErrorKind, Error, Row, sqlite_literals};
 
 /// Maximum number of blocks in the queue.
 const QUEUE: usize = 2;
