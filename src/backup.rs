@@ -40,6 +40,7 @@ mod row_digest;
 mod source;
 mod staged_load;
 mod test_restore;
+mod unreadable;
 mod verify;
 mod writer;
 

@@ -10,6 +10,7 @@ mod cleanup;
 mod database;
 mod dotenv;
 mod environment;
+mod error;
 mod health;
 mod oauth;
 mod supervisor;
@@ -18,12 +19,12 @@ mod variables;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 pub use environment::Environment;
+pub use error::Error;
 pub use supervisor::SupervisorSettings;
 pub use terminal::TerminalSettings;
 pub use variables::Variables;
@@ -33,7 +34,7 @@ use crate::auth::Keys;
 use crate::auth::oauth::OauthSettings;
 use crate::auth::vault::Vault;
 use crate::backup::Retention;
-use crate::db::{DatabaseUrl, InvalidUrl, PoolUse, RetentionDays};
+use crate::db::{DatabaseUrl, PoolUse, RetentionDays};
 use crate::health::Thresholds;
 use crate::http::ApiSettings;
 use crate::maintain::{Schedule, ScheduledVerification};
@@ -100,43 +101,6 @@ pub struct Config {
     pub warnings: Vec<String>,
 }
 
-/// A variable that cannot be used, with the reason and a hint. It never contains a secret's value.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The database URL is refused.
-    #[error("{variable}: {source}")]
-    Url {
-        /// Name of the variable.
-        variable: &'static str,
-        /// Reason for the refusal.
-        source: InvalidUrl,
-    },
-    /// Another variable is refused.
-    #[error("{variable}: {message}")]
-    Invalid {
-        /// Name of the variable.
-        variable: String,
-        /// Reason for the refusal.
-        message: String,
-        /// Hint for the operator.
-        hint: String,
-    },
-}
-
-impl Error {
-    fn invalid(variable: impl Into<String>, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::Invalid { variable: variable.into(), message: message.into(), hint: hint.into() }
-    }
-
-    /// Hint for the operator: how to solve the problem.
-    pub fn hint(&self) -> &str {
-        match self {
-            Self::Url { source, .. } => source.hint(),
-            Self::Invalid { hint, .. } => hint,
-        }
-    }
-}
-
 impl Config {
     /// Reads the process's environment and `.env`.
     ///
@@ -154,7 +118,7 @@ impl Config {
         variables.check_all()?;
         let (database_url, choice) = database::url(variables)?;
         let (environment, ignored) = environment::read(variables, database_url.backend(), choice)?;
-        let listen = parsed(variables, "AUTHSVC_LISTEN", "127.0.0.1:8080", "an address and port like 0.0.0.0:8080")?;
+        let listen = variables.parsed("AUTHSVC_LISTEN", "127.0.0.1:8080", "an address and port like 0.0.0.0:8080")?;
         let public_url = oauth::public_url(variables, listen)?;
         let api = api::settings(variables, &public_url)?;
         Ok(Self {
@@ -168,25 +132,24 @@ impl Config {
             session_max_age: api::session_max_age(variables)?,
             public_url,
             vault: oauth::vault(variables)?.map(Arc::new),
-            admin_listen: parsed(
-                variables,
+            admin_listen: variables.parsed(
                 "AUTHSVC_ADMIN_LISTEN",
                 "127.0.0.1:9090",
                 "an address and port like 127.0.0.1:9090",
             )?,
             admin_hosts: api::admin_hosts(variables)?,
             pool: pool(variables)?,
-            database_wait: duration(variables, "AUTHSVC_DATABASE_WAIT", "5m")?,
-            lock_wait: duration(variables, "AUTHSVC_LOCK_WAIT", "60s")?,
+            database_wait: variables.duration("AUTHSVC_DATABASE_WAIT", "5m")?,
+            lock_wait: variables.duration("AUTHSVC_LOCK_WAIT", "60s")?,
             lock_timeout: lock_timeout(variables)?,
-            shutdown_timeout: duration(variables, "AUTHSVC_SHUTDOWN_TIMEOUT", "20s")?,
+            shutdown_timeout: variables.duration("AUTHSVC_SHUTDOWN_TIMEOUT", "20s")?,
             notify: supervisor::notify(variables)?,
             backup_dir: PathBuf::from(variables.get("BACKUP_DIR").unwrap_or("backups")),
             backup_schedule: backups::schedule(variables)?,
             backup_retention: backups::retention(variables)?,
             backup_verification: backups::verification(variables)?,
             cleanup_interval: cleanup::interval(variables)?,
-            cleanup_batch: duration(variables, "AUTHSVC_CLEANUP_BATCH", "25ms")?,
+            cleanup_batch: variables.duration("AUTHSVC_CLEANUP_BATCH", "25ms")?,
             kept: cleanup::kept(variables)?,
             thresholds: health::thresholds(variables, environment)?,
             log_filter: variables.get("AUTHSVC_LOG").map(str::to_owned),
@@ -208,29 +171,17 @@ fn log_json(variables: &Variables) -> Result<bool, Error> {
 fn pool(variables: &Variables) -> Result<PoolUse, Error> {
     const NAME: &str = "AUTHSVC_DATABASE_MAX_CONNECTIONS";
     let Some(text) = variables.get(NAME) else { return Ok(PoolUse::SERVE) };
-    parsed(variables, NAME, text, "a whole number from 1 to 65535").map(PoolUse::Serve)
-}
-
-fn parsed<T: FromStr>(variables: &Variables, name: &'static str, default: &str, form: &str) -> Result<T, Error> {
-    let text = variables.get(name).unwrap_or(default);
-    text.parse().map_err(|_| Error::invalid(name, format!("`{text}` cannot be read"), format!("write {form}")))
+    variables.parsed(NAME, text, "a whole number from 1 to 65535").map(PoolUse::Serve)
 }
 
 /// Longest wait of a migration statement for a lock, within PostgreSQL's range. 0 ms is refused, because there it means
 /// no limit.
 fn lock_timeout(variables: &Variables) -> Result<Duration, Error> {
     const NAME: &str = "AUTHSVC_LOCK_TIMEOUT";
-    let limit = duration(variables, NAME, "2s")?;
+    let limit = variables.duration(NAME, "2s")?;
     if (Duration::from_millis(1)..=Duration::from_hours(24)).contains(&limit) {
         return Ok(limit);
     }
     let message = format!("`{}` is under a millisecond or over a day", variables.get(NAME).unwrap_or_default());
     Err(Error::invalid(NAME, message, "write a duration like 500ms or 2s"))
-}
-
-fn duration(variables: &Variables, name: &'static str, default: &str) -> Result<Duration, Error> {
-    let text = variables.get(name).unwrap_or(default);
-    let refuse = |why: String| Error::invalid(name, format!("`{text}` {why}"), "write a duration like 30s, 5m or 1h");
-    let duration = humantime::parse_duration(text).map_err(|error| refuse(format!("is not a duration: {error}")))?;
-    if duration.is_zero() { Err(refuse("is too short".to_owned())) } else { Ok(duration) }
 }

@@ -28,6 +28,7 @@ mod schema;
 mod schema_version;
 mod script;
 mod session;
+mod settings;
 mod sql_script;
 mod status;
 mod verify;
@@ -44,14 +45,16 @@ pub use lock::{still_holds, with_lock};
 pub use plan::{MigrationTarget, refuse_newer};
 pub use progress::{MigrationEvent, MigrationProgress};
 pub use report::{MigrationEntry, MigrationOutcome, MigrationReport};
-pub use schema::{IDENTITY_TABLE, Schema, SchemaTable, extra_objects, is_ledger, schema_of};
+pub use schema::{IDENTITY_TABLE, Schema, SchemaTable, is_ledger, schema_of};
 pub use schema_version::{
     SchemaVersion, all_tables, legacy_version, makes_table, newest_version, settled_version, unknown_migrations,
     version_after, version_of_ledger, version_of_newest,
 };
 pub use script::Migrator;
-pub use session::{MigrateAction, MigrationSettings, migrate, rollback};
+pub use session::{MigrateAction, migrate, rollback};
+pub use settings::MigrationSettings;
 pub use sql_script::{SqlBlock, sql_script};
 pub use status::{
     ChecksumState, HistoryState, HistorySummary, MigrationLine, MigrationStatus, drift, drift_of, status,
 };
+pub use verify::extra_objects;

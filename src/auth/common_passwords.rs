@@ -57,7 +57,8 @@ mod tests {
 
     #[test]
     fn spellings_of_a_common_password_are_common() {
-        for spelling in ["Password1", " password1\n", "ｐａｓｓｗｏｒｄ１", "ＰＡＳＳＷＯＲＤ①", "𝐩𝐚𝐬𝐬𝐰𝐨𝐫𝐝𝟏"] {
+        for spelling in ["Password1", " password1\n", "ｐａｓｓｗｏｒｄ１", "ＰＡＳＳＷＯＲＤ①", "𝐩𝐚𝐬𝐬𝐰𝐨𝐫𝐝𝟏"]
+        {
             assert!(contains(&fold(spelling)), "{spelling}");
         }
     }

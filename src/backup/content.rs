@@ -2,10 +2,11 @@
 
 use super::format::{Footer, Header, Sequence};
 use super::progress::{BackupEvent, BackupProgress};
-use super::reader::{BackupReader, FileItem, FileKind, Unreadable, wrong};
+use super::reader::{BackupReader, FileItem, FileKind};
 use super::row;
 use super::row_digest::{RowDigest, TableDigest};
 use super::source::Text;
+use super::unreadable::{Unreadable, wrong};
 use crate::db::Backend;
 use crate::migrate::{self, AppliedMigration, SchemaVersion};
 use crate::password_hashes;

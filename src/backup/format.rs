@@ -106,7 +106,7 @@ pub(super) fn block(
         .pick(format!("COPY {name} ({columns}) FROM stdin;\n"), format!("INSERT INTO {name} ({columns}) VALUES\n"));
     text.extend_from_slice(open.as_bytes());
     rows.print(&table.columns, text)?;
-    let row_end = backend.pick("\n", ",\n").len();
+    let row_end = SnapshotRows::row_end(backend).len();
     let mut digest = RowDigest::default();
     let mut begin = open.len();
     for feed in memchr::memchr_iter(b'\n', &text[open.len()..]) {

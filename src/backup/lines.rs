@@ -3,8 +3,8 @@
 
 use std::io::{self, BufRead as _};
 
-use super::reader::{Unreadable, wrong};
 use super::source::Text;
+use super::unreadable::{Unreadable, wrong};
 
 /// Longest accepted line, in bytes. It bounds the memory for any file.
 const LONGEST_LINE: u64 = 64 << 20;

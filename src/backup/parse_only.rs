@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use super::content;
 use super::progress::BackupProgress;
-use super::reader::{BackupReader, FileItem, Unreadable};
+use super::reader::{BackupReader, FileItem};
 use super::row;
 use super::source::Text;
+use super::unreadable::Unreadable;
 use super::verify;
-use crate::db::{Backend, Column, ColumnType, RowParser};
+use crate::db::{Backend, Column, ColumnType, RowParser, copy_text};
 use crate::migrate;
 
 /// Returns the number of rows in a file that a restore would accept. The file is read to its end and compared with its
@@ -43,7 +44,7 @@ pub fn parse_only(bytes: &[u8]) -> Result<u64, String> {
                 let values = parse(row, columns)?;
                 row::canonical(&values, columns);
                 // some SQLite values have no PostgreSQL form
-                let _ = row::to_copy(&values, columns, &mut Vec::new());
+                let _ = copy_text::print(&values, columns, &mut Vec::new());
             }
             (FileItem::End(_), _) => return Ok(content.rows()),
             (FileItem::Row(_), None) | (FileItem::Sequence(_), _) => {}
@@ -59,7 +60,7 @@ pub fn parse_only(bytes: &[u8]) -> Result<u64, String> {
 pub fn convert_row(row: &[u8], from: Backend, columns: &[Column]) -> Result<(Vec<u8>, Vec<u8>), String> {
     let values = parse_of(from)(row, columns)?;
     let mut line = Vec::new();
-    row::to_copy(&values, columns, &mut line)?;
+    copy_text::print(&values, columns, &mut line)?;
     Ok((line, row::canonical(&values, columns)))
 }
 

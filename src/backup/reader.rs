@@ -7,7 +7,7 @@
 //! The caller checks whether tables and columns are known. The longest line bounds the memory (`lines`). `recognise`
 //! identifies other file formats.
 
-use std::io::{self, BufRead as _};
+use std::io::BufRead as _;
 
 use super::format::{DATA, FIRST, FORMAT, Footer, Header, LAST, Sequence};
 use super::grammar::{
@@ -15,15 +15,15 @@ use super::grammar::{
 };
 use super::lexer::Lexer;
 use super::lines::LineReader;
-use super::recognise;
+use super::recognise::{self, DUMP};
 use super::source::Text;
+use super::unreadable::{Unreadable, wrong};
 
 /// Byte order mark that some programs write before UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Longest accepted schema of a backup, in bytes. Real schemas are far shorter.
 const LONGEST_SCHEMA: u64 = 4 << 20;
-/// Text of the second line of a plain dump, and the start of a line near its end.
-pub(super) const DUMP: &str = "-- PostgreSQL database dump";
+/// Start of a line near the end of a plain dump.
 const DUMP_END: &str = "-- PostgreSQL database dump complete";
 
 /// Kind of a file.
@@ -55,20 +55,6 @@ pub(super) enum FileItem<'a> {
     Sequence(Sequence),
     /// The end of the file, with the footer of a backup.
     End(Option<Footer>),
-}
-
-/// Reason why a file cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Unreadable {
-    /// The file was made by a newer version of authsvc.
-    #[error("{0}")]
-    Newer(String),
-    /// The file is damaged, comes from another program, or breaks the grammar.
-    #[error("{0}")]
-    Wrong(String),
-    /// Reading failed, or the compressed stream is damaged.
-    #[error("{0}")]
-    Io(#[from] io::Error),
 }
 
 /// Reader of a backup or a plain dump.
@@ -268,8 +254,4 @@ fn header_of(text: &[u8]) -> Result<Header, Unreadable> {
         return Err(Unreadable::Newer(message));
     }
     Ok(header)
-}
-
-pub(super) fn wrong(message: &str) -> Unreadable {
-    Unreadable::Wrong(message.to_owned())
 }

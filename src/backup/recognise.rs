@@ -3,7 +3,9 @@
 
 use super::format::FIRST;
 use super::lines::TRANSPORT;
-use super::reader::DUMP;
+
+/// Text of the second line of a plain dump.
+pub(super) const DUMP: &str = "-- PostgreSQL database dump";
 
 /// A known file format.
 struct Format {

@@ -10,7 +10,7 @@ use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
 use super::error::Error;
-use super::reader::{Unreadable, wrong};
+use super::unreadable::{Unreadable, wrong};
 use crate::disk::{self, LinkPolicy};
 
 /// Size of one chunk, in bytes.

@@ -8,12 +8,14 @@ use super::content::Content;
 use super::error::Error;
 use super::format::Sequence;
 use super::progress::{BackupEvent, BackupPhase, BackupProgress};
-use super::reader::{BackupReader, FileItem, Unreadable};
+use super::reader::{BackupReader, FileItem};
 use super::row;
 use super::row_digest::{RowDigest, TableDigest};
 use super::source::{BackupSource, Text};
+use super::unreadable::Unreadable;
 use crate::db::{
     BLOCK_BYTES, Backend, Column, ColumnType, LoadBlock, RowParser, RowSink, SnapshotRows, Staging, TableLoad,
+    copy_text,
 };
 use crate::migrate::{self, MigrationSettings, SchemaVersion};
 
@@ -177,7 +179,7 @@ impl StagedLoad<'_> {
                 columns: &loaded.columns,
                 canonical: (!self.is_verbatim())
                     .then_some(self.backend.pick(row::of_copy as RowParser, row::of_literals as RowParser)),
-                end: self.backend.pick(&b"\n"[..], &b",\n"[..]),
+                end: SnapshotRows::row_end(self.backend),
                 counted: Mutex::new(Ok(RowDigest::default())),
             };
             staging.read_back(loaded, &digest_sink).await?;
@@ -303,7 +305,7 @@ impl FileSender {
         let values = (self.parse)(row, columns)?;
         self.sent.canonical[table].add(&row::canonical(&values, columns));
         if self.converts {
-            return row::to_copy(&values, columns, lines);
+            return copy_text::print(&values, columns, lines);
         }
         lines.extend_from_slice(row);
         lines.push(b'\n');

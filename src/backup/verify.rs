@@ -11,9 +11,9 @@ use super::error::{Error, shown};
 use super::format::FORMAT;
 use super::metadata::{self, Metadata};
 use super::progress::{BackupEvent, BackupPhase, BackupProgress};
-use super::reader::Unreadable;
 use super::row_digest::TableDigest;
 use super::source::BackupSource;
+use super::unreadable::Unreadable;
 
 /// Result of a verification.
 #[derive(Debug, Serialize)]

@@ -32,7 +32,7 @@ pub(super) fn settings(variables: &Variables, public_url: &BaseUrl) -> Result<Ap
         base_path: public_url.path().to_owned(),
         origins: list(variables, "AUTHSVC_CORS_ORIGINS", "origins like https://app.example.com", origin)?,
         trusted_proxies: list(variables, "AUTHSVC_TRUSTED_PROXIES", "networks like 10.0.100.0/24", network)?,
-        timeout: super::duration(variables, "AUTHSVC_REQUEST_TIMEOUT", "10s")?,
+        timeout: variables.duration("AUTHSVC_REQUEST_TIMEOUT", "10s")?,
         rate: rate(variables, "AUTHSVC_RATE_LIMIT", "100/s")?,
         password_rate: rate(variables, "AUTHSVC_PASSWORD_RATE_LIMIT", "10/s")?,
     })
@@ -57,7 +57,7 @@ fn host_name(word: &str) -> Option<String> {
 pub(super) fn session_max_age(variables: &Variables) -> Result<TimeDelta, Error> {
     const NAME: &str = "AUTHSVC_SESSION_MAX_AGE";
     const LONGEST: TimeDelta = TimeDelta::days(3650);
-    let duration = super::duration(variables, NAME, "90d")?;
+    let duration = variables.duration(NAME, "90d")?;
     TimeDelta::from_std(duration).ok().filter(|age| *age <= LONGEST).ok_or_else(|| {
         Error::invalid(NAME, "a session may live 3650 days at most".to_owned(), "write a duration like 90d or 12h")
     })

@@ -12,7 +12,7 @@ pub(super) fn interval(variables: &Variables) -> Result<Option<Duration>, Error>
     const NAME: &str = "AUTHSVC_CLEANUP_INTERVAL";
     match variables.get(NAME) {
         Some("off") => Ok(None),
-        _ => super::duration(variables, NAME, "1h").map(Some),
+        _ => variables.duration(NAME, "1h").map(Some),
     }
 }
 
@@ -26,7 +26,7 @@ pub(super) fn kept(variables: &Variables) -> Result<RetentionDays, Error> {
 }
 
 fn days(variables: &Variables, name: &'static str, default: &str) -> Result<u32, Error> {
-    let duration = super::duration(variables, name, default)?;
+    let duration = variables.duration(name, default)?;
     // round up, so that nothing is removed too early; less than a day is refused
     let days = if duration.as_secs() < DAY { 0 } else { duration.as_secs().div_ceil(DAY) };
     let within = u32::try_from(days).ok().filter(|days| (1..=36_500).contains(days));

@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
 
 use secrecy::SecretString;
 
@@ -162,6 +164,28 @@ impl Variables {
             Error::invalid(file_name, format!("`{}` {why}", file.escape_debug()), hint)
         })?;
         Ok(Some(SecretString::from(text)))
+    }
+
+    /// Value of a variable, or its default, as another type. `form` says in an error how to write it.
+    ///
+    /// # Errors
+    /// Returns an error if the value cannot be read.
+    pub(super) fn parsed<T: FromStr>(&self, name: &'static str, default: &str, form: &str) -> Result<T, Error> {
+        let text = self.get(name).unwrap_or(default);
+        text.parse().map_err(|_| Error::invalid(name, format!("`{text}` cannot be read"), format!("write {form}")))
+    }
+
+    /// Value of a variable, or its default, as a duration.
+    ///
+    /// # Errors
+    /// Returns an error if the value is not a duration, or is zero.
+    pub(super) fn duration(&self, name: &'static str, default: &str) -> Result<Duration, Error> {
+        let text = self.get(name).unwrap_or(default);
+        let refuse =
+            |why: String| Error::invalid(name, format!("`{text}` {why}"), "write a duration like 30s, 5m or 1h");
+        let duration =
+            humantime::parse_duration(text).map_err(|error| refuse(format!("is not a duration: {error}")))?;
+        if duration.is_zero() { Err(refuse("is too short".to_owned())) } else { Ok(duration) }
     }
 
     /// Names of all variables that this program reads, without the `_FILE` twins of secrets and libpq's variables.

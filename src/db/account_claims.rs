@@ -16,7 +16,7 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter};
 
 use super::audit_log::AuditEvent;
-use super::links::ProviderIdentity;
+use super::provider_identity::ProviderIdentity;
 use super::request_context::RequestContext;
 use super::sessions::end_others;
 use super::verification::verifying;

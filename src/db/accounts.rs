@@ -6,47 +6,20 @@ use entity::auth_event::AuthEventKind;
 use entity::user::{ActiveModel, Column, Entity, Model};
 use entity::value::{Email, PasswordHash};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, RuntimeErr, Set, UpdateMany};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, Set, UpdateMany};
 
 use super::attempts::{self, Reservation};
-use super::audit_log::AuditEvent;
+use super::audit_log::{AuditEvent, FailedLogin};
 use super::database_identity::{Epoch, FoundAccount, is_in};
 use super::known_devices;
 use super::provisional::counting_use;
-use super::registration::{TakenFields, is_name_free};
 use super::request_context::RequestContext;
 use super::session_check::{SessionClaim, is_live};
-use super::sessions::{self, NewRefreshToken};
+use super::sessions::{self, NewRefreshToken, NewSession};
+use super::unique_fields::{TakenFields, is_duplicate, is_name_free};
 use super::{Error, Pool};
 
 const NAME_TAKEN: TakenFields = TakenFields { email: false, username: true };
-
-/// SQLite's extended codes of a violated primary key: SQLITE_CONSTRAINT_PRIMARYKEY and SQLITE_CONSTRAINT_ROWID.
-const PRIMARY_KEY_CODES: [&str; 2] = ["1555", "2579"];
-
-/// Account and the session that was begun for it.
-#[derive(Debug, Clone)]
-pub struct NewSession {
-    /// Account row after the session began.
-    pub user: Model,
-    /// Id of the session, which is the id of its first refresh token.
-    pub session: i64,
-    /// Id of the refresh token that was issued.
-    pub token: i64,
-    /// Epoch of the database in which the session began.
-    pub epoch: Epoch,
-}
-
-/// Failed login, for the audit log.
-#[derive(Debug)]
-pub struct FailedLogin<'a> {
-    /// Id of the account; `None` if no account has this address.
-    pub user_id: Option<i64>,
-    /// Address that the client sent, if it is a valid address.
-    pub email: Option<&'a str>,
-    /// Reason, as the audit log stores it.
-    pub reason: &'a str,
-}
 
 /// Result of a password change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,10 +105,7 @@ impl Pool {
     /// # Errors
     /// Returns an error if the database does not answer or rejects a statement.
     pub async fn record_refused_login(&self, failure: &FailedLogin<'_>, context: &RequestContext) -> Result<(), Error> {
-        Ok(failed(failure, AuthEventKind::LoginFailed)
-            .with_detail(failure.reason)
-            .record(self.runner(), context)
-            .await?)
+        Ok(failure.event(AuthEventKind::LoginFailed).with_detail(failure.reason).record(self.runner(), context).await?)
     }
 
     /// Changes the password and ends every other session.
@@ -230,28 +200,4 @@ fn with_password(user: &Model, epoch: Epoch) -> UpdateMany<Entity> {
         .filter(Column::Active.eq(true))
         .filter(Column::DeletedAt.is_null())
         .filter(is_in(epoch))
-}
-
-pub(super) fn failed<'a>(failure: &FailedLogin<'a>, kind: AuthEventKind) -> AuditEvent<'a> {
-    AuditEvent { kind, user_id: failure.user_id, email: failure.email, detail: None }
-}
-
-/// Returns true if a statement failed because another account or link has the unique value. A primary key does not
-/// count: it refuses an id that the database issued twice.
-pub(super) fn is_duplicate(error: &DbErr) -> bool {
-    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error else {
-        return false;
-    };
-    let sqlx::Error::Database(error) = error.as_ref() else { return false };
-    if !error.is_unique_violation() {
-        return false;
-    }
-    match error.constraint() {
-        Some(constraint) => !constraint.ends_with("_pkey") && !constraint.starts_with("refresh_tokens_"),
-        // SQLite names columns, and has separate codes for primary keys
-        None => {
-            let is_key = error.code().is_some_and(|code| PRIMARY_KEY_CODES.contains(&code.as_ref()));
-            !is_key && !error.message().contains("refresh_tokens.")
-        }
-    }
 }

@@ -15,7 +15,7 @@ use entity::{login_throttle, user};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
 
 use super::account_lockouts;
-use super::accounts::{FailedLogin, failed};
+use super::audit_log::FailedLogin;
 use super::lockout_counter::{Lockout, Reserved};
 use super::login_throttles;
 use super::pinned::CommitWait;
@@ -235,10 +235,10 @@ impl Pool {
             login_throttles::add_failure(&transaction, &subjects.pair, reservation.lockouts.client, context.now)
                 .await?;
         }
-        failed(failure, AuthEventKind::LoginFailed).with_detail(failure.reason).record(&transaction, context).await?;
+        failure.event(AuthEventKind::LoginFailed).with_detail(failure.reason).record(&transaction, context).await?;
         if let (Some(until), Some(_)) = (locked, failure.user_id) {
             let detail = format!("until {}", until.to_rfc3339());
-            failed(failure, AuthEventKind::AccountLocked).with_detail(&detail).record(&transaction, context).await?;
+            failure.event(AuthEventKind::AccountLocked).with_detail(&detail).record(&transaction, context).await?;
         }
         Ok(transaction.commit().await?)
     }

@@ -49,3 +49,21 @@ impl<'a> AuditEvent<'a> {
         Entity::insert(event).exec_without_returning(connection).await.map(|_| ())
     }
 }
+
+/// Failed login, for the audit log.
+#[derive(Debug)]
+pub struct FailedLogin<'a> {
+    /// Id of the account; `None` if no account has this address.
+    pub user_id: Option<i64>,
+    /// Address that the client sent, if it is a valid address.
+    pub email: Option<&'a str>,
+    /// Reason, as the audit log stores it.
+    pub reason: &'a str,
+}
+
+impl<'a> FailedLogin<'a> {
+    /// Builds an event of the login, without a detail.
+    pub(super) fn event(&self, kind: AuthEventKind) -> AuditEvent<'a> {
+        AuditEvent { kind, user_id: self.user_id, email: self.email, detail: None }
+    }
+}

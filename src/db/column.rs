@@ -9,6 +9,13 @@ pub struct Column {
     pub kind: ColumnType,
 }
 
+impl Column {
+    /// Returns the error of a value with the name of the column.
+    pub(crate) fn error(&self, why: &str) -> String {
+        format!("column `{}`: {why}", self.name)
+    }
+}
+
 /// Type of a column, without its length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ColumnType {

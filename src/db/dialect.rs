@@ -1,36 +1,11 @@
 //! SQL that differs between the engines. Only this file matches on the backend to choose SQL. Longer statements are in
 //! `postgres/` and `sqlite/` beside it.
 
-use std::fmt;
-
-use super::{Column, pinned};
+use super::{Backend, Column, pinned};
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
-/// Database engine that the program supports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Backend {
-    /// PostgreSQL 13 or newer.
-    Postgres,
-    /// SQLite, in a local file.
-    Sqlite,
-}
-
-impl fmt::Display for Backend {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.pick("postgres", "sqlite"))
-    }
-}
-
 impl Backend {
-    /// Returns the value for this engine.
-    pub(crate) fn pick<T>(self, postgres: T, sqlite: T) -> T {
-        match self {
-            Self::Postgres => postgres,
-            Self::Sqlite => sqlite,
-        }
-    }
-
     /// Reads every applied migration: `ledger`, version, applied at (Unix seconds), checksum, kind, duration in ms,
     /// program version, compatible (`t` or `f`). It fails with an undefined table if there is no ledger. It reads one
     /// table without an order. On a new connection each further catalogue entry costs more than the query itself.

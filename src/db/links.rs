@@ -6,45 +6,20 @@
 use chrono::{DateTime, Utc};
 use entity::auth_event::AuthEventKind;
 use entity::oauth_provider::{ActiveModel, Column, Entity};
-use entity::value::{Email, PasswordHash, Provider, ProviderToken};
+use entity::value::{Email, PasswordHash, Provider};
 use entity::{oauth_state, user};
 use sea_orm::sea_query::{Expr, NullOrdering};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Order, QueryFilter, QueryOrder, Set, TryInsertResult};
 
 use super::account_claims::{ClaimedAccount, claim_account};
-use super::accounts::{NewSession, is_duplicate};
 use super::audit_log::AuditEvent;
 use super::database_identity::{Epoch, FoundAccount, is_in};
-use super::registration::{RegistrationOutcome, is_name_free};
+use super::provider_identity::ProviderIdentity;
+use super::registration::RegistrationOutcome;
 use super::request_context::RequestContext;
-use super::sessions::{self, NewRefreshToken};
+use super::sessions::{self, NewRefreshToken, NewSession};
+use super::unique_fields::{is_duplicate, is_name_free};
 use super::{Error, Pool};
-
-/// Tokens of a provider as they are stored; empty by default.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct StoredTokens {
-    /// Access token, in clear or as ciphertext.
-    pub access: Option<ProviderToken>,
-    /// Refresh token, in clear or as ciphertext.
-    pub refresh: Option<ProviderToken>,
-    /// Expiry of the access token.
-    pub expires_at: Option<DateTime<Utc>>,
-    /// Id of the key that encrypted the tokens; `None` if they are in clear.
-    pub key_id: Option<String>,
-}
-
-/// Account at a provider that has just been verified.
-#[derive(Debug, Clone)]
-pub struct ProviderIdentity {
-    /// Provider that verified the account.
-    pub provider: Provider,
-    /// Id of the account at the provider.
-    pub provider_id: String,
-    /// Address of the account's picture at the provider.
-    pub picture: Option<String>,
-    /// Tokens of the provider to be stored.
-    pub tokens: StoredTokens,
-}
 
 /// Account that the holder of a [`ProviderIdentity`] may log in to.
 #[derive(Debug, Clone)]
@@ -283,24 +258,13 @@ async fn upsert_link(
             provider_id: Set(identity.provider_id.clone()),
             created_at: Set(now),
             updated_at: Set(now),
-            ..of(&identity.tokens)
+            ..identity.tokens.columns()
         };
         return Entity::insert(row).exec_without_returning(connection).await.map(|_| true);
     };
-    let row = ActiveModel { updated_at: Set(now), ..of(&identity.tokens) };
+    let row = ActiveModel { updated_at: Set(now), ..identity.tokens.columns() };
     let update = Entity::update_many().set(row).filter(Column::Id.eq(id));
     Ok(update.filter(Column::UserId.eq(user_id)).exec(connection).await?.rows_affected > 0)
-}
-
-/// Returns the columns that store the tokens.
-pub(super) fn of(tokens: &StoredTokens) -> ActiveModel {
-    ActiveModel {
-        access_token: Set(tokens.access.clone()),
-        refresh_token: Set(tokens.refresh.clone()),
-        expires_at: Set(tokens.expires_at),
-        key_id: Set(tokens.key_id.clone()),
-        ..Default::default()
-    }
 }
 
 fn linked(user: &user::Model) -> AuditEvent<'_> {

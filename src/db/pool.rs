@@ -14,7 +14,7 @@ use sea_orm::{
 use sqlx::sqlite::SqlitePoolOptions;
 
 use super::Backend;
-use super::connection::{check_file, sqlite_options};
+use super::connection_options::{check_file, sqlite_options};
 use super::error::Error;
 use super::failover_pool::FailoverPool;
 use super::pinned;

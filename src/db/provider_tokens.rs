@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use entity::oauth_provider::{ActiveModel, Column, Entity, Model};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set};
 
-use super::links::{self, StoredTokens};
+use super::provider_identity::StoredTokens;
 use super::{Error, Pool};
 
 impl Pool {
@@ -32,7 +32,7 @@ impl Pool {
             .add(is(Column::AccessToken, link.access_token.clone()))
             .add(is(Column::RefreshToken, link.refresh_token.clone()))
             .add(is(Column::KeyId, link.key_id.clone()));
-        let row = ActiveModel { updated_at: Set(now), ..links::of(tokens) };
+        let row = ActiveModel { updated_at: Set(now), ..tokens.columns() };
         let update = Entity::update_many().set(row).filter(same);
         Ok(update.exec(self.runner()).await?.rows_affected > 0)
     }

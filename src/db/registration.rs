@@ -1,19 +1,16 @@
-//! Registration with a password, and the unique fields of an account: its address and its name.
-//!
-//! Addresses and names are unique without regard to the case of ASCII letters. The database's indexes decide between
-//! two simultaneous registrations. Older accounts may share a name, which no new account can get.
+//! Registration with a password.
 
 use chrono::{DateTime, Utc};
 use entity::auth_event::AuthEventKind;
 use entity::user::{ActiveModel, Entity};
 use entity::value::{Email, PasswordHash};
-use sea_orm::{ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, Set};
+use sea_orm::{ConnectionTrait as _, DbErr, EntityTrait, PaginatorTrait, Set};
 
-use super::accounts::{NewSession, is_duplicate};
 use super::audit_log::AuditEvent;
 use super::provisional::{self, Released, Takeover};
 use super::request_context::RequestContext;
-use super::sessions::{self, NewRefreshToken};
+use super::sessions::{self, NewRefreshToken, NewSession};
+use super::unique_fields::{TakenFields, is_duplicate, is_name_free};
 use super::{Error, Pool, Transaction};
 
 /// Account that is about to be created.
@@ -36,15 +33,6 @@ pub enum RegistrationOutcome {
     Registered(Box<NewSession>),
     /// Another account has the address or the name. Nothing was created.
     Taken(TakenFields),
-}
-
-/// Unique fields that another account has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TakenFields {
-    /// True if another account has the address.
-    pub email: bool,
-    /// True if another account has the name.
-    pub username: bool,
 }
 
 impl Pool {
@@ -111,12 +99,6 @@ fn row_of(account: &NewAccount, now: DateTime<Utc>) -> ActiveModel {
         provisional_used_at: Set(Some(now)),
         ..Default::default()
     }
-}
-
-/// Returns true if no account has this name in any case. If two accounts take it at once, the index refuses one.
-pub(super) async fn is_name_free(connection: &impl ConnectionTrait, username: &str) -> Result<bool, DbErr> {
-    let holders = Entity::by_username(username, connection.get_database_backend());
-    Ok(holders.count(connection).await? == 0)
 }
 
 /// Records the old name in the old account's events, so that an operator can return it.

@@ -11,13 +11,12 @@ use entity::value::TokenHash;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter};
 
-use super::accounts::NewSession;
 use super::audit_log::AuditEvent;
 use super::provisional;
 use super::query_runner::unique_row;
 use super::request_context::RequestContext;
 use super::sessions::{
-    ContinuedSession, NewRefreshToken, TokenOwner, has_live_token, issue, lock_owner, of_session, revoking,
+    ContinuedSession, NewRefreshToken, NewSession, TokenOwner, has_live_token, issue, lock_owner, of_session, revoking,
 };
 use super::{Error, Pool, Transaction};
 

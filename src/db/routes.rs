@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use sqlx::Connection as _;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 
-use super::connection::postgres_options;
+use super::connection_options::{postgres_options, with_driver_tls};
 use super::error::{DbErrorKind, Error};
 use super::tls::client_config;
 use super::tunnel::{Dial, Encryption, Tunnel};
@@ -185,19 +185,4 @@ fn driver_will_do(target: &PostgresTarget, host: &Host) -> bool {
         && tls.versions == (TlsVersion::V12, TlsVersion::V13)
         && host.address.is_none()
         && target.socket == SocketSettings::default()
-}
-
-fn with_driver_tls(target: &PostgresTarget, options: PgConnectOptions, mode: SslMode) -> PgConnectOptions {
-    let mode = match mode {
-        SslMode::Disable | SslMode::Allow => PgSslMode::Disable,
-        SslMode::Prefer => PgSslMode::Prefer,
-        SslMode::Require => PgSslMode::Require,
-        SslMode::VerifyCa | SslMode::VerifyFull => PgSslMode::VerifyFull,
-    };
-    // the driver reads PGSSLROOTCERT itself; no file is wanted here
-    let options = options.ssl_mode(mode).ssl_root_cert_from_pem(Vec::new());
-    match &target.tls.client {
-        Some((certificate, key)) => options.ssl_client_cert(certificate).ssl_client_key(key),
-        None => options,
-    }
 }

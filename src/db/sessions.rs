@@ -27,7 +27,6 @@ use sea_orm::{
     QueryOrder, QuerySelect, QueryTrait, Select, UpdateMany,
 };
 
-use super::accounts::NewSession;
 use super::audit_log::AuditEvent;
 use super::database_identity::{Epoch, current_epoch, is_in};
 use super::query_runner::unique_row;
@@ -47,6 +46,19 @@ pub struct NewRefreshToken {
     pub expires_at: DateTime<Utc>,
     /// Maximum age of the token's session, however often it is refreshed.
     pub max_age: TimeDelta,
+}
+
+/// Account and the session that was begun for it.
+#[derive(Debug, Clone)]
+pub struct NewSession {
+    /// Account row after the session began.
+    pub user: user::Model,
+    /// Id of the session, which is the id of its first refresh token.
+    pub session: i64,
+    /// Id of the refresh token that was issued.
+    pub token: i64,
+    /// Epoch of the database in which the session began.
+    pub epoch: Epoch,
 }
 
 /// Result of ending one session of an account.

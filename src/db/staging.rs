@@ -4,27 +4,24 @@
 //! On PostgreSQL it is a schema in the live database. On SQLite it is a file beside the live one. The live database
 //! does not change until the swap. The next run removes what an interrupted run left in the staging area.
 
+mod live_schema;
+mod load;
 mod postgres;
 mod refused_row;
 mod sequences;
 mod sqlite;
+mod staged_migration;
 
 use std::time::Duration;
 
-use sea_orm::DatabaseTransaction;
 use tokio::sync::mpsc::Receiver;
 
-use super::{Column, DatabaseTarget, DatabaseUrl, Error, Pool, PoolUse, RowSink, Value};
+use super::{DatabaseTarget, DatabaseUrl, Error, Pool, PoolUse, RowSink};
+pub use live_schema::{LiveSchema, SchemaObjects, SchemaOrigin, SwapReport};
+pub use load::{LoadBlock, LoadError, RowParser, TableLoad};
 use postgres::PostgresStaging;
-use refused_row::RefusedRow;
 use sqlite::SqliteStaging;
-
-/// Transaction for migrations that create their tables in a staging area.
-pub struct StagedMigration {
-    pool: Pool,
-    /// Open transaction of the migrations.
-    pub transaction: DatabaseTransaction,
-}
+use staged_migration::StagedMigration;
 
 /// Staging area of a restore.
 pub enum Staging {
@@ -32,40 +29,6 @@ pub enum Staging {
     Postgres(PostgresStaging),
     /// SQLite file beside the live one.
     Sqlite(SqliteStaging),
-}
-
-/// Tables, functions and sequences of one state of the schema.
-#[derive(Debug, Clone, Default)]
-pub struct SchemaObjects {
-    /// Names of the tables.
-    pub tables: Vec<String>,
-    /// Functions as `name(types)`; empty on SQLite.
-    pub functions: Vec<String>,
-    /// Names of the sequences; empty on SQLite.
-    pub sequences: Vec<String>,
-}
-
-/// Schema of a database that a restore replaces.
-#[derive(Debug, Clone)]
-pub struct LiveSchema {
-    /// All objects of the program that may exist: those of the database's own history, and those of the newest
-    /// migrations.
-    pub objects: SchemaObjects,
-    /// Statements that create the live schema; empty if the database has no objects of the program.
-    pub made_by: String,
-    /// Statements that upgrade the live schema to the newest one.
-    pub newer: String,
-    /// Origin of the live schema.
-    pub origin: SchemaOrigin,
-}
-
-/// Origin of a schema.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SchemaOrigin {
-    /// This program's migrations created all of it.
-    Migrated,
-    /// The program adopted the schema. Its objects are equal, but their definitions may be written differently.
-    TakenOver,
 }
 
 /// Lists what a restore would lose in the live database, and what would prevent it, each with a remedy. It writes
@@ -81,69 +44,6 @@ pub async fn losses(
     match url.target() {
         DatabaseTarget::Postgres(_) => postgres::live_survey::losses(url, live, greatest_ids).await,
         DatabaseTarget::Sqlite(target) => sqlite::objects::losses(&target.path, live),
-    }
-}
-
-/// Table that is loaded, with its columns in the order of the rows.
-#[derive(Debug, Clone)]
-pub struct TableLoad {
-    /// Name of the table.
-    pub table: String,
-    /// Columns of the table. Rows from the other engine have their types in PostgreSQL, which has more types.
-    pub columns: Vec<Column>,
-}
-
-impl TableLoad {
-    /// Returns the column names as `a, b, c`.
-    fn column_list(&self) -> String {
-        self.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ")
-    }
-}
-
-/// Rows of one table, each ended by a line feed.
-#[derive(Debug)]
-pub struct LoadBlock {
-    /// Index of the table among the loaded tables.
-    pub table: usize,
-    /// Lines of COPY's text format on PostgreSQL. On SQLite, lines that the [`RowParser`] function parses.
-    pub lines: Vec<u8>,
-    /// Number of the first row's line in the file, from 1. The other rows follow it.
-    pub first_line: u64,
-}
-
-/// Function that parses the values of a row without its line feed.
-pub type RowParser = for<'a> fn(&'a [u8], &[Column]) -> Result<Vec<Value<'a>>, String>;
-
-/// Result of a swap.
-#[derive(Debug, Default)]
-pub struct SwapReport {
-    /// Time for which readers may have waited.
-    pub duration: Duration,
-    /// Warnings for the operator that are no failures.
-    pub warnings: Vec<String>,
-}
-
-/// Error of rows that the database refuses.
-#[derive(Debug, thiserror::Error)]
-#[error("{place}{source}")]
-pub struct LoadError {
-    /// Table and line of the refused row.
-    place: Box<RefusedRow>,
-    /// Error of the database.
-    pub source: Error,
-}
-
-impl LoadError {
-    fn at(place: RefusedRow, source: Error) -> Self {
-        Self { place: Box::new(place), source }
-    }
-
-    fn anywhere(source: Error) -> Self {
-        Self::at(RefusedRow::default(), source)
-    }
-
-    fn in_table(table: &str, source: Error) -> Self {
-        Self::at(RefusedRow { table: Some(table.to_owned()), ..RefusedRow::default() }, source)
     }
 }
 

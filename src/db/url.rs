@@ -4,8 +4,10 @@
 //! character in a password must be refused without quoting the text around it. No message of this module contains text
 //! from the user-information part.
 
+mod escapes;
 mod foreign;
 mod hosts;
+mod invalid;
 mod parameters;
 mod pgpass;
 mod postgres;
@@ -19,11 +21,10 @@ mod tls;
 use std::fmt;
 use std::path::PathBuf;
 
-use percent_encoding::percent_decode_str;
-
 use super::Backend;
 
 pub use hosts::{Host, SessionAttrs};
+pub use invalid::InvalidUrl;
 pub use parameters::{PARAMETERS, UrlParameter};
 pub use postgres::{Defaults, HostOrder, PostgresTarget};
 pub(in crate::db) use socket::NO_LIMIT;
@@ -49,41 +50,7 @@ pub enum DatabaseTarget {
     Sqlite(SqliteTarget),
 }
 
-/// Error of a refused URL: the reason and a hint. It never contains user name or password.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct InvalidUrl {
-    message: String,
-    hint: String,
-    variable: Option<&'static str>,
-}
-
-impl InvalidUrl {
-    fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: hint.into(), variable: None }
-    }
-
-    fn of_variable(self, variable: &'static str) -> Self {
-        Self { variable: Some(variable), ..self }
-    }
-
-    /// Returns the environment variable that is wrong, if it is not that of the URL.
-    pub fn variable(&self) -> Option<&'static str> {
-        self.variable
-    }
-
-    /// Returns the hint for the operator.
-    pub fn hint(&self) -> &str {
-        &self.hint
-    }
-}
-
 const FORMS: &str = "use postgres://USER:PASSWORD@HOST:5432/DATABASE or sqlite:FILE?mode=rwc";
-const ESCAPE_UTF_8: &str = "write the bytes of UTF-8 as escapes, like %C3%A9 for an e with an acute accent";
-const NO_NUL: &str = "leave `%00` out: a file name, name or password cannot contain this character";
-const ESCAPE: &str =
-    "percent-encode special characters in user name and password: / is %2F, ? is %3F, # is %23, @ is %40, % is %25";
-
 impl DatabaseUrl {
     /// Parses a URL, and completes a PostgreSQL URL with defaults.
     ///
@@ -204,33 +171,4 @@ fn unknown_scheme(scheme: &str, rest: &str) -> InvalidUrl {
         .min_by_key(|known| strsim::damerau_levenshtein(known, &lower));
     let hint = near.map_or_else(|| FORMS.to_owned(), |near| format!("did you mean `{near}:`? {FORMS}"));
     InvalidUrl::new(format!("`{scheme}://` is not a database this program works with"), hint)
-}
-
-fn parameters(query: &str) -> Result<Vec<(String, String)>, InvalidUrl> {
-    let mut pairs = Vec::new();
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let Some((name, value)) = pair.split_once('=') else {
-            return Err(InvalidUrl::new("a parameter of the database URL has no `=`", ESCAPE));
-        };
-        pairs.push((name.to_owned(), decode(value, "parameters")?.unwrap_or_default()));
-    }
-    Ok(pairs)
-}
-
-/// Percent-decodes one part; `None` if the part is empty.
-fn decode(text: &str, part: &str) -> Result<Option<String>, InvalidUrl> {
-    let bytes = text.as_bytes();
-    let escapes = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'%');
-    for (at, _) in escapes {
-        let digits = bytes.get(at + 1..at + 3).unwrap_or_default();
-        if digits.len() < 2 || !digits.iter().all(u8::is_ascii_hexdigit) {
-            return Err(InvalidUrl::new(format!("a `%` in the {part} of the database URL is not an escape"), ESCAPE));
-        }
-    }
-    let invalid = |what: &str, hint| InvalidUrl::new(format!("the {part} of the database URL {what}"), hint);
-    let decoded = percent_decode_str(text).decode_utf8().map_err(|_| invalid("is not UTF-8", ESCAPE_UTF_8))?;
-    if decoded.contains('\0') {
-        return Err(invalid("contains a NUL", NO_NUL));
-    }
-    Ok(Some(decoded.into_owned()).filter(|text| !text.is_empty()))
 }

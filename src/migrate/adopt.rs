@@ -9,7 +9,7 @@ use super::embedded::{self, Migration};
 use super::error::Error;
 use super::plan::Recorded;
 use super::run;
-use super::session::MigrationSettings;
+use super::settings::MigrationSettings;
 use crate::db::{Backend, Connection, PartialRows};
 use crate::password_hashes;
 

@@ -7,7 +7,7 @@ use super::error::Error;
 use super::ledger::AppliedMigration;
 use super::run::{self, Direction, Step};
 use super::schema_version::SchemaVersion;
-use super::session::MigrationSettings;
+use super::settings::MigrationSettings;
 use crate::db::Backend;
 
 /// Runs the migrations above one number and up to another in the caller's transaction. From 0 it creates the ledger

@@ -12,7 +12,7 @@ use super::ledger::{AppliedMigration, RecordKind};
 use super::lock::with_jitter;
 use super::progress::{MigrationEvent, MigrationProgress};
 use super::script::SqlMigration;
-use super::session::MigrationSettings;
+use super::settings::MigrationSettings;
 use crate::clock::Stopwatch;
 use crate::db::{self, Backend, NoTimeoutSession, Pool};
 

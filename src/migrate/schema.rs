@@ -1,11 +1,10 @@
 //! The live schema as a backup holds it: SQL that recreates it, and tables with their columns.
 
-use super::catalogue::{self, Catalogue, Difference};
+use super::catalogue::{self, Catalogue};
 use super::embedded;
 use super::error::Error;
-use super::ledger::{self, AppliedMigration, LedgerState};
+use super::ledger::{self, LedgerState};
 use super::plan;
-use super::schema_version;
 use crate::db::{Column, ColumnType, Connection, Row};
 
 /// Table that holds the random id of the database.
@@ -122,18 +121,6 @@ pub(crate) fn tables(expected: &Catalogue) -> Vec<SchemaTable> {
     names.sort_by_key(|name| entity::TABLES.iter().position(|known| known == name).unwrap_or(entity::TABLES.len()));
     let made = names.into_iter().map(|name| SchemaTable { name: name.to_owned(), columns: expected.columns_of(name) });
     ledger.into_iter().chain(made).collect()
-}
-
-/// Objects that no migration makes, on tables that migrations make. Examples: `column users.phone`, `index
-/// users.idx_phone`.
-///
-/// # Errors
-/// Returns an error if the database does not answer.
-pub async fn extra_objects(connection: &mut Connection, applied: &[AppliedMigration]) -> Result<Vec<String>, Error> {
-    let expected = schema_version::catalogue_of_newest(applied, connection.backend());
-    let differences = catalogue::read(connection).await?.shape_differs_from(&expected);
-    let extra = differences.into_iter().filter(Difference::is_extra);
-    Ok(extra.map(|difference| difference.object).collect())
 }
 
 /// Returns true if the table belongs to the ledger.

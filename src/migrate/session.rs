@@ -14,19 +14,9 @@ use super::plan::{self, Adoption, MigrationPlan, MigrationTarget};
 use super::progress::{MigrationEvent, MigrationProgress};
 use super::report::{MigrationEntry, MigrationOutcome, MigrationReport};
 use super::run::{self, Direction, Step};
+use super::settings::MigrationSettings;
 use super::verify;
 use crate::db::{Backend, Connection, DatabaseUrl, DbErrorKind, PartialRows, Pool, PoolUse, first_column};
-
-/// Settings of a migration run.
-#[derive(Debug, Clone)]
-pub struct MigrationSettings {
-    /// Longest wait for another migrator, and for all table locks together.
-    pub patience: Duration,
-    /// Longest wait of one statement for a table lock. Requests can queue behind it for this long.
-    pub lock_timeout: Duration,
-    /// Version of authsvc, recorded in the ledger.
-    pub app_version: String,
-}
 
 /// Options of a migration upwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use super::embedded::{self, Migration, Script};
 use super::ledger::RecordKind;
 use super::report::MigrationReport;
 use super::run;
-use super::session::MigrationSettings;
+use super::settings::MigrationSettings;
 use crate::db::{Backend, MigrationScript};
 
 /// One block of the script.

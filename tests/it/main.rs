@@ -38,6 +38,7 @@ mod health_postgres;
 mod hosts;
 mod hot_paths;
 mod identity;
+mod import_circles;
 mod language;
 mod lockout;
 mod lockout_devices;

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::db::{Column, ColumnType};
+use crate::db::{Column, ColumnType, copy_text};
 
 /// First bytes of a stream: signature, flags, and the length of an extension.
 pub const BEGIN: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
@@ -33,7 +33,7 @@ pub fn parse(lines: &[u8], columns: &[Column]) -> Option<Vec<u8>> {
 }
 
 fn field(text: &[u8], kind: ColumnType, rows: &mut Vec<u8>) -> Option<()> {
-    if text == b"\\N" {
+    if text == copy_text::NULL {
         rows.extend_from_slice(&(-1_i32).to_be_bytes());
         return Some(());
     }

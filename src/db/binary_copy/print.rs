@@ -3,7 +3,7 @@
 //! Printing rows as text is most of the server's work in a backup. Here several threads can do it. The lines contain
 //! what the server prints with `DateStyle = 'ISO'` and `TimeZone = 'UTC'`. A test compares the two.
 
-use crate::db::{Column, ColumnType};
+use crate::db::{Column, ColumnType, copy_text};
 
 /// First bytes of a stream. Two lengths of four bytes follow, of flags and of an extension.
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
@@ -52,7 +52,7 @@ pub fn print(mut rows: &[u8], columns: &[Column], lines: &mut Vec<u8>) -> Result
         }
         for column in columns {
             match i32::from_be_bytes(take(&mut rows)?) {
-                -1 => lines.extend_from_slice(b"\\N"),
+                -1 => lines.extend_from_slice(copy_text::NULL),
                 length => {
                     let length = usize::try_from(length).map_err(|_| Malformed)?;
                     let (value, rest) = rows.split_at_checked(length).ok_or(Malformed)?;
@@ -87,32 +87,14 @@ fn field(value: &[u8], kind: ColumnType, line: &mut Vec<u8>) -> Result<(), Malfo
             [1] => line.push(b't'),
             _ => return Err(Malformed),
         },
-        ColumnType::Text => text(value, line),
+        ColumnType::Text => copy_text::escape(value, line),
         ColumnType::Timestamptz => timestamp(eight()?, b"+00", line),
         ColumnType::Timestamp => timestamp(eight()?, b"", line),
         // the version comes before the text
-        ColumnType::Json => text(value.strip_prefix(&[1]).ok_or(Malformed)?, line),
+        ColumnType::Json => copy_text::escape(value.strip_prefix(&[1]).ok_or(Malformed)?, line),
         ColumnType::Other => return Err(Malformed),
     }
     Ok(())
-}
-
-/// Appends a text with escapes for the backslash and for backspace to carriage return, which are six consecutive
-/// characters.
-fn text(value: &[u8], line: &mut Vec<u8>) {
-    const NAMES: &[u8; 6] = b"btnvfr";
-    let special = |byte: u8| (byte.wrapping_sub(8) < 6) | (byte == b'\\');
-    // nearly every text has no such byte; a loop without branches checks many bytes at a time
-    if !value.iter().fold(false, |found, byte| found | special(*byte)) {
-        return line.extend_from_slice(value);
-    }
-    for &byte in value {
-        match NAMES.get(usize::from(byte.wrapping_sub(8))) {
-            Some(name) => line.extend_from_slice(&[b'\\', *name]),
-            None if byte == b'\\' => line.extend_from_slice(b"\\\\"),
-            None => line.push(byte),
-        }
-    }
 }
 
 fn integer(value: i64, line: &mut Vec<u8>) {

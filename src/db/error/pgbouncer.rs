@@ -2,8 +2,8 @@
 //! them. The first entry whose words occur in the text decides. The last entry matches every text. Entries for messages
 //! that quote the server come first.
 
-use super::DbErrorKind;
-use super::rules::Cause;
+use super::cause::Cause;
+use super::kind::DbErrorKind;
 
 /// Causes: words in lower case, kind of failure, and hint.
 pub(super) static CAUSES: &[Cause] = &[

@@ -5,25 +5,14 @@
 //! [`super::pgbouncer`]. `docs/TROUBLESHOOTING.md` lists every hint, and a test compares the two. To add a cause, add a
 //! line here and a row there.
 
-use super::{DbErrorKind, pgbouncer};
+use super::cause::Cause;
+use super::kind::DbErrorKind;
+use super::pgbouncer;
 
 /// Placeholder of a hint for the role of `DATABASE_URL`.
 pub(super) const ROLE: &str = "YOUR_ROLE";
 /// Placeholder of a hint for the object that the text names.
 pub(super) const OBJECT: &str = "OBJECT";
-
-/// Cause: words of its text in lower case (empty for any text), its kind, and its hint.
-pub(super) struct Cause {
-    words: &'static str,
-    pub(super) kind: DbErrorKind,
-    pub(super) hint: Option<&'static str>,
-}
-
-impl Cause {
-    pub(super) const fn new(words: &'static str, kind: DbErrorKind, hint: &'static str) -> Self {
-        Self { words, kind, hint: Some(hint) }
-    }
-}
 
 /// Rule: a code, or a class of two characters, and a cause.
 type Rule = (&'static str, Cause);

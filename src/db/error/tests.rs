@@ -174,7 +174,7 @@ fn each_code_of_sqlite_has_its_kind_and_its_hint() {
     ] {
         let (found, of_code) = rules::of_sqlite(&code.to_string());
         assert_eq!(found, kind, "{code}");
-        let of_code = of_code.or_else(|| of_kind(kind)).unwrap_or_default();
+        let of_code = of_code.or_else(|| hints::of_kind(kind)).unwrap_or_default();
         assert!(of_code.contains(hint) && of_code.is_empty() == hint.is_empty(), "{code}: {of_code}");
         assert!(!of_code.contains("server"), "{code}: {of_code}");
     }

@@ -9,10 +9,10 @@ use futures_util::StreamExt;
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
-use super::{BLOCK_BYTES, RowSink, SnapshotRows, TableRowCount};
+use super::rows::{BLOCK_BYTES, RowSink, SnapshotRows, TableRowCount};
 use crate::db::connection::texts;
-use crate::db::dialect::{Backend, Export, SnapshotScope};
-use crate::db::{Column, Connection, DatabaseUrl, Error, Row, binary_copy};
+use crate::db::dialect::{Export, SnapshotScope};
+use crate::db::{Backend, Column, Connection, DatabaseUrl, Error, Row, binary_copy};
 
 /// Pages that one statement reads. The number is large enough to hide the cost of a statement. It is small enough to
 /// keep both connections busy until the end of a table.

@@ -6,16 +6,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
-use rusqlite::types::ValueRef;
-use rusqlite::{OpenFlags, Statement};
+use rusqlite::OpenFlags;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use super::{BLOCK_BYTES, RowSink, SnapshotRows, TableRowCount};
-use crate::db::connection::{check_file, is_immutable, plain_name};
-use crate::db::dialect::{Backend, Export, SnapshotScope};
+use super::rows::{BLOCK_BYTES, RowSink, SnapshotRows, TableRowCount};
+use crate::db::connection_options::{check_file, is_immutable, plain_name};
+use crate::db::dialect::{Export, SnapshotScope};
 use crate::db::url::{DatabaseTarget, SqliteMode, SqliteTarget};
-use crate::db::{Column, DatabaseUrl, DbErrorKind, Error, Row};
+use crate::db::{Backend, Column, DatabaseUrl, DbErrorKind, Error, Row, sqlite_literals};
 
 /// Maximum number of blocks in the queue.
 const QUEUE: usize = 2;
@@ -127,14 +126,7 @@ fn send_rows(connection: &rusqlite::Connection, sql: &str, blocks: &mpsc::Sender
     let mut rows = statement.query([])?;
     let mut lines = Vec::new();
     while let Some(row) = rows.next()? {
-        lines.push(b'(');
-        for at in 0..columns {
-            if at > 0 {
-                lines.push(b',');
-            }
-            literal(row.get_ref(at)?, &mut quote, &mut lines)?;
-        }
-        lines.extend_from_slice(b"),\n");
+        sqlite_literals::print(row, columns, &mut quote, &mut lines)?;
         if lines.len() >= BLOCK_BYTES {
             let full = std::mem::replace(&mut lines, Vec::with_capacity(BLOCK_BYTES + BLOCK_BYTES / 8));
             if blocks.blocking_send(SnapshotRows::Lines(full)).is_err() {
@@ -146,53 +138,4 @@ fn send_rows(connection: &rusqlite::Connection, sql: &str, blocks: &mpsc::Sender
         let _ = blocks.blocking_send(SnapshotRows::Lines(lines));
     }
     Ok(())
-}
-
-/// Appends a value as SQLite's `quote` prints it. A line feed in a text becomes `'||char(10)||'`, because it would end
-/// the line. A NUL becomes `'||char(0)||'`. A text that is not UTF-8 becomes `CAST(X'…' AS TEXT)`.
-fn literal(value: ValueRef<'_>, quote: &mut Statement<'_>, line: &mut Vec<u8>) -> Result<(), Error> {
-    match value {
-        ValueRef::Null => line.extend_from_slice(b"NULL"),
-        ValueRef::Integer(number) => line.extend_from_slice(number.to_string().as_bytes()),
-        // SQLite decides how many digits a number needs
-        ValueRef::Real(number) => {
-            line.extend_from_slice(quote.query_one([number], |row| row.get::<_, String>(0))?.as_bytes())
-        }
-        ValueRef::Text(text) if std::str::from_utf8(text).is_err() => {
-            line.extend_from_slice(b"CAST(");
-            blob(text, line);
-            line.extend_from_slice(b" AS TEXT)");
-        }
-        ValueRef::Text(text) => quoted(text, line),
-        ValueRef::Blob(bytes) => blob(bytes, line),
-    }
-    Ok(())
-}
-
-/// Appends bytes as hexadecimal digits.
-fn blob(bytes: &[u8], line: &mut Vec<u8>) {
-    line.extend_from_slice(b"X'");
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    line.extend(digits.map(|digit| b"0123456789ABCDEF"[usize::from(digit)]));
-    line.push(b'\'');
-}
-
-/// Appends a text in quotes. A line feed or NUL, which a quoted text cannot contain, is concatenated to it.
-fn quoted(text: &[u8], line: &mut Vec<u8>) {
-    let special = |byte: u8| (byte == b'\'') | (byte == b'\n') | (byte == 0);
-    line.push(b'\'');
-    // nearly every text has no such byte; a loop without branches checks many bytes at a time
-    if text.iter().fold(false, |found, byte| found | special(*byte)) {
-        for &byte in text {
-            match byte {
-                b'\'' => line.extend_from_slice(b"''"),
-                b'\n' => line.extend_from_slice(b"'||char(10)||'"),
-                0 => line.extend_from_slice(b"'||char(0)||'"),
-                _ => line.push(byte),
-            }
-        }
-    } else {
-        line.extend_from_slice(text);
-    }
-    line.push(b'\'');
 }

@@ -16,8 +16,8 @@ use sqlx::postgres::{PgConnection, PgPool};
 use sqlx::{AssertSqlSafe, Postgres, Transaction};
 use tokio::sync::mpsc::Receiver;
 
-use super::refused_row::SentBlocks;
-use super::{LoadBlock, LoadError, StagedMigration, TableLoad};
+use super::load::{LoadBlock, LoadError, SentBlocks, TableLoad};
+use super::staged_migration::StagedMigration;
 use crate::db::connection::{Row, first_column, texts};
 use crate::db::dialect::Export;
 use crate::db::pinned;

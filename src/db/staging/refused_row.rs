@@ -1,81 +1,12 @@
-//! Location of a row that the staged tables refused: table, row, columns and constraint, for both engines.
+//! Finds the row that the staged tables refused: table, row, columns and constraint, for both engines.
 //!
 //! While rows are loaded, the engine's error leads to a line of the file. Keys are built after the rows are loaded. A
 //! query then finds the refused rows and names them by their primary key.
 
-use std::fmt;
-
+use super::load::{LoadError, RefusedRow, SentBlocks, TableLoad};
+use super::postgres::{Later, PostgresStaging, query};
 use crate::db::error::ErrorSubject;
 use crate::db::{Backend, Error};
-
-use super::postgres::{Later, PostgresStaging, query};
-use super::{LoadBlock, LoadError, TableLoad};
-
-/// Refused row, with the parts of its location that are known.
-#[derive(Debug, Clone, Default)]
-pub(super) struct RefusedRow {
-    /// Name of the table.
-    pub(super) table: Option<String>,
-    /// Location of the row, such as `line 12 of the file` or ``the row with `id` 5``.
-    pub(super) row: Option<String>,
-    /// Columns or expressions of the constraint, or the column of the value.
-    pub(super) columns: Option<String>,
-    /// Name of the violated constraint.
-    pub(super) constraint: Option<String>,
-}
-
-impl fmt::Display for RefusedRow {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(table) = &self.table else { return Ok(()) };
-        write!(f, "loading `{table}`")?;
-        if let Some(row) = &self.row {
-            write!(f, ", {row}")?;
-        }
-        if let Some(columns) = &self.columns {
-            write!(f, ", column `{columns}`")?;
-        }
-        if let Some(constraint) = &self.constraint {
-            write!(f, ", constraint `{constraint}`")?;
-        }
-        f.write_str(": ")
-    }
-}
-
-impl RefusedRow {
-    /// Builds the location of a row at a line of the file.
-    pub(super) fn at_line(table: &str, line: u64) -> Self {
-        Self { table: Some(table.to_owned()), row: Some(format!("line {line} of the file")), ..Self::default() }
-    }
-}
-
-/// Blocks that one COPY has sent, for finding the line of a row by its number.
-#[derive(Default)]
-pub(super) struct SentBlocks(Vec<SentBlock>);
-
-struct SentBlock {
-    first_line: u64,
-    rows: u64,
-}
-
-impl SentBlocks {
-    /// Records the block that is sent next.
-    pub(super) fn push(&mut self, block: &LoadBlock) {
-        let rows = memchr::memchr_iter(b'\n', &block.lines).count() as u64;
-        self.0.push(SentBlock { first_line: block.first_line, rows });
-    }
-
-    /// Returns the line of the file that contains this row, from 1.
-    fn line(&self, row: u64) -> Option<u64> {
-        let mut before = 0;
-        for block in &self.0 {
-            if row > before && row <= before + block.rows {
-                return Some(block.first_line + (row - before - 1));
-            }
-            before += block.rows;
-        }
-        None
-    }
-}
 
 /// Returns the number of the row in a COPY, and the text after it. The context is translated, but the row number is the
 /// first number in every language. The names of the program's tables contain no digits.
@@ -194,6 +125,7 @@ fn balanced(text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use super::super::load::LoadBlock;
     use super::*;
     use crate::db::{Column, ColumnType};
 

@@ -4,6 +4,7 @@
 //! see the old content before and the new content after. If the live file contains tables of another program, only the
 //! tables of this program are replaced.
 
+mod files;
 pub(super) mod objects;
 mod swap;
 
@@ -16,17 +17,17 @@ use rusqlite::{Connection, OpenFlags, params_from_iter};
 use sea_orm::TransactionTrait;
 use tokio::sync::mpsc::Receiver;
 
-use self::swap::{SqliteSwap, beside};
-use super::refused_row::{RefusedRow, sqlite_columns};
-use super::{LiveSchema, LoadBlock, LoadError, RowParser, StagedMigration, SwapReport, TableLoad, sequences};
-use crate::db::connection::plain_name;
+use self::files::{LOGS, beside, cannot, open, open_staged};
+use self::swap::SqliteSwap;
+use super::live_schema::{LiveSchema, SwapReport};
+use super::load::{LoadBlock, LoadError, RefusedRow, RowParser, TableLoad};
+use super::refused_row::sqlite_columns;
+use super::sequences;
+use super::staged_migration::StagedMigration;
 use crate::db::dialect::Export;
 use crate::db::snapshot::sqlite::read_all;
 use crate::db::{Backend, DatabaseUrl, DbErrorKind, Error, Pool, PoolUse, RowSink, SqliteMode};
 use crate::disk::{self, LockState};
-
-/// Endings of the files that SQLite keeps beside a database. SQLite applies them to any file with the database's name.
-pub(super) const LOGS: [&str; 3] = ["-journal", "-wal", "-shm"];
 
 /// SQLite file that a restore fills.
 pub struct SqliteStaging {
@@ -241,26 +242,6 @@ fn check_foreign_keys(connection: &Connection) -> Result<(), LoadError> {
     };
     let message = format!("rows of `{child}` point to rows of `{parent}` that do not exist");
     Err(LoadError::at(place, Error::new(DbErrorKind::Refused, message)))
-}
-
-/// Opens the staged file, which needs no journal.
-pub(super) fn open_staged(path: &Path) -> Result<Connection, Error> {
-    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_URI)?;
-    connection.execute_batch(
-        "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -8192",
-    )?;
-    Ok(connection)
-}
-
-pub(super) fn open(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
-    let connection = Connection::open_with_flags(plain_name(path), flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.busy_timeout(Duration::from_secs(5))?;
-    Ok(connection)
-}
-
-pub(super) fn cannot(path: &Path) -> impl Fn(std::io::Error) -> Error {
-    let path = path.display().to_string();
-    move |error| Error::new(DbErrorKind::CannotOpen, format!("`{path}`: {error}"))
 }
 
 /// Lock of one restore at a time: a locked file beside the database. It ends with the process.

@@ -1,7 +1,7 @@
 //! Refuses texts that are often pasted instead of a URL. Examples are quoted texts, a command or a variable's name
 //! before the URL, and formats of other programs. The hint contains the correct form. No part of the text is repeated.
 
-use super::InvalidUrl;
+use super::invalid::InvalidUrl;
 
 const FORM: &str = "write postgres://USER:PASSWORD@HOST:5432/DATABASE";
 

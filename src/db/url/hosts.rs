@@ -3,8 +3,9 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use super::escapes::{ESCAPE, decode};
+use super::invalid::InvalidUrl;
 use super::settings::{SettingSource, UrlSetting, UrlSettings};
-use super::{ESCAPE, InvalidUrl, decode};
 
 /// Address of one server.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,14 +8,16 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::escapes::{ESCAPE, decode, parameters};
 use super::hosts::{self, Host, SessionAttrs, shown};
+use super::invalid::InvalidUrl;
 use super::parameters::PARAMETERS;
 use super::pgpass::PasswordFile;
 use super::service::{self, ServiceFiles};
 use super::settings::{SettingSource, UrlSetting, UrlSettings};
 use super::socket::{SocketSettings, connect_timeout};
+use super::startup;
 use super::tls::{self, SslMode, TlsSettings};
-use super::{ESCAPE, InvalidUrl, decode, parameters, startup};
 
 /// Database on one or more PostgreSQL servers.
 #[derive(Clone)]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::InvalidUrl;
+use super::invalid::InvalidUrl;
 use super::settings::{SettingSource, UrlSetting, UrlSettings};
 
 /// Directories that are searched for service files.

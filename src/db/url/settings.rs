@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::InvalidUrl;
+use super::invalid::InvalidUrl;
 use super::parameters::{PARAMETERS, ParameterKind, known, nearest};
 
 /// Source of a value.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::InvalidUrl;
+use super::invalid::InvalidUrl;
 use super::settings::{UrlSetting, UrlSettings};
 use super::tls::switch;
 

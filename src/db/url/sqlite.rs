@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{InvalidUrl, decode, parameters};
+use super::escapes::{decode, parameters};
+use super::invalid::InvalidUrl;
 
 /// SQLite file, and the access to it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Parameter `options`: settings that are sent when a session begins.
 
-use super::InvalidUrl;
+use super::invalid::InvalidUrl;
 use super::settings::{UrlSetting, UrlSettings};
 
 /// Accepted settings. Settings that the program's SQL depends on are not accepted, because the program pins them.

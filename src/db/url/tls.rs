@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::InvalidUrl;
+use super::invalid::InvalidUrl;
 use super::service::quoted;
 use super::settings::{UrlSetting, UrlSettings};
 

@@ -12,7 +12,7 @@ use super::{MARK, REPLACED, STAGING, execute, foreign_schema, query, settings};
 use crate::db::connection::first_column;
 use crate::db::dialect::quoted_name;
 use crate::db::pinned::{self, Home};
-use crate::db::staging::{LiveSchema, SchemaObjects};
+use crate::db::staging::live_schema::{LiveSchema, SchemaObjects};
 use crate::db::{Backend, DatabaseUrl, Error, Pool, PoolUse};
 
 /// Schema in which the migrations create their tables for comparison. It is never committed.

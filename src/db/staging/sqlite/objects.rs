@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::open;
+use super::files::open;
 use crate::db::staging::{LiveSchema, SchemaOrigin};
 use crate::db::{DbErrorKind, Error};
 

@@ -16,10 +16,10 @@ use std::time::Duration;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
+use super::files::{LOGS, beside, cannot, open, open_staged};
 use super::objects;
-use super::{LOGS, cannot, open, open_staged};
 use crate::clock::Stopwatch;
-use crate::db::connection::plain_name;
+use crate::db::connection_options::plain_name;
 use crate::db::staging::{LiveSchema, SwapReport, sequences};
 use crate::db::{Backend, DbErrorKind, Error};
 use crate::disk::{self, LinkPolicy};
@@ -249,13 +249,6 @@ fn try_read(live: &Path) -> Result<(), Error> {
     let connection = open(live, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
     Ok(())
-}
-
-/// Returns the path of a file that SQLite keeps beside another one.
-pub(in crate::db::staging) fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut path = path.as_os_str().to_owned();
-    path.push(ending);
-    path.into()
 }
 
 fn flush(path: &Path) -> Result<(), Error> {
