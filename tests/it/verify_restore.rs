@@ -1,9 +1,13 @@
 //! `verify-backup --restore`: the test restore into a scratch database, and its remains.
 
+use authsvc::db::{Connection, DatabaseUrl, Defaults, OpenSessions};
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection as _};
+
 use crate::backup::{backup, seeded};
 use crate::restore_faults::{grow, staged};
-use crate::support::database::ENGINES;
-use crate::support::{CANARY, Database, Engine, Program};
+use crate::support::database::{ENGINES, block_on, execute, query};
+use crate::support::{CANARY, Database, Engine, Program, eventually};
 
 #[test]
 fn verify_with_restore_proves_it_and_leaves_nothing() {
@@ -38,6 +42,40 @@ fn verify_with_restore_proves_it_and_leaves_nothing() {
     let file = backup(&program, &[]);
     let error = program.run(&["verify-backup", "--restore", file.to_str().unwrap()]).code(1).error();
     assert!(error.contains("CREATEDB"), "{error}");
+}
+
+/// The session of a superuser stands for a worker of autovacuum, which a test cannot start at a chosen time.
+#[test]
+fn a_scratch_database_is_dropped_although_a_session_of_another_role_is_in_it() {
+    let database = Database::empty(Engine::Postgres);
+    let url = DatabaseUrl::parse(&database.url, &Defaults::default()).unwrap();
+    for (waits, in_use) in [(0.5, OpenSessions::Terminate), (0.5, OpenSessions::Keep), (60.0, OpenSessions::Terminate)]
+    {
+        let name = format!("scratch_of_{}", database.name());
+        let owner = query(&database.url, "SELECT current_user").remove(0);
+        let superuser = database.renamed("postgres").superuser_url();
+        execute(&superuser, &format!("CREATE DATABASE {name} OWNER {owner}"));
+        let other = database.renamed(&name).superuser_url();
+        let session = std::thread::spawn(move || {
+            block_on(async {
+                let mut session = PgConnection::connect(&other).await.unwrap();
+                let _ = sqlx::raw_sql(AssertSqlSafe(format!("SELECT pg_sleep({waits})"))).execute(&mut session).await;
+            });
+        });
+        let of_session =
+            format!("SELECT pid FROM pg_stat_activity WHERE datname = '{name}' AND query LIKE 'SELECT pg_sleep%'");
+        eventually("the session", || Some(()).filter(|()| !query(&superuser, &of_session).is_empty()));
+        let dropped = block_on(async { Connection::open(&url).await.unwrap().drop_database(&name, in_use).await });
+        if waits < 1.0 {
+            dropped.unwrap();
+        } else {
+            let error = dropped.unwrap_err().to_string();
+            assert!(error.contains("is being accessed by other users"), "{error}");
+            execute(&superuser, &of_session.replace("SELECT pid", "SELECT pg_terminate_backend(pid)"));
+            execute(&superuser, &format!("DROP DATABASE {name} WITH (FORCE)"));
+        }
+        session.join().unwrap();
+    }
 }
 
 #[test]
