@@ -75,9 +75,6 @@ pub(super) enum NotEntered {
     /// The provider denied access or has no verified address, or the account is inactive; `code` gives the reason
     #[response(status = 403, content_type = "application/problem+json")]
     Forbidden(#[to_schema] Problem),
-    /// Not sent by this version; earlier versions refused to link an account with an unverified address
-    #[response(status = 409, content_type = "application/problem+json")]
-    Conflict(#[to_schema] Problem),
 }
 
 #[derive(OpenApi)]
