@@ -48,7 +48,7 @@ pub use backup_age::{age_seconds, is_in_future, newest};
 pub use create::{BackupDestination, BackupRequest, create};
 pub use database_key::{DatabaseKey, KnownDatabases, LiveDatabase};
 pub use directory::{DirectoryState, PlaceOfBackup, directory_state};
-pub use error::Error;
+pub use error::{Error, file_errors};
 pub use format::{FORMAT, Header};
 pub use listing::{BackupEntry, MetadataState, list, orphaned};
 pub use metadata::Metadata;

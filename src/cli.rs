@@ -23,6 +23,7 @@ mod rollback;
 mod seed;
 mod serve;
 mod status;
+mod usage_error;
 mod verify_backup;
 
 use std::process::ExitCode;
@@ -34,8 +35,9 @@ use tokio::runtime::{Builder, Runtime};
 use crate::config::{Config, TerminalSettings};
 use crate::printable::{self, Styles};
 use crate::telemetry::{self, LogFormat};
-use error::Error;
+pub use error::Error;
 use output::{Output, OutputStream};
+pub use usage_error::UsageError;
 
 const VERSION: &str = concat!(
     env!("CARGO_PKG_VERSION"),

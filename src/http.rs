@@ -12,6 +12,7 @@ mod metrics;
 mod page;
 mod probes;
 mod problem;
+mod problem_code;
 mod readiness;
 
 use std::io;
@@ -32,6 +33,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 pub use api::{Api, ApiSettings, Rate};
 pub use metrics::{Build, Metrics};
+pub use problem_code::ProblemCode;
 pub use readiness::{BootStage, Readiness};
 
 #[doc(hidden)]

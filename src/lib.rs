@@ -24,3 +24,6 @@ pub mod random;
 pub mod seed;
 pub mod shutdown;
 pub mod telemetry;
+
+#[doc(hidden)]
+pub use password_hashes::{CostBound, UnusableHash};

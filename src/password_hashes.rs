@@ -24,7 +24,7 @@ const OUTPUT: usize = 32;
 
 /// Reason for which a stored hash is not checked. No message contains a part of the hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum UnusableHash {
+pub enum UnusableHash {
     /// The hash needs more time or memory than a login may use.
     #[error("its cost exceeds the limit: {0}")]
     TooCostly(CostBound),
@@ -35,11 +35,19 @@ pub(crate) enum UnusableHash {
 
 /// Cost limit that a hash exceeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum CostBound {
+pub enum CostBound {
+    /// Cost of bcrypt, which is a power of two.
     #[error("bcrypt with cost {0}, and at most {MOST_BCRYPT} is accepted")]
     Bcrypt(u64),
+    /// Memory and passes of Argon2.
     #[error("Argon2 with {memory} KiB and {passes} passes, above {MOST_MEMORY} KiB or a product of {MOST_WORK}")]
-    Work { memory: u64, passes: u64 },
+    Work {
+        /// Memory, in KiB.
+        memory: u64,
+        /// Number of passes over the memory.
+        passes: u64,
+    },
+    /// Parallel lanes of Argon2.
     #[error("Argon2 with {0} lanes, and at most {MOST_LANES} are accepted")]
     Lanes(u64),
 }

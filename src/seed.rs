@@ -59,6 +59,20 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Hint for the operator: how to solve the problem.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Migrate(error) => error.hint(),
+            Self::Database(error) => error.hint(),
+            Self::OtherAccounts { .. } => {
+                Some("seed an empty database: the password of these accounts is published".to_owned())
+            }
+            Self::Data { .. } => None,
+        }
+    }
+}
+
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
         Self::Database(error.into())

@@ -10,7 +10,6 @@ use crate::{db, migrate, printable};
 
 /// Failure to make, read or restore a backup. No file is left under a final name, and the database is unchanged.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum Error {
     /// The database could not be reached or read.
     #[error(transparent)]
@@ -139,28 +138,39 @@ pub enum Error {
     },
 }
 
+/// Hints for errors of the file system, by error code. `PATH` stands for the path.
+const FILE_HINTS: &[(&[Errno], &str)] = &[
+    (&[Errno::NOENT], "correct the path"),
+    (&[Errno::NOSPC], "free space in the file system (df 'PATH'), then run the command again"),
+    (&[Errno::DQUOT], "the quota of this user is used up: raise it, or remove files"),
+    (&[Errno::FBIG], "the file system or `ulimit -f` allows no file of this size"),
+    (
+        &[Errno::ACCESS, Errno::PERM],
+        "let this user read and write there (chown, chmod), or name another directory in BACKUP_DIR",
+    ),
+    (&[Errno::ROFS], "the file system is mounted read-only: name another directory in BACKUP_DIR"),
+    (
+        &[Errno::IO, Errno::STALE, Errno::TIMEDOUT],
+        "the disk or the network file system fails: look at the system's log (dmesg), and mount it again",
+    ),
+    (&[Errno::LOOP], "symbolic links lead in a circle: name the directory itself"),
+    (&[Errno::EXIST], "name a file that does not exist"),
+    (&[Errno::NOTDIR], "a part of the path is not a directory: correct it"),
+    (&[Errno::NAMETOOLONG], "choose a shorter name"),
+    (&[Errno::MFILE, Errno::NFILE], "too many files are open: raise `ulimit -n`"),
+];
+
+/// Returns every error of the file system that has a hint, for the document that lists them.
+#[doc(hidden)]
+pub fn file_errors() -> impl Iterator<Item = io::Error> {
+    FILE_HINTS.iter().flat_map(|(codes, _)| codes.iter().map(|code| io::Error::from(*code)))
+}
+
 /// Hint for a file system error, chosen by its code.
 fn file_hint(path: &Path, error: &io::Error) -> String {
-    let path = shown(path);
-    match Errno::from_io_error(error) {
-        Some(Errno::NOENT) => "correct the path".to_owned(),
-        Some(Errno::NOSPC) => format!("free space in the file system (df '{path}'), then run the command again"),
-        Some(Errno::DQUOT) => "the quota of this user is used up: raise it, or remove files".to_owned(),
-        Some(Errno::FBIG) => "the file system or `ulimit -f` allows no file of this size".to_owned(),
-        Some(Errno::ACCESS | Errno::PERM) => {
-            "let this user read and write there (chown, chmod), or name another directory in BACKUP_DIR".to_owned()
-        }
-        Some(Errno::ROFS) => "the file system is mounted read-only: name another directory in BACKUP_DIR".to_owned(),
-        Some(Errno::IO | Errno::STALE | Errno::TIMEDOUT) => {
-            "the disk or the network file system fails: look at the system's log (dmesg), and mount it again".to_owned()
-        }
-        Some(Errno::LOOP) => "symbolic links lead in a circle: name the directory itself".to_owned(),
-        Some(Errno::EXIST) => "name a file that does not exist".to_owned(),
-        Some(Errno::NOTDIR) => "a part of the path is not a directory: correct it".to_owned(),
-        Some(Errno::NAMETOOLONG) => "choose a shorter name".to_owned(),
-        Some(Errno::MFILE | Errno::NFILE) => "too many files are open: raise `ulimit -n`".to_owned(),
-        _ => "check the file system of the path: free space, permissions, mount options".to_owned(),
-    }
+    let is_of = |codes: &[Errno]| Errno::from_io_error(error).is_some_and(|code| codes.contains(&code));
+    let hint = FILE_HINTS.iter().find(|(codes, _)| is_of(codes)).map(|(_, hint)| hint.replace("PATH", &shown(path)));
+    hint.unwrap_or_else(|| "check the file system of the path: free space, permissions, mount options".to_owned())
 }
 
 /// Makes a path printable: control characters are escaped, so that a terminal does not obey them.

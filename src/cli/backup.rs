@@ -11,6 +11,7 @@ use entity::maintenance_run::RunKind;
 use super::error::Error;
 use super::output::{Output, Piped};
 use super::progress::BackupProgressBar;
+use super::usage_error::UsageError;
 use crate::backup::{self, BackupDestination, BackupRequest, Metadata};
 use crate::clock::{self, Stopwatch};
 use crate::config::Config;
@@ -46,12 +47,12 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
         Some(path) if path.as_os_str() == "-" => BackupDestination::Stdout,
         // a dangling link counts as existing, too
         Some(path) if path.symlink_metadata().is_ok() => {
-            return Err(Error::usage(format!("{} exists already", path.display()), "name a file that does not exist"));
+            return Err(UsageError::FileExists(path.clone()).into());
         }
         Some(path) => BackupDestination::File(path.clone()),
     };
     if target == BackupDestination::Stdout && output.is_json() {
-        return Err(Error::usage("stdout cannot be both the backup and a JSON document", "omit --json"));
+        return Err(UsageError::StdoutTwice.into());
     }
     let request = BackupRequest {
         target: target.clone(),

@@ -45,7 +45,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
     pool.hang_up().await;
     output.answer(&cleaned, Piped::Text, || text(&cleaned))?;
     if cleaned.cancelled {
-        Err(Error::Interrupted { signal: "a signal", left: "removed rows stay removed" })
+        Err(Error::Interrupted { signal: "a signal", left: "the rows removed so far are not restored" })
     } else {
         Ok(0)
     }

@@ -6,6 +6,7 @@ use super::error::Error;
 use super::health::exit_code;
 use super::health_text as text;
 use super::output::{Output, Piped};
+use super::usage_error::UsageError;
 use crate::config::Config;
 use crate::health::{self, QuickCheck};
 use crate::shutdown;
@@ -39,10 +40,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
         (false, _) => QuickCheck::No,
         (true, crate::db::Backend::Sqlite) => QuickCheck::Yes,
         (true, crate::db::Backend::Postgres) => {
-            return Err(Error::usage(
-                "--quick-check is for SQLite, and this database is PostgreSQL",
-                "omit it; pg_amcheck and data checksums do this for PostgreSQL",
-            ));
+            return Err(UsageError::QuickCheckOnPostgres.into());
         }
     };
     let settings = super::health_settings(config);

@@ -2,14 +2,16 @@
 
 use std::{fmt, io};
 
+use super::usage_error::UsageError;
 use crate::auth::oauth;
 use crate::maintain::CleanupError;
 use crate::migrate::MigrationErrorKind;
 use crate::{backup, config, db, migrate, seed};
 
 /// Error of a command.
+#[doc(hidden)]
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Error {
+pub enum Error {
     #[error(transparent)]
     Config(#[from] config::Error),
     #[error("{subject}: {source}")]
@@ -26,8 +28,8 @@ pub(super) enum Error {
     Cleanup { subject: Subject, source: Box<CleanupError> },
     #[error("{signal}: stopped, {left}")]
     Interrupted { signal: &'static str, left: &'static str },
-    #[error("{message}")]
-    Usage { message: String, hint: String },
+    #[error(transparent)]
+    Usage(#[from] UsageError),
     #[error(transparent)]
     Oauth(#[from] oauth::Error),
     #[error("stdout: {0}")]
@@ -37,8 +39,9 @@ pub(super) enum Error {
 }
 
 /// Database in which an error occurred, and the role that the program has there.
+#[doc(hidden)]
 #[derive(Debug, Clone)]
-pub(super) struct Subject {
+pub struct Subject {
     url: Box<str>,
     role: Option<Box<str>>,
 }
@@ -63,10 +66,6 @@ impl fmt::Display for Subject {
 }
 
 impl Error {
-    pub(super) fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::Usage { message: message.into(), hint: hint.into() }
-    }
-
     /// Returns a function for `map_err` that adds the database to a migration error.
     pub(super) fn migrating(config: &config::Config) -> impl Fn(migrate::Error) -> Self {
         let subject = Subject::of(config);
@@ -99,7 +98,7 @@ impl Error {
             Self::Config(_)
             | Self::Service { .. }
             | Self::Interrupted { .. }
-            | Self::Usage { .. }
+            | Self::Usage(_)
             | Self::Oauth(_)
             | Self::Stdout(_)
             | Self::Io(_) => None,
@@ -144,7 +143,7 @@ impl Error {
             return 6;
         }
         match self {
-            Self::Config(_) | Self::Usage { .. } => 2,
+            Self::Config(_) | Self::Usage(_) => 2,
             Self::Migrate { source, .. } => exit_code(source.kind()),
             Self::Backup { source, .. } => backup_exit_code(source),
             Self::Cleanup { source, .. } => match source.as_ref() {
@@ -167,21 +166,15 @@ impl Error {
         }
     }
 
-    pub(super) fn hint(&self) -> Option<String> {
+    /// Hint for the operator: how to solve the problem.
+    pub fn hint(&self) -> Option<String> {
         match self {
             Self::Config(error) => Some(error.hint().to_owned()),
             Self::Migrate { subject, source } => source.hint().map(|hint| subject.filled(hint)),
             Self::Backup { subject, source } => source.hint().map(|hint| subject.filled(hint)),
-            Self::Seed { subject, source } => match source.as_ref() {
-                seed::Error::Migrate(source) => source.hint().map(|hint| subject.filled(hint)),
-                seed::Error::Database(source) => source.hint().map(|hint| subject.filled(hint)),
-                seed::Error::OtherAccounts { .. } => {
-                    Some("seed an empty database: the password of these accounts is published".to_owned())
-                }
-                seed::Error::Data { .. } => None,
-            },
+            Self::Seed { subject, source } => source.hint().map(|hint| subject.filled(hint)),
             Self::Database { subject, source } => source.hint().map(|hint| subject.filled(hint)),
-            Self::Usage { hint, .. } => Some(hint.clone()),
+            Self::Usage(error) => Some(error.hint().to_owned()),
             Self::Service { .. } => {
                 Some("check that the service runs, and the address (AUTHSVC_ADMIN_LISTEN)".to_owned())
             }

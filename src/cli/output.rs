@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::error::Error;
+use super::usage_error::UsageError;
 use crate::config::TerminalSettings;
 use crate::printable::{self, Styles};
 
@@ -166,14 +167,14 @@ impl Output {
             return Ok(());
         }
         if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
-            return Err(Error::usage("this is destructive and there is no terminal to ask at", "add --yes to confirm"));
+            return Err(UsageError::NoTerminal.into());
         }
         write!(io::stderr(), "{} [y/N] ", printable::line(question))?;
         let mut answer = String::new();
         io::stdin().read_line(&mut answer)?;
         match answer.trim() {
             "y" | "Y" | "yes" => Ok(()),
-            _ => Err(Error::usage("not confirmed; nothing was changed", "answer `y`, or add --yes")),
+            _ => Err(UsageError::NotConfirmed.into()),
         }
     }
 }

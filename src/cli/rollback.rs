@@ -8,6 +8,7 @@ use entity::maintenance_run::RunKind;
 use super::error::Error;
 use super::output::{Output, Piped};
 use super::progress::{BackupProgressBar, MigrationProgressDisplay};
+use super::usage_error::UsageError;
 use crate::clock::Stopwatch;
 use crate::config::Config;
 use crate::migrate::{self, MigrationOutcome, MigrationReport, MigrationTarget};
@@ -43,7 +44,7 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) -> Result<u8, Error> {
     let target = match (arguments.steps, arguments.to) {
-        (Some(0), _) => return Err(Error::usage("0 steps undo nothing", "give the number of migrations to undo")),
+        (Some(0), _) => return Err(UsageError::NoSteps.into()),
         (Some(steps), _) => MigrationTarget::Steps(steps),
         (None, Some(number)) => MigrationTarget::Number(number),
         (None, None) => MigrationTarget::Default,

@@ -4,6 +4,7 @@ use entity::maintenance_run::RunKind;
 
 use super::error::{Error, Subject};
 use super::output::{Output, Piped};
+use super::usage_error::UsageError;
 use crate::clock::{self, Stopwatch};
 use crate::config::Config;
 use crate::db::{Connection, Pool, PoolUse};
@@ -23,17 +24,11 @@ pub(super) struct Arguments {}
 
 pub(super) async fn run(_: &Arguments, config: &Config, output: Output) -> Result<u8, Error> {
     if !config.environment.allows_seed() {
-        return Err(Error::usage(
-            format!("the environment is {}: development data does not belong there", config.environment),
-            "set AUTHSVC_ENV=development if this database is one for development",
-        ));
+        return Err(UsageError::SeedEnvironment(config.environment).into());
     }
     let status = migrate::status(&config.database_url).await.map_err(Error::migrating(config))?;
     if status.pending > 0 || status.applied == 0 {
-        return Err(Error::usage(
-            format!("{}: the schema is not up to date", config.database_url),
-            "run `authsvc migrate` first",
-        ));
+        return Err(UsageError::SeedSchema(config.database_url.to_string()).into());
     }
     refuse_newer(config).await.map_err(Error::migrating(config))?;
     let report = fill(config).await?;

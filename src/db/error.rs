@@ -153,6 +153,19 @@ impl Error {
         role.map_or_else(|| hint.to_owned(), |role| hint.replace(rules::ROLE, &quoted(role)))
     }
 
+    /// Builds the error that a server, a pooler or SQLite reports with this code. SQLSTATEs have five characters, and
+    /// the codes of SQLite at most four.
+    #[doc(hidden)]
+    pub fn of_code(code: &str, message: &str) -> Self {
+        let (kind, hint) = match code.len() {
+            5 => {
+                rules::of_postgres(code, message).map_or((DbErrorKind::Refused, None), |cause| (cause.kind, cause.hint))
+            }
+            _ => rules::of_sqlite(code),
+        };
+        Self { hint, code: Some(code.into()), ..Self::new(kind, message) }
+    }
+
     /// Returns every hint that an error can have, for the document that lists them.
     pub fn hints() -> Vec<&'static str> {
         hints::of_errors().chain(rules::hints()).collect()

@@ -13,6 +13,7 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Version};
 
 use super::problem::Problem;
+use super::problem_code::ProblemCode;
 
 /// Hosts that a listener accepts.
 pub(super) enum AcceptedHosts {
@@ -27,10 +28,10 @@ impl AcceptedHosts {
     /// HTTP/1.0 requires no host.
     pub(super) fn refusal(&self, request: &Request) -> Option<Problem> {
         match (host(request), self) {
-            (Err(why), _) => Some(Problem::new(StatusCode::BAD_REQUEST, "host", why)),
+            (Err(why), _) => Some(Problem::new(StatusCode::BAD_REQUEST, ProblemCode::Host, why)),
             (Ok(Some(host)), Self::Admin(known)) if !is_admin(&host, known) => Some(Problem::new(
                 StatusCode::MISDIRECTED_REQUEST,
-                "host_not_allowed",
+                ProblemCode::HostNotAllowed,
                 "the Host is not an IP address, not localhost and not in AUTHSVC_ADMIN_HOSTS",
             )),
             _ => None,

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::problem_code::ProblemCode;
 use crate::auth::{Error, InvalidField};
 
 /// Problem document: an error, as clients receive it.
@@ -40,12 +41,12 @@ pub(super) struct Problem {
 }
 
 impl Problem {
-    pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<Box<str>>) -> Self {
+    pub(super) fn new(status: StatusCode, code: ProblemCode, detail: impl Into<Box<str>>) -> Self {
         Self {
             kind: "about:blank",
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
-            code,
+            code: code.text(),
             detail: detail.into(),
             hint: None,
             errors: Box::default(),
@@ -55,17 +56,21 @@ impl Problem {
 
     /// Builds the problem of a service that does not accept this request now (503).
     pub(super) fn closed(why: &str) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", why).later(Duration::from_secs(5))
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, ProblemCode::Unavailable, why).later(Duration::from_secs(5))
     }
 
     /// Builds the problem of a client above its rate limit (429).
     pub(super) fn too_often(retry_after: Duration) -> Self {
-        Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", "too many requests").later(retry_after)
+        Self::new(StatusCode::TOO_MANY_REQUESTS, ProblemCode::RateLimited, "too many requests").later(retry_after)
     }
 
     /// Builds the problem of a failure that the client cannot fix (500).
     pub(super) fn internal() -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "this request failed. The log contains the reason")
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            ProblemCode::Internal,
+            "this request failed. The log contains the reason",
+        )
     }
 
     pub(super) fn hinting(mut self, hint: Option<&'static str>) -> Self {
@@ -88,28 +93,32 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let detail = error.to_string();
         match error {
-            Error::Invalid(fields) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail).about(fields),
-            Error::Taken(fields) => Self::new(StatusCode::CONFLICT, "taken", detail).about(fields),
-            Error::Credentials => Self::new(StatusCode::UNAUTHORIZED, "credentials", detail),
-            Error::CurrentPassword => Self::new(StatusCode::FORBIDDEN, "current_password", detail),
-            Error::Throttled { retry_after } => {
-                Self::new(StatusCode::TOO_MANY_REQUESTS, "throttled", detail).later(retry_after)
+            Error::Invalid(fields) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, ProblemCode::Invalid, detail).about(fields)
             }
-            Error::RefreshToken => Self::new(StatusCode::UNAUTHORIZED, "refresh_token", detail),
-            Error::AccessToken(_) => Self::new(StatusCode::UNAUTHORIZED, "access_token", detail),
-            Error::VerificationToken => Self::new(StatusCode::BAD_REQUEST, "verification_token", detail),
-            Error::NoSession => Self::new(StatusCode::NOT_FOUND, "no_session", detail),
-            Error::NoPassword { .. } => Self::new(StatusCode::CONFLICT, "no_password", detail),
-            Error::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail).later(Duration::from_secs(1)),
-            Error::QueueFull { retry_after } => Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail)
+            Error::Taken(fields) => Self::new(StatusCode::CONFLICT, ProblemCode::Taken, detail).about(fields),
+            Error::Credentials => Self::new(StatusCode::UNAUTHORIZED, ProblemCode::Credentials, detail),
+            Error::CurrentPassword => Self::new(StatusCode::FORBIDDEN, ProblemCode::CurrentPassword, detail),
+            Error::Throttled { retry_after } => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, ProblemCode::Throttled, detail).later(retry_after)
+            }
+            Error::RefreshToken => Self::new(StatusCode::UNAUTHORIZED, ProblemCode::RefreshToken, detail),
+            Error::AccessToken(_) => Self::new(StatusCode::UNAUTHORIZED, ProblemCode::AccessToken, detail),
+            Error::VerificationToken => Self::new(StatusCode::BAD_REQUEST, ProblemCode::VerificationToken, detail),
+            Error::NoSession => Self::new(StatusCode::NOT_FOUND, ProblemCode::NoSession, detail),
+            Error::NoPassword { .. } => Self::new(StatusCode::CONFLICT, ProblemCode::NoPassword, detail),
+            Error::Busy => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, ProblemCode::Busy, detail).later(Duration::from_secs(1))
+            }
+            Error::QueueFull { retry_after } => Self::new(StatusCode::SERVICE_UNAVAILABLE, ProblemCode::Busy, detail)
                 .later(retry_after.max(Duration::from_secs(1))),
             Error::Database(error) if error.is_transient() => {
                 tracing::warn!("a request failed: {error}");
                 Self::closed("the database does not answer")
             }
-            Error::VerificationProof => Self::new(StatusCode::UNAUTHORIZED, "verification_proof", detail)
+            Error::VerificationProof => Self::new(StatusCode::UNAUTHORIZED, ProblemCode::VerificationProof, detail)
                 .hinting(Some("log in to the account and send its access token, or send `password` with the token")),
-            Error::Inactive => Self::new(StatusCode::FORBIDDEN, "inactive", detail),
+            Error::Inactive => Self::new(StatusCode::FORBIDDEN, ProblemCode::Inactive, detail),
             Error::Oauth(error) => error.into(),
             Error::Database(error) => {
                 let hint = error.hint().map_or_else(String::new, |hint| format!("; {hint}"));
@@ -134,7 +143,7 @@ impl IntoResponse for Problem {
         if let Some(retry_after) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds(retry_after)));
         }
-        if self.code == "access_token" {
+        if self.code == ProblemCode::AccessToken.text() {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""));
         } else if status == StatusCode::UNAUTHORIZED {
             // RFC 9110 requires a challenge with every 401, and browsers do not prompt for this scheme
@@ -150,11 +159,11 @@ fn seconds(duration: Duration) -> u64 {
 }
 
 pub(super) async fn not_found() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "not_found", "this path does not exist")
+    Problem::new(StatusCode::NOT_FOUND, ProblemCode::NotFound, "this path does not exist")
 }
 
 pub(super) async fn method_not_allowed() -> Problem {
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this path does not accept this method")
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, ProblemCode::MethodNotAllowed, "this path does not accept this method")
 }
 
 /// Answers a request whose handler panicked. The hook of [`crate::telemetry`] has logged the place. The payload may

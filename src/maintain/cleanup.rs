@@ -5,7 +5,7 @@
 //! because other writers are blocked meanwhile.
 //!
 //! Removal uses the index until it has removed more than a twentieth of the table. From PostgreSQL 14 on, it then uses
-//! ranges of pages. It can be stopped after any batch, and removed rows stay removed.
+//! ranges of pages. It can be stopped after any batch, and the rows removed so far are not restored.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -84,7 +84,7 @@ pub struct CleanupReport {
     pub duration_ms: u64,
 }
 
-/// Reason why a cleanup did not finish. Rows removed before stay removed.
+/// Reason why a cleanup did not finish. Rows removed so far are not restored.
 #[derive(Debug, thiserror::Error)]
 pub enum CleanupError {
     /// The database refused a statement or did not answer.

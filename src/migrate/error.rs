@@ -8,7 +8,6 @@ use crate::printable::line;
 
 /// Refusal or failure of a migration. The database is unchanged unless the variant states otherwise.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum Error {
     /// The database could not be reached or read.
     #[error(transparent)]

@@ -99,7 +99,7 @@ pub(crate) async fn with_retry(
         }
         if watch.elapsed() + pause > settings.patience {
             return Err(Error::LockTimeout {
-                what: "a table that has to be changed stayed locked",
+                what: "a table that has to be changed remained locked",
                 waited: settings.patience,
             });
         }

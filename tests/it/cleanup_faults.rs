@@ -144,14 +144,14 @@ fn a_stop_or_a_kill_midway_leaves_whole_batches() {
         proxy.delay(Duration::ZERO);
         assert_eq!(count(&database, "TRUE") - expired(&database, engine), 5_000);
         if signal == "TERM" {
-            assert!(outcome.code(1).error().contains("removed rows stay removed"));
+            assert!(outcome.code(1).error().contains("the rows removed so far are not restored"));
             assert_eq!(database.one("SELECT outcome FROM maintenance_runs"), "cancelled");
         } else {
-            assert_eq!(database.one("SELECT outcome FROM maintenance_runs"), "∅", "it tells no end");
+            assert_eq!(database.one("SELECT outcome FROM maintenance_runs"), "∅", "no end is recorded");
         }
         let rest = expired(&database, engine);
         assert!(rest > 0, "{engine:?}: it was over before it was stopped");
-        // no lock is left: the next one goes on
+        // no lock is left: the next cleanup continues
         let done = program.run(&["cleanup", "--json"]).success().json();
         assert_eq!(done["expired_tokens"].as_u64().unwrap(), rest);
     }

@@ -35,7 +35,7 @@ fn p8_eight_migrators_at_once_twenty_times() {
                 "{engine:?}, round {round}"
             );
             let runs = database.query("SELECT kind FROM maintenance_runs ORDER BY id");
-            assert_eq!(runs, ["migrate", "seed"], "{engine:?}, round {round}: who did nothing tells nothing");
+            assert_eq!(runs, ["migrate", "seed"], "{engine:?}, round {round}: a migrator without work records nothing");
         }
     }
 }
@@ -186,7 +186,7 @@ fn a_long_reader_is_waited_for_and_logins_are_not_queued_behind_the_ddl() {
         .run(&["migrate"])
         .code(6)
         .error();
-    assert!(error.contains("stayed locked"), "{error}");
+    assert!(error.contains("remained locked"), "{error}");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Hints for the operator that do not depend on a code. Those of a code are in [`super::rules`].
 
-use super::kind::{DbErrorKind, KINDS};
+use sea_orm::Iterable;
+
+use super::kind::DbErrorKind;
 
 pub(super) const STORED_VALUE: &str =
     "correct that value; `authsvc status --check` names the constraint that is missing and would have refused it";
@@ -73,7 +75,7 @@ pub(super) fn of_kind(kind: DbErrorKind) -> Option<&'static str> {
 
 /// Returns every hint of this file.
 pub(super) fn of_errors() -> impl Iterator<Item = &'static str> {
-    let kinds = KINDS.iter().filter_map(|kind| of_kind(*kind));
+    let kinds = DbErrorKind::iter().filter_map(of_kind);
     let of_network = [STORED_VALUE, SOCKET, NO_SOCKET, REFUSED, BROKEN, UNKNOWN_HOST, MISSING_RIGHTS];
     kinds.chain(of_network).chain(SETTINGS.map(|(_, hint)| hint))
 }

@@ -1,7 +1,9 @@
 //! Kinds of failure, whichever driver reports it.
 
+use sea_orm::EnumIter;
+
 /// Kind of a failure. Failures of one kind have a common remedy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter)]
 pub enum DbErrorKind {
     /// The server does not answer: it is not running, its name is unknown, or the connection was reset or timed out.
     Unreachable,
@@ -45,27 +47,3 @@ pub enum DbErrorKind {
     /// Any other refusal by the server.
     Refused,
 }
-
-/// All kinds, for the document that lists their hints.
-pub(super) const KINDS: [DbErrorKind; 20] = [
-    DbErrorKind::Unreachable,
-    DbErrorKind::NotReady,
-    DbErrorKind::TooManyConnections,
-    DbErrorKind::Authentication,
-    DbErrorKind::NoSuchDatabase,
-    DbErrorKind::NoSuchFile,
-    DbErrorKind::CannotOpen,
-    DbErrorKind::Corrupt,
-    DbErrorKind::PermissionDenied,
-    DbErrorKind::ReadOnly,
-    DbErrorKind::ReadOnlySetting,
-    DbErrorKind::DiskFull,
-    DbErrorKind::Storage,
-    DbErrorKind::Interrupted,
-    DbErrorKind::Conflict,
-    DbErrorKind::PreparedStatementLost,
-    DbErrorKind::Locked,
-    DbErrorKind::Tls,
-    DbErrorKind::UndefinedTable,
-    DbErrorKind::Refused,
-];

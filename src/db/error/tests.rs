@@ -2,13 +2,6 @@
 
 use super::*;
 
-/// Builds the error for a code and a text, as a server or PgBouncer reports it.
-fn said(code: &str, text: &str) -> Error {
-    let cause = rules::of_postgres(code, text);
-    let (kind, hint) = cause.map_or((DbErrorKind::Refused, None), |cause| (cause.kind, cause.hint));
-    Error { hint, code: Some(code.into()), ..Error::new(kind, text) }
-}
-
 #[test]
 fn each_text_of_pgbouncer_has_its_kind_and_its_hint() {
     for (text, kind, hint) in [
@@ -54,7 +47,7 @@ fn each_text_of_pgbouncer_has_its_kind_and_its_hint() {
         ("bouncer config error", DbErrorKind::Refused, "no usable entry"),
         ("expected password response", DbErrorKind::Unreachable, "for the reason given"),
     ] {
-        let error = said("08P01", text);
+        let error = Error::of_code("08P01", text);
         let found = error.hint().unwrap();
         assert_eq!(error.kind(), kind, "{text}: {found}");
         assert!(found.contains(hint) && !found.contains("host and port are right"), "{text}: {found}");
@@ -135,7 +128,7 @@ const SQLSTATES: &[(&str, &str, DbErrorKind, &str)] = &[
 #[test]
 fn each_sqlstate_has_its_kind_and_its_hint() {
     for &(code, text, kind, hint) in SQLSTATES {
-        let error = said(code, text);
+        let error = Error::of_code(code, text);
         assert_eq!(error.kind(), kind, "{code} {text}");
         let found = error.hint().unwrap_or_default();
         assert!(found.contains(hint) && found.is_empty() == hint.is_empty(), "{code} {text}: {found}");
@@ -182,7 +175,7 @@ fn each_code_of_sqlite_has_its_kind_and_its_hint() {
 
 #[test]
 fn the_setting_that_makes_a_server_read_only_is_named_where_it_is() {
-    let refused = || said("25006", "cannot execute INSERT in a read-only transaction");
+    let refused = || Error::of_code("25006", "cannot execute INSERT in a read-only transaction");
     for (source, hint) in [
         ("user", "ALTER ROLE app RESET"),
         ("database", "ALTER DATABASE name RESET"),

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use crate::http::problem::Problem;
+use crate::http::problem_code::ProblemCode;
 
 /// Parsed JSON body of a request.
 pub(super) struct Body<T>(pub(super) T);
@@ -19,7 +20,11 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
         let axum::Json(body) = body.map_err(|rejection| refuse(&rejection))?;
         if !body.get().starts_with('{') {
             // serde would read the items of an array as the fields in their order
-            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "the body must be an object"));
+            return Err(Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                ProblemCode::Invalid,
+                "the body must be an object",
+            ));
         }
         let parsed = axum::Json::from_bytes(body.get().as_bytes());
         parsed.map(|axum::Json(body)| Self(body)).map_err(|rejection| refuse(&rejection))
@@ -29,11 +34,15 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 /// Converts a rejection into a problem document. Its text names fields and positions, never values.
 fn refuse(rejection: &JsonRejection) -> Problem {
     let (code, detail) = match rejection {
-        JsonRejection::JsonDataError(_) => ("invalid", without_values(&rejection.body_text())),
-        JsonRejection::JsonSyntaxError(_) => ("not_json", "the body is not JSON".to_owned()),
-        JsonRejection::MissingJsonContentType(_) => ("not_json", "the body must be application/json".to_owned()),
-        other if other.status().is_client_error() => ("body", "the body is too large, or was cut off".to_owned()),
-        _ => ("body", "the body cannot be read".to_owned()),
+        JsonRejection::JsonDataError(_) => (ProblemCode::Invalid, without_values(&rejection.body_text())),
+        JsonRejection::JsonSyntaxError(_) => (ProblemCode::NotJson, "the body is not JSON".to_owned()),
+        JsonRejection::MissingJsonContentType(_) => {
+            (ProblemCode::NotJson, "the body must be application/json".to_owned())
+        }
+        other if other.status().is_client_error() => {
+            (ProblemCode::Body, "the body is too large, or was cut off".to_owned())
+        }
+        _ => (ProblemCode::Body, "the body cannot be read".to_owned()),
     };
     Problem::new(rejection.status(), code, detail)
 }

@@ -27,6 +27,7 @@ use crate::auth::oauth::{CallbackParams, LIFETIME, RedirectMode};
 use crate::clock;
 use crate::db::RequestContext;
 use crate::http::problem::Problem;
+use crate::http::problem_code::ProblemCode;
 
 /// Provider that the path names.
 pub(super) struct PathProvider(Provider);
@@ -35,7 +36,7 @@ impl FromRequestParts<Api> for PathProvider {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        let unknown = || Problem::new(StatusCode::NOT_FOUND, "no_provider", "there is no such provider");
+        let unknown = || Problem::new(StatusCode::NOT_FOUND, ProblemCode::NoProvider, "there is no such provider");
         let Path(name) = Path::<String>::from_request_parts(parts, api).await.map_err(|_| unknown())?;
         let known = [Provider::Google, Provider::Github].into_iter().find(|provider| provider.name() == name);
         known.map(Self).ok_or_else(unknown)
@@ -89,7 +90,7 @@ pub(super) async fn callback(
     query: Result<Query<CallbackQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let context = &RequestContext::new(client, clock::now());
-    let unreadable = |_| Problem::new(StatusCode::BAD_REQUEST, "invalid", "the query cannot be read");
+    let unreadable = |_| Problem::new(StatusCode::BAD_REQUEST, ProblemCode::Invalid, "the query cannot be read");
     let Query(CallbackQuery { code, state, error }) = query.map_err(unreadable)?;
     let cookie = FlowCookie::of(provider, api.settings());
     let answer = CallbackParams { state, code, error, cookie: cookie.read(&headers) };

@@ -4,17 +4,18 @@ use axum::http::StatusCode;
 
 use crate::auth::oauth::{Error, OauthErrorKind};
 use crate::http::problem::Problem;
+use crate::http::problem_code::ProblemCode;
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        let (hint, detail) = (error.hint(), error.to_string());
+        let (code, hint, detail) = (code(&error), error.hint(), error.to_string());
         match error.kind() {
-            OauthErrorKind::NotFound => Self::new(StatusCode::NOT_FOUND, "no_provider", detail),
-            OauthErrorKind::Browser => Self::new(StatusCode::BAD_REQUEST, code(&error), detail).hinting(hint),
-            OauthErrorKind::Refused => Self::new(StatusCode::FORBIDDEN, code(&error), detail).hinting(hint),
+            OauthErrorKind::NotFound => Self::new(StatusCode::NOT_FOUND, code, detail),
+            OauthErrorKind::Browser => Self::new(StatusCode::BAD_REQUEST, code, detail).hinting(hint),
+            OauthErrorKind::Refused => Self::new(StatusCode::FORBIDDEN, code, detail).hinting(hint),
             OauthErrorKind::Provider => {
                 tracing::warn!(hint, "a login failed: {detail}");
-                Self::new(StatusCode::BAD_GATEWAY, "provider", "no valid answer from the provider")
+                Self::new(StatusCode::BAD_GATEWAY, code, "no valid answer from the provider")
             }
             OauthErrorKind::Internal => {
                 tracing::error!(hint, "a request failed: {detail}");
@@ -24,20 +25,18 @@ impl From<Error> for Problem {
     }
 }
 
-fn code(error: &Error) -> &'static str {
+fn code(error: &Error) -> ProblemCode {
     match error {
-        Error::StateMissing => "state_missing",
-        Error::StateMismatch => "state_mismatch",
-        Error::StateExpired => "state_expired",
-        Error::StateUsed => "state_used",
-        Error::CodeMissing => "code_missing",
-        Error::CodeRefused(_) => "code_refused",
-        Error::Denied(_) => "denied",
-        Error::NoVerifiedEmail(_) => "no_verified_email",
-        Error::NotConfigured(_)
-        | Error::Provider { .. }
-        | Error::IdToken { .. }
-        | Error::Setup(_)
-        | Error::Random(_) => "oauth",
+        Error::NotConfigured(_) => ProblemCode::NoProvider,
+        Error::StateMissing => ProblemCode::StateMissing,
+        Error::StateMismatch => ProblemCode::StateMismatch,
+        Error::StateExpired => ProblemCode::StateExpired,
+        Error::StateUsed => ProblemCode::StateUsed,
+        Error::CodeMissing => ProblemCode::CodeMissing,
+        Error::CodeRefused(_) => ProblemCode::CodeRefused,
+        Error::Denied(_) => ProblemCode::Denied,
+        Error::NoVerifiedEmail(_) => ProblemCode::NoVerifiedEmail,
+        Error::Provider { .. } | Error::IdToken { .. } => ProblemCode::Provider,
+        Error::Setup(_) | Error::Random(_) => ProblemCode::Internal,
     }
 }
