@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds target/release/authsvc so that anybody gets the same bytes from the same commit and compiler, wherever the sources and
-# the crates lie. How to check: docs/OPERATIONS.md, "Reproducible builds".
+# Builds target/release/authsvc. The same commit and compiler give the same bytes in any directory of the sources and the
+# crates. docs/OPERATIONS.md, "Reproducible builds", explains the check.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -8,7 +8,7 @@ if [ -z "${SOURCE_DATE_EPOCH:-}" ]; then
     SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || echo 0)
 fi
 export SOURCE_DATE_EPOCH
-# Paths of the sources and of the crates would get into messages of panics; C sources have them in assertions.
+# Without this, messages of panics and assertions of C sources contain the paths of the sources and of the crates.
 crates=${CARGO_HOME:-$HOME/.cargo}
 here=$(pwd -P)
 export RUSTFLAGS="--remap-path-prefix=$here=/src --remap-path-prefix=$crates=/cargo"
