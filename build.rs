@@ -1,5 +1,5 @@
 //! Compiles `migration/` and `seed/` into the program, after checking all that can be known without a database.
-#![expect(clippy::disallowed_methods, reason = "cargo tells a build script its folders in the environment")]
+#![expect(clippy::disallowed_methods, reason = "cargo passes the folders to a build script in the environment")]
 
 #[path = "build/emit.rs"]
 mod emit;

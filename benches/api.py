@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The API under wrk, beside the same SQL by pgbench on as many connections; where the processor time of a login goes.
+"""The API under wrk, beside the same SQL by pgbench on as many connections; and the use of processor time by a login.
 
     cargo build --release && python3 benches/api.py [rounds] [seconds]
 """
@@ -154,7 +154,7 @@ def login_split(service, name, database_cpu):
 
 
 def who_is_there(service):
-    """A wrong password for an account and for an address that nobody has, in turn, each once: nobody is to tell them apart by time."""
+    """A wrong password for an account and for an unknown address, in turn, each once: a client must not distinguish them by time."""
     times = {"known": [], "unknown": []}
     for number in range(60):
         for kind, name in [("known", "user"), ("unknown", "nobody")]:

@@ -29,7 +29,7 @@ FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="failover-", dir=ROOT / "target"))
 USER = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
 ETCD, PEER = 12379, 12380
 PUBLIC, ADMIN = 18080, 18090
-# the smallest that Patroni takes: a leader that is gone is missed after ttl
+# the smallest value that Patroni accepts: the loss of a leader is noticed after ttl
 SETTINGS = {"ttl": 20, "loop_wait": 1, "retry_timeout": 3, "synchronous_mode": True, "primary_start_timeout": 0,
             "maximum_lag_on_failover": 1048576, "postgresql": {"parameters": {"max_connections": 60, "shared_buffers": "64MB"}}}
 
@@ -180,7 +180,7 @@ def check():
     undone = sum(stored.get(digest(token)) != "true" for client in CLIENT for token in client.used)
     issued, used = sum(len(client.issued) for client in CLIENT), sum(len(client.used) for client in CLIENT)
     print(f"\n{issued} acknowledged tokens, {lost} lost; {used} acknowledged uses, {undone} lost; "
-          f"{sum(client.unanswered for client in CLIENT)} answers 503; {len(stored) - issued} rows that nobody was told of")
+          f"{sum(client.unanswered for client in CLIENT)} answers 503; {len(stored) - issued} rows without an answer")
     return lost + undone
 
 

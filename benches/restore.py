@@ -6,7 +6,7 @@
   benches/restore.py [--rounds 5] [--users 500000] [--links 200000] [--tokens 2000000] [--generate FILE]
 
 A private PostgreSQL is started, migrated and filled by the data generator (../shared/perf/generate.sql), then removed. Every
-restore goes into a new, empty database.
+restore uses a new, empty database.
 """
 import argparse
 import os
@@ -55,7 +55,7 @@ def main():
             "authsvc restore": f"{AUTHSVC} restore --yes {work}/backup.sql.gz",
             "gunzip -c | psql, of pg_dump": f"gunzip -c {work}/now.sql.gz | {psql}",
             "pg_restore -j2, of pg_dump -Fd": f"{cluster.bin}/pg_restore -j2 -d '@URL@' {work}/directory",
-            "gunzip -c | psql, the earlier manager's schema": f"gunzip -c {work}/earlier.sql.gz | {psql}",
+            "gunzip -c | psql, the legacy manager's schema": f"gunzip -c {work}/earlier.sql.gz | {psql}",
             "authsvc restore, SQLite": f"{AUTHSVC} restore --yes {work}/sqlite.sql.gz",
             "gunzip -c | sqlite3, of .dump": f"gunzip -c {work}/sqlite_dump.sql.gz | sqlite3 {work}/new.db",
         }

@@ -15,7 +15,7 @@ use super::sql::{self, Statement};
 /// The folders below `migration/`, one for each engine.
 pub const DIALECTS: [&str; 2] = ["postgres", "sqlite"];
 
-/// Number that stays unused: the earlier manager's development accounts were its migration 003.
+/// Number that is not used: migration 003 of the legacy manager inserted its development accounts.
 const RESERVED: u32 = 3;
 
 /// One migration in all dialects.
@@ -102,7 +102,7 @@ pub fn read(root: &Path) -> Result<Vec<Migration>, Vec<Problem>> {
     if problems.is_empty() { Ok(migrations) } else { Err(problems) }
 }
 
-/// Notes the names of one dialect's up scripts, and the files that are none of ours or have no up script.
+/// Notes the names of one dialect's up scripts, the files that are no migrations, and down scripts without up script.
 fn list<'a>(
     folder: &Path,
     dialect: &'a str,

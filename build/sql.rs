@@ -11,7 +11,7 @@ pub struct Statement {
     pub line: usize,
     /// The statement as written, without comments before it and without the closing semicolon.
     pub text: String,
-    /// Its words and quoted parts, for looking at; white space and comments left out.
+    /// Its words and quoted parts, without white space and comments.
     pub tokens: Vec<Token>,
 }
 
@@ -26,7 +26,7 @@ impl Statement {
         self.tokens.iter().any(|token| token.is_word(word))
     }
 
-    /// The statement with one word left out wherever it occurs as a word.
+    /// The statement without one word, wherever it occurs as a word.
     pub fn without_word(&self, word: &str) -> String {
         let mut text = self.text.clone();
         for token in self.tokens.iter().rev().filter(|token| token.is_word(word)) {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures the language of this repository: documents, doc comments and type names. Prints one figure in each line.
+"""Measures the language of this repository: documents, comments, messages and type names. Prints one figure in each line.
 
     python3 tests/language.py [folder] [--list FIGURE]
 
@@ -17,6 +17,31 @@ TYPE = re.compile(r"^pub(?:\([^)]*\))? (?:struct|enum|trait|type) (\w+)", re.M)
 # names that a convention gives to one type of a module: of a library's traits, or of every command
 CONVENTIONAL = {"ActiveModel", "Arguments", "Column", "Entity", "Error", "Model", "PrimaryKey", "Relation"}
 LONGEST_SENTENCE, WIDTH = 30, 120
+# words with a plainer term, which each line names
+OLD_WORDS = re.compile(
+    r"""\b(
+    tells | told                                                           # reports, shows
+    | ha[sd]\ had\ its\ time | have\ had\ their\ time | past\ its\ time     # expired
+    | goes | gone | stays | stayed | is\ taken                              # is deleted, is kept, is accepted
+    | (?:is|are|was|were)\ there(?!\ (?:a|an|any|no)\b)                    # exists
+    | (?<!there\ )(?:is|are)\ none                                         # is not valid, does not exist
+    | from\ where\ on | not\ got                                           # above which, timed out waiting for
+    | rehears\w* | prove[dn]?\ by\ restoring                               # verified by a test restore
+    | nobody | somebody | anybody | everybody | whoever | strangers?       # the client, no account, another process
+    | put\ in\ place | put\ into | made\ anew                              # swapped in, inserted, recreated
+    | passed\ over | left\ out | leaves\ out                               # skipped, excluded
+    | hangs?\ on                                                           # depends on
+    | (?:the|these|other|such|\d+)\ signs                                  # characters
+    | of\ a\ command:                                                      # for a command
+    | (?:keys|indexes)\ (?:down|up)                                        # drop, rebuild
+    | as\ long\ as\ (?:it|they)\ (?:will|takes?)                           # about as long as
+    | earlier\ manager                                                     # legacy manager
+    | carries                                                              # contains
+    )\b""",
+    re.I | re.X,
+)
+# text that is code, a value or a placeholder
+CODE = re.compile(r"`[^`]*`|\{[^{}]*\}|nobody@[\w.]+")
 
 
 def files(folder, *patterns):
@@ -51,6 +76,24 @@ def sentences(prose):
     return re.split(r"(?<=[.!?])\**\s+(?=[A-Z(*]|authsvc)", prose)
 
 
+def old_words(texts):
+    return [f"{place}: {found[0]}: {text}" for place, text in texts for found in OLD_WORDS.finditer(CODE.sub("code", text))]
+
+
+def messages(folder):
+    """Comments of all files, and texts that the program shows, each with its place."""
+    code = ("*.rs", *(f"{part}/**/*.rs" for part in ("build", "src", "entity", "tests", "benches", "examples", "fuzz/*targets")))
+    scripts = ("*.sh", "benches/*.py", "tests/*.sh", "docs/**/*.sh", "deploy/**/*.sh", "deploy/**/*.y*ml", "deploy/systemd/*")
+    for file in files(folder, *code, *scripts, "src/**/*.sql", "src/**/*.html", "deploy/grafana/*.json"):
+        comment = {".rs": "//[/!]?", ".sql": "--"}.get(file.suffix, "#")
+        text = "(.*)" if file.suffix == ".html" else rf"(?:^|\s){comment} (.*)"
+        if file.suffix in (".rs", ".yml", ".json") and "tests" not in file.parts:
+            text += r'|"((?:[^"\\]|\\.)*\s(?:[^"\\]|\\.)*)"'
+        for number, line in enumerate(file.read_text().splitlines(), 1):
+            for found in re.finditer(text, line):
+                yield f"{file.relative_to(folder)}:{number}", found[found.lastindex]
+
+
 def measure(folder):
     """Each figure with the places that it counts."""
     places = collections.defaultdict(list)
@@ -77,6 +120,8 @@ def measure(folder):
             continue
         prose = re.sub(r"```.*?```|`[^`]*`", "code", text, flags=re.S)
         places["pronouns"] += [f"{name}: {found}" for found in PRONOUNS.findall(prose)]
+        rows = [line for line in text.splitlines() if line.startswith("|")]
+        places["old words"] += old_words([(name, prose) for prose in [*paragraphs(text), *rows]])
         for prose in paragraphs(text):
             places["long"] += [f"{name}: {found}" for found in sentences(prose) if len(found.split()) > LONGEST_SENTENCE]
         for number, line in enumerate(re.sub(r"```.*?```", lambda code: "\n" * code[0].count("\n"), text, flags=re.S).splitlines(), 1):
@@ -84,6 +129,7 @@ def measure(folder):
                 places["wide"].append(f"{name}:{number}: {len(line)}")
             if line.startswith("|") and "| … |" in line:
                 places["bare"].append(f"{name}:{number}: {line}")
+    places["old words"] += old_words(messages(folder))
     places["duplicates"] = sorted(name for name, count in names.items() if count > 1 and name not in CONVENTIONAL)
     readme = (folder / "README.md").read_text()
     share = lambda figure: round(100 * len(places[figure]) / comments, 1)
@@ -99,6 +145,7 @@ def measure(folder):
         "long": len(places["long"]),
         "wide": len(places["wide"]),
         "bare": len(places["bare"]),
+        "old words": len(places["old words"]),
     }
 
 

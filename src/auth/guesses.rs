@@ -90,7 +90,7 @@ mod tests {
         assert!(guesses.insert(guess, at(0)));
         for hour in 1..5 {
             assert!(guesses.contains(guess.as_ref()));
-            assert!(!guesses.insert(guess, at(hour)), "a script that goes on is remembered");
+            assert!(!guesses.insert(guess, at(hour)), "a script that continues is remembered");
         }
         for hour in 5..8 {
             guesses.insert(guesses.digest(&hour.to_string(), &SecretString::from("x")), at(hour));

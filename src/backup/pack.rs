@@ -57,7 +57,7 @@ impl Packer {
         loop {
             let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
             let Ok(PackJob { chunk: part, done }) = job else { return };
-            // a receiver that is gone has failed and reports its own error
+            // a closed receiver has failed and reports its own error
             let _ = done.send(self.pack(part, tables));
         }
     }

@@ -115,7 +115,7 @@ impl BackupReader {
         self.lines.number
     }
 
-    /// Returns the text, from which the file's checksum is taken.
+    /// Returns the text, which the checksum of the file covers.
     pub(super) fn into_text(self) -> Text {
         self.text
     }

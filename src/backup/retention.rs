@@ -238,7 +238,7 @@ fn orphans(directory: &Path, cutoff: DateTime<Utc>) -> Result<Vec<RemovedFile>, 
     Ok(orphans)
 }
 
-/// Deletes files. A file that is already gone was removed by another replica.
+/// Deletes files. A file that no longer exists was removed by another replica.
 fn remove(directory: &Path, paths: impl IntoIterator<Item = PathBuf>) -> Result<(), Error> {
     let mut last = None;
     for path in paths {

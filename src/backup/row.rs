@@ -130,7 +130,7 @@ fn of_field(field: Option<Cow<'_, str>>, kind: ColumnType) -> Result<Value<'_>, 
 #[derive(Debug)]
 enum Time<'a> {
     At(DateTime<Utc>),
-    #[expect(dead_code, reason = "told apart by its debug form")]
+    #[expect(dead_code, reason = "distinguished by its debug form")]
     Other(&'a str),
 }
 

@@ -279,7 +279,7 @@ impl FileSender {
                 told = reader.position();
             }
             if is_end || !goes_on {
-                // dropping the sender tells the loader that no more blocks follow
+                // the loader ends when the sender is dropped
                 return Ok(self.sent);
             }
         }

@@ -130,7 +130,7 @@ impl ScratchDatabase {
             for left in connection.databases(SCRATCH).await?.iter().filter(|name| is_abandoned(name, now)) {
                 // a database in use belongs to a running test restore
                 if let Err(error) = connection.drop_database(left, OpenSessions::Keep).await {
-                    tracing::debug!(%error, "{left} stays");
+                    tracing::debug!(%error, "{left} still exists");
                 }
             }
             connection.create_database(&scratch.name).await.map_err(Error::Scratch)?;

@@ -1,5 +1,5 @@
 //! Writes the backup file in parallel with reading the database. Several threads make members, and one thread writes
-//! them in the order of sending. At most [`QUEUE`] members wait, so memory stays bounded.
+//! them in the order of sending. At most [`QUEUE`] members wait, so memory is bounded.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, mpsc as jobs};

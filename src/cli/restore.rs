@@ -31,7 +31,7 @@ Exit code 3: the file is not valid. 4: it is from a newer program. The database 
 
 Examples:
   authsvc restore backups/backup_20261123_214500.sql.gz
-  authsvc restore --yes /mnt/earlier_manager_dump.sql.gz")]
+  authsvc restore --yes /mnt/legacy_manager_dump.sql.gz")]
 pub(super) struct Arguments {
     /// Backup file
     file: PathBuf,

@@ -73,7 +73,7 @@ impl Reader<'_> {
         };
         let line = self.rest.split('\n').next().unwrap_or_default();
         if !line.trim().is_empty() && !line.trim_start().starts_with('#') {
-            return Err(self.invalid("goes on after the closing quote"));
+            return Err(self.invalid("has text after the closing quote"));
         }
         self.skip(line.len() + 1);
         Ok(value)

@@ -177,7 +177,7 @@ impl Backend {
         self.pick(include_str!("postgres/create_ledger.sql"), include_str!("sqlite/create_ledger.sql"))
     }
 
-    /// Tries to take the migration lock for this transaction. It affects one row if the lock is taken, and none if
+    /// Tries to take the migration lock for this transaction. It affects one row if it acquires the lock, and none if
     /// another process holds it. On SQLite the transaction itself is the lock.
     pub(crate) fn try_lock(self) -> &'static str {
         self.pick(

@@ -22,7 +22,7 @@ pub struct Thresholds {
     pub connections: f64,
     /// Largest accepted number of failed logins in 24 hours, from `AUTHSVC_HEALTH_FAILED_LOGINS`.
     pub failed_logins: u64,
-    /// Largest accepted number of signs of stolen tokens or guessed passwords, from
+    /// Largest accepted number of events that indicate stolen tokens or guessed passwords, from
     /// `AUTHSVC_HEALTH_SUSPICIOUS_ACTIVITY`.
     pub suspicious_activity: u64,
     /// Smallest accepted free space for backups, in bytes, from `AUTHSVC_HEALTH_FREE_SPACE`.

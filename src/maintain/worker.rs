@@ -26,7 +26,7 @@ impl Worker {
         let runtime = Handle::current();
         let work = move || {
             runtime.block_on(work(stop));
-            // the receiver is gone if the stop has timed out
+            // the receiver is closed if the stop has timed out
             let _ = end.send(());
         };
         std::thread::Builder::new().name(thread.to_owned()).spawn(work)?;

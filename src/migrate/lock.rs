@@ -63,7 +63,7 @@ pub async fn with_lock<T, E: From<Error>>(
 /// Checks that the lock's connection still exists. Otherwise another process may hold the lock.
 ///
 /// # Errors
-/// Returns an error if the connection is gone.
+/// Returns an error if the connection was lost.
 pub async fn still_holds(lock: &DatabaseTransaction) -> Result<(), Error> {
     lock.execute_unprepared("SELECT 1").await?;
     Ok(())

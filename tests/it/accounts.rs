@@ -133,7 +133,7 @@ fn hashes_of_the_earlier_service_and_of_other_parameters_count_and_are_replaced(
             let after = stored();
             assert!(after.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{after}");
             log_in(server.public, &email, "correct horse").status(200);
-            assert_eq!(stored(), after, "and it stays");
+            assert_eq!(stored(), after, "and it is kept");
         }
     }
 }
@@ -179,7 +179,7 @@ fn a_profile_is_changed_by_its_owner() {
             (&changed["username"], &changed["avatar"]),
             (&"lovelace".into(), &"https://example.com/ada.png".into())
         );
-        assert_eq!(change(json!({})).status(200).json(), changed, "what is left out stays");
+        assert_eq!(change(json!({})).status(200).json(), changed, "omitted fields are unchanged");
         assert_eq!(change(json!({"avatar": null})).status(200).json()["avatar"], json!(null));
         assert_eq!(change(json!({"username": "eve"})).problem(409), "taken");
         assert_eq!(change(json!({"username": "!"})).problem(422), "invalid");
@@ -225,7 +225,7 @@ fn an_address_is_verified_by_what_was_sent_to_it() {
         let public = server.public;
         let (access, _) = register(public, "grete").tokens();
         let verify = |token: &str| Request::post("/auth/verify-email", &json!({"token": token})).send(public);
-        assert_eq!(verify(&access).problem(400), "verification_token", "an access token is none");
+        assert_eq!(verify(&access).problem(400), "verification_token", "an access token is not valid there");
         assert_eq!(verify("").problem(400), "verification_token");
         let log = server.stop().success().stderr;
         let token = log.split("token=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
@@ -273,7 +273,7 @@ fn a_verified_address_stays_so() {
     }
 }
 
-/// A new key, as the README tells to make one.
+/// A new key, made with the command of the README.
 pub(crate) fn signing_key() -> String {
     let made = std::process::Command::new("openssl").args(["genpkey", "-algorithm", "ed25519"]).output().unwrap();
     String::from_utf8(made.stdout).unwrap()

@@ -159,7 +159,7 @@ fn addresses_that_differ_only_in_case_stop_it_before_anything_changes() {
     );
     assert_eq!(database.one("SELECT count(*) FROM users"), "12010");
     assert_eq!(database.one("SELECT to_regclass('users_next')"), "∅");
-    // put right, it goes on from where it was
+    // after the repair, it continues
     database.execute("DELETE FROM users WHERE username = 'admin2'");
     Program::on(&database).run(&["migrate"]).success();
     Program::on(&database).run(&["status", "--check"]).success();
@@ -198,7 +198,7 @@ fn another_role_acts_as_the_owner_or_is_refused_before_the_copy() {
         let owners = "SELECT DISTINCT pg_get_userbyid(relowner) FROM pg_class \
                       WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'S')";
         assert_eq!(database.query(owners), ["app"], "{attributes}");
-        // the owner goes on
+        // the owner continues
         Program::on(&database).run(&["status", "--check"]).success();
         Program::on(&database).run(&["rollback", "--yes"]).success();
         Program::on(&database).run(&["migrate"]).success();
@@ -208,7 +208,7 @@ fn another_role_acts_as_the_owner_or_is_refused_before_the_copy() {
     let before = rows(&database);
     let error = Program::on(&database).run(&["migrate", "--adopt"]).code(1).error();
     assert!(error.contains("table oauth_providers of `postgres`") && error.contains("OWNER TO"), "{error}");
-    // a superuser acts as the owner of the history, and is not told to own the tables itself
+    // a superuser acts as the owner of the history, and no message asks it to own the tables itself
     let superuser = Program::new().env("DATABASE_URL", &database.superuser_url());
     let error = superuser.run(&["migrate", "--adopt"]).code(1).error();
     assert!(error.contains("do not belong to `app`") && error.contains("give all of them to one role"), "{error}");

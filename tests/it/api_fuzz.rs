@@ -21,7 +21,7 @@ fn every_answer_is_one_that_the_document_names() {
         let database = seeded(engine);
         let program =
             unlimited(&database).env("AUTHSVC_GITHUB_CLIENT_ID", "id").env("AUTHSVC_GITHUB_CLIENT_SECRET", "secret");
-        // nobody listens there
+        // no process listens there
         let program =
             program.env("AUTHSVC_GITHUB_URL", "http://127.0.0.1:9").env("AUTHSVC_GITHUB_API_URL", "http://127.0.0.1:9");
         let server = program.serve().ready();

@@ -202,7 +202,7 @@ fn p2_it_is_one_point_in_time_while_transfers_go_on() {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 while !stop.load(std::sync::atomic::Ordering::SeqCst) {
-                    // the sum stays, and so does the number of events per run
+                    // the sum is unchanged, and so is the number of events per run
                     database.execute(
                         "BEGIN; UPDATE users SET failed_login_count = failed_login_count - 1 WHERE username = 'ada';
                         UPDATE users SET failed_login_count = failed_login_count + 1 WHERE username = 'grace'; COMMIT",

@@ -36,7 +36,7 @@ fn a_backup_from_the_future_is_reported_and_counts_for_nothing() {
         let listed = program.run(&["list-backups"]).success().json();
         assert_eq!(listed[0]["name"], now["filename"], "the newest is first");
         assert_eq!((&listed[0]["in_future"], &listed[1]["in_future"]), (&false.into(), &true.into()));
-        // nothing goes because of it, and neither does it
+        // it causes no deletion, and is not deleted
         let before = backups(&program.directory().join("backups"));
         program.run(&["cleanup", "1h"]).success();
         assert_eq!(backups(&program.directory().join("backups")), before);

@@ -29,7 +29,7 @@ fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
     folder
 }
 
-/// The problems that the build prints, with the folder left out.
+/// The problems that the build prints, without the folder.
 fn problems(files: &[(&str, &[u8])]) -> Vec<String> {
     let folder = folder(files);
     let prefix = format!("{}/", folder.path().display());

@@ -122,7 +122,7 @@ fn progress_is_shown_at_a_terminal_only() {
     }
 }
 
-/// Makes every backup of a directory so many hours older, as its metadata tells.
+/// Makes every backup of a directory so many hours older, by its metadata.
 fn age_all(directory: &std::path::Path, hours: i64) {
     for entry in std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {
         if entry.extension().is_some_and(|extension| extension == "meta") {
@@ -146,7 +146,7 @@ fn old_backups_go_by_the_retention_that_is_given() {
     assert_eq!(program.run(&["cleanup", "--json"]).success().json()["backups"], 0, "a week is the default");
     let cleaned = program.run(&["cleanup", "1h", "--json"]).success().json();
     assert!(cleaned["backups"].as_u64().unwrap() >= 1);
-    assert_eq!(names(), 2, "the newest valid one stays");
+    assert_eq!(names(), 2, "the newest valid one is kept");
     for wrong in ["0s", "soon", "-1h", "6m"] {
         program.run(&["cleanup", wrong]).code(2);
     }

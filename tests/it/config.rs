@@ -226,7 +226,7 @@ fn secrets_from_files() {
         .run(&["status", "--check"])
         .success();
     Program::new().env("DATABASE_URL", &bare).env("PGPASSWORD", CANARY).run(&["status", "--check"]).success();
-    // a unix socket, and a raw @ in the password is possible, the other signs are refused
+    // a unix socket, and a raw @ in the password is accepted, the other characters are refused
     let socket = format!(
         "postgres://app:{CANARY_ENCODED}@/{}?host={}&port={}",
         database.name(),

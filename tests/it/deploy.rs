@@ -75,7 +75,7 @@ fn the_containerfile_is_sound_and_of_this_program() {
     for path in
         ["Cargo.lock", "askama.toml", "build.rs", "build", "entity", "migration", "seed", "src", "deploy/release.sh"]
     {
-        assert!(ignore.lines().any(|line| line == format!("!{path}")), "{path} is left out");
+        assert!(ignore.lines().any(|line| line == format!("!{path}")), "{path} is excluded");
     }
 }
 
@@ -139,7 +139,7 @@ fn kubernetes_takes_the_manifests() {
     let paths = paths.iter().filter(|path| !path.ends_with("kustomization.yaml")).map(|path| path.to_str().unwrap());
     let arguments: Vec<&str> = ["--strict", "--quiet"].into_iter().chain(paths).collect();
     tool("kubernetes-validate", &root(), &arguments);
-    // what kustomize applies is there; the migration is a step of its own
+    // every file that kustomize applies exists; the migration is a step of its own
     let documents = yaml(&root().join("deploy/kubernetes/kustomization.yaml"));
     let named: BTreeSet<_> =
         documents[0]["resources"].as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect();
@@ -261,7 +261,7 @@ fn secrets_are_where_the_program_looks_for_them() {
         let used: BTreeSet<&str> = text.split("_FILE=%d/").skip(1).map(|rest| rest.lines().next().unwrap()).collect();
         assert!(loaded == used && !used.is_empty(), "{}: {loaded:?} {used:?}", unit.display());
         for path in text.split(":/etc/authsvc/").skip(1).map(|rest| rest.lines().next().unwrap()) {
-            assert!(readme.contains(&format!("secrets/{path}")), "nobody installs {path}");
+            assert!(readme.contains(&format!("secrets/{path}")), "the README does not install {path}");
         }
     }
 }

@@ -39,22 +39,22 @@ fn read(path: &str) -> String {
 /// What a block is run on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Situation {
-    /// `authsvc.db` is there with development data, as `authsvc serve` leaves it.
+    /// `authsvc.db` exists with development data, as `authsvc serve` leaves it.
     Sqlite,
     /// The same, and `authsvc serve` runs on it.
     Served,
     /// `DATABASE_URL` names a migrated PostgreSQL database.
     Postgres,
-    /// `DATABASE_URL` names one of the earlier manager.
+    /// `DATABASE_URL` names a database of the legacy manager.
     Earlier,
-    /// `psql` speaks with a server as its superuser; nothing is there.
+    /// `psql` connects to a server as its superuser; the server has no tables.
     Server,
     /// The same, and the role `authsvc` owns a migrated database of its name.
     Owned,
     /// `DATABASE_URL` names a migrated PostgreSQL database with development data, a client that is blocked, and live
     /// sessions.
     Accounts,
-    /// `DATABASE_URL` names an empty one, and `authsvc.db` is there with rows.
+    /// `DATABASE_URL` names an empty database, and `authsvc.db` exists with rows.
     Moving,
 }
 
@@ -102,7 +102,7 @@ fn scripts(path: &str) -> BTreeMap<(String, Situation), String> {
     scripts
 }
 
-/// Where a script is run, and what is there.
+/// Directory, server and database in which a script runs.
 pub(crate) struct Place {
     runs: Runs,
     pub(crate) database: Option<Database>,
@@ -171,7 +171,7 @@ impl Place {
     fn run(&self, name: &str, script: &str) -> String {
         let mut script = script.to_owned();
         if let Runs::Serving(server) = &self.runs {
-            // the usual ports may be somebody's here
+            // other processes may use the usual ports here
             script = script.replace("127.0.0.1:8080", &server.public.to_string());
             script = script.replace("127.0.0.1:9090", &server.admin.to_string());
         }

@@ -57,7 +57,7 @@ fn dump(version: &Installation, from: &Database) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Runs SQL in psql; settings of newer servers fail, and psql goes on.
+/// Runs SQL in psql; settings of newer servers fail, and psql continues.
 fn psql(options: &[&str], url: &str, sql: &str) -> std::process::Output {
     use std::io::Write as _;
     let [.., newest] = Installation::for_upgrade();
@@ -75,7 +75,7 @@ fn psql(options: &[&str], url: &str, sql: &str) -> std::process::Output {
     child.wait_with_output().unwrap()
 }
 
-/// Nothing has drifted, a backup is restored, and the newest migration goes down and up.
+/// Nothing has drifted, a backup is restored, and the newest migration is undone and applied.
 #[track_caller]
 fn assert_not_drifted(database: &Database, what: &str) {
     let program = Program::on(database);

@@ -94,7 +94,7 @@ fn a_primary_killed_under_a_stream_of_refreshes_costs_no_acknowledged_write() {
     });
     let unanswered: usize = clients.iter().map(|client| client.unanswered).sum();
     let untold = check(&clients, &pair.database.seen_on(&pair.standby));
-    assert!(untold <= unanswered, "{untold} rows that nobody was told of, {unanswered} requests without an answer");
+    assert!(untold <= unanswered, "{untold} rows without an answer, {unanswered} requests without an answer");
     server.stop().success();
 }
 

@@ -53,7 +53,7 @@ fn a_sqlite_file_that_another_process_writes_to_is_exit_6_for_every_command() {
         assert!(!error.contains("server runs") && !error.contains("pg_stat_activity"), "{command:?}: {error}");
         assert!(error.contains("fuser") || error.contains("another"), "{command:?}: {error}");
     }
-    // what only reads goes on beside a writer
+    // a command that only reads works beside a writer
     for command in [&["status"][..], &["cleanup", "--dry-run"], &["backup", "--output", "again.sql"], &["health"]] {
         Program::on(&database).run(command).success();
     }

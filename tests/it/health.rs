@@ -94,7 +94,7 @@ fn every_figure_of_a_seeded_database_is_that_of_sql_by_hand() {
         ] {
             let expected = database.one(&format!("SELECT count(*) {sql}"));
             assert_eq!(figure.to_string(), expected, "{engine:?}: {sql}");
-            assert_ne!(expected, "0", "{engine:?}: the data tells nothing about {sql}");
+            assert_ne!(expected, "0", "{engine:?}: the data does not cover {sql}");
         }
         assert_eq!(security["failed_login_attempts"], 74);
         assert_eq!(security["suspicious_activity"], 3, "two tokens used twice, and one address that guesses");
@@ -256,7 +256,7 @@ fn backups_are_those_of_this_database_and_runs_that_are_recorded() {
         assert_eq!(report["backups"]["count"], 1);
         assert_eq!(report["backups"]["last_size_bytes"], made["size"]);
         assert_eq!(report["backups"]["recent"][0]["name"], made["filename"]);
-        // the file tells one time and the record of the run another, by the database's clock: the later one counts
+        // the file has one time, and the record of the run another, by the database's clock: the later one counts
         let recorded = database.one("SELECT started_at FROM maintenance_runs WHERE kind = 'backup'").replace(' ', "T");
         let made_at = made["created_at"].as_str().unwrap();
         same_time(&report["backups"]["last_backup"], made_at.max(&recorded));
@@ -272,7 +272,7 @@ fn backups_are_those_of_this_database_and_runs_that_are_recorded() {
         assert!(message.contains(made["filename"].as_str().unwrap()), "{message}");
         std::fs::write(&file, whole).unwrap();
 
-        // where nobody can look nobody knows
+        // a directory that cannot be read has no known files
         let blocked = Program::on(&Database::migrated(engine))
             .env("BACKUP_DIR", &file.display().to_string())
             .env("AUTHSVC_BACKUP_MAX_AGE", "1h");
@@ -290,7 +290,7 @@ fn backups_are_those_of_this_database_and_runs_that_are_recorded() {
             ago(engine, "2 hours")
         ));
         assert_eq!(check(&detailed(&elsewhere), "backups").0, "degraded");
-        // the backup of another database is none of this one; a copy of this one would have its id
+        // a backup of another database does not count; a copy of this database would have the same id
         let other = Database::empty(engine);
         Program::on(&other).run(&["migrate"]).success();
         let same_place = Program::on(&other)

@@ -182,7 +182,7 @@ fn p11_a_pool_without_a_free_connection() {
         }
         let begin = Instant::now();
         while readiness.check().await.is_ready() {
-            assert!(begin.elapsed() < Duration::from_secs(10), "it stays ready");
+            assert!(begin.elapsed() < Duration::from_secs(10), "it is still ready");
             tokio::task::yield_now().await;
         }
         assert!(matches!(readiness.check().await, BootStage::DatabaseGone { .. }));

@@ -125,7 +125,7 @@ fn a_service_where_nobody_can_log_in_is_not_healthy() {
     // no reason to take every replica out of service (docs/adr/0007)
     assert_eq!(get(server.public, "/readyz").unwrap().0, 200);
     assert_eq!(document(server.admin, "/health")["status"], "healthy");
-    // a command signs nothing
+    // a command needs no signing key
     let told = Program::on(&database).run(&["detailed-health"]).success().json();
     assert!(!told["checks"].to_string().contains("signing_key"), "{told}");
     server.stop().success();
@@ -256,7 +256,7 @@ fn watching_goes_on_until_it_is_stopped() {
     assert!(reports.iter().all(|report| report["overall_status"] == "degraded"));
 }
 
-/// Asks for the health of somebody who gives this answer to everybody.
+/// Requests the health of a server that gives this answer to every request.
 fn told_by(answer: &str) -> Outcome {
     let stranger = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", stranger.local_addr().unwrap());

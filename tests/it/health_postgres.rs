@@ -152,7 +152,7 @@ fn indexes_that_cost_more_than_they_give_are_named() {
 #[test]
 fn an_index_that_is_being_built_is_not_invalid() {
     let (database, program) = migrated();
-    // it waits for everybody who may still write without it
+    // it waits for every session that may still write without it
     let mut writer = database.session();
     writer.execute("BEGIN; UPDATE users SET active = active");
     let url = database.url.clone();
@@ -355,7 +355,7 @@ fn a_server_that_takes_no_writes_is_told() {
     let report = program.run(&["health"]).success().json();
     assert_eq!(report["status"], "degraded");
     assert!(report["errors"].to_string().contains("no account can log in"), "{report}");
-    // whoever asks for such a server gets what was asked for
+    // a URL that asks for such a server gets one
     let url = format!("{}?target_session_attrs=read-only", database.url);
     let report = program.env("DATABASE_URL", &url).run(&["health"]).success().json();
     assert_eq!(report["status"], "healthy", "{report}");

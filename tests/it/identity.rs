@@ -120,7 +120,7 @@ fn no_access_token_from_before_a_restore_is_valid_after_it() {
         }
         assert_eq!(me(server.public, &carol).status(200).json()["username"], "carol");
         assert_eq!(refresh(server.public, &bob_refresh).problem(401), "refresh_token");
-        // what is in the file goes on
+        // the content of the file remains valid
         let (alice, _) = refresh(server.public, &alice_refresh).status(200).tokens();
         assert_eq!(me(server.public, &alice).status(200).json()["username"], "alice");
         log_in(server.public, "alice@example.com", "a long password").status(200);

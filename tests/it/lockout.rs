@@ -80,7 +80,7 @@ fn a_client_that_tries_many_addresses_is_blocked_and_others_are_not() {
         Request::post("/auth/login", &body).header("x-forwarded-for", ip).send(server.public)
     };
     for number in 0..50 {
-        // the rest of an IPv6 address is anybody's to choose, and so is what stands before it
+        // a client can choose the rest of an IPv6 address, and every address before the last one of the header
         from(&format!("203.0.113.9, 2001:db8:1:2::{number:x}"), &format!("n{number}@example.com")).status(401);
     }
     assert_eq!(from("2001:db8:1:2:ffff::1", "n99@example.com").problem(429), "throttled");

@@ -92,7 +92,7 @@ fn known_devices_are_bounded_expire_and_go_with_the_account() {
             "{engine:?}: the oldest is forgotten"
         );
         assert_eq!(app.log_in("ada", RIGHT, &client("198.51.100.14"), at(20)).await, "ok");
-        // after 90 days without a login it is a stranger
+        // after 90 days without a login the device is unknown
         let later = at(91 * 24 * 60);
         for number in 0..5 {
             app.log_in("ada", &format!("later {number}"), &client("203.0.113.1"), later).await;

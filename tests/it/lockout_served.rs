@@ -13,7 +13,7 @@ fn from(ip: &str, email: &str, password: &str) -> Request {
     Request::post("/auth/login", &body).header("x-forwarded-for", ip)
 }
 
-/// Many right passwords at once through four replicas, while a stranger guesses: all are let in, and five guesses are checked.
+/// Many right passwords at once through four replicas, while an attacker guesses: all log in, and five guesses are checked.
 #[test]
 fn right_passwords_at_once_are_never_refused_by_several_replicas() {
     for engine in ENGINES {

@@ -34,7 +34,7 @@ const CONTRACT: [&str; 21] = [
     "authsvc_http_request_duration_seconds",
 ];
 
-/// What only PostgreSQL, or its extension, tells.
+/// Metrics that only PostgreSQL, or its extension, has.
 const OF_THE_SERVER: [&str; 5] = [
     "authsvc_database_cache_hit_ratio",
     "authsvc_database_deadlocks_total",

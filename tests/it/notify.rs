@@ -85,7 +85,7 @@ fn a_supervisor_hears_why_it_takes_so_long() {
     let ear = Ear::at(&SocketAddr::from_pathname(&path).unwrap());
     let server = Program::on(&database).env("NOTIFY_SOCKET", path.to_str().unwrap()).serve();
     let heard = ear.until("STATUS=waiting for the database: ");
-    // P10: it goes into the journal
+    // P10: the text appears in the journal
     crate::support::program::assert_no_secret(&heard.concat());
     cluster.launch(&[]);
     ear.until("READY=1");

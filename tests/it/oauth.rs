@@ -55,7 +55,7 @@ fn oauth_state_belongs_to_one_browser_and_one_provider() {
         let checked = providers.check(Provider::Github, answer(&ours), now()).unwrap();
         let hash: String = Sha256::digest(&ours.state).iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!((checked.state_hash(), checked.state_expires_at()), (hash, now() + LIFETIME));
-        assert!(double.server.received_requests().await.unwrap().is_empty(), "nobody was asked");
+        assert!(double.server.received_requests().await.unwrap().is_empty(), "no request was sent");
     });
 }
 

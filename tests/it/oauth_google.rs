@@ -223,7 +223,7 @@ fn oauth_google_keys_that_are_newer_than_ours_are_looked_for_once() {
         let exchange = || providers.exchange(providers.check(Provider::Google, answer(&begun), now()).unwrap(), later);
         exchange().await.unwrap();
         assert_eq!(double.requests("/keys").await.len(), 1);
-        // a key that nobody has
+        // an unknown key
         let token = Key::of_google().sign(&claims(&double, &begun, json!({})));
         double.answers("POST", "/token", json(200, tokens(&token))).await;
         let error = exchange().await.unwrap_err();

@@ -117,7 +117,7 @@ fn it_refreshes_itself_and_says_when_it_cannot() {
     assert!(stale.starts_with("Not refreshed since 2026-11-24 03:12:45 UTC: the service does not answer"), "{stale}");
     assert_eq!(browser.run("return document.title"), "Not refreshed – Degraded – authsvc production");
     let icon = "return document.getElementById('favicon').href.includes('%23666')";
-    assert_eq!(browser.run(icon), true, "the tab's icon still tells the old state");
+    assert_eq!(browser.run(icon), true, "the tab's icon still shows the old state");
     assert_eq!(h1(), "Degraded");
     browser.run("window.scrollTo(0, 0)");
     assert_eq!(browser.run(AUDIT), json!([]));
@@ -323,7 +323,7 @@ fn its_head_can_be_pasted_into_a_ticket() {
         assert!(rest.contains(line), "{line} is not in {text}");
     }
     assert_eq!(browser.run(AUDIT), json!([]));
-    // what a database that is gone does not tell is left out
+    // figures that an unreachable database cannot report are omitted
     let (gone, samples) = reports::gone();
     let page =
         render_status_page(&gone, &samples, &BootStage::DatabaseGone { reason: "no answer".to_owned() }).unwrap();

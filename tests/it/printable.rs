@@ -37,7 +37,7 @@ fn every_character_that_a_terminal_obeys_is_escaped() {
         let value = serde_json::Value::String(text.clone());
         let document = printable::json(&value.to_string());
         is_harmless(&document);
-        assert_eq!(serde_json::from_str::<serde_json::Value>(&document).unwrap(), value, "JSON stays what it is");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&document).unwrap(), value, "JSON is unchanged");
     }
     assert_eq!(printable::line("naïve 試験 🦀 e\u{301}"), "naïve 試験 🦀 e\u{301}");
     let coloured = "\u{1b}[1;31mred\u{1b}[0m";

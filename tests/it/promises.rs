@@ -193,7 +193,7 @@ fn check_on_postgres(section: &str, place: &Place) {
         }
         "Going back" => {
             assert_eq!(place.one("SELECT max(version) FROM authsvc_migrations"), "009_maintenance_runs");
-            assert_eq!(place.backups().len(), 1, "a safety backup is taken");
+            assert_eq!(place.backups().len(), 1, "a safety backup is made");
         }
         section => panic!("{section} on PostgreSQL: what does the document promise?"),
     }

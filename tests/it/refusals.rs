@@ -94,18 +94,18 @@ fn drift_is_reported_and_refuses_only_what_breaks_the_program() {
         // it slows queries down; it breaks none
         let migrated = program.run(&["migrate"]).success();
         assert!(migrated.stderr.contains("drifted: missing: index users.idx_users_last_login"), "{}", migrated.stderr);
-        // with nothing pending it is told, too
+        // without pending migrations it is reported, too
         let migrated = program.run(&["migrate"]).success();
         assert!(migrated.stderr.contains("drifted: missing: index users.idx_users_last_login"), "{}", migrated.stderr);
         database.execute("CREATE INDEX idx_users_last_login ON users (last_login)");
-        // an index that somebody added is told, but in nobody's way
+        // an index that another program added is reported, but refuses nothing
         database.execute("CREATE INDEX by_hand ON users (created_at)");
         let status = program.run(&["status", "--check"]).code(3).json();
         assert_eq!(status["drift"][0]["object"], "index users.by_hand");
         program.run(&["migrate"]).success();
         database.execute("DROP INDEX by_hand");
         program.run(&["status", "--check"]).success();
-        // a table of somebody else's is none of our business
+        // a table of another program is ignored
         database.execute("CREATE TABLE somebody_elses (id INTEGER)");
         program.run(&["status", "--check"]).success();
         database.execute("ALTER TABLE users RENAME COLUMN avatar_url TO picture");

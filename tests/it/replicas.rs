@@ -58,7 +58,7 @@ fn eight_replicas_behind_a_transaction_pooling_pgbouncer() {
             .collect();
         running.into_iter().map(|client| client.join().unwrap()).collect()
     });
-    assert_eq!(check(&clients, &database), 0, "rows that nobody was told of");
+    assert_eq!(check(&clients, &database), 0, "rows without an answer to a client");
     let counts = "SELECT count(*) || ' ' || count(*) FILTER (WHERE revoked) || ' ' || count(DISTINCT token_hash) FROM refresh_tokens";
     let tokens = REPLICAS * (REFRESHES + 2);
     assert_eq!(database.one(counts), format!("{tokens} {} {tokens}", REPLICAS * REFRESHES));

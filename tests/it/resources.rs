@@ -80,7 +80,7 @@ fn idle_connections_of_one_address_leave_room_for_logins() {
     }
 }
 
-/// Without any file left the listener goes on, and closes what only waits.
+/// Without any file left the listener continues, and closes connections that only wait.
 #[test]
 fn a_process_without_files_takes_connections_again() {
     let database = Database::migrated(Engine::Sqlite);
@@ -229,7 +229,7 @@ fn assert_prompt(mut times: Vec<Duration>, engine: Engine) {
     assert!(times[times.len() / 2] < Duration::from_secs(5), "{engine:?} {times:?}");
 }
 
-/// Strangers lock the account for addresses that it never logged in from; a known one logs in, and neither waits behind
+/// Attackers lock the account for unknown addresses; a known address logs in, and neither waits behind
 /// them.
 #[test]
 fn a_flood_of_wrong_passwords_for_one_account_leaves_its_owner_a_turn() {
@@ -255,7 +255,7 @@ fn a_flood_of_wrong_passwords_for_one_account_leaves_its_owner_a_turn() {
     }
 }
 
-/// What would wait for longer than a request may take is refused at once, and told when to come back.
+/// A request that would wait for longer than its timeout is refused at once, with `Retry-After`.
 #[test]
 fn a_queue_is_no_deeper_than_the_time_of_a_request() {
     let database = Database::migrated(Engine::Sqlite);

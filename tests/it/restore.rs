@@ -181,7 +181,7 @@ fn files_of_the_first_format_are_restored() {
     }
 }
 
-/// A database of the earlier manager, dumped as that one did.
+/// A database of the legacy manager, dumped with the options of that program.
 fn earlier_dump(options: &str) -> (tempfile::TempDir, PathBuf) {
     let database = Database::empty(Engine::Postgres);
     database.execute(

@@ -111,7 +111,7 @@ fn a_log_without_its_database_is_not_played_into_the_new_one() {
     for (ending, mode) in [("-wal", "PRAGMA journal_mode = WAL;"), ("-journal", "PRAGMA journal_mode = DELETE;")] {
         let target = seeded(Engine::Sqlite);
         let live = target.path();
-        // the content of the log is not checkpointed, or not committed, until this goes
+        // the content of the log is not checkpointed, or not committed, until this connection closes
         let open = rusqlite::Connection::open(&live).unwrap();
         open.execute_batch(&format!("{mode} PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = 1; BEGIN; UPDATE users SET username = username || ' of the log'; CREATE TABLE big AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) SELECT i, hex(randomblob(100)) h FROM n;")).unwrap();
         if ending == "-wal" {

@@ -127,7 +127,7 @@ fn p4_the_server_gone_midway_or_out_of_space() {
     let outcome = running.wait().code(1);
     let (now, restores) = content(&database);
     assert!(now == before && !staged(&database, Engine::Postgres), "{}", outcome.stderr);
-    // nobody could be told when the server was gone
+    // no client could get a message while the server was down
     assert_eq!(restores, ["failed", "failed"]);
     program.run(&arguments).success();
     assert_eq!(database.one("SELECT count(*) FROM auth_events"), "300000");
@@ -195,7 +195,7 @@ fn two_at_once_do_not_mix() {
         assert!(codes.contains(&Some(0)) && codes.iter().all(|code| [Some(0), Some(6)].contains(code)), "{codes:?}");
         let (now, restores) = content(&database);
         assert!(now == without_identity(rows(&other)));
-        // whoever came later replaced what the first had told; whoever gave up told it to one of them
+        // a later process replaced the record of the first; a process that gave up recorded it at one of them
         assert_eq!(restores.iter().filter(|outcome| *outcome == "succeeded").count(), 1, "{restores:?}");
     }
 }
@@ -279,7 +279,7 @@ fn databases_that_are_not_replaced() {
     );
     let error = Program::on(&earlier).run(&["restore", "--yes", file]).code(1).error();
     assert!(error.contains("--adopt"), "{error}");
-    // a table of ours is gone: there is nothing to back up safely, and that is said
+    // a table of the schema is missing: no safety backup is possible, and the message reports that
     let broken = seeded(Engine::Postgres);
     broken.execute("DROP TABLE refresh_tokens");
     let error = Program::on(&broken).run(&["restore", "--yes", file]).code(1).error();
@@ -298,7 +298,7 @@ fn databases_that_are_not_replaced() {
 #[test]
 fn a_damaged_sqlite_file_is_replaced_and_kept() {
     let (_maker, file, database, other) = big(Engine::Sqlite, 10);
-    std::fs::write(database.path(), "this was a database once, and is none any more".repeat(200)).unwrap();
+    std::fs::write(database.path(), "this was a database once, and is no longer one".repeat(200)).unwrap();
     let program = Program::on(&database);
     program.run(&["restore", "--yes", "--no-safety-backup", file.to_str().unwrap()]).success();
     assert!(content(&database) == restored(&rows(&other)));

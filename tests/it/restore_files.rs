@@ -193,7 +193,7 @@ fn p6_rows_are_data_whatever_they_say() {
         bad[at] = 0xff;
         let forged = forge(&case.file, "forged.sql.gz", &bad);
         case.refused(&forged, 3, "is not UTF-8");
-        // a row with other sums is not what the last line tells of
+        // a row with other sums does not match the last line
         let forged =
             forge(&case.file, "forged.sql.gz", text.replacen("ada@example.com", "eve@example.com", 1).as_bytes());
         case.refused(&forged, 3, "the rows differ from those");

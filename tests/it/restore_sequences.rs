@@ -18,7 +18,7 @@ fn restore(database: &Database, file: &Path) -> Value {
     Program::on(database).run(&["restore", "--yes", "--json", file.to_str().unwrap()]).success().json()
 }
 
-/// Registered after the backup, and gone with the restore: its id must not become another account's.
+/// Registered after the backup, and deleted by the restore: its id must not become the id of another account.
 #[test]
 fn an_id_of_an_account_that_a_restore_removes_is_not_given_out_again() {
     for engine in ENGINES {
@@ -126,7 +126,7 @@ fn a_dump_without_sequences_is_restored_above_its_ids() {
     }
 }
 
-/// An id that is there already is no name or address that is taken.
+/// An existing id is not reported as a used name or address.
 #[test]
 fn a_violated_primary_key_is_a_failure_of_the_service() {
     let database = Database::migrated(Engine::Postgres);

@@ -221,7 +221,7 @@ fn every_version_of_the_server_keeps_it() {
     }
 }
 
-/// A table of ours that is gone is made again; nothing of it can be kept.
+/// A missing table of the schema is created again; none of its state can be kept.
 #[test]
 fn what_is_missing_is_made_again() {
     let case = case();

@@ -64,7 +64,7 @@ impl Backups {
         std::fs::write(meta(&self.path(name)), serde_json::to_string(metadata).unwrap()).unwrap();
     }
 
-    /// Changes a byte in the middle; the size stays.
+    /// Changes a byte in the middle, and not the size.
     fn damage(&self, name: &str) {
         let mut bytes = std::fs::read(self.path(name)).unwrap();
         let middle = bytes.len() / 2;
@@ -77,7 +77,7 @@ impl Backups {
         entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()
     }
 
-    /// Applies a retention of seven days. What it reports as removed is gone with its metadata, and nothing else is.
+    /// Applies a retention of seven days. Each reported file is deleted with its metadata, and no other file is.
     fn retain(&self) -> RetentionReport {
         let retention: Retention = "7d".parse().unwrap();
         let before = self.files();
@@ -247,7 +247,7 @@ fn a_file_that_cannot_be_removed_is_an_error_that_names_it() {
         let error = retain(backups.0.path(), Retention::default(), now(), RetentionMode::Apply).unwrap_err();
         std::process::Command::new("chattr").arg("-i").arg(backups.path(&old)).status().unwrap();
         assert!(error.to_string().contains(&old), "{error}");
-        assert!(meta(&backups.path(&old)).exists(), "the file goes first");
+        assert!(meta(&backups.path(&old)).exists(), "the file is deleted first");
     }
     let nowhere = backups.path("nowhere");
     assert_eq!(

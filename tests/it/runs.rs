@@ -42,13 +42,13 @@ fn a_migration_is_recorded_once_there_is_a_table_and_something_was_done() {
         assert_eq!(runs(&database), [told], "{engine:?}");
         let took = "SELECT count(*) FROM maintenance_runs WHERE finished_at >= started_at";
         assert_eq!(database.one(took), "1");
-        // undoing is told as long as there is a table to tell it in
+        // a rollback is recorded while the table of records exists
         run(&program, &["rollback", "--yes", "--no-safety-backup"]);
         run(&program, &["migrate"]);
         let told = runs(&database);
         let of = |kind: &str| format!("{kind}|succeeded|0|[\"{}\"]", newest());
         assert_eq!(told[1..], [of("rollback"), of("migrate")]);
-        // the table goes, and what it told
+        // the table is dropped with its records
         run(&program, &["rollback", "--yes", "--to", "008"]);
         run(&program, &["rollback", "--yes", "--to", "0"]);
         let server = program.serve().ready();
@@ -106,7 +106,7 @@ fn a_failed_rollback_is_recorded_with_its_reason() {
     );
     let told = database.one("SELECT error FROM maintenance_runs WHERE kind = 'rollback'");
     assert!(error.contains(&told) && told.contains("009_maintenance_runs.down.sql"), "{told}");
-    // whoever ran it was told: it is no state of the service
+    // the command printed the error: it is no state of the service
     run(&program, &["migrate"]);
     let report = program.run(&["detailed-health"]).json();
     let checks = report["checks"].as_array().unwrap();

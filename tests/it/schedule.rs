@@ -106,7 +106,7 @@ fn kill_9_of_the_replica_at_work_lets_another_go_on() {
     eventually("another's backup", || (with_outcome(&database, "succeeded") > 0).then_some(()));
     other.stop().success();
     assert!(files(directory.path()).iter().all(|name| !name.ends_with(".unfinished")), "the leftover is swept");
-    assert_eq!(with_outcome(&database, "running"), 1, "what was killed stays as it was");
+    assert_eq!(with_outcome(&database, "running"), 1, "the record of a killed run is unchanged");
 }
 
 #[test]

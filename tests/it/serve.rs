@@ -126,7 +126,7 @@ fn sigterm_under_load_answers_everything_that_was_begun() {
                         }
                         match get(if at % 2 == 0 { public } else { admin }, "/readyz") {
                             Some((200, _)) => answered += 1,
-                            // refused once it stops, or told so
+                            // refused, or answered with 503, once it stops
                             Some((503, body)) => return (answered, body.contains("shutting_down")),
                             _ => return (answered, stopping.load(Ordering::SeqCst)),
                         }

@@ -38,7 +38,7 @@ fn the_access_tokens_of_an_ended_session_are_refused_at_once() {
             }
         }
         me(server.public, &other).status(200);
-        // the token of a session that was logged out tells nothing of a theft
+        // the token of a session that was logged out is no evidence of a theft
         for dead in [&first, &token] {
             refresh(server.public, dead).status(401);
         }
@@ -124,7 +124,7 @@ fn a_lost_answer_can_be_asked_for_again_after_a_cleanup() {
         let long_ago = at(engine, "-30 hours");
         database.execute(&format!("UPDATE refresh_tokens SET revoked_at = {long_ago} WHERE revoked"));
         Program::on(&database).run(&["cleanup"]).success();
-        // the first token's follower was used, so it tells of nothing any more
+        // the successor of the first token was used, so the first is no evidence any more
         assert_eq!(database.one("SELECT count(*) FROM refresh_tokens WHERE revoked"), "1", "{engine:?}");
         let (access, _) = refresh(server.public, &follower).status(200).tokens();
         me(server.public, &access).status(200);

@@ -167,7 +167,7 @@ impl World<'_> {
         self.is_over(1 - device)
     }
 
-    /// The thief refreshes what it has, and uses the access token. Of thief and owner at most one goes on: the other's
+    /// The thief refreshes what it has, and uses the access token. Of thief and owner at most one can continue: the other's
     /// next refresh either fails or ends the thief's session.
     /// A token that the owner had and replaced is refused once the owner has used the answer.
     fn thief_refreshes(&mut self) -> Result<(), TestCaseError> {

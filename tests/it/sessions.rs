@@ -46,12 +46,12 @@ fn a_token_used_twice_ends_its_session() {
         };
         database.execute(&format!("UPDATE refresh_tokens SET expires_at = {past} WHERE NOT revoked"));
         assert_eq!(refresh(server.public, &expired).problem(401), "refresh_token");
-        assert_eq!(events(&database, "refresh_token_reused"), "1", "an expired token tells nothing of a theft");
+        assert_eq!(events(&database, "refresh_token_reused"), "1", "an expired token is no evidence of a theft");
     }
 }
 
 /// Any number of clients use a token of one session at once. None of them has used what it got, so each may be the one
-/// whose answer was lost; the session has one live token. Of those that got one at most one goes on.
+/// whose answer was lost; the session has one live token. Of the clients that got one at most one can continue.
 #[test]
 fn of_two_uses_of_a_token_at_most_one_goes_on() {
     for engine in ENGINES {
@@ -92,7 +92,7 @@ fn of_two_uses_of_a_token_at_most_one_goes_on() {
     }
 }
 
-/// SIGTERM, and then SIGKILL, while sessions are refreshed: whoever was given a token can use it afterwards.
+/// SIGTERM, and then SIGKILL, while sessions are refreshed: a client that got a token can use it afterwards.
 #[test]
 fn what_was_acknowledged_outlives_the_service() {
     for (engine, signal) in
@@ -196,7 +196,7 @@ fn sessions_are_listed_and_ended_one_by_one() {
         };
         let id = sessions[0]["id"].to_string();
         let (eve, _) = register(server.public, "eve").tokens();
-        assert_eq!(end(&id, &eve).problem(404), "no_session", "somebody else's");
+        assert_eq!(end(&id, &eve).problem(404), "no_session", "the session of another account");
         assert_eq!(end("9999", &access).problem(404), "no_session");
         assert_eq!(end("x", &access).problem(404), "no_session");
         end(&id, &access).status(204);
@@ -255,7 +255,7 @@ fn keys_are_published_and_rotated() {
     assert_eq!(published["keys"].as_array().unwrap().len(), 1);
     assert_eq!((&published["keys"][0]["kty"], &published["keys"][0]["crv"]), (&"OKP".into(), &"Ed25519".into()));
     assert!(published["keys"][0].get("d").is_none(), "the private half");
-    // whoever has the set can check a token without asking: the signature is the usual one
+    // another service with the key set can check a token by itself: the signature is a standard one
     let key =
         jsonwebtoken::DecodingKey::from_jwk(&serde_json::from_value(published["keys"][0].clone()).unwrap()).unwrap();
     let mut validation = jsonwebtoken::Validation::new(jsonwebtoken::Algorithm::EdDSA);

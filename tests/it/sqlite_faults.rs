@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use crate::support::{Database, Engine, Program};
 
-/// Root may write to anything; these tests need somebody who may not.
+/// Root can write to every file; these tests need a user who cannot.
 const UNPRIVILEGED: [&str; 4] = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
 
 fn is_root() -> bool {

@@ -46,7 +46,7 @@ fn every_command_finds_its_server_and_a_standby_is_backed_up() {
     let reading = Program::new().env("DATABASE_URL", &pair.url("standby")).env("AUTHSVC_ENV", "test");
     let error = reading.run(&["rollback", "--yes"]).code(1).error();
     assert!(error.contains("25006") && error.contains("target_session_attrs=read-write"), "{error}");
-    // and where nobody is what is wanted, each is named
+    // and if no server is suitable, the message names each
     pair.primary.configure("RESET synchronous_standby_names");
     pair.standby.crash();
     let error = reading.run(&["backup"]).code(1).error();

@@ -172,7 +172,7 @@ fn a_dotenv_file_is_read_in_one_way() {
         (format!("BACKUP_DIR=b\n{CANARY}\n"), ".env, line 2: has no `=`"),
         (format!("\n\nX='{CANARY}\nmore"), ".env, line 3: has a quote that is not closed"),
         (format!("X='a\nb'\nY=\"\\q{CANARY}\""), ".env, line 3: has an unknown escape"),
-        (format!("X='a' {CANARY}"), ".env, line 1: goes on after"),
+        (format!("X='a' {CANARY}"), ".env, line 1: has text after"),
         (format!("1X={CANARY}"), ".env, line 1: has no name"),
     ] {
         let error = with_dotenv(content.as_bytes()).run(&["list-backups"]).code(2).error();
@@ -185,7 +185,7 @@ fn a_dotenv_file_is_read_in_one_way() {
     let program = Program::new();
     std::fs::create_dir(program.directory().join(".env")).unwrap();
     assert!(program.run(&["list-backups"]).code(2).error().contains("not a regular file"));
-    // a missing file is none; a link to a missing file is a mistake, and would start a development database
+    // a missing file is ignored; a link to a missing file is an error, because the program would start a development database
     let program = Program::new();
     std::os::unix::fs::symlink("/nonexistent/env", program.directory().join(".env")).unwrap();
     let error = program.run(&["migrate"]).code(2).error();

@@ -44,7 +44,7 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<S
 /// Changes the name or the picture; missing fields keep their values
 #[utoipa::path(patch, path = "/api/me", tag = "accounts", request_body = ProfileChange, security(("bearer" = [])),
     responses((status = 200, description = "The account as it is now", body = User), Unauthorized,
-        (status = 409, description = "The name is taken", body = Problem, content_type = "application/problem+json"), Refused))]
+        (status = 409, description = "Another account has the name", body = Problem, content_type = "application/problem+json"), Refused))]
 pub(super) async fn change(
     State(api): State<Api>,
     Authenticated(bearer): Authenticated,

@@ -64,7 +64,7 @@ fn statements(families: &Families, performance: &PerformanceHealth) -> Result<()
     )?;
     families.gauge(
         "authsvc_database_statement_mean_seconds",
-        "Mean seconds of a statement, over all since the statistics were reset. From pg_stat_statements.",
+        "Mean seconds of a statement, over all statements since the statistics were reset. From pg_stat_statements.",
         seconds(performance.avg_query_time_ms),
     )?;
     families.gauge(
@@ -83,13 +83,13 @@ fn statements(families: &Families, performance: &PerformanceHealth) -> Result<()
 fn blocks(families: &Families, performance: &PerformanceHealth) -> Result<()> {
     families.gauge(
         "authsvc_database_cache_hit_ratio",
-        "Blocks found in the server's cache, of all that were asked for since the statistics were reset, from 0 to 1. From \
+        "Share of blocks found in the server's cache since the statistics were reset, from 0 to 1. From \
          pg_stat_database.",
         ratio(performance.cache_hit_ratio),
     )?;
     families.gauge(
         "authsvc_database_index_usage_ratio",
-        "Index scans, of all scans of the service's tables since the statistics were reset, from 0 to 1. From pg_stat_user_tables.",
+        "Share of index scans in all scans of the service's tables since the statistics were reset, from 0 to 1. From pg_stat_user_tables.",
         ratio(performance.index_usage_ratio),
     )
 }
@@ -136,7 +136,7 @@ fn storage(families: &Families, storage: &StorageHealth) -> Result<()> {
     )?;
     families.gauge(
         "authsvc_transaction_id_age",
-        "Transactions since the oldest transaction id in use; at about 2100 million the server stops writing. From pg_database.",
+        "Transactions since the oldest transaction id in use; at about 2100 million the server refuses every write. From pg_database.",
         storage.transaction_id_age,
     )?;
     families.gauge(

@@ -38,12 +38,12 @@ fn report(families: &Families, detailed: &DetailedHealthReport) -> Result<()> {
     )?;
     families.gauge(
         "authsvc_report_timestamp_seconds",
-        "When the figures of this scrape were read, in seconds since 1970, by this program's clock.",
+        "Time at which the figures of this scrape were read, in seconds since 1970, by this program's clock.",
         detailed.timestamp,
     )?;
     families.gauge(
         "authsvc_health_status",
-        "Verdict of the detailed report, the worst of its checks: 0 healthy, 1 degraded, 2 unhealthy.",
+        "Status of the detailed report, the worst of its checks: 0 healthy, 1 degraded, 2 unhealthy.",
         severity(detailed.overall_status),
     )?;
     let verdict = |check: &HealthCheck| ([check.name.clone()], severity(check.status));
@@ -81,7 +81,7 @@ fn migrations(families: &Families, report: &HealthReport) -> Result<()> {
 fn backups(families: &Families, backups: &BackupHealth, free_bytes: Option<u64>) -> Result<()> {
     families.gauge(
         "authsvc_backup_last_success_timestamp_seconds",
-        "When the newest backup was taken, in seconds since 1970. From BACKUP_DIR and maintenance_runs.",
+        "Time of the newest backup, in seconds since 1970. From BACKUP_DIR and maintenance_runs.",
         backups.last_backup,
     )?;
     families.gauge(
@@ -91,17 +91,17 @@ fn backups(families: &Families, backups: &BackupHealth, free_bytes: Option<u64>)
     )?;
     families.gauge(
         "authsvc_backup_last_verified_timestamp_seconds",
-        "When a backup was last verified by a test restore, in seconds since 1970. From the backups' metadata and maintenance_runs.",
+        "Time of the last verification by a test restore, in seconds since 1970. From the backups' metadata and maintenance_runs.",
         backups.last_verified,
     )?;
     families.gauge(
         "authsvc_backup_files",
-        "Backups of this database in BACKUP_DIR, as this process sees it.",
+        "Number of backups of this database in the BACKUP_DIR of this process.",
         backups.count,
     )?;
     families.gauge(
         "authsvc_backup_free_bytes",
-        "Bytes that this user may still fill in the file system of BACKUP_DIR.",
+        "Free bytes for this user in the file system of BACKUP_DIR.",
         free_bytes,
     )
 }

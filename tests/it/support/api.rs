@@ -57,7 +57,7 @@ impl Request {
         self.attempt(to).unwrap()
     }
 
-    /// The same; `None` if nobody listens any more, or hung up without an answer.
+    /// The same; `None` if no process listens any more, or the connection closed without an answer.
     pub(crate) fn attempt(&self, to: SocketAddr) -> Option<Answer> {
         let mut stream = TcpStream::connect(to).ok()?;
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();

@@ -163,7 +163,7 @@ impl Drop for Browser {
     }
 }
 
-/// The first that is there. Without one the test fails and says what to install; nothing is skipped.
+/// The first installed browser. Without one the test fails with the command that installs it; no test is skipped.
 fn installed(programs: &[&'static str]) -> &'static str {
     let found = programs.iter().find(|program| Path::new(program).exists());
     found.unwrap_or_else(|| {

@@ -16,7 +16,7 @@ pub(crate) struct Client {
     pub(crate) issued: Vec<String>,
     /// Those that were exchanged for a new one, and this was acknowledged.
     pub(crate) used: Vec<String>,
-    /// Requests whose answer was that there is none: done or not.
+    /// Requests without an answer, which may have been done.
     pub(crate) unanswered: usize,
     is_in_doubt: bool,
 }

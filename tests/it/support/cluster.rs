@@ -172,7 +172,7 @@ impl Cluster {
         };
         let is_sent = send(server);
         let children = String::from_utf8(children).unwrap();
-        // one or the other may be gone by now
+        // either may have ended by now
         for child in children.split_whitespace() {
             send(child);
         }

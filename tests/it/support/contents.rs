@@ -157,7 +157,7 @@ fn time(engine: Engine, range: Range) -> BoxedStrategy<Value> {
         let time = chrono::DateTime::from_timestamp_micros(micros).unwrap();
         match engine {
             Engine::Postgres => Value::Text(time.format("%Y-%m-%d %H:%M:%S%.6f+00").to_string()),
-            // as many digits as anybody wrote
+            // any number of digits
             Engine::Sqlite if digits == 0 => Value::Text(time.format("%Y-%m-%dT%H:%M:%S+00:00").to_string()),
             Engine::Sqlite => {
                 let fraction: String =
@@ -169,7 +169,7 @@ fn time(engine: Engine, range: Range) -> BoxedStrategy<Value> {
     usual.boxed()
 }
 
-/// Text of a document. What one engine or the other cannot hold is left out: `\u0000`, halves of a pair, doubled keys.
+/// Text of a document. Excluded are texts that one of the engines cannot store: `\u0000`, halves of a pair, doubled keys.
 fn document(range: Range, engine: Engine) -> BoxedStrategy<Value> {
     let string = text(0..4).prop_map(|text| serde_json::to_string(&text).unwrap());
     let number = prop_oneof![

@@ -134,13 +134,13 @@ impl Database {
         Self { url: self.url.replace(&old, &new), inspect: self.inspect.replace(&old, &new), directory: None }
     }
 
-    /// A connection that stays open, for locks.
+    /// A connection that remains open, for locks.
     pub(crate) fn session(&self) -> Session {
         open(&self.inspect)
     }
 }
 
-/// A connection to PostgreSQL that stays open.
+/// A connection to PostgreSQL that remains open.
 pub(crate) fn open(url: &str) -> Session {
     let runtime = runtime();
     let connection = runtime.block_on(PgConnection::connect(url)).unwrap();

@@ -15,7 +15,7 @@ use super::{CANARY, Database, Program};
 pub(crate) const ACCESS: &str = "cAn4ry-access";
 pub(crate) const REFRESH: &str = "cAn4ry-refresh";
 
-/// Somebody with an account at the provider.
+/// A user with an account at the provider.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Person {
     pub(crate) id: u32,
@@ -62,7 +62,7 @@ pub(crate) fn sent(url: &str) -> HashMap<String, String> {
     pairs(url::Url::parse(url).unwrap().query().unwrap().as_bytes())
 }
 
-/// Somebody consents at Google, which answers to this code then.
+/// A user consents at Google, which then accepts this code.
 pub(crate) fn consent(double: &Double, url: &str, person: Person) -> Consented {
     run(consents(double, url, person))
 }

@@ -33,8 +33,8 @@ pub(crate) const CANARY: &str = "cAn4ry/Pass?w#rd@x";
 /// The same, percent-encoded.
 pub(crate) const CANARY_ENCODED: &str = "cAn4ry%2FPass%3Fw%23rd%40x";
 
-/// A port that nobody listens on. It is taken from below the range that the system gives to outgoing connections, so
-/// that nobody comes upon it before it is bound.
+/// A port without a listener. It is below the range of ports that the system uses for outgoing connections, so
+/// that no other process uses it before it is bound.
 pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = 10_000 + u16::try_from(std::process::id() % 180).unwrap() * 100;

@@ -75,7 +75,7 @@ impl Program {
             Some(entry.ok()?.path().join("faketime/libfaketime.so.1")).filter(|library| library.exists())
         });
         let library = found.max().expect("faketime is not installed: apt-get install faketime (./test.sh does it)");
-        // in the process itself: the command `faketime` stays as its parent, and would get its signals
+        // in the process itself: the command `faketime` remains as its parent, and would get its signals
         self.env("LD_PRELOAD", library.to_str().unwrap())
             .env("FAKETIME", offset)
             .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")

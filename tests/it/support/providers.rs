@@ -132,7 +132,7 @@ impl Double {
         self.answers("GET", "/keys", json(200, json!({"keys": keys}))).await;
     }
 
-    /// The first that was said goes before those that were said later.
+    /// The first answer that was set takes precedence over later ones.
     pub(crate) async fn answers(&self, verb: &str, at: &str, answer: ResponseTemplate) {
         Mock::given(method(verb)).and(path(at)).respond_with(answer).mount(&self.server).await;
     }

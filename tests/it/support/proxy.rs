@@ -47,12 +47,12 @@ impl Proxy {
         self.target.store(port, Ordering::SeqCst);
     }
 
-    /// From now on nothing goes through.
+    /// From now on the proxy drops all data.
     pub(crate) fn stall(&self) {
         self.stalled.store(true, Ordering::SeqCst);
     }
 
-    /// From now on all goes through again.
+    /// From now on the proxy passes all data again.
     pub(crate) fn resume(&self) {
         self.stalled.store(false, Ordering::SeqCst);
     }
