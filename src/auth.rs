@@ -10,7 +10,8 @@
 //! Auth`, its queries in `db/`, and its route in `http/api/`.
 
 mod access_token;
-mod attempts;
+mod attempt_queues;
+mod attempt_turns;
 mod avatar;
 mod base_url;
 mod common_passwords;
@@ -20,7 +21,6 @@ mod email;
 mod error;
 mod fair_queue;
 mod fields;
-mod guesses;
 mod hash_kinds;
 mod keys;
 mod lockout;
@@ -36,9 +36,9 @@ mod refresh;
 mod refresh_token;
 mod register;
 mod sealed;
-mod turns;
 mod username;
 pub mod vault;
+mod wrong_guesses;
 
 use std::sync::Arc;
 
@@ -52,9 +52,9 @@ use utoipa::ToSchema;
 use crate::db::{AccountView, NewSession, Pool, Principal};
 use crate::health::HashingProbe;
 use access_token::VerifiedTokens;
-use attempts::Attempts;
-use guesses::WrongGuesses;
+use attempt_queues::Attempts;
 use oauth::Providers;
+use wrong_guesses::WrongGuesses;
 
 pub use access_token::Bearer;
 pub use base_url::{BaseUrl, InvalidBaseUrl};

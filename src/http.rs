@@ -1,7 +1,7 @@
 //! HTTP server with two listeners: the public one, and the admin one for operators. Both answer probes.
 
 mod api;
-mod client;
+mod client_address;
 mod edge;
 mod forwarded;
 mod headers;
@@ -9,11 +9,11 @@ mod health;
 mod hosts;
 mod listener;
 mod metrics;
-mod page;
 mod probes;
 mod problem;
 mod problem_code;
 mod readiness;
+mod status_page;
 
 use std::io;
 use std::net::SocketAddr;
@@ -39,7 +39,7 @@ pub use readiness::{BootStage, Readiness};
 #[doc(hidden)]
 pub use listener::{ListenerLimits, serve};
 #[doc(hidden)]
-pub use page::{render as render_status_page, response as status_page};
+pub use status_page::{render as render_status_page, response as status_page};
 
 use crate::health::HealthCollector;
 use edge::Edge;
@@ -170,7 +170,7 @@ async fn scrape(State((collector, metrics)): State<(Arc<HealthCollector>, Metric
 /// limit.
 async fn show_page(State((collector, readiness)): State<(Arc<HealthCollector>, Arc<Readiness>)>) -> Response {
     match tokio::join!(collector.reading(), readiness.check()) {
-        (Some(reading), stage) => page::response(&reading.detailed, &collector.samples(), &stage),
+        (Some(reading), stage) => status_page::response(&reading.detailed, &collector.samples(), &stage),
         (None, _) => Problem::closed("no report within the time limit of a probe").into_response(),
     }
 }

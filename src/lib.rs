@@ -8,7 +8,7 @@
 pub mod auth;
 pub mod backup;
 pub mod cli;
-mod clients;
+mod client_limits;
 pub mod clock;
 pub mod config;
 pub mod db;

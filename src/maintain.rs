@@ -12,20 +12,20 @@
 //! A new job needs a file beside `backup_job.rs` with its work under the lock, and its own kind in `maintenance_runs`.
 
 mod backup_job;
+mod backup_scheduler;
 mod cleanup;
 mod cleanup_job;
 mod command_runs;
 mod progress;
 mod schedule;
-mod scheduler;
 mod service_runs;
 mod worker;
 
 pub use backup_job::{BackupAttempt, BackupJob, ScheduledVerification};
+pub use backup_scheduler::schedule_backups;
 pub use cleanup::{Cleanup, CleanupError, CleanupReport};
 pub use cleanup_job::schedule_cleanups;
 pub use command_runs::{CommandOutcome, record_backup, record_migration, record_restore, record_run};
 pub use progress::{CleanupEvent, CleanupProgress};
 pub use schedule::Schedule;
-pub use scheduler::schedule_backups;
 pub use worker::Worker;

@@ -14,34 +14,36 @@
 //! `migration/README.md` describes how to add a migration.
 
 mod adopt;
-mod build;
+mod build_schema;
 mod catalogue;
+mod drift_check;
 mod embedded;
 mod error;
 mod ledger;
 mod lock;
+mod migration_run;
+mod one_migration;
 mod plan;
 mod progress;
 mod report;
-mod run;
 mod schema;
 mod schema_version;
 mod script;
-mod session;
 mod settings;
 mod sql_script;
 mod status;
-mod verify;
 
 pub use adopt::seed_accounts;
-pub use build::{build, ledger_of, sql_between};
+pub use build_schema::{build, ledger_of, sql_between};
 pub use catalogue::{Catalogue, CatalogueChange, Difference, read as read_catalogue};
+pub use drift_check::extra_objects;
 pub use embedded::{Migration, migrations, newest};
 pub use error::{Error, FailureScope, MigrationErrorKind};
 pub use ledger::{AppliedMigration, LEDGER, LedgerState, RecordKind, read as state};
 pub(crate) use ledger::{is_missing_table, without_ledger};
 pub(crate) use lock::with_jitter;
 pub use lock::{still_holds, with_lock};
+pub use migration_run::{MigrateAction, migrate, rollback};
 pub use plan::{MigrationTarget, refuse_newer};
 pub use progress::{MigrationEvent, MigrationProgress};
 pub use report::{MigrationEntry, MigrationOutcome, MigrationReport};
@@ -51,10 +53,8 @@ pub use schema_version::{
     version_after, version_of_ledger, version_of_newest,
 };
 pub use script::Migrator;
-pub use session::{MigrateAction, migrate, rollback};
 pub use settings::MigrationSettings;
 pub use sql_script::{SqlBlock, sql_script};
 pub use status::{
     ChecksumState, HistoryState, HistorySummary, MigrationLine, MigrationStatus, drift, drift_of, status,
 };
-pub use verify::extra_objects;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::clients::ClientNetworks;
+use crate::client_limits::ClientNetworks;
 use crate::clock::Stopwatch;
 
 /// Divisor of the moving average: the newest duration has a weight of one eighth.

@@ -12,11 +12,11 @@ use entity::user;
 use entity::value::Email;
 
 use super::Auth;
+use super::attempt_turns::AttemptTurn;
 use super::digest::sha256_hex;
 use super::error::Error;
 use super::fair_queue::QueuePlace;
-use super::turns::AttemptTurn;
-use crate::clients::ClientNetworks;
+use crate::client_limits::ClientNetworks;
 use crate::clock::Stopwatch;
 use crate::db::{
     AttemptCounters, Client, ClientSubjects, DeviceDigest, FailedLogin, Lane, Lockout, Lockouts, Pool, RequestContext,

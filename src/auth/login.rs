@@ -9,8 +9,8 @@ use entity::value::Email;
 use secrecy::SecretString;
 
 use super::error::Error;
-use super::guesses::GuessDigest;
 use super::lockout::{HeldAttempt, TriedAddress};
+use super::wrong_guesses::GuessDigest;
 use super::{Auth, Session, refresh_token};
 use crate::db::{AttemptCounters, FailedLogin, FoundAccount, Lane, RequestContext};
 

@@ -15,11 +15,11 @@ use entity::user;
 use entity::value::PasswordHash;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::attempt_turns::{self, AttemptTurn, AttemptTurns};
 use super::error::Error;
 use super::fair_queue::FairQueue;
 use super::hash_kinds::HashKinds;
-use super::turns::{self, AttemptTurn, AttemptTurns};
-use crate::clients::ClientNetworks;
+use crate::client_limits::ClientNetworks;
 use crate::clock::Stopwatch;
 use crate::db::Client;
 use crate::health::{HashingProbe, HashingState};
@@ -145,7 +145,7 @@ impl Passwords {
         client: ClientNetworks,
         work: impl FnOnce(&mut HashMemory) -> T + Send + 'static,
     ) -> Result<T, Error> {
-        let mut place = turns::take(&self.queue, client, self.turns.patience).await?;
+        let mut place = attempt_turns::take(&self.queue, client, self.turns.patience).await?;
         let work = move || {
             let done = place.tool().map(work);
             drop(place);

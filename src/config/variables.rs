@@ -188,7 +188,8 @@ impl Variables {
         if duration.is_zero() { Err(refuse("is too short".to_owned())) } else { Ok(duration) }
     }
 
-    /// Names of all variables that this program reads, without the `_FILE` twins of secrets and libpq's variables.
+    /// Names of the variables of the configuration. Not among them: the `_FILE` twins of secrets, and variables of libpq,
+    /// the supervisor and the terminal.
     pub fn names() -> impl Iterator<Item = &'static str> {
         KNOWN.into_iter().chain(SECRETS).chain(OTHERS)
     }

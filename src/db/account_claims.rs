@@ -16,10 +16,10 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter};
 
 use super::audit_log::AuditEvent;
+use super::email_verification::verifying;
 use super::provider_identity::ProviderIdentity;
 use super::request_context::RequestContext;
 use super::sessions::end_others;
-use super::verification::verifying;
 use super::{Transaction, known_devices};
 
 /// Result of linking a provider identity to an existing account.

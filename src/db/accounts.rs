@@ -8,11 +8,11 @@ use entity::value::{Email, PasswordHash};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, Set, UpdateMany};
 
-use super::attempts::{self, Reservation};
+use super::attempt_counters::{self, Reservation};
 use super::audit_log::{AuditEvent, FailedLogin};
 use super::database_identity::{Epoch, FoundAccount, is_in};
 use super::known_devices;
-use super::provisional::counting_use;
+use super::provisional_accounts::counting_use;
 use super::request_context::RequestContext;
 use super::session_check::{SessionClaim, is_live};
 use super::sessions::{self, NewRefreshToken, NewSession};
@@ -90,7 +90,7 @@ impl Pool {
         }
         let entered = sessions::begin_session(&transaction, user, token, context).await?;
         if let Some(attempt) = attempt {
-            attempts::succeeded(&transaction, attempt, context.now).await?;
+            attempt_counters::succeeded(&transaction, attempt, context.now).await?;
         }
         AuditEvent::of(AuthEventKind::LoginSucceeded, entered.user.id)
             .with_email(Some(entered.user.email.as_str()))

@@ -11,7 +11,7 @@ use super::connection_options::{check_file, sqlite_options};
 use super::dialect::quoted_name;
 use super::error::{DbErrorKind, Error};
 use super::find_server::{self, FoundServer};
-use super::pinned::{self, Home};
+use super::pinned_settings::{self, Home};
 use super::url::{DatabaseTarget, DatabaseUrl, SessionAttrs};
 
 /// Row whose columns are all read as text; NULL is `None`.
@@ -111,7 +111,7 @@ impl Connection {
     pub(crate) async fn query_partial(&mut self, sql: String) -> PartialRows {
         match self {
             Self::Postgres(connection) => {
-                let sql = sqlx::raw_sql(sqlx::AssertSqlSafe(pinned::prologue() + &sql));
+                let sql = sqlx::raw_sql(sqlx::AssertSqlSafe(pinned_settings::prologue() + &sql));
                 let mut found = until_failure(sql.fetch(connection).map_ok(|row| texts(&row))).await;
                 if found.rows.is_empty() {
                     return found;
@@ -143,7 +143,7 @@ impl Connection {
     /// knows. Returns how many rows they changed.
     pub(crate) async fn change(&mut self, sql: String) -> Result<u64, Error> {
         let sql = match self {
-            Self::Postgres(_) => pinned::prologue() + &sql,
+            Self::Postgres(_) => pinned_settings::prologue() + &sql,
             Self::Sqlite(_) => sql,
         };
         let changed = self.execute(sql).await?;

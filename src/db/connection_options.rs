@@ -13,7 +13,7 @@ use super::error::{DbErrorKind, Error};
 use super::url::{Host, PostgresTarget, SqliteMode, SqliteTarget, SslMode};
 use crate::disk;
 
-/// Builds the driver's options for a host, without encryption and sockets ([`super::routes`]).
+/// Builds the driver's options for a host, without encryption and sockets ([`super::connection_ways`]).
 pub(super) fn postgres_options(target: &PostgresTarget, host: &Host) -> PgConnectOptions {
     let address = host.address.map_or_else(|| host.name.clone(), |address| address.to_string());
     let options = PgConnectOptions::new_without_pgpass()

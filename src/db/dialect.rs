@@ -1,7 +1,7 @@
 //! SQL that differs between the engines. Only this file matches on the backend to choose SQL. Longer statements are in
 //! `postgres/` and `sqlite/` beside it.
 
-use super::{Backend, Column, pinned};
+use super::{Backend, Column, pinned_settings};
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
@@ -179,7 +179,7 @@ impl Backend {
 
     /// Tries to take the migration lock for this transaction. It affects one row if it acquires the lock, and none if
     /// another process holds it. On SQLite the transaction itself is the lock.
-    pub(crate) fn try_lock(self) -> &'static str {
+    pub(crate) fn try_migration_lock(self) -> &'static str {
         self.pick(
             "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; \
              SELECT 1 WHERE pg_catalog.pg_try_advisory_xact_lock(4711203350194)",
@@ -194,20 +194,20 @@ impl Backend {
     }
 
     /// Settings of the transaction that holds the lock. The transaction may be idle for as long as the work lasts.
-    pub(crate) fn hold_lock(self) -> String {
-        self.pick(pinned::prologue(), "SELECT 1".to_owned())
+    pub(crate) fn hold_migration_lock(self) -> String {
+        self.pick(pinned_settings::prologue(), "SELECT 1".to_owned())
     }
 
     /// Settings of a migration's transaction, without its lock timeout and its schema. Rows that row security hides
     /// cause an error, because a migration that copies rows would lose them.
     pub(crate) fn migration_settings(self) -> String {
         let own = "SET LOCAL row_security = off; SET LOCAL client_min_messages = warning";
-        self.pick(pinned::transaction_settings() + own, "SELECT 1".to_owned())
+        self.pick(pinned_settings::transaction_settings() + own, "SELECT 1".to_owned())
     }
 
     /// Lets a transaction that changes the schema act as the owner of the program's tables.
     pub(crate) fn assume_owner(self) -> String {
-        self.pick(pinned::assume_owner(), "SELECT 1".to_owned())
+        self.pick(pinned_settings::assume_owner(), "SELECT 1".to_owned())
     }
 
     /// Reads the tables, sequences and functions of these names that another role than the migrating one owns: object,
@@ -267,8 +267,8 @@ impl SnapshotScope<'_> {
     fn settings(self) -> String {
         format!(
             "{}{}SET LOCAL search_path = {}, pg_temp; SET LOCAL lock_timeout = '10s'; SET LOCAL row_security = off;",
-            pinned::transaction_settings(),
-            pinned::lift_newer_limits(self.version),
+            pinned_settings::transaction_settings(),
+            pinned_settings::lift_newer_limits(self.version),
             quoted_name(self.home),
         )
     }

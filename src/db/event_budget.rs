@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::clients::ClientRates;
+use crate::client_limits::ClientRates;
 
 /// Recorded events per client and minute.
 const EVENTS: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);

@@ -16,13 +16,14 @@ use sqlx::{AssertSqlSafe, Connection as _, PgPool};
 use tokio::sync::watch;
 
 use super::connection::texts;
+use super::connection_ways::ConnectionWays;
 use super::error::{DbErrorKind, Error, NO_CONNECTION};
 use super::find_server;
 use super::kept_connections::{KeptConnections, LeasedConnection};
 use super::leased_transaction::LeasedTransaction;
-use super::pinned::{self, CommitWait, Home};
+use super::pinned_settings::{self, CommitWait, Home};
 use super::pool_usage::PoolUsage;
-use super::routes::Routes;
+use super::server_role;
 use super::url::{NO_LIMIT, PostgresTarget, SessionAttrs};
 
 /// Time after the last use during which a connection is used again without a check.
@@ -49,7 +50,7 @@ type SearchPath = Arc<Mutex<Option<String>>>;
 struct ActiveServer {
     at: usize,
     connections: Arc<KeptConnections>,
-    routes: Arc<Routes>,
+    ways: Arc<ConnectionWays>,
 }
 
 /// Leased connection, with a signal that reports whether its pool was replaced.
@@ -92,7 +93,7 @@ impl FailoverPool {
     /// host.
     pub(super) async fn open(target: &PostgresTarget, size: u32) -> Result<Arc<Self>, Error> {
         let found = match target.hosts.len() {
-            1 if !Routes::is_open_question(target) => Ok(0),
+            1 if !ConnectionWays::is_open_question(target) => Ok(0),
             _ => find_server::connect(target).await.map(|found| found.host),
         };
         let (at, trouble) = match found {
@@ -134,7 +135,7 @@ impl FailoverPool {
         self.lease(|connections| async move {
             let connection = connections.lease().await?;
             let path = self.path.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            LeasedTransaction::begin(connection, pinned::begin_request(path.as_deref(), wait)).await
+            LeasedTransaction::begin(connection, pinned_settings::begin_request(path.as_deref(), wait)).await
         })
         .await
     }
@@ -148,8 +149,8 @@ impl FailoverPool {
         let mut current = self.active.subscribe();
         let mut tries = 0;
         loop {
-            let ActiveServer { connections, routes, .. } = current.borrow_and_update().clone();
-            let tried = routes.at();
+            let ActiveServer { connections, ways, .. } = current.borrow_and_update().clone();
+            let tried = ways.at();
             let leasing = attempt(connections.clone());
             let slow = tokio::time::sleep(SLOW);
             tokio::pin!(leasing, slow);
@@ -164,9 +165,9 @@ impl FailoverPool {
             if let Some(leased) = leased {
                 tries += 1;
                 if let Err(error) = &leased
-                    && tries < routes.len()
-                    && routes.advance(tried, &Error::from(error))
-                    && let Ok(options) = routes.options()
+                    && tries < ways.len()
+                    && ways.advance(tried, &Error::from(error))
+                    && let Ok(options) = ways.options()
                 {
                     connections.pool().set_connect_options(options);
                     continue;
@@ -195,8 +196,7 @@ impl FailoverPool {
     /// Checks that the server accepts writes.
     pub(super) async fn check_writable(self: &Arc<Self>) -> Result<(), Error> {
         let Lease { mut connection, mut replaced } = self.acquire().await?;
-        let asked =
-            replaced.unless_replaced(find_server::server_mismatch(&mut connection, SessionAttrs::ReadWrite)).await;
+        let asked = replaced.unless_replaced(server_role::mismatch(&mut connection, SessionAttrs::ReadWrite)).await;
         match asked.inspect_err(|error| self.inspect_error(error))? {
             None => {
                 connection.complete();
@@ -285,7 +285,7 @@ fn active_server(target: &PostgresTarget, at: usize, size: u32, path: &SearchPat
     let attrs = target.session_attrs;
     let host =
         target.hosts.get(at).ok_or_else(|| Error::new(DbErrorKind::Refused, "the database URL names no host"))?;
-    let (routes, path) = (Arc::new(Routes::new(target, host)), Arc::clone(path));
+    let (ways, path) = (Arc::new(ConnectionWays::new(target, host)), Arc::clone(path));
     let timeout = if target.connect_timeout == NO_LIMIT { WAIT } else { target.connect_timeout };
     let options = PgPoolOptions::new()
         .max_connections(size)
@@ -299,17 +299,17 @@ fn active_server(target: &PostgresTarget, at: usize, size: u32, path: &SearchPat
             let path = Arc::clone(&path);
             Box::pin(async move {
                 pin_session(connection, &path).await?;
-                let refusal = find_server::server_mismatch(connection, attrs).await?;
+                let refusal = server_role::mismatch(connection, attrs).await?;
                 refusal.map_or(Ok(()), |refusal| Err(sqlx::Error::Io(io::Error::other(refusal))))
             })
         });
-    let connections = KeptConnections::new(options.connect_lazy_with(routes.options()?));
-    Ok(ActiveServer { at, connections, routes })
+    let connections = KeptConnections::new(options.connect_lazy_with(ways.options()?));
+    Ok(ActiveServer { at, connections, ways })
 }
 
 /// Pins settings and schema for the session, and stores the search_path for transactions of requests.
 async fn pin_session(connection: &mut PgConnection, path: &SearchPath) -> Result<(), sqlx::Error> {
-    let rows = sqlx::raw_sql(AssertSqlSafe(pinned::session())).fetch_all(&mut *connection).await?;
+    let rows = sqlx::raw_sql(AssertSqlSafe(pinned_settings::session())).fetch_all(&mut *connection).await?;
     let columns = rows.last().map(texts).transpose().map_err(io::Error::other)?.unwrap_or_default();
     let home = Home::from_columns(columns.into_iter());
     *path.lock().unwrap_or_else(PoisonError::into_inner) = home.path().map(str::to_owned);
@@ -320,5 +320,5 @@ async fn still_matches(connection: &mut PgConnection, attrs: SessionAttrs) -> Re
     if matches!(attrs, SessionAttrs::Any | SessionAttrs::PreferStandby) {
         connection.ping().await?;
     }
-    Ok(find_server::server_mismatch(connection, attrs).await?.is_none())
+    Ok(server_role::mismatch(connection, attrs).await?.is_none())
 }

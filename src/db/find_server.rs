@@ -5,12 +5,11 @@
 //! next server would refuse the user too. A missing database does not end the search, because it may not have reached a
 //! standby yet.
 
-use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
 
-use super::Backend;
+use super::connection_ways::ConnectionWays;
 use super::error::{DbErrorKind, Error};
-use super::routes::Routes;
+use super::server_role;
 use super::url::{Host, HostOrder, PostgresTarget, SessionAttrs};
 
 /// Connection to the first server that answers and has the wanted role.
@@ -62,11 +61,11 @@ fn is_final(error: &Error) -> bool {
 }
 
 async fn try_one(target: &PostgresTarget, host: &Host, attrs: SessionAttrs) -> Result<PgConnection, Error> {
-    let routes = Routes::new(target, host);
+    let ways = ConnectionWays::new(target, host);
     let attempt = async {
-        let mut connection = routes.connect().await?;
+        let mut connection = ways.connect().await?;
         check_version(connection.server_version_num())?;
-        match server_mismatch(&mut connection, attrs).await? {
+        match server_role::mismatch(&mut connection, attrs).await? {
             None => Ok(connection),
             Some(refusal) => {
                 // the farewell is sent if possible, without waiting for it
@@ -93,39 +92,6 @@ fn check_version(version: Option<u32>) -> Result<(), Error> {
         DbErrorKind::Refused,
         format!("the server is PostgreSQL {found}; authsvc needs PostgreSQL 13 or newer"),
     ))
-}
-
-/// Returns why the server does not have the wanted role; `None` if it does.
-pub(super) async fn server_mismatch(
-    connection: &mut PgConnection,
-    attrs: SessionAttrs,
-) -> Result<Option<Error>, sqlx::Error> {
-    let question = match attrs {
-        SessionAttrs::Any | SessionAttrs::PreferStandby => return Ok(None),
-        SessionAttrs::ReadWrite | SessionAttrs::ReadOnly => "SHOW transaction_read_only",
-        SessionAttrs::Primary | SessionAttrs::Standby => "SELECT pg_is_in_recovery()::text",
-    };
-    let answer: String = sqlx::raw_sql(question).fetch_one(&mut *connection).await?.try_get_unchecked(0)?;
-    let is_replica = matches!(answer.as_str(), "on" | "true");
-    if is_replica && attrs == SessionAttrs::ReadWrite {
-        return read_only(connection).await.map(Some);
-    }
-    let refusal = match attrs {
-        SessionAttrs::Primary if is_replica => Some((DbErrorKind::ReadOnly, "the server is a standby")),
-        SessionAttrs::ReadOnly if !is_replica => Some((DbErrorKind::NotReady, "the server is not read-only")),
-        SessionAttrs::Standby if !is_replica => Some((DbErrorKind::NotReady, "the server is not a standby")),
-        _ => None,
-    };
-    Ok(refusal.map(|(kind, message)| Error::new(kind, message)))
-}
-
-/// Returns why a server accepts no writes: it is a standby, or a setting makes it read-only.
-async fn read_only(connection: &mut PgConnection) -> Result<Error, sqlx::Error> {
-    let found = sqlx::raw_sql(Backend::Postgres.read_only_source()).fetch_optional(connection).await?;
-    let Some(row) = found else { return Ok(Error::new(DbErrorKind::ReadOnly, "the server is read-only")) };
-    let source: String = row.try_get_unchecked(0)?;
-    let message = format!("the server is read-only: default_transaction_read_only is on (set by: {source})");
-    Ok(Error::new(DbErrorKind::ReadOnly, message).by_setting(&source))
 }
 
 /// Returns the error of the only host unchanged. For several hosts it lists each with its reason, with the kind that

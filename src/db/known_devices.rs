@@ -13,7 +13,7 @@ use sea_orm::{
 };
 
 use super::database_identity::{Principal, is_in};
-use super::pinned::CommitWait;
+use super::pinned_settings::CommitWait;
 use super::sessions::locked;
 use super::{Error, Pool};
 

@@ -1,7 +1,7 @@
 //! SQL around a migration that another client runs, such as psql. It sets what a connection of this program sets by
 //! itself.
 
-use super::{Backend, pinned};
+use super::{Backend, pinned_settings};
 
 /// Parts of the script, as lines of SQL.
 pub(crate) struct MigrationScript;
@@ -19,7 +19,10 @@ impl MigrationScript {
     /// Begins a transaction in the schema of the program's tables, as their owner.
     pub(crate) fn begin(backend: Backend) -> String {
         let sqlite = "BEGIN IMMEDIATE;\n".to_owned();
-        backend.pick(format!("BEGIN;\n{}\n{}\n", pinned::script_prologue(), pinned::assume_owner()), sqlite)
+        backend.pick(
+            format!("BEGIN;\n{}\n{}\n", pinned_settings::script_prologue(), pinned_settings::assume_owner()),
+            sqlite,
+        )
     }
 
     /// Returns a statement that fails unless this migration is the newest one. PostgreSQL only.
@@ -34,11 +37,11 @@ impl MigrationScript {
 
     /// Returns the settings of a session that runs statements outside a transaction. PostgreSQL only.
     pub(crate) fn begin_session() -> String {
-        format!("{}\n{}\n", pinned::session_without_limits(), pinned::assume_owner_of_session())
+        format!("{}\n{}\n", pinned_settings::session_without_limits(), pinned_settings::assume_owner_of_session())
     }
 
     /// Resets the settings of [`Self::begin_session`].
     pub(crate) fn end_session() -> String {
-        pinned::reset_session() + ";\n"
+        pinned_settings::reset_session() + ";\n"
     }
 }

@@ -8,7 +8,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{AssertSqlSafe, Postgres};
 
 use super::error::Error;
-use super::pinned;
+use super::pinned_settings;
 use super::pool::Pool;
 
 /// Session without time limits. Its settings are reset when it is released.
@@ -21,8 +21,8 @@ impl NoTimeoutSession {
     /// Returns an error if the server does not answer or rejects a statement.
     pub(crate) async fn begin(pool: &Pool) -> Result<Self, Error> {
         let mut session = Self(pool.orm().get_postgres_connection_pool().acquire().await?);
-        session.execute(&pinned::session_without_limits()).await?;
-        session.execute(&pinned::assume_owner_of_session()).await?;
+        session.execute(&pinned_settings::session_without_limits()).await?;
+        session.execute(&pinned_settings::assume_owner_of_session()).await?;
         Ok(session)
     }
 
@@ -38,7 +38,7 @@ impl NoTimeoutSession {
 
     /// Resets the settings and closes the connection.
     pub(crate) async fn release(mut self) {
-        if let Err(error) = self.execute(&pinned::reset_session()).await {
+        if let Err(error) = self.execute(&pinned_settings::reset_session()).await {
             tracing::debug!(%error, "the session's settings were not reset; it is given up");
         }
         // settings of the session must not reach the next transaction

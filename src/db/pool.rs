@@ -17,7 +17,7 @@ use super::Backend;
 use super::connection_options::{check_file, sqlite_options};
 use super::error::Error;
 use super::failover_pool::FailoverPool;
-use super::pinned;
+use super::pinned_settings;
 use super::pool_usage::PoolUsage;
 use super::query_runner::QueryRunner;
 use super::url::{DatabaseTarget, DatabaseUrl, SqliteMode};
@@ -136,7 +136,7 @@ impl Pool {
     pub async fn begin_pinned(&self) -> Result<DatabaseTransaction, DbErr> {
         let transaction = self.orm.begin().await?;
         if self.backend == Backend::Postgres {
-            transaction.execute_unprepared(&pinned::prologue()).await?;
+            transaction.execute_unprepared(&pinned_settings::prologue()).await?;
         }
         Ok(transaction)
     }

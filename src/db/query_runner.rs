@@ -23,7 +23,7 @@ use super::Error;
 use super::bind_values::replace_nul;
 use super::failover_pool::{FailoverPool, Lease, ReplacementSignal};
 use super::leased_transaction::LeasedTransaction;
-use super::pinned::CommitWait;
+use super::pinned_settings::CommitWait;
 use super::stored_values;
 use crate::clock::Stopwatch;
 

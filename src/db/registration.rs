@@ -7,7 +7,7 @@ use entity::value::{Email, PasswordHash};
 use sea_orm::{ConnectionTrait as _, DbErr, EntityTrait, PaginatorTrait, Set};
 
 use super::audit_log::AuditEvent;
-use super::provisional::{self, Released, Takeover};
+use super::provisional_accounts::{self, Released, Takeover};
 use super::request_context::RequestContext;
 use super::sessions::{self, NewRefreshToken, NewSession};
 use super::unique_fields::{TakenFields, is_duplicate, is_name_free};
@@ -62,7 +62,8 @@ impl Pool {
         context: &RequestContext,
     ) -> Result<Option<NewSession>, DbErr> {
         let transaction = self.runner().begin().await?;
-        let released = provisional::release(&transaction, &account.email, &account.takeover, context.now).await?;
+        let released =
+            provisional_accounts::release(&transaction, &account.email, &account.takeover, context.now).await?;
         if !is_name_free(&transaction, &account.username).await? {
             transaction.rollback().await?;
             return Ok(None);

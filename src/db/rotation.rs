@@ -12,7 +12,7 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter};
 
 use super::audit_log::AuditEvent;
-use super::provisional;
+use super::provisional_accounts;
 use super::query_runner::unique_row;
 use super::request_context::RequestContext;
 use super::sessions::{
@@ -125,7 +125,7 @@ impl RefreshDecision<'_> {
     }
 
     async fn done(&self, entered: NewSession, detail: Option<&str>) -> Result<Rotation, DbErr> {
-        provisional::count_refresh(self.transaction, &entered.user, self.context.now).await?;
+        provisional_accounts::count_refresh(self.transaction, &entered.user, self.context.now).await?;
         let event = AuditEvent { detail, ..AuditEvent::of(AuthEventKind::TokenRefreshed, entered.user.id) };
         event.record(self.transaction, self.context).await?;
         Ok(Rotation::Done(Box::new(entered)))

@@ -9,13 +9,13 @@ mod accounts;
 mod body;
 mod caller;
 mod device_cookie;
+mod docs_page;
 mod document;
 mod flow_cookie;
 mod limits;
 mod me;
 mod oauth;
 mod oauth_problem;
-mod page;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;

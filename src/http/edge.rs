@@ -14,7 +14,7 @@ use tracing::Instrument as _;
 
 use super::headers::{self, Scheme};
 use super::hosts::AcceptedHosts;
-use super::{client, forwarded};
+use super::{client_address, forwarded};
 use crate::health::UntrustedForwarding;
 use crate::random;
 
@@ -42,7 +42,7 @@ pub(super) struct ProxyWatch {
 
 impl ProxyWatch {
     fn note(&self, request: &Request) {
-        let peer = client::peer(request.extensions()).filter(|_| forwarded::is_forwarded(request.headers()));
+        let peer = client_address::peer(request.extensions()).filter(|_| forwarded::is_forwarded(request.headers()));
         if let Some(peer) = peer.filter(|peer| !forwarded::is_trusted(*peer, &self.trusted)) {
             self.untrusted.note(peer);
         }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::catalogue::{self, Catalogue};
 use super::embedded::{self, Migration};
 use super::error::Error;
+use super::one_migration;
 use super::plan::Recorded;
-use super::run;
 use super::settings::MigrationSettings;
 use crate::db::{Backend, Connection, PartialRows};
 use crate::password_hashes;
@@ -48,7 +48,8 @@ pub(crate) async fn record(
 ) -> Result<Vec<&'static str>, Error> {
     let mut names = Vec::new();
     for migration in embedded::migrations().iter().filter(|migration| migration.number <= recorded.up_to.number) {
-        let sql = run::insert(migration, recorded.origin, backend, settings, crate::clock::now(), Duration::ZERO);
+        let sql =
+            one_migration::insert(migration, recorded.origin, backend, settings, crate::clock::now(), Duration::ZERO);
         transaction.execute_unprepared(&sql).await?;
         names.push(migration.name);
     }

@@ -94,9 +94,10 @@ async fn try_attempt(pool: &Pool, backend: Backend) -> Result<Option<DatabaseTra
         ..TransactionOptions::default()
     };
     let lock = pool.orm().begin_with_options(options).await?;
-    let got = backend == Backend::Sqlite || lock.execute_unprepared(backend.try_lock()).await?.rows_affected() == 1;
+    let got =
+        backend == Backend::Sqlite || lock.execute_unprepared(backend.try_migration_lock()).await?.rows_affected() == 1;
     if got {
-        lock.execute_unprepared(&backend.hold_lock()).await?;
+        lock.execute_unprepared(&backend.hold_migration_lock()).await?;
         return Ok(Some(lock));
     }
     lock.rollback().await?;

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::embedded::{self, Migration, Script};
 use super::ledger::RecordKind;
+use super::one_migration;
 use super::report::MigrationReport;
-use super::run;
 use super::settings::MigrationSettings;
 use crate::db::{Backend, MigrationScript};
 
@@ -98,6 +98,6 @@ impl Printer<'_> {
 
     fn insert(&self, migration: &Migration, origin: RecordKind) -> String {
         let now = self.backend.unix_time();
-        run::insert_at(migration, origin, self.backend, self.settings, now, Duration::ZERO) + ";\n"
+        one_migration::insert_at(migration, origin, self.backend, self.settings, now, Duration::ZERO) + ";\n"
     }
 }

@@ -4,11 +4,11 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::catalogue::{Catalogue, Difference};
+use super::drift_check;
 use super::embedded;
 use super::error::Error;
 use super::ledger::{self, AppliedMigration, LedgerState, RecordKind};
 use super::plan;
-use super::verify;
 use crate::db::{Backend, Connection, DatabaseUrl, DbErrorKind, PartialRows, Row};
 
 /// State of a database's migration history.
@@ -123,7 +123,7 @@ pub async fn drift(connection: &mut Connection) -> Result<Vec<Difference>, crate
 
 /// Computes the drift from a schema and a history that were read before.
 pub fn drift_of(live: &Catalogue, state: &LedgerState, backend: Backend) -> Vec<Difference> {
-    verify::drift(live, state.applied(), backend)
+    drift_check::drift(live, state.applied(), backend)
 }
 
 /// Short form of a history, without a check of the live schema.
@@ -155,7 +155,7 @@ impl HistorySummary {
 fn build_status(url: &DatabaseUrl, state: &LedgerState, rows: &[Row]) -> MigrationStatus {
     let backend = url.backend();
     let applied = state.applied();
-    let drift = verify::drift(&Catalogue::from_rows(rows), applied, backend);
+    let drift = drift_check::drift(&Catalogue::from_rows(rows), applied, backend);
     let migrations = lines(applied, backend);
     let pending = migrations.iter().filter(|line| line.state == "pending").count();
     MigrationStatus {

@@ -65,7 +65,7 @@ const LAYERS: [&[&str]; 12] = [
     &["migrate"],
     &["db"],
     &["disk"],
-    &["clients", "clock", "notify", "password_hashes", "printable", "random", "shutdown", "telemetry"],
+    &["client_limits", "clock", "notify", "password_hashes", "printable", "random", "shutdown", "telemetry"],
     &["entity"],
 ];
 

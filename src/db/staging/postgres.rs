@@ -20,7 +20,7 @@ use super::load::{LoadBlock, LoadError, SentBlocks, TableLoad};
 use super::staged_migration::StagedMigration;
 use crate::db::connection::{Row, first_column, texts};
 use crate::db::dialect::Export;
-use crate::db::pinned;
+use crate::db::pinned_settings;
 use crate::db::snapshot::postgres::read_all;
 use crate::db::{DbErrorKind, Error, Pool, RowSink, binary_copy};
 
@@ -322,8 +322,8 @@ pub(super) fn settings(schema: &str) -> String {
     format!(
         "{}SET LOCAL search_path = {schema}, pg_temp; SET LOCAL jit = off; SET LOCAL maintenance_work_mem = '64MB'; \
          SET LOCAL client_min_messages = warning; SET LOCAL synchronous_commit = off; {}",
-        pinned::transaction_settings(),
-        pinned::lift_newer_limits_of_any_server(),
+        pinned_settings::transaction_settings(),
+        pinned_settings::lift_newer_limits_of_any_server(),
     )
 }
 

@@ -11,7 +11,7 @@ use super::{Api, device_cookie};
 use crate::auth::{self, Bearer};
 use crate::clock;
 use crate::db::Client;
-use crate::http::client;
+use crate::http::client_address;
 use crate::http::problem::Problem;
 
 /// Client that sent the request.
@@ -22,7 +22,7 @@ impl FromRequestParts<Api> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Infallible> {
         let agent = parts.headers.get(header::USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()));
-        let address = client::address(&parts.extensions, &parts.headers, &api.settings().trusted_proxies);
+        let address = client_address::address(&parts.extensions, &parts.headers, &api.settings().trusted_proxies);
         let client = Client::new(address, agent.as_deref());
         let client = client.with_device(device_cookie::read(api.settings(), &parts.headers));
         Ok(Self(client.within(&api.0.events)))

@@ -8,7 +8,7 @@ use serde_json::Value;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{IntoResponses, Modify, OpenApi};
 
-use super::{accounts, me, oauth, page};
+use super::{accounts, docs_page, me, oauth};
 use crate::http::problem::Problem;
 
 /// Errors of every operation with a body.
@@ -126,5 +126,5 @@ pub(super) async fn json() -> impl IntoResponse {
 }
 
 pub(super) async fn show() -> Response {
-    page::render(&DOCUMENT)
+    docs_page::render(&DOCUMENT)
 }

@@ -11,8 +11,8 @@ use axum::response::{IntoResponse, Response};
 use ipnet::IpNet;
 
 use super::ApiSettings;
-use crate::clients::ClientRates;
-use crate::http::client;
+use crate::client_limits::ClientRates;
+use crate::http::client_address;
 use crate::http::problem::Problem;
 
 /// Number of requests per period. Twice the number may arrive at once.
@@ -42,7 +42,7 @@ impl Limits {
     /// Returns the wait of a client that is above its rate limit.
     fn wait(&self, request: &Request) -> Option<Duration> {
         let rates = self.rates.as_ref()?;
-        rates.wait(client::address(request.extensions(), request.headers(), &self.trusted_proxies)?)
+        rates.wait(client_address::address(request.extensions(), request.headers(), &self.trusted_proxies)?)
     }
 }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use tokio::sync::Notify;
 
-use crate::clients::ClientNetworks;
+use crate::client_limits::ClientNetworks;
 
 /// Pause before slots are checked again, because a connection may have become idle.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);

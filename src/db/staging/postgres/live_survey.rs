@@ -11,7 +11,7 @@ use super::object_facts::{CarryOver, ObjectFacts};
 use super::{MARK, REPLACED, STAGING, execute, foreign_schema, query, settings};
 use crate::db::connection::first_column;
 use crate::db::dialect::quoted_name;
-use crate::db::pinned::{self, Home};
+use crate::db::pinned_settings::{self, Home};
 use crate::db::staging::live_schema::{LiveSchema, SchemaObjects};
 use crate::db::{Backend, DatabaseUrl, Error, Pool, PoolUse};
 
@@ -110,7 +110,7 @@ fn not_made(error: Error) -> Error {
 
 /// Returns the quoted schema of the live tables. After this call the transaction searches no other schema.
 pub(in crate::db::staging) async fn home(connection: &mut PgConnection) -> Result<String, Error> {
-    let found = query(connection, pinned::find_schema()).await?.pop().unwrap_or_default();
+    let found = query(connection, pinned_settings::find_schema()).await?.pop().unwrap_or_default();
     let home = Home::from_columns(found.into_iter()).check()?;
     Ok(home.schema.map_or_else(String::new, |schema| quoted_name(&schema)))
 }

@@ -10,7 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::db::canonical::canonical;
+use crate::db::canonical_sql::canonical;
 use crate::db::connection::Row;
 use crate::db::staging::SchemaOrigin;
 

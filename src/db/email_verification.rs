@@ -15,7 +15,7 @@ use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, UpdateMany};
 
 use super::audit_log::AuditEvent;
 use super::database_identity::FoundAccount;
-use super::provisional::confirming;
+use super::provisional_accounts::confirming;
 use super::request_context::RequestContext;
 use super::session_check::{SessionClaim, is_live};
 use super::sessions::lock_account;

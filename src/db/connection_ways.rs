@@ -32,7 +32,7 @@ impl ConnectionWay {
 }
 
 /// Ways to connect to one server, and the way in use.
-pub(super) struct Routes {
+pub(super) struct ConnectionWays {
     target: PostgresTarget,
     host: Host,
     ways: Vec<ConnectionWay>,
@@ -45,7 +45,7 @@ struct Current {
     tunnel: Option<Tunnel>,
 }
 
-impl Routes {
+impl ConnectionWays {
     pub(super) fn new(target: &PostgresTarget, host: &Host) -> Self {
         let current = Current { at: learned(target, host).unwrap_or_default(), tunnel: None };
         let ways = ways(target, host);

@@ -18,7 +18,7 @@ use super::account_lockouts;
 use super::audit_log::FailedLogin;
 use super::lockout_counter::{Lockout, Reserved};
 use super::login_throttles;
-use super::pinned::CommitWait;
+use super::pinned_settings::CommitWait;
 use super::query_runner::unique_row;
 use super::request_context::RequestContext;
 use super::sessions::lock_account;

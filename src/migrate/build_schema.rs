@@ -5,7 +5,7 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use super::embedded;
 use super::error::Error;
 use super::ledger::AppliedMigration;
-use super::run::{self, Direction, Step};
+use super::one_migration::{self, Direction, Step};
 use super::schema_version::SchemaVersion;
 use super::settings::MigrationSettings;
 use crate::db::Backend;
@@ -28,7 +28,8 @@ pub async fn build(
     let mut names = Vec::new();
     let wanted = embedded::migrations().iter().filter(|known| known.number > above && known.number <= up_to);
     for migration in wanted {
-        run::in_transaction(Step { migration, direction: Direction::Up }, transaction, backend, settings).await?;
+        one_migration::in_transaction(Step { migration, direction: Direction::Up }, transaction, backend, settings)
+            .await?;
         names.push(migration.name);
     }
     Ok(names)
@@ -46,7 +47,7 @@ pub fn ledger_of(
     known
         .map(|known| {
             let before = history.iter().find(|applied| applied.version == known.name);
-            run::taken_over(known, before, backend, settings) + ";\n"
+            one_migration::taken_over(known, before, backend, settings) + ";\n"
         })
         .collect()
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::error::Error;
 use super::fair_queue::{FairQueue, QueuePlace, QueueTooLong};
-use crate::clients::ClientNetworks;
+use crate::client_limits::ClientNetworks;
 
 /// Concurrent attempts per hashing thread: while one is hashed, another one queries the database.
 const FOR_EACH_THREAD: usize = 2;

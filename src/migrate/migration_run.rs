@@ -6,16 +6,16 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, Statement};
 
 use super::adopt;
 use super::catalogue::{self, Catalogue};
+use super::drift_check;
 use super::embedded::Migration;
 use super::error::Error;
 use super::ledger::{self, AppliedMigration, LedgerState};
 use super::lock;
+use super::one_migration::{self, Direction, Step};
 use super::plan::{self, Adoption, MigrationPlan, MigrationTarget};
 use super::progress::{MigrationEvent, MigrationProgress};
 use super::report::{MigrationEntry, MigrationOutcome, MigrationReport};
-use super::run::{self, Direction, Step};
 use super::settings::MigrationSettings;
-use super::verify;
 use crate::db::{Backend, Connection, DatabaseUrl, DbErrorKind, PartialRows, Pool, PoolUse, first_column};
 
 /// Options of a migration upwards.
@@ -214,7 +214,7 @@ async fn check_drift(
     };
     let backend = reader.backend();
     let pending: String = plan.steps.iter().map(|migration| migration.sql(backend)).collect();
-    let mut differences = verify::drift(&live, applied, backend);
+    let mut differences = drift_check::drift(&live, applied, backend);
     for harmless in differences.extract_if(.., |difference| !difference.is_obstacle(&pending)) {
         tracing::warn!("the schema has drifted: {harmless}");
     }
@@ -249,7 +249,7 @@ impl MigrationRun<'_> {
             report.migrations = self.all_in(&lock, &steps).await?;
         } else {
             if plan.record.is_some() {
-                let transaction = run::begin(self.pool).await?;
+                let transaction = one_migration::begin(self.pool).await?;
                 self.prepare(&transaction, &plan).await?;
                 transaction.commit().await?;
             }
@@ -301,7 +301,9 @@ impl MigrationRun<'_> {
         let mut entries = Vec::new();
         for (index, step) in steps.iter().enumerate() {
             self.started(*step, index, steps.len());
-            entries.push(self.finished(*step, run::in_transaction(*step, transaction, backend, self.settings).await?));
+            entries.push(
+                self.finished(*step, one_migration::in_transaction(*step, transaction, backend, self.settings).await?),
+            );
         }
         if let (Backend::Sqlite, Some(last)) = (backend, steps.last()) {
             check_foreign_keys(transaction, last.script(backend)?.file).await?;
@@ -315,9 +317,9 @@ impl MigrationRun<'_> {
         for (index, step) in steps.iter().enumerate() {
             self.started(*step, index, steps.len());
             let duration = if step.script(self.pool.backend())?.transactional {
-                run::with_retry(*step, self.pool, self.settings, self.progress).await?
+                one_migration::with_retry(*step, self.pool, self.settings, self.progress).await?
             } else {
-                run::without_transaction(*step, self.pool, self.settings).await?
+                one_migration::without_transaction(*step, self.pool, self.settings).await?
             };
             entries.push(self.finished(*step, duration));
         }

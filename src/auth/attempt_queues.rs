@@ -8,9 +8,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use super::attempt_turns::{self, AttemptTurn};
 use super::error::Error;
 use super::fair_queue::{FairQueue, QueuePlace};
-use super::turns::{self, AttemptTurn};
 
 /// Number of subjects above which subjects without an attempt are removed.
 const SUBJECTS: usize = 1024;
@@ -40,7 +40,7 @@ impl Attempts {
         let places = self.places(subject, most);
         match places.free_place() {
             Some(place) => Ok(place),
-            None => turn.pause(turns::take(&places, turn.client(), turn.patience())).await?,
+            None => turn.pause(attempt_turns::take(&places, turn.client(), turn.patience())).await?,
         }
     }
 
@@ -60,9 +60,9 @@ impl Attempts {
 
 #[cfg(test)]
 mod tests {
-    use super::super::turns::AttemptTurns;
+    use super::super::attempt_turns::AttemptTurns;
     use super::*;
-    use crate::clients::ClientNetworks;
+    use crate::client_limits::ClientNetworks;
 
     /// 160 attempts from eight networks wait for one account; a ninth network gets its turn after one attempt of each
     #[tokio::test]
