@@ -1,44 +1,86 @@
 //! Figures from the catalogue: indexes, sequences, transaction ids and sessions.
 
-use super::extended::{ExtendedFigures, SequenceBehind};
 use super::report::{IndexHealth, ServerSession};
+use super::section::Section;
 use super::tagged_rows::{TaggedRow, TaggedRows};
 use crate::db::Backend;
 
-/// Reads the figures from the catalogue rows. If the catalogue was not read to its end, nothing is set, because empty
-/// lists would look healthy.
-pub(super) fn read(rows: &TaggedRows, backend: Backend, extended: &mut ExtendedFigures) {
-    let last = backend.pick("transaction_ids", "sequences");
-    if !rows.first(last).exists() {
-        return;
-    }
-    extended.indexes = match backend {
+/// Figures from the catalogue.
+#[derive(Debug, Default)]
+pub(super) struct CatalogueFigures {
+    /// Size of the database in bytes (PostgreSQL). The server reads the size of every file for it.
+    pub(super) database_bytes: Option<u64>,
+    pub(super) indexes: IndexHealth,
+    /// Part of its numbers that the fullest sequence has given out, from 0 to 1.
+    pub(super) sequence_used: Option<f64>,
+    pub(super) transaction_id_age: Option<u64>,
+    /// Tables with more dead rows than live ones. `None` if the server does not count them.
+    pub(super) dead_rows: Option<Vec<(String, u64)>>,
+    /// Longest-running sessions.
+    pub(super) longest: Option<Vec<ServerSession>>,
+}
+
+/// A sequence whose value is below the ids of its table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SequenceBehind {
+    pub(super) table: String,
+    pub(super) greatest_id: String,
+    /// SQL statement that corrects the sequence.
+    pub(super) correction: String,
+    /// True if inserts fail, as they do on PostgreSQL.
+    pub(super) fails: bool,
+}
+
+/// Reads the figures from the rows of `maintenance.sql`. If the catalogue was not read to its end, all figures are
+/// missing, because empty lists would look healthy.
+pub(super) fn read(rows: &TaggedRows, backend: Backend) -> Section<CatalogueFigures> {
+    match backend {
         Backend::Postgres => of_server(rows),
-        Backend::Sqlite => {
-            extended.warnings.push("unused: SQLite does not count index scans".to_owned());
-            of_file(rows)
-        }
+        Backend::Sqlite => of_file(rows),
+    }
+    .unwrap_or_default()
+}
+
+fn of_server(rows: &TaggedRows) -> Option<Section<CatalogueFigures>> {
+    let last = Some(rows.first("transaction_ids")).filter(|row| row.exists())?;
+    let is_counting = last.text(1) != Some("off");
+    let sequence_used = rows.first("sequences").number(0);
+    let named = |kind: &str| rows.all("index").filter(|row| row.text(0) == Some(kind)).map(name).collect();
+    let dead = |row: TaggedRow<'_>| Some((row.string(0), row.number(1)?));
+    let figures = CatalogueFigures {
+        database_bytes: rows.first("database_size").number(0),
+        indexes: IndexHealth {
+            unused: is_counting.then(|| named("unused")),
+            duplicate: Some(named("duplicate")),
+            invalid: Some(named("invalid")),
+        },
+        sequence_used,
+        transaction_id_age: last.number(0),
+        dead_rows: is_counting.then(|| rows.all("dead_rows").filter_map(dead).collect()),
+        longest: Some(rows.all("session").filter_map(session).collect()),
     };
-    extended.database_bytes = rows.first("database_size").number(0);
-    extended.sequence_used = rows.first("sequences").number(0);
-    if extended.sequence_used.is_none() {
-        extended.warnings.push("sequence_used_ratio: this role may not read every sequence".to_owned());
+    let mut warnings = Vec::new();
+    if sequence_used.is_none() {
+        warnings.push("sequence_used_ratio: this role may not read every sequence".to_owned());
     }
-    extended.transaction_id_age = rows.first("transaction_ids").number(0);
-    if backend == Backend::Sqlite {
-        extended
-            .warnings
-            .push("transaction_id_age, clock_skew_seconds, slowest, longest: SQLite has no such figure".to_owned());
-        return;
+    if !is_counting {
+        warnings.push("unused, dead rows: the server counts nothing; set track_counts = on".to_owned());
     }
-    if rows.first(last).text(1) == Some("off") {
-        extended.indexes.unused = None;
-        extended.warnings.push("unused, dead rows: the server counts nothing; set track_counts = on".to_owned());
-    } else {
-        let dead = rows.all("dead_rows").filter_map(|row| Some((row.string(0), row.number(1)?)));
-        extended.dead_rows = Some(dead.collect());
-    }
-    extended.queries.longest = Some(rows.all("session").filter_map(session).collect());
+    Some(Section { figures, warnings })
+}
+
+fn of_file(rows: &TaggedRows) -> Option<Section<CatalogueFigures>> {
+    let last = Some(rows.first("sequences")).filter(|row| row.exists())?;
+    let figures = CatalogueFigures {
+        indexes: indexes_of_file(rows),
+        sequence_used: last.number(0),
+        ..CatalogueFigures::default()
+    };
+    let warnings = vec![
+        "unused: SQLite does not count index scans".to_owned(),
+        "transaction_id_age, clock_skew_seconds, slowest, longest: SQLite has no such figure".to_owned(),
+    ];
+    Some(Section { figures, warnings })
 }
 
 /// Sequences whose value is below the ids of their tables.
@@ -50,14 +92,6 @@ pub(super) fn sequences_behind(rows: &TaggedRows) -> Vec<SequenceBehind> {
         fails: row.text(3) == Some("fails"),
     };
     rows.all("behind").map(behind).collect()
-}
-
-fn of_server(rows: &TaggedRows) -> IndexHealth {
-    let named = |kind: &str| {
-        let found = rows.all("index").filter(|row| row.text(0) == Some(kind));
-        Some(found.map(name).collect())
-    };
-    IndexHealth { unused: named("unused"), duplicate: named("duplicate"), invalid: named("invalid") }
 }
 
 fn name(row: TaggedRow<'_>) -> String {
@@ -74,7 +108,7 @@ struct Columns<'a> {
     columns: &'a str,
 }
 
-fn of_file(rows: &TaggedRows) -> IndexHealth {
+fn indexes_of_file(rows: &TaggedRows) -> IndexHealth {
     // for an expression or a condition, the catalogue only shows that one exists
     let plain = rows.all("columns").filter(|row| row.text(3) == Some("0"));
     let all: Vec<Columns<'_>> = plain

@@ -1,23 +1,25 @@
 //! Performance figures: caches, sessions and scans of a PostgreSQL server, or the file of SQLite.
 
 use super::basic::BasicFigures;
-use super::extended::{self, ExtendedFigures};
+use super::extended;
 use super::report::{PerformanceHealth, SqliteFile};
+use super::section::Section;
 use super::settings::HealthSettings;
+use super::statements::StatementFigures;
 use super::tagged_rows::TaggedRows;
 use crate::db::{Backend, DatabaseTarget, DatabaseUrl, PoolUsage};
 
-/// Reads the figures, and the reasons why some are missing.
+/// Figures of the report.
 pub(super) fn read(
     answer: &BasicFigures,
     backend: Backend,
     usage: PoolUsage,
     settings: &HealthSettings,
-    extended: Option<&ExtendedFigures>,
-) -> (PerformanceHealth, Vec<String>) {
+    statements: Option<&StatementFigures>,
+) -> Section<PerformanceHealth> {
     match backend {
-        Backend::Postgres => of_server(&answer.rows, settings, extended),
-        Backend::Sqlite => (of_pool(usage), vec![SQLITE.to_owned()]),
+        Backend::Postgres => of_server(&answer.rows, settings, statements),
+        Backend::Sqlite => Section { figures: of_pool(usage), warnings: vec![SQLITE.to_owned()] },
     }
 }
 
@@ -35,9 +37,9 @@ fn of_pool(usage: PoolUsage) -> PerformanceHealth {
 fn of_server(
     rows: &TaggedRows,
     settings: &HealthSettings,
-    extended: Option<&ExtendedFigures>,
-) -> (PerformanceHealth, Vec<String>) {
-    let (mut performance, mut missing) = counted(rows);
+    statements: Option<&StatementFigures>,
+) -> Section<PerformanceHealth> {
+    let Section { figures: mut performance, mut warnings } = counted(rows);
     match why_sessions_hidden(rows) {
         None => {
             let sessions = rows.first("sessions");
@@ -45,27 +47,26 @@ fn of_server(
             performance.idle_connections = sessions.number(1);
             performance.long_running_queries = running_for(rows, settings.thresholds.long_query.as_secs_f64());
         }
-        Some(why) => missing.push(format!("active_connections, idle_connections, long_running_queries: {why}")),
+        Some(why) => warnings.push(format!("active_connections, idle_connections, long_running_queries: {why}")),
     }
-    match extended {
-        Some(extended) => {
-            performance.slow_queries = extended.slow_queries;
-            performance.avg_query_time_ms = extended.mean_query_ms;
-            missing
-                .extend(extended.no_statements.as_ref().map(|why| format!("slow_queries, avg_query_time_ms: {why}")));
+    match statements {
+        Some(statements) => {
+            performance.slow_queries = statements.slow_queries;
+            performance.avg_query_time_ms = statements.mean_ms;
+            warnings.extend(statements.missing.as_ref().map(|why| format!("slow_queries, avg_query_time_ms: {why}")));
         }
-        None => missing.push(extended::not_fetched("slow_queries, avg_query_time_ms")),
+        None => warnings.push(extended::not_fetched("slow_queries, avg_query_time_ms")),
     }
-    (performance, missing)
+    Section { figures: performance, warnings }
 }
 
 /// Figures from the server's counters, if counting is on.
-fn counted(rows: &TaggedRows) -> (PerformanceHealth, Vec<String>) {
+fn counted(rows: &TaggedRows) -> Section<PerformanceHealth> {
     let (database, scans) = (rows.first("database"), rows.first("scans"));
     if database.text(3) == Some("off") {
         let why = "cache_hit_ratio, deadlocks, index_usage_ratio: the server counts nothing; set track_counts = on, without which \
                    autovacuum does not run either";
-        return (PerformanceHealth::default(), vec![why.to_owned()]);
+        return Section { figures: PerformanceHealth::default(), warnings: vec![why.to_owned()] };
     }
     let performance = PerformanceHealth {
         cache_hit_ratio: ratio(database.number(0), database.number(1)),
@@ -73,14 +74,14 @@ fn counted(rows: &TaggedRows) -> (PerformanceHealth, Vec<String>) {
         index_usage_ratio: ratio(scans.number(1), scans.number(0)),
         ..PerformanceHealth::default()
     };
-    let mut missing = Vec::new();
+    let mut warnings = Vec::new();
     if database.exists() && performance.cache_hit_ratio.is_none() {
-        missing.push("cache_hit_ratio: no block was read yet".to_owned());
+        warnings.push("cache_hit_ratio: no block was read yet".to_owned());
     }
     if scans.exists() && performance.index_usage_ratio.is_none() {
-        missing.push("index_usage_ratio: no table was read yet".to_owned());
+        warnings.push("index_usage_ratio: no table was read yet".to_owned());
     }
-    (performance, missing)
+    Section { figures: performance, warnings }
 }
 
 /// Reason why the activity of some sessions is hidden. `None` if all are visible.

@@ -76,21 +76,21 @@ pub(super) fn extended(
     basic: &BasicReading,
     settings: &HealthSettings,
 ) -> Vec<HealthCheck> {
-    let thresholds = &settings.thresholds;
+    let (thresholds, security) = (&settings.thresholds, &extended.accounts.security);
     [
         accounts::signing_key(settings.sign_in),
-        accounts::seed_accounts(&extended.security, &settings.environment),
-        accounts::failed_logins(&extended.security, thresholds),
-        accounts::suspicious(&extended.security, thresholds),
-        backup_dir::backups(extended, thresholds),
-        backup_dir::backup_files(&extended.backup_dir),
-        maintenance::free_space(extended, thresholds),
-        maintenance::runs(extended, basic.report.timestamp),
-        maintenance::indexes(&extended.indexes),
+        accounts::seed_accounts(security, &settings.environment),
+        accounts::failed_logins(security, thresholds),
+        accounts::suspicious(security, thresholds),
+        backup_dir::backups(&extended.backup_dir, thresholds),
+        backup_dir::backup_files(&extended.backup_dir.findings),
+        maintenance::free_space(&extended.backup_dir, thresholds),
+        maintenance::runs(extended.accounts.runs.as_deref(), basic.report.timestamp),
+        maintenance::indexes(&extended.catalogue.indexes),
         maintenance::sequences(extended),
-        maintenance::transaction_ids(extended),
-        maintenance::dead_rows(extended),
-        maintenance::slow_queries(extended, thresholds),
+        maintenance::transaction_ids(&extended.catalogue),
+        maintenance::dead_rows(&extended.catalogue),
+        maintenance::slow_queries(extended.statements.slow_queries, thresholds),
         maintenance::quick_check(extended),
         server::clock(basic.clock_skew, thresholds),
     ]
