@@ -5,10 +5,11 @@
 //! that is not available is `None`, with the reason in `warnings`. A [`HealthCheck`] is a verdict on figures, and the
 //! worst one decides.
 //!
-//! Data flows one way: SQL (`db::health`) → `tagged_rows` → a section (`performance`, `accounts`, `maintenance`,
-//! `statements`, `backup_dir`) → `basic` or `extended` → `verdict` → report. A command makes a report [`one_shot`]. A
-//! service has a [`HealthCollector`], which shares one report among all callers. A new figure needs its SQL, the
-//! section that reads it, a field of the report and `docs/MONITORING.md`.
+//! Data flows one way: SQL (`db::health`) → `tagged_rows` → a section (`performance`, `tables`, `accounts`,
+//! `maintenance`, `statements`, `backup_dir`) → `basic` or `extended` → `verdict` → report. A section returns its figures
+//! and its warnings. A command makes a report [`one_shot`]. A service has a [`HealthCollector`], which shares one report
+//! among all callers. A new figure needs its SQL, the section that reads it, a field of the report and
+//! `docs/MONITORING.md`.
 
 mod accounts;
 mod backup_dir;
@@ -28,10 +29,13 @@ mod query_batch;
 mod report;
 mod report_connection;
 mod rights;
+mod section;
+mod server;
 mod settings;
 mod single_flight;
 mod size;
 mod statements;
+mod tables;
 mod tagged_rows;
 mod thresholds;
 mod verdict;

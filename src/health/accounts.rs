@@ -1,79 +1,63 @@
 //! Figures on accounts, tokens and events, and the last maintenance runs.
 
-use super::extended::{ExtendedFigures, RecordedBackup};
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+
 use super::report::{AuthenticationHealth, RecordedRun, SecurityHealth};
-use super::tagged_rows::{TaggedRow, TaggedRows};
+use super::section::Section;
+use super::tagged_rows::TaggedRows;
 
-fn run(row: TaggedRow<'_>) -> Option<RecordedRun> {
-    Some(RecordedRun {
-        kind: row.string(0),
-        outcome: row.text(1).map(str::to_owned),
-        started_at: row.time(2)?,
-        finished_at: row.time(3),
-        bytes: row.text(4).and_then(bytes),
-        error: row.text(5).map(str::to_owned),
-    })
+/// Figures on accounts, tokens, events and recorded runs.
+#[derive(Debug, Default)]
+pub(super) struct AccountFigures {
+    pub(super) authentication: AuthenticationHealth,
+    pub(super) security: SecurityHealth,
+    /// Random id of the database, which identifies its backups.
+    pub(super) database_id: Option<String>,
+    /// Newest backup that was recorded as written to BACKUP_DIR.
+    pub(super) recorded_backup: Option<RecordedBackup>,
+    /// Newest successful backup run.
+    pub(super) last_backup: Option<RecordedRun>,
+    /// End of the newest successful test restore.
+    pub(super) last_verified: Option<DateTime<Utc>>,
+    /// Newest run of each kind and outcome, newest first. `None` if not every run was read.
+    pub(super) runs: Option<Vec<RecordedRun>>,
 }
 
-/// Newest successful run of a kind.
-fn last<'a>(runs: &'a [RecordedRun], kind: &str) -> Option<&'a RecordedRun> {
-    runs.iter().find(|run| run.kind == kind && run.outcome.as_deref() == Some("succeeded"))
+/// A backup that was recorded as written to BACKUP_DIR.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RecordedBackup {
+    /// Number of such recorded backups.
+    pub(super) recorded: u64,
+    /// File name of the backup.
+    pub(super) name: String,
+    /// Host that made the backup, and the directory on it. `None` in older records.
+    pub(super) host: Option<String>,
+    pub(super) directory: Option<String>,
 }
 
-/// Size of a backup in bytes, from the counts of its run.
-fn bytes(counts: &str) -> Option<u64> {
-    serde_json::from_str::<serde_json::Value>(counts).ok()?.get("bytes")?.as_u64()
-}
-
-/// Newest backup that was recorded as written to BACKUP_DIR.
-fn placed(row: TaggedRow<'_>) -> Option<RecordedBackup> {
-    let counts: serde_json::Value = serde_json::from_str(row.text(1)?).ok()?;
-    let text = |name: &str| counts.get(name).and_then(serde_json::Value::as_str).map(str::to_owned);
-    Some(RecordedBackup {
-        recorded: row.number(0)?,
-        name: text("filename")?,
-        host: text("host"),
-        directory: text("directory"),
-    })
-}
-
-/// Reads the counts into the extended figures.
-pub(super) fn read(rows: &TaggedRows, extended: &mut ExtendedFigures) {
-    let runs: Vec<RecordedRun> = rows.all("run").filter_map(run).collect();
-    let (users, tokens) = (rows.first("users"), rows.first("tokens"));
-    extended.authentication = AuthenticationHealth {
-        total_users: users.number(0),
-        active_users: users.number(1),
-        verified_users: users.number(2),
-        oauth_users: users.number(3),
-        email_users: users.number(4),
-        recent_logins: users.number(5),
-        active_tokens: tokens.number(0),
-        expired_tokens: tokens.number(1),
-        revoked_tokens: tokens.number(2),
-        expired_oauth_tokens: rows.first("oauth_tokens").number(0),
-        last_cleanup: last(&runs, "cleanup").and_then(|run| run.finished_at),
+/// Reads the figures from the rows of `accounts.sql` and of the seed accounts.
+pub(super) fn read(rows: &TaggedRows) -> Section<AccountFigures> {
+    let runs: Vec<RecordedRun> = rows.all("run").collect();
+    let last = |kind: &str| runs.iter().find(|run| run.kind == kind && run.outcome.as_deref() == Some("succeeded"));
+    let last_end = |kind: &str| last(kind).and_then(|run| run.finished_at);
+    let security: SecurityHealth = rows.merged("accounts");
+    let figures = AccountFigures {
+        authentication: AuthenticationHealth { last_cleanup: last_end("cleanup"), ..rows.merged("accounts") },
+        database_id: rows.first("database_id"),
+        recorded_backup: rows.first("placed"),
+        last_backup: last("backup").cloned(),
+        last_verified: last_end("verify"),
+        // the query counts the seed accounts last, so their number proves that all runs were read
+        runs: security.seed_accounts.is_some().then_some(runs),
+        security,
     };
-    extended.security = SecurityHealth {
-        unverified_accounts: users.number(6),
-        inactive_accounts: users.number(7),
-        locked_accounts: users.number(8),
-        failed_login_attempts: rows.first("failed_logins").number(0),
-        suspicious_activity: rows.first("suspicious").number(0),
-        seed_accounts: rows.first("seed").number(0),
-    };
-    extended.database_id = rows.first("identity").text(0).map(str::to_owned);
-    extended.recorded_backup = placed(rows.first("placed"));
-    if let Some(count) = rows.first("future_runs").number::<u64>(0).filter(|count| *count > 0) {
-        extended.warnings.push(format!(
+    let in_future = rows.first("future_runs").filter(|count: &u64| *count > 0);
+    let warning = in_future.map(|count| {
+        format!(
             "last_backup, last_verified, last_cleanup, last_runs: {count} runs have a time in the future, because a clock was or is wrong; they are ignored"
-        ));
-    }
-    if let Some(run) = last(&runs, "backup") {
-        extended.backups.last_backup = Some(run.started_at);
-        extended.backups.last_size_bytes = run.bytes;
-    }
-    extended.backups.last_verified = last(&runs, "verify").and_then(|run| run.finished_at);
-    // the query reads the seed accounts last, so their row proves that all runs were read
-    extended.runs = rows.first("seed").exists().then_some(runs);
+        )
+    });
+    Section { figures, warnings: warning.into_iter().collect() }
 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::extended::{BackupDirFindings, ExtendedFigures, RecordedBackup};
-use super::report::BackupFile;
+use super::accounts::{AccountFigures, RecordedBackup};
+use super::report::{BackupFile, BackupHealth};
+use super::section::Section;
 use super::settings::HealthSettings;
 use crate::backup::{self, DirectoryState, LiveDatabase, MetadataState};
 use crate::clock;
@@ -16,6 +17,31 @@ use crate::clock;
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Largest number of files in the report.
 const RECENT: usize = 20;
+
+/// Figures on the backups of this database and on BACKUP_DIR.
+#[derive(Debug, Default)]
+pub(super) struct BackupDirFigures {
+    pub(super) backups: BackupHealth,
+    pub(super) findings: BackupDirFindings,
+    pub(super) free_bytes: Option<u64>,
+    /// Alive while a thread scans the directory.
+    pub(super) scan_in_progress: Weak<()>,
+}
+
+/// Problems in BACKUP_DIR, as file names.
+#[derive(Debug, Clone, Default)]
+pub(super) struct BackupDirFindings {
+    /// Backups that do not match their metadata.
+    pub(super) broken: Vec<String>,
+    /// Metadata whose backup file is missing.
+    pub(super) orphaned: Vec<String>,
+    /// Backups whose time is in the future.
+    pub(super) in_future: Vec<String>,
+    /// Message about a recorded backup that is missing.
+    pub(super) lost: Option<String>,
+    /// Permission bits of the directory, if other users can write to it.
+    pub(super) open_to_others: Option<u32>,
+}
 
 /// Content of the backup directory.
 struct BackupDirContents {
@@ -42,55 +68,65 @@ struct BackupDirScan {
 
 /// Reads the files of this database, and the age of the newest backup, be it a file or a recorded run. `before` is the
 /// scan of the previous extended query, which may still be running.
-pub(super) async fn read(settings: &HealthSettings, extended: &mut ExtendedFigures, before: Option<&Weak<()>>) {
+pub(super) async fn read(
+    settings: &HealthSettings,
+    accounts: &AccountFigures,
+    before: Option<&Weak<()>>,
+) -> Section<BackupDirFigures> {
     let now = clock::now();
-    let found = match before {
-        Some(before) if before.strong_count() > 0 => {
-            extended.scan_in_progress = before.clone();
-            no_answer()
-        }
-        _ => scan(settings, extended, now).await,
+    let (reading, scan_in_progress) = match before {
+        Some(before) if before.strong_count() > 0 => (no_answer(), before.clone()),
+        _ => scan(settings, accounts, now).await,
     };
-    match found.free_bytes {
-        Ok(bytes) => extended.backup_free_bytes = Some(bytes),
-        Err(why) => extended.warnings.push(format!("backup_free_bytes: {why}")),
-    }
-    let backups = &mut extended.backups;
-    match found.contents {
-        Ok(BackupDirContents { files, newest, findings }) => {
-            backups.count = Some(files.len() as u64);
-            if let Some(newest) = newest
-                && backups.last_backup.is_none_or(|recorded| recorded <= newest.created_at)
-            {
-                backups.last_backup = Some(newest.created_at);
-                backups.last_size_bytes = Some(newest.size_bytes);
-            }
-            let verified = files.iter().filter_map(|file| file.verified_at);
-            let verified = verified.filter(|at| !backup::is_in_future(*at, now)).max();
-            backups.last_verified = backups.last_verified.max(verified);
-            backups.recent = files.into_iter().take(RECENT).collect();
-            extended.backup_dir = findings;
-        }
-        Err(why) => extended.warnings.push(format!("count, recent: {why}")),
-    }
-    backups.age_seconds = backups.last_backup.map(|taken| backup::age_seconds(taken, now));
+    let mut warnings = Vec::new();
+    let free_bytes = reading.free_bytes.map_err(|why| warnings.push(format!("backup_free_bytes: {why}"))).ok();
+    let contents = reading.contents.map_err(|why| warnings.push(format!("count, recent: {why}"))).ok();
+    let backups = backups(accounts, contents.as_ref(), now);
+    let findings = contents.map(|contents| contents.findings).unwrap_or_default();
+    Section { figures: BackupDirFigures { backups, findings, free_bytes, scan_in_progress }, warnings }
 }
 
-async fn scan(settings: &HealthSettings, extended: &mut ExtendedFigures, now: DateTime<Utc>) -> BackupDirReading {
+/// Combines the recorded runs with the files. Without the content of the directory, only the runs count.
+fn backups(accounts: &AccountFigures, contents: Option<&BackupDirContents>, now: DateTime<Utc>) -> BackupHealth {
+    let recorded = accounts.last_backup.as_ref().map(|run| (run.started_at, run.bytes));
+    let newest = contents.and_then(|contents| contents.newest.as_ref());
+    // of a run and a file with the same time, the file counts
+    let newest = newest.map(|file| (file.created_at, Some(file.size_bytes)));
+    let newest = newest.filter(|(created_at, _)| recorded.is_none_or(|(started_at, _)| started_at <= *created_at));
+    let (last_backup, last_size_bytes) = newest.or(recorded).unzip();
+    let files = contents.map_or(&[][..], |contents| contents.files.as_slice());
+    let verified = files.iter().filter_map(|file| file.verified_at).filter(|at| !backup::is_in_future(*at, now)).max();
+    BackupHealth {
+        last_backup,
+        last_verified: accounts.last_verified.max(verified),
+        age_seconds: last_backup.map(|taken| backup::age_seconds(taken, now)),
+        count: contents.map(|contents| contents.files.len() as u64),
+        last_size_bytes: last_size_bytes.flatten(),
+        recent: files.iter().take(RECENT).cloned().collect(),
+    }
+}
+
+/// Scans the directory in a thread. The returned reference is alive until the thread ends.
+async fn scan(
+    settings: &HealthSettings,
+    accounts: &AccountFigures,
+    now: DateTime<Utc>,
+) -> (BackupDirReading, Weak<()>) {
     let look = BackupDirScan {
         directory: settings.backup_dir.clone(),
-        database: LiveDatabase { id: extended.database_id.clone(), url: settings.url.to_string() },
-        placed: extended.recorded_backup.clone(),
+        database: LiveDatabase { id: accounts.database_id.clone(), url: settings.url.to_string() },
+        placed: accounts.recorded_backup.clone(),
         now,
     };
     let looking = Arc::new(());
-    extended.scan_in_progress = Arc::downgrade(&looking);
+    let in_progress = Arc::downgrade(&looking);
     let looked = tokio::task::spawn_blocking(move || {
         let found = BackupDirReading { contents: look.contents(), free_bytes: free_bytes(&look.directory) };
         drop(looking);
         found
     });
-    tokio::time::timeout(PATIENCE, looked).await.ok().and_then(Result::ok).unwrap_or_else(no_answer)
+    let reading = tokio::time::timeout(PATIENCE, looked).await.ok().and_then(Result::ok).unwrap_or_else(no_answer);
+    (reading, in_progress)
 }
 
 fn no_answer() -> BackupDirReading {

@@ -9,16 +9,19 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use serde::Deserialize;
 
 use super::check::HealthCheck;
 use super::extended::{self, ExtendedFigures};
 use super::query_batch::{BatchRows, query_batch};
 use super::report::{DatabaseHealth, HealthReport, MigrationHealth, SqliteFile, TableSize};
 use super::report_connection::{ReportConnection, ReportQuery};
+use super::rights::MissingRights;
+use super::section::Section;
+use super::server::ServerCounters;
 use super::settings::HealthSettings;
-use super::size::size_text;
 use super::tagged_rows::TaggedRows;
-use super::{performance, verdict};
+use super::{performance, tables, verdict};
 use crate::clock::{self, Stopwatch};
 use crate::db::{Backend, Connection, DbErrorKind, Error, PoolUsage};
 use crate::migrate::{self, HistorySummary, LedgerState};
@@ -47,9 +50,21 @@ pub(super) struct BasicFigures {
     pub(super) clock_skew: Option<f64>,
     pub(super) state: LedgerState,
     pub(super) history: HistorySummary,
-    pub(super) rows: TaggedRows,
+    pub(super) server: ServerCounters,
+    /// `None` if the rights were not read.
+    pub(super) rights: Option<MissingRights>,
+    pub(super) tables: Section<Vec<TableSize>>,
     /// Reasons why rows are missing.
     pub(super) warnings: Vec<String>,
+}
+
+/// Version and clock of the database.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ServerClock {
+    version: String,
+    /// Time of the database, in seconds since 1970.
+    clock: f64,
 }
 
 /// Queries the database within the deadline.
@@ -89,42 +104,45 @@ impl ReportQuery for BasicQuery {
 async fn fetch_both(connection: &mut Connection) -> Result<BasicFigures, Error> {
     let backend = connection.backend();
     let (watch, before) = (Stopwatch::start(), clock::now());
-    let mut found = connection.query_partial(backend.read_basic_report().to_owned()).await;
+    let mut found = connection.query_partial(backend.read_version_clock_and_ledger().to_owned()).await;
     let is_new = found.failure.as_ref().is_some_and(|error| migrate::is_missing_table(error, backend));
     if is_new {
-        found = connection.query_partial(backend.read_basic_report_without_ledger().to_owned()).await;
+        found = connection.query_partial(backend.read_version_and_clock().to_owned()).await;
     }
     let rows = found.complete()?;
     let response = watch.elapsed();
     let state = if is_new { migrate::without_ledger(connection).await? } else { LedgerState::from_rows(&rows) };
-    let rows = TaggedRows::new(rows);
-    let seconds: Option<f64> = rows.first("version").number(1);
+    let server: Option<ServerClock> = TaggedRows::new(rows).first("server");
     let middle = epoch(before) + response.as_secs_f64() / 2.0;
-    let mut answer = BasicFigures {
-        version: rows.first("version").text(0).map(str::to_owned),
+    let history = HistorySummary::of(&state, backend);
+    let patience = DEADLINE.saturating_sub(watch.elapsed() * 2);
+    let Section { figures: rows, warnings } = fetch_counters(connection, &history, patience).await?;
+    Ok(BasicFigures {
         response,
-        clock_skew: seconds.map(|seconds| seconds - middle),
-        history: HistorySummary::of(&state, backend),
+        clock_skew: server.as_ref().map(|server| server.clock - middle),
+        version: server.map(|server| server.version),
+        history,
         state,
-        rows: TaggedRows::default(),
-        warnings: Vec::new(),
-    };
-    fetch_counters(connection, &mut answer, DEADLINE.saturating_sub(watch.elapsed() * 2)).await?;
-    Ok(answer)
+        server: ServerCounters::read(&rows),
+        rights: MissingRights::read(&rows),
+        tables: tables::read(&rows),
+        warnings,
+    })
 }
 
 /// Second round trip: counters and table figures.
 async fn fetch_counters(
     connection: &mut Connection,
-    answer: &mut BasicFigures,
+    history: &HistorySummary,
     patience: Duration,
-) -> Result<(), Error> {
+) -> Result<Section<TaggedRows>, Error> {
     let backend = connection.backend();
     let mut sql = backend.read_server().to_owned();
-    if answer.history.is_current() {
+    let mut warnings = Vec::new();
+    if history.is_current() {
         sql.push_str(backend.read_table_figures());
     } else {
-        answer.warnings.push("tables: the schema is not the one of this program, see migrations".to_owned());
+        warnings.push("tables: the schema is not the one of this program, see migrations".to_owned());
     }
     let Ok(BatchRows { rows, failures }) =
         tokio::time::timeout(patience, query_batch(connection, sql, &[DbErrorKind::PermissionDenied])).await
@@ -136,11 +154,10 @@ async fn fetch_counters(
         if error.is_damage() || matches!(error.kind(), DbErrorKind::Unreachable | DbErrorKind::NotReady) {
             return Err(error);
         }
-        answer.warnings.push(format!("every figure that is missing: {error}"));
+        warnings.push(format!("every figure that is missing: {error}"));
     }
-    answer.warnings.dedup();
-    answer.rows = rows;
-    Ok(())
+    warnings.dedup();
+    Ok(Section { figures: rows, warnings })
 }
 
 fn build_reachable(
@@ -156,9 +173,10 @@ fn build_reachable(
     if extended.is_none() {
         warnings.push(extended::not_fetched("drift"));
     }
-    let (performance, missing) = performance::read(answer, backend, usage, settings, extended);
-    warnings.extend(missing);
-    let tables = tables(&answer.rows, &mut warnings);
+    let statements = extended.map(|extended| &extended.statements);
+    let performance = performance::read(answer, backend, usage, settings, statements);
+    warnings.extend(performance.warnings);
+    warnings.extend(answer.tables.warnings.iter().cloned());
     let database = DatabaseHealth {
         connected: true,
         response_time_ms: Some(milliseconds(answer.response)),
@@ -180,8 +198,8 @@ fn build_reachable(
             environment: settings.environment.clone(),
             database,
             migrations,
-            tables,
-            performance,
+            tables: answer.tables.figures.clone(),
+            performance: performance.figures,
             errors: Vec::new(),
             warnings,
         },
@@ -191,7 +209,7 @@ fn build_reachable(
         database_time: answer
             .clock_skew
             .map(|skew| clock::now() + chrono::TimeDelta::microseconds((skew * 1e6) as i64)),
-        file: performance::file(&answer.rows, &settings.url),
+        file: performance::file(answer.server.file.as_ref(), &settings.url),
         is_current: history.is_current(),
     };
     let drift = drift.map_or(&[][..], Vec::as_slice);
@@ -235,50 +253,6 @@ fn build_unreachable(settings: &HealthSettings, usage: PoolUsage, error: &Error)
         file: None,
         is_current: false,
     }
-}
-
-fn tables(rows: &TaggedRows, warnings: &mut Vec<String>) -> Vec<TableSize> {
-    let of = |word, name: &str| rows.all(word).find(|row| row.text(0) == Some(name));
-    let found = |name: &&str| {
-        let (table, counted) = (of("table", name)?, of("counted", name));
-        let (rows, last_update): (Option<i64>, _) = match counted {
-            Some(counted) => (counted.number(1), counted.time(2)),
-            None => (table.number(2), of("newest", name).and_then(|newest| newest.time(1))),
-        };
-        let size = table.number(1);
-        Some(TableSize {
-            name: (*name).to_owned(),
-            row_count: rows.filter(|rows| *rows >= 0),
-            row_count_estimated: counted.is_none(),
-            size: size.map(size_text),
-            size_bytes: size,
-            last_update,
-        })
-    };
-    let tables: Vec<TableSize> = entity::TABLES.iter().filter_map(found).collect();
-    let names = |wanted: &dyn Fn(&TableSize) -> bool| {
-        tables.iter().filter(|table| wanted(table)).map(|table| table.name.as_str()).collect::<Vec<_>>().join(", ")
-    };
-    let is_read = |table: &TableSize| !table.row_count_estimated || of("newest", &table.name).is_some();
-    let unread = names(&|table| !is_read(table));
-    if !unread.is_empty() {
-        warnings.push(format!(
-            "rows and last_update of {unread}: not read, so an estimate or missing; if a privilege is missing, GRANT SELECT"
-        ));
-    }
-    let estimated = names(&|table| is_read(table) && table.row_count_estimated && table.row_count.is_some());
-    if !estimated.is_empty() {
-        warnings.push(format!("rows of {estimated}: an estimate, because counting them would read the whole table"));
-    }
-    let unknown = names(&|table| is_read(table) && table.row_count.is_none());
-    if !unknown.is_empty() {
-        warnings.push(format!("rows of {unknown}: unknown until the tables are analysed; run ANALYZE"));
-    }
-    let unmeasured = names(&|table| table.size_bytes.is_none());
-    if !unmeasured.is_empty() {
-        warnings.push(format!("size of {unmeasured}: measuring it would read the whole file"));
-    }
-    tables
 }
 
 pub(super) fn milliseconds(duration: Duration) -> f64 {

@@ -7,6 +7,8 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use serde::Deserialize;
+use serde_json::Value;
 
 use super::tagged_rows::TaggedRows;
 use crate::db::Backend;
@@ -41,53 +43,57 @@ pub struct Counters {
 struct Settled {
     failed_logins: u64,
     cleanup_deleted: BTreeMap<String, u64>,
+    /// Begin of the next count, by the database's clock. `None` before the first count.
+    until: Option<DateTime<Utc>>,
 }
 
-/// Start of the next count, by the database's clock.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Window(DateTime<Utc>);
-
-impl From<DateTime<Utc>> for Window {
-    fn from(begin: DateTime<Utc>) -> Self {
-        Self(begin)
-    }
+/// Failed logins in the period of one query.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FailedLogins {
+    settled: u64,
+    recent: u64,
 }
 
-impl Window {
-    fn settled(self, now: DateTime<Utc>) -> DateTime<Utc> {
-        (now - SETTLED).max(self.0)
-    }
-
-    pub(super) fn query(self, backend: Backend, now: DateTime<Utc>) -> String {
+impl Counters {
+    /// Query for the next count, at this time of the database's clock.
+    pub(super) fn query(&self, backend: Backend, now: DateTime<Utc>) -> String {
         let text = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Micros, false);
-        backend.read_counters(&text(self.0), &text(self.settled(now)))
+        let begin = self.begin(now);
+        backend.read_counters(&text(begin), &text(settled_until(begin, now)))
     }
 
-    /// Adds the rows of one query, and returns the start of the next count.
-    pub(super) fn advance(self, now: DateTime<Utc>, rows: &TaggedRows, counters: &mut Counters) -> Self {
-        let failed = rows.first("failed");
-        let (Some(settled), Some(recent)) = (failed.number::<u64>(0), failed.number::<u64>(1)) else { return self };
-        counters.settled.failed_logins += settled;
-        counters.failed_logins = counters.settled.failed_logins + recent;
+    /// Counters with the rows of that query added.
+    pub(super) fn advance(&self, rows: &TaggedRows, now: DateTime<Utc>) -> Self {
+        let begin = self.begin(now);
+        let mut settled = Settled { until: Some(begin), ..self.settled.clone() };
+        let Some(failed) = rows.first::<FailedLogins>("failed_logins") else {
+            return Self { settled, ..self.clone() };
+        };
+        settled.until = Some(settled_until(begin, now));
+        settled.failed_logins += failed.settled;
         // every kind starts at 0, so that the first deletion shows as an increase
         let mut deleted: BTreeMap<String, u64> = KINDS.iter().map(|what| ((*what).to_owned(), 0)).collect();
-        for row in rows.all("deleted") {
-            let kind =
-                if row.text(0) == Some("settled") { &mut counters.settled.cleanup_deleted } else { &mut deleted };
-            add(kind, row.text(1).unwrap_or_default());
-        }
-        for (what, count) in &counters.settled.cleanup_deleted {
+        add(&mut settled.cleanup_deleted, rows.all("settled_deletions"));
+        add(&mut deleted, rows.all("recent_deletions"));
+        for (what, count) in &settled.cleanup_deleted {
             *deleted.entry(what.clone()).or_default() += count;
         }
-        counters.cleanup_deleted = deleted;
-        Self(self.settled(now))
+        Self { failed_logins: settled.failed_logins + failed.recent, cleanup_deleted: deleted, settled }
+    }
+
+    fn begin(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        self.settled.until.unwrap_or(now)
     }
 }
 
-/// Adds the numbers in a run's counts.
-fn add(sums: &mut BTreeMap<String, u64>, counts: &str) {
-    let counts: BTreeMap<String, serde_json::Value> = serde_json::from_str(counts).unwrap_or_default();
-    for (what, count) in counts.iter().filter_map(|(what, count)| Some((what, count.as_u64()?))) {
-        *sums.entry(what.clone()).or_default() += count;
+fn settled_until(begin: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
+    (now - SETTLED).max(begin)
+}
+
+/// Adds the numbers in the counts of several runs.
+fn add(sums: &mut BTreeMap<String, u64>, runs: impl Iterator<Item = BTreeMap<String, Value>>) {
+    for (what, count) in runs.flatten().filter_map(|(what, count)| Some((what, count.as_u64()?))) {
+        *sums.entry(what).or_default() += count;
     }
 }

@@ -6,6 +6,7 @@ use super::extended::{ExtendedFigures, ExtendedScope, QuickCheck, SchemaState};
 use super::report::{DetailedHealthReport, HealthReport};
 use super::report_connection::ReportConnection;
 use super::settings::HealthSettings;
+use super::statements::StatementFigures;
 use crate::db::{Connection, Error};
 use crate::migrate::{self, Catalogue};
 
@@ -13,7 +14,8 @@ use crate::migrate::{self, Catalogue};
 pub async fn report(settings: &HealthSettings) -> HealthReport {
     let mut connection = ReportConnection::default();
     let (live, asked) = tokio::join!(catalogue(settings), basic::fetch(settings, &mut connection));
-    let mut extended = ExtendedFigures { no_statements: Some(NO_STATEMENTS.to_owned()), ..ExtendedFigures::default() };
+    let statements = StatementFigures { missing: Some(NO_STATEMENTS.to_owned()), ..StatementFigures::default() };
+    let mut extended = ExtendedFigures { statements, ..ExtendedFigures::default() };
     let mut missing = None;
     match (live, &asked) {
         (Ok(live), Ok(answer)) => {

@@ -15,6 +15,7 @@ use super::check::{HealthCheck, HealthStatus};
 use super::extended::ExtendedFigures;
 use super::hashing::HashingState;
 use super::rights;
+use super::server::ServerCounters;
 use super::settings::HealthSettings;
 use crate::db::{Backend, DatabaseUrl, DbErrorKind, Error};
 use crate::migrate::Difference;
@@ -53,16 +54,18 @@ pub(super) fn basic(
 ) -> Vec<HealthCheck> {
     let thresholds = &settings.thresholds;
     let performance = &basic.report.performance;
+    let ServerCounters { database, sessions, .. } = &answer.server;
+    let rights = answer.rights.as_ref().filter(|_| settings.url.wants_writes());
     [
         Some(database::response(answer.response, thresholds)),
         Some(database::schema(answer.history.summary, &basic.report.migrations, drift)),
         Some(server::pool(basic.usage)),
-        server::writes(&answer.rows, &settings.url).filter(|_| settings.url.wants_writes()),
-        rights::check(&answer.rows, &settings.url, settings.sign_in).filter(|_| settings.url.wants_writes()),
-        server::connections(&answer.rows, thresholds),
-        server::cache(&answer.rows, performance, thresholds),
+        server::writes(database.as_ref(), &settings.url).filter(|_| settings.url.wants_writes()),
+        rights.map(|rights| rights::check(rights, &settings.url, settings.sign_in)),
+        sessions.as_ref().map(|sessions| server::connections(sessions, thresholds)),
+        server::cache(database.as_ref(), performance, thresholds),
         server::long_queries(performance, thresholds),
-        server::long_transactions(&answer.rows, thresholds),
+        server::long_transactions(&answer.server, thresholds),
         database::file(basic.file.as_ref()),
     ]
     .into_iter()
@@ -76,21 +79,21 @@ pub(super) fn extended(
     basic: &BasicReading,
     settings: &HealthSettings,
 ) -> Vec<HealthCheck> {
-    let thresholds = &settings.thresholds;
+    let (thresholds, security) = (&settings.thresholds, &extended.accounts.security);
     [
         accounts::signing_key(settings.sign_in),
-        accounts::seed_accounts(&extended.security, &settings.environment),
-        accounts::failed_logins(&extended.security, thresholds),
-        accounts::suspicious(&extended.security, thresholds),
-        backup_dir::backups(extended, thresholds),
-        backup_dir::backup_files(&extended.backup_dir),
-        maintenance::free_space(extended, thresholds),
-        maintenance::runs(extended, basic.report.timestamp),
-        maintenance::indexes(&extended.indexes),
+        accounts::seed_accounts(security, &settings.environment),
+        accounts::failed_logins(security, thresholds),
+        accounts::suspicious(security, thresholds),
+        backup_dir::backups(&extended.backup_dir, thresholds),
+        backup_dir::backup_files(&extended.backup_dir.findings),
+        maintenance::free_space(&extended.backup_dir, thresholds),
+        maintenance::runs(extended.accounts.runs.as_deref(), basic.report.timestamp),
+        maintenance::indexes(&extended.catalogue.indexes),
         maintenance::sequences(extended),
-        maintenance::transaction_ids(extended),
-        maintenance::dead_rows(extended),
-        maintenance::slow_queries(extended, thresholds),
+        maintenance::transaction_ids(&extended.catalogue),
+        maintenance::dead_rows(&extended.catalogue),
+        maintenance::slow_queries(extended.statements.slow_queries, thresholds),
         maintenance::quick_check(extended),
         server::clock(basic.clock_skew, thresholds),
     ]

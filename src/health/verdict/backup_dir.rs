@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use super::pluralized;
+use crate::health::backup_dir::{BackupDirFigures, BackupDirFindings};
 use crate::health::check::{HealthCheck, HealthStatus};
-use crate::health::extended::{BackupDirFindings, ExtendedFigures};
 use crate::health::thresholds::Thresholds;
 
-pub(super) fn backups(extended: &ExtendedFigures, thresholds: &Thresholds) -> Option<HealthCheck> {
+pub(super) fn backups(figures: &BackupDirFigures, thresholds: &Thresholds) -> Option<HealthCheck> {
     let hint = "run `authsvc backup`, or set AUTHSVC_BACKUP_SCHEDULE (AUTHSVC_BACKUP_MAX_AGE is the limit)";
-    if let Some(lost) = &extended.backup_dir.lost {
+    if let Some(lost) = &figures.findings.lost {
         let hint = "check whether BACKUP_DIR is the right directory and is mounted, search for copies, and run `authsvc backup`";
         return Some(HealthCheck::new("backups", HealthStatus::Degraded, lost.clone(), hint));
     }
-    let age = extended.backups.age_seconds.map(|age| Duration::from_secs(age.max(0).unsigned_abs()));
+    let age = figures.backups.age_seconds.map(|age| Duration::from_secs(age.max(0).unsigned_abs()));
     let told = age.map(|age| humantime::format_duration(age).to_string());
     let Some(limit) = thresholds.backup_max_age else {
         let message =
@@ -21,7 +21,7 @@ pub(super) fn backups(extended: &ExtendedFigures, thresholds: &Thresholds) -> Op
         return Some(HealthCheck::healthy("backups", message));
     };
     let Some((age, told)) = age.zip(told) else {
-        if extended.backups.count.is_none() {
+        if figures.backups.count.is_none() {
             let hint = "see `warnings`; let this user read BACKUP_DIR";
             return Some(HealthCheck::new(
                 "backups",

@@ -4,8 +4,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::pluralized;
 use crate::backup;
+use crate::health::backup_dir::BackupDirFigures;
 use crate::health::check::{HealthCheck, HealthStatus};
-use crate::health::extended::{ExtendedFigures, SequenceBehind};
+use crate::health::extended::ExtendedFigures;
+use crate::health::maintenance::{CatalogueFigures, DeadRows, SequenceBehind};
 use crate::health::report::{IndexHealth, RecordedRun};
 use crate::health::size::size_text;
 use crate::health::thresholds::Thresholds;
@@ -16,9 +18,9 @@ const OLD_IDS: u64 = 500_000_000;
 const OLDEST_IDS: u64 = 1_500_000_000;
 
 /// Check of the free space. The next backup is expected to be as large as the last one.
-pub(super) fn free_space(extended: &ExtendedFigures, thresholds: &Thresholds) -> Option<HealthCheck> {
-    let free = extended.backup_free_bytes?;
-    let needed = thresholds.free_space.max(extended.backups.last_size_bytes.unwrap_or_default() * 2);
+pub(super) fn free_space(figures: &BackupDirFigures, thresholds: &Thresholds) -> Option<HealthCheck> {
+    let free = figures.free_bytes?;
+    let needed = thresholds.free_space.max(figures.backups.last_size_bytes.unwrap_or_default() * 2);
     let message = format!("{} are free for backups", size_text(free));
     if free >= needed {
         return Some(HealthCheck::healthy("free_space", message));
@@ -36,8 +38,8 @@ const RECURRING: [&str; 3] = ["backup", "cleanup", "verify"];
 const STUCK: TimeDelta = TimeDelta::hours(6);
 
 /// Check of kinds whose newest run failed or does not end.
-pub(super) fn runs(extended: &ExtendedFigures, now: DateTime<Utc>) -> Option<HealthCheck> {
-    let all = extended.runs.as_ref()?.iter().filter(|run| RECURRING.contains(&run.kind.as_str()));
+pub(super) fn runs(runs: Option<&[RecordedRun]>, now: DateTime<Utc>) -> Option<HealthCheck> {
+    let all = runs?.iter().filter(|run| RECURRING.contains(&run.kind.as_str()));
     // a time in the future would hide later runs
     let runs: Vec<&RecordedRun> = all.filter(|run| !backup::is_in_future(run.started_at, now)).collect();
     let is_newest = |run: &RecordedRun, outcomes: &[&str]| {
@@ -99,7 +101,7 @@ pub(super) fn sequences(extended: &ExtendedFigures) -> Option<HealthCheck> {
     if !extended.sequences_behind.is_empty() {
         return Some(sequences_behind(&extended.sequences_behind));
     }
-    let used = extended.sequence_used? * 100.0;
+    let used = extended.catalogue.sequence_used? * 100.0;
     let message = format!("the fullest sequence has given out {used:.1} % of its numbers");
     let hint = "make its column and sequence BIGINT before it ends: inserts will fail then";
     let status = if used < 80.0 {
@@ -131,8 +133,8 @@ fn sequences_behind(behind: &[SequenceBehind]) -> HealthCheck {
     )
 }
 
-pub(super) fn transaction_ids(extended: &ExtendedFigures) -> Option<HealthCheck> {
-    let age = extended.transaction_id_age?;
+pub(super) fn transaction_ids(catalogue: &CatalogueFigures) -> Option<HealthCheck> {
+    let age = catalogue.transaction_id_age?;
     let message = format!("the oldest transaction id is {age} transactions old, of 2000000000");
     let hint = "autovacuum does not keep up: end long transactions, drop stale replication slots, run VACUUM (FREEZE)";
     let status = if age < OLD_IDS {
@@ -145,19 +147,19 @@ pub(super) fn transaction_ids(extended: &ExtendedFigures) -> Option<HealthCheck>
     Some(HealthCheck::new("transaction_ids", status, message, hint))
 }
 
-pub(super) fn dead_rows(extended: &ExtendedFigures) -> Option<HealthCheck> {
-    let found = extended.dead_rows.as_ref()?;
+pub(super) fn dead_rows(catalogue: &CatalogueFigures) -> Option<HealthCheck> {
+    let found = catalogue.dead_rows.as_ref()?;
     if found.is_empty() {
         return Some(HealthCheck::healthy("dead_rows", "no table has more dead rows than live ones"));
     }
-    let tables: Vec<String> = found.iter().map(|(table, dead)| format!("{table} ({dead})")).collect();
+    let tables: Vec<String> = found.iter().map(|DeadRows { table, dead }| format!("{table} ({dead})")).collect();
     let hint = "autovacuum does not keep up: see autovacuum_vacuum_cost_limit, and end long transactions";
     let message = format!("more dead rows than live ones: {}", tables.join(", "));
     Some(HealthCheck::new("dead_rows", HealthStatus::Degraded, message, hint))
 }
 
-pub(super) fn slow_queries(extended: &ExtendedFigures, thresholds: &Thresholds) -> Option<HealthCheck> {
-    let slow = extended.slow_queries?;
+pub(super) fn slow_queries(slow: Option<u64>, thresholds: &Thresholds) -> Option<HealthCheck> {
+    let slow = slow?;
     let limit = humantime::format_duration(thresholds.slow_query);
     if slow == 0 {
         return Some(HealthCheck::healthy(
