@@ -30,6 +30,7 @@ mod report;
 mod report_connection;
 mod rights;
 mod section;
+mod server;
 mod settings;
 mod single_flight;
 mod size;

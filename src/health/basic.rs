@@ -9,13 +9,16 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use serde::Deserialize;
 
 use super::check::HealthCheck;
 use super::extended::{self, ExtendedFigures};
 use super::query_batch::{BatchRows, query_batch};
-use super::report::{DatabaseHealth, HealthReport, MigrationHealth, SqliteFile};
+use super::report::{DatabaseHealth, HealthReport, MigrationHealth, SqliteFile, TableSize};
 use super::report_connection::{ReportConnection, ReportQuery};
+use super::rights::MissingRights;
 use super::section::Section;
+use super::server::ServerCounters;
 use super::settings::HealthSettings;
 use super::tagged_rows::TaggedRows;
 use super::{performance, tables, verdict};
@@ -47,9 +50,21 @@ pub(super) struct BasicFigures {
     pub(super) clock_skew: Option<f64>,
     pub(super) state: LedgerState,
     pub(super) history: HistorySummary,
-    pub(super) rows: TaggedRows,
+    pub(super) server: ServerCounters,
+    /// `None` if the rights were not read.
+    pub(super) rights: Option<MissingRights>,
+    pub(super) tables: Section<Vec<TableSize>>,
     /// Reasons why rows are missing.
     pub(super) warnings: Vec<String>,
+}
+
+/// Version and clock of the database.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ServerClock {
+    version: String,
+    /// Time of the database, in seconds since 1970.
+    clock: f64,
 }
 
 /// Queries the database within the deadline.
@@ -97,20 +112,21 @@ async fn fetch_both(connection: &mut Connection) -> Result<BasicFigures, Error> 
     let rows = found.complete()?;
     let response = watch.elapsed();
     let state = if is_new { migrate::without_ledger(connection).await? } else { LedgerState::from_rows(&rows) };
-    let rows = TaggedRows::new(rows);
-    let seconds: Option<f64> = rows.first("version").number(1);
+    let server: Option<ServerClock> = TaggedRows::new(rows).first("server");
     let middle = epoch(before) + response.as_secs_f64() / 2.0;
     let history = HistorySummary::of(&state, backend);
     let patience = DEADLINE.saturating_sub(watch.elapsed() * 2);
-    let counters = fetch_counters(connection, &history, patience).await?;
+    let Section { figures: rows, warnings } = fetch_counters(connection, &history, patience).await?;
     Ok(BasicFigures {
-        version: rows.first("version").text(0).map(str::to_owned),
         response,
-        clock_skew: seconds.map(|seconds| seconds - middle),
+        clock_skew: server.as_ref().map(|server| server.clock - middle),
+        version: server.map(|server| server.version),
         history,
         state,
-        rows: counters.figures,
-        warnings: counters.warnings,
+        server: ServerCounters::read(&rows),
+        rights: MissingRights::read(&rows),
+        tables: tables::read(&rows),
+        warnings,
     })
 }
 
@@ -160,8 +176,7 @@ fn build_reachable(
     let statements = extended.map(|extended| &extended.statements);
     let performance = performance::read(answer, backend, usage, settings, statements);
     warnings.extend(performance.warnings);
-    let tables = tables::read(&answer.rows);
-    warnings.extend(tables.warnings);
+    warnings.extend(answer.tables.warnings.iter().cloned());
     let database = DatabaseHealth {
         connected: true,
         response_time_ms: Some(milliseconds(answer.response)),
@@ -183,7 +198,7 @@ fn build_reachable(
             environment: settings.environment.clone(),
             database,
             migrations,
-            tables: tables.figures,
+            tables: answer.tables.figures.clone(),
             performance: performance.figures,
             errors: Vec::new(),
             warnings,
@@ -194,7 +209,7 @@ fn build_reachable(
         database_time: answer
             .clock_skew
             .map(|skew| clock::now() + chrono::TimeDelta::microseconds((skew * 1e6) as i64)),
-        file: performance::file(&answer.rows, &settings.url),
+        file: performance::file(answer.server.file.as_ref(), &settings.url),
         is_current: history.is_current(),
     };
     let drift = drift.map_or(&[][..], Vec::as_slice);

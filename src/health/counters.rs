@@ -7,6 +7,8 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use serde::Deserialize;
+use serde_json::Value;
 
 use super::tagged_rows::TaggedRows;
 use crate::db::Backend;
@@ -45,6 +47,14 @@ struct Settled {
     until: Option<DateTime<Utc>>,
 }
 
+/// Failed logins in the period of one query.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FailedLogins {
+    settled: u64,
+    recent: u64,
+}
+
 impl Counters {
     /// Query for the next count, at this time of the database's clock.
     pub(super) fn query(&self, backend: Backend, now: DateTime<Utc>) -> String {
@@ -57,22 +67,19 @@ impl Counters {
     pub(super) fn advance(&self, rows: &TaggedRows, now: DateTime<Utc>) -> Self {
         let begin = self.begin(now);
         let mut settled = Settled { until: Some(begin), ..self.settled.clone() };
-        let failed = rows.first("failed");
-        let (Some(failed), Some(recent)) = (failed.number::<u64>(0), failed.number::<u64>(1)) else {
+        let Some(failed) = rows.first::<FailedLogins>("failed_logins") else {
             return Self { settled, ..self.clone() };
         };
         settled.until = Some(settled_until(begin, now));
-        settled.failed_logins += failed;
+        settled.failed_logins += failed.settled;
         // every kind starts at 0, so that the first deletion shows as an increase
         let mut deleted: BTreeMap<String, u64> = KINDS.iter().map(|what| ((*what).to_owned(), 0)).collect();
-        for row in rows.all("deleted") {
-            let kind = if row.text(0) == Some("settled") { &mut settled.cleanup_deleted } else { &mut deleted };
-            add(kind, row.text(1).unwrap_or_default());
-        }
+        add(&mut settled.cleanup_deleted, rows.all("settled_deletions"));
+        add(&mut deleted, rows.all("recent_deletions"));
         for (what, count) in &settled.cleanup_deleted {
             *deleted.entry(what.clone()).or_default() += count;
         }
-        Self { failed_logins: settled.failed_logins + recent, cleanup_deleted: deleted, settled }
+        Self { failed_logins: settled.failed_logins + failed.recent, cleanup_deleted: deleted, settled }
     }
 
     fn begin(&self, now: DateTime<Utc>) -> DateTime<Utc> {
@@ -84,10 +91,9 @@ fn settled_until(begin: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
     (now - SETTLED).max(begin)
 }
 
-/// Adds the numbers in a run's counts.
-fn add(sums: &mut BTreeMap<String, u64>, counts: &str) {
-    let counts: BTreeMap<String, serde_json::Value> = serde_json::from_str(counts).unwrap_or_default();
-    for (what, count) in counts.iter().filter_map(|(what, count)| Some((what, count.as_u64()?))) {
-        *sums.entry(what.clone()).or_default() += count;
+/// Adds the numbers in the counts of several runs.
+fn add(sums: &mut BTreeMap<String, u64>, runs: impl Iterator<Item = BTreeMap<String, Value>>) {
+    for (what, count) in runs.flatten().filter_map(|(what, count)| Some((what, count.as_u64()?))) {
+        *sums.entry(what).or_default() += count;
     }
 }

@@ -1,8 +1,10 @@
 //! Figures from the catalogue: indexes, sequences, transaction ids and sessions.
 
+use serde::Deserialize;
+
 use super::report::{IndexHealth, ServerSession};
 use super::section::Section;
-use super::tagged_rows::{TaggedRow, TaggedRows};
+use super::tagged_rows::TaggedRows;
 use crate::db::Backend;
 
 /// Figures from the catalogue.
@@ -15,13 +17,23 @@ pub(super) struct CatalogueFigures {
     pub(super) sequence_used: Option<f64>,
     pub(super) transaction_id_age: Option<u64>,
     /// Tables with more dead rows than live ones. `None` if the server does not count them.
-    pub(super) dead_rows: Option<Vec<(String, u64)>>,
+    pub(super) dead_rows: Option<Vec<DeadRows>>,
     /// Longest-running sessions.
     pub(super) longest: Option<Vec<ServerSession>>,
 }
 
+/// A table with more dead rows than live ones.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DeadRows {
+    pub(super) table: String,
+    /// Number of dead rows.
+    pub(super) dead: u64,
+}
+
 /// A sequence whose value is below the ids of its table.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct SequenceBehind {
     pub(super) table: String,
     pub(super) greatest_id: String,
@@ -41,23 +53,37 @@ pub(super) fn read(rows: &TaggedRows, backend: Backend) -> Section<CatalogueFigu
     .unwrap_or_default()
 }
 
+/// Row of the last statement on PostgreSQL.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LastOfServer {
+    transaction_id_age: u64,
+    /// True if the server counts scans and rows (`track_counts`).
+    is_counting: bool,
+}
+
+/// An index whose columns begin another index.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DuplicateIndex {
+    name: String,
+    other: String,
+}
+
 fn of_server(rows: &TaggedRows) -> Option<Section<CatalogueFigures>> {
-    let last = Some(rows.first("transaction_ids")).filter(|row| row.exists())?;
-    let is_counting = last.text(1) != Some("off");
-    let sequence_used = rows.first("sequences").number(0);
-    let named = |kind: &str| rows.all("index").filter(|row| row.text(0) == Some(kind)).map(name).collect();
-    let dead = |row: TaggedRow<'_>| Some((row.string(0), row.number(1)?));
+    let LastOfServer { transaction_id_age, is_counting } = rows.first("last")?;
+    let sequence_used = rows.first("sequence_used");
     let figures = CatalogueFigures {
-        database_bytes: rows.first("database_size").number(0),
+        database_bytes: rows.first("database_size"),
         indexes: IndexHealth {
-            unused: is_counting.then(|| named("unused")),
-            duplicate: Some(named("duplicate")),
-            invalid: Some(named("invalid")),
+            unused: is_counting.then(|| rows.all("unused_index").collect()),
+            duplicate: Some(rows.all("duplicate_index").map(DuplicateIndex::text).collect()),
+            invalid: Some(rows.all("invalid_index").collect()),
         },
         sequence_used,
-        transaction_id_age: last.number(0),
-        dead_rows: is_counting.then(|| rows.all("dead_rows").filter_map(dead).collect()),
-        longest: Some(rows.all("session").filter_map(session).collect()),
+        transaction_id_age: Some(transaction_id_age),
+        dead_rows: is_counting.then(|| rows.all("dead_rows").collect()),
+        longest: Some(rows.all("session").collect()),
     };
     let mut warnings = Vec::new();
     if sequence_used.is_none() {
@@ -70,12 +96,8 @@ fn of_server(rows: &TaggedRows) -> Option<Section<CatalogueFigures>> {
 }
 
 fn of_file(rows: &TaggedRows) -> Option<Section<CatalogueFigures>> {
-    let last = Some(rows.first("sequences")).filter(|row| row.exists())?;
-    let figures = CatalogueFigures {
-        indexes: indexes_of_file(rows),
-        sequence_used: last.number(0),
-        ..CatalogueFigures::default()
-    };
+    let sequence_used = Some(rows.first("sequence_used")?);
+    let figures = CatalogueFigures { indexes: indexes_of_file(rows), sequence_used, ..CatalogueFigures::default() };
     let warnings = vec![
         "unused: SQLite does not count index scans".to_owned(),
         "transaction_id_age, clock_skew_seconds, slowest, longest: SQLite has no such figure".to_owned(),
@@ -83,64 +105,42 @@ fn of_file(rows: &TaggedRows) -> Option<Section<CatalogueFigures>> {
     Some(Section { figures, warnings })
 }
 
-/// Sequences whose value is below the ids of their tables.
+/// Reads the sequences whose value is below the ids of their tables, from the rows of `sequences.sql`.
 pub(super) fn sequences_behind(rows: &TaggedRows) -> Vec<SequenceBehind> {
-    let behind = |row: TaggedRow<'_>| SequenceBehind {
-        table: row.string(0),
-        greatest_id: row.string(1),
-        correction: row.string(2),
-        fails: row.text(3) == Some("fails"),
-    };
-    rows.all("behind").map(behind).collect()
+    rows.all("behind").collect()
 }
 
-fn name(row: TaggedRow<'_>) -> String {
-    match row.text(2).filter(|other| !other.is_empty()) {
-        Some(other) => format!("{} ({other} begins with the same columns)", row.string(1)),
-        None => row.string(1),
+impl DuplicateIndex {
+    fn text(self) -> String {
+        format!("{} ({} begins with the same columns)", self.name, self.other)
     }
 }
 
 /// An index in SQLite: name, uniqueness and columns.
-struct Columns<'a> {
-    name: &'a str,
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileIndex {
+    name: String,
     is_unique: bool,
-    columns: &'a str,
+    columns: String,
 }
 
 fn indexes_of_file(rows: &TaggedRows) -> IndexHealth {
-    // for an expression or a condition, the catalogue only shows that one exists
-    let plain = rows.all("columns").filter(|row| row.text(3) == Some("0"));
-    let all: Vec<Columns<'_>> = plain
-        .filter_map(|row| {
-            Some(Columns { name: row.text(0)?, is_unique: row.text(1) == Some("1"), columns: row.text(2)? })
-        })
-        .collect();
+    let all: Vec<FileIndex> = rows.all("index").collect();
     let duplicate = all.iter().enumerate().filter_map(|(at, one)| {
         let other = all.iter().enumerate().find(|(other_at, other)| makes_superfluous(other, one, *other_at < at))?.1;
-        Some(format!("{} ({} begins with the same columns)", one.name, other.name))
+        Some(DuplicateIndex { name: one.name.clone(), other: other.name.clone() }.text())
     });
     IndexHealth { unused: None, duplicate: Some(duplicate.collect()), invalid: Some(Vec::new()) }
 }
 
-fn makes_superfluous(other: &Columns<'_>, one: &Columns<'_>, comes_first: bool) -> bool {
-    let table = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
-    if one.name == other.name || table(one.name) != table(other.name) {
+fn makes_superfluous(other: &FileIndex, one: &FileIndex, comes_first: bool) -> bool {
+    let table = |index: &FileIndex| index.name.split('.').next().map(str::to_owned);
+    if one.name == other.name || table(one) != table(other) {
         return false;
     }
     if one.columns == other.columns {
         return (other.is_unique && !one.is_unique) || (other.is_unique == one.is_unique && comes_first);
     }
     !one.is_unique && other.columns.starts_with(&format!("{},", one.columns))
-}
-
-fn session(row: TaggedRow<'_>) -> Option<ServerSession> {
-    Some(ServerSession {
-        pid: row.number(0)?,
-        application: row.string(1),
-        state: row.string(2),
-        wait: row.text(3).map(str::to_owned),
-        seconds: row.number(4)?,
-        command: row.string(5),
-    })
 }

@@ -4,9 +4,9 @@ use super::basic::BasicFigures;
 use super::extended;
 use super::report::{PerformanceHealth, SqliteFile};
 use super::section::Section;
+use super::server::{FilePages, ServerCounters};
 use super::settings::HealthSettings;
 use super::statements::StatementFigures;
-use super::tagged_rows::TaggedRows;
 use crate::db::{Backend, DatabaseTarget, DatabaseUrl, PoolUsage};
 
 /// Figures of the report.
@@ -18,7 +18,7 @@ pub(super) fn read(
     statements: Option<&StatementFigures>,
 ) -> Section<PerformanceHealth> {
     match backend {
-        Backend::Postgres => of_server(&answer.rows, settings, statements),
+        Backend::Postgres => of_server(&answer.server, settings, statements),
         Backend::Sqlite => Section { figures: of_pool(usage), warnings: vec![SQLITE.to_owned()] },
     }
 }
@@ -35,19 +35,21 @@ fn of_pool(usage: PoolUsage) -> PerformanceHealth {
 }
 
 fn of_server(
-    rows: &TaggedRows,
+    server: &ServerCounters,
     settings: &HealthSettings,
     statements: Option<&StatementFigures>,
 ) -> Section<PerformanceHealth> {
-    let Section { figures: mut performance, mut warnings } = counted(rows);
-    match why_sessions_hidden(rows) {
-        None => {
-            let sessions = rows.first("sessions");
-            performance.active_connections = sessions.number(0);
-            performance.idle_connections = sessions.number(1);
-            performance.long_running_queries = running_for(rows, settings.thresholds.long_query.as_secs_f64());
+    let Section { figures: mut performance, mut warnings } = counted(server);
+    if let Some(sessions) = &server.sessions {
+        match sessions.why_hidden() {
+            None => {
+                performance.active_connections = Some(sessions.active);
+                performance.idle_connections = Some(sessions.idle);
+                let long_query = settings.thresholds.long_query.as_secs_f64();
+                performance.long_running_queries = Some(sessions.running_for(long_query));
+            }
+            Some(why) => warnings.push(format!("active_connections, idle_connections, long_running_queries: {why}")),
         }
-        Some(why) => warnings.push(format!("active_connections, idle_connections, long_running_queries: {why}")),
     }
     match statements {
         Some(statements) => {
@@ -61,69 +63,47 @@ fn of_server(
 }
 
 /// Figures from the server's counters, if counting is on.
-fn counted(rows: &TaggedRows) -> Section<PerformanceHealth> {
-    let (database, scans) = (rows.first("database"), rows.first("scans"));
-    if database.text(3) == Some("off") {
-        let why = "cache_hit_ratio, deadlocks, index_usage_ratio: the server counts nothing; set track_counts = on, without which \
-                   autovacuum does not run either";
-        return Section { figures: PerformanceHealth::default(), warnings: vec![why.to_owned()] };
+fn counted(server: &ServerCounters) -> Section<PerformanceHealth> {
+    let (mut performance, mut warnings) = (PerformanceHealth::default(), Vec::new());
+    if let Some(database) = &server.database {
+        if !database.is_counting {
+            let why = "cache_hit_ratio, deadlocks, index_usage_ratio: the server counts nothing; set track_counts = on, without which \
+                       autovacuum does not run either";
+            return Section { figures: performance, warnings: vec![why.to_owned()] };
+        }
+        performance.cache_hit_ratio = ratio(database.blocks_hit, database.blocks_read);
+        performance.deadlocks = Some(database.deadlocks);
+        if performance.cache_hit_ratio.is_none() {
+            warnings.push("cache_hit_ratio: no block was read yet".to_owned());
+        }
     }
-    let performance = PerformanceHealth {
-        cache_hit_ratio: ratio(database.number(0), database.number(1)),
-        deadlocks: database.number(2),
-        index_usage_ratio: ratio(scans.number(1), scans.number(0)),
-        ..PerformanceHealth::default()
-    };
-    let mut warnings = Vec::new();
-    if database.exists() && performance.cache_hit_ratio.is_none() {
-        warnings.push("cache_hit_ratio: no block was read yet".to_owned());
-    }
-    if scans.exists() && performance.index_usage_ratio.is_none() {
-        warnings.push("index_usage_ratio: no table was read yet".to_owned());
+    if let Some(scans) = &server.scans {
+        performance.index_usage_ratio =
+            scans.of_indexes.zip(scans.of_tables).and_then(|(indexes, tables)| ratio(indexes, tables));
+        if performance.index_usage_ratio.is_none() {
+            warnings.push("index_usage_ratio: no table was read yet".to_owned());
+        }
     }
     Section { figures: performance, warnings }
 }
 
-/// Reason why the activity of some sessions is hidden. `None` if all are visible.
-pub(super) fn why_sessions_hidden(rows: &TaggedRows) -> Option<String> {
-    let sessions = rows.first("sessions");
-    match (sessions.number::<u64>(3)?, sessions.number::<u64>(6)?) {
-        (0, 0) => None,
-        (0, silent) => Some(format!("{silent} sessions do not show their activity; set track_activities = on")),
-        (hidden, _) => {
-            Some(format!("this role may not see {hidden} sessions of other roles; GRANT pg_read_all_stats TO it"))
-        }
-    }
-}
-
-/// Number of statements that run for more than this many seconds.
-fn running_for(rows: &TaggedRows, seconds: f64) -> Option<u64> {
-    let running = rows.first("sessions").text(4)?;
-    let longer = running.split(',').filter_map(|text| text.parse::<f64>().ok()).filter(|running| *running > seconds);
-    u64::try_from(longer.count()).ok()
-}
-
-/// Percentage of `part` in the sum of both, with two decimals.
-pub(super) fn ratio(part: Option<f64>, rest: Option<f64>) -> Option<f64> {
-    let (part, rest) = (part?, rest?);
+/// Percentage of `part` in the sum of both, with two decimals. `None` if both are zero.
+fn ratio(part: f64, rest: f64) -> Option<f64> {
     let all = part + rest;
     (all > 0.0).then(|| (part / all * 10_000.0).round() / 100.0)
 }
 
 /// Figures on the SQLite file.
-pub(super) fn file(rows: &TaggedRows, url: &DatabaseUrl) -> Option<SqliteFile> {
+pub(super) fn file(pages: Option<&FilePages>, url: &DatabaseUrl) -> Option<SqliteFile> {
     let DatabaseTarget::Sqlite(target) = url.target() else { return None };
-    let file = rows.first("file");
-    let page_size = file.number(1)?;
-    let cache: i64 = file.number(3)?;
-    // a positive number counts pages, a negative one kibibytes
-    let cache_bytes = if cache < 0 { cache.unsigned_abs() * 1024 } else { cache.unsigned_abs() * page_size };
+    let FilePages { page_count, page_size, freelist_count, cache_size, journal_mode } = pages?;
+    let cache_unit = if *cache_size < 0 { 1024 } else { *page_size };
     Some(SqliteFile {
-        page_count: file.number(0)?,
-        page_size,
-        freelist_count: file.number(2)?,
-        cache_bytes,
-        journal_mode: file.string(4),
+        page_count: *page_count,
+        page_size: *page_size,
+        freelist_count: *freelist_count,
+        cache_bytes: cache_size.unsigned_abs() * cache_unit,
+        journal_mode: journal_mode.clone(),
         wal_bytes: std::fs::metadata(target.beside("-wal")).map_or(0, |found| found.len()),
         quick_check: None,
     })

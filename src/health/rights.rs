@@ -1,8 +1,10 @@
 //! Checks whether the database role has every privilege that the service needs, as the server decides it.
 
+use serde::Deserialize;
+
 use super::check::{HealthCheck, HealthStatus};
 use super::settings::SignIn;
-use super::tagged_rows::{TaggedRow, TaggedRows};
+use super::tagged_rows::TaggedRows;
 use crate::db::{Backend, Connection, DatabaseUrl, Error};
 
 /// Purpose of privileges without which no request is served.
@@ -12,14 +14,24 @@ const LOGIN: &str = "login";
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MissingRights {
     missing: Vec<MissingRight>,
-    /// Tables with row-level security for this role. The flag is true if a policy lets the role see rows.
-    filtered: Vec<(String, bool)>,
+    /// Tables with row-level security for this role.
+    filtered: Vec<FilteredTable>,
     /// True if the role may change any table.
     may_write: bool,
 }
 
+/// A table with row-level security for this role.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FilteredTable {
+    table: String,
+    /// True if a policy lets the role see rows.
+    has_policy: bool,
+}
+
 /// A privilege that the service needs and the role lacks.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct MissingRight {
     /// Privilege, for example `INSERT`.
     privilege: String,
@@ -32,24 +44,16 @@ struct MissingRight {
 impl MissingRights {
     /// Parses the rows of the report. `None` if the privileges were not read.
     pub(super) fn read(rows: &TaggedRows) -> Option<Self> {
-        let may_write: u64 = rows.first("may_write").number(0)?;
-        let right = |row: TaggedRow<'_>| MissingRight {
-            privilege: row.string(0),
-            object: row.string(1),
-            purpose: row.string(2),
-        };
-        let filtered = |row: TaggedRow<'_>| (row.string(0), row.number::<u64>(1).unwrap_or(0) > 0);
         Some(Self {
-            missing: rows.all("missing_right").map(right).collect(),
-            filtered: rows.all("row_security").map(filtered).collect(),
-            may_write: may_write > 0,
+            may_write: rows.first("may_write")?,
+            missing: rows.all("missing_right").collect(),
+            filtered: rows.all("row_security").collect(),
         })
     }
 
     /// Returns true if no account can log in.
     pub fn ends_logins(&self) -> bool {
-        self.missing.iter().any(|right| right.purpose == LOGIN)
-            || self.filtered.iter().any(|(_, has_policy)| !has_policy)
+        self.missing.iter().any(|right| right.purpose == LOGIN) || self.filtered.iter().any(|table| !table.has_policy)
     }
 
     /// Message about missing privileges and failing functions. `None` if nothing is missing.
@@ -66,7 +70,7 @@ impl MissingRights {
             let verb = if purpose == LOGIN { "" } else { " fail" };
             parts.push(format!("this role lacks {}: {fails}{verb}", rights.join(", ")));
         }
-        for (table, has_policy) in &self.filtered {
+        for FilteredTable { table, has_policy } in &self.filtered {
             let effect = if *has_policy { "can hide rows" } else { "hides every row" };
             parts.push(format!("row security of {table} {effect} from this role"));
         }
@@ -100,15 +104,14 @@ pub async fn missing_rights(url: &DatabaseUrl) -> Result<Option<MissingRights>, 
 }
 
 /// Check of the privileges. A command may run as a read-only role that is not the role of the service.
-pub(super) fn check(rows: &TaggedRows, url: &DatabaseUrl, sign_in: SignIn) -> Option<HealthCheck> {
-    let rights = MissingRights::read(rows)?;
+pub(super) fn check(rights: &MissingRights, url: &DatabaseUrl, sign_in: SignIn) -> HealthCheck {
     let Some(message) = rights.message() else {
-        return Some(HealthCheck::healthy("rights", "this role has every right that the service needs"));
+        return HealthCheck::healthy("rights", "this role has every right that the service needs");
     };
     let is_served = sign_in != SignIn::NotServed;
     if !is_served && !rights.may_write {
-        return Some(HealthCheck::healthy("rights", "this role only reads; the service needs more"));
+        return HealthCheck::healthy("rights", "this role only reads; the service needs more");
     }
     let status = if is_served && rights.ends_logins() { HealthStatus::Unhealthy } else { HealthStatus::Degraded };
-    Some(HealthCheck::new("rights", status, message, rights.hint(&url.role().unwrap_or_default())))
+    HealthCheck::new("rights", status, message, rights.hint(&url.role().unwrap_or_default()))
 }

@@ -1,8 +1,10 @@
 //! Reads `pg_stat_statements`, if it is installed, with the column names of the installed version.
 
+use serde::Deserialize;
+
 use super::report::StatementStatistics;
 use super::section::Section;
-use super::tagged_rows::{TaggedRow, TaggedRows};
+use super::tagged_rows::TaggedRows;
 use super::thresholds::Thresholds;
 use crate::db::{Backend, Connection, Error, PartialRows};
 
@@ -18,6 +20,25 @@ pub(super) struct StatementFigures {
     pub(super) missing: Option<String>,
 }
 
+/// The view `pg_stat_statements`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StatementView {
+    /// Quoted name of its schema.
+    schema: String,
+    /// End of the names of the columns with times.
+    time: String,
+}
+
+/// Figures on all statements together.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StatementTotals {
+    slow: Option<u64>,
+    mean_ms: Option<f64>,
+    hidden: Option<u64>,
+}
+
 const NOT_INSTALLED: &str = "pg_stat_statements is not installed; add it to shared_preload_libraries and run CREATE EXTENSION pg_stat_statements";
 const NOTHING_COUNTED: &str = "pg_stat_statements has counted nothing in this database yet";
 
@@ -31,12 +52,12 @@ pub(super) async fn read(
     if backend == Backend::Sqlite {
         return Ok(Section::default());
     }
-    let found = rows.first("statements");
-    let (Some(schema), Some(time)) = (found.text(0), found.text(1)) else {
+    let Some(StatementView { schema, time }) = rows.first("statement_view") else {
         return Ok(missing(NOT_INSTALLED.to_owned()));
     };
     let slow_ms = thresholds.slow_query.as_secs_f64() * 1000.0;
-    let PartialRows { rows, failure } = connection.query_partial(backend.read_statements(schema, time, slow_ms)).await;
+    let PartialRows { rows, failure } =
+        connection.query_partial(backend.read_statements(&schema, &time, slow_ms)).await;
     match failure {
         Some(error) if error.is_transient() => Err(error),
         Some(error) => Ok(missing(format!("pg_stat_statements: {error}"))),
@@ -50,26 +71,15 @@ fn missing(why: String) -> Section<StatementFigures> {
 }
 
 fn of_rows(rows: &TaggedRows) -> Section<StatementFigures> {
-    let statistics = rows.first("statistics");
-    let mean_ms = statistics.number(1);
+    let StatementTotals { slow, mean_ms, hidden } = rows.first("statements").unwrap_or_default();
     let figures = StatementFigures {
-        slow_queries: statistics.number(0),
+        slow_queries: slow,
         mean_ms,
-        slowest: Some(rows.all("statement").filter_map(statement).collect()),
+        slowest: Some(rows.all("statement").collect()),
         missing: mean_ms.is_none().then(|| NOTHING_COUNTED.to_owned()),
     };
-    let hidden = statistics.number::<u64>(2).filter(|hidden| *hidden > 0);
-    let warning = hidden.map(|hidden| {
+    let warning = hidden.filter(|hidden| *hidden > 0).map(|hidden| {
         format!("slowest: without {hidden} statements of other roles; GRANT pg_read_all_stats TO this one")
     });
     Section { figures, warnings: warning.into_iter().collect() }
-}
-
-fn statement(row: TaggedRow<'_>) -> Option<StatementStatistics> {
-    Some(StatementStatistics {
-        query: row.string(0),
-        calls: row.number(1)?,
-        mean_ms: row.number(2)?,
-        total_ms: row.number(3)?,
-    })
 }

@@ -1,8 +1,8 @@
-//! Rows of the health queries, found by the tag in their first column.
+//! Rows of the health queries: a tag and a JSON value. A struct reads the figures of a row by name, and both engines use
+//! the same names. The structs deny unknown names, so that a misspelt figure is missing in every test.
 
-use std::str::FromStr;
-
-use chrono::{DateTime, Utc};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use crate::db::Row;
 
@@ -15,43 +15,66 @@ impl TaggedRows {
         Self(rows)
     }
 
-    /// All rows with this tag, without the tag.
-    pub(super) fn all<'a>(&'a self, word: &'a str) -> impl Iterator<Item = TaggedRow<'a>> {
-        self.0.iter().filter_map(move |row| match row.split_first() {
-            Some((Some(first), rest)) if first == word => Some(TaggedRow(rest)),
+    /// Values of all rows with this tag. A value of another type is logged and skipped.
+    pub(super) fn all<'a, T: DeserializeOwned>(&'a self, tag: &'a str) -> impl Iterator<Item = T> {
+        self.0.iter().filter_map(move |row| match row.as_slice() {
+            [Some(first), Some(value)] if first == tag => serde_json::from_str(value)
+                .inspect_err(|error| tracing::error!(tag, %error, "a row of a health query cannot be read"))
+                .ok(),
             _ => None,
         })
     }
 
-    /// First row with this tag, or a row without columns.
-    pub(super) fn first<'a>(&'a self, word: &'a str) -> TaggedRow<'a> {
-        self.all(word).next().unwrap_or(TaggedRow(&[]))
+    /// Value of the first row with this tag.
+    pub(super) fn first<T: DeserializeOwned>(&self, tag: &str) -> Option<T> {
+        self.all(tag).next()
+    }
+
+    /// Reads one struct from the objects of all rows with this tag. Figures of a statement that failed are missing.
+    pub(super) fn merged<T: DeserializeOwned + Default>(&self, tag: &str) -> T {
+        let object: Map<String, Value> = self.all::<Map<String, Value>>(tag).flatten().collect();
+        serde_json::from_value(Value::Object(object)).unwrap_or_default()
     }
 }
 
-/// Columns of one row, without the tag.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct TaggedRow<'a>(&'a [Option<String>]);
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
 
-impl<'a> TaggedRow<'a> {
-    /// Returns true if the row exists.
-    pub(super) fn exists(self) -> bool {
-        !self.0.is_empty()
+    use super::*;
+
+    #[derive(Debug, Default, PartialEq, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Sizes {
+        rows: Option<u64>,
+        bytes: Option<u64>,
     }
 
-    pub(super) fn text(self, at: usize) -> Option<&'a str> {
-        self.0.get(at).and_then(Option::as_deref)
+    fn rows(rows: &[(&str, Option<&str>)]) -> TaggedRows {
+        let row = |(tag, value): &(&str, Option<&str>)| vec![Some((*tag).to_owned()), value.map(str::to_owned)];
+        TaggedRows::new(rows.iter().map(row).collect())
     }
 
-    pub(super) fn string(self, at: usize) -> String {
-        self.text(at).unwrap_or_default().to_owned()
+    #[test]
+    fn figures_are_found_by_name_and_never_by_position() {
+        let rows = rows(&[("table", Some(r#"{"bytes": 2, "rows": 1}"#)), ("count", Some("3")), ("none", None)]);
+        assert_eq!(rows.first("table"), Some(Sizes { rows: Some(1), bytes: Some(2) }));
+        assert_eq!(rows.first("count"), Some(3));
+        assert_eq!(rows.first::<u64>("none"), None);
+        assert_eq!(rows.first::<u64>("absent"), None);
     }
 
-    pub(super) fn number<T: FromStr>(self, at: usize) -> Option<T> {
-        self.text(at).and_then(|text| text.parse().ok())
+    #[test]
+    fn a_row_that_does_not_match_its_struct_is_skipped() {
+        let rows =
+            rows(&[("table", Some(r#"{"size": 2}"#)), ("table", Some("text")), ("table", Some(r#"{"rows": 7}"#))]);
+        assert_eq!(rows.all::<Sizes>("table").collect::<Vec<_>>(), [Sizes { rows: Some(7), bytes: None }]);
     }
 
-    pub(super) fn time(self, at: usize) -> Option<DateTime<Utc>> {
-        self.text(at).and_then(|text| DateTime::parse_from_rfc3339(text).ok()).map(|time| time.to_utc())
+    #[test]
+    fn merged_rows_lack_only_the_figures_of_a_failed_statement() {
+        let both = rows(&[("table", Some(r#"{"rows": 1}"#)), ("table", Some(r#"{"bytes": 2}"#))]);
+        assert_eq!(both.merged::<Sizes>("table"), Sizes { rows: Some(1), bytes: Some(2) });
+        assert_eq!(rows(&[("table", Some(r#"{"bytes": 2}"#))]).merged::<Sizes>("table").rows, None);
     }
 }

@@ -15,6 +15,7 @@ use super::check::{HealthCheck, HealthStatus};
 use super::extended::ExtendedFigures;
 use super::hashing::HashingState;
 use super::rights;
+use super::server::ServerCounters;
 use super::settings::HealthSettings;
 use crate::db::{Backend, DatabaseUrl, DbErrorKind, Error};
 use crate::migrate::Difference;
@@ -53,16 +54,18 @@ pub(super) fn basic(
 ) -> Vec<HealthCheck> {
     let thresholds = &settings.thresholds;
     let performance = &basic.report.performance;
+    let ServerCounters { database, sessions, .. } = &answer.server;
+    let rights = answer.rights.as_ref().filter(|_| settings.url.wants_writes());
     [
         Some(database::response(answer.response, thresholds)),
         Some(database::schema(answer.history.summary, &basic.report.migrations, drift)),
         Some(server::pool(basic.usage)),
-        server::writes(&answer.rows, &settings.url).filter(|_| settings.url.wants_writes()),
-        rights::check(&answer.rows, &settings.url, settings.sign_in).filter(|_| settings.url.wants_writes()),
-        server::connections(&answer.rows, thresholds),
-        server::cache(&answer.rows, performance, thresholds),
+        server::writes(database.as_ref(), &settings.url).filter(|_| settings.url.wants_writes()),
+        rights.map(|rights| rights::check(rights, &settings.url, settings.sign_in)),
+        sessions.as_ref().map(|sessions| server::connections(sessions, thresholds)),
+        server::cache(database.as_ref(), performance, thresholds),
         server::long_queries(performance, thresholds),
-        server::long_transactions(&answer.rows, thresholds),
+        server::long_transactions(&answer.server, thresholds),
         database::file(basic.file.as_ref()),
     ]
     .into_iter()

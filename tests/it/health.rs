@@ -256,6 +256,8 @@ fn backups_are_those_of_this_database_and_runs_that_are_recorded() {
         assert_eq!(report["backups"]["count"], 1);
         assert_eq!(report["backups"]["last_size_bytes"], made["size"]);
         assert_eq!(report["backups"]["recent"][0]["name"], made["filename"]);
+        let runs = report["maintenance"]["last_runs"].as_array().unwrap();
+        assert!(runs.iter().any(|run| run["kind"] == "backup" && run["bytes"] == made["size"]), "{runs:?}");
         // the file tells one time and the record of the run another, by the database's clock: the later one counts
         let recorded = database.one("SELECT started_at FROM maintenance_runs WHERE kind = 'backup'").replace(' ', "T");
         let made_at = made["created_at"].as_str().unwrap();
@@ -369,6 +371,7 @@ fn queries_and_sessions_are_told_without_their_text() {
     });
     assert_eq!(session.0["state"], "idle in transaction");
     assert_eq!(session.0["command"], "SET");
+    assert_eq!(session.0["wait"], "Client: ClientRead");
     let found = eventually("a second to pass", || {
         let report = detailed(&program);
         (check(&report, "long_transactions").0 == "degraded").then_some(report)

@@ -7,7 +7,7 @@ use crate::backup;
 use crate::health::backup_dir::BackupDirFigures;
 use crate::health::check::{HealthCheck, HealthStatus};
 use crate::health::extended::ExtendedFigures;
-use crate::health::maintenance::{CatalogueFigures, SequenceBehind};
+use crate::health::maintenance::{CatalogueFigures, DeadRows, SequenceBehind};
 use crate::health::report::{IndexHealth, RecordedRun};
 use crate::health::size::size_text;
 use crate::health::thresholds::Thresholds;
@@ -152,7 +152,7 @@ pub(super) fn dead_rows(catalogue: &CatalogueFigures) -> Option<HealthCheck> {
     if found.is_empty() {
         return Some(HealthCheck::healthy("dead_rows", "no table has more dead rows than live ones"));
     }
-    let tables: Vec<String> = found.iter().map(|(table, dead)| format!("{table} ({dead})")).collect();
+    let tables: Vec<String> = found.iter().map(|DeadRows { table, dead }| format!("{table} ({dead})")).collect();
     let hint = "autovacuum does not keep up: see autovacuum_vacuum_cost_limit, and end long transactions";
     let message = format!("more dead rows than live ones: {}", tables.join(", "));
     Some(HealthCheck::new("dead_rows", HealthStatus::Degraded, message, hint))

@@ -8,9 +8,8 @@ use rustix::fs::Access;
 use super::pluralized;
 use crate::db::{DatabaseTarget, DatabaseUrl, PoolUsage, SqliteTarget};
 use crate::health::check::{HealthCheck, HealthStatus};
-use crate::health::performance::why_sessions_hidden;
 use crate::health::report::PerformanceHealth;
-use crate::health::tagged_rows::TaggedRows;
+use crate::health::server::{DatabaseCounters, ServerCounters, SessionCounters};
 use crate::health::thresholds::Thresholds;
 
 /// Number of blocks below which the ratio is not meaningful.
@@ -31,16 +30,16 @@ pub(super) fn pool(usage: PoolUsage) -> HealthCheck {
 }
 
 /// Check whether the database accepts writes, without which no account can log in.
-pub(super) fn writes(rows: &TaggedRows, url: &DatabaseUrl) -> Option<HealthCheck> {
+pub(super) fn writes(database: Option<&DatabaseCounters>, url: &DatabaseUrl) -> Option<HealthCheck> {
     if let DatabaseTarget::Sqlite(target) = url.target() {
         return Some(writes_to_file(target));
     }
-    let database = rows.first("database");
-    if database.text(4)? == "off" {
+    let database = database?;
+    if !database.is_read_only {
         return Some(HealthCheck::healthy("writes", "the server accepts writes"));
     }
-    let (message, hint) = if database.text(5) == Some("false") {
-        let source = database.text(6).unwrap_or("unknown");
+    let (message, hint) = if !database.is_standby {
+        let source = database.read_only_source.as_deref().unwrap_or("unknown");
         (
             format!(
                 "the server accepts no writes, so no account can log in: default_transaction_read_only is on (set by: {source})"
@@ -70,28 +69,27 @@ fn writes_to_file(target: &SqliteTarget) -> HealthCheck {
     HealthCheck::new("writes", HealthStatus::Degraded, message, hint)
 }
 
-pub(super) fn connections(rows: &TaggedRows, thresholds: &Thresholds) -> Option<HealthCheck> {
-    let sessions = rows.first("sessions");
-    let (all, most): (f64, f64) = (sessions.number(7)?, sessions.number(8)?);
+pub(super) fn connections(sessions: &SessionCounters, thresholds: &Thresholds) -> HealthCheck {
+    let (all, most) = (sessions.connections, sessions.max_connections);
     let message = format!("{all} of the server's {most} connections are in use");
     let is_many = all / most * 100.0 > thresholds.connections;
-    Some(if is_many {
+    if is_many {
         let hint =
             "put a pooler in front of the server, or raise max_connections (AUTHSVC_HEALTH_CONNECTIONS is the limit)";
         HealthCheck::new("connections", HealthStatus::Degraded, message, hint)
     } else {
         HealthCheck::healthy("connections", message)
-    })
+    }
 }
 
 pub(super) fn cache(
-    rows: &TaggedRows,
+    database: Option<&DatabaseCounters>,
     performance: &PerformanceHealth,
     thresholds: &Thresholds,
 ) -> Option<HealthCheck> {
     let ratio = performance.cache_hit_ratio?;
-    let database = rows.first("database");
-    let blocks: f64 = database.number::<f64>(0)? + database.number::<f64>(1)?;
+    let database = database?;
+    let blocks = database.blocks_hit + database.blocks_read;
     let message = format!("{ratio} % of blocks came from the server's cache");
     if ratio >= thresholds.cache_hit || blocks < ENOUGH_BLOCKS {
         return Some(HealthCheck::healthy("cache", message));
@@ -111,16 +109,18 @@ pub(super) fn long_queries(performance: &PerformanceHealth, thresholds: &Thresho
     Some(HealthCheck::new("long_queries", HealthStatus::Degraded, message, hint))
 }
 
-pub(super) fn long_transactions(rows: &TaggedRows, thresholds: &Thresholds) -> Option<HealthCheck> {
-    let (sessions, prepared) = (rows.first("sessions"), rows.first("prepared"));
-    let (idle, oldest): (u64, f64) = (sessions.number(2)?, sessions.number(5)?);
-    let (waiting, oldest_waiting): (u64, f64) = (prepared.number(0)?, prepared.number(1)?);
-    let oldest = Duration::try_from_secs_f64(oldest.max(oldest_waiting).round()).unwrap_or_default();
+pub(super) fn long_transactions(server: &ServerCounters, thresholds: &Thresholds) -> Option<HealthCheck> {
+    let (sessions, prepared) = (server.sessions.as_ref()?, server.prepared.as_ref()?);
+    let oldest = sessions.oldest_transaction.max(prepared.oldest);
+    let oldest = Duration::try_from_secs_f64(oldest.round()).unwrap_or_default();
     let age = humantime::format_duration(oldest);
-    let message = format!("the oldest transaction is {age} old, {idle} are idle, {waiting} are prepared");
+    let message = format!(
+        "the oldest transaction is {age} old, {} are idle, {} are prepared",
+        sessions.idle_in_transaction, prepared.count
+    );
     if oldest <= thresholds.long_transaction {
         // hidden transactions may be older
-        return why_sessions_hidden(rows).is_none().then(|| HealthCheck::healthy("long_transactions", message));
+        return sessions.why_hidden().is_none().then(|| HealthCheck::healthy("long_transactions", message));
     }
     let hint = "it keeps dead rows from being removed; find it with `authsvc detailed-health` and end it with \
                 pg_terminate_backend(pid), or in pg_prepared_xacts and end it with ROLLBACK PREPARED";

@@ -2,10 +2,11 @@
 -- grows. An empty line ends the settings and each statement.
 SET LOCAL statement_timeout = '2s';
 
-SELECT 'failed', count(*) FILTER (WHERE occurred_at < ':settled')::text, count(*) FILTER (WHERE occurred_at >= ':settled')::text
+SELECT 'failed_logins', json_build_object('settled', count(*) FILTER (WHERE occurred_at < ':settled'),
+                                          'recent', count(*) FILTER (WHERE occurred_at >= ':settled'))
 FROM auth_events
 WHERE kind = 'login_failed' AND occurred_at >= ':since';
 
-SELECT 'deleted', CASE WHEN finished_at < ':settled' THEN 'settled' ELSE 'recent' END, counts::text
+SELECT CASE WHEN finished_at < ':settled' THEN 'settled_deletions' ELSE 'recent_deletions' END, counts::text
 FROM maintenance_runs
 WHERE kind = 'cleanup' AND finished_at >= ':since' AND :is_own_run;

@@ -23,12 +23,13 @@ WITH needed (name, privilege, purpose) AS (
     FROM needed n
     JOIN pg_class c ON c.relname = n.name AND c.relkind IN ('r', 'p') AND c.relnamespace = quote_ident(current_schema())::regnamespace
 )
-SELECT 'missing_right', privilege, quote_ident(name), purpose
+SELECT 'missing_right', json_build_object('privilege', privilege, 'object', quote_ident(name), 'purpose', purpose)
 FROM ours
 WHERE NOT has_table_privilege(oid, privilege) AND (privilege = 'DELETE' OR NOT has_any_column_privilege(oid, privilege))
 UNION ALL
 -- Sequences that supply the default of a column in such a table. Sequences of identity columns need no right.
-SELECT 'missing_right', r.privilege, 'SEQUENCE ' || quote_ident(s.relname), CASE r.privilege WHEN 'USAGE' THEN o.purpose ELSE 'backups' END
+SELECT 'missing_right', json_build_object('privilege', r.privilege, 'object', 'SEQUENCE ' || quote_ident(s.relname),
+                                          'purpose', CASE r.privilege WHEN 'USAGE' THEN o.purpose ELSE 'backups' END)
 FROM ours o
 CROSS JOIN (VALUES ('USAGE', 'USAGE, UPDATE'), ('SELECT', 'SELECT')) AS r (privilege, any_of)
 JOIN pg_attrdef a ON a.adrelid = o.oid
@@ -37,15 +38,16 @@ JOIN pg_class s ON s.oid = d.refobjid AND s.relkind = 'S'
 -- the planner may evaluate this for a relation that is no sequence before it checks the kind
 WHERE o.privilege = 'INSERT' AND CASE s.relkind WHEN 'S' THEN NOT has_sequence_privilege(s.oid, r.any_of) ELSE false END
 UNION ALL
-SELECT 'may_write', count(*)::text, NULL, NULL
+SELECT 'may_write', to_json(count(*) > 0)
 FROM ours
 WHERE privilege <> 'SELECT' AND has_table_privilege(oid, privilege)
 UNION ALL
 -- Without a policy for this role, no row is visible and none is accepted.
-SELECT 'row_security', quote_ident(o.name),
-       (SELECT count(*) FROM pg_policy p
-        WHERE p.polrelid = o.oid AND p.polpermissive
-          AND EXISTS (SELECT FROM unnest(p.polroles) AS role (oid) WHERE role.oid = 0 OR pg_has_role(role.oid, 'USAGE')))::text, NULL
+SELECT 'row_security', json_build_object(
+           'table', quote_ident(o.name),
+           'has_policy', EXISTS (SELECT FROM pg_policy p
+                                 WHERE p.polrelid = o.oid AND p.polpermissive
+                                   AND EXISTS (SELECT FROM unnest(p.polroles) AS role (oid) WHERE role.oid = 0 OR pg_has_role(role.oid, 'USAGE'))))
 FROM ours o
 WHERE o.privilege = 'SELECT' AND row_security_active(o.oid);
 

@@ -12,9 +12,9 @@ WITH ours AS (
     ORDER BY total DESC
     LIMIT 10
 )
-SELECT 'statistics', count(*) FILTER (WHERE mean > :slow)::text, (sum(total) / nullif(sum(calls), 0))::text,
-       count(*) FILTER (WHERE query = '<insufficient privilege>')::text, NULL
+SELECT 'statements', json_build_object('slow', count(*) FILTER (WHERE mean > :slow), 'mean_ms', sum(total) / nullif(sum(calls), 0),
+                                       'hidden', count(*) FILTER (WHERE query = '<insufficient privilege>'))
 FROM ours
 UNION ALL
-SELECT 'statement', query, calls::text, mean::text, total::text
+SELECT 'statement', json_build_object('query', query, 'calls', calls, 'mean_ms', mean, 'total_ms', total)
 FROM slowest;

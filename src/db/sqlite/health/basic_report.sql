@@ -1,2 +1,2 @@
 -- Version of the library and its clock. The migration ledger follows.
-SELECT 'version', 'SQLite ' || sqlite_version(), CAST((julianday('now') - 2440587.5) * 86400.0 AS TEXT), '';
+SELECT 'server', json_object('version', 'SQLite ' || sqlite_version(), 'clock', (julianday('now') - 2440587.5) * 86400.0);

@@ -50,10 +50,10 @@ WITH file AS (
            NULL, (SELECT max(created_at) FROM database_identity)
     FROM file
 )
-SELECT 'table', r.name, CAST(s.bytes AS TEXT), CAST(coalesce(r.estimate, 0) AS TEXT)
+SELECT 'table', json_object('name', r.name, 'size_bytes', s.bytes, 'estimated_rows', coalesce(r.estimate, 0))
 FROM figures r
 LEFT JOIN sizes s ON s.name = r.name
 UNION ALL
-SELECT 'counted', name, CAST(counted AS TEXT), coalesce(changed, seen) FROM figures WHERE counted IS NOT NULL
+SELECT 'counted', json_object('name', name, 'rows', counted, 'last_update', coalesce(changed, seen)) FROM figures WHERE counted IS NOT NULL
 UNION ALL
-SELECT 'newest', name, seen, NULL FROM figures WHERE counted IS NULL;
+SELECT 'newest', json_object('name', name, 'last_update', seen) FROM figures WHERE counted IS NULL;
