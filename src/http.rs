@@ -30,6 +30,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::CorsLayer;
 
 pub use api::{Api, ApiSettings, Rate};
 pub use metrics::{Build, Metrics};
@@ -91,24 +92,20 @@ impl Server {
     ) -> io::Result<Self> {
         metrics.watch(api);
         let files = listener::raise_limit();
-        let public = guarded(public_router(collector, api, &readiness), api.edge());
         let admin_edge =
             Edge { scheme: Scheme::Http, hosts: AcceptedHosts::Admin(settings.admin_hosts), proxies: None };
         let listeners = [
             Listening {
                 name: "public",
                 listener: bind(settings.public).await?,
-                router: match api.cors() {
-                    Some(cors) => public.layer(cors),
-                    None => public,
-                },
+                router: guarded(public_router(collector, api, &readiness), api.edge(), api.cors()),
                 most: files.public(settings.database_connections),
                 proxies: api.trusted_proxies(),
             },
             Listening {
                 name: "admin",
                 listener: bind(settings.admin).await?,
-                router: guarded(admin_router(collector, metrics, &readiness), admin_edge),
+                router: guarded(admin_router(collector, metrics, &readiness), admin_edge, None),
                 most: files.admin(),
                 proxies: Vec::new(),
             },
@@ -146,10 +143,15 @@ async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
         .map_err(|error| io::Error::new(error.kind(), format!("cannot bind {address}: {error}")))
 }
 
-/// Adds the rules for every request of a listener.
-fn guarded(router: Router, edge: Edge) -> Router {
+/// Adds the rules for every request of a listener, and the rules for pages of other origins inside them.
+fn guarded(router: Router, edge: Edge, cors: Option<CorsLayer>) -> Router {
     let router = router.fallback(problem::not_found).method_not_allowed_fallback(problem::method_not_allowed);
-    router.layer((from_fn_with_state(Arc::new(edge), edge::apply), CatchPanicLayer::custom(problem::panicked)))
+    let router = router.layer(CatchPanicLayer::custom(problem::panicked));
+    let router = match cors {
+        Some(cors) => router.layer(cors),
+        None => router,
+    };
+    router.layer(from_fn_with_state(Arc::new(edge), edge::apply))
 }
 
 fn public_router(collector: &Arc<HealthCollector>, api: &Api, readiness: &Arc<Readiness>) -> Router {

@@ -5,6 +5,9 @@
 
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
+use tokio::runtime::Handle;
+use tracing::instrument::WithSubscriber as _;
+use tracing::subscriber::NoSubscriber;
 
 use super::kept_connections::LeasedConnection;
 
@@ -48,8 +51,12 @@ impl LeasedTransaction {
 
 impl Drop for LeasedTransaction {
     fn drop(&mut self) {
-        if let Some(connection) = self.0.take() {
-            tokio::spawn(roll_back(connection));
+        let Some(connection) = self.0.take() else { return };
+        match Handle::try_current() {
+            // the server warns if the transaction has not begun, or has ended
+            Ok(runtime) => drop(runtime.spawn(roll_back(connection).with_subscriber(NoSubscriber::default()))),
+            // the runtime has ended; the server rolls back
+            Err(_) => connection.discard(),
         }
     }
 }
@@ -59,9 +66,6 @@ impl Drop for LeasedTransaction {
 async fn roll_back(mut connection: LeasedConnection) {
     match sqlx::raw_sql("ROLLBACK").execute(&mut *connection).await {
         Ok(_) => connection.complete(),
-        Err(error) => {
-            tracing::debug!(%error, "a connection is closed, because its transaction was not rolled back");
-            connection.discard();
-        }
+        Err(_) => connection.discard(),
     }
 }

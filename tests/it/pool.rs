@@ -9,6 +9,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use authsvc::db::{DatabaseUrl, Defaults, Pool, PoolUse};
+use futures_util::future::join_all;
 use sea_orm::{ConnectionTrait as _, DbBackend, DbErr, Statement, TransactionTrait as _};
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::timeout;
@@ -162,5 +163,40 @@ fn requests_share_few_connections_and_each_gets_one() {
         .unwrap();
         timeout(PATIENCE, pool.close()).await.unwrap();
         assert!(slow.is_finished(), "the pool closes after its last request");
+    });
+}
+
+#[test]
+fn a_pool_may_outlive_its_runtime() {
+    let database = Database::migrated(Engine::Postgres);
+    let (pool, transaction) = block_on(async {
+        let pool = pool(&database, 3).await;
+        let transaction = pool.runner().begin().await.unwrap();
+        tokio::join!(process(&pool, "0.1"), process(&pool, "0.1"));
+        (pool, transaction)
+    });
+    drop(transaction);
+    drop(pool);
+}
+
+#[test]
+fn a_cancelled_statement_blocks_no_other_request() {
+    let database = Database::migrated(Engine::Postgres);
+    block_on(async {
+        let url = DatabaseUrl::parse(&format!("{}?connect_timeout=2", database.url), &Defaults::default()).unwrap();
+        let pool = Pool::open(&url, PoolUse::Serve(NonZeroU16::new(2).unwrap())).await.unwrap();
+        tokio::join!(process(&pool, "0.1"), process(&pool, "0.1"));
+        let second = Duration::from_secs(1);
+        timeout(second / 10, process(&pool, "30")).await.unwrap_err();
+        // one connection of two is left, and all requests use it one after the other
+        for _ in 0..20 {
+            let requests = (0..8).map(|_| timeout(second, process(&pool, "0.001")));
+            assert!(join_all(requests).await.iter().all(Result::is_ok), "a request waited for a second");
+        }
+        // without any, each request waits for the limit of the pool, and no longer
+        timeout(second / 10, process(&pool, "30")).await.unwrap_err();
+        let sql = || statement("SELECT 1".to_owned());
+        let waits = (0..4).map(|_| timeout(second * 3, pool.runner().query_one_raw(sql())));
+        assert!(join_all(waits).await.into_iter().all(|wait| wait.unwrap().is_err()));
     });
 }
