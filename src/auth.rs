@@ -14,6 +14,7 @@ mod attempt_queues;
 mod attempt_turns;
 mod avatar;
 mod base_url;
+mod bearer;
 mod common_passwords;
 mod devices;
 mod digest;
@@ -51,13 +52,13 @@ use utoipa::ToSchema;
 
 use crate::db::{AccountView, NewSession, Pool, Principal};
 use crate::health::HashingProbe;
-use access_token::VerifiedTokens;
 use attempt_queues::Attempts;
+use bearer::VerifiedTokens;
 use oauth::Providers;
 use wrong_guesses::WrongGuesses;
 
-pub use access_token::Bearer;
 pub use base_url::{BaseUrl, InvalidBaseUrl};
+pub use bearer::Bearer;
 pub use devices::DEVICE_DAYS;
 pub use email::{LogMailer, Mailer, NoMailer};
 pub use error::{Error, InvalidField};

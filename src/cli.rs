@@ -22,6 +22,7 @@ mod restore;
 mod rollback;
 mod seed;
 mod serve;
+mod settings;
 mod status;
 mod usage_error;
 mod verify_backup;
@@ -29,7 +30,7 @@ mod verify_backup;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::config::{Config, TerminalSettings};
@@ -38,15 +39,6 @@ use crate::telemetry::{self, LogFormat};
 pub use error::Error;
 use output::{Output, OutputStream};
 pub use usage_error::UsageError;
-
-const VERSION: &str = concat!(
-    env!("CARGO_PKG_VERSION"),
-    " (commit ",
-    env!("AUTHSVC_COMMIT"),
-    ", migration ",
-    env!("AUTHSVC_NEWEST_MIGRATION"),
-    ")"
-);
 
 /// Time limit for remaining threads at the end of the program.
 const LEAVING: Duration = Duration::from_millis(100);
@@ -72,7 +64,7 @@ Examples:
 
 /// An authentication service with its database layer compiled in.
 #[derive(Parser)]
-#[command(name = "authsvc", version = VERSION, after_help = EXIT_CODES)]
+#[command(name = "authsvc", version = settings::VERSION, after_help = EXIT_CODES)]
 pub struct Cli {
     /// Print one JSON document to stdout
     #[arg(long, global = true)]
@@ -136,8 +128,8 @@ pub fn main() -> ExitCode {
 fn run(command: Command, output: Output) -> Result<u8, Error> {
     // these commands must work even if the configuration is broken
     match command {
-        Command::Completions(arguments) => return completions::run(&arguments, output),
-        Command::Man(arguments) => return man::run(&arguments, output),
+        Command::Completions(arguments) => return completions::run(&arguments, Cli::command(), output),
+        Command::Man(arguments) => return man::run(&arguments, Cli::command(), output),
         _ => {}
     }
     let config = Config::load()?;
@@ -168,8 +160,8 @@ async fn dispatch(command: Command, config: &Config, output: Output) -> Result<u
         Command::DetailedHealth(arguments) => detailed_health::run(&arguments, config, output).await,
         Command::Cleanup(arguments) => cleanup::run(&arguments, config, output).await,
         Command::Seed(arguments) => seed::run(&arguments, config, output).await,
-        Command::Completions(arguments) => completions::run(&arguments, output),
-        Command::Man(arguments) => man::run(&arguments, output),
+        Command::Completions(arguments) => completions::run(&arguments, Cli::command(), output),
+        Command::Man(arguments) => man::run(&arguments, Cli::command(), output),
     }
 }
 
@@ -193,56 +185,4 @@ fn runtime(command: &Command) -> Result<Runtime, Error> {
         _ => Builder::new_current_thread(),
     };
     Ok(builder.enable_all().build()?)
-}
-
-/// Version and commit of authsvc, recorded in the ledger and in backups.
-fn app_version() -> String {
-    format!("{}+{}", env!("CARGO_PKG_VERSION"), env!("AUTHSVC_COMMIT"))
-}
-
-/// Request for the safety backup before a destructive command.
-fn safety_backup(config: &Config) -> crate::backup::BackupRequest {
-    crate::backup::BackupRequest {
-        target: crate::backup::BackupDestination::Directory(config.backup_dir.clone()),
-        compressed: true,
-        validated: true,
-        app_version: app_version(),
-        environment: config.environment.to_string(),
-    }
-}
-
-/// Cleanup settings from the configuration.
-fn cleanup_of(
-    config: &Config,
-    pool: &crate::db::Pool,
-    retention: Option<crate::backup::Retention>,
-) -> crate::maintain::Cleanup {
-    crate::maintain::Cleanup {
-        url: config.database_url.clone(),
-        pool: pool.clone(),
-        backup_dir: config.backup_dir.clone(),
-        backup_retention: retention,
-        retention_days: config.kept,
-        batch: config.cleanup_batch,
-    }
-}
-
-/// Health report settings from the configuration.
-fn health_settings(config: &Config) -> crate::health::HealthSettings {
-    crate::health::HealthSettings {
-        url: config.database_url.clone(),
-        environment: config.environment.to_string(),
-        backup_dir: config.backup_dir.clone(),
-        thresholds: config.thresholds.clone(),
-        sign_in: crate::health::SignIn::NotServed,
-    }
-}
-
-/// Migration settings from the configuration.
-fn settings(config: &Config) -> crate::migrate::MigrationSettings {
-    crate::migrate::MigrationSettings {
-        patience: config.lock_wait,
-        lock_timeout: config.lock_timeout,
-        app_version: app_version(),
-    }
 }

@@ -14,6 +14,7 @@
 mod accounts;
 mod backup_dir;
 mod basic;
+mod basic_figures;
 mod check;
 mod collector;
 mod counters;
@@ -25,6 +26,7 @@ mod history;
 mod maintenance;
 pub mod one_shot;
 mod performance;
+mod pluralized;
 mod query_batch;
 mod report;
 mod report_connection;

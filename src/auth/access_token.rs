@@ -15,11 +15,11 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::{Algorithm, Header, Validation};
-use quick_cache::sync::Cache;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 
+use super::bearer::{Bearer, VerifiedToken};
 use super::error::Error;
 use super::{ACCESS_SECONDS, Auth};
 use crate::db::{Epoch, NewSession, Principal, SessionClaim};
@@ -30,28 +30,6 @@ const LEEWAY: i64 = 5;
 
 /// `typ` header of access tokens. A token of another type is not accepted in their place.
 const ACCESS: &str = "at+jwt";
-
-/// Account and session that an access token proves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bearer {
-    /// Account, and the epoch in which the token was issued.
-    pub principal: Principal,
-    /// Id of the session.
-    pub session: i64,
-    /// Id of the refresh token that was issued with it; `None` if an earlier version issued the token.
-    pub token: Option<i64>,
-}
-
-/// Cache of tokens with a valid signature, by their SHA-256.
-pub(super) type VerifiedTokens = Cache<[u8; 32], VerifiedToken>;
-
-/// Content of a token with a valid signature.
-#[derive(Clone, Copy)]
-pub(super) struct VerifiedToken {
-    bearer: Bearer,
-    /// Expiry in seconds since 1970.
-    expires_at: i64,
-}
 
 #[derive(Clone, Serialize, Deserialize)]
 struct AccessClaims {

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::access_token::Bearer;
+use super::bearer::Bearer;
 use super::error::Error;
 use super::fields::Fields;
 use super::register::taken;

@@ -8,7 +8,9 @@
 //! To add a provider, add a variant of `entity::value::Provider`, a file beside `github.rs`, a field of
 //! [`OauthSettings`], and an arm wherever `Service` is matched.
 
+mod callback;
 mod error;
+mod failure;
 mod flow;
 mod github;
 mod google;
@@ -24,9 +26,10 @@ use chrono::{DateTime, Utc};
 use entity::value::Provider;
 use secrecy::SecretString;
 
+pub use callback::CallbackParams;
 pub use error::{Error, OauthErrorKind};
+pub use failure::ProviderFailure;
 pub use flow::{FlowKey, LIFETIME};
-pub use http::ProviderFailure;
 pub use profile::{ProviderProfile, ProviderTokenSet};
 pub use settings::{OauthClient, OauthSettings, RedirectMode};
 
@@ -59,19 +62,6 @@ pub struct StartedLogin {
     pub state: String,
     /// Value of a cookie for this browser, with `HttpOnly`, `SameSite=Lax` and the lifetime [`LIFETIME`].
     pub cookie: SecretString,
-}
-
-/// Parameters with which the browser returns from a provider.
-#[derive(Clone, Default)]
-pub struct CallbackParams {
-    /// Parameter `state` of the query or the body.
-    pub state: Option<String>,
-    /// Parameter `code` of the query or the body.
-    pub code: Option<SecretString>,
-    /// Parameter `error` of the query or the body, which the provider sends in place of a code.
-    pub error: Option<String>,
-    /// Value of the cookie [`StartedLogin::cookie`].
-    pub cookie: Option<SecretString>,
 }
 
 /// Login with a verified state. Its code can be exchanged once.

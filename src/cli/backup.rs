@@ -58,7 +58,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
         target: target.clone(),
         compressed: !arguments.no_compress,
         validated: !arguments.no_validate,
-        app_version: super::app_version(),
+        app_version: super::settings::app_version(),
         environment: config.environment.to_string(),
     };
     let shown = Arc::new(BackupProgressBar::new(output));

@@ -35,7 +35,7 @@ pub(super) struct Arguments {
 pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) -> Result<u8, Error> {
     let pool = Pool::open(&config.database_url, config.pool).await.map_err(failed(config))?;
     let retention = arguments.retention.unwrap_or(config.backup_retention);
-    let cleanup = super::cleanup_of(config, &pool, Some(retention));
+    let cleanup = super::settings::cleanup(config, &pool, Some(retention));
     let cleaned = if arguments.dry_run {
         cleanup.plan(clock::now()).await.map_err(failed(config))?
     } else {

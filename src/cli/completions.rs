@@ -1,9 +1,7 @@
 //! Command `authsvc completions`: prints a completion script for a shell.
 
-use clap::CommandFactory;
 use clap_complete::{Shell, generate};
 
-use super::Cli;
 use super::error::Error;
 use super::output::Output;
 
@@ -18,9 +16,9 @@ pub(super) struct Arguments {
     shell: Shell,
 }
 
-pub(super) fn run(arguments: &Arguments, output: Output) -> Result<u8, Error> {
+pub(super) fn run(arguments: &Arguments, mut program: clap::Command, output: Output) -> Result<u8, Error> {
     let mut script = Vec::new();
-    generate(arguments.shell, &mut Cli::command(), "authsvc", &mut script);
+    generate(arguments.shell, &mut program, "authsvc", &mut script);
     output.raw(&String::from_utf8_lossy(&script))?;
     Ok(0)
 }

@@ -43,7 +43,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
             return Err(UsageError::QuickCheckOnPostgres.into());
         }
     };
-    let settings = super::health_settings(config);
+    let settings = super::settings::health(config);
     let name = config.database_url.to_string();
     let Some(pause) = arguments.watch else {
         let report = health::one_shot::detailed(&settings, quick_check).await;

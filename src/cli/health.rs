@@ -32,7 +32,7 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) -> Result<u8, Error> {
     let Some(url) = &arguments.url else {
-        let report = health::one_shot::report(&super::health_settings(config)).await;
+        let report = health::one_shot::report(&super::settings::health(config)).await;
         output.answer(&report, Piped::Json, || {
             text::basic(&report, &config.database_url.to_string(), output.stdout_colours())
         })?;

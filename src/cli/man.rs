@@ -3,10 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use clap::CommandFactory;
 use clap_mangen::Man;
 
-use super::Cli;
 use super::error::Error;
 use super::output::Output;
 use crate::disk;
@@ -23,8 +21,8 @@ pub(super) struct Arguments {
     directory: Option<PathBuf>,
 }
 
-pub(super) fn run(arguments: &Arguments, output: Output) -> Result<u8, Error> {
-    let mut program = Cli::command().disable_help_subcommand(true);
+pub(super) fn run(arguments: &Arguments, program: clap::Command, output: Output) -> Result<u8, Error> {
+    let mut program = program.disable_help_subcommand(true);
     program.build();
     match &arguments.directory {
         Some(directory) => write_all(&program, directory)?,

@@ -46,7 +46,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
         dry_run: arguments.dry_run,
     };
     let (watch, progress) = (Stopwatch::start(), MigrationProgressDisplay::new(output));
-    let done = migrate::migrate(&config.database_url, action, &super::settings(config), &progress).await;
+    let done = migrate::migrate(&config.database_url, action, &super::settings::migration(config), &progress).await;
     drop(progress);
     if !arguments.dry_run {
         maintain::record_migration(&config.database_url, RunKind::Migrate, watch.elapsed(), done.as_ref()).await;
@@ -127,5 +127,5 @@ fn with_sql(report: &MigrationReport, blocks: &[SqlBlock]) -> serde_json::Value 
 
 fn blocks(report: &MigrationReport, arguments: &Arguments, config: &Config) -> Vec<SqlBlock> {
     let origin = if arguments.baseline.is_some() { RecordKind::Baseline } else { RecordKind::Adopted };
-    migrate::sql_script(report, config.database_url.backend(), origin, &super::settings(config))
+    migrate::sql_script(report, config.database_url.backend(), origin, &super::settings::migration(config))
 }

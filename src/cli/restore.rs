@@ -50,8 +50,8 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
     shown.clear();
     let prepared = prepared.map_err(Error::backing_up(config))?;
     output.confirm(&prepared.question(), arguments.yes)?;
-    let request = super::safety_backup(config);
-    let settings = super::settings(config);
+    let request = super::settings::safety_backup(config);
+    let settings = super::settings::migration(config);
     let options =
         RestoreOptions { safety_backup: Some(&request).filter(|_| !arguments.no_safety_backup), settings: &settings };
     let watch = Stopwatch::start();

@@ -49,7 +49,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
         (None, Some(number)) => MigrationTarget::Number(number),
         (None, None) => MigrationTarget::Default,
     };
-    let settings = super::settings(config);
+    let settings = super::settings::migration(config);
     let plan = migrate::rollback(&config.database_url, target, true, &settings, &()).await;
     let plan = plan.map_err(Error::migrating(config))?;
     if arguments.dry_run || plan.outcome == MigrationOutcome::Current {
@@ -72,7 +72,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
 
 /// Makes the safety backup. If the rollback drops the table with its record, the file is still kept.
 async fn back_up(config: &Config, output: Output) -> Result<(), Error> {
-    let request = super::safety_backup(config);
+    let request = super::settings::safety_backup(config);
     let (watch, progress): (_, Arc<dyn backup::BackupProgress>) =
         (Stopwatch::start(), Arc::new(BackupProgressBar::new(output)));
     let made = backup::create(&config.database_url, &request, clock::now(), &progress).await;

@@ -52,10 +52,10 @@ const BUILD: Build = Build {
 };
 
 pub(super) async fn run(_: &Arguments, config: &Config, _: Output) -> Result<u8, Error> {
-    tracing::info!(version = super::VERSION, database = %config.database_url, environment = %config.environment, "starting");
+    tracing::info!(version = super::settings::VERSION, database = %config.database_url, environment = %config.environment, "starting");
     let boot_status = BootStatus::new(&config.notify)?;
     let sign_in = if can_sign(config) { SignIn::Possible } else { SignIn::NoKey };
-    let collector = HealthCollector::new(health::HealthSettings { sign_in, ..super::health_settings(config) });
+    let collector = HealthCollector::new(health::HealthSettings { sign_in, ..super::settings::health(config) });
     let metrics = Metrics::new(BUILD).map_err(io::Error::other)?;
     let api = Api::new(config.api.clone());
     collector.watch_forwarding(api.forwarding());
@@ -118,7 +118,7 @@ impl BackgroundJobs {
     fn start(config: &Config, pool: &Pool, auth: Option<Arc<Auth>>) -> Result<Self, Error> {
         let schedule = |schedule| maintain::schedule_backups(schedule, backups(config, pool));
         // backup files are removed only after a scheduled backup, so that manual backups are not removed unexpectedly
-        let clean = |interval| maintain::schedule_cleanups(interval, super::cleanup_of(config, pool, None));
+        let clean = |interval| maintain::schedule_cleanups(interval, super::settings::cleanup(config, pool, None));
         Ok(Self {
             backups: config.backup_schedule.clone().map(schedule).transpose()?,
             cleanup: config.cleanup_interval.map(clean).transpose()?,
@@ -179,8 +179,8 @@ fn backups(config: &Config, pool: &Pool) -> BackupJob {
         directory: config.backup_dir.clone(),
         retention: config.backup_retention,
         verification: config.backup_verification,
-        settings: super::settings(config),
-        app_version: super::app_version(),
+        settings: super::settings::migration(config),
+        app_version: super::settings::app_version(),
         environment: config.environment.to_string(),
     }
 }
@@ -268,7 +268,7 @@ async fn migrate_when_reachable(config: &Config, boot_status: &BootStatus) -> Re
     let mut pause = Duration::from_millis(100);
     loop {
         let (attempt, progress) = (Stopwatch::start(), BootProgress { boot_status });
-        let settings = super::settings(config);
+        let settings = super::settings::migration(config);
         let done = migrate::migrate(&config.database_url, MigrateAction::latest(), &settings, &progress).await;
         let done = match done {
             Err(error) => Err(error.explained(&config.database_url).await),

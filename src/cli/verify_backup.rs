@@ -42,7 +42,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config, output: Output) 
     let progress: Arc<dyn backup::BackupProgress> = shown.clone();
     let watch = Stopwatch::start();
     let verdict = if arguments.restore {
-        let settings = super::settings(config);
+        let settings = super::settings::migration(config);
         let tested = backup::test_restore(&config.database_url, &arguments.file, &settings, clock::now(), &progress);
         tokio::select! {
             verdict = tested => verdict,

@@ -196,7 +196,7 @@ impl BackupDirScan {
             DirectoryState::Missing => None,
             _ if ours == 0 => Some(format!("lost: {directory} holds 0 backups of this database ({recorded})")),
             _ if is_here || placed.directory.is_none() => {
-                let count = super::verdict::pluralized(ours as u64, "older backup is", "older backups are");
+                let count = super::pluralized::pluralized(ours as u64, "older backup is", "older backups are");
                 Some(format!("lost: the newest backup is not in {directory}, {count} ({recorded})"))
             }
             _ => None,

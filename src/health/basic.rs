@@ -11,10 +11,11 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
+use super::basic_figures::{BasicFigures, BasicReading};
 use super::check::HealthCheck;
 use super::extended::{self, ExtendedFigures};
 use super::query_batch::{BatchRows, query_batch};
-use super::report::{DatabaseHealth, HealthReport, MigrationHealth, SqliteFile, TableSize};
+use super::report::{DatabaseHealth, HealthReport, MigrationHealth};
 use super::report_connection::{ReportConnection, ReportQuery};
 use super::rights::MissingRights;
 use super::section::Section;
@@ -28,35 +29,6 @@ use crate::migrate::{self, HistorySummary, LedgerState};
 
 /// Time limit for both round trips, including opening the connection.
 pub(super) const DEADLINE: Duration = Duration::from_millis(1500);
-
-/// Basic report, and other figures from its round trips.
-pub(super) struct BasicReading {
-    pub(super) report: HealthReport,
-    pub(super) checks: Vec<HealthCheck>,
-    /// Connections of the pool, or a command's own connection.
-    pub(super) usage: PoolUsage,
-    pub(super) clock_skew: Option<f64>,
-    /// Clock of the database at the time of the report.
-    pub(super) database_time: Option<DateTime<Utc>>,
-    pub(super) file: Option<SqliteFile>,
-    /// True if the schema is the one that this program's queries need.
-    pub(super) is_current: bool,
-}
-
-/// Figures that the database returned.
-pub(super) struct BasicFigures {
-    pub(super) version: Option<String>,
-    pub(super) response: Duration,
-    pub(super) clock_skew: Option<f64>,
-    pub(super) state: LedgerState,
-    pub(super) history: HistorySummary,
-    pub(super) server: ServerCounters,
-    /// `None` if the rights were not read.
-    pub(super) rights: Option<MissingRights>,
-    pub(super) tables: Section<Vec<TableSize>>,
-    /// Reasons why rows are missing.
-    pub(super) warnings: Vec<String>,
-}
 
 /// Version and clock of the database.
 #[derive(Deserialize)]

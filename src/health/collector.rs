@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use tokio::sync::OwnedMutexGuard;
 
-use super::basic::{self, BasicReading};
+use super::basic;
+use super::basic_figures::BasicReading;
 use super::counters::Counters;
 use super::detailed::{self, OwnState};
 use super::extended::{ExtendedFigures, ExtendedScope, QuickCheck};

@@ -1,6 +1,6 @@
 //! Combines the basic report and the extended figures into the detailed report.
 
-use super::basic::BasicReading;
+use super::basic_figures::BasicReading;
 use super::check::HealthCheck;
 use super::extended::ExtendedFigures;
 use super::forwarding::UntrustedForwarding;

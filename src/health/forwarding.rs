@@ -53,7 +53,7 @@ impl UntrustedForwarding {
         let message = format!(
             "{} with X-Forwarded-For or Forwarded, the last one from {}, which is not in AUTHSVC_TRUSTED_PROXIES: clients behind it \
              count as one, and 50 failed logins lock all of them",
-            super::verdict::pluralized(seen.requests, "request", "requests"),
+            super::pluralized::pluralized(seen.requests, "request", "requests"),
             seen.peer
         );
         let hint = format!(

@@ -1,6 +1,7 @@
 //! Reports of a command: made once, each on its own connections.
 
-use super::basic::{self, BasicReading};
+use super::basic;
+use super::basic_figures::BasicReading;
 use super::detailed;
 use super::extended::{ExtendedFigures, ExtendedScope, QuickCheck, SchemaState};
 use super::report::{DetailedHealthReport, HealthReport};

@@ -1,6 +1,6 @@
 //! Performance figures: caches, sessions and scans of a PostgreSQL server, or the file of SQLite.
 
-use super::basic::BasicFigures;
+use super::basic_figures::BasicFigures;
 use super::extended;
 use super::report::{PerformanceHealth, SqliteFile};
 use super::section::Section;

@@ -10,7 +10,7 @@ mod database;
 mod maintenance;
 mod server;
 
-use super::basic::{BasicFigures, BasicReading};
+use super::basic_figures::{BasicFigures, BasicReading};
 use super::check::{HealthCheck, HealthStatus};
 use super::extended::ExtendedFigures;
 use super::hashing::HashingState;
@@ -105,9 +105,4 @@ pub(super) fn extended(
 /// Checks of password hashing in this process.
 pub(super) fn hashing(state: HashingState) -> [HealthCheck; 2] {
     [accounts::password_hashing(state), accounts::password_hashes(state)]
-}
-
-/// Formats a count with the singular or plural noun.
-pub(super) fn pluralized(count: u64, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
 }

@@ -27,19 +27,9 @@ use super::listener::ConnectionCounters;
 use super::problem::Problem;
 use crate::health::HealthReading;
 use families::Families;
+pub use operations::Build;
 use requests::Requests;
 use service::ServiceFigures;
-
-/// Build of this program, for `authsvc_build_info`.
-#[derive(Debug, Clone, Copy)]
-pub struct Build {
-    /// Version of the package.
-    pub version: &'static str,
-    /// Git commit of the build.
-    pub commit: &'static str,
-    /// Newest migration in the program.
-    pub migration: &'static str,
-}
 
 /// Metrics of one process. Clones share the counters.
 #[derive(Clone)]

@@ -5,7 +5,7 @@ use std::io;
 use entity::value::Provider;
 use sea_orm::ActiveEnum;
 
-use super::http::ProviderFailure;
+use super::failure::ProviderFailure;
 
 /// Error of a login through a provider.
 #[derive(Debug, thiserror::Error)]

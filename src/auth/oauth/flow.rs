@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use super::{CallbackParams, Error};
+use super::Error;
+use super::callback::CallbackParams;
 use crate::auth::digest::sha256_hex;
 use crate::auth::sealed::{self, SealingKey};
 use crate::random;

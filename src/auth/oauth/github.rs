@@ -13,8 +13,9 @@ use serde::Deserialize;
 use url::Url;
 
 use super::error::at;
+use super::failure::ProviderFailure;
 use super::flow::Flow;
-use super::http::{ProviderFailure, ProviderHttp};
+use super::http::ProviderHttp;
 use super::profile::{self, ProviderProfile, ProviderTokenSet};
 use super::settings::OauthClient;
 use super::{Error, token_error};

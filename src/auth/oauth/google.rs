@@ -21,8 +21,9 @@ use tokio::sync::RwLock;
 use url::Url;
 
 use super::error::at;
+use super::failure::ProviderFailure;
 use super::flow::Flow;
-use super::http::{ProviderFailure, ProviderHttp};
+use super::http::ProviderHttp;
 use super::profile::{self, ProviderProfile, ProviderTokenSet};
 use super::settings::OauthClient;
 use super::{Error, token_error};

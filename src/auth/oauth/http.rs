@@ -9,6 +9,7 @@ use reqwest::header::{HeaderMap, HeaderValue};
 use rustls::{ClientConfig, RootCertStore};
 use url::Url;
 
+use super::failure::ProviderFailure;
 use super::{Error, OauthSettings};
 use crate::auth::base_url;
 
@@ -17,32 +18,6 @@ const MAX_BODY: usize = 1024 * 1024;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// `User-Agent` header. GitHub refuses requests without one.
 const USER_AGENT: &str = concat!("authsvc/", env!("CARGO_PKG_VERSION"));
-
-/// Failure of a request to a provider. No message contains a part of the request.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ProviderFailure {
-    /// The request would leave this machine unencrypted.
-    #[error("the URL is neither https nor on this machine")]
-    Insecure,
-    /// The connection could not be opened, or was lost.
-    #[error("it cannot be reached: {0}")]
-    Unreachable(String),
-    /// The answer did not arrive within the time limit.
-    #[error("it timed out")]
-    Late,
-    /// The answer has an unexpected status.
-    #[error("it answered with status {0}")]
-    Status(u16),
-    /// The answer is longer than 1 MiB.
-    #[error("its answer is too long")]
-    TooLong,
-    /// The answer cannot be parsed.
-    #[error("its answer cannot be parsed")]
-    Unreadable,
-    /// The provider returned an error of RFC 6749, 5.2, which the registration or the settings of this service cause.
-    #[error("it refused: {0}")]
-    Refused(String),
-}
 
 /// HTTP client for all providers.
 #[derive(Clone, Debug)]

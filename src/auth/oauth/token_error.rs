@@ -6,7 +6,7 @@ use oauth2::basic::{BasicErrorResponse, BasicErrorResponseType};
 
 use super::Error;
 use super::error::at;
-use super::http::ProviderFailure;
+use super::failure::ProviderFailure;
 
 const STEP: &str = "exchanging the code";
 

@@ -1,8 +1,8 @@
 //! Checks of accounts and logins.
 
-use super::pluralized;
 use crate::health::check::{HealthCheck, HealthStatus};
 use crate::health::hashing::{HashingState, PATIENCE};
+use crate::health::pluralized::pluralized;
 use crate::health::report::SecurityHealth;
 use crate::health::settings::SignIn;
 use crate::health::thresholds::Thresholds;

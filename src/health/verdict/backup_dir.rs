@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::pluralized;
 use crate::health::backup_dir::{BackupDirFigures, BackupDirFindings};
 use crate::health::check::{HealthCheck, HealthStatus};
+use crate::health::pluralized::pluralized;
 use crate::health::thresholds::Thresholds;
 
 pub(super) fn backups(figures: &BackupDirFigures, thresholds: &Thresholds) -> Option<HealthCheck> {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::pluralized;
 use crate::health::basic::milliseconds;
 use crate::health::check::{HealthCheck, HealthStatus};
+use crate::health::pluralized::pluralized;
 use crate::health::report::{MigrationHealth, SqliteFile};
 use crate::health::size::size_text;
 use crate::health::thresholds::Thresholds;

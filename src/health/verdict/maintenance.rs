@@ -2,12 +2,12 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::pluralized;
 use crate::backup;
 use crate::health::backup_dir::BackupDirFigures;
 use crate::health::check::{HealthCheck, HealthStatus};
 use crate::health::extended::ExtendedFigures;
 use crate::health::maintenance::{CatalogueFigures, DeadRows, SequenceBehind};
+use crate::health::pluralized::pluralized;
 use crate::health::report::{IndexHealth, RecordedRun};
 use crate::health::size::size_text;
 use crate::health::thresholds::Thresholds;

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use rustix::fs::Access;
 
-use super::pluralized;
 use crate::db::{DatabaseTarget, DatabaseUrl, PoolUsage, SqliteTarget};
 use crate::health::check::{HealthCheck, HealthStatus};
+use crate::health::pluralized::pluralized;
 use crate::health::report::PerformanceHealth;
 use crate::health::server::{DatabaseCounters, ServerCounters, SessionCounters};
 use crate::health::thresholds::Thresholds;

@@ -9,11 +9,11 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::Api;
 use super::body::Body;
 use super::caller::{Authenticated, Caller, MaybeAuthenticated};
 use super::device_cookie::{SetCookies, remember};
-use super::document::{Refused, Unauthorized, Unavailable};
+use super::responses::{Refused, Unauthorized, Unavailable};
+use super::state::Api;
 use crate::auth::Session;
 use crate::clock;
 use crate::db::LogoutScope;

@@ -7,7 +7,8 @@ use axum::http::header;
 use axum::http::request::Parts;
 use secrecy::SecretString;
 
-use super::{Api, device_cookie};
+use super::device_cookie;
+use super::state::Api;
 use crate::auth::{self, Bearer};
 use crate::clock;
 use crate::db::Client;
@@ -25,7 +26,7 @@ impl FromRequestParts<Api> for Caller {
         let address = client_address::address(&parts.extensions, &parts.headers, &api.settings().trusted_proxies);
         let client = Client::new(address, agent.as_deref());
         let client = client.with_device(device_cookie::read(api.settings(), &parts.headers));
-        Ok(Self(client.within(&api.0.events)))
+        Ok(Self(client.within(api.events())))
     }
 }
 

@@ -8,7 +8,8 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::AppendHeaders;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{ApiSettings, flow_cookie};
+use super::flow_cookie;
+use super::settings::ApiSettings;
 use crate::auth::{Auth, DEVICE_DAYS};
 use crate::db::{Principal, RequestContext};
 

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, header};
 use entity::value::Provider;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::ApiSettings;
+use super::settings::ApiSettings;
 use crate::auth::oauth::LIFETIME;
 
 /// Cookie of one provider, so that concurrent logins at two providers do not interfere.

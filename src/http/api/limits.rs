@@ -10,19 +10,10 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use ipnet::IpNet;
 
-use super::ApiSettings;
+use super::settings::{ApiSettings, Rate};
 use crate::client_limits::ClientRates;
 use crate::http::client_address;
 use crate::http::problem::Problem;
-
-/// Number of requests per period. Twice the number may arrive at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rate {
-    /// Number of requests per period.
-    pub count: NonZeroU32,
-    /// Period for this number of requests.
-    pub period: Duration,
-}
 
 /// Limits of a group of routes.
 pub(super) struct Limits {

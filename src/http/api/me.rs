@@ -7,10 +7,10 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
-use super::Api;
 use super::body::Body;
 use super::caller::{Authenticated, Caller};
-use super::document::{Refused, Unauthorized, Unavailable};
+use super::responses::{Refused, Unauthorized, Unavailable};
+use super::state::Api;
 use crate::auth::{self, Profile, SessionView, User};
 use crate::clock;
 use crate::db::RequestContext;

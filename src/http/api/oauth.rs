@@ -16,12 +16,12 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::Api;
 use super::body::Body;
 use super::caller::Caller;
 use super::device_cookie::remember;
-use super::document::{AtProvider, NotEntered, Refused, Unavailable};
 use super::flow_cookie::FlowCookie;
+use super::responses::{AtProvider, NotEntered, Refused, Unavailable};
+use super::state::Api;
 use crate::auth::Session;
 use crate::auth::oauth::{CallbackParams, LIFETIME, RedirectMode};
 use crate::clock;

@@ -3,12 +3,22 @@
 use chrono::{DateTime, Utc};
 use prometheus::Result;
 
-use super::Build;
 use super::families::Families;
 use crate::health::{
     BackupHealth, Counters, DetailedHealthReport, HealthCheck, HealthReading, HealthReport, HealthStatus,
     MaintenanceHealth, RecordedRun,
 };
+
+/// Build of this program, for `authsvc_build_info`.
+#[derive(Debug, Clone, Copy)]
+pub struct Build {
+    /// Version of the package.
+    pub version: &'static str,
+    /// Git commit of the build.
+    pub commit: &'static str,
+    /// Newest migration in the program.
+    pub migration: &'static str,
+}
 
 /// Adds the metric of the build, which needs no report.
 pub(super) fn describe_build(families: &Families, build: Build) -> Result<()> {
