@@ -11,7 +11,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use super::basic_figures::{BasicFigures, BasicReading};
+use super::basic_figures::{BasicFigures, BasicReading, milliseconds};
 use super::check::HealthCheck;
 use super::extended::{self, ExtendedFigures};
 use super::query_batch::{BatchRows, query_batch};
@@ -225,10 +225,6 @@ fn build_unreachable(settings: &HealthSettings, usage: PoolUsage, error: &Error)
         file: None,
         is_current: false,
     }
-}
-
-pub(super) fn milliseconds(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
 fn epoch(time: DateTime<Utc>) -> f64 {

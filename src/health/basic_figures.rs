@@ -40,3 +40,8 @@ pub(super) struct BasicFigures {
     /// Reasons why rows are missing.
     pub(super) warnings: Vec<String>,
 }
+
+/// Returns milliseconds, rounded to microseconds.
+pub(super) fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}

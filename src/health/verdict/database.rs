@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::health::basic::milliseconds;
+use crate::health::basic_figures::milliseconds;
 use crate::health::check::{HealthCheck, HealthStatus};
 use crate::health::pluralized::pluralized;
 use crate::health::report::{MigrationHealth, SqliteFile};
