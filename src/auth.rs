@@ -193,7 +193,6 @@ impl Auth {
     /// Creates the use cases for one database.
     pub fn new(pool: Pool, parts: AuthParts) -> Self {
         let AuthParts { keys, passwords, mailer, issuer, providers, provider_tokens, session_max_age } = parts;
-        let proven = VerifiedTokens::new(MOST_VERIFIED_TOKENS);
         Self {
             pool,
             keys,
@@ -202,7 +201,7 @@ impl Auth {
             issuer,
             providers,
             provider_tokens,
-            verified_tokens: proven,
+            verified_tokens: VerifiedTokens::new(MOST_VERIFIED_TOKENS),
             attempts: Attempts::default(),
             wrong_guesses: WrongGuesses::new(),
             session_max_age,

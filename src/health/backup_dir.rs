@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::accounts::{AccountFigures, RecordedBackup};
+use super::pluralized::pluralized;
 use super::report::{BackupFile, BackupHealth};
 use super::section::Section;
 use super::settings::HealthSettings;
@@ -196,7 +197,7 @@ impl BackupDirScan {
             DirectoryState::Missing => None,
             _ if ours == 0 => Some(format!("lost: {directory} holds 0 backups of this database ({recorded})")),
             _ if is_here || placed.directory.is_none() => {
-                let count = super::pluralized::pluralized(ours as u64, "older backup is", "older backups are");
+                let count = pluralized(ours as u64, "older backup is", "older backups are");
                 Some(format!("lost: the newest backup is not in {directory}, {count} ({recorded})"))
             }
             _ => None,

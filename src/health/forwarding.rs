@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::check::{HealthCheck, HealthStatus};
+use super::pluralized::pluralized;
 use crate::clock::Stopwatch;
 
 /// Duration of the finding after the last such request.
@@ -53,7 +54,7 @@ impl UntrustedForwarding {
         let message = format!(
             "{} with X-Forwarded-For or Forwarded, the last one from {}, which is not in AUTHSVC_TRUSTED_PROXIES: clients behind it \
              count as one, and 50 failed logins lock all of them",
-            super::pluralized::pluralized(seen.requests, "request", "requests"),
+            pluralized(seen.requests, "request", "requests"),
             seen.peer
         );
         let hint = format!(

@@ -18,9 +18,7 @@ impl TaggedRows {
     /// Values of all rows with this tag. A value of another type is logged and skipped.
     pub(super) fn all<'a, T: DeserializeOwned>(&'a self, tag: &'a str) -> impl Iterator<Item = T> {
         self.0.iter().filter_map(move |row| match row.as_slice() {
-            [Some(first), Some(value)] if first == tag => serde_json::from_str(value)
-                .inspect_err(|error| tracing::error!(tag, %error, "a row of a health query cannot be read"))
-                .ok(),
+            [Some(first), Some(value)] if first == tag => readable(tag, serde_json::from_str(value)),
             _ => None,
         })
     }
@@ -33,8 +31,13 @@ impl TaggedRows {
     /// Reads one struct from the objects of all rows with this tag. Figures of a statement that failed are missing.
     pub(super) fn merged<T: DeserializeOwned + Default>(&self, tag: &str) -> T {
         let object: Map<String, Value> = self.all::<Map<String, Value>>(tag).flatten().collect();
-        serde_json::from_value(Value::Object(object)).unwrap_or_default()
+        readable(tag, serde_json::from_value(Value::Object(object))).unwrap_or_default()
     }
+}
+
+/// Returns the parsed value, or logs why there is none.
+fn readable<T>(tag: &str, parsed: serde_json::Result<T>) -> Option<T> {
+    parsed.inspect_err(|error| tracing::error!(tag, %error, "a row of a health query cannot be read")).ok()
 }
 
 #[cfg(test)]
